@@ -1,0 +1,1 @@
+"""Torch7 files become Keras models."""

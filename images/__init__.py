@@ -1,0 +1,1 @@
+"""The border with the world: picture files become arrays and back."""

@@ -1,0 +1,1 @@
+"""Losses: small objects that add up."""

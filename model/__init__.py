@@ -1,0 +1,1 @@
+"""The networks: generators, the VGG-19 descriptor."""

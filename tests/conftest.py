@@ -1,0 +1,22 @@
+"""What all tests share: the optional reference folder."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def shared_folder() -> Path | None:
+    """Return the folder of large reference files, or None where this machine has none."""
+    folder = Path(os.environ.get("TEXTURE_NETS_SHARED", ROOT.parent / "shared"))
+    return folder if folder.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    folder = shared_folder()
+    if folder is None:
+        pytest.skip("needs the reference files (environment variable TEXTURE_NETS_SHARED)")
+    return folder
