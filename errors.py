@@ -1,0 +1,29 @@
+"""Errors that a user can mend; every room may raise them and every script prints them in one line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """A run that cannot go on because of its input; the message names what is wrong and what is allowed.
+
+    Scripts end with `exit_code`.
+    """
+
+    exit_code = 1
+
+
+class ArgumentError(UserError):
+    """An argument with a value that is not allowed."""
+
+    exit_code = 2
+
+
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
+    """Return the message for a `name` that is not among the `known` ones, with the nearest of them."""
+    known = sorted(known)
+    near = difflib.get_close_matches(str(name), known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})"
