@@ -1,0 +1,39 @@
+"""Reading the arguments that several layers share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+Pair = tuple[int, int]
+Border = tuple[Pair, Pair]
+
+
+def pair(value: int | Sequence[int], name: str, *, minimum: int = 1) -> Pair:
+    """Return `value` as (height, width); an int stands for both.
+
+    Raises:
+        ValueError: `value` is neither an int nor two of them, or one is below `minimum`.
+    """
+    values = (value, value) if isinstance(value, int) else tuple(value)
+    if len(values) != 2 or not all(isinstance(v, int) and v >= minimum for v in values):
+        raise ValueError(
+            f"{name} must be an integer or a (height, width) pair of integers of at least {minimum}, "
+            f"not {value!r}"
+        )
+    return values
+
+
+def border(value: int | Sequence[int] | Sequence[Sequence[int]], name: str = "padding") -> Border:
+    """Return `value` as ((top, bottom), (left, right)).
+
+    As in keras.layers.ZeroPadding2D an int stands for all four sides and (height, width) for both sides each.
+
+    Raises:
+        ValueError: `value` has another form, or a width is negative or no integer.
+    """
+    sides = (value, value) if isinstance(value, int) else tuple(value)
+    if len(sides) != 2:
+        raise ValueError(
+            f"{name} must be an int, (height, width) or ((top, bottom), (left, right)), not {value!r}"
+        )
+    return pair(sides[0], name, minimum=0), pair(sides[1], name, minimum=0)

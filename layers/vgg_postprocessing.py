@@ -1,0 +1,32 @@
+"""The inverse of VGGPreprocessing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from layers.vgg_preprocessing import VGG_MEAN
+
+
+@keras.saving.register_keras_serializable(package="texture_nets")
+class VGGPostprocessing(keras.layers.Layer):
+    """BGR in 0..255 minus the mean pixel of ImageNet to RGB in [0, 1], without clipping.
+
+    Input and output: (batch, height, width, 3).
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.input_spec = keras.InputSpec(ndim=4, axes={-1: 3})
+
+    def call(self, inputs: Any) -> Any:
+        """Return the picture in RGB, in [0, 1] as far as the network kept to its range."""
+        mean = ops.convert_to_tensor(VGG_MEAN, dtype=inputs.dtype)
+        return ops.flip(inputs + mean, axis=-1) * (1.0 / 255.0)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Return `input_shape`."""
+        return tuple(input_shape)

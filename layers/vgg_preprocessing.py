@@ -1,0 +1,33 @@
+"""From images as this program keeps them to what VGG-19 was trained on, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+# The mean pixel of ImageNet in Caffe's order: blue, green, red, in 0..255.
+VGG_MEAN = (103.939, 116.779, 123.68)
+
+
+@keras.saving.register_keras_serializable(package="texture_nets")
+class VGGPreprocessing(keras.layers.Layer):
+    """RGB in [0, 1] to BGR in 0..255 minus the mean pixel of ImageNet, Caffe's and Torch7's convention.
+
+    Input and output: (batch, height, width, 3).
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.input_spec = keras.InputSpec(ndim=4, axes={-1: 3})
+
+    def call(self, inputs: Any) -> Any:
+        """Return the picture as VGG-19 wants it."""
+        mean = ops.convert_to_tensor(VGG_MEAN, dtype=inputs.dtype)
+        return ops.flip(inputs, axis=-1) * 255.0 - mean
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Return `input_shape`."""
+        return tuple(input_shape)
