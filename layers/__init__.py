@@ -8,6 +8,7 @@ from layers.elementwise_affine import ElementwiseAffine
 from layers.instance_normalization import InstanceNormalization
 from layers.local_response_normalization import LocalResponseNormalization
 from layers.max_unpooling import MaxUnpooling2D
+from layers.noise_planes import NoisePlanes
 from layers.pad_to_multiple import PadToMultiple
 from layers.padded_average_pooling import PaddedAveragePooling2D
 from layers.padded_conv2d_transpose import PaddedConv2DTranspose
@@ -26,6 +27,7 @@ __all__ = [
     "InstanceNormalization",
     "LocalResponseNormalization",
     "MaxUnpooling2D",
+    "NoisePlanes",
     "PadToMultiple",
     "PaddedAveragePooling2D",
     "PaddedConv2DTranspose",

@@ -13,23 +13,25 @@ from keras import ops
 class NoisePlanes(keras.layers.Layer):
     """Planes of independent uniform noise in [0, 1) with the batch size, height and width of the input.
 
-    The input's values do not matter. Torch7's texture networks fill the last channels of their input with such
-    noise at every call (nn.NoiseFill); here each training step draws new noise from a seed generator, whose state
-    is saved with the model, but inference always takes the noise of `seed`: the same model and picture give the
-    same result, and the frames of a film do not flicker.
+    The input's values do not matter. Torch7's texture networks fill the last channels of their input with
+    such noise at every call (nn.NoiseFill); here each training step draws new noise from a seed generator,
+    whose state is saved with the model, but inference always takes the noise of `seed`: the same model and
+    picture give the same result, and the frames of a film do not flicker.
 
     Args:
         planes: number of noise channels, at least 1.
         seed: of the noise, an integer of at least 0.
 
-    Input: (batch, height, width, channels). Output: (batch, height, width, planes), in the layer's compute dtype.
-    The values differ from one Keras backend to another.
+    Input: (batch, height, width, channels). Output: (batch, height, width, planes), in the layer's compute
+    dtype. The values differ from one Keras backend to another.
     """
 
     def __init__(self, planes: int, *, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if planes < 1 or seed < 0:
-            raise ValueError(f"NoisePlanes needs planes >= 1 and seed >= 0, not planes={planes} and seed={seed}")
+            raise ValueError(
+                f"NoisePlanes needs planes >= 1 and seed >= 0, not planes={planes} and seed={seed}"
+            )
         self.planes = planes
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
