@@ -42,7 +42,7 @@ def name_foreign_file(source: str | Path | bytes) -> str | None:
     """Return what a file is, None if unknown, for "model.t7 is a web page, not a Torch7 file".
 
     `source` is a path or the first bytes of a file (`HEAD_SIZE` of them are enough). The files the converters
-    read are known as well: `TORCH7`, `CAFFEMODEL` and `PROTOTXT`. Looks at the first bytes alone, never at the
+    read are known as well: `TORCH7`, `CAFFEMODEL` and `PROTOTXT`. Looks at the first bytes alone, not at the
     file's name, and does not check the rest. Raises OSError where the file cannot be read.
     """
     head = source[:HEAD_SIZE] if isinstance(source, bytes) else _read_head(Path(source))

@@ -1,12 +1,12 @@
 """Reading of Torch7 files (`.t7`) that nobody has to trust.
 
-The format is that of torch7's `File.lua`: each value is a type number and its data; tables, objects and functions have
-a number of their own and are written in full once. No Lua code runs: functions are skipped.
+The format is that of torch7's `File.lua`: each value is a type number and its data; tables, objects and
+functions have a number of their own and are written in full once. No Lua code runs: functions are skipped.
 
-Not built on the torchfile package, which reads recursively (deep files end in RecursionError), takes memory before it
-looks at the file's size, views memory outside its buffers, mistakes the oldest kind of function, and knows neither
-ascii files, half tensors nor class versions. What would remain of it are its type numbers. It serves the tests as an
-independent reading of sound files.
+Not built on the torchfile package, which reads recursively (deep files end in RecursionError), takes memory
+before it looks at the file's size, views memory outside its buffers, misreads the oldest kind of function,
+and knows neither ascii files nor half tensors. All that would remain of it are its type numbers. The tests use
+it as an independent reading of sound files.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 from convert.foreign import TORCH7, name_foreign_file
 from convert.torch7.sources import AsciiSource, BinarySource, FormatError, Source
 from convert.torch7.storages import MAX_DIMENSIONS, STORAGE_KINDS, TENSOR_KINDS, ElementBudget, view_tensor
-from convert.torch7.values import LuaFunction, LuaTable, TorchObject, TorchStorage, TorchTensor
+from convert.torch7.values import LuaFunction, LuaTable, TorchObject, TorchStorage
 from errors import UserError
 
 NIL, NUMBER, STRING, TABLE, TORCH, BOOLEAN, FUNCTION, LEGACY_RECUR_FUNCTION, RECUR_FUNCTION = range(9)
@@ -36,12 +36,12 @@ Container = Generator[None, Any, Any]
 def read_t7(path: str | Path) -> Any:
     """Return the value that the Torch7 file at `path` holds, as described in `convert.torch7.values`.
 
-    Binary files with C longs of 8 or 4 bytes and ascii files are told apart by their content. As Torch7 does, this
-    reads the first value of a file and leaves what may follow it.
+    Binary files with C longs of 8 or 4 bytes and ascii files are told apart by their content. As Torch7 does,
+    this reads the first value of a file and leaves what may follow it.
 
     Raises:
-        UserError: the file cannot be opened, is of another kind, or is damaged; names the byte offset, what stands
-            there and what is expected.
+        UserError: the file cannot be opened, is of another kind, or is damaged; names the byte offset, what
+            stands there and what is expected.
     """
     data = _load(Path(path))
     sources: list[Source] = [BinarySource(data, 8), BinarySource(data, 4)]
@@ -168,7 +168,7 @@ class _Reader:
                 raise FormatError(
                     place,
                     f"the table key {short_repr(key)}",
-                    "a key that is not nil, not NaN and not there already",
+                    "one that is not nil, not NaN and new",
                 )
             value = yield
             if value is not None:

@@ -122,7 +122,7 @@ class AsciiSource:
         return self.read_array("Long", count).tolist()
 
     def skip_bytes(self, count: int, what: str) -> None:
-        """Pass over `count` bytes and, unless there are none, the newline after them; `what` names them in errors."""
+        """Pass over `count` bytes and the newline after them, which 0 bytes do not have."""
         _check_count(self.offset, count, len(self.data) - self.offset, what)
         self.offset += count
         if count and self.offset < len(self.data):

@@ -13,18 +13,18 @@ from convert.torch7.values import TorchStorage, TorchTensor
 MAX_DIMENSIONS = 32
 
 # "torch.FloatTensor": "Float" and so on; tensors of graphics cards are stored as those of the CPU.
-TENSOR_KINDS = {
-    f"torch.{cuda}{kind}Tensor": kind for kind in (*NUMPY_TYPES, "Long") for cuda in ("", "Cuda")
-} | {"torch.CudaTensor": "Float"}
+TENSOR_KINDS = {f"torch.{cuda}{kind}Tensor": kind for kind in NUMPY_TYPES for cuda in ("", "Cuda")} | {
+    "torch.CudaTensor": "Float"
+}
 STORAGE_KINDS = {name.replace("Tensor", "Storage"): kind for name, kind in TENSOR_KINDS.items()}
 
 
 class ElementBudget:
     """Bounds the numbers that all tensors of a file may ask for together.
 
-    Overlapping tensors are legal (an expanded dimension has stride 0, shared weights are stored once), so that a small
-    file may name large tensors, which take memory as soon as something copies them. Allowed are four times the numbers
-    stored and 32 Mi numbers more, far above what networks need.
+    Overlapping tensors are legal (an expanded dimension has stride 0, shared weights are stored once). So a
+    small file may name large tensors, which take memory as soon as something copies them. Allowed are four
+    times the numbers stored and 32 Mi numbers more, far above what networks need.
     """
 
     SPARE = 1 << 25
@@ -56,11 +56,11 @@ def view_tensor(
     budget: ElementBudget,
     place: int,
 ) -> TorchTensor:
-    """Return the tensor of `size` and `stride` (in elements) on `storage`, from element `storage_offset` (from 0) on.
+    """Return the tensor that starts at element `storage_offset` (from 0) of `storage`.
 
-    A tensor without dimensions or whose storage has no numbers (released before saving) is empty. Raises FormatError
-    with the `place` in the file where the storage is of another type, or the tensor reaches beyond its storage or
-    the `budget`.
+    `stride` counts elements. A tensor without dimensions or whose storage has no numbers (released before
+    saving) is empty. Raises FormatError with the `place` in the file where the storage is of another type, or
+    the tensor reaches beyond its storage or the `budget`.
     """
     wanted = type_name.replace("Tensor", "Storage")
     if storage is not None and not (isinstance(storage, TorchStorage) and storage.type_name == wanted):

@@ -4,7 +4,7 @@
 | --- | --- |
 | nil | None |
 | number | int where it is whole, else float |
-| string | str: UTF-8; bytes that are not UTF-8 become backslash escapes, so that every string can be printed |
+| string | str: UTF-8; bytes that are not UTF-8 become backslash escapes, so that all can be printed |
 | boolean | bool |
 | table | LuaTable |
 | function | LuaFunction: its code is skipped, never run |
@@ -12,8 +12,8 @@
 | storage | TorchStorage |
 | object of any other class | TorchObject |
 
-Something the file refers to twice is one Python object. Tables, objects, tensors and storages are equal only to
-themselves, as in Lua, and can be keys of tables.
+Something the file refers to twice is one Python object. Tables, objects, tensors and storages are equal only
+to themselves, as in Lua, and can be keys of tables.
 """
 
 from __future__ import annotations
@@ -83,10 +83,11 @@ class TorchTensor:
 
     Attributes:
         type_name: such as `torch.FloatTensor` or `torch.CudaTensor`.
-        array: read-only NumPy view on the storage with the sizes of the file and the type of the storage (half is
-            float16, double float64). A tensor without elements, or whose storage was released before saving, has an
-            array of shape (0,).
-        storage: the storage; two tensors share their numbers when this is the same object. None where there is none.
+        array: read-only NumPy view on the storage with the sizes of the file and the type of the storage
+            (half is float16, double float64). A tensor without elements, or whose storage was released
+            before saving, has an array of shape (0,).
+        storage: the storage; two tensors share their numbers when this is the same object. None where there
+            is none.
         offset: place in the storage of the first element, from 0.
         size: sizes in the file, () for an empty tensor.
         stride: distance in the storage between neighbours along each dimension, in elements.
@@ -105,7 +106,7 @@ class TorchTensor:
 
 @dataclass(eq=False, slots=True, repr=False)
 class LuaFunction:
-    """A Lua closure whose byte code of `code_size` bytes was skipped; `upvalues` is what the file says it captured."""
+    """A Lua closure whose `code_size` bytes of code were skipped; `upvalues` is what it captured."""
 
     code_size: int
     upvalues: Any = None
