@@ -73,9 +73,9 @@ class Blocks:
             training from scratch) or "vgg" (it is BGR in 0..255 minus VGG's mean pixel, as Torch7's texture
             networks return it; values beyond [0, 1] are not clipped, since a clipped pixel would get no
             gradient).
-        bias_before_norm: give the convolutions before a normalisation a bias, as Torch7's files do. It
-            cancels out in the normalisation, its gradient is rounding error, which Adam blows up: only for
-            taking over the weights of such files.
+        redundant_shifts: keep the biases and offsets that a normalisation further on cancels, as Torch7's
+            files have them. They change nothing, and their gradient is rounding error, which Adam blows up:
+            only for taking over the weights of such files.
 
     Raises:
         ArgumentError: an option has a value that is not allowed.
@@ -86,7 +86,7 @@ class Blocks:
     normalization: Normalization = "instance"
     padding: Padding | None = None
     output: Output = "sigmoid"
-    bias_before_norm: bool = False
+    redundant_shifts: bool = False
     negative_slope: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
@@ -116,9 +116,16 @@ class Blocks:
         noise = NoisePlanes(self.noise_depth, seed=seed, name=f"{name}_planes")(x)
         return keras.layers.Concatenate(name=name)([x, noise])
 
-    def normalize(self, x: Any, *, name: str) -> Any:
-        """Return `x` normalised."""
-        return NORMALIZATIONS[self.normalization](name=name)(x)
+    def normalize(self, x: Any, *, name: str, center: bool = True) -> Any:
+        """Return `x` normalised, scaled and, with `center`, shifted by learned numbers for each channel."""
+        return NORMALIZATIONS[self.normalization](center=center, name=name)(x)
+
+    def balance(self, x: Any, *, name: str) -> Any:
+        """Return `x` normalised, to be joined to other features with equal weight (Ulyanov et al. 2016).
+
+        A convolution and a normalisation follow at once, so a shift would be redundant.
+        """
+        return self.normalize(x, name=name, center=self.redundant_shifts)
 
     def activate(self, x: Any, *, name: str) -> Any:
         """Return `x` after the rectifier."""
@@ -149,7 +156,7 @@ class Blocks:
 
         `options` are those of `convolve`.
         """
-        x = self.convolve(x, filters, kernel_size, name=name, use_bias=self.bias_before_norm, **options)
+        x = self.convolve(x, filters, kernel_size, name=name, use_bias=self.redundant_shifts, **options)
         x = self.normalize(x, name=f"{name}_norm")
         return self.activate(x, name=f"{name}_relu") if activate else x
 

@@ -22,7 +22,7 @@ def johnson(
 ) -> keras.Model:
     """Build the residual generator: 9x9 convolution, strided convolutions, residual blocks, transposed ones.
 
-    With the default widths and number of blocks, `output="vgg"` and `bias_before_norm=True` it is
+    With the default widths and number of blocks, `output="vgg"` and `redundant_shifts=True` it is
     models/johnson.lua of texture_nets, which follows Johnson et al. 2016 ("Perceptual losses for real-time
     style transfer") but pads by replication, ends in a 3x3 convolution, and has no scaled tanh.
 
@@ -82,7 +82,7 @@ def _enlarge(build: Blocks, x: Any, filters: int, *, name: str) -> Any:
     Its border is zero, as in Torch7. Where the picture is circular, its first row and column follow the last
     ones, and what they add beyond twice the size is cut off; nothing else reaches across the edge.
     """
-    options = {"strides": 2, "padding": 1, "use_bias": build.bias_before_norm, "name": f"{name}_conv"}
+    options = {"strides": 2, "padding": 1, "use_bias": build.redundant_shifts, "name": f"{name}_conv"}
     if build.padding == "circular":
         x = CircularPadding2D(((0, 1), (0, 1)), name=f"{name}_pad")(x)
         x = PaddedConv2DTranspose(filters, 3, output_padding=0, **options)(x)

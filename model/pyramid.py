@@ -13,7 +13,7 @@ from model.blocks import IMAGE_CHANNELS, Blocks, check_counts
 def pyramid(*, scales: int = 6, filters: int = 8, **options: Any) -> keras.Model:
     """Build the generator that works from coarse to fine and gains some filters at every scale.
 
-    With the defaults, `output="vgg"` and `bias_before_norm=True` it is models/pyramid.lua of texture_nets,
+    With the defaults, `output="vgg"` and `redundant_shifts=True` it is models/pyramid.lua of texture_nets,
     after Ulyanov et al. 2016 ("Texture networks"): the input reduced by 32, 16, 8, 4, 2 and 1 passes three
     convolutions each; from the coarsest on the result is enlarged and joined to the next finer scale, and
     three more convolutions follow.
@@ -67,14 +67,11 @@ def _reduce(build: Blocks, inputs: Any, ratio: int) -> Any:
 
 
 def _join(build: Blocks, coarser: Any, finer: Any, ratio: int) -> Any:
-    """Return the features of the coarser scales and of this one, mixed.
-
-    Both are normalised first, so that they have equal weight (Ulyanov et al.).
-    """
+    """Return the features of the coarser scales and of this one, mixed."""
     coarser = keras.layers.UpSampling2D(2, name=f"enlarge{ratio}")(coarser)
     coarser = CropToMatch(name=f"crop{ratio}")([coarser, finer])
-    coarser = build.normalize(coarser, name=f"coarser{ratio}_norm")
-    finer = build.normalize(finer, name=f"finer{ratio}_norm")
+    coarser = build.balance(coarser, name=f"coarser{ratio}_norm")
+    finer = build.balance(finer, name=f"finer{ratio}_norm")
     x = keras.layers.Concatenate(name=f"concat{ratio}")([coarser, finer])
     return _three_convolutions(build, x, x.shape[-1], name=f"merge{ratio}")
 

@@ -25,7 +25,7 @@ def skip_unpool(
 ) -> keras.Model:
     """Build the encoder and decoder whose unpooling puts values back where their maxima were.
 
-    With the defaults, `output="vgg"` and `bias_before_norm=True` it is models/skip_unpool.lua of
+    With the defaults, `output="vgg"` and `redundant_shifts=True` it is models/skip_unpool.lua of
     texture_nets: leaky rectifiers (slope 0.01), a few 1x1 filters past every level, and the picture itself
     added to the result. In texture mode there is no picture to add.
 
@@ -61,7 +61,7 @@ def _level(build: Blocks, x: Any, widths: tuple[int, ...], skip_filters: int, *,
     """Return `x` after one level, which holds all deeper ones."""
     name = f"level{number}"
     skip = build.unit(x, skip_filters, 1, name=f"{name}_skip")
-    skip = build.normalize(skip, name=f"{name}_skip_norm2")
+    skip = build.balance(skip, name=f"{name}_skip_norm2")
     deeper = _deeper(build, x, widths, skip_filters, number=number)
     x = keras.layers.Concatenate(name=f"{name}_concat")([skip, deeper])
     x = build.unit(x, widths[0], 3, name=f"{name}_merge1")
@@ -79,4 +79,4 @@ def _deeper(build: Blocks, x: Any, widths: tuple[int, ...], skip_filters: int, *
         x = _level(build, x, widths[1:], skip_filters, number=number + 1)
         x = build.unit(x, widths[0], 3, name=f"{name}_up", activate=False)
     x = MaxUnpooling2D(2, name=f"{name}_unpool")([x, indices, before])
-    return build.normalize(x, name=f"{name}_up_norm2")
+    return build.balance(x, name=f"{name}_up_norm2")
