@@ -5,8 +5,8 @@ functions have a number of their own and are written in full once. No Lua code r
 
 Not built on the torchfile package, which reads recursively (deep files end in RecursionError), takes memory
 before it looks at the file's size, views memory outside its buffers, misreads the oldest kind of function,
-and knows neither ascii files nor half tensors. All that would remain of it are its type numbers. The tests use
-it as an independent reading of sound files.
+and knows neither ascii files nor half tensors. All that would remain of it are its type numbers. The tests
+use it as an independent reading of sound files.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class _Reader:
             return None
         if kind == NUMBER:
             number = self.source.read_double()
-            return int(number) if number.is_integer() else number
+            return int(number) if abs(number) < 2**53 and number.is_integer() else number
         if kind == BOOLEAN:
             return self.source.read_int() == 1
         if kind == STRING:
@@ -139,7 +139,7 @@ class _Reader:
         if type_name in TENSOR_KINDS:
             return self._read_tensor(number, type_name)
         if type_name.startswith("tds.") or type_name.endswith(("Tensor", "Storage")):
-            raise FormatError(place, f"an object of type {type_name!r}", "a type with a known layout")
+            raise FormatError(place, f"an object of type {type_name!a}", "a type with a known layout")
         return self._read_fields(number, type_name, version)
 
     def _read_class(self) -> tuple[int, str]:
@@ -149,7 +149,7 @@ class _Reader:
         if not text.startswith("V "):
             return 0, text
         if not text[2:].isdecimal():
-            raise FormatError(place, f"class version {text!r}", "such as 'V 1'")
+            raise FormatError(place, f"class version {text!a}", "such as 'V 1'")
         return int(text[2:]), self._read_string("a class name", MAX_NAME_LENGTH)
 
     def _read_table(self, number: int) -> Container:
@@ -189,7 +189,7 @@ class _Reader:
         result = self.objects[number] = TorchObject(type_name, version=version)
         fields = yield
         if not isinstance(fields, LuaTable):
-            raise FormatError(place, f"no table with the fields of {type_name!r}", "a table")
+            raise FormatError(place, f"no table with the fields of {type_name!a}", "a table")
         result.fields = fields
         return result
 

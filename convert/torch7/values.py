@@ -3,7 +3,7 @@
 | in the file | in Python |
 | --- | --- |
 | nil | None |
-| number | int where it is whole, else float |
+| number | int where it is whole and below 2^53, else float |
 | string | str: UTF-8; bytes that are not UTF-8 become backslash escapes, so that all can be printed |
 | boolean | bool |
 | table | LuaTable |
