@@ -13,6 +13,7 @@ from layers.pad_to_multiple import PadToMultiple
 from layers.padded_average_pooling import PaddedAveragePooling2D
 from layers.padded_conv2d_transpose import PaddedConv2DTranspose
 from layers.padded_max_pooling import PaddedMaxPooling2D
+from layers.pixel_shuffle import PixelShuffle2D
 from layers.reflection_padding import ReflectionPadding2D
 from layers.replication_padding import ReplicationPadding2D
 from layers.vgg_postprocessing import VGGPostprocessing
@@ -32,6 +33,7 @@ __all__ = [
     "PaddedAveragePooling2D",
     "PaddedConv2DTranspose",
     "PaddedMaxPooling2D",
+    "PixelShuffle2D",
     "ReflectionPadding2D",
     "ReplicationPadding2D",
     "VGGPostprocessing",

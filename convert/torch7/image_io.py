@@ -1,0 +1,106 @@
+"""What stands around a bare network so that the saved model meets the image contract.
+
+The image contract: float32 RGB in [0, 1], (batch, height, width, 3), in and out, the output of the input's size.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+import keras
+
+from convert.torch7.module import Module
+from convert.torch7.values import LuaTable
+from errors import ArgumentError, UserError, unknown_name
+from layers import CropToMatch, PadToMultiple, ReplicationPadding2D, VGGPostprocessing, VGGPreprocessing
+
+ImageIO = Literal["texture-nets", "fast-neural-style", "none"]
+
+# Modules at the end of a network that change nothing when it is evaluated.
+_IDLE = {"nn.TVLoss", "nn.TotalVariation", "nn.Identity", "nn.Copy", "nn.Contiguous", "nn.Sequential"}
+_CONVOLUTIONS = {"nn.SpatialConvolution", "cudnn.SpatialConvolution", "nn.SpatialFullConvolution"}
+_NORMALIZATIONS = {"nn.InstanceNormalization", "nn.SpatialBatchNormalization", "cudnn.SpatialBatchNormalization"}
+_TRIAL_SIZE = 256  # a multiple of every down-sampling factor that occurs, and larger than any shrinkage
+
+
+def detect_image_io(value: Any, model: keras.Model, modules: list[Module]) -> tuple[ImageIO, str]:
+    """Return the convention that a network follows and the reason.
+
+    Args:
+        value: what the file holds.
+        model: the bare network.
+        modules: its modules in the order in which they run.
+    """
+    if isinstance(model.output, list) or not model.input.shape[-1] == model.output.shape[-1] == 3:
+        return "none", "it does not turn 3 channels into 3 channels"
+    ending = [module.type_name for module in modules if module.type_name not in _IDLE][-2:]
+    if ending == ["nn.Tanh", "nn.MulConstant"]:
+        preprocessing = _preprocessing_option(value)
+        if preprocessing not in (None, "vgg"):
+            raise UserError(f"fast-neural-style's preprocessing {preprocessing!r} is not known; use --image-io none")
+        return "fast-neural-style", "it ends in nn.Tanh and nn.MulConstant, as fast-neural-style's networks do"
+    types = {module.type_name for module in modules}
+    if "nn.TVLoss" in types or (ending and ending[-1] in _CONVOLUTIONS and types & _NORMALIZATIONS):
+        return "texture-nets", "it ends in a convolution or nn.TVLoss, as texture_nets' generators do"
+    return "none", f"its end, {' '.join(ending)}, is none of a known style-transfer network"
+
+
+def _preprocessing_option(value: Any) -> Any:
+    """Return the option `preprocessing` of a fast-neural-style checkpoint, None where the file has none."""
+    options = value.get("opt") if isinstance(value, LuaTable) else None
+    return options.get("preprocessing") if isinstance(options, LuaTable) else None
+
+
+def wrap_network(network: keras.Model, image_io: ImageIO) -> keras.Model:
+    """Return a model that meets the image contract around a bare network; `none` returns the network itself.
+
+    `texture-nets` networks take RGB in [0, 1], `fast-neural-style` ones BGR in 0..255 minus the mean pixel of VGG;
+    both return the latter. A network that works only for multiples of some size gets a picture enlarged at bottom and
+    right by its last row and column, and one that shrinks the picture gets it enlarged on all sides; what is then too
+    much is cut off.
+
+    Raises:
+        ArgumentError: `image_io` is unknown.
+        UserError: the network does not make pictures of pictures.
+    """
+    if image_io == "none":
+        return network
+    if image_io not in get_args(ImageIO):
+        raise ArgumentError(unknown_name("image-io", image_io, ("auto", *get_args(ImageIO))))
+    if isinstance(network.output, list) or network.output.shape[-1] != 3 or network.input.shape[-1] not in (3, None):
+        raise UserError(f"--image-io {image_io} is for networks that turn 3 channels into 3; use --image-io none")
+    image = keras.Input((None, None, 3), name="image")
+    x = VGGPreprocessing()(image) if image_io == "fast-neural-style" else image
+    multiple = _size_multiple(network)
+    if multiple > 1:
+        x = PadToMultiple(multiple)(x)
+    margin = _lost_margin(network, multiple)
+    if margin > 0:
+        x = ReplicationPadding2D(margin)(x)
+    stylized = CropToMatch()([VGGPostprocessing()(network(x)), image])
+    return keras.Model(image, stylized, name=image_io.replace("-", "_"))
+
+
+def _size_multiple(network: keras.Model) -> int:
+    """Return the power of two that height and width must be multiples of so that branches fit together."""
+    for exponent in range(8):
+        if _output_side(network, _TRIAL_SIZE + 2**exponent) is not None:
+            return 2**exponent
+    raise UserError(f"the network takes no pictures of {_TRIAL_SIZE + 1} to {_TRIAL_SIZE + 128} pixels")
+
+
+def _lost_margin(network: keras.Model, multiple: int) -> int:
+    """Return how many pixels the network loses at each side (0 for most), as a multiple of `multiple`."""
+    side = _output_side(network, _TRIAL_SIZE)
+    if side is None or not _TRIAL_SIZE // 2 < side < _TRIAL_SIZE * 3 // 2:
+        raise UserError(f"the network makes {side} pixels of {_TRIAL_SIZE}; use --image-io none")
+    lost = max(0, _TRIAL_SIZE - side)
+    return -(-lost // (2 * multiple)) * multiple
+
+
+def _output_side(network: keras.Model, side: int) -> int | None:
+    """Return the output's height for a square picture, None where the network does not take its size."""
+    try:
+        return network.compute_output_shape((1, side, side, 3))[1]
+    except ValueError:
+        return None

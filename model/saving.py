@@ -1,0 +1,98 @@
+"""Writing and loading `.keras` files: whole or not at all, in float32 or float16 storage."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+import h5py
+import keras
+import numpy as np
+
+import layers  # noqa: F401  registers the layers that saved models are made of
+from errors import UserError
+
+StorageType = Literal["float32", "float16"]
+WEIGHTS = "model.weights.h5"
+
+
+def save_model(model: keras.Model, path: str | os.PathLike, *, dtype: StorageType = "float32") -> int:
+    """Write `model` as a `.keras` file and return the file's size in bytes.
+
+    With `dtype="float16"` the weights take half the space in the file; they are float32 variables again after
+    loading, so the network still computes in float32, on rounded weights.
+
+    Raises:
+        UserError: the path does not end in `.keras`, or a weight does not fit into float16.
+    """
+    path = Path(path)
+    if path.suffix != ".keras":
+        raise UserError(f"{path}: a Keras model file must end in .keras")
+    # Keras insists on the suffix; the temporary file stands beside the result so that the rename is atomic.
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.keras")
+    try:
+        model.save(temporary)
+        if dtype == "float16":
+            _store_in_half(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path.stat().st_size
+
+
+def load_model(path: str | os.PathLike) -> keras.Model:
+    """Load a `.keras` file in Keras' safe mode: no code from the file runs.
+
+    Raises:
+        UserError: there is no such file, or it is not a Keras model that this program can load.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such model file")
+    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+        raise UserError(
+            f"{path}: not a .keras file (import_torch_weights.py and import_caffe_weights.py make one of .t7 and "
+            ".caffemodel files)"
+        )
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise UserError(f"{path}: Keras cannot load this model: {str(error).splitlines()[0]}") from error
+
+
+def _store_in_half(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members[WEIGHTS] = _halve_datasets(members[WEIGHTS])
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+
+
+def _halve_datasets(data: bytes) -> bytes:
+    """Return the HDF5 file `data` with every float32 dataset stored as float16."""
+    result = io.BytesIO()
+    with h5py.File(io.BytesIO(data), "r") as source, h5py.File(result, "w") as target:
+
+        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(item, h5py.Dataset):
+                copied = target.create_dataset(name, data=_to_half(name, item[()]))
+            else:
+                copied = target.require_group(name)
+            for key, value in item.attrs.items():
+                copied.attrs[key] = value
+
+        source.visititems(copy)
+    return result.getvalue()
+
+
+def _to_half(name: str, values: np.ndarray) -> np.ndarray:
+    if values.dtype != np.float32:
+        return values
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest > np.finfo(np.float16).max:
+        raise UserError(f"weight {name} holds {largest:.3g}, more than float16 can (65504): keep float32")
+    return values.astype(np.float16)
