@@ -1,0 +1,121 @@
+"""Files of more than 8 bits a channel: 16-bit PNG, and TIFF of 9 to 32 bits and of floating-point numbers.
+
+Pillow cuts 16-bit colour down to 8 bits, so these go through imagecodecs (libpng, and the compressions that
+tifffile leaves to it, LZW above all) and tifffile. Both are imported only when such a file turns up: without
+them everything else still reads.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from images.errors import ImageError
+from images.picture import MAX_PIXELS
+
+if TYPE_CHECKING:
+    import tifffile
+
+# Without any handler Python prints tifffile's notes on broken tags; what matters of them is in the ImageError.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+PROFILE_TAG, ORIENTATION_TAG = 34675, 274
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2
+SIGNED, FLOAT = 2, 3
+PREMULTIPLIED, STRAIGHT = 1, 2
+
+
+@dataclass(frozen=True, eq=False)
+class DeepImage:
+    """What a deep TIFF holds.
+
+    Attributes:
+        color: float32 (height, width, 1 or 3), grey or RGB, in [0, 1], in the file's colour space.
+        alpha: float32 (height, width) in [0, 1], or None.
+        profile: the embedded ICC profile, or None.
+        orientation: the value of the orientation tag.
+    """
+
+    color: np.ndarray
+    alpha: np.ndarray | None
+    profile: bytes | None
+    orientation: int
+
+
+def is_deep_png(head: bytes) -> bool:
+    """Tell from the first bytes of a file (26 or more) whether it is a PNG of 16 bits a channel."""
+    return head.startswith(PNG_SIGNATURE) and head[24:25] == b"\x10"
+
+
+def decode_deep_png(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return colour, float32 (height, width, 1 or 3) in [0, 1], and alpha of a PNG, with its full 16 bits.
+
+    libpng makes an alpha channel of a transparent colour (tRNS).
+    """
+    import imagecodecs
+
+    values = imagecodecs.png_decode(path.read_bytes())
+    values = values.reshape(*values.shape[:2], -1).astype(np.float32) / 65535
+    colors = 3 if values.shape[2] >= 3 else 1
+    return values[..., :colors], values[..., colors] if values.shape[2] > colors else None
+
+
+def read_deep_tiff(path: Path) -> DeepImage | None:
+    """Return the first picture of a TIFF file where Pillow would cut it down, and None where it would not.
+
+    Grey and RGB go this way; 16-bit CMYK, for one, is left to Pillow and its 8 bits. Floating-point values
+    are taken as sRGB-encoded and clipped to [0, 1].
+
+    Raises:
+        ImageError: more pixels than MAX_PIXELS, signed integers, NaN or infinity, a stack of pictures.
+    """
+    import tifffile
+
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        deep = page.bitspersample > 8 or page.sampleformat == FLOAT
+        if not deep or page.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
+            return None
+        color, alpha = _split_channels(page, _channels_last(page, path))
+        return DeepImage(color, alpha, _tag(page, PROFILE_TAG, None), _tag(page, ORIENTATION_TAG, 1))
+
+
+def _channels_last(page: tifffile.TiffPage, path: Path) -> np.ndarray:
+    """Return the page's channels as float32 (height, width, channels) in [0, 1]."""
+    if page.axes not in ("YX", "YXS", "SYX") or page.samplesperpixel > 16:
+        raise ImageError(f"{path}: no single picture: axes {page.axes}, {page.samplesperpixel} channels")
+    if page.imagewidth * page.imagelength > MAX_PIXELS:
+        raise ImageError(f"{path}: {page.imagewidth} x {page.imagelength} pixels are more than {MAX_PIXELS}")
+    if page.sampleformat == SIGNED:
+        raise ImageError(f"{path}: its pixels are signed integers, which are no picture values")
+    values = np.asarray(page.asarray(maxworkers=1), np.float32)
+    if page.sampleformat == FLOAT and not np.isfinite(values).all():
+        raise ImageError(f"{path}: it holds values that are not numbers or infinite")
+    if page.sampleformat != FLOAT:
+        values /= np.float32(2**page.bitspersample - 1)
+    values = np.moveaxis(values, 0, -1) if page.axes == "SYX" else values
+    return np.clip(values.reshape(page.imagelength, page.imagewidth, -1), 0, 1)
+
+
+def _split_channels(page: tifffile.TiffPage, values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return colour and alpha; a channel beyond the colours is alpha unless the file says otherwise."""
+    colors = 3 if page.photometric == RGB else 1
+    color = 1 - values[..., :1] if page.photometric == WHITE_IS_ZERO else values[..., :colors]
+    kind = page.extrasamples[0] if page.extrasamples else STRAIGHT
+    if values.shape[2] == colors or kind not in (PREMULTIPLIED, STRAIGHT):
+        return color, None
+    alpha = values[..., colors]
+    if kind == PREMULTIPLIED:
+        color = np.clip(color / np.maximum(alpha, 1e-6)[..., None], 0, 1)
+    return color, alpha
+
+
+def _tag(page: tifffile.TiffPage, code: int, default: bytes | int | None) -> bytes | int | None:
+    tag = page.tags.get(code)
+    return default if tag is None else tag.value

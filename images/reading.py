@@ -1,0 +1,133 @@
+"""Reading picture files: any of the formats below becomes sRGB floats, upright, with its alpha."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from images.color_profiles import convert_deep_to_srgb, convert_to_srgb
+from images.deep_files import TIFF_SIGNATURES, decode_deep_png, is_deep_png, read_deep_tiff
+from images.errors import ImageError, ImageWarning, ProfileError
+from images.picture import Picture
+
+# Pillow would also try formats that start other programs (EPS).
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
+# What the files of these formats are called; a folder is searched for these.
+READABLE_SUFFIXES = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"))
+ORIENTATION_TAG = 274
+
+
+def read_image(path: str | os.PathLike) -> Picture:
+    """Read a picture file: JPEG, PNG, WebP, TIFF, BMP or GIF (of several frames or pages the first).
+
+    Grey, palette and CMYK become RGB; transparency becomes alpha, and the colours under it stay as stored.
+    16-bit grey and RGB of PNG and TIFF keep their 16 bits, floating-point TIFF is clipped to [0, 1]. The EXIF
+    orientation is applied. An embedded ICC profile is converted to sRGB; without one the values are taken as
+    sRGB (CMYK: converted by Pillow's plain formula).
+
+    Raises:
+        ImageError: no such file, not a picture of these formats, broken, cut off, or over 179 megapixels.
+
+    Warns:
+        ImageWarning: a colour profile or the EXIF data is broken and was left aside.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ImageError(f"{path}: no such file")
+    try:
+        with path.open("rb") as file:
+            head = file.read(32)
+        return _read(path, head)
+    except ImageError:
+        raise
+    except UnidentifiedImageError as error:
+        reason = f"broken, or none of {', '.join(FORMATS)}" if head else "the file is empty"
+        raise ImageError(f"{path}: {reason}") from error
+    except ImportError as error:
+        raise ImageError(f"{path}: this kind of picture needs the Python package {error.name}") from error
+    except Exception as error:  # on broken files decoders raise anything: OSError, IndexError ...
+        raise ImageError(f"{path}: cannot be read: {error or type(error).__name__}") from error
+
+
+def _read(path: Path, head: bytes) -> Picture:
+    if head.startswith(TIFF_SIGNATURES):
+        deep = read_deep_tiff(path)
+        if deep is not None:
+            pixels = _deep_to_srgb(deep.color, deep.profile, path)
+            return _upright(pixels, deep.alpha, deep.orientation)
+    with Image.open(path, formats=FORMATS) as image:
+        if is_deep_png(head):
+            color, alpha = decode_deep_png(path)
+            pixels = _deep_to_srgb(color, image.info.get("icc_profile"), path)
+        else:
+            image.load()
+            pixels, alpha = _eight_bit_channels(image, path)
+        return _upright(pixels, alpha, _orientation(image, path))
+
+
+def _eight_bit_channels(image: Image.Image, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    profile = image.info.get("icc_profile")
+    if image.mode == "F" or image.mode.startswith("I"):
+        raise ImageError(f"{path}: pixels of type {image.mode} in a {image.format} file are not supported")
+    alpha = None
+    if image.has_transparency_data:
+        image = image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA")
+        *bands, alpha_band = image.split()
+        image = Image.merge("L" if len(bands) == 1 else "RGB", bands)
+        alpha = _to_float(alpha_band)
+    if image.mode not in ("L", "RGB", "CMYK"):
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    if profile:
+        try:
+            image = convert_to_srgb(image, profile)
+        except ProfileError as error:
+            _warn(path, error)
+    return _to_float(image.convert("RGB")), alpha
+
+
+def _deep_to_srgb(color: np.ndarray, profile: bytes | None, path: Path) -> np.ndarray:
+    if profile:
+        try:
+            return convert_deep_to_srgb(color, profile)
+        except ProfileError as error:
+            _warn(path, error)
+    return np.broadcast_to(color, (*color.shape[:2], 3))
+
+
+def _warn(path: Path, error: ProfileError) -> None:
+    warnings.warn(f"{path}: {error}; its colours are taken as sRGB", ImageWarning, stacklevel=2)
+
+
+def _to_float(image: Image.Image) -> np.ndarray:
+    return np.asarray(image, np.float32) / np.float32(255)
+
+
+def _orientation(image: Image.Image, path: Path) -> int:
+    try:
+        return image.getexif().get(ORIENTATION_TAG, 1)
+    except Exception as error:  # Pillow's EXIF parser raises anything as well; the picture itself is sound
+        warnings.warn(f"{path}: its EXIF data is broken ({error}); taken as upright", ImageWarning, stacklevel=2)
+        return 1
+
+
+def _upright(pixels: np.ndarray, alpha: np.ndarray | None, orientation: int) -> Picture:
+    turned = [
+        np.ascontiguousarray(_turn(channels, orientation)) if channels is not None else None
+        for channels in (pixels, alpha)
+    ]
+    return Picture(*turned)
+
+
+def _turn(channels: np.ndarray, orientation: int) -> np.ndarray:
+    """Return `channels` (height, width, ...) turned and mirrored as the EXIF orientation 1 to 8 asks."""
+    if orientation in (5, 6, 7, 8):
+        channels = channels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        channels = channels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        channels = channels[::-1]
+    return channels

@@ -1,0 +1,56 @@
+"""Resizing pictures: antialiased, in floating point."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from images.errors import ImageError
+from images.picture import MAX_PIXELS, Picture
+
+
+def resize(values: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return `values` at another size: Lanczos (three lobes), widened for shrinking so that nothing aliases.
+
+    It works on the sRGB-encoded values, as picture programs do, and clips the filter's overshoot to [0, 1].
+
+    Args:
+        values: floats (height, width) or (height, width, channels) in [0, 1].
+        height: rows of the result.
+        width: columns of the result.
+
+    Returns:
+        float32, with the channels of `values`; `values` themselves where they have that size.
+
+    Raises:
+        ImageError: a size below 1, or more pixels than MAX_PIXELS.
+    """
+    if min(height, width) < 1 or height * width > MAX_PIXELS:
+        raise ImageError(f"cannot resize to {width} x {height}: 1 to {MAX_PIXELS} pixels are allowed")
+    if values.shape[:2] == (height, width):
+        return values
+    if values.ndim == 2:
+        image = Image.fromarray(np.asarray(values, np.float32))  # mode F: 32-bit floats
+        return np.clip(np.asarray(image.resize((width, height), Image.Resampling.LANCZOS)), 0, 1)
+    return np.dstack([resize(values[..., channel], height, width) for channel in range(values.shape[2])])
+
+
+def resize_long_side(picture: Picture, long_side: int) -> Picture:
+    """Return `picture` with its longer side at `long_side` pixels, larger or smaller, its proportions kept.
+
+    Where the picture is transparent its colours count by their alpha, so that colours hidden under
+    transparent pixels do not bleed into visible ones.
+
+    Raises:
+        ImageError: a size below 1, or more pixels than MAX_PIXELS.
+    """
+    factor = long_side / max(picture.height, picture.width)
+    size = [max(1, round(side * factor)) for side in (picture.height, picture.width)]
+    pixels = resize(picture.pixels, *size)
+    if picture.alpha is None:
+        return Picture(pixels)
+    alpha = resize(picture.alpha, *size)
+    weighted = resize(picture.pixels * picture.alpha[..., None], *size)
+    visible = alpha[..., None] > 1 / 512  # below half a level of alpha the quotient is noise that nobody sees
+    pixels = np.where(visible, weighted / np.maximum(alpha, 1 / 512)[..., None], pixels)
+    return Picture(np.clip(pixels, 0, 1), alpha)

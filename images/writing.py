@@ -1,0 +1,106 @@
+"""Writing picture files: 8 bits a channel, sRGB, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from images.color_profiles import srgb_profile
+from images.errors import ImageError, ImageWarning
+
+# The format of each suffix, and how Pillow is told to write it. Lossy WebP always halves the resolution of
+# the chroma (VP8 knows 4:2:0 alone), which smears the colours of brush strokes: it is written without loss.
+FORMATS = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".png": "PNG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+OPTIONS = {
+    "JPEG": {"quality": 95, "subsampling": "4:4:4"},
+    "PNG": {},
+    "WEBP": {"lossless": True, "exact": True},
+    "TIFF": {"compression": "tiff_adobe_deflate"},
+}
+LARGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}
+WRITABLE_SUFFIXES = frozenset(FORMATS)
+WITHOUT_ALPHA = "JPEG"
+
+
+def write_image(path: str | os.PathLike, pixels: np.ndarray, *, alpha: np.ndarray | None = None) -> None:
+    """Write a picture as the format that the suffix of `path` names, with the sRGB profile embedded.
+
+    JPEG: quality 95, chroma at full resolution. PNG, TIFF (deflate) and WebP: without loss. Values are
+    clipped to [0, 1] and rounded to the nearest of the 256 levels, halves upwards. The file appears whole or
+    not at all.
+
+    Args:
+        path: where to write; its folder must exist; a file there is replaced.
+        pixels: floats (height, width, 3), RGB, sRGB-encoded, in [0, 1].
+        alpha: floats (height, width) in [0, 1], or None. JPEG has no transparency: it is left out there.
+
+    Raises:
+        ImageError: unknown suffix, wrong shape, values that are not numbers, a size that the format cannot
+            hold, or the file cannot be written.
+
+    Warns:
+        ImageWarning: an alpha that is not all 1 was left out.
+    """
+    path = Path(path)
+    file_format = FORMATS.get(path.suffix.lower())
+    if file_format is None:
+        raise ImageError(f"{path}: unknown picture format (known: {', '.join(sorted(FORMATS))})")
+    if alpha is not None and file_format == WITHOUT_ALPHA:
+        if (alpha < 1).any():
+            warnings.warn(f"{path}: {file_format} has no transparency, it is left out", ImageWarning, stacklevel=2)
+        alpha = None
+    image = _to_image(path, pixels, alpha)
+    try:
+        with _whole_file(path) as file:
+            image.save(file, format=file_format, icc_profile=srgb_profile(), **OPTIONS[file_format])
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{path}: cannot be written: {error}") from error
+
+
+def to_bytes(values: np.ndarray) -> np.ndarray:
+    """Return values in [0, 1] as uint8: clipped, then rounded to nearest, halves upwards."""
+    return np.floor(np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def _to_image(path: Path, pixels: np.ndarray, alpha: np.ndarray | None) -> Image.Image:
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or (alpha is not None and alpha.shape != pixels.shape[:2]):
+        raise ImageError(
+            f"{path}: pixels must be (height, width, 3) and alpha (height, width), "
+            f"not {pixels.shape} and {None if alpha is None else alpha.shape}"
+        )
+    channels = pixels if alpha is None else np.dstack([pixels, alpha])
+    largest = LARGEST_SIDE.get(FORMATS[path.suffix.lower()], np.inf)
+    if max(pixels.shape) > largest:
+        raise ImageError(
+            f"{path}: this format ends at {largest} pixels a side, the picture is {pixels.shape[1]} x {pixels.shape[0]}"
+        )
+    if not np.isfinite(channels).all():
+        raise ImageError(f"{path}: the picture holds values that are not numbers or infinite")
+    return Image.fromarray(to_bytes(channels))
+
+
+@contextmanager
+def _whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a temporary file beside `path`; it takes its place at the end, or vanishes on an error."""
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            yield file
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
