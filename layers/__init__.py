@@ -8,6 +8,7 @@ from layers.elementwise_affine import ElementwiseAffine
 from layers.instance_normalization import InstanceNormalization
 from layers.local_response_normalization import LocalResponseNormalization
 from layers.max_unpooling import MaxUnpooling2D
+from layers.native import plain_formulas
 from layers.noise_planes import NoisePlanes
 from layers.pad_to_multiple import PadToMultiple
 from layers.padded_average_pooling import PaddedAveragePooling2D
@@ -38,4 +39,5 @@ __all__ = [
     "ReplicationPadding2D",
     "VGGPostprocessing",
     "VGGPreprocessing",
+    "plain_formulas",
 ]

@@ -17,8 +17,7 @@ def pair(value: int | Sequence[int], name: str, *, minimum: int = 1) -> Pair:
     values = (value, value) if isinstance(value, int) else tuple(value)
     if len(values) != 2 or not all(isinstance(v, int) and v >= minimum for v in values):
         raise ValueError(
-            f"{name} must be an integer or a (height, width) pair of integers of at least {minimum}, "
-            f"not {value!r}"
+            f"{name} must be an integer or a (height, width) pair of integers of at least {minimum}, not {value!r}"
         )
     return values
 
@@ -26,14 +25,12 @@ def pair(value: int | Sequence[int], name: str, *, minimum: int = 1) -> Pair:
 def border(value: int | Sequence[int] | Sequence[Sequence[int]], name: str = "padding") -> Border:
     """Return `value` as ((top, bottom), (left, right)).
 
-    As in keras.layers.ZeroPadding2D an int stands for all four sides and (height, width) for both sides each.
+    As in keras.layers.ZeroPadding2D an int stands for all four sides, (height, width) for both sides each.
 
     Raises:
         ValueError: `value` has another form, or a width is negative or no integer.
     """
     sides = (value, value) if isinstance(value, int) else tuple(value)
     if len(sides) != 2:
-        raise ValueError(
-            f"{name} must be an int, (height, width) or ((top, bottom), (left, right)), not {value!r}"
-        )
+        raise ValueError(f"{name} must be an int, (height, width) or ((top, bottom), (left, right)), not {value!r}")
     return pair(sides[0], name, minimum=0), pair(sides[1], name, minimum=0)

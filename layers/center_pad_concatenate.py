@@ -9,6 +9,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.spatial import pad
+
 
 def _centring(size: Any, target: Any) -> tuple[Any, Any]:
     before = (target - size) // 2
@@ -28,10 +30,7 @@ class CenterPadConcatenate(keras.layers.Layer):
         """Return the centred maps side by side in the channels."""
         sizes = [ops.shape(x)[1:3] for x in inputs]
         height, width = (self._largest(axis) for axis in zip(*sizes, strict=True))
-        padded = [
-            ops.pad(x, ((0, 0), _centring(h, height), _centring(w, width), (0, 0)))
-            for x, (h, w) in zip(inputs, sizes, strict=True)
-        ]
+        padded = [pad(x, _centring(h, height), _centring(w, width)) for x, (h, w) in zip(inputs, sizes, strict=True)]
         return ops.concatenate(padded, axis=-1)
 
     @staticmethod

@@ -14,17 +14,17 @@ from layers.arguments import border
 class EdgePadding2D(keras.layers.Layer):
     """Pads height and width with rows and columns of the picture itself.
 
-    Subclasses say which rows go before and after. Each axis costs one concatenation: that is quicker on a CPU
-    than mirror padding, and the mobile runtimes' fast kernels take it, which mirror padding they do not.
+    Subclasses say which ones. Each axis costs one concatenation: on a CPU that is quicker than mirror padding,
+    and the mobile runtimes' fast kernels take it, which mirror padding they do not.
 
     Args:
         padding: int, (height, width) or ((top, bottom), (left, right)) as in keras.layers.ZeroPadding2D.
 
-    Input and output: (batch, height, width, channels), of any size, with height and width grown by the padding.
+    Input: (batch, height, width, channels), of any size; output: the same, grown by the padding.
 
-    A picture that is too small for its padding raises ValueError as soon as its size is known: when the model is
-    built, or at the call. Only in a TensorFlow graph traced for unknown sizes is there nothing to check in
-    Python; there the rows are fetched by index, which TensorFlow on the CPU refuses with "indices ... is not in".
+    A picture that is too small for its padding raises ValueError as soon as its size is known: when the model
+    is built, or at the call. Only a TensorFlow graph traced for unknown sizes has nothing to check in Python;
+    running it raises TensorFlow's own InvalidArgumentError ("Expected size[1] in [0, 3], but got 4").
     """
 
     def __init__(self, padding: int | Sequence[int] | Sequence[Sequence[int]], **kwargs: Any) -> None:
@@ -32,34 +32,38 @@ class EdgePadding2D(keras.layers.Layer):
         self.padding = border(padding)
         self.input_spec = keras.InputSpec(ndim=4)
 
-    def border_indices(self, before: int, after: int) -> tuple[list[int], list[int]]:
-        """Return the positions along an axis that go before and after it, negative ones counting from its end."""
+    def lines_before(self, inputs: Any, axis: int, width: int) -> Any:
+        """Return the `width` rows (axis 1) or columns (axis 2) that go before the picture."""
+        raise NotImplementedError
+
+    def lines_after(self, inputs: Any, axis: int, width: int) -> Any:
+        """Return the `width` rows (axis 1) or columns (axis 2) that go after the picture."""
         raise NotImplementedError
 
     def smallest_size(self, width: int) -> int:
-        """Return the least height (or width) of a picture that can be padded by `width` pixels at one side."""
+        """Return the least size of a picture that can be padded by `width` pixels at one side."""
         raise NotImplementedError
 
     def call(self, inputs: Any) -> Any:
         """Return `inputs` with its height and width padded."""
         self._check_sizes(inputs.shape)
         outputs = inputs
-        for axis, (before, after) in enumerate(self.padding, start=1):
-            outputs = self._pad_axis(outputs, axis, before, after)
+        for axis in (2, 1):
+            outputs = self._pad_axis(outputs, axis)
         return outputs
 
-    def _pad_axis(self, inputs: Any, axis: int, before: int, after: int) -> Any:
-        first, last = self.border_indices(before, after)
+    def _pad_axis(self, inputs: Any, axis: int) -> Any:
+        before, after = self.padding[axis - 1]
         parts = [inputs]
-        if first:
-            parts.insert(0, ops.take(inputs, first, axis=axis))
-        if last:
-            parts.append(ops.take(inputs, last, axis=axis))
+        if before:
+            parts.insert(0, self.lines_before(inputs, axis, before))
+        if after:
+            parts.append(self.lines_after(inputs, axis, after))
         return ops.concatenate(parts, axis=axis) if len(parts) > 1 else inputs
 
     def _check_sizes(self, shape: Sequence[int | None]) -> None:
-        for axis, name, widths in ((1, "height", self.padding[0]), (2, "width", self.padding[1])):
-            least = self.smallest_size(max(widths))
+        for axis, name in ((1, "height"), (2, "width")):
+            least = self.smallest_size(max(self.padding[axis - 1]))
             if shape[axis] is not None and shape[axis] < least:
                 raise ValueError(
                     f"{type(self).__name__} {self.name!r}: padding {self.padding} needs a {name} of at least "

@@ -15,8 +15,8 @@ class ElementwiseAffine(keras.layers.Layer):
     Torch7's nn.CMul and nn.CAdd, Caffe's Scale and Bias.
 
     Args:
-        shape: shape of the weights, without the batch axis. As in NumPy its axes are matched with the last ones of
-            the input, and a size of 1 stands for any.
+        shape: shape of the weights, without the batch axis. As in NumPy its axes are matched with the last ones
+            of the input, and a size of 1 stands for any.
         scale: whether there is a factor.
         shift: whether there is an offset.
 
@@ -40,15 +40,15 @@ class ElementwiseAffine(keras.layers.Layer):
             self.beta = self.add_weight(shape=self.shape, name="beta", initializer="zeros")
 
     def _check_shape(self, input_shape: Sequence[int | None]) -> None:
-        sizes = input_shape[1:]
+        sizes = tuple(input_shape)
         matched = sizes[len(sizes) - len(self.shape) :]
         fits = len(self.shape) <= len(sizes) and all(
             own in (1, size) or size is None for own, size in zip(self.shape, matched, strict=True)
         )
         if not fits:
             raise ValueError(
-                f"ElementwiseAffine {self.name!r}: weights of shape {self.shape} do not broadcast to an input of "
-                f"shape {tuple(input_shape)}"
+                f"ElementwiseAffine {self.name!r}: weights of shape {self.shape} do not broadcast to an input "
+                f"of shape {tuple(input_shape)}"
             )
 
     def call(self, inputs: Any) -> Any:

@@ -8,15 +8,17 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.spatial import pad
+
 
 @keras.saving.register_keras_serializable(package="texture_nets")
 class LocalResponseNormalization(keras.layers.Layer):
     """Divides by a power of the neighbours' mean square: nn.SpatialCrossMapLRN, Caffe's LRN.
 
-    Across channels: x * (k + alpha / size * sum of x^2 over `size` channels around each)^-beta. Within a channel
-    (Caffe's WITHIN_CHANNEL, which has no k): x * (1 + alpha * mean of x^2 over `size` x `size` pixels)^-beta. The
-    neighbours beyond the edges count as zeros. For an even size one neighbour more stands before than after, as
-    in PyTorch.
+    Across channels: x * (k + alpha / size * sum of x^2 over `size` channels around each)^-beta. Within a
+    channel (Caffe's WITHIN_CHANNEL, which has no k): x * (1 + alpha * mean of x^2 over `size` x `size`
+    pixels)^-beta. The neighbours beyond the edges count as zeros. For an even size one neighbour more stands
+    before than after, as in PyTorch.
 
     Args:
         size: number of neighbours, in the channels or along each side.
@@ -25,7 +27,7 @@ class LocalResponseNormalization(keras.layers.Layer):
         k: offset, across channels.
         across_channels: across channels or within each.
 
-    Input and output: (batch, height, width, channels).
+    Input and output: (batch, height, width, channels). Under mixed precision the computation is float32.
     """
 
     def __init__(
@@ -49,12 +51,13 @@ class LocalResponseNormalization(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the normalised picture."""
-        squares = ops.square(inputs)
+        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+        squares = ops.square(x)
         if self.across_channels:
             scale = self.k + self.alpha / self.size * self._sum_over_channels(squares)
         else:
             scale = 1.0 + self.alpha * self._mean_over_pixels(squares)
-        return inputs * ops.power(scale, -self.beta)
+        return ops.cast(x * ops.power(scale, -self.beta), inputs.dtype)
 
     @property
     def _border(self) -> tuple[int, int]:
@@ -66,8 +69,7 @@ class LocalResponseNormalization(keras.layers.Layer):
         return sum(padded[..., start : start + channels] for start in range(self.size))
 
     def _mean_over_pixels(self, squares: Any) -> Any:
-        padded = ops.pad(squares, ((0, 0), self._border, self._border, (0, 0)))
-        return ops.average_pool(padded, self.size, 1, padding="valid")
+        return ops.average_pool(pad(squares, self._border, self._border), self.size, 1, padding="valid")
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return `input_shape`."""

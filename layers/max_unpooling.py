@@ -9,6 +9,11 @@ import keras
 from keras import ops
 
 from layers.arguments import border, pair
+from layers.spatial import crop, pad
+
+
+def _positive(difference: Any) -> Any:
+    return max(difference, 0) if isinstance(difference, int) else ops.maximum(difference, 0)
 
 
 @keras.saving.register_keras_serializable(package="texture_nets")
@@ -16,9 +21,9 @@ class MaxUnpooling2D(keras.layers.Layer):
     """Puts each value where its window had its maximum, zeros elsewhere: nn.SpatialMaxUnpooling.
 
     call([x, indices, reference]): `x` and `indices` (batch, rows, columns, channels), the indices from
-    PaddedMaxPooling2D(..., return_indices=True) with the same arguments; the output has the height and width of
-    `reference`, which is what was pooled. Where windows overlap and several have their maximum at one pixel,
-    the last of them in row-major order wins, as in Torch7.
+    PaddedMaxPooling2D(..., return_indices=True) with the same arguments; the output has the height and width
+    of `reference`, which is what was pooled. Where windows overlap and several have their maximum at one
+    pixel, the last of them in row-major order wins, as in Torch7.
 
     Args:
         pool_size: int or (height, width).
@@ -37,12 +42,13 @@ class MaxUnpooling2D(keras.layers.Layer):
         self.pool_size = pair(pool_size, "pool_size")
         self.strides = self.pool_size if strides is None else pair(strides, "strides")
         self.padding = border(padding)
+        self.input_spec = [keras.InputSpec(ndim=4)] * 3
 
     def call(self, inputs: Sequence[Any]) -> Any:
         """Return the values at their places.
 
-        The pixels that are equal modulo the strides form a plane with one pixel a window (and some more at the
-        end where windows overlap). The planes are filled one by one and then interleaved.
+        The pixels that are equal modulo the strides form a plane with one pixel a window (and some more at
+        the end where windows overlap). The planes are filled one by one and then interleaved.
         """
         x, indices, reference = inputs
         rows, columns = self.strides
@@ -61,20 +67,17 @@ class MaxUnpooling2D(keras.layers.Layer):
         Later windows reach a pixel with their earlier positions: these are written last.
         """
         (height, width), (down, right) = self.pool_size, self.strides
-        plane = self._spread(ops.zeros_like(x), 0, 0)
+        plane = ops.zeros_like(self._spread(x, 0, 0))
         for i in reversed(range(row, height, down)):
             for j in reversed(range(column, width, right)):
-                chosen = self._spread(
-                    ops.cast(ops.equal(indices, i * width + j), "int32"), i // down, j // right
-                )
-                plane = ops.where(chosen > 0, self._spread(x, i // down, j // right), plane)
+                here = self._spread(indices, i // down, j // right, value=-1)
+                values = self._spread(x, i // down, j // right)
+                plane = ops.where(ops.equal(here, i * width + j), values, plane)
         return plane
 
-    def _spread(self, values: Any, below: int, right: int) -> Any:
+    def _spread(self, values: Any, below: int, right: int, value: int = 0) -> Any:
         rows, columns = self._extra
-        if not rows and not columns:
-            return values
-        return ops.pad(values, ((0, 0), (below, rows - below), (right, columns - right), (0, 0)))
+        return pad(values, (below, rows - below), (right, columns - right), value)
 
     def _interleave(self, planes: Sequence[Any]) -> Any:
         rows, columns = self.strides
@@ -84,13 +87,15 @@ class MaxUnpooling2D(keras.layers.Layer):
         return ops.reshape(grid, (-1, height * rows, width * columns, channels))
 
     def _fit(self, canvas: Any, shape: Sequence[Any]) -> Any:
-        """Return `canvas` without its padding, in the height and width of `shape`."""
+        """Return `canvas` without its padding, in the height and width of `shape`.
+
+        What of the picture no window reached is missing at the end of the canvas.
+        """
         (top, _), (left, _) = self.padding
-        canvas = canvas[:, top : top + shape[1], left : left + shape[2], :]
-        missing = [shape[axis] - ops.shape(canvas)[axis] for axis in (1, 2)]
-        if missing == [0, 0]:
-            return canvas
-        return ops.pad(canvas, ((0, 0), (0, missing[0]), (0, missing[1]), (0, 0)))
+        _, height, width, _ = ops.shape(canvas)
+        missing = [_positive(top + shape[1] - height), _positive(left + shape[2] - width)]
+        canvas = pad(canvas, (0, missing[0]), (0, missing[1]))
+        return crop(canvas, top, left, shape[1], shape[2])
 
     def compute_output_shape(self, input_shape: Sequence[Sequence[int | None]]) -> tuple[int | None, ...]:
         """Return the shape of `x` with the height and width of `reference`."""

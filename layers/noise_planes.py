@@ -29,9 +29,7 @@ class NoisePlanes(keras.layers.Layer):
     def __init__(self, planes: int, *, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if planes < 1 or seed < 0:
-            raise ValueError(
-                f"NoisePlanes needs planes >= 1 and seed >= 0, not planes={planes} and seed={seed}"
-            )
+            raise ValueError(f"NoisePlanes needs planes >= 1 and seed >= 0, not planes={planes} and seed={seed}")
         self.planes = planes
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from layers.arguments import pair
+from layers.spatial import take_lines
 
 
 def _round_up(size: Any, multiple: int) -> Any:
@@ -40,9 +41,10 @@ class PadToMultiple(keras.layers.Layer):
         return outputs
 
     def _pad_axis(self, inputs: Any, axis: int, multiple: int) -> Any:
-        size = ops.shape(inputs)[axis]
-        positions = ops.minimum(ops.arange(_round_up(size, multiple)), size - 1)
-        return ops.take(inputs, positions, axis=axis)
+        shape = list(ops.shape(inputs))
+        last = take_lines(inputs, axis, shape[axis] - 1, 1)
+        shape[axis] = _round_up(shape[axis], multiple) - shape[axis]
+        return ops.concatenate([inputs, ops.broadcast_to(last, shape)], axis=axis)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return the shape with height and width rounded up, None where unknown."""

@@ -22,9 +22,11 @@ class PaddedAveragePooling2D(keras.layers.Layer):
         padding: int, (height, width) or ((top, bottom), (left, right)).
         ceil_mode: whether a last, partial window counts. One that would start beyond the picture (and the
             padding before it) is dropped where there is any padding.
-        count_include_pad: divide by the part of the window inside the picture and its padding (as Caffe always
-            does) rather than by the part inside the picture alone. What overhangs in ceil mode never counts.
-        divide: whether to divide at all; if not, the sum is returned.
+        count_include_pad: divide by the part of the window inside the picture and its padding (as Caffe
+            always does) rather than by the part inside the picture alone. What overhangs in ceil mode never
+            counts.
+        divide: if not, the mean is multiplied by the window's height and width, which gives the sum where the
+            window is whole. (Torch7's `divide` field, missing in old files, does this.)
 
     Input: (batch, height, width, channels); output: (batch, windows, windows, channels).
     """
@@ -50,17 +52,15 @@ class PaddedAveragePooling2D(keras.layers.Layer):
         self.input_spec = keras.InputSpec(ndim=4)
 
     def call(self, inputs: Any) -> Any:
-        """Return the means, or the sums."""
+        """Return the means, or with `divide` off the means times the window's size."""
         self.windows.output_shape(inputs.shape)
         padded = self.windows.pad(inputs, 0.0)
         pooled = ops.average_pool(padded, self.pool_size, self.strides, padding="valid")
         pooled = self.windows.crop(pooled, ops.shape(inputs))
-        area = self.pool_size[0] * self.pool_size[1]
-        if not self.divide:
-            return pooled * float(area)
-        if self._windows_are_whole:
-            return pooled
-        return pooled * ops.cast(area / self._counted(ops.shape(inputs)), pooled.dtype)
+        area = float(self.pool_size[0] * self.pool_size[1])
+        if not self._windows_are_whole:
+            pooled = pooled * ops.cast(area / self._counted(ops.shape(inputs)), pooled.dtype)
+        return pooled if self.divide else pooled * area
 
     @property
     def _windows_are_whole(self) -> bool:

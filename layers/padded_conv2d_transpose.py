@@ -8,21 +8,22 @@ from typing import Any
 import keras
 from keras import ops
 
-from layers.arguments import pair
+from layers.arguments import border, pair
+from layers.spatial import crop, pad
 
 
 @keras.saving.register_keras_serializable(package="texture_nets")
 class PaddedConv2DTranspose(keras.layers.Layer):
     """Transposed convolution with explicit padding: nn.SpatialFullConvolution, Caffe's Deconvolution.
 
-    The output's height is (height - 1) * stride - 2 * padding + dilation * (kernel - 1) + 1 + output_padding, the
-    width likewise.
+    The output's height is (height - 1) * stride - top - bottom + dilation * (kernel - 1) + 1 + output_padding,
+    the width likewise.
 
     Args:
         filters: number of output channels.
         kernel_size: int or (height, width).
         strides: int or (height, width).
-        padding: rows and columns cut off at both sides, int or (height, width).
+        padding: what is cut off around the full result: int, (height, width) or ((top, bottom), (left, right)).
         output_padding: rows and columns added at bottom and right (Torch7's adj), int or (height, width).
         dilation_rate: int or (height, width).
         groups: number of groups of channels that are convolved apart.
@@ -38,7 +39,7 @@ class PaddedConv2DTranspose(keras.layers.Layer):
         filters: int,
         kernel_size: int | Sequence[int],
         strides: int | Sequence[int] = 1,
-        padding: int | Sequence[int] = 0,
+        padding: int | Sequence[int] | Sequence[Sequence[int]] = 0,
         output_padding: int | Sequence[int] = 0,
         dilation_rate: int | Sequence[int] = 1,
         groups: int = 1,
@@ -47,25 +48,26 @@ class PaddedConv2DTranspose(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if filters < 1 or groups < 1 or filters % groups:
+            raise ValueError(f"filters must be a positive multiple of groups, not {filters} of {groups}")
         self.filters = filters
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.strides = pair(strides, "strides")
-        self.padding = pair(padding, "padding", minimum=0)
+        self.padding = border(padding)
         self.output_padding = pair(output_padding, "output_padding", minimum=0)
         self.dilation_rate = pair(dilation_rate, "dilation_rate")
         self.groups = groups
         self.use_bias = use_bias
         self.activation = keras.activations.get(activation)
         self.bias = None
-        if filters < 1 or groups < 1 or filters % groups:
-            raise ValueError(f"filters must be a positive multiple of groups, not {filters} of {groups}")
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Make the weights."""
         channels = input_shape[-1]
         if channels is None or channels % self.groups:
             raise ValueError(
-                f"the input's channels must be known and a multiple of {self.groups}, not {channels}"
+                f"PaddedConv2DTranspose {self.name!r}: the input's channels must be known and a multiple of "
+                f"groups ({self.groups}), not {channels}"
             )
         self.input_spec = keras.InputSpec(ndim=4, axes={-1: channels})
         self.kernel = self.add_weight(
@@ -79,66 +81,69 @@ class PaddedConv2DTranspose(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Return the transposed convolution of `inputs`."""
         kernel = self._dilated(ops.convert_to_tensor(self.kernel))
-        groups = zip(
-            ops.split(inputs, self.groups, axis=-1), ops.split(kernel, self.groups, axis=-1), strict=True
-        )
-        outputs = [
-            self._fit(ops.conv_transpose(x, k, self.strides, "valid"), ops.shape(x)) for x, k in groups
-        ]
-        outputs = ops.concatenate(outputs, axis=-1) if self.groups > 1 else outputs[0]
+        outputs = self._fit(self._convolve(inputs, kernel), ops.shape(inputs))
         if self.bias is not None:
             outputs = outputs + self.bias
         return self.activation(outputs)
 
+    def _convolve(self, inputs: Any, kernel: Any) -> Any:
+        """Return the full result, before anything is cut off."""
+        if self.groups == 1:
+            return ops.conv_transpose(inputs, kernel, self.strides, padding="valid")
+        pictures = ops.split(inputs, self.groups, axis=-1)
+        kernels = ops.split(kernel, self.groups, axis=-1)
+        full = [ops.conv_transpose(x, k, self.strides, padding="valid") for x, k in zip(pictures, kernels, strict=True)]
+        return ops.concatenate(full, axis=-1)
+
     def _dilated(self, kernel: Any) -> Any:
-        """Return the kernel with zeros between its elements: no backend dilates where it strides."""
+        """Return the kernel with zeros between its elements: not every backend dilates where it strides."""
         for axis, rate in enumerate(self.dilation_rate):
             if rate > 1:
                 kernel = self._dilated_along(kernel, axis, rate)
         return kernel
 
-    @staticmethod
-    def _dilated_along(kernel: Any, axis: int, rate: int) -> Any:
+    def _dilated_along(self, kernel: Any, axis: int, rate: int) -> Any:
         shape = list(kernel.shape)
-        zeros = [(0, 0)] * (len(shape) + 1)
+        zeros = [(0, 0)] * 5
         zeros[axis + 1] = (0, rate - 1)
         spread = ops.pad(ops.expand_dims(kernel, axis + 1), zeros)
-        shape[axis] *= rate
-        spread = ops.reshape(spread, shape)
-        last = shape[axis] - rate + 1
-        return spread[:last] if axis == 0 else spread[:, :last]
-
-    def _fit(self, full: Any, shape: Sequence[Any]) -> Any:
-        """Cut the padding off, and add the zeros that are missing where output_padding exceeds it."""
-        ends = [self._output_size(shape[axis + 1], axis) + self.padding[axis] for axis in (0, 1)]
-        (top, left), (bottom, right) = self.padding, ends
-        missing = [max(0, extra) for extra in self._missing()]
-        if any(missing):
-            full = ops.pad(full, ((0, 0), (0, missing[0]), (0, missing[1]), (0, 0)))
-        return full[:, top:bottom, left:right, :]
-
-    def _missing(self) -> list[int]:
-        """Return how many rows and columns the wanted output reaches beyond the unpadded one."""
-        return [
-            self._extent(axis)
-            - self.padding[axis]
-            + self.output_padding[axis]
-            - max(self._extent(axis), self.strides[axis])
-            for axis in (0, 1)
-        ]
+        spread = ops.reshape(spread, [*shape[:axis], shape[axis] * rate, *shape[axis + 1 :]])
+        shape[axis] = self._extent(axis)
+        return ops.slice(spread, (0, 0, 0, 0), shape)
 
     def _extent(self, axis: int) -> int:
         return self.dilation_rate[axis] * (self.kernel_size[axis] - 1) + 1
 
+    def _fit(self, full: Any, shape: Sequence[Any]) -> Any:
+        """Cut the padding off; where output_padding reaches beyond the full result, add zeros first."""
+        rows, columns = (max(0, self._missing(axis)) for axis in (0, 1))
+        (top, _), (left, _) = self.padding
+        height, width = (self._output_size(shape[axis + 1], axis) for axis in (0, 1))
+        return crop(pad(full, (0, rows), (0, columns)), top, left, height, width)
+
+    def _missing(self, axis: int) -> int:
+        """Return by how much the wanted output reaches beyond the full result of keras.ops.conv_transpose.
+
+        That is (size - 1) * stride + the larger of extent and stride long.
+        """
+        extent = self._extent(axis)
+        end = extent - self.padding[axis][1] + self.output_padding[axis]
+        return end - max(extent, self.strides[axis])
+
     def _output_size(self, size: Any, axis: int) -> Any:
         if size is None:
             return None
-        grown = (size - 1) * self.strides[axis] + self._extent(axis)
-        return grown - 2 * self.padding[axis] + self.output_padding[axis]
+        grown = (size - 1) * self.strides[axis] + self._extent(axis) + self.output_padding[axis]
+        return grown - sum(self.padding[axis])
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return the shape of the output, None where a size is unknown."""
-        sizes = (self._output_size(input_shape[axis + 1], axis) for axis in (0, 1))
+        sizes = [self._output_size(input_shape[axis + 1], axis) for axis in (0, 1)]
+        if any(size is not None and size < 1 for size in sizes):
+            raise ValueError(
+                f"PaddedConv2DTranspose {self.name!r}: nothing is left of an input of height and width "
+                f"{tuple(input_shape[1:3])}: the output would be {tuple(sizes)}"
+            )
         return (input_shape[0], *sizes, self.filters)
 
     def get_config(self) -> dict[str, Any]:

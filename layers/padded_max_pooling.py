@@ -30,8 +30,8 @@ class PaddedMaxPooling2D(keras.layers.Layer):
         padding: int, (height, width) or ((top, bottom), (left, right)).
         ceil_mode: whether a last, partial window counts. One that would start beyond the picture (and the
             padding before it) is dropped where there is any padding.
-        return_indices: also return where in its window each (first) maximum stands, as MaxUnpooling2D wants it:
-            an int32 tensor, counting the window's positions row by row from 0 to height * width - 1.
+        return_indices: also return where in its window each (first) maximum stands, as MaxUnpooling2D wants
+            it: an int32 tensor, counting the window's positions row by row from 0 to height * width - 1.
 
     Input: (batch, height, width, channels); output: (batch, windows, windows, channels), or two of them.
     """

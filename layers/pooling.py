@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from layers.arguments import Border, Pair
+from layers.spatial import crop, pad
 
 
 class PoolingWindows(NamedTuple):
     """Windows of `size` every `strides` pixels over a picture with `padding` around it.
 
-    In ceil mode a last, partial window is kept unless it would start beyond the picture and the padding before
-    it. (Torch7 and Caffe look for such windows only where there is some padding; so does this.)
+    In ceil mode a last, partial window is kept unless it would start beyond the picture and the padding
+    before it. (Torch7 and Caffe look for such windows only where there is some padding; so does this.)
     """
 
     size: Pair
@@ -27,7 +28,10 @@ class PoolingWindows(NamedTuple):
         return self.ceil_mode and any(sum(self.padding, ()))
 
     def count(self, size: Any, axis: int) -> Any:
-        """Return the number of windows along `axis` (0: height) of a picture of `size`: int, tensor or None."""
+        """Return the number of windows along `axis` (0: height) of a picture of `size`.
+
+        Like `size` it is an int, a tensor or None.
+        """
         if size is None:
             return None
         window, stride, (before, after) = self.size[axis], self.strides[axis], self.padding[axis]
@@ -48,10 +52,8 @@ class PoolingWindows(NamedTuple):
 
         Where a size is unknown there may be room for one window more than there are.
         """
-        widths = [self._widths(inputs.shape[axis + 1], axis) for axis in (0, 1)]
-        if not any(sum(widths, ())):
-            return inputs
-        return ops.pad(inputs, ((0, 0), *widths, (0, 0)), constant_values=value)
+        rows, columns = (self._widths(inputs.shape[axis + 1], axis) for axis in (0, 1))
+        return pad(inputs, rows, columns, value)
 
     def _widths(self, size: int | None, axis: int) -> Pair:
         before, after = self.padding[axis]
@@ -64,10 +66,7 @@ class PoolingWindows(NamedTuple):
 
     def crop(self, pooled: Any, shape: Sequence[Any]) -> Any:
         """Return `pooled`, the windows of a padded picture, without those that `counts` drops."""
-        if not self._drops_windows:
-            return pooled
-        height, width = self.counts(shape)
-        return pooled[:, :height, :width, :]
+        return crop(pooled, 0, 0, *self.counts(shape)) if self._drops_windows else pooled
 
     def offsets(self) -> Iterator[tuple[int, int, int]]:
         """Yield (number, row, column) of each position in a window, in row-major order."""
@@ -84,7 +83,7 @@ class PoolingWindows(NamedTuple):
         counts = self.counts(input_shape)
         if any(count is not None and count < 1 for count in counts):
             raise ValueError(
-                f"a picture of height and width {tuple(input_shape[1:3])} with padding {self.padding} is smaller "
-                f"than the pooling window {self.size}"
+                f"a picture of height and width {tuple(input_shape[1:3])} with padding {self.padding} is "
+                f"smaller than the pooling window {self.size}"
             )
         return (input_shape[0], *counts, input_shape[3])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
+from keras import ops
 
 from layers.edge_padding import EdgePadding2D
+from layers.spatial import take_lines
 
 
 @keras.saving.register_keras_serializable(package="texture_nets")
@@ -15,9 +19,14 @@ class ReflectionPadding2D(EdgePadding2D):
     picture.
     """
 
-    def border_indices(self, before: int, after: int) -> tuple[list[int], list[int]]:
-        """Return the positions `before`..1 and the second to last one downwards."""
-        return list(range(before, 0, -1)), list(range(-2, -2 - after, -1))
+    def lines_before(self, inputs: Any, axis: int, width: int) -> Any:
+        """Return the lines after the first, backwards."""
+        return ops.flip(take_lines(inputs, axis, 1, width), axis=axis)
+
+    def lines_after(self, inputs: Any, axis: int, width: int) -> Any:
+        """Return the lines before the last, backwards."""
+        start = ops.shape(inputs)[axis] - 1 - width
+        return ops.flip(take_lines(inputs, axis, start, width), axis=axis)
 
     def smallest_size(self, width: int) -> int:
         """Return one pixel more than `width`."""

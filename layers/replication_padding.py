@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
+from keras import ops
 
 from layers.edge_padding import EdgePadding2D
+from layers.spatial import take_lines
 
 
 @keras.saving.register_keras_serializable(package="texture_nets")
 class ReplicationPadding2D(EdgePadding2D):
-    """Repeats the edge pixels: a padding of width p repeats the edge pixel p times.
+    """Repeats the edge pixels: a padding of width p repeats the edge pixel p times, aaa|abcd|ddd.
 
     Torch7's nn.SpatialReplicationPadding and PyTorch's nn.ReplicationPad2d for non-negative widths.
     """
 
-    def border_indices(self, before: int, after: int) -> tuple[list[int], list[int]]:
-        """Return the first position `before` times and the last one `after` times."""
-        return [0] * before, [-1] * after
+    def lines_before(self, inputs: Any, axis: int, width: int) -> Any:
+        """Return the first line `width` times."""
+        return self._repeated(take_lines(inputs, axis, 0, 1), axis, width)
+
+    def lines_after(self, inputs: Any, axis: int, width: int) -> Any:
+        """Return the last line `width` times."""
+        return self._repeated(take_lines(inputs, axis, ops.shape(inputs)[axis] - 1, 1), axis, width)
+
+    @staticmethod
+    def _repeated(line: Any, axis: int, width: int) -> Any:
+        return ops.concatenate([line] * width, axis=axis) if width > 1 else line
 
     def smallest_size(self, width: int) -> int:
         """Return 1: an edge of one pixel is enough for any width."""

@@ -16,17 +16,20 @@ VGG_MEAN = (103.939, 116.779, 123.68)
 class VGGPreprocessing(keras.layers.Layer):
     """RGB in [0, 1] to BGR in 0..255 minus the mean pixel of ImageNet, Caffe's and Torch7's convention.
 
-    Input and output: (batch, height, width, 3).
+    Input and output: (batch, height, width, 3). Under mixed precision the input is taken as it comes and the
+    result computed in float32, then rounded.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.autocast = False
         self.input_spec = keras.InputSpec(ndim=4, axes={-1: 3})
 
     def call(self, inputs: Any) -> Any:
         """Return the picture as VGG-19 wants it."""
-        mean = ops.convert_to_tensor(VGG_MEAN, dtype=inputs.dtype)
-        return ops.flip(inputs, axis=-1) * 255.0 - mean
+        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+        mean = ops.convert_to_tensor(VGG_MEAN, dtype=x.dtype)
+        return ops.cast(ops.flip(x, axis=-1) * 255.0 - mean, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return `input_shape`."""

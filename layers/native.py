@@ -1,0 +1,52 @@
+"""The quicker roads that a backend offers beside a layer's plain formula, and the switch that closes them.
+
+This is the only place that chooses by backend. A function here takes what the plain formula takes and returns the
+same numbers, or None where the backend has no quicker road for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import keras
+
+if keras.backend.backend() == "tensorflow":
+    from layers import tensorflow_kernels as kernels
+else:
+    kernels = None
+
+_plain = ContextVar("plain", default=False)
+
+
+@contextmanager
+def plain_formulas() -> Iterator[None]:
+    """Let every layer called (and so every graph traced) inside compute its plain formula of elementary operations.
+
+    For exports to runtimes that lack the backend's own kernels: ONNX Runtime on the CPU and LiteRT's built-in
+    operators have no batch normalisation in training mode.
+
+        with layers.plain_formulas():
+            model.export(path, format="onnx")
+    """
+    token = _plain.set(True)
+    try:
+        yield
+    finally:
+        _plain.reset(token)
+
+
+def instance_normalization(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
+    """Return `inputs` normalised for each picture and channel, or None where there is no quicker road.
+
+    Args:
+        inputs: (batch, height, width, channels).
+        gamma: factor (channels,), or None.
+        beta: offset (channels,), or None.
+        epsilon: added to the variance.
+    """
+    if kernels is None or _plain.get():
+        return None
+    return kernels.instance_normalization(inputs, gamma, beta, epsilon)
