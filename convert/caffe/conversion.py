@@ -1,0 +1,63 @@
+"""Converting a prototxt and its caffemodel into a Keras model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import keras
+
+import convert.caffe.shape_rules  # noqa: F401  registers the shape rules
+from convert.caffe.builder import GraphBuilder
+from convert.caffe.caffemodel import read_caffemodel
+from convert.caffe.network import Network, build_network, replace_pooling, select
+from convert.caffe.parameters import Parameters, assign_parameters
+from convert.caffe.prototxt import read_prototxt
+from convert.caffe.shapes import infer_open_shapes, infer_shapes
+
+Pooling = Literal["keep", "average", "max"]
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A converted network: the model, and what it was made of."""
+
+    model: keras.Model
+    network: Network
+    parameters: Parameters
+    builder: GraphBuilder
+
+
+def convert_caffe(
+    prototxt: str | Path,
+    caffemodel: str | Path,
+    *,
+    until: str | None = None,
+    outputs: Sequence[str] | None = None,
+    pooling: Pooling = "keep",
+) -> Conversion:
+    """Return the network of a prototxt with the numbers of a caffemodel as a Keras model.
+
+    The model is the bare network: blobs of four axes are (batch, height, width, channels), others are in Caffe's
+    order; mean and channel order of pictures are the caller's business. Batch, height and width are open where the
+    network allows it and otherwise as in the prototxt. With several outputs the model returns a dict by blob name.
+
+    Args:
+        prototxt: path of the network's description, of any format from V0 on.
+        caffemodel: path of its parameters, of any format from V0 on.
+        until: name of the last layer to convert; the whole network if None.
+        outputs: names of the blobs that the model gives; those that no layer reads if None.
+        pooling: "average" or "max" makes every pooling layer (but global ones) one of that kind.
+
+    Raises:
+        UserError: a file is missing, damaged, or of another kind, the two do not fit, or a layer cannot be converted.
+        ArgumentError: there is no such layer or blob.
+    """
+    network = replace_pooling(build_network(read_prototxt(prototxt)), pooling)
+    part = select(network, until=until, outputs=outputs)
+    shapes = infer_shapes(part)
+    parameters = assign_parameters(network, part, shapes, read_caffemodel(caffemodel))
+    builder = GraphBuilder(part, infer_open_shapes(part), parameters)
+    return Conversion(builder.model(part.outputs), part, parameters, builder)

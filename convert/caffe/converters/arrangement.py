@@ -1,0 +1,120 @@
+"""Converters of the layers that arrange numbers anew: join, cut, repeat, reshape, add up."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import keras
+from keras import KerasTensor, ops
+
+from convert.caffe.registry import Step, converts, from_caffe_order, keras_axis, to_caffe_order
+from convert.caffe.shape_rules.arrangement import crop_offsets, joined_axis, slice_points
+from convert.caffe.shapes import Shape, canonical_axis
+from layers import CropToMatch
+
+
+@converts("Concat")
+def concat(step: Step, *inputs: KerasTensor) -> KerasTensor:
+    """Join along one axis."""
+    axis = joined_axis(step.layer.concat_param, "concat_dim", step.shapes.bottoms[0])
+    if len(inputs) == 1:
+        return inputs[0]
+    return step.apply(keras.layers.Concatenate, list(inputs), axis=keras_axis(axis, len(step.shapes.bottoms[0])))
+
+
+@converts("Slice")
+def slices(step: Step, x: KerasTensor) -> Sequence[KerasTensor]:
+    """Cut along one axis."""
+    bottom = step.shapes.bottoms[0]
+    axis = joined_axis(step.layer.slice_param, "slice_dim", bottom)
+    points = slice_points(step.layer, bottom[axis])
+    return [_cut(x, {axis: slice(start, end)}) for start, end in itertools.pairwise(points)]
+
+
+def _cut(x: KerasTensor, parts: dict[int, slice]) -> KerasTensor:
+    """Return the part of `x` that lies in `parts` of Caffe's axes."""
+    axes = len(x.shape)
+    index = [slice(None)] * axes
+    for axis, part in parts.items():
+        index[keras_axis(axis, axes)] = part
+    return x[tuple(index)]
+
+
+@converts("Crop")
+def crop(step: Step, x: KerasTensor, reference: KerasTensor) -> KerasTensor:
+    """Cut to the size that the second bottom has on the axes from `axis` on."""
+    bottom, wanted = step.shapes.bottoms
+    axis = canonical_axis(step.layer.crop_param.axis, bottom)
+    offsets = dict(enumerate(crop_offsets(step.layer, bottom), axis))
+    if None not in bottom[axis:] + wanted[axis:]:
+        return _cut(x, {axis: slice(start, start + wanted[axis]) for axis, start in offsets.items()})
+    return step.apply(CropToMatch, [_cut(x, {axis: slice(start, None) for axis, start in offsets.items()}), reference])
+
+
+@converts("CropCenter")
+def crop_center(step: Step, x: KerasTensor) -> KerasTensor:
+    """Cut the given number off both ends of each axis."""
+    borders = enumerate(step.layer.crop_center_param.crop_size)
+    return _cut(x, {axis: slice(border, -border) for axis, border in borders if border})
+
+
+@converts("Split")
+def split(step: Step, x: KerasTensor) -> Sequence[KerasTensor]:
+    """Hand on."""
+    return [x] * len(step.layer.top)
+
+
+@converts("Tile")
+def tile(step: Step, x: KerasTensor) -> KerasTensor:
+    """Repeat along one axis."""
+    axes = len(x.shape)
+    repeats = [1] * axes
+    axis = canonical_axis(step.layer.tile_param.axis, step.shapes.bottoms[0])
+    repeats[keras_axis(axis, axes)] = step.layer.tile_param.tiles
+    return ops.tile(x, repeats)
+
+
+@converts("Flatten", "Reshape")
+def reshape(step: Step, x: KerasTensor) -> KerasTensor:
+    """Give the numbers, in Caffe's order, another shape."""
+    return _reshaped(to_caffe_order(x), step.shapes.tops[0])
+
+
+def _reshaped(x: KerasTensor, shape: Shape) -> KerasTensor:
+    return from_caffe_order(ops.reshape(x, [-1 if size is None else size for size in shape]))
+
+
+@converts("Reduction")
+def reduction(step: Step, x: KerasTensor) -> KerasTensor:
+    """Add up (the magnitudes, the squares), or take the mean of, all axes from `axis` on."""
+    parameter = step.layer.reduction_param
+    name = parameter.DESCRIPTOR.fields_by_name["operation"].enum_type.values_by_number[parameter.operation].name
+    x = to_caffe_order(x)
+    if name in ("ASUM", "SUMSQ"):
+        x = ops.abs(x) if name == "ASUM" else ops.square(x)
+    axes = list(range(canonical_axis(parameter.axis, x.shape), len(x.shape)))
+    y = ops.mean(x, axis=axes) if name == "MEAN" else ops.sum(x, axis=axes)
+    return y if parameter.coeff == 1 else parameter.coeff * y
+
+
+@converts("ArgMax")
+def argmax(step: Step, x: KerasTensor) -> KerasTensor:
+    """Return the positions (as float32), or values, of the `top_k` largest numbers, the largest first."""
+    parameter, bottom = step.layer.argmax_param, step.shapes.bottoms[0]
+    x = to_caffe_order(x)
+    if parameter.HasField("axis"):
+        axis = canonical_axis(parameter.axis, bottom)
+        values, positions = _largest(ops.moveaxis(x, axis, -1), parameter.top_k, bottom[axis])
+        return from_caffe_order(ops.moveaxis(values if parameter.out_max_val else positions, -1, axis))
+    count = math.prod(bottom[1:])
+    values, positions = _largest(ops.reshape(x, (-1, count)), parameter.top_k, count)
+    pairs = ops.stack([positions, values], axis=1) if parameter.out_max_val else positions
+    return _reshaped(pairs, step.shapes.tops[0])
+
+
+def _largest(x: KerasTensor, number: int, length: int) -> tuple[KerasTensor, KerasTensor]:
+    """Return the largest along the last axis and where they stand; of equal ones the last goes first, as in Caffe."""
+    values, positions = ops.top_k(ops.flip(x, axis=-1), number)
+    return values, ops.cast(length - 1 - positions, "float32")

@@ -1,0 +1,94 @@
+"""Converters of the layers that move a window over a picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import KerasTensor, ops
+
+from convert.caffe.geometry import Window, convolution_window, pooling_window
+from convert.caffe.registry import Step, converts
+from convert.caffe.shape_rules.windows import rounds_down
+from layers import PaddedAveragePooling2D, PaddedConv2DTranspose, PaddedMaxPooling2D
+
+
+@converts("Convolution")
+def convolution(step: Step, x: KerasTensor) -> KerasTensor:
+    """Convolve with symmetric zero padding.
+
+    What Keras cannot do, strides in a dilated convolution, is done after it: only every n-th pixel is kept.
+    """
+    parameter, window = step.layer.convolution_param, convolution_window(step.layer.convolution_param)
+    same = all(2 * window.padding[axis] == window.extent(axis) - 1 for axis in (0, 1))
+    keep_same = same and window.stride == (1, 1)
+    if not keep_same and any(window.padding):
+        x = ops.pad(x, ((0, 0), *((pad, pad) for pad in window.padding), (0, 0)))
+    dilated_strides = window.dilation != (1, 1) and window.stride != (1, 1)
+    kernel, *bias = step.weights
+    y = step.apply(
+        keras.layers.Conv2D,
+        x,
+        [kernel.transpose(2, 3, 1, 0), *bias],
+        filters=parameter.num_output,
+        kernel_size=window.kernel,
+        strides=1 if dilated_strides else window.stride,
+        padding="same" if keep_same else "valid",
+        dilation_rate=window.dilation,
+        groups=parameter.group,
+        use_bias=parameter.bias_term,
+        kernel_initializer="zeros",
+    )
+    return y[:, :: window.stride[0], :: window.stride[1], :] if dilated_strides else y
+
+
+@converts("Deconvolution")
+def deconvolution(step: Step, x: KerasTensor) -> KerasTensor:
+    """Convolve the other way round."""
+    parameter, window = step.layer.convolution_param, convolution_window(step.layer.convolution_param)
+    kernel, *bias = step.weights
+    return step.apply(
+        PaddedConv2DTranspose,
+        x,
+        [kernel.transpose(2, 3, 1, 0), *bias],
+        filters=parameter.num_output,
+        kernel_size=window.kernel,
+        strides=window.stride,
+        padding=window.padding,
+        dilation_rate=window.dilation,
+        groups=parameter.group,
+        use_bias=parameter.bias_term,
+    )
+
+
+@converts("Pooling")
+def pooling(step: Step, x: KerasTensor) -> Any:
+    """Pool by Caffe's rules; global pooling keeps height and width as axes of size 1."""
+    parameter = step.layer.pooling_param
+    is_max = parameter.pool == 0
+    if parameter.global_pooling and len(step.layer.top) == 1:
+        pool = keras.layers.GlobalMaxPooling2D if is_max else keras.layers.GlobalAveragePooling2D
+        return step.apply(pool, x, keepdims=True)
+    window = pooling_window(parameter, step.shapes.bottoms[0][2:])
+    config = {
+        "pool_size": window.kernel,
+        "strides": window.stride,
+        "padding": window.padding,
+        "ceil_mode": not rounds_down(parameter),
+    }
+    if len(step.layer.top) == 2:
+        pooled, indices = step.apply(PaddedMaxPooling2D, x, return_indices=True, **config)
+        return [pooled, _positions(step, indices, window)]
+    return step.apply(PaddedMaxPooling2D if is_max else PaddedAveragePooling2D, x, **config)
+
+
+def _positions(step: Step, indices: KerasTensor, window: Window) -> KerasTensor:
+    """Turn offsets inside the windows into Caffe's mask: row * width + column in the whole picture."""
+    width, kernel_width = step.shapes.bottoms[0][3], window.kernel[1]
+    (down, right), (top, left) = window.stride, window.padding
+    rows, columns = step.shapes.tops[0][2:]
+    first_row = np.arange(rows).reshape(-1, 1, 1) * down - top
+    first_column = np.arange(columns).reshape(-1, 1) * right - left
+    row, column = indices // kernel_width, indices % kernel_width
+    return ops.cast((row + first_row) * width + (column + first_column), "float32")

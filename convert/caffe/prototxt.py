@@ -1,0 +1,78 @@
+"""Reading a prototxt: the text that describes a Caffe network."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import text_format
+
+from convert.caffe.schema import field_names, message_class
+from convert.caffe.upgrade import upgrade
+from convert.foreign import PROTOTXT, name_foreign_file
+from errors import UserError, unknown_name
+
+LARGEST_TEXT = 64 * 2**20  # bytes; the prototxt of a network of a thousand layers has less than one million
+
+
+def read_prototxt(path: str | Path) -> Any:
+    """Return the network described by a prototxt as a NetParameter message in the new format.
+
+    Reads protobuf's text format with all its liberties and the old formats V0 and V1 as well; see
+    `convert.caffe.upgrade` for what becomes of them.
+
+    Raises:
+        UserError: the file is missing, no prototxt, or one with a syntax error or a field that caffe.proto
+            does not have (named with line and column).
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such prototxt file")
+    kind = name_foreign_file(path)
+    if kind not in (PROTOTXT, "a text", None):
+        raise UserError(f"{path} is {kind}, not a prototxt{_exchanged(kind)}")
+    if path.stat().st_size > LARGEST_TEXT:
+        raise UserError(f"{path}: {path.stat().st_size} bytes are too many for a prototxt")
+    try:
+        return upgrade(parse_prototxt(path.read_bytes()))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _exchanged(kind: str) -> str:
+    return " (are --prototxt and --input exchanged?)" if kind == "a caffemodel" else ""
+
+
+def parse_prototxt(data: bytes) -> Any:
+    """Return the NetParameter message that the text `data` stands for, in whatever format it is.
+
+    Bytes that are no UTF-8 (comments in old Chinese encodings, for instance) become replacement characters.
+
+    Raises:
+        UserError: the text does not follow protobuf's text format or caffe.proto.
+    """
+    text = data.decode("utf-8-sig", errors="replace")
+    if control := re.search(r"[\0-\x08\x0e-\x1f]", text):
+        line = text.count("\n", 0, control.start()) + 1
+        raise UserError(f"line {line} holds the control character {control[0]!r}: not a text")
+    net = message_class("NetParameter")()
+    try:
+        text_format.Parse(text, net)
+    except (text_format.ParseError, ValueError) as error:
+        raise UserError(_explain(str(error))) from error
+    if not (net.layer or net.layers):
+        raise UserError("no layers in it")
+    return net
+
+
+def _explain(message: str) -> str:
+    """Return protobuf's error message with the line in words and, for an unknown field, the nearest name."""
+    place = re.match(r"(\d+):(\d+) : (.*)", message, re.DOTALL)
+    where, what = (f"line {place[1]}, column {place[2]}: ", place[3]) if place else ("", message)
+    field = re.search(r'Message type "caffe\.(\w+)" has no field named "(.*)"', what)
+    if not field:
+        return where + what
+    if field[2] in ("layer", "layers"):
+        return f"{where}a layer inside a layer: is a closing brace missing before it?"
+    return f"{where}{unknown_name(f'field of {field[1]}', field[2], field_names(field[1]))}"

@@ -1,0 +1,189 @@
+"""Shapes around the layers that arrange numbers anew: join, cut, repeat, reshape, add up."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from convert.caffe.network import LayerError
+from convert.caffe.shapes import (
+    OpenSizeError,
+    Shape,
+    Shapes,
+    agree,
+    canonical_axis,
+    check_reshape,
+    count,
+    known,
+    shape_rule,
+    written,
+)
+
+MANY = range(1, 100_000)
+
+
+@shape_rule("Concat", bottoms=MANY)
+def concat(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Add up the sizes of one axis."""
+    axis = joined_axis(layer.concat_param, "concat_dim", bottoms[0])
+    first = bottoms[0]
+    for bottom in bottoms[1:]:
+        if not agree((*bottom[:axis], *bottom[axis + 1 :]), (*first[:axis], *first[axis + 1 :])):
+            raise LayerError(f"cannot join {written(first)} and {written(bottom)} along axis {axis}")
+    sizes = [bottom[axis] for bottom in bottoms]
+    return Shapes([(*first[:axis], None if None in sizes else sum(sizes), *first[axis + 1 :])])
+
+
+def joined_axis(parameter: Any, old_field: str, shape: Shape) -> int:
+    """Return the axis of Concat or Slice, given as `axis` or in the old field, which knows no negative ones."""
+    if not parameter.HasField(old_field):
+        return canonical_axis(parameter.axis, shape)
+    if parameter.HasField("axis"):
+        raise LayerError(f"has both axis and {old_field}; one of them is allowed")
+    return canonical_axis(getattr(parameter, old_field), shape)
+
+
+@shape_rule("Slice", tops=MANY)
+def slices(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Cut one axis at the given points, or into equal parts."""
+    bottom = bottoms[0]
+    axis = joined_axis(layer.slice_param, "slice_dim", bottom)
+    points = slice_points(layer, known(bottom[axis]))
+    sizes = [end - start for start, end in itertools.pairwise(points)]
+    return Shapes([(*bottom[:axis], size, *bottom[axis + 1 :]) for size in sizes])
+
+
+def slice_points(layer: Any, size: int) -> list[int]:
+    """Return where a Slice layer cuts an axis of `size`, with 0 and `size` around."""
+    parts, points = len(layer.top), list(layer.slice_param.slice_point)
+    if not points:
+        if size % parts:
+            raise LayerError(f"{parts} tops do not divide an axis of {size} evenly")
+        return list(range(0, size + 1, size // parts))
+    if len(points) != parts - 1:
+        raise LayerError(f"has {len(points)} slice points for {parts} tops")
+    points = [0, *points, size]
+    if points != sorted(set(points)):
+        raise LayerError(f"slice points {points[1:-1]} must grow from 1 on and stay under {size}")
+    return points
+
+
+@shape_rule("Crop", bottoms=2)
+def crop(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Cut each axis from `axis` on to the size that the second bottom has there."""
+    bottom, reference = bottoms
+    axis = canonical_axis(layer.crop_param.axis, bottom)
+    offsets = crop_offsets(layer, bottom)
+    if len(reference) != len(bottom):
+        raise LayerError(f"cannot crop {written(bottom)} to {written(reference)}")
+    for offset, own, wanted in zip(offsets, bottom[axis:], reference[axis:], strict=True):
+        if own is not None and wanted is not None and offset + wanted > own:
+            raise LayerError(f"cannot crop {written(bottom)} to {written(reference)} with offsets {offsets}")
+    # An open height and width are cropped together; any other axis needs its sizes.
+    if axis != 2 or len(bottom) != 4:
+        count(bottom[axis:] + reference[axis:])
+    return Shapes([(*bottom[:axis], *reference[axis:])])
+
+
+def crop_offsets(layer: Any, bottom: Shape) -> list[int]:
+    """Return the offset of each axis from the crop axis on."""
+    cropped = len(bottom) - canonical_axis(layer.crop_param.axis, bottom)
+    offsets = list(layer.crop_param.offset) or [0]
+    if len(offsets) not in (1, cropped):
+        raise LayerError(f"has {len(offsets)} offsets; 1 or {cropped}, one for each cropped axis, are needed")
+    return offsets * cropped if len(offsets) == 1 else offsets
+
+
+@shape_rule("CropCenter")
+def crop_center(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Cut the given number off both ends of each axis."""
+    borders = list(layer.crop_center_param.crop_size)
+    if len(borders) != len(bottoms[0]):
+        raise LayerError(f"has {len(borders)} crop sizes for a blob of {len(bottoms[0])} axes")
+    sizes = zip(bottoms[0], borders, strict=True)
+    return Shapes([tuple(None if size is None else size - 2 * border for size, border in sizes)])
+
+
+@shape_rule("Split", tops=MANY)
+def split(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Hand the bottom on to every top."""
+    return Shapes([bottoms[0]] * len(layer.top))
+
+
+@shape_rule("Tile")
+def tile(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Multiply the size of one axis."""
+    bottom, parameter = bottoms[0], layer.tile_param
+    axis = canonical_axis(parameter.axis, bottom)
+    if parameter.tiles < 1:
+        raise LayerError(f"tiles {parameter.tiles} must be positive")
+    size = None if bottom[axis] is None else bottom[axis] * parameter.tiles
+    return Shapes([(*bottom[:axis], size, *bottom[axis + 1 :])])
+
+
+@shape_rule("Reduction")
+def reduction(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Drop all axes from `axis` on."""
+    return Shapes([bottoms[0][: canonical_axis(layer.reduction_param.axis, bottoms[0])]])
+
+
+@shape_rule("Flatten")
+def flatten(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Make one axis of those from `axis` to `end_axis`."""
+    bottom, parameter = bottoms[0], layer.flatten_param
+    first, last = (canonical_axis(axis, bottom) for axis in (parameter.axis, parameter.end_axis))
+    if first > last:
+        raise LayerError(f"axis {parameter.axis} lies behind end_axis {parameter.end_axis}")
+    merged = bottom[first : last + 1]
+    top = (*bottom[:first], None if None in merged else count(merged), *bottom[last + 1 :])
+    check_reshape(top)
+    return Shapes([top])
+
+
+@shape_rule("Reshape")
+def reshape(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Replace axes by new ones: 0 copies a size, -1 stands for what is left."""
+    bottom = bottoms[0]
+    first, last = _replaced_axes(layer.reshape_param, bottom)
+    wanted = list(layer.reshape_param.shape.dim)
+    if wanted.count(-1) > 1 or min(wanted, default=0) < -1:
+        raise LayerError(f"cannot reshape to {wanted}: one -1 is allowed, no other negative sizes")
+    top = [*bottom[:first], *wanted, *bottom[last:]]
+    for axis in range(first, first + len(wanted)):
+        if top[axis] == 0:
+            if axis >= len(bottom):
+                raise LayerError(f"cannot copy the size of axis {axis} of a blob with {len(bottom)} axes")
+            top[axis] = bottom[axis]
+    top = _fill_in(top, bottom)
+    check_reshape(top)
+    return Shapes([top])
+
+
+def _replaced_axes(parameter: Any, bottom: Shape) -> tuple[int, int]:
+    """Return the first axis that is replaced and the first after them."""
+    first = parameter.axis if parameter.axis >= 0 else len(bottom) + parameter.axis + 1
+    last = len(bottom) if parameter.num_axes == -1 else first + parameter.num_axes
+    if not 0 <= first <= last <= len(bottom):
+        raise LayerError(f"axis {parameter.axis} and num_axes {parameter.num_axes} of a blob with {len(bottom)} axes")
+    return first, last
+
+
+def _fill_in(top: list[int | None], bottom: Shape) -> Shape:
+    """Return `top` with the size for -1, after checking that it has as many numbers as `bottom`.
+
+    Sizes that are open are taken out of the account where they were copied.
+    """
+    rest = list(bottom)
+    for _ in range(top.count(None)):
+        if None not in rest:
+            raise OpenSizeError
+        rest.remove(None)
+    if None in rest:
+        if -1 not in top:
+            raise OpenSizeError
+        return tuple(None if size == -1 else size for size in top)
+    left, explicit = count(tuple(rest)), count(tuple(size for size in top if size not in (None, -1)))
+    if left % explicit or (-1 not in top and left != explicit):
+        raise LayerError(f"cannot reshape {written(bottom)} to {written(tuple(top))}")
+    return tuple(left // explicit if size == -1 else size for size in top)

@@ -1,0 +1,216 @@
+"""The shapes of all blobs and parameters of a network, by one rule a layer type, without computing anything.
+
+A shape is a tuple of sizes in Caffe's order (for pictures: number, channels, height, width). None stands for a size
+that is left open: the same rules that check a network against Caffe's own demands, with the sizes of the prototxt,
+tell by running again with open sizes whether the network can do without them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from convert.caffe.network import LayerError, Network, Node
+from errors import UserError, unknown_name
+
+Shape = tuple[int | None, ...]
+
+LARGEST_COUNT = 2**31 - 1  # numbers in a blob, as in Caffe
+
+
+class OpenSizeError(Exception):
+    """A layer needs a size that is left open."""
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What a layer makes of its bottoms: the shapes of its tops and of its parameters (weights, bias, ...)."""
+
+    tops: Sequence[Shape]
+    parameters: Sequence[Shape] = ()
+
+
+@dataclass(frozen=True)
+class NodeShapes:
+    """The shapes around a node."""
+
+    bottoms: tuple[Shape, ...]
+    tops: tuple[Shape, ...]
+    parameters: tuple[tuple[int, ...], ...]
+
+
+ShapeRule = Callable[[Any, Sequence[Shape]], Shapes]
+
+
+class _Registered(NamedTuple):
+    rule: ShapeRule
+    bottoms: range
+    tops: range
+
+
+RULES: dict[str, _Registered] = {}
+
+
+def shape_rule(*types: str, bottoms: int | range = 1, tops: int | range = 1) -> Callable[[ShapeRule], ShapeRule]:
+    """Register the shape rule of layer `types`, which take and make that many blobs."""
+
+    def register(rule: ShapeRule) -> ShapeRule:
+        for name in types:
+            RULES[name] = _Registered(rule, _as_range(bottoms), _as_range(tops))
+        return rule
+
+    return register
+
+
+def _as_range(number: int | range) -> range:
+    return range(number, number + 1) if isinstance(number, int) else number
+
+
+def canonical_axis(axis: int, shape: Shape) -> int:
+    """Return `axis` of a blob of `shape` as a number from 0 on; negative ones count from the end.
+
+    Raises:
+        LayerError: the blob has no such axis.
+    """
+    if not -len(shape) <= axis < len(shape):
+        raise LayerError(f"axis {axis} of a blob with {len(shape)} axes")
+    return axis % len(shape)
+
+
+def count(shape: Shape) -> int:
+    """Return how many numbers a blob of `shape` has.
+
+    Raises:
+        OpenSizeError: one of its sizes is open.
+    """
+    if None in shape:
+        raise OpenSizeError
+    return math.prod(shape)
+
+
+def known(size: int | None) -> int:
+    """Return `size`.
+
+    Raises:
+        OpenSizeError: it is open.
+    """
+    return count((size,))
+
+
+def agree(one: Shape, other: Shape) -> bool:
+    """Return whether two shapes are the same, or may be once their open sizes are known."""
+    return len(one) == len(other) and all(a == b or a is None or b is None for a, b in zip(one, other, strict=True))
+
+
+def check_reshape(shape: Shape) -> None:
+    """Check that a blob can be brought to `shape` without knowing more: at most one of its sizes is open.
+
+    Raises:
+        OpenSizeError: more are open.
+    """
+    if shape.count(None) > 1:
+        raise OpenSizeError
+
+
+def picture(shape: Shape) -> Shape:
+    """Return `shape`, that of a blob of four axes.
+
+    Raises:
+        LayerError: it has another number of axes.
+    """
+    if len(shape) != 4:
+        raise LayerError(f"needs a blob of 4 axes (number, channels, height, width), not {written(shape)}")
+    return shape
+
+
+def written(shape: Shape) -> str:
+    """Return `shape` for messages, such as 1 x 3 x ? x ?."""
+    return " x ".join("?" if size is None else str(size) for size in shape) or "()"
+
+
+@dataclass
+class _Inference:
+    free_batch: bool
+    free_size: bool
+    values: dict[int, Shape] = field(default_factory=dict)
+
+    def run(self, node: Node) -> NodeShapes:
+        """Return the shapes around `node` and remember those of its tops."""
+        bottoms = tuple(self.values[value] for value in node.bottoms)
+        try:
+            shapes = registered(node).rule(node.layer, bottoms)
+            tops = [_checked(shape) for shape in shapes.tops]
+        except LayerError as error:
+            raise UserError(f"{node.place}: {error}") from error
+        if not node.bottoms:
+            tops = [self._open(shape) for shape in tops]
+        for shape in shapes.parameters:
+            count(shape)
+        self.values.update(zip(node.tops, tops, strict=True))
+        return NodeShapes(bottoms, tuple(tops), tuple(shapes.parameters))
+
+    def _open(self, shape: Shape) -> Shape:
+        batch = None if self.free_batch else shape[0]
+        sizes = (None, None) if self.free_size and len(shape) == 4 else shape[2:]
+        return (batch, *shape[1:2], *sizes)
+
+
+def infer_shapes(network: Network, *, free_batch: bool = False, free_size: bool = False) -> tuple[NodeShapes, ...]:
+    """Return the shapes around each node of `network`.
+
+    Args:
+        network: the network.
+        free_batch: leave the first size of every input open, instead of taking the prototxt's.
+        free_size: leave height and width of every input of four axes open.
+
+    Raises:
+        UserError: a layer's type is unknown, or its parameters do not fit its bottoms by Caffe's rules.
+        OpenSizeError: a layer needs one of the sizes left open.
+    """
+    inference = _Inference(free_batch, free_size)
+    return tuple(inference.run(node) for node in network.nodes)
+
+
+def infer_open_shapes(network: Network) -> tuple[NodeShapes, ...]:
+    """Return the shapes with as many of the inputs' sizes open as the network allows.
+
+    First choice is to leave batch, height and width open, then the batch, then height and width. (What an
+    InnerProduct over a picture, a Reshape to fixed sizes or a Scale over rows needs stays as in the prototxt.)
+    """
+    for free_batch, free_size in ((True, True), (True, False), (False, True)):
+        try:
+            return infer_shapes(network, free_batch=free_batch, free_size=free_size)
+        except OpenSizeError:
+            continue
+    return infer_shapes(network)
+
+
+def registered(node: Node) -> _Registered:
+    """Return the rule of `node`'s type.
+
+    Raises:
+        UserError: there is none, or the node has a number of bottoms or tops that its type does not take.
+    """
+    if node.layer.type not in RULES:
+        raise UserError(f"{node.place}: {unknown_name('layer type', node.layer.type, RULES)}")
+    entry = RULES[node.layer.type]
+    for kind, number, allowed in (
+        ("bottoms", len(node.layer.bottom), entry.bottoms),
+        ("tops", len(node.layer.top), entry.tops),
+    ):
+        if number not in allowed:
+            most = "" if len(allowed) == 1 else f" to {allowed[-1]}" if len(allowed) < 99 else " or more"
+            raise UserError(f"{node.place}: has {number} {kind}; {allowed[0]}{most} are needed")
+    return entry
+
+
+def _checked(shape: Shape) -> Shape:
+    """Return `shape` if Caffe takes a blob of it."""
+    shape = tuple(shape)
+    if any(size is not None and size < 1 for size in shape):
+        raise LayerError(f"makes an empty blob, {written(shape)}")
+    if math.prod(size or 1 for size in shape) > LARGEST_COUNT:
+        raise LayerError(f"makes a blob of more than {LARGEST_COUNT} numbers, {written(shape)}")
+    return shape

@@ -1,0 +1,160 @@
+"""Caffe's older formats, V0 and V1, brought to the new one, as Caffe's own upgrade_proto.cpp does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from convert.caffe.schema import V1_LAYER_TYPES, message_class
+from errors import UserError, unknown_name
+
+_V0_TYPES = {
+    "accuracy": "Accuracy",
+    "bnll": "BNLL",
+    "concat": "Concat",
+    "conv": "Convolution",
+    "data": "Data",
+    "dropout": "Dropout",
+    "euclidean_loss": "EuclideanLoss",
+    "flatten": "Flatten",
+    "hdf5_data": "HDF5Data",
+    "hdf5_output": "HDF5Output",
+    "im2col": "Im2col",
+    "images": "ImageData",
+    "infogain_loss": "InfogainLoss",
+    "innerproduct": "InnerProduct",
+    "lrn": "LRN",
+    "multinomial_logistic_loss": "MultinomialLogisticLoss",
+    "pool": "Pooling",
+    "relu": "ReLU",
+    "sigmoid": "Sigmoid",
+    "softmax": "Softmax",
+    "softmax_loss": "SoftmaxWithLoss",
+    "split": "Split",
+    "tanh": "TanH",
+    "window_data": "WindowData",
+}
+
+# What becomes of the V0 fields that matter for the result, by V0 type.
+_V0_FIELDS = {
+    "num_output": {"conv": "convolution_param.num_output", "innerproduct": "inner_product_param.num_output"},
+    "biasterm": {"conv": "convolution_param.bias_term", "innerproduct": "inner_product_param.bias_term"},
+    "pad": {"conv": "convolution_param.pad", "pool": "pooling_param.pad"},
+    "kernelsize": {"conv": "convolution_param.kernel_size", "pool": "pooling_param.kernel_size"},
+    "group": {"conv": "convolution_param.group"},
+    "stride": {"conv": "convolution_param.stride", "pool": "pooling_param.stride"},
+    "pool": {"pool": "pooling_param.pool"},
+    "dropout_ratio": {"dropout": "dropout_param.dropout_ratio"},
+    "local_size": {"lrn": "lrn_param.local_size"},
+    "alpha": {"lrn": "lrn_param.alpha"},
+    "beta": {"lrn": "lrn_param.beta"},
+    "k": {"lrn": "lrn_param.k"},
+    "concat_dim": {"concat": "concat_param.concat_dim"},
+}
+
+
+def upgrade(net: Any) -> Any:
+    """Return the NetParameter `net` with its layers in the new format and its inputs as an Input layer before them.
+
+    Raises:
+        UserError: the net mixes formats, has shapes that do not fit its inputs, or a V0 layer has an unknown
+            type or a parameter that its type does not take.
+    """
+    if net.layer and net.layers:
+        raise UserError("has layers both in the new format (layer) and in the old one (layers)")
+    result = message_class("NetParameter")(name=net.name, input=net.input, state=net.state)
+    if net.input:
+        result.layer.append(_input_layer(net))
+    result.layer.extend(net.layer or _upgraded_layers(net))
+    return result
+
+
+def _input_layer(net: Any) -> Any:
+    """Return the fields `input`, `input_shape` and `input_dim` as one layer."""
+    names, shapes = list(net.input), [list(shape.dim) for shape in net.input_shape]
+    if net.input_dim:
+        if shapes:
+            raise UserError("has both input_shape and input_dim; one of them is allowed")
+        if len(net.input_dim) != 4 * len(names):
+            raise UserError(f"has {len(net.input_dim)} numbers as input_dim for {len(names)} inputs; 4 each are needed")
+        shapes = [list(net.input_dim[start : start + 4]) for start in range(0, 4 * len(names), 4)]
+    if len(shapes) != len(names):
+        raise UserError(f"has {len(shapes)} shapes (input_shape or input_dim) for {len(names)} inputs")
+    layer = message_class("LayerParameter")(name="input", type="Input", top=names)
+    for shape in shapes:
+        layer.input_param.shape.add(dim=shape)
+    return layer
+
+
+def _upgraded_layers(net: Any) -> Iterable[Any]:
+    if not any(layer.HasField("layer") for layer in net.layers):
+        return [_upgrade_v1(layer) for layer in net.layers]
+    return [_upgrade_v0(layer) for layer in _merge_v0_padding(net)]
+
+
+def _upgrade_v1(old: Any) -> Any:
+    """Return the V1LayerParameter `old` as LayerParameter."""
+    type_number = old.type
+    label = old.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number[type_number].name
+    new = message_class("LayerParameter")(name=old.name, type=V1_LAYER_TYPES[label][1], bottom=old.bottom, top=old.top)
+    new.include.extend(old.include)
+    new.exclude.extend(old.exclude)
+    new.blobs.extend(old.blobs)
+    for name in old.param:
+        new.param.add(name=name)
+    for index, mode in enumerate(old.blob_share_mode):
+        while len(new.param) <= index:
+            new.param.add()
+        new.param[index].share_mode = mode
+    for field, value in old.ListFields():
+        if field.name.endswith("_param"):
+            getattr(new, field.name).CopyFrom(value)
+    return new
+
+
+def _upgrade_v0(old: Any) -> Any:
+    """Return the V0 layer inside the V1LayerParameter `old` as LayerParameter."""
+    v0 = old.layer
+    if v0.type not in _V0_TYPES:
+        raise UserError(f"layer {v0.name!r}: {unknown_name('V0 layer type', v0.type, _V0_TYPES)}")
+    new = message_class("LayerParameter")(
+        name=v0.name, type=_V0_TYPES[v0.type], bottom=old.bottom, top=old.top, blobs=v0.blobs
+    )
+    for field, value in v0.ListFields():
+        if targets := _V0_FIELDS.get(field.name):
+            if v0.type not in targets:
+                raise UserError(f"layer {v0.name!r}: {field.name} has no meaning for the V0 layer type {v0.type!r}")
+            _set(new, targets[v0.type], value)
+    return new
+
+
+def _set(message: Any, path: str, value: Any) -> None:
+    holder, field = path.split(".")
+    holder = getattr(message, holder)
+    if isinstance(getattr(holder, field), (int, float)):
+        setattr(holder, field, value)
+    else:
+        getattr(holder, field).append(value)
+
+
+def _merge_v0_padding(net: Any) -> list[Any]:
+    """Return the V0 layers of `net`, the `padding` layers turned into the padding of what follows them."""
+    producers, kept = {}, []
+    for layer in net.layers:
+        if layer.layer.type != "padding":
+            for index, name in enumerate(layer.bottom):
+                source = producers.get(name)
+                if source is not None and source.layer.type == "padding":
+                    _check_padding(source, layer)
+                    layer.layer.pad = source.layer.pad
+                    layer.bottom[index] = source.bottom[0]
+            kept.append(layer)
+        producers.update(dict.fromkeys(layer.top, layer))
+    return kept
+
+
+def _check_padding(padding: Any, layer: Any) -> None:
+    if layer.layer.type not in ("conv", "pool") or len(layer.bottom) != 1:
+        raise UserError(f"layer {layer.layer.name!r}: a padding layer can stand before a conv or pool layer only")
+    if len(padding.bottom) != 1 or len(padding.top) != 1:
+        raise UserError(f"layer {padding.layer.name!r}: a padding layer has one bottom and one top")
