@@ -8,7 +8,7 @@ import keras
 from keras import KerasTensor
 
 import convert.caffe.converters  # noqa: F401  registers the converters
-from convert.caffe.network import Network, Node
+from convert.caffe.network import Network, Node, dependencies
 from convert.caffe.parameters import Parameters
 from convert.caffe.registry import CONVERTERS, LayerStore, Step
 from convert.caffe.shapes import NodeShapes
@@ -17,6 +17,8 @@ from errors import UserError
 
 class GraphBuilder:
     """Builds Keras tensors for the values of a network, and models out of them.
+
+    `input_names` holds for each of Caffe's input blobs the name of the model's input.
 
     Args:
         network: the part of a Caffe network to convert.
@@ -33,6 +35,7 @@ class GraphBuilder:
         self._store = LayerStore()
         self._tensors: dict[int, KerasTensor] = {}
         self._inputs: dict[int, KerasTensor] = {}
+        self.input_names: dict[str, str] = {}
         for node, node_shapes in zip(network.nodes, shapes, strict=True):
             self._tensors.update(zip(node.tops, self._build(node, node_shapes), strict=True))
 
@@ -43,21 +46,13 @@ class GraphBuilder:
         dict by name. (Keras allows no slash in these; it becomes an underscore.)
         """
         outputs = {name: self._tensors[self.network.values[name]] for name in blobs}
-        needed = self._inputs.values()
-        inputs = {tensor.name: tensor for tensor in needed}
+        needed = dependencies(self.network.nodes, (self.network.values[name] for name in blobs))
+        inputs = {tensor.name: tensor for value, tensor in self._inputs.items() if value in needed}
         return keras.Model(
             inputs if len(inputs) > 1 else next(iter(inputs.values())),
             outputs if len(outputs) > 1 else next(iter(outputs.values())),
             name=self._store.unique_name(self.network.name or "caffe_network"),
         )
-
-    @property
-    def input_names(self) -> dict[str, str]:
-        """Return for each of Caffe's input blobs the name of the model's input."""
-        names = {
-            value: name for node in self.network.nodes for name, value in zip(node.layer.top, node.tops, strict=True)
-        }
-        return {names[value]: tensor.name for value, tensor in self._inputs.items()}
 
     def _build(self, node: Node, shapes: NodeShapes) -> Sequence[KerasTensor]:
         if not node.bottoms:
@@ -84,6 +79,7 @@ class GraphBuilder:
         name = self._store.unique_name(node.layer.top[index])
         tensor = keras.Input(batch_shape=sizes, name=name)
         self._inputs[node.tops[index]] = tensor
+        self.input_names[node.layer.top[index]] = name
         return tensor
 
 

@@ -22,10 +22,11 @@ Pooling = Literal["keep", "average", "max"]
 
 @dataclass(frozen=True)
 class Conversion:
-    """A converted network: the model, and what it was made of."""
+    """A converted network: the model, and what it was made of: the `part` of the `network` that it holds."""
 
     model: keras.Model
     network: Network
+    part: Network
     parameters: Parameters
     builder: GraphBuilder
 
@@ -60,4 +61,4 @@ def convert_caffe(
     shapes = infer_shapes(part)
     parameters = assign_parameters(network, part, shapes, read_caffemodel(caffemodel))
     builder = GraphBuilder(part, infer_open_shapes(part), parameters)
-    return Conversion(builder.model(part.outputs), part, parameters, builder)
+    return Conversion(builder.model(part.outputs), network, part, parameters, builder)

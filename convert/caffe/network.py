@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -177,7 +177,8 @@ def select(network: Network, *, until: str | None = None, outputs: Sequence[str]
     wanted = tuple(dict.fromkeys(outputs or wanted))
     if not wanted:
         raise UserError("the network has no outputs")
-    kept = tuple(_needed(nodes, {values[name] for name in wanted}))
+    needed = dependencies(nodes, (values[name] for name in wanted))
+    kept = tuple(node for node in nodes if needed.intersection(node.tops))
     return replace(network, nodes=kept, values=values, outputs=wanted)
 
 
@@ -188,14 +189,13 @@ def _up_to(network: Network, name: str) -> tuple[Node, ...]:
     raise ArgumentError(f"--until: {unknown_name('layer', name, {node.layer.name for node in network.nodes})}")
 
 
-def _needed(nodes: Sequence[Node], wanted: set[int]) -> Iterator[Node]:
-    """Yield the nodes that the values `wanted` depend on."""
-    wanted, needed = set(wanted), []
+def dependencies(nodes: Sequence[Node], wanted: Iterable[int]) -> set[int]:
+    """Return the values `wanted` and all that they are made of."""
+    needed = set(wanted)
     for node in reversed(nodes):
-        if wanted.intersection(node.tops):
-            wanted.update(node.bottoms)
-            needed.append(node)
-    return reversed(needed)
+        if needed.intersection(node.tops):
+            needed.update(node.bottoms)
+    return needed
 
 
 def replace_pooling(network: Network, method: str) -> Network:

@@ -131,9 +131,11 @@ def written(shape: Shape) -> str:
 
 
 @dataclass
-class _Inference:
-    free_batch: bool
-    free_size: bool
+class Inference:
+    """Walks over a network, keeping the shapes of its values."""
+
+    free_batch: bool = False
+    free_size: bool = False
     values: dict[int, Shape] = field(default_factory=dict)
 
     def run(self, node: Node) -> NodeShapes:
@@ -169,7 +171,7 @@ def infer_shapes(network: Network, *, free_batch: bool = False, free_size: bool 
         UserError: a layer's type is unknown, or its parameters do not fit its bottoms by Caffe's rules.
         OpenSizeError: a layer needs one of the sizes left open.
     """
-    inference = _Inference(free_batch, free_size)
+    inference = Inference(free_batch, free_size)
     return tuple(inference.run(node) for node in network.nodes)
 
 

@@ -1,0 +1,101 @@
+"""Comparing a converted network with blobs that Caffe computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from convert.caffe.conversion import Conversion
+from errors import UserError
+
+TOLERANCE = 5e-5  # largest difference allowed, relative to the blob's largest number
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far a blob is from Caffe's: the largest difference, and its share of the blob's largest number."""
+
+    blob: str
+    maximum: float
+    relative: float
+
+    @property
+    def is_small(self) -> bool:
+        """Return whether the blob agrees."""
+        return self.relative <= TOLERANCE
+
+
+def read_reference(path: str | Path) -> dict[str, np.ndarray]:
+    """Return the arrays of a reference file.
+
+    Raises:
+        UserError: the file is no `.npz` file, or has no arrays `input...` and `blob_...`.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            reference = {name: arrays[name].astype(np.float32) for name in arrays.files}
+    except (ValueError, EOFError, AttributeError) as error:
+        raise UserError(f"--verify {path}: not an .npz file of number arrays") from error
+    if not any(name.startswith("blob_") for name in reference):
+        raise UserError(f"--verify {path}: holds no array blob_NAME")
+    return reference
+
+
+def compare_with_caffe(conversion: Conversion, reference: Mapping[str, np.ndarray]) -> list[Difference]:
+    """Return how far the network's blobs are from the reference's.
+
+    Args:
+        conversion: the converted network.
+        reference: arrays in Caffe's order of axes: `input`, or `input_NAME` for each of several inputs, and
+            `blob_NAME` for each blob to compare, as pycaffe shows it after a forward pass of the whole network.
+            Blobs that the converted part lacks, or that a layer after it changes in place, are passed over.
+
+    Raises:
+        UserError: an input is missing or does not fit, or no blob can be compared.
+    """
+    blobs = [name.removeprefix("blob_") for name in reference if name.startswith("blob_")]
+    part, whole = conversion.part.values, conversion.network.values
+    made = {value for node in conversion.part.nodes for value in node.tops}
+    blobs = [name for name in blobs if part.get(name) in made and part[name] == whole.get(name)]
+    if not blobs:
+        raise UserError("--verify: none of the blobs in the file is computed by the converted part of the network")
+    model = conversion.builder.model(blobs)
+    try:
+        outputs = model(_inputs(conversion, model, reference))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"--verify: the network does not take the input: {error}") from error
+    outputs = outputs if isinstance(outputs, dict) else {blobs[0]: outputs}
+    return [_compare(name, outputs[name], reference[f"blob_{name}"]) for name in blobs]
+
+
+def _inputs(conversion: Conversion, model: keras.Model, reference: Mapping[str, np.ndarray]) -> object:
+    wanted = {tensor.name for tensor in model.inputs}
+    given = {}
+    for blob, name in conversion.builder.input_names.items():
+        if name in wanted:
+            key = f"input_{blob}" if f"input_{blob}" in reference else "input"
+            if key not in reference or (key == "input" and len(wanted) > 1):
+                raise UserError(f"--verify: the file has no array input_{blob}")
+            given[name] = _nhwc(reference[key])
+    return given if len(given) > 1 else next(iter(given.values()))
+
+
+def _nhwc(array: np.ndarray) -> np.ndarray:
+    return array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
+
+
+def _compare(name: str, output: object, expected: np.ndarray) -> Difference:
+    actual = keras.ops.convert_to_numpy(output)
+    expected = _nhwc(expected)
+    if actual.shape != expected.shape:
+        raise UserError(f"--verify: blob {name!r} is {actual.shape}, in the file {expected.shape} (NHWC)")
+    # Numbers that are not finite must be the same ones.
+    difference = np.abs(np.where(actual == expected, 0, actual - expected))
+    difference[np.isnan(actual) & np.isnan(expected)] = 0
+    maximum = float(difference.max(initial=0))
+    largest = float(np.abs(expected[np.isfinite(expected)]).max(initial=0))
+    return Difference(name, maximum, maximum / largest if largest else maximum)

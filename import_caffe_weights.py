@@ -1,0 +1,132 @@
+"""Turns a Caffe network (.prototxt and .caffemodel) into a Keras model (.keras) that computes the same."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from errors import ArgumentError, UserError
+from pipelines.caffe_import import POOLINGS, CaffeImportReport, import_caffe_model
+from pipelines.command_line import ArgumentParser, defaults_of, run_script
+
+NAME = "import_caffe_weights.py"
+EPILOG = """The model is the bare network: its inputs and outputs are those of Caffe, with the axes in the order number,
+height, width, channels where Caffe has number, channels, height, width. It returns one blob, or a dict of several by
+name. What Caffe's users do to pictures before the network (BGR order, minus a mean) is not part of it. Reads files of
+the formats V0, V1 and new. Include and exclude rules are followed for the test phase; loss and accuracy layers are left
+out."""
+
+
+def make_parser() -> ArgumentParser:
+    """Return the parser of the command line; its defaults are those of `import_caffe_model`."""
+    defaults = defaults_of(import_caffe_model)
+    parser = ArgumentParser(prog=NAME, description=__doc__, epilog=EPILOG)
+    parser.add_argument(
+        "--prototxt", required=True, metavar="FILE", help="description of the network (deploy.prototxt)"
+    )
+    parser.add_argument("--input", metavar="FILE.caffemodel", help="the network's parameters")
+    parser.add_argument("--output", metavar="FILE.keras", help="Keras model to write")
+    parser.add_argument(
+        "--pooling",
+        metavar="|".join(POOLINGS),
+        default=defaults["pooling"],
+        help="make all pooling layers, but global ones, of one kind (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--until",
+        metavar="LAYER",
+        default=defaults["until"],
+        help="cut the network after this layer, whose tops become the outputs unless --outputs names others",
+    )
+    parser.add_argument(
+        "--outputs",
+        metavar="BLOB,...",
+        type=lambda text: text.split(","),
+        default=defaults["outputs"],
+        help="blobs that the model gives (default: those that no layer reads); a blob has its value after the last "
+        "layer that changes it in place",
+    )
+    parser.add_argument(
+        "--normalize",
+        metavar="PHOTO_FOLDER",
+        default=defaults["normalize"],
+        help="scale the weights so that each filter's mean activation over these photos is 1, as in Gatys' normalised "
+        "VGG; for chains of convolutions, rectifications and poolings (use --until to cut the rest)",
+    )
+    parser.add_argument(
+        "--summary", action="store_true", help="print the layers with shapes and parameters; without --output only that"
+    )
+    parser.add_argument(
+        "--verify",
+        metavar="REF.npz",
+        default=defaults["verify"],
+        help="compare with the arrays 'blob_NAME' that Caffe computed from 'input' or 'input_NAME' (NCHW) and write "
+        "nothing if one is more than 5e-5 of its largest number away",
+    )
+    return parser
+
+
+def print_summary(arguments: argparse.Namespace) -> None:
+    """Print the network's layers; needs no Keras."""
+    from convert.caffe.summary import summarize
+
+    print(summarize(arguments.prototxt, arguments.input))
+
+
+def print_report(report: CaffeImportReport, arguments: argparse.Namespace) -> None:
+    """Print what an import did."""
+    for difference in report.differences:
+        verdict = "" if difference.is_small else "  TOO LARGE"
+        print(
+            f"{difference.blob}: max difference {difference.maximum:.3g}, relative {difference.relative:.3g}{verdict}"
+        )
+    if report.surplus:
+        print(f"{NAME}: warning: only in the caffemodel, not used: {', '.join(report.surplus)}", file=sys.stderr)
+    if report.left_out:
+        print(f"left out, for training only: {', '.join(report.left_out)}")
+    if report.file_size is None:
+        raise UserError(f"the network does not agree with {arguments.verify}; nothing is written")
+    print(f"layers converted: {report.layers}")
+    unused = report.blobs_read - report.blobs_used
+    cut = f" (cut off: {', '.join(report.cut)})" if report.cut else ""
+    print(f"blobs: {report.blobs_read} read, {report.blobs_used} used, {unused} unused{cut}")
+    for name, shape in report.input_shapes.items():
+        print(f"input {name}: {' x '.join('any' if size is None else str(size) for size in shape)}")
+    print(f"outputs: {', '.join(report.outputs)}")
+    print(f"parameters: {report.parameters:,}")
+    print(f"wrote {arguments.output}: {report.file_size:,} bytes")
+
+
+def run(argv: Sequence[str] | None) -> int:
+    """Do what the arguments ask for and return the exit code."""
+    arguments = make_parser().parse_args(argv)
+    if arguments.output is None and not arguments.summary:
+        raise ArgumentError("--output FILE.keras is needed (only --summary does without)")
+    if arguments.output is not None and arguments.input is None:
+        raise ArgumentError("--input FILE.caffemodel is needed (only --summary does without)")
+    if arguments.summary:
+        print_summary(arguments)
+    if arguments.output is None:
+        return 0
+    report = import_caffe_model(
+        prototxt=arguments.prototxt,
+        input=arguments.input,
+        output=arguments.output,
+        pooling=arguments.pooling,
+        until=arguments.until,
+        outputs=arguments.outputs,
+        normalize=arguments.normalize,
+        verify=arguments.verify,
+    )
+    print_report(report, arguments)
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program with the given arguments (default: the command line's) and return its exit code."""
+    return run_script(NAME, lambda: run(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
