@@ -13,7 +13,7 @@ from convert.torch7.image_io import detect_image_io, wrap_network
 from convert.torch7.network import Conversion, convert_network
 from convert.torch7.reader import read_t7
 from errors import ArgumentError, UserError
-from model.saving import StorageType, save_model
+from model.saving import StorageType, check_output, save_model
 
 # Largest difference allowed by --verify, relative to the largest number of the reference. Torch7 itself in float32
 # and float64 differs by up to 1e-5 on ill-conditioned networks; rounding weights to float16 costs far more.
@@ -63,21 +63,30 @@ def import_torch_model(
         ArgumentError: an argument has a value that is not allowed.
         UserError: the file cannot be read or converted, or does not agree with the reference.
     """
-    if Path(output).suffix != ".keras":
-        raise ArgumentError(f"--output {output}: a Keras model file must end in .keras")
+    check_output(output)
     reference = None if verify is None else _read_reference(Path(verify))
-    value = read_t7(input)
-    conversion = convert_network(value)
+    conversion, model, image_io, reason = _convert(input, image_io)
     network = conversion.model
-    reason = "as asked for"
-    if image_io == "auto":
-        image_io, reason = detect_image_io(value, network, conversion.modules)
-    model = wrap_network(network, image_io)
     if dtype == "float16":
         _round_weights(network)
     verification = None if reference is None else _verify(network, *reference, tolerance=TOLERANCE[dtype])
     size = save_model(model, output, dtype=dtype)
     return ImportReport(conversion, image_io, reason, network.count_params(), size, verification)
+
+
+def _convert(input: str | os.PathLike, image_io: str) -> tuple[Conversion, keras.Model, str, str]:
+    """Return the conversion of a file, the model to save, and which image convention it follows and why."""
+    value = read_t7(input)
+    try:
+        conversion = convert_network(value)
+        reason = "as asked for"
+        if image_io == "auto":
+            image_io, reason = detect_image_io(value, conversion.model, conversion.modules)
+        return conversion, wrap_network(conversion.model, image_io), image_io, reason
+    except ArgumentError:
+        raise
+    except UserError as error:
+        raise UserError(f"{input}: {error}") from error
 
 
 def _read_reference(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -48,7 +48,7 @@ class Module:
 
     def fail(self, message: str) -> UserError:
         """Return an error that says where the module stands."""
-        return UserError(f"{self.path} ({self.type_name}): {message}")
+        return UserError(f"{self.path or 'the network'} ({self.type_name}): {message}")
 
     def get(self, name: str) -> Any:
         """Return a field as it is in the file, None where it is missing."""

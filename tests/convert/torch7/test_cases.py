@@ -1,0 +1,25 @@
+"""Converted networks against the outputs of real Torch7."""
+
+import keras
+import numpy as np
+import pytest
+from torch7_cases import CASES, Case
+
+from convert.torch7.network import convert_network
+from convert.torch7.reader import read_t7
+
+pytestmark = pytest.mark.backends
+
+
+def nhwc(array):
+    return array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_network_agrees_with_torch7(case: Case):
+    given, expected = case.arrays()
+    model = convert_network(read_t7(case.path)).model
+    found = keras.ops.convert_to_numpy(model(nhwc(given)))
+    # float64_diff is Torch7's own rounding error; see the reference files' description.
+    tolerance = 4 * case.float64_diff + 2e-6 * np.abs(expected).max()
+    np.testing.assert_allclose(found, nhwc(expected), rtol=0, atol=tolerance)

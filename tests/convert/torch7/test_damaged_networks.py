@@ -1,0 +1,44 @@
+"""Damaged Torch7 files, from reading to the Keras model: success or a clear error, in bounded time and memory."""
+
+import resource
+import time
+
+import pytest
+from torch7_fuzz import mutations, sound_files
+
+from errors import UserError
+from pipelines.torch_import import _convert
+
+
+def convert_damaged_files(path, count, seed):
+    """Convert `count` damaged files; return how many succeeded and the longest time. Other errors pass through."""
+    files = sound_files()
+    sources = [mutations(data, seed + i) for i, data in enumerate(files)]
+    succeeded, slowest = 0, 0.0
+    for i in range(count):
+        path.write_bytes(next(sources[i % len(sources)]))
+        start = time.perf_counter()
+        try:
+            _convert(path, "auto")
+            succeeded += 1
+        except UserError as error:
+            message = str(error)
+            assert "\n" not in message, message
+            assert str(path) in message, message
+        slowest = max(slowest, time.perf_counter() - start)
+    return succeeded, slowest
+
+
+def test_damaged_files_end_well(tmp_path):
+    succeeded, slowest = convert_damaged_files(tmp_path / "damaged.t7", count=400, seed=1000)
+    assert 20 < succeeded < 380
+    assert slowest < 20
+
+
+@pytest.mark.slow
+def test_many_damaged_files_end_well_in_bounded_memory(tmp_path):
+    succeeded, slowest = convert_damaged_files(tmp_path / "damaged.t7", count=20_000, seed=0)
+    assert 1_000 < succeeded < 19_000
+    assert slowest < 20
+    # Keras and TensorFlow alone take some 600 MB.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2 * 2**20

@@ -1,0 +1,440 @@
+"""Single modules against PyTorch, for types and forms of which no file of real Torch7 is at hand."""
+
+import keras
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch7_cases import CASES
+from torch7_writer import module, table, tensor
+
+from convert.torch7.network import convert_network
+from convert.torch7.reader import read_t7
+from convert.torch7.registry import CONVERTERS
+from convert.torch7.values import LuaTable, TorchObject, TorchStorage
+from convert.torch7.walking import walk
+from errors import UserError
+
+pytestmark = pytest.mark.backends
+
+
+def numbers(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def sequential(*modules):
+    return module("nn.Sequential", modules=table(*modules))
+
+
+def sizes(*values):
+    return TorchStorage("torch.LongStorage", np.array(values, np.int64))
+
+
+def convolution(inputs, outputs, *, kind="nn.SpatialConvolution", kernel=(1, 1), stride=(1, 1), pad=(0, 0), **fields):
+    (height, width), (down, right), (rows, columns) = kernel, stride, pad
+    weight = fields.pop("weight", numbers(outputs, inputs, height, width, seed=1))
+    return module(
+        kind,
+        nInputPlane=inputs,
+        nOutputPlane=outputs,
+        kH=height,
+        kW=width,
+        dH=down,
+        dW=right,
+        padH=rows,
+        padW=columns,
+        weight=tensor(weight),
+        bias=tensor(fields.pop("bias", numbers(outputs, seed=2))),
+        **fields,
+    )
+
+
+def split(*branches):
+    """Return a ConcatTable of branches for a picture of three channels."""
+    return module("nn.ConcatTable", modules=table(*branches))
+
+
+def run(network, x):
+    """Return what the converted network makes of an NCHW array, in Torch7's order."""
+    model = convert_network(network).model
+    outputs = model(x.transpose(0, 2, 3, 1) if x.ndim == 4 else x)
+    many = outputs if isinstance(outputs, list) else [outputs]
+    arrays = [keras.ops.convert_to_numpy(y) for y in many]
+    arrays = [y.transpose(0, 3, 1, 2) if y.ndim == 4 else y for y in arrays]
+    return arrays if isinstance(outputs, list) else arrays[0]
+
+
+X = torch.tensor(numbers(2, 4, 5, 6))
+W3, W4 = numbers(3, 3, 3, 2, seed=3), numbers(3, 4, 3, 2, seed=3)
+PARTS = [convolution(4, 3), convolution(4, 3, weight=W4[..., :1, :1], bias=numbers(3, seed=9))]
+
+
+def part(i):
+    own = PARTS[i]
+    return F.conv2d(X, torch.tensor(own.get("weight").array), torch.tensor(own.get("bias").array))
+
+
+def sum_pool(x, kernel, stride):
+    return F.avg_pool2d(x, kernel, stride) * kernel[0] * kernel[1]
+
+
+# name: (module, what PyTorch makes of X)
+ELEMENTWISE = {
+    "relu_from_threshold": (module("nn.Threshold", threshold=0, val=0), X.relu()),
+    "threshold_default": (module("nn.Threshold"), F.threshold(X, 1e-6, 0)),
+    "relu6": (module("nn.ReLU6"), F.relu6(3 * X)),
+    "clipped_relu": (module("cudnn.ClippedReLU", ceiling=0.7), X.clamp(0, 0.7)),
+    "rrelu": (module("nn.RReLU", lower=0.2, upper=0.4, noise=tensor(numbers(3))), F.leaky_relu(X, 0.3)),
+    "hard_tanh": (module("nn.HardTanh", min_val=-0.5, max_val=0.25), X.clamp(-0.5, 0.25)),
+    "hard_tanh_default": (module("nn.HardTanh"), F.hardtanh(X)),
+    "log_sigmoid": (module("nn.LogSigmoid", buffer=tensor(numbers(3))), F.logsigmoid(X)),
+    "soft_plus": (module("nn.SoftPlus", beta=2.5, threshold=1.5), F.softplus(X, 2.5, 1.5)),
+    "soft_plus_default": (module("nn.SoftPlus"), F.softplus(X)),
+    "soft_shrink": (module("nn.SoftShrink", **{"lambda": 0.3}), F.softshrink(X, 0.3)),
+    "hard_shrink": (module("nn.HardShrink", **{"lambda": 0.3}), F.hardshrink(X, 0.3)),
+    "tanh_shrink": (module("nn.TanhShrink"), F.tanhshrink(X)),
+    "spatial_softmax": (module("nn.SpatialSoftMax"), X.softmax(1)),
+    "spatial_log_softmax": (module("nn.SpatialLogSoftMax"), X.log_softmax(1)),
+    "softmin": (module("nn.SoftMin"), (-X).softmax(1)),
+    "exp": (module("nn.Exp"), X.exp()),
+    "power": (sequential(module("nn.Abs"), module("nn.Power", pow=1.7)), X.abs().pow(1.7)),
+    "log": (sequential(module("nn.Square"), module("nn.Log")), X.square().log()),
+    "dropout_v1": (module("nn.Dropout", p=0.3), X * 0.7),
+    "gradient_reversal": (module("nn.GradientReversal"), X),
+    "prelu_shared": (
+        module("nn.PReLU", nOutputPlane=0, weight=tensor(np.array([0.3], np.float32))),
+        F.prelu(X, torch.tensor([0.3])),
+    ),
+    "add_scalar": (module("nn.Add", bias=tensor(np.array([0.3], np.float32))), X + 0.3),
+    "cadd_channels": (module("nn.CAdd", bias=tensor(W3[:1, :1, :1, :1])), X + float(W3[0, 0, 0, 0])),
+    "cadd_full": (module("nn.CAdd", bias=tensor(numbers(4, 5, 6, seed=4))), X + torch.tensor(numbers(4, 5, 6, seed=4))),
+    "cadd_map": (
+        module("nn.CAdd", bias=tensor(numbers(1, 1, 5, 6, seed=4))),
+        X + torch.tensor(numbers(1, 1, 5, 6, seed=4)),
+    ),
+    "cmul_full": (
+        module("nn.CMul", size=sizes(1, 4, 5, 6), weight=tensor(numbers(1, 4, 5, 6, seed=4))),
+        X * torch.tensor(numbers(1, 4, 5, 6, seed=4)),
+    ),
+    "cmul_with_batch": (
+        module("nn.CMul", size=sizes(2, 4, 5, 6), weight=tensor(numbers(2, 4, 5, 6, seed=4))),
+        X * torch.tensor(numbers(2, 4, 5, 6, seed=4)),
+    ),
+}
+SHAPES = {
+    "narrow_negative_length": (module("nn.Narrow", dimension=3, index=2, length=-2), X[:, :, 1:4]),
+    "narrow_to_the_end": (module("nn.Narrow", dimension=-1, index=3, length=-1), X[..., 2:]),
+    "narrow_negative_index": (module("nn.Narrow", dimension=2, index=-1, length=3), X[:, :1]),
+    "narrow_batch": (module("nn.Narrow", dimension=1, index=2, length=1), X[1:]),
+    "select_last_row": (module("nn.Select", dimension=3, index=-1), X[:, :, -1]),
+    "select_column": (module("nn.Select", dimension=-1, index=2), X[..., 1]),
+    "select_sample": (module("nn.Select", dimension=1, index=1), X[0]),
+    "padding_front": (module("nn.Padding", dim=2, pad=-2, value=0.5), F.pad(X, (0, 0, 0, 0, 2, 0), value=0.5)),
+    "padding_inside_left": (
+        module("nn.Padding", dim=3, pad=-2, index=3, value=9),
+        torch.cat([X[:, :, :2], torch.full((2, 4, 2, 6), 9.0), X[:, :, 2:]], 2),
+    ),
+    "padding_inside_right": (
+        module("nn.Padding", dim=1, pad=1, index=2, nInputDim=3, value=9),
+        torch.cat([X[:, :3], torch.full((2, 1, 5, 6), 9.0), X[:, 3:]], 1),
+    ),
+    "zero_padding_negative": (
+        module("nn.SpatialZeroPadding", pad_l=-1, pad_r=2, pad_t=1, pad_b=-2),
+        F.pad(X, (-1, 2, 1, -2)),
+    ),
+    "replication_padding_negative": (
+        module("nn.SpatialReplicationPadding", pad_l=3, pad_r=-1, pad_t=-2, pad_b=1),
+        F.pad(X[:, :, 2:, :-1], (3, 0, 0, 1), mode="replicate"),
+    ),
+    "transpose_twice": (
+        module("nn.Transpose", permutations=table(table(2, 4), table(3, 4))),
+        X.transpose(1, 3).transpose(2, 3),
+    ),
+    "view_whole_batch": (module("nn.View", size=sizes(-1), numElements=1), X.reshape(-1)),
+    "view_rows": (module("nn.View", size=sizes(-1, 6), numElements=6), X.reshape(-1, 6)),
+    "view_samples": (module("nn.View", size=sizes(20, 6), numElements=120), X.reshape(2, 20, 6)),
+    "view_pictures": (module("nn.View", size=sizes(6, 4, 5), numElements=120, numInputDims=3), X.reshape(2, 6, 4, 5)),
+    "reshape_whole": (module("nn.Reshape", size=sizes(8, 30), batchMode=False), X.reshape(8, 30)),
+    "reshape_samples": (module("nn.Reshape", size=sizes(2, 60)), X.reshape(2, 2, 60)),
+    "shave": (module("nn.ShaveImage", size=1), X[:, :, 1:-1, 1:-1]),
+    "linear_one_sample": (
+        sequential(
+            module("nn.Narrow", dimension=1, index=1, length=1),
+            module("nn.View", size=sizes(-1), numElements=1),
+            module("nn.Linear", weight=tensor(numbers(7, 120, seed=5)), bias=tensor(numbers(7, seed=6))),
+        ),
+        F.linear(X[0].reshape(-1), torch.tensor(numbers(7, 120, seed=5)), torch.tensor(numbers(7, seed=6))),
+    ),
+}
+TABLES = {
+    "csub": (sequential(split(*PARTS), module("nn.CSubTable")), part(0) - part(1)),
+    "cmin": (sequential(split(*PARTS), module("nn.CMinTable")), torch.minimum(part(0), part(1))),
+    "cadd_in_place": (sequential(split(*PARTS), module("nn.CAddTable", inplace=True)), part(0) + part(1)),
+    "join_rows": (sequential(split(*PARTS), module("nn.JoinTable", dimension=3)), torch.cat([part(0), part(1)], 2)),
+    "join_columns": (
+        sequential(split(*PARTS), module("nn.JoinTable", dimension=-1)),
+        torch.cat([part(0), part(1)], 3),
+    ),
+    "join_without_batch": (
+        sequential(split(*PARTS), module("nn.JoinTable", dimension=1, nInputDims=3)),
+        torch.cat([part(0), part(1)], 1),
+    ),
+    "concat_batch": (module("nn.Concat", dimension=1, modules=table(*PARTS)), torch.cat([part(0), part(1)], 0)),
+    "concat_rows": (module("nn.Concat", dimension=3, modules=table(*PARTS)), torch.cat([part(0), part(1)], 2)),
+    "narrow_table": (
+        sequential(
+            split(*PARTS, module("nn.Identity")),
+            module("nn.NarrowTable", offset=1, length=2),
+            module("nn.JoinTable", dimension=2),
+        ),
+        torch.cat([part(0), part(1)], 1),
+    ),
+    "split_rows": (
+        sequential(
+            module("nn.SplitTable", dimension=2, nInputDims=3),
+            module("nn.ParallelTable", modules=table(module("nn.Identity"), module("nn.Tanh"))),
+            module("nn.CAddTable"),
+        ),
+        X[:, :, 0] + X[:, :, 1].tanh(),
+    ),
+    "split_then_last": (
+        sequential(module("nn.SplitTable", dimension=-1), module("nn.SelectTable", index=-1)),
+        X[..., -1],
+    ),
+}
+WINDOWS = {
+    "conv_asymmetric": (
+        convolution(4, 3, kernel=(3, 2), stride=(2, 1), pad=(0, 2), weight=W4),
+        F.conv2d(X, torch.tensor(W4), torch.tensor(numbers(3, seed=2)), stride=(2, 1), padding=(0, 2)),
+    ),
+    "conv_groups": (
+        convolution(4, 6, kind="cudnn.SpatialConvolution", kernel=(3, 3), groups=2, weight=numbers(6, 2, 3, 3)),
+        F.conv2d(X, torch.tensor(numbers(6, 2, 3, 3)), torch.tensor(numbers(6, seed=2)), groups=2),
+    ),
+    "conv_old_padding": (
+        convolution(4, 3, kind="nn.SpatialConvolutionMM", kernel=(3, 2), pad=(None, None), padding=1, weight=W4),
+        F.conv2d(X, torch.tensor(W4), torch.tensor(numbers(3, seed=2)), padding=1),
+    ),
+    "conv_local_mm": (
+        convolution(4, 3, kind="nn.SpatialConvolutionLocalMM", kernel=(3, 2), weight=W4.reshape(3, -1)),
+        F.conv2d(X, torch.tensor(W4), torch.tensor(numbers(3, seed=2))),
+    ),
+    "dilated_and_strided": (
+        convolution(
+            4,
+            3,
+            kind="nn.SpatialDilatedConvolution",
+            kernel=(3, 2),
+            stride=(2, 3),
+            pad=(2, 1),
+            weight=W4,
+            dilationH=2,
+            dilationW=3,
+        ),
+        F.conv2d(X, torch.tensor(W4), torch.tensor(numbers(3, seed=2)), stride=(2, 3), padding=(2, 1), dilation=(2, 3)),
+    ),
+    "dilated_one_way": (
+        convolution(
+            4, 3, kind="cudnn.SpatialDilatedConvolution", kernel=(3, 2), pad=(1, 2), weight=W4, dilationH=1, dilationW=4
+        ),
+        F.conv2d(X, torch.tensor(W4), torch.tensor(numbers(3, seed=2)), padding=(1, 2), dilation=(1, 4)),
+    ),
+    "depthwise": (
+        convolution(
+            4,
+            2,
+            kind="nn.SpatialDepthWiseConvolution",
+            kernel=(3, 2),
+            stride=(1, 2),
+            pad=(1, 0),
+            weight=numbers(2, 4, 3, 2),
+            bias=numbers(2, 4, seed=2),
+        ),
+        F.conv2d(
+            X,
+            torch.tensor(numbers(2, 4, 3, 2)).transpose(0, 1).reshape(8, 1, 3, 2),
+            torch.tensor(numbers(2, 4, seed=2)).T.reshape(8),
+            stride=(1, 2),
+            padding=(1, 0),
+            groups=4,
+        ),
+    ),
+    "full_convolution": (
+        convolution(
+            4,
+            3,
+            kind="cudnn.SpatialFullConvolution",
+            kernel=(2, 3),
+            stride=(3, 2),
+            pad=(0, 1),
+            weight=numbers(4, 3, 2, 3),
+            adjH=2,
+            adjW=1,
+        ),
+        F.conv_transpose2d(
+            X,
+            torch.tensor(numbers(4, 3, 2, 3)),
+            torch.tensor(numbers(3, seed=2)),
+            stride=(3, 2),
+            padding=(0, 1),
+            output_padding=(2, 1),
+        ),
+    ),
+    "max_pool_asymmetric": (
+        module("nn.SpatialMaxPooling", kH=3, kW=2, dH=2, dW=1, padH=1, padW=0, ceil_mode=True),
+        F.max_pool2d(X, (3, 2), (2, 1), (1, 0), ceil_mode=True),
+    ),
+    "max_pool_cudnn": (
+        module("cudnn.SpatialMaxPooling", kH=2, kW=2, dH=2, dW=2, padH=0, padW=0),
+        F.max_pool2d(X, 2),
+    ),
+    "average_pool_asymmetric": (
+        module("nn.SpatialAveragePooling", kH=3, kW=2, dH=2, dW=1, padH=1, padW=0, divide=True, ceil_mode=True),
+        F.avg_pool2d(X, (3, 2), (2, 1), (1, 0), ceil_mode=True),
+    ),
+    "average_pool_cudnn": (module("cudnn.SpatialAveragePooling", kH=2, kW=3, dH=2, dW=2), F.avg_pool2d(X, (2, 3), 2)),
+    "average_pool_old": (
+        module("nn.SpatialAveragePooling", kH=2, kW=3, dH=1, dW=2),
+        sum_pool(X, (2, 3), (1, 2)),
+    ),
+    "unpooling": (
+        sequential(
+            pool := module("nn.SpatialMaxPooling", kH=2, kW=3, dH=2, dW=3, padH=0, padW=0),
+            module("nn.Exp"),
+            module("nn.SpatialMaxUnpooling", pooling=pool),
+        ),
+        F.max_unpool2d(
+            F.max_pool2d(X, (2, 3), return_indices=True)[0].exp(),
+            F.max_pool2d(X, (2, 3), return_indices=True)[1],
+            (2, 3),
+            output_size=(5, 6),
+        ),
+    ),
+    "bilinear_to_size": (
+        module("nn.SpatialUpSamplingBilinear", oheight=7, owidth=11),
+        F.interpolate(X, (7, 11), mode="bilinear", align_corners=True),
+    ),
+    "lrn_cudnn": (
+        module("cudnn.SpatialCrossMapLRN", size=3, alpha=0.5, beta=0.6, K=1.5),
+        F.local_response_norm(X, 3, 0.5, 0.6, 1.5),
+    ),
+}
+NORMALIZATIONS = {
+    "batch_norm_plain": (
+        module(
+            "cudnn.SpatialBatchNormalization",
+            running_mean=tensor(numbers(4)),
+            running_var=tensor(numbers(4) ** 2 + 0.5),
+            eps=0.01,
+            momentum=0.1,
+            affine=False,
+        ),
+        F.batch_norm(X, torch.tensor(numbers(4)), torch.tensor(numbers(4) ** 2 + 0.5), eps=0.01),
+    ),
+    "instance_norm_plain": (
+        module("nn.InstanceNormalization", nOutput=4, eps=0.01, affine=False, running_mean=tensor(numbers(4))),
+        F.instance_norm(X, eps=0.01),
+    ),
+}
+ALL = ELEMENTWISE | SHAPES | TABLES | WINDOWS | NORMALIZATIONS
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_module_agrees_with_pytorch(name):
+    network, expected = ALL[name]
+    x = X.numpy() * (3 if name == "relu6" else 1)
+    np.testing.assert_allclose(run(network, x), expected.numpy(), rtol=2e-5, atol=2e-6)
+
+
+def test_every_registered_type_is_tested():
+    values = [read_t7(case.path) for case in CASES] + [network for network, _ in ALL.values()]
+    tested = {item.type_name for value in values for item in walk(value) if isinstance(item, TorchObject)}
+    # Names of cudnn for what is tested under nn's, through one and the same function.
+    untested = {name for name in CONVERTERS if name not in tested and "nn." + name.partition(".")[2] not in tested}
+    assert not untested
+
+
+def test_cudnn_names_share_the_converter_of_nn():
+    for name, converter in CONVERTERS.items():
+        if name.startswith("cudnn.") and "nn." + name[6:] in CONVERTERS:
+            assert CONVERTERS["nn." + name[6:]] is converter or CONVERTERS["nn." + name[6:]].__name__ == "convert"
+
+
+def test_shared_module_has_one_set_of_weights():
+    shared = convolution(4, 4, kernel=(3, 3), pad=(1, 1))
+    conversion = convert_network(sequential(shared, module("nn.Tanh"), shared))
+    assert conversion.model.count_params() == 4 * 4 * 9 + 4
+    assert conversion.tensors_used == 2
+    weight, bias = (torch.tensor(shared.get(name).array) for name in ("weight", "bias"))
+    expected = F.conv2d(F.conv2d(X, weight, bias, padding=1).tanh(), weight, bias, padding=1)
+    np.testing.assert_allclose(run(sequential(shared, module("nn.Tanh"), shared), X.numpy()), expected, atol=1e-5)
+
+
+def test_in_place_module_changes_what_an_identity_passed_on():
+    relu = module("nn.ReLU", inplace=True)
+    network = sequential(split(module("nn.Identity"), relu), module("nn.CAddTable"))
+    np.testing.assert_allclose(run(network, X.numpy()), 2 * X.relu(), rtol=1e-6)
+
+
+def test_table_as_output_becomes_a_list():
+    first, second = run(split(*PARTS), X.numpy())
+    np.testing.assert_allclose(first, part(0), atol=1e-5)
+    np.testing.assert_allclose(second, part(1), atol=1e-5)
+
+
+def deep_network(depth):
+    network = module("nn.Identity")
+    for _ in range(depth):
+        network = sequential(network)
+    return network
+
+
+ERRORS = {
+    "unknown type": (
+        sequential(convolution(4, 3), sequential(module("nn.Foo"))),
+        r"modules\[1\]\.modules\[0\]: no converter for nn.Foo: .*known: .*nn.Abs",
+    ),
+    "unused tensor": (
+        module("nn.Tanh", surprise=tensor(numbers(3))),
+        "tensors that nothing uses: surprise",
+    ),
+    "missing weight": (
+        module("nn.SpatialConvolution", nInputPlane=3, nOutputPlane=2, kH=1, kW=1),
+        "weight is missing",
+    ),
+    "wrong weight": (
+        convolution(4, 3, kernel=(3, 3), weight=W4),
+        r"weight of shape \(3, 4, 3, 2\), expected \(3, 4, 3, 3\)",
+    ),
+    "wrong bias": (convolution(4, 3, bias=numbers(2)), "shapes"),
+    "nan": (convolution(4, 3, bias=np.array([0, np.nan, 0], np.float32)), "not finite"),
+    "mismatch": (sequential(convolution(4, 3), convolution(4, 3)), "needs 4 input channels"),
+    "table for a tensor": (sequential(split(*PARTS), module("nn.Tanh")), "takes one tensor"),
+    "tensor for a table": (module("nn.CAddTable"), "takes a table"),
+    "no number": (module("nn.AddConstant", constant_scalar="1"), "expected a number"),
+    "no module": (table(1, 2), "without the entry 'model'"),
+    "string": ("text", "where a network module is expected"),
+    "too deep": (deep_network(300), "levels"),
+    "unpooling alone": (
+        module("nn.SpatialMaxUnpooling", pooling=module("nn.SpatialMaxPooling", kH=2, kW=2, dH=2, dW=2)),
+        "does not come before",
+    ),
+    "huge kernel": (module("nn.SpatialMaxPooling", kH=2**20, kW=2, dH=2, dW=2), "from 1 to 1024"),
+    "endless list": (
+        sequential(*[split(module("nn.Identity"), module("nn.Identity")) for _ in range(60)]),
+        "more than 10000 tensors",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_error_says_where_and_what(name):
+    network, message = ERRORS[name]
+    with pytest.raises(UserError, match=message) as error:
+        convert_network(network)
+    assert "\n" not in str(error.value)
+
+
+def test_checkpoint_table_is_opened():
+    checkpoint = table(model=module("nn.Tanh"), opt=LuaTable({"size": 3}))
+    np.testing.assert_allclose(run(checkpoint, X.numpy()), X.tanh(), rtol=1e-5)

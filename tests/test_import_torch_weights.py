@@ -1,0 +1,156 @@
+"""The command line of import_torch_weights.py."""
+
+import io
+import re
+import subprocess
+import sys
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from conftest import ROOT
+from torch7_cases import SHIPPED_CASES
+from torch7_writer import module, tensor, write_t7
+
+import import_torch_weights
+import layers  # noqa: F401  registers what the saved models are made of
+from pipelines.torch_import import TOLERANCE
+
+CASES = {case.name: case for case in SHIPPED_CASES}
+JOHNSON = CASES["tn_johnson_small"]
+
+
+def run(*arguments):
+    return import_torch_weights.main([str(argument) for argument in arguments])
+
+
+def test_import_verifies_saves_and_reports(tmp_path, capsys):
+    output = tmp_path / "johnson.keras"
+    assert run("--input", JOHNSON.path, "--output", output, "--verify", JOHNSON.reference) == 0
+    told = capsys.readouterr().out
+    assert "image-io: texture-nets (it ends in" in told
+    assert "verified: max difference" in told
+    assert "modules converted: 46" in told
+    assert re.search(r"tensors: \d+ read, 38 used", told)
+    assert f"wrote {output}: {output.stat().st_size:,} bytes" in told
+    model = keras.saving.load_model(output)
+    given, expected = JOHNSON.arrays()
+    bare = model.get_layer("network")(given.transpose(0, 2, 3, 1))
+    np.testing.assert_allclose(np.asarray(bare).transpose(0, 3, 1, 2), expected, atol=2e-4)
+    assert model(np.zeros((2, 33, 41, 3), np.float32)).shape == (2, 33, 41, 3)
+    assert list(tmp_path.iterdir()) == [output]
+
+
+@pytest.mark.parametrize("case", SHIPPED_CASES, ids=str)
+def test_bare_network_loads_and_agrees(case, tmp_path):
+    output = tmp_path / "bare.keras"
+    assert run("--input", case.path, "--output", output, "--image-io", "none") == 0
+    given, expected = case.arrays()
+    found = np.asarray(keras.saving.load_model(output)(given.transpose(0, 2, 3, 1)))
+    found = found.transpose(0, 3, 1, 2) if found.ndim == 4 else found
+    tolerance = 4 * case.float64_diff + 2e-6 * np.abs(expected).max()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
+
+
+def test_half_precision_storage(tmp_path):
+    files = {dtype: tmp_path / f"{dtype}.keras" for dtype in ("float32", "float16")}
+    for dtype, path in files.items():
+        verify = ("--verify", JOHNSON.reference)
+        assert run("--input", JOHNSON.path, "--output", path, "--dtype", dtype, *verify) == 0
+    full, half = (keras.saving.load_model(path) for path in files.values())
+    assert {weight.dtype for weight in half.weights} == {"float32"}
+    for a, b in zip(full.get_weights(), half.get_weights(), strict=True):
+        np.testing.assert_array_equal(a.astype(np.float16).astype(np.float32), b)
+    saved = files["float32"].stat().st_size - files["float16"].stat().st_size
+    assert saved == pytest.approx(2 * full.count_params(), rel=0.02)
+
+
+def test_weight_too_large_for_half_precision_is_refused(tmp_path, capsys):
+    source = tmp_path / "large.t7"
+    source.write_bytes(write_t7(module("nn.Mul", weight=tensor(np.array([1e6], np.float32)))))
+    output = tmp_path / "large.keras"
+    assert run("--input", source, "--output", output, "--dtype", "float16") == 1
+    assert "more than float16 can" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_verify_fails_on_other_numbers(tmp_path, capsys):
+    given, expected = JOHNSON.arrays()
+    wrong = expected.copy()
+    wrong[0, 0, 0, 0] += 3 * TOLERANCE["float32"] * np.abs(expected).max()
+    reference = tmp_path / "wrong.npz"
+    np.savez(reference, input=given, output=wrong)
+    output = tmp_path / "model.keras"
+    assert run("--input", JOHNSON.path, "--output", output, "--verify", reference) == 1
+    assert "does not agree with the reference: max difference" in capsys.readouterr().err
+    assert not output.exists()
+
+
+def test_summary_needs_no_keras():
+    code = (
+        "import sys, import_torch_weights\n"
+        f"status = import_torch_weights.main(['--input', {str(JOHNSON.path)!r}, '--summary'])\n"
+        "assert 'keras' not in sys.modules and 'tensorflow' not in sys.modules\n"
+        "sys.exit(status)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "nn.SpatialFullConvolution" in result.stdout
+    assert "parameters" in result.stdout
+
+
+BAD = ["no output", "wrong suffix", "unknown convention", "missing file", "web page", "missing folder", "bad reference"]
+
+
+def bad_arguments(tmp_path):
+    page = tmp_path / "page.t7"
+    page.write_text("<!DOCTYPE html><html><body>Not found</body></html>")
+    return {
+        "no output": (["--input", JOHNSON.path], 2, "--output"),
+        "wrong suffix": (["--input", JOHNSON.path, "--output", tmp_path / "a.h5"], 2, "must end in .keras"),
+        "unknown convention": (
+            ["--input", JOHNSON.path, "--output", "a.keras", "--image-io", "vgg"],
+            2,
+            "invalid choice",
+        ),
+        "missing file": (["--input", tmp_path / "none.t7", "--output", tmp_path / "a.keras"], 1, "none.t7"),
+        "web page": (["--input", page, "--output", tmp_path / "a.keras"], 1, "web page"),
+        "missing folder": (["--input", JOHNSON.path, "--output", tmp_path / "no" / "a.keras"], 2, "there is no folder"),
+        "bad reference": (
+            ["--input", JOHNSON.path, "--output", tmp_path / "a.keras", "--verify", page],
+            1,
+            "not an .npz file",
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_gets_one_line(name, tmp_path, capsys):
+    arguments, expected, message = bad_arguments(tmp_path)[name]
+    try:
+        status = run(*arguments)
+    except SystemExit as stop:
+        status = stop.code
+    told = capsys.readouterr().err
+    assert status == expected
+    assert message in told
+    assert "Traceback" not in told
+    assert told.strip().splitlines()[-1].startswith("import_torch_weights.py: error:")
+
+
+def test_saved_file_holds_no_python_code(tmp_path):
+    output = tmp_path / "johnson.keras"
+    run("--input", JOHNSON.path, "--output", output)
+    model = keras.saving.load_model(output, safe_mode=True)
+    assert not any(isinstance(layer, keras.layers.Lambda) for layer in model.get_layer("network").layers)
+
+
+def test_float16_file_is_ordinary_hdf5(tmp_path):
+    output = tmp_path / "half.keras"
+    run("--input", JOHNSON.path, "--output", output, "--dtype", "float16")
+    with zipfile.ZipFile(output) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
+        types = set()
+        file.visititems(lambda _, item: types.add(str(item.dtype)) if isinstance(item, h5py.Dataset) else None)
+    assert types == {"float16"}
