@@ -16,8 +16,6 @@ from images.picture import Picture
 
 # Pillow would also try formats that start other programs (EPS).
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
-# What the files of these formats are called; a folder is searched for these.
-READABLE_SUFFIXES = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"))
 ORIENTATION_TAG = 274
 
 

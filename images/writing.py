@@ -15,17 +15,10 @@ from PIL import Image
 
 from images.color_profiles import srgb_profile
 from images.errors import ImageError, ImageWarning
+from images.formats import WRITABLE_FORMATS
 
-# The format of each suffix, and how Pillow is told to write it. Lossy WebP always halves the resolution of
-# the chroma (VP8 knows 4:2:0 alone), which smears the colours of brush strokes: it is written without loss.
-FORMATS = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".png": "PNG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-}
+# How Pillow is told to write each format. Lossy WebP always halves the resolution of the chroma (VP8 knows 4:2:0
+# alone), which smears the colours of brush strokes: it is written without loss.
 OPTIONS = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
     "PNG": {},
@@ -33,7 +26,6 @@ OPTIONS = {
     "TIFF": {"compression": "tiff_adobe_deflate"},
 }
 LARGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}
-WRITABLE_SUFFIXES = frozenset(FORMATS)
 WITHOUT_ALPHA = "JPEG"
 
 
@@ -57,9 +49,9 @@ def write_image(path: str | os.PathLike, pixels: np.ndarray, *, alpha: np.ndarra
         ImageWarning: an alpha that is not all 1 was left out.
     """
     path = Path(path)
-    file_format = FORMATS.get(path.suffix.lower())
+    file_format = WRITABLE_FORMATS.get(path.suffix.lower())
     if file_format is None:
-        raise ImageError(f"{path}: unknown picture format (known: {', '.join(sorted(FORMATS))})")
+        raise ImageError(f"{path}: unknown picture format (known: {', '.join(sorted(WRITABLE_FORMATS))})")
     if alpha is not None and file_format == WITHOUT_ALPHA:
         if (alpha < 1).any():
             warnings.warn(f"{path}: {file_format} has no transparency, it is left out", ImageWarning, stacklevel=2)
@@ -84,7 +76,7 @@ def _to_image(path: Path, pixels: np.ndarray, alpha: np.ndarray | None) -> Image
             f"not {pixels.shape} and {None if alpha is None else alpha.shape}"
         )
     channels = pixels if alpha is None else np.dstack([pixels, alpha])
-    largest = LARGEST_SIDE.get(FORMATS[path.suffix.lower()], np.inf)
+    largest = LARGEST_SIDE.get(WRITABLE_FORMATS[path.suffix.lower()], np.inf)
     if max(pixels.shape) > largest:
         raise ImageError(
             f"{path}: this format ends at {largest} pixels a side, the picture is {pixels.shape[1]} x {pixels.shape[0]}"

@@ -1,0 +1,15 @@
+"""The picture formats, by the names of their files; importing this costs nothing."""
+
+from __future__ import annotations
+
+# What files are called that can be read; a folder is searched for these.
+READABLE_SUFFIXES = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"))
+# The format that each suffix of an output file stands for.
+WRITABLE_FORMATS = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".png": "PNG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}

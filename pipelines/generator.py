@@ -1,0 +1,143 @@
+"""A trained network, loaded once and compiled once for pictures of all sizes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from errors import UserError
+from images.color import transfer_luma
+from images.picture import Picture
+from layers import VGGPostprocessing, VGGPreprocessing
+from model.saving import load_model
+
+# The dtype policy of the layers for each precision: bfloat16 keeps float32 weights and computes in bfloat16.
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+# 8 bits of mantissa are too few for 0..255 minus a mean: the layers around the network stay in float32.
+FLOAT32_LAYERS = (VGGPreprocessing, VGGPostprocessing)
+
+
+class Generator:
+    """A network under the image contract, ready to run.
+
+    On Keras' tensorflow backend it is one graph for pictures of all sizes, traced when this is made. On the other
+    backends it runs through Keras' `predict_on_batch`, which may compile again for each size.
+
+    Args:
+        model: takes and returns float32 (batch, height, width, 3), RGB in [0, 1], of any size.
+        precision: "float32" or "bfloat16".
+
+    Raises:
+        UserError: the model does not follow the image contract.
+    """
+
+    def __init__(self, model: keras.Model, *, precision: str = "float32") -> None:
+        check_image_contract(model)
+        set_precision(model, precision)
+        try:
+            self.run = compile_model(model)
+        except Exception as error:  # a foreign model may hold anything
+            raise UserError(f"the model cannot be compiled in {precision}: {_reason(error)}") from error
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """Return the network's answer to one picture, clipped to [0, 1].
+
+        Args:
+            pixels: float32 (height, width, 3), RGB, sRGB-encoded, in [0, 1].
+
+        Returns:
+            The same shape and range.
+
+        Raises:
+            UserError: the network fails on this picture, or its answer is of another size or not a number.
+        """
+        try:
+            stylized = np.asarray(self.run(pixels[None]), np.float32)
+        except Exception as error:  # a network may fail in any way, at sizes smaller than its padding for one
+            size = f"{pixels.shape[1]} x {pixels.shape[0]}"
+            raise UserError(f"the model fails on a picture of {size} pixels: {_reason(error)}") from error
+        if stylized.shape != (1, *pixels.shape):
+            raise UserError(f"the model made {stylized.shape[1:]} of {pixels.shape}: not the size of the picture")
+        if not np.isfinite(stylized).all():
+            raise UserError("the model returned values that are not numbers or infinite")
+        return np.clip(stylized[0], 0, 1)
+
+
+def load_generator(path: str | os.PathLike, *, precision: str = "float32") -> Generator:
+    """Load a `.keras` file as a Generator.
+
+    Raises:
+        UserError: the file cannot be loaded, or its model does not follow the image contract.
+    """
+    model = load_model(path)
+    try:
+        return Generator(model, precision=precision)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def check_image_contract(model: keras.Model) -> None:
+    """Raise UserError unless `model` takes one picture (batch, height, width, 3) of any size and returns one."""
+    for kind, attribute in (("takes", "inputs"), ("returns", "outputs")):
+        shapes = [tuple(tensor.shape) for tensor in getattr(model, attribute, None) or []]
+        if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][3] not in (3, None):
+            described = " and ".join(map(str, shapes)) or "nothing that it declares"
+            raise UserError(
+                f"the model {kind} {described}, not RGB pictures (batch, height, width, 3); "
+                "import_torch_weights.py --image-io wraps a network so that it does"
+            )
+    height, width = model.inputs[0].shape[1:3]
+    if height is not None or width is not None:
+        raise UserError(f"the model takes pictures of {width} x {height} pixels alone, not of any size")
+
+
+def set_precision(model: keras.Model, precision: str) -> None:
+    """Let the layers of `model` compute in `precision`: their weights stay float32.
+
+    Layers whose weights are not float32 (quantised ones) are left as they are.
+    """
+    for layer in model._flatten_layers(include_self=False):
+        if layer.variable_dtype == "float32" and layer.quantization_mode is None:
+            layer.dtype_policy = "float32" if isinstance(layer, FLOAT32_LAYERS) else POLICIES[precision]
+
+
+def compile_model(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """Return `model` as a compiled function from float32 (1, height, width, 3) to the same."""
+    if keras.backend.backend() != "tensorflow":
+        return model.predict_on_batch
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.float32)])
+    def run(images: tf.Tensor) -> tf.Tensor:
+        return tf.cast(model(images, training=False), tf.float32)
+
+    run.get_concrete_function()
+    return run
+
+
+def stylize_picture(picture: Picture, generator: Generator, *, strength: float, keep_colors: bool) -> Picture:
+    """Return `picture` stylised, with its own alpha.
+
+    Args:
+        picture: the content.
+        generator: the trained network.
+        strength: share of the stylised picture in the result, 0 to 1; the rest is the content.
+        keep_colors: give the stylised picture the content's chroma (see images.color.transfer_luma).
+
+    Raises:
+        UserError: the network fails on this picture.
+    """
+    stylized = generator(picture.pixels)
+    if keep_colors:
+        stylized = transfer_luma(stylized, picture.pixels)
+    pixels = np.float32(1 - strength) * picture.pixels + np.float32(strength) * stylized
+    return Picture(pixels, picture.alpha)
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of an error's message: TensorFlow's and Keras' go on for many."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

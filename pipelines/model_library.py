@@ -1,0 +1,44 @@
+"""Trained models by name or by path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from errors import ArgumentError, unknown_name
+
+PRETRAINED = Path(__file__).resolve().parent.parent / "model" / "pretrained"
+NONE_SHIP = (
+    "no trained models ship yet: give the path of a .keras file (import_torch_weights.py makes one from a Torch7 model)"
+)
+# The programs that turn other files into .keras files.
+IMPORTERS = {".t7": "import_torch_weights.py", ".caffemodel": "import_caffe_weights.py"}
+
+
+def pretrained_models() -> dict[str, Path]:
+    """Return the models that ship with the program: name -> file, in alphabetical order."""
+    return {path.stem: path for path in sorted(PRETRAINED.glob("*.keras"))}
+
+
+def find_model(name_or_path: str) -> Path:
+    """Return the `.keras` file that is meant: a file, or the name of a model that ships with the program.
+
+    Raises:
+        ArgumentError: there is no such file or name, or the file is of another kind.
+    """
+    path = Path(name_or_path)
+    if path.suffix in IMPORTERS and path.exists():
+        importer = IMPORTERS[path.suffix]
+        raise ArgumentError(
+            f"--model {path}: not a Keras model; first run: "
+            f"python {importer} --input {path} --output {path.with_suffix('.keras').name}"
+        )
+    if path.is_file() and path.suffix == ".keras":
+        return path
+    if path.exists():
+        raise ArgumentError(f"--model {path}: not a .keras file")
+    known = pretrained_models()
+    if name_or_path in known:
+        return known[name_or_path]
+    if path.suffix or len(path.parts) > 1:
+        raise ArgumentError(f"--model {path}: no such file")
+    raise ArgumentError(unknown_name("model", name_or_path, known) if known else f"--model {path}: {NONE_SHIP}")

@@ -1,0 +1,39 @@
+"""Starting Keras and TensorFlow without their notes."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# TensorFlow 2.21 prints these while it is imported, whatever TF_CPP_MIN_LOG_LEVEL says.
+NOTE = re.compile(rb"WARNING: All log messages before absl::InitializeLog|I0000 ")
+
+
+@contextmanager
+def quiet_startup() -> Iterator[None]:
+    """Import Keras and TensorFlow inside: their start-up notes stay off standard error, all else is passed on.
+
+    Someone who sets TF_CPP_MIN_LOG_LEVEL wants to see what TensorFlow says: then nothing is held back.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        yield
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    sys.stderr.flush()
+    standard_error = os.dup(2)
+    with tempfile.TemporaryFile() as held_back:
+        os.dup2(held_back.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(standard_error, 2)
+            os.close(standard_error)
+            held_back.seek(0)
+            for line in held_back:
+                if not NOTE.match(line):
+                    os.write(2, line)

@@ -1,0 +1,116 @@
+"""Stylises pictures with a trained network (.keras): files or whole folders, with the model loaded once."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from errors import ArgumentError
+from pipelines.command_line import ArgumentParser, defaults_of, run_script
+from pipelines.model_library import NONE_SHIP, pretrained_models
+from pipelines.stylization import PRECISIONS, StylizationReport, stylize_files
+
+NAME = "stylize_tensorflow.py"
+EPILOG = """Reads JPEG, PNG, WebP, TIFF, BMP and GIF: grey, palette, CMYK, 16 bits, transparency, EXIF orientation, ICC
+profiles. Writes JPEG, PNG, WebP and TIFF as the output's suffix says, 8 bits, sRGB; transparency is kept where the
+format has it (JPEG has not). A picture goes through the network whole: a network of full width takes about 0.8 GB of
+memory for each megapixel in float32, 0.4 GB in bfloat16; --image-size makes large ones smaller."""
+
+
+def make_parser() -> ArgumentParser:
+    """Return the parser of the command line; its defaults are those of `stylize_files`."""
+    defaults = defaults_of(stylize_files)
+    parser = ArgumentParser(prog=NAME, description=__doc__, epilog=EPILOG)
+    parser.add_argument("--input", nargs="+", metavar="FILE_OR_FOLDER", help="pictures, and folders of pictures")
+    parser.add_argument(
+        "--output",
+        metavar="FILE_OR_FOLDER",
+        help="a file for one picture; a folder for several, which keeps the sub-folders of an input folder",
+    )
+    parser.add_argument(
+        "--model", metavar="NAME_OR_PATH", default=defaults["model"], help="a .keras file, or a name of --list-models"
+    )
+    parser.add_argument(
+        "--image-size",
+        type=int,
+        metavar="LONG_SIDE",
+        default=defaults["image_size"],
+        help="resize pictures so that the longer side has this many pixels (default: as they are)",
+    )
+    parser.add_argument(
+        "--strength",
+        type=float,
+        metavar="0..1",
+        default=defaults["strength"],
+        help="share of the stylised picture, the rest is the content (default: %(default)s)",
+    )
+    parser.add_argument("--keep-colors", action="store_true", help="keep the content's colours, stylise the luma alone")
+    parser.add_argument(
+        "--precision",
+        metavar="|".join(PRECISIONS),
+        default=defaults["precision"],
+        help="what the network computes in; bfloat16 is faster where the processor has it (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace outputs that exist (else those of a folder are skipped, so that a run can be taken up again)",
+    )
+    parser.add_argument("--list-models", action="store_true", help="print the models that --model knows by name")
+    return parser
+
+
+def print_models() -> int:
+    """Print the models that ship with the program, one a line."""
+    print("\n".join(pretrained_models()) or NONE_SHIP)
+    return 0
+
+
+def print_report(report: StylizationReport, arguments: argparse.Namespace) -> int:
+    """Print what a run did and return its exit code."""
+    count = len(report.written)
+    if report.load_seconds:
+        print(f"loaded {arguments.model} in {report.load_seconds:.2f} s")
+    if count:
+        seconds = report.stylize_seconds
+        print(
+            f"stylised {count} {'picture' if count == 1 else 'pictures'} ({report.megapixels:.2f} megapixels) "
+            f"in {seconds:.2f} s: {seconds / count:.2f} s a picture, {seconds / report.megapixels:.2f} s a megapixel "
+            f"(reading and writing: {report.file_seconds:.2f} s)"
+        )
+    if report.skipped:
+        print(f"skipped {len(report.skipped)} whose outputs exist (--overwrite writes them anew)")
+    for reason in report.failed.values():
+        print(f"{NAME}: error: {' '.join(reason.split())}", file=sys.stderr)
+    return 1 if report.failed else 0
+
+
+def run(argv: Sequence[str] | None) -> int:
+    """Do what the arguments ask for and return the exit code."""
+    arguments = make_parser().parse_args(argv)
+    if arguments.list_models:
+        return print_models()
+    for name in ("input", "output"):
+        if getattr(arguments, name) is None:
+            raise ArgumentError(f"--{name} is needed")
+    report = stylize_files(
+        arguments.input,
+        arguments.output,
+        model=arguments.model,
+        image_size=arguments.image_size,
+        strength=arguments.strength,
+        keep_colors=arguments.keep_colors,
+        precision=arguments.precision,
+        overwrite=arguments.overwrite,
+    )
+    return print_report(report, arguments)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program with the given arguments (default: the command line's) and return its exit code."""
+    return run_script(NAME, lambda: run(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

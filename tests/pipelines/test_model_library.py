@@ -1,0 +1,54 @@
+"""Models by name and by path."""
+
+import pytest
+
+from errors import ArgumentError
+from pipelines import model_library
+from pipelines.model_library import find_model, pretrained_models
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    folder = tmp_path / "pretrained"
+    folder.mkdir()
+    for name in ("wave.keras", "starry_night.keras", "README.md"):
+        (folder / name).touch()
+    monkeypatch.setattr(model_library, "PRETRAINED", folder)
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+def test_names(shipped):
+    assert list(pretrained_models()) == ["starry_night", "wave"]
+    assert find_model("wave") == shipped / "wave.keras"
+    with pytest.raises(ArgumentError, match="unknown model 'starry_nigth'; did you mean 'starry_night'"):
+        find_model("starry_nigth")
+
+
+def test_paths(shipped, tmp_path):
+    (tmp_path / "mine.keras").touch()
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "folder").mkdir()
+    assert str(find_model("mine.keras")) == "mine.keras"
+    for name, message in (
+        ("other.keras", "no such file"),
+        ("models/wave", "no such file"),
+        ("notes.txt", "not a .keras file"),
+        ("folder", "not a .keras file"),
+    ):
+        with pytest.raises(ArgumentError, match=f"--model {name}: {message}"):
+            find_model(name)
+
+
+def test_a_torch7_file_names_the_program_that_converts_it(shipped, tmp_path):
+    (tmp_path / "old.t7").touch()
+    with pytest.raises(ArgumentError, match=r"import_torch_weights\.py --input old\.t7 --output old\.keras"):
+        find_model("old.t7")
+
+
+def test_a_name_before_any_model_ships(shipped):
+    for path in shipped.glob("*.keras"):
+        path.unlink()
+    assert pretrained_models() == {}
+    with pytest.raises(ArgumentError, match="no trained models ship yet"):
+        find_model("starry_night")

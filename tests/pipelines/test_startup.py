@@ -1,0 +1,42 @@
+"""TensorFlow's start-up notes."""
+
+import os
+import subprocess
+import sys
+
+from conftest import ROOT
+
+PROGRAM = """
+import os, sys
+from pipelines.startup import quiet_startup
+with quiet_startup():
+    {body}
+print("after", file=sys.stderr)
+"""
+
+
+def standard_error(body, **variables):
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(body=body)],
+        cwd=ROOT,
+        env=environment | variables,
+        capture_output=True,
+        text=True,
+    )
+    return result.stderr
+
+
+def test_importing_tensorflow_says_nothing():
+    assert standard_error("import tensorflow") == "after\n"
+
+
+def test_everything_but_the_notes_is_passed_on():
+    body = r"os.write(2, b'I0000 00:17 port.cc:153] oneDNN\nE0000 00:17 broken\n'); print('Python', file=sys.stderr)"
+    assert standard_error(body) == "E0000 00:17 broken\nPython\nafter\n"
+    message = standard_error("raise RuntimeError('no AVX')")
+    assert "RuntimeError: no AVX" in message
+
+
+def test_who_sets_the_variable_sees_the_notes():
+    assert "oneDNN" in standard_error(r"os.write(2, b'I0000 oneDNN\n')", TF_CPP_MIN_LOG_LEVEL="0")

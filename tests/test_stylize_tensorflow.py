@@ -1,0 +1,210 @@
+"""stylize_tensorflow.py from the command line, in process."""
+
+import re
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+from small_models import convolutional_model, inverting_model
+
+import stylize_tensorflow
+from images.reading import read_image
+from model.saving import save_model
+
+PHOTO = ROOT / "pics" / "chelsea.jpg"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    save_model(inverting_model(), folder / "inverting.keras")
+    save_model(convolutional_model(), folder / "convolutional.keras")
+    return folder
+
+
+@pytest.fixture
+def stylize(models):
+    """Run the program with a model's name and further arguments; return its exit code."""
+
+    def run(source, target, *arguments, model="inverting"):
+        options = ["--input", source, "--output", target, "--model", models / f"{model}.keras", *arguments]
+        return stylize_tensorflow.main([str(option) for option in options])
+
+    return run
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A photo without loss: its path and its levels, RGB."""
+    levels = cv2.resize(cv2.imread(str(PHOTO)), (120, 80), interpolation=cv2.INTER_AREA)
+    cv2.imwrite(str(tmp_path / "photo.png"), levels)
+    return tmp_path / "photo.png", levels[..., ::-1]
+
+
+def levels_of(path):
+    return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+
+
+def test_file_to_file(stylize, photo, tmp_path, capsys):
+    assert stylize(photo[0], tmp_path / "new.png") == 0
+    np.testing.assert_array_equal(levels_of(tmp_path / "new.png"), 255 - photo[1])
+    output = capsys.readouterr()
+    assert re.search(r"^loaded \S+inverting\.keras in \d+\.\d\d s$", output.out, re.MULTILINE)
+    times = r"^stylised 1 picture \(0\.01 megapixels\) in \S+ s: \S+ s a picture, \S+ s a megapixel"
+    assert re.search(times, output.out, re.MULTILINE)
+    assert output.err == ""
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".tif"])
+def test_formats_of_the_output(stylize, photo, tmp_path, suffix):
+    assert stylize(photo[0], tmp_path / f"new{suffix}") == 0
+    difference = np.abs(levels_of(tmp_path / f"new{suffix}").astype(int) - (255 - photo[1]))
+    assert difference.mean() < (2 if suffix == ".jpg" else 0.01)
+
+
+def test_folder_to_folder_with_a_broken_file(stylize, photo, tmp_path, capsys):
+    folder = tmp_path / "in"
+    (folder / "more").mkdir(parents=True)
+    for number, name in enumerate(("a.png", "more/b.png", "z.png")):
+        cv2.imwrite(str(folder / name), photo[1][: 30 + number])
+    (folder / "broken.jpg").write_bytes(PHOTO.read_bytes()[:5000])
+    assert stylize(folder, tmp_path / "out") == 1
+    written = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*"))
+    assert written == ["a.png", "more/b.png", "z.png"]
+    output = capsys.readouterr()
+    assert re.fullmatch(r"stylize_tensorflow\.py: error: \S+broken\.jpg: \S.*truncated.*\n", output.err)
+    assert "stylised 3 pictures" in output.out
+    (folder / "broken.jpg").unlink()
+    assert stylize(folder, tmp_path / "out") == 0
+    assert "skipped 3 whose outputs exist" in capsys.readouterr().out
+
+
+def test_alpha_is_kept(stylize, photo, tmp_path):
+    alpha = np.linspace(0, 255, 80 * 120).reshape(80, 120).astype(np.uint8)
+    Image.fromarray(np.dstack([photo[1], alpha])).save(tmp_path / "glass.png")
+    assert stylize(tmp_path / "glass.png", tmp_path / "new.png") == 0
+    stylized = cv2.imread(str(tmp_path / "new.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(stylized[..., 3], alpha)
+    np.testing.assert_array_equal(stylized[..., 2::-1], 255 - photo[1])
+
+
+def test_orientation_is_applied(stylize, photo, tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(photo[1]).save(tmp_path / "turned.png", exif=exif)
+    assert stylize(tmp_path / "turned.png", tmp_path / "new.png") == 0
+    np.testing.assert_array_equal(levels_of(tmp_path / "new.png"), 255 - np.rot90(photo[1], k=-1))
+    with Image.open(tmp_path / "new.png") as image:
+        assert image.getexif().get(274, 1) == 1
+
+
+def test_sixteen_bits_and_grey(stylize, tmp_path):
+    values = np.arange(0, 65536, 64, dtype=np.uint16).reshape(32, 32)
+    cv2.imwrite(str(tmp_path / "deep.png"), values)
+    assert stylize(tmp_path / "deep.png", tmp_path / "new.png") == 0
+    expected = np.floor((1 - values / 65535) * 255 + 0.5)
+    np.testing.assert_allclose(levels_of(tmp_path / "new.png"), np.repeat(expected[..., None], 3, axis=2), atol=1)
+    assert (levels_of(tmp_path / "new.png")[..., 0] == expected).mean() > 0.99
+
+
+def test_strength(stylize, photo, tmp_path):
+    for strength in ("0", "0.5", "1"):
+        assert stylize(photo[0], tmp_path / f"{strength}.png", "--strength", strength, model="convolutional") == 0
+    assert stylize(photo[0], tmp_path / "default.png", model="convolutional") == 0
+    content, stylized = photo[1].astype(float), levels_of(tmp_path / "1.png").astype(float)
+    np.testing.assert_array_equal(levels_of(tmp_path / "0.png"), content)
+    np.testing.assert_array_equal(levels_of(tmp_path / "default.png"), stylized)
+    assert np.abs(stylized - content).max() > 50
+    np.testing.assert_allclose(levels_of(tmp_path / "0.5.png"), (content + stylized) / 2, atol=1.01)
+
+
+def test_keep_colors(stylize, photo, tmp_path):
+    assert stylize(photo[0], tmp_path / "new.png", "--keep-colors", model="convolutional") == 0
+    assert stylize(photo[0], tmp_path / "free.png", model="convolutional") == 0
+    content, kept, free = (
+        cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb).astype(int)
+        for image in (np.ascontiguousarray(photo[1]), levels_of(tmp_path / "new.png"), levels_of(tmp_path / "free.png"))
+    )
+    np.testing.assert_allclose(kept[..., 1:], content[..., 1:], atol=2)
+    assert np.abs(free[..., 1:] - content[..., 1:]).max() > 10
+    inside = (levels_of(tmp_path / "new.png").min(-1) > 0) & (levels_of(tmp_path / "new.png").max(-1) < 255)
+    assert inside.mean() > 0.5
+    np.testing.assert_allclose(kept[inside][:, 0], free[inside][:, 0], atol=2)
+
+
+def test_image_size(stylize, photo, tmp_path):
+    for size, expected in ((60, (40, 60)), (240, (160, 240))):
+        assert stylize(photo[0], tmp_path / f"{size}.png", "--image-size", size) == 0
+        stylized = levels_of(tmp_path / f"{size}.png")
+        assert stylized.shape == (*expected, 3)
+        method = cv2.INTER_AREA if size < 120 else cv2.INTER_CUBIC
+        reference = cv2.resize(photo[1], expected[::-1], interpolation=method)
+        assert np.abs(stylized.astype(int) - (255 - reference)).mean() < 4
+
+
+def test_bfloat16(stylize, photo, tmp_path):
+    assert stylize(photo[0], tmp_path / "exact.png", model="convolutional") == 0
+    assert stylize(photo[0], tmp_path / "fast.png", "--precision", "bfloat16", model="convolutional") == 0
+    difference = np.abs(levels_of(tmp_path / "exact.png").astype(int) - levels_of(tmp_path / "fast.png"))
+    assert 0 < difference.max() < 8
+
+
+def test_overwrite(stylize, photo, tmp_path, capsys):
+    target = tmp_path / "new.png"
+    target.write_bytes(b"mine")
+    assert stylize(photo[0], target) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert target.read_bytes() == b"mine"
+    assert stylize(photo[0], target, "--overwrite") == 0
+    assert read_image(target).pixels.shape == (80, 120, 3)
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ([], "--input is needed"),
+    (["--input", "PHOTO"], "--output is needed"),
+    (["--input", "missing.png", "--output", "o.png", "--model", "MODEL"], "missing.png: no such file"),
+    (["--input", "PHOTO", "--output", "o.png"], "--model is needed: no trained models ship yet.*import_torch"),
+    (["--input", "PHOTO", "--output", "o.png", "--model", "none.keras"], "none.keras: no such file"),
+    (["--input", "PHOTO", "--output", "o.xyz", "--model", "MODEL"], "unknown picture format .xyz"),
+    (["--input", "PHOTO", "--output", "o.png", "--model", "MODEL", "--strength", "2"], "--strength must be from 0"),
+    (["--input", "PHOTO", "--output", "o.png", "--model", "MODEL", "--strength", "x"], "--strength: invalid float"),
+    (["--input", "PHOTO", "--output", "o.png", "--model", "MODEL", "--image-size", "-5"], "--image-size must be"),
+    (["--input", "PHOTO", "--output", "o.png", "--model", "MODEL", "--precision", "float16"], "'bfloat16'"),
+    (["--input", "PHOTO", "--ouptut", "o.png"], "unknown argument '--ouptut'; did you mean '--output'"),
+])  # fmt: skip
+def test_wrong_arguments(models, tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    names = {"PHOTO": str(PHOTO), "MODEL": str(models / "inverting.keras")}
+    assert stylize_tensorflow.main([names.get(argument, argument) for argument in arguments]) == 2
+    output = capsys.readouterr()
+    assert re.fullmatch(rf"stylize_tensorflow\.py: error: .*{message}.*\n", output.err)
+    assert output.out == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_list_models_tells_the_truth(capsys):
+    assert stylize_tensorflow.main(["--list-models"]) == 0
+    shipped = sorted(path.stem for path in (ROOT / "model" / "pretrained").glob("*.keras"))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == shipped if shipped else lines[0].startswith("no trained models ship yet")
+
+
+@pytest.mark.parametrize("argument", ["--help", "--list-models", "--no-such-thing"])
+def test_nothing_heavy_is_imported_before_the_arguments_are_read(argument):
+    program = (
+        "import sys, stylize_tensorflow\n"
+        "try:\n"
+        f"    stylize_tensorflow.main([{argument!r}])\n"
+        "finally:\n"
+        "    heavy = {'keras', 'tensorflow', 'numpy', 'scipy', 'PIL', 'rich'} & set(sys.modules)\n"
+        "    print('heavy:', sorted(heavy))\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert result.stdout.endswith("heavy: []\n")
+    assert "Traceback" not in result.stderr
+    if argument == "--help":
+        assert "--keep-colors" in result.stdout
