@@ -2,48 +2,48 @@
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from pipelines.command_line import run_script
+from errors import ArgumentError
+from pipelines.command_line import ArgumentParser, defaults_of, run_script
+from pipelines.torch_import import DTYPES, IMAGE_IOS, TorchImportReport, import_torch_model
 
-if TYPE_CHECKING:
-    from pipelines.torch_import import ImportReport
+NAME = "import_torch_weights.py"
+EPILOG = """The saved model takes and returns RGB pictures in [0, 1] (float32; batch, height, width, 3) of any size,
+unless --image-io is none. No code in the file is run. Needs only `import layers` to be loaded by Keras, in safe mode."""
 
 
-def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Return the arguments; ends the program with exit code 2 where they are wrong."""
-    parser = argparse.ArgumentParser(prog="import_torch_weights.py", description=__doc__)
+def make_parser() -> ArgumentParser:
+    """Return the parser of the command line; its defaults are those of `import_torch_model`."""
+    defaults = defaults_of(import_torch_model)
+    parser = ArgumentParser(prog=NAME, description=__doc__, epilog=EPILOG)
     parser.add_argument("--input", required=True, metavar="MODEL.t7", help="Torch7 file: a network or a checkpoint")
     parser.add_argument("--output", metavar="MODEL.keras", help="Keras model to write")
     parser.add_argument(
         "--image-io",
-        choices=["auto", "texture-nets", "fast-neural-style", "none"],
-        default="auto",
-        help="what is wrapped around the network so that the saved model takes and returns RGB pictures in [0, 1], "
-        "NHWC, of one size: texture-nets (the network takes RGB in [0, 1] and returns BGR in 0..255 minus VGG's mean "
-        "pixel), fast-neural-style (BGR minus mean in and out), none (the bare network, NHWC where Torch7 has NCHW), "
-        "auto (decided from the file and told; default)",
+        metavar="|".join(IMAGE_IOS),
+        default=defaults["image_io"],
+        help="what is wrapped around the network so that pictures go in and out: for texture-nets (takes RGB in "
+        "[0, 1], returns BGR in 0..255 minus the mean pixel of VGG), for fast-neural-style (BGR minus mean in and "
+        "out), none (the bare network: NHWC where Torch7 has NCHW), or decided from the file and told (default: "
+        "%(default)s)",
     )
     parser.add_argument(
         "--dtype",
-        choices=["float32", "float16"],
-        default="float32",
-        help="storage of the weights in the file; the model computes in float32 either way (default: float32)",
+        metavar="|".join(DTYPES),
+        default=defaults["dtype"],
+        help="storage of the weights in the file; the model computes in float32 either way (default: %(default)s)",
     )
-    parser.add_argument("--summary", action="store_true", help="print the module tree; without --output do only that")
+    parser.add_argument("--summary", action="store_true", help="print the module tree; without --output only that")
     parser.add_argument(
         "--verify",
         metavar="REFERENCE.npz",
-        help="check the bare network against the arrays 'input' and 'output' (NCHW, from Torch7) before writing",
+        default=defaults["verify"],
+        help="compare the bare network with the arrays 'input' and 'output' (NCHW) that Torch7 computed, and write "
+        "nothing if they differ by more than rounding",
     )
-    arguments = parser.parse_args(argv)
-    if arguments.output is None and (arguments.verify is not None or not arguments.summary):
-        parser.error("--output MODEL.keras is needed (only --summary does without)")
-    return arguments
+    return parser
 
 
 def print_summary(path: str) -> None:
@@ -54,7 +54,7 @@ def print_summary(path: str) -> None:
     print(summary(read_t7(path)))
 
 
-def print_report(report: ImportReport, output: str) -> None:
+def print_report(report: TorchImportReport, output: str) -> None:
     """Print what an import did."""
     conversion = report.conversion
     unused = conversion.tensors_read - conversion.tensors_used
@@ -70,15 +70,15 @@ def print_report(report: ImportReport, output: str) -> None:
     print(f"wrote {output}: {report.file_size:,} bytes")
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Do what the arguments ask for."""
+def run(argv: Sequence[str] | None) -> int:
+    """Do what the arguments ask for and return the exit code."""
+    arguments = make_parser().parse_args(argv)
+    if arguments.output is None and not arguments.summary:
+        raise ArgumentError("--output MODEL.keras is needed (only --summary does without)")
     if arguments.summary:
         print_summary(arguments.input)
     if arguments.output is None:
         return 0
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from pipelines.torch_import import import_torch_model
-
     report = import_torch_model(
         input=arguments.input,
         output=arguments.output,
@@ -92,8 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program with the given arguments (default: the command line's) and return its exit code."""
-    arguments = parse_arguments(argv)
-    return run_script("import_torch_weights.py", lambda: run(arguments))
+    return run_script(NAME, lambda: run(argv))
 
 
 if __name__ == "__main__":

@@ -26,11 +26,12 @@ def save_model(model: keras.Model, path: str | os.PathLike, *, dtype: StorageTyp
     loading, so the network still computes in float32, on rounded weights.
 
     Raises:
-        ArgumentError: see `check_output`.
+        ArgumentError: the path does not end in `.keras`.
         UserError: a weight does not fit into float16.
     """
     path = Path(path)
-    check_output(path)
+    if path.suffix != ".keras":
+        raise ArgumentError(f"{path}: a Keras model file must end in .keras")
     # Keras insists on the suffix; the temporary file stands beside the result so that the rename is atomic.
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.keras")
     try:
@@ -41,19 +42,6 @@ def save_model(model: keras.Model, path: str | os.PathLike, *, dtype: StorageTyp
     finally:
         temporary.unlink(missing_ok=True)
     return path.stat().st_size
-
-
-def check_output(path: str | os.PathLike) -> None:
-    """Check, before long work, that a model can be written to `path`.
-
-    Raises:
-        ArgumentError: the path does not end in `.keras`, or its folder does not exist.
-    """
-    path = Path(path)
-    if path.suffix != ".keras":
-        raise ArgumentError(f"{path}: a Keras model file must end in .keras")
-    if not path.parent.is_dir():
-        raise ArgumentError(f"{path}: there is no folder {path.parent}")
 
 
 def load_model(path: str | os.PathLike) -> keras.Model:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from errors import ArgumentError, UserError, unknown_name
 from images.formats import READABLE_SUFFIXES
+from pipelines.model_output import check_model_output
 from pipelines.startup import quiet_startup
 
 if TYPE_CHECKING:
@@ -77,8 +78,7 @@ def import_caffe_model(
         ArgumentError: an argument has a value that is not allowed.
         UserError: a file cannot be read or converted, or the network cannot be normalised.
     """
-    if Path(output).suffix != ".keras":
-        raise ArgumentError(f"--output {output}: a Keras model file must end in .keras")
+    check_model_output(output)
     if pooling not in POOLINGS:
         raise ArgumentError(unknown_name("--pooling", pooling, POOLINGS))
     photos = None if normalize is None else _photo_files(Path(normalize))

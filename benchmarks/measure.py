@@ -1,0 +1,81 @@
+"""Fair measuring: jobs in turn in one run, medians, and whole processes with their peak memory."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Process:
+    """What a child process took: wall-clock seconds and peak resident memory in megabytes."""
+
+    seconds: float
+    megabytes: float
+
+
+def alternate(jobs: Mapping[str, Callable[[], object]], runs: int) -> dict[str, float]:
+    """Return the median time in seconds of each job, after one warm-up, the jobs taking turns `runs` times.
+
+    Taking turns matters: the speed of a machine drifts, and so both feel it alike.
+    """
+    for job in jobs.values():
+        job()
+    times: dict[str, list[float]] = {name: [] for name in jobs}
+    for _ in range(runs):
+        for name, job in jobs.items():
+            start = time.perf_counter()
+            job()
+            times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def run_process(arguments: Sequence[str]) -> Process:
+    """Run Python with `arguments` to its end and return what it took.
+
+    Raises:
+        RuntimeError: it did not end with exit code 0.
+    """
+    start = time.perf_counter()
+    child = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - start
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise RuntimeError(f"{' '.join(arguments)[:200]} ended with exit code {child.returncode}")
+    return Process(seconds, usage.ru_maxrss / 1024)
+
+
+def alternate_processes(jobs: Mapping[str, Sequence[str]], runs: int) -> dict[str, Process]:
+    """Return the medians of what Python takes for each list of arguments, after one warm-up, taking turns."""
+    taken: dict[str, list[Process]] = {name: [] for name in jobs}
+    for run in range(runs + 1):
+        for name, arguments in jobs.items():
+            process = run_process(arguments)
+            if run > 0:
+                taken[name].append(process)
+    return {
+        name: Process(
+            statistics.median(process.seconds for process in processes),
+            statistics.median(process.megabytes for process in processes),
+        )
+        for name, processes in taken.items()
+    }
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print one table."""
+    table = Table(title=title)
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="left" if i == 0 else "right")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    Console().print(table)
