@@ -31,5 +31,5 @@ class VGGPostprocessing(keras.layers.Layer):
         return ops.cast(ops.flip(x + mean, axis=-1) * (1.0 / 255.0), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Return `input_shape`."""
-        return tuple(input_shape)
+        """Return `input_shape`, whose three channels need not be known."""
+        return (*input_shape[:3], 3)

@@ -32,5 +32,5 @@ class VGGPreprocessing(keras.layers.Layer):
         return ops.cast(ops.flip(x, axis=-1) * 255.0 - mean, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Return `input_shape`."""
-        return tuple(input_shape)
+        """Return `input_shape`, whose three channels need not be known."""
+        return (*input_shape[:3], 3)

@@ -1,0 +1,198 @@
+"""The table of cases that the common battery of the layers runs over."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+import layers
+from tests.layers import references
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer with arguments, the shapes of its inputs (twice: one built model takes both), its reference.
+
+    `reference(*inputs, weights, **arguments)` takes and returns NumPy arrays. `indices` is the number of
+    positions where the second input are MaxUnpooling2D's indices.
+    """
+
+    layer: type
+    arguments: dict[str, Any]
+    reference: Callable
+    shapes: tuple = ((2, 6, 7, 3),)
+    other_shapes: tuple = ((1, 9, 8, 3),)
+    indices: int = 0
+
+    def __str__(self):
+        arguments = "-".join(f"{k}={v}" for k, v in self.arguments.items()).replace(" ", "")
+        return f"{self.layer.__name__}-{arguments}"
+
+    def make(self, **more):
+        """Return the layer, built for unknown sizes, with random weights."""
+        layer = self.layer(**self.arguments, **more)
+        unknown = [(None, None, None, shape[3]) for shape in self.shapes]
+        layer.build(unknown if len(unknown) > 1 else unknown[0])
+        generator = np.random.default_rng(1)
+        layer.set_weights([generator.uniform(0.5, 1.5, w.shape).astype("float32") for w in layer.weights])
+        return layer
+
+    def inputs(self, shapes=None, seed=0):
+        """Return distinct values for each input: no finite difference changes which is the largest."""
+        generator = np.random.default_rng(seed)
+        arrays = []
+        for position, shape in enumerate(shapes or self.shapes):
+            size = int(np.prod(shape))
+            values = generator.permutation(np.linspace(-1.5, 1.5, size)).reshape(shape).astype("float32")
+            if self.indices and position == 1:
+                values = generator.integers(0, self.indices, shape).astype("int32")
+            arrays.append(values)
+        return arrays
+
+    def expected(self, inputs, weights=()):
+        """Return what the reference computes, in float64, as a list of outputs."""
+        inputs = [x.astype("float64") if x.dtype == np.float32 else x for x in inputs]
+        weights = [np.asarray(w, dtype="float64") for w in weights]
+        outputs = self.reference(*inputs, weights, **self.arguments)
+        return list(outputs) if isinstance(outputs, tuple) else [outputs]
+
+    def model(self, layer, channels_known=True):
+        """Return a model of the layer alone that takes any size."""
+        inputs = [
+            keras.Input(
+                (None, None, shape[3] if channels_known else None),
+                dtype="int32" if self.indices and position == 1 else "float32",
+            )
+            for position, shape in enumerate(self.shapes)
+        ]
+        inputs = inputs if len(inputs) > 1 else inputs[0]
+        return keras.Model(inputs, layer(inputs))
+
+
+def call(function, inputs):
+    """Return the outputs of a layer or model for NumPy inputs, as a list of NumPy arrays."""
+    outputs = function(inputs if len(inputs) > 1 else inputs[0])
+    outputs = outputs if isinstance(outputs, (tuple, list)) else [outputs]
+    return [keras.ops.convert_to_numpy(output) for output in outputs]
+
+
+NORM, MAXIMUM, AVERAGE = layers.InstanceNormalization, layers.PaddedMaxPooling2D, layers.PaddedAveragePooling2D
+UNPOOL, UP, TRANSPOSED = layers.MaxUnpooling2D, layers.BilinearUpSampling2D, layers.PaddedConv2DTranspose
+RESPONSE, AFFINE = layers.LocalResponseNormalization, layers.ElementwiseAffine
+ASYMMETRIC = ((1, 2), (3, 0))
+UNPOOL_SHAPES = {"shapes": ((2, 3, 3, 3), (2, 3, 3, 3), (2, 6, 7, 3)), "indices": 4}
+OVERLAP_SHAPES = {"shapes": ((2, 3, 4, 3), (2, 3, 4, 3), (2, 6, 7, 3)), "indices": 9}
+
+CASES = [
+    Case(NORM, {}, references.instance_normalization),
+    Case(NORM, {}, references.instance_normalization, shapes=((1, 6, 7, 3),), other_shapes=((3, 5, 4, 3),)),
+    Case(NORM, {"epsilon": 0.5, "center": False}, references.instance_normalization),
+    Case(NORM, {"epsilon": 1e-7, "scale": False}, references.instance_normalization),
+    Case(layers.ReplicationPadding2D, {"padding": ASYMMETRIC}, references.padding("edge")),
+    Case(layers.ReplicationPadding2D, {"padding": ((9, 9), (9, 9))}, references.padding("edge")),
+    Case(layers.ReflectionPadding2D, {"padding": ASYMMETRIC}, references.padding("reflect")),
+    Case(layers.ReflectionPadding2D, {"padding": ((5, 5), (6, 6))}, references.padding("reflect")),
+    Case(layers.CircularPadding2D, {"padding": ASYMMETRIC}, references.padding("wrap")),
+    Case(layers.CircularPadding2D, {"padding": ((6, 6), (7, 7))}, references.padding("wrap")),
+    Case(MAXIMUM, {"pool_size": (2, 2)}, references.max_pooling),
+    Case(
+        MAXIMUM,
+        {"pool_size": (3, 2), "strides": (2, 1), "padding": 1, "ceil_mode": True, "return_indices": True},
+        references.max_pooling,
+    ),
+    Case(
+        MAXIMUM,
+        {"pool_size": (3, 3), "strides": (2, 2), "padding": ((0, 2), (1, 0))},
+        references.padded_max_pooling,
+    ),
+    Case(AVERAGE, {"pool_size": (2, 3), "strides": (2, 1), "padding": 1}, references.average_pooling),
+    Case(
+        AVERAGE,
+        {"pool_size": (3, 3), "strides": (2, 2), "padding": 1, "ceil_mode": True, "count_include_pad": False},
+        references.average_pooling,
+    ),
+    Case(
+        AVERAGE,
+        {"pool_size": (3, 2), "strides": (2, 2), "ceil_mode": True, "divide": False},
+        references.average_pooling,
+    ),
+    Case(
+        AVERAGE,
+        {"pool_size": (3, 3), "strides": (2, 2), "padding": ((0, 2), (1, 0))},
+        references.padded_average_pooling,
+    ),
+    Case(
+        UNPOOL,
+        {"pool_size": (2, 2)},
+        references.max_unpooling,
+        other_shapes=((1, 4, 2, 3), (1, 4, 2, 3), (1, 9, 4, 3)),
+        **UNPOOL_SHAPES,
+    ),
+    Case(
+        UNPOOL,
+        {"pool_size": (3, 3), "strides": (2, 2), "padding": 1},
+        references.max_unpooling,
+        other_shapes=((1, 5, 2, 3), (1, 5, 2, 3), (1, 9, 4, 3)),
+        **OVERLAP_SHAPES,
+    ),
+    Case(UP, {"size": 2}, references.bilinear),
+    Case(UP, {"output_size": (5, 11)}, references.bilinear),
+    Case(
+        TRANSPOSED,
+        {"filters": 4, "kernel_size": 3, "strides": 2, "padding": 1, "output_padding": 1},
+        references.transposed_convolution,
+    ),
+    Case(
+        TRANSPOSED,
+        {"filters": 2, "kernel_size": (4, 3), "strides": (3, 1), "use_bias": False, "activation": "relu"},
+        references.transposed_convolution,
+    ),
+    Case(
+        TRANSPOSED,
+        {
+            "filters": 6,
+            "kernel_size": (2, 3),
+            "strides": (1, 2),
+            "output_padding": (0, 1),
+            "dilation_rate": (3, 2),
+            "groups": 3,
+        },
+        references.transposed_convolution,
+    ),
+    Case(RESPONSE, {"size": 5, "alpha": 0.3, "beta": 0.75, "k": 2.0}, references.response_across_channels),
+    Case(RESPONSE, {"size": 2, "alpha": 0.3, "beta": 0.5}, references.response_across_channels),
+    Case(
+        RESPONSE,
+        {"size": 3, "alpha": 0.3, "beta": 0.75, "across_channels": False},
+        references.response_within_channel,
+    ),
+    Case(AFFINE, {"shape": (3,)}, references.affine),
+    Case(AFFINE, {"shape": (1, 1, 3), "shift": False}, references.affine),
+    Case(AFFINE, {"shape": (6, 1, 3), "scale": False}, references.affine, other_shapes=((1, 6, 4, 3),)),
+    Case(
+        layers.CropToMatch,
+        {},
+        references.crop,
+        shapes=((2, 6, 7, 3), (2, 4, 7, 2)),
+        other_shapes=((1, 5, 5, 3), (1, 2, 3, 2)),
+    ),
+    Case(
+        layers.PixelShuffle2D,
+        {"size": 2},
+        references.pixel_shuffle,
+        shapes=((2, 3, 4, 8),),
+        other_shapes=((1, 2, 5, 8),),
+    ),
+    Case(layers.PadToMultiple, {"multiple": (4, 3)}, references.pad_to_multiple),
+    Case(
+        layers.CenterPadConcatenate,
+        {},
+        references.depth_concat,
+        shapes=((2, 6, 4, 3), (2, 3, 7, 2)),
+        other_shapes=((1, 2, 5, 3), (1, 5, 5, 2)),
+    ),
+    Case(layers.VGGPreprocessing, {}, references.vgg_preprocessing),
+    Case(layers.VGGPostprocessing, {}, references.vgg_postprocessing),
+]

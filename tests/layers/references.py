@@ -1,0 +1,141 @@
+"""What the layers should compute, by PyTorch, SciPy or NumPy, in float64 and channels last."""
+
+import itertools
+
+import keras
+import numpy as np
+import scipy.ndimage
+import torch
+import torch.nn.functional as F
+
+
+def channels_first(x):
+    return torch.tensor(np.ascontiguousarray(np.moveaxis(x, -1, 1)))
+
+
+def channels_last(x):
+    return np.moveaxis(x.numpy(), 1, -1)
+
+
+def instance_normalization(x, weights, *, epsilon=1e-5, center=True, scale=True):
+    weights = [torch.tensor(w) for w in weights]
+    gamma = weights.pop(0) if scale else None
+    beta = weights.pop(0) if center else None
+    return channels_last(F.instance_norm(channels_first(x), weight=gamma, bias=beta, eps=epsilon))
+
+
+def padding(mode):
+    def reference(x, _, *, padding):
+        return np.pad(x, ((0, 0), *padding, (0, 0)), mode=mode)
+
+    return reference
+
+
+def max_pooling(x, _, *, pool_size, strides=None, padding=0, ceil_mode=False, return_indices=False):
+    """Torch's pooling; its indices count in the picture, the layer's in the window."""
+    pooled, flat = F.max_pool2d(
+        channels_first(x), pool_size, strides, padding, ceil_mode=ceil_mode, return_indices=True
+    )
+    if not return_indices:
+        return channels_last(pooled)
+    (kernel_width, step_down, step_right), width = (pool_size[1], *(strides or pool_size)), x.shape[2]
+    rows, columns = np.divmod(channels_last(flat), width)
+    top = np.arange(rows.shape[1])[:, None, None] * step_down - padding
+    left = np.arange(rows.shape[2])[:, None] * step_right - padding
+    return channels_last(pooled), ((rows - top) * kernel_width + columns - left).astype("int32")
+
+
+def padded_max_pooling(x, _, *, pool_size, strides, padding):
+    padded = np.pad(x, ((0, 0), *padding, (0, 0)), constant_values=-np.inf)
+    return max_pooling(padded, _, pool_size=pool_size, strides=strides)
+
+
+def average_pooling(x, _, *, divide=True, **arguments):
+    renamed = {"pool_size": "kernel_size", "strides": "stride"}
+    arguments = {renamed.get(name, name): value for name, value in arguments.items()}
+    pooled = channels_last(F.avg_pool2d(channels_first(x), **arguments))
+    return pooled if divide else pooled * np.prod(arguments["kernel_size"])
+
+
+def padded_average_pooling(x, _, *, pool_size, strides, padding):
+    padded = np.pad(x, ((0, 0), *padding, (0, 0)))
+    return average_pooling(padded, _, pool_size=pool_size, strides=strides)
+
+
+def max_unpooling(x, indices, picture, _, *, pool_size, strides=None, padding=0):
+    """One value after the other, as Torch7 writes them."""
+    outputs = np.zeros(picture.shape[:3] + x.shape[3:])
+    strides = strides or pool_size
+    for batch, row, column, channel in itertools.product(*map(range, x.shape)):
+        down, right = divmod(indices[batch, row, column, channel], pool_size[1])
+        y, z = row * strides[0] - padding + down, column * strides[1] - padding + right
+        if 0 <= y < outputs.shape[1] and 0 <= z < outputs.shape[2]:
+            outputs[batch, y, z, channel] = x[batch, row, column, channel]
+    return outputs
+
+
+def bilinear(x, _, *, size=2, output_size=None):
+    target = {"size": output_size} if output_size else {"scale_factor": size}
+    return channels_last(F.interpolate(channels_first(x), mode="bilinear", align_corners=True, **target))
+
+
+def transposed_convolution(x, weights, *, filters, kernel_size, use_bias=True, activation=None, **arguments):
+    kernel = torch.tensor(np.ascontiguousarray(weights[0].transpose(3, 2, 0, 1)))
+    bias = torch.tensor(weights[1]) if use_bias else None
+    renamed = {"strides": "stride", "dilation_rate": "dilation"}
+    arguments = {renamed.get(name, name): value for name, value in arguments.items()}
+    outputs = F.conv_transpose2d(channels_first(x), kernel, bias, **arguments)
+    return channels_last(F.relu(outputs) if activation == "relu" else outputs)
+
+
+def response_across_channels(x, _, *, size, alpha, beta, k=1.0):
+    return channels_last(F.local_response_norm(channels_first(x), size, alpha, beta, k))
+
+
+def response_within_channel(x, _, *, size, alpha, beta, across_channels):
+    mean = scipy.ndimage.uniform_filter(x**2, size=(1, size, size, 1), mode="constant")
+    return x * (1 + alpha * mean) ** -beta
+
+
+def affine(x, weights, *, shape, scale=True, shift=True):
+    weights = list(weights)
+    x = x * weights.pop(0) if scale else x
+    return x + weights.pop(0) if shift else x
+
+
+def crop(x, picture, _):
+    return x[:, : picture.shape[1], : picture.shape[2]]
+
+
+def pad_to_multiple(x, _, *, multiple):
+    missing = [(0, -size % step) for size, step in zip(x.shape[1:3], multiple, strict=True)]
+    return np.pad(x, ((0, 0), *missing, (0, 0)), mode="edge")
+
+
+def pixel_shuffle(x, _, *, size):
+    return channels_last(F.pixel_shuffle(channels_first(x), size))
+
+
+def depth_concat(*arguments):
+    """Torch's nn.DepthConcat: each map is copied to the middle of zeros."""
+    *maps, _ = arguments
+    height, width = (max(x.shape[axis] for x in maps) for axis in (1, 2))
+    outputs = np.zeros((maps[0].shape[0], height, width, sum(x.shape[3] for x in maps)))
+    channel = 0
+    for x in maps:
+        top, left = (height - x.shape[1]) // 2, (width - x.shape[2]) // 2
+        part = outputs[:, top : top + x.shape[1], left : left + x.shape[2]]
+        part[..., channel : channel + x.shape[3]] = x
+        channel += x.shape[3]
+    return outputs
+
+
+def vgg_preprocessing(x, _):
+    return keras.applications.vgg19.preprocess_input(x * 255.0)
+
+
+def vgg_postprocessing(x, _):
+    """The inverse of Keras' own preprocessing, found from where it sends black and white."""
+    black = vgg_preprocessing(np.zeros((1, 1, 1, 3)), None)
+    white = vgg_preprocessing(np.ones((1, 1, 1, 3)), None)
+    return ((x - black) / (white - black))[..., ::-1]
