@@ -11,7 +11,7 @@ from pipelines.torch_import import DTYPES, IMAGE_IOS, TorchImportReport, import_
 
 NAME = "import_torch_weights.py"
 EPILOG = """The saved model takes and returns RGB pictures in [0, 1] (float32; batch, height, width, 3) of any size,
-unless --image-io is none. No code in the file is run. Needs only `import layers` to be loaded by Keras, in safe mode."""
+unless --image-io is none. No code in the file is run. Keras loads the model in safe mode after `import layers`."""
 
 
 def make_parser() -> ArgumentParser:
