@@ -1,4 +1,4 @@
-"""The models of real Torch7 that tests compare with: those that ship, and all where the shared folder is there."""
+"""The models of real Torch7 to compare with: those that ship, and all where the shared folder is there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHIPPED = ROOT / "tests" / "data" / "torch7"
 class Case:
     """A model file, and what Torch7 computes with it.
 
-    `float64_diff` is the largest difference between Torch7 in float32 and the same file in double, 0 where unknown.
+    `float64_diff` is the largest difference between Torch7 in float32 and in double, 0 where unknown.
     """
 
     name: str

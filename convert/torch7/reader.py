@@ -25,8 +25,10 @@ from errors import UserError
 
 NIL, NUMBER, STRING, TABLE, TORCH, BOOLEAN, FUNCTION, LEGACY_RECUR_FUNCTION, RECUR_FUNCTION = range(9)
 
-# A network has some ten thousand values; a file of nothing but tables would need some hundred bytes for each.
-MAX_VALUES = 1_000_000
+# Bounds on the memory of files that hold little but tables: about 500 bytes each and 100 for every other value.
+# Networks have some thousand tables and objects, the loss histories of checkpoints up to half a million numbers.
+MAX_OBJECTS = 500_000
+MAX_VALUES = 4_000_000
 MAX_NAME_LENGTH = 200
 
 # A container under way: yields to ask for the next value in the file, returns itself when complete.
@@ -36,8 +38,8 @@ Container = Generator[None, Any, Any]
 def read_t7(path: str | Path) -> Any:
     """Return the value that the Torch7 file at `path` holds, as described in `convert.torch7.values`.
 
-    Binary files with C longs of 8 or 4 bytes and ascii files are told apart by their content. As Torch7 does,
-    this reads the first value of a file and leaves what may follow it.
+    Binary files with C longs of 8 or 4 bytes and ascii files are told apart by their content. The file must end
+    where the value ends, as those that `torch.save` writes do.
 
     Raises:
         UserError: the file cannot be opened, is of another kind, or is damaged; names the byte offset, what
@@ -47,18 +49,20 @@ def read_t7(path: str | Path) -> Any:
     sources: list[Source] = [BinarySource(data, 8), BinarySource(data, 4)]
     if data[1:2] == b"\n":
         sources = [AsciiSource(data)]
-    failures = []
+    failures = {}
     for source in sources:
         try:
-            return _Reader(source).read()
+            return _Reader(source).read_file()
         except FormatError as failure:
-            failures.append(failure.with_traceback(None))
+            failures[source.offset] = str(failure)
     # The wrong size of long fails at the first tensor; the reading that came further says what is wrong.
-    raise UserError(f"{path}: {max(failures, key=lambda failure: failure.offset)}")
+    raise UserError(f"{path}: {failures[max(failures)]}")
 
 
 def _load(path: Path) -> bytes:
     """Return the content of the file at `path`, which looks like a Torch7 file."""
+    if not path.is_file():
+        raise UserError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}, expected a Torch7 file")
     try:
         kind = name_foreign_file(path)
         if kind != TORCH7:
@@ -76,9 +80,18 @@ class _Reader:
         self.budget = ElementBudget()
         self.objects: dict[int, Any] = {}
         self.values = 0
+        self.begun = 0
 
-    def read(self) -> Any:
-        """Return the first value of the source."""
+    def read_file(self) -> Any:
+        """Return the only value of the source."""
+        value = self._read_with_parts()
+        if self.source.offset < len(self.source.data):
+            found = f"{len(self.source.data) - self.source.offset} bytes after the value"
+            raise FormatError(self.source.offset, found, "the end of the file")
+        return value
+
+    def _read_with_parts(self) -> Any:
+        """Return the next value with all values inside it."""
         stack: list[Container] = []
         value = self._read_value()
         while True:
@@ -99,7 +112,7 @@ class _Reader:
         self.values += 1
         place = self.source.offset
         if self.values > MAX_VALUES:
-            raise FormatError(place, f"more than {MAX_VALUES} values", "a network")
+            raise FormatError(place, f"more than {MAX_VALUES:,} values", "a network")
         kind = self.source.read_int()
         if kind == NIL:
             return None
@@ -111,10 +124,16 @@ class _Reader:
         if kind == STRING:
             return self._read_string("a string")
         if kind == FUNCTION:
+            self._count_object()
             return self._read_function(None)
         if kind in (TABLE, TORCH, RECUR_FUNCTION, LEGACY_RECUR_FUNCTION):
             return self._read_object(kind)
         raise FormatError(place, f"type number {kind}", "0 to 8")
+
+    def _count_object(self) -> None:
+        self.begun += 1
+        if self.begun > MAX_OBJECTS:
+            raise FormatError(self.source.offset, f"more than {MAX_OBJECTS:,} tables and objects", "a network")
 
     def _read_string(self, what: str, most: int | None = None) -> str:
         place = self.source.offset
@@ -128,6 +147,7 @@ class _Reader:
         number = self.source.read_int()
         if number in self.objects:
             return self.objects[number]
+        self._count_object()
         if kind == TABLE:
             return self._read_table(number)
         if kind != TORCH:
@@ -168,7 +188,7 @@ class _Reader:
                 raise FormatError(
                     place,
                     f"the table key {short_repr(key)}",
-                    "one that is not nil, not NaN and new",
+                    "a new key, neither nil nor NaN",
                 )
             value = yield
             if value is not None:

@@ -107,7 +107,8 @@ class AsciiSource:
             convert = float if dtype.kind == "f" else int
             return np.fromiter(map(convert, tokens), dtype=dtype, count=count)
         except (ValueError, OverflowError):
-            raise FormatError(start, "something else", f"a line of {count} {dtype.name} numbers") from None
+            found = f"the line {self.data[start:end][:40]!a}"
+            raise FormatError(start, found, f"{count} {dtype.name} numbers") from None
 
     def read_int(self) -> int:
         """Return the next C int."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from convert.torch7.sources import NUMPY_TYPES, FormatError
-from convert.torch7.values import TorchStorage, TorchTensor
+from convert.torch7.values import LuaFunction, LuaTable, TorchStorage, TorchTensor
 
 MAX_DIMENSIONS = 32
 
@@ -41,9 +41,7 @@ class ElementBudget:
         """Take `count` numbers of a tensor at `offset` of the file."""
         self.left -= count
         if self.left < 0:
-            raise FormatError(
-                offset, "tensors much larger than the numbers stored", "tensors that fit the file"
-            )
+            raise FormatError(offset, "tensors much larger than the numbers stored", "tensors that fit the file")
 
 
 def view_tensor(
@@ -92,4 +90,5 @@ def _check_geometry(type_name: str, place: int, size: list[int], stride: list[in
 
 
 def _describe(value: Any) -> str:
-    return f"a {value.type_name}" if hasattr(value, "type_name") else f"a {type(value).__name__}"
+    names = {bool: "boolean", int: "number", float: "number", str: "string", LuaTable: "table", LuaFunction: "function"}
+    return f"a {names.get(type(value)) or value.type_name}"
