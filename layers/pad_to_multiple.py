@@ -9,11 +9,11 @@ import keras
 from keras import ops
 
 from layers.arguments import pair
-from layers.spatial import take_lines
+from layers.spatial import divide_up, take_lines
 
 
 def _round_up(size: Any, multiple: int) -> Any:
-    return -(-size // multiple) * multiple
+    return divide_up(size, multiple) * multiple
 
 
 @keras.saving.register_keras_serializable(package="texture_nets")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from layers.arguments import Border, Pair
-from layers.spatial import crop, pad
+from layers.spatial import crop, divide_up, pad
 
 
 class PoolingWindows(NamedTuple):
@@ -36,10 +36,10 @@ class PoolingWindows(NamedTuple):
             return None
         window, stride, (before, after) = self.size[axis], self.strides[axis], self.padding[axis]
         room = size + before + after - window
-        count = (-(-room // stride) if self.ceil_mode else room // stride) + 1
+        count = (divide_up(room, stride) if self.ceil_mode else room // stride) + 1
         if not self._drops_windows:
             return count
-        starting_inside = -(-(size + before) // stride)
+        starting_inside = divide_up(size + before, stride)
         both_known = isinstance(size, int)
         return min(count, starting_inside) if both_known else ops.minimum(count, starting_inside)
 

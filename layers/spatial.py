@@ -31,3 +31,11 @@ def pad(inputs: Any, rows: tuple[Any, Any], columns: tuple[Any, Any], value: flo
     if all(isinstance(width, int) and width == 0 for width in (*rows, *columns)):
         return inputs
     return ops.pad(inputs, ((0, 0), rows, columns, (0, 0)), constant_values=value)
+
+
+def divide_up(size: Any, step: int) -> Any:
+    """Return `size` / `step` rounded up, of ints or tensors.
+
+    The shorter -(-size // step) becomes wrong in ONNX, which divides integers towards zero.
+    """
+    return (size + step - 1) // step
