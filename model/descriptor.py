@@ -1,0 +1,99 @@
+"""The descriptor by name: which network, from which weights, returning which layers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from keras import ops
+
+from errors import ArgumentError, unknown_name
+from model.normalization import divide_activations
+from model.padded_convolution import Padding
+from model.random_filters import RANDOM_LAYER, random_filters
+from model.vgg19 import POOLING_SCALES, Pooling, vgg19
+from model.weights import DATA_DIR, VGG19_FILES, find_weights, load_convolutions
+
+DescriptorName = Literal["vgg19", "vgg19-normalized", "random"]
+DESCRIPTORS = ("vgg19", "vgg19-normalized", "random")
+# Looked for in the data folder before the files of plain weights; the last two are those of the texture
+# script that this program replaces.
+NORMALIZED_FILES = ("vgg19_normalized.keras", "gatys_valid.h5", "gatys_same.h5")
+# Mean activations of the ImageNet VGG-19 over 300 ImageNet photos (shorter side 288), by
+# mean_activations(), for each pooling without rescaling: arrays "max/conv1_1" ...; and "bias", by which the
+# network is known.
+_MEANS = Path(__file__).with_name("vgg19_mean_activations.npz")
+
+
+def build_descriptor(
+    layers: Sequence[str | int],
+    *,
+    descriptor: DescriptorName = "vgg19",
+    weights: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike = DATA_DIR,
+    pooling: Pooling = "max",
+    rescale_pooling: bool = True,
+    padding: Padding = "same",
+    seed: int = 0,
+    dtype: Any = None,
+) -> keras.Model:
+    """Build a descriptor with its weights: images in, a dict of layer name to activations out.
+
+    The model takes (batch, height, width, 3), RGB in [0, 1], of any size, and returns {name: (batch, height,
+    width, channels)} for the layers asked for; nothing deeper is built or read. The names are those of
+    resolve_layers(layers), the order of the dict is the backend's. The weights are frozen.
+
+    Args:
+        layers: names or positions as resolve_layer() understands them; only "random" for the random
+            descriptor.
+        descriptor: "vgg19"; "vgg19-normalized", whose filters' mean activation over photos is 1 (weights of
+            the ImageNet network are normalised here, by means that come with the program; any others count
+            as normalised already); or "random", filters that need no file.
+        weights: file of the weights; None looks for one, see find_weights().
+        data_dir: folder of weights.
+        pooling: see vgg19(), as for the next two; the random descriptor has none.
+        rescale_pooling: whether average and L2 pooling keep the activations' size.
+        padding: of the convolutions.
+        seed: of the random filters.
+        dtype: dtype policy of the layers after preprocessing, such as "bfloat16"; None is Keras' global one.
+
+    Raises:
+        ArgumentError: an unknown descriptor, layer, pooling or padding.
+        UserError: there are no weights, or the file is not theirs.
+    """
+    if descriptor not in DESCRIPTORS:
+        raise ArgumentError(unknown_name("descriptor", descriptor, DESCRIPTORS))
+    if descriptor == "random":
+        if list(layers) != [RANDOM_LAYER]:
+            raise ArgumentError(f"the random descriptor has a single layer, {RANDOM_LAYER!r}, not {list(layers)}")
+        return random_filters(seed=seed, padding=padding, dtype=dtype)
+    model = vgg19(layers, pooling=pooling, rescale_pooling=rescale_pooling, padding=padding, dtype=dtype)
+    normalized = descriptor == "vgg19-normalized"
+    names = (*NORMALIZED_FILES, *VGG19_FILES) if normalized else VGG19_FILES
+    load_convolutions(model, find_weights(weights, data_dir=data_dir, file_names=names))
+    if normalized:
+        _normalize(model, pooling, POOLING_SCALES[pooling] if rescale_pooling else 1.0)
+    return model
+
+
+def _normalize(model: keras.Model, pooling: Pooling, scale: float) -> None:
+    """Divide the activations of the ImageNet network by its known means; leave other weights alone."""
+    with np.load(_MEANS) as known:
+        bias = ops.convert_to_numpy(model.get_layer("conv1_1").bias).astype("float32")
+        # Loose enough for bfloat16, far from any normalised bias.
+        if np.allclose(bias, known["bias"], rtol=0.02, atol=1e-3):
+            divide_activations(model, _rescaled_means(known, pooling, scale))
+
+
+def _rescaled_means(known: Mapping[str, np.ndarray], pooling: str, scale: float) -> dict[str, np.ndarray]:
+    """Return the means of the network whose poolings multiply by `scale`.
+
+    Beside pixels of 0..255 the biases hardly matter: activations grow in proportion at every pooling.
+    """
+    prefix = f"{pooling}/"
+    names = [name.removeprefix(prefix) for name in known if name.startswith(prefix)]
+    return {name: known[prefix + name] * scale ** (int(name[4]) - 1) for name in names}

@@ -1,0 +1,131 @@
+"""Where VGG-19's weights lie, and how they get from their file into a descriptor."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+
+from errors import UserError
+from model.layer_names import keras_name
+from model.saving import load_model
+
+WEIGHTS_VARIABLE = "TEXTURE_NETS_VGG19"
+DATA_DIR = "model_data"
+# The file that keras.applications.VGG19(include_top=False) downloads, with the hash that it checks.
+WEIGHTS_NAME = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
+WEIGHTS_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg19/{WEIGHTS_NAME}"
+WEIGHTS_HASH = "253f8cb515780f3b799900260a226db6"
+# Looked for in the data folder, in this order.
+VGG19_FILES = (WEIGHTS_NAME, "vgg19_weights_tf_dim_ordering_tf_kernels.h5", "vgg19.keras")
+
+
+def find_weights(
+    path: str | os.PathLike | None = None,
+    *,
+    data_dir: str | os.PathLike = DATA_DIR,
+    file_names: Sequence[str] = VGG19_FILES,
+) -> Path:
+    """Return the file of VGG-19's weights.
+
+    In this order: `path`; the environment variable TEXTURE_NETS_VGG19; the first of `file_names` in
+    `data_dir`; the file of keras.applications in Keras' cache, downloaded where it is not there yet.
+
+    Raises:
+        UserError: `path` or the variable names no file, or there are no weights and no network; the message
+            tells the ways out.
+    """
+    if path is not None:
+        return _existing(Path(path), "weights")
+    if variable := os.environ.get(WEIGHTS_VARIABLE):
+        return _existing(Path(variable), f"weights of {WEIGHTS_VARIABLE}")
+    for name in file_names:
+        if (candidate := Path(data_dir, name)).is_file():
+            return candidate
+    return _download(data_dir)
+
+
+def load_convolutions(model: keras.Model, path: str | os.PathLike) -> None:
+    """Set kernels and biases of the convolutions conv1_1 ... of `model` from a file, layer by layer.
+
+    Args:
+        model: its convolutions have the descriptor's names; other layers of the file are not read.
+        path: an HDF5 file in Keras' layout (weights with or without the fully connected layers, or a whole
+            model), or a `.keras` file (of this program's Caffe importer, say), whose layers are named
+            conv1_1 ... or block1_conv1 ...; kernels for BGR pixels in 0..255 minus the mean, as Caffe and
+            keras.applications have them.
+
+    Raises:
+        UserError: the file is neither, or a layer is missing or holds other than a kernel and a bias of
+            VGG-19's shapes; the message names file and layer.
+    """
+    path = Path(path)
+    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    read = _read_keras if zipfile.is_zipfile(path) else _read_h5
+    stored = read(path, [layer.name for layer in convolutions])
+    for layer, arrays in zip(convolutions, stored, strict=True):
+        found, expected = ([tuple(array.shape) for array in group] for group in (arrays, layer.weights))
+        if found != expected:
+            raise UserError(f"{path}: layer {layer.name} has weights of shapes {found}, VGG-19's are {expected}")
+        layer.set_weights([np.asarray(array) for array in arrays])
+
+
+def _existing(path: Path, what: str) -> Path:
+    if not path.is_file():
+        raise UserError(f"{what}: {path} is not a file")
+    return path
+
+
+def _download(data_dir: str | os.PathLike) -> Path:
+    try:
+        return Path(keras.utils.get_file(WEIGHTS_NAME, WEIGHTS_URL, cache_subdir="models", file_hash=WEIGHTS_HASH))
+    except Exception as error:  # where there is no network Keras raises bare Exception
+        raise UserError(
+            f"no VGG-19 weights: none given, {WEIGHTS_VARIABLE} is not set, none in {data_dir}, and the "
+            f"download failed ({error}). Give a file with --weights or in {WEIGHTS_VARIABLE}, or put "
+            f"{WEIGHTS_NAME} into {data_dir}, or use --descriptor random, which needs none"
+        ) from error
+
+
+def _read_h5(path: Path, names: Sequence[str]) -> Iterator[list[h5py.Dataset]]:
+    """Yield the weights of each of the convolutions `names`, still on disk."""
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise UserError(f"{path}: neither an HDF5 file nor a .keras file, so no VGG-19 weights") from error
+    with file:
+        groups = file.get("model_weights", file)
+        for name in names:
+            stored = _stored_name(path, name, groups)
+            try:
+                yield [_dataset(groups[stored], key) for key in groups[stored].attrs["weight_names"]]
+            except (KeyError, OSError, TypeError) as error:
+                raise UserError(f"{path}: layer {stored} is not as Keras writes it ({error})") from error
+
+
+def _dataset(group: h5py.Group, key: str | bytes) -> h5py.Dataset:
+    dataset = group[key]
+    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind != "f":
+        raise TypeError(f"{key!r} holds no floats")
+    return dataset
+
+
+def _read_keras(path: Path, names: Sequence[str]) -> Iterator[list[keras.Variable]]:
+    """Yield the weights of each of the convolutions `names`."""
+    layers = {layer.name: layer for layer in load_model(path).layers}
+    for name in names:
+        yield layers[_stored_name(path, name, layers)].weights
+
+
+def _stored_name(path: Path, name: str, known: Iterable[str]) -> str:
+    """Return the name under which a file that holds the layers `known` has the convolution `name`."""
+    for candidate in (name, keras_name(name)):
+        if candidate in known:
+            return candidate
+    there = ", ".join(list(known)[:8]) or "none"
+    raise UserError(f"{path}: no layer {name} or {keras_name(name)} in it (its layers: {there} ...)")

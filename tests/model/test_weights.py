@@ -1,0 +1,183 @@
+"""Where the weights are looked for, in which files they may lie, and what is said where they do not."""
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from errors import UserError
+from model.descriptor import build_descriptor
+from model.saving import save_model
+from model.weights import WEIGHTS_NAME, WEIGHTS_VARIABLE, find_weights
+
+LAYERS = ["relu1_2"]
+SHAPES = {"conv1_1": (3, 3, 3, 64), "conv1_2": (3, 3, 64, 64)}
+
+
+@pytest.fixture(autouse=True)
+def no_variable_and_no_network(monkeypatch):
+    monkeypatch.delenv(WEIGHTS_VARIABLE, raising=False)
+    monkeypatch.setattr(keras.utils, "get_file", offline)
+
+
+def offline(*_, **__):
+    raise Exception("URL fetch failure on https://storage: None -- [Errno -2] Name or service not known")
+
+
+def random_weights(shapes=SHAPES):
+    generator = np.random.default_rng(0)
+    return {
+        name: [generator.normal(size=size).astype("float32") for size in (shape, shape[-1:])]
+        for name, shape in shapes.items()
+    }
+
+
+def write_h5(path, weights):
+    """Write the layout of keras.applications' files: a group a layer, its datasets named by an attribute."""
+    with h5py.File(path, "w") as file:
+        for name, arrays in weights.items():
+            group = file.create_group(name)
+            names = [f"{name}_{kind}_1:0" for kind in "Wb"][: len(arrays)]
+            for dataset, array in zip(names, arrays, strict=True):
+                group[dataset] = array
+            group.attrs["weight_names"] = np.array(names, dtype="S")
+    return path
+
+
+def keras_layout(weights):
+    return {name.replace("conv1_", "block1_conv"): arrays for name, arrays in weights.items()}
+
+
+def sequential(weights):
+    """Return the network as the old texture script kept it: convolutions with their rectification."""
+    model = keras.Sequential([keras.Input((None, None, 3))])
+    for name, arrays in weights.items():
+        model.add(keras.layers.Conv2D(arrays[1].size, 3, activation="relu", name=name))
+        model.get_layer(name).set_weights(arrays)
+    return model
+
+
+def assert_has_weights(model, weights):
+    for name, arrays in weights.items():
+        for variable, array in zip(model.get_layer(name).weights, arrays, strict=True):
+            np.testing.assert_array_equal(ops.convert_to_numpy(variable), array)
+
+
+def test_places_are_tried_in_their_order(tmp_path, monkeypatch):
+    paths = [tmp_path / name for name in ("given.h5", "variable.h5", "data/vgg19.keras", f"data/{WEIGHTS_NAME}")]
+    (tmp_path / "data").mkdir()
+    for path in paths:
+        path.write_bytes(b"")
+    given, variable, plain, keras_file = paths
+    downloaded = tmp_path / "cache.h5"
+    monkeypatch.setattr(keras.utils, "get_file", lambda *_, **__: str(downloaded))
+    data = tmp_path / "data"
+    assert find_weights(data_dir=data) == keras_file
+    keras_file.unlink()
+    assert find_weights(data_dir=data) == plain
+    assert find_weights(data_dir=tmp_path / "nowhere") == downloaded
+    monkeypatch.setenv(WEIGHTS_VARIABLE, str(variable))
+    assert find_weights(data_dir=data) == variable
+    assert find_weights(given, data_dir=data) == given
+
+
+def test_the_download_is_the_one_of_keras_applications(monkeypatch):
+    calls = []
+
+    def get_file(*args, **kwargs):
+        calls.append((args, kwargs))
+        raise InterruptedError
+
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", get_file)
+    with pytest.raises(InterruptedError):
+        keras.applications.VGG19(include_top=False, weights="imagenet")
+    monkeypatch.setattr(keras.utils, "get_file", get_file)
+    with pytest.raises(UserError):
+        find_weights(data_dir="nowhere")
+    assert calls[0] == calls[1]
+
+
+def test_without_weights_and_network_the_ways_out_are_told():
+    with pytest.raises(UserError) as error:
+        build_descriptor(LAYERS, data_dir="nowhere")
+    for way in ("--weights", WEIGHTS_VARIABLE, f"{WEIGHTS_NAME} into nowhere", "--descriptor random", "Errno -2"):
+        assert way in str(error.value)
+
+
+def test_a_named_file_that_is_not_there_is_an_error(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match=r"weights: .*missing\.h5 is not a file"):
+        build_descriptor(LAYERS, weights=tmp_path / "missing.h5")
+    monkeypatch.setenv(WEIGHTS_VARIABLE, str(tmp_path))
+    with pytest.raises(UserError, match=f"weights of {WEIGHTS_VARIABLE}: .* is not a file"):
+        build_descriptor(LAYERS)
+
+
+def test_keras_weights_with_their_top_are_read(tmp_path):
+    weights = random_weights()
+    top = {"fc1": [np.zeros((8, 4), "float32"), np.zeros(4, "float32")]}
+    path = write_h5(tmp_path / "with_top.h5", keras_layout(weights) | top)
+    assert_has_weights(build_descriptor(LAYERS, weights=path), weights)
+
+
+@pytest.mark.filterwarnings("ignore")  # Keras dislikes its older format
+@pytest.mark.parametrize("name", ["whole_model.h5", "whole_model.keras"])
+def test_whole_models_are_read(tmp_path, name):
+    weights = random_weights()
+    sequential(weights).save(tmp_path / name)
+    assert_has_weights(build_descriptor(LAYERS, weights=tmp_path / name), weights)
+
+
+def test_a_saved_descriptor_is_read(tmp_path):
+    weights = random_weights()
+    first = build_descriptor(LAYERS, weights=write_h5(tmp_path / "a.h5", weights))
+    save_model(first, tmp_path / "b.keras")
+    assert_has_weights(build_descriptor(LAYERS, weights=tmp_path / "b.keras"), weights)
+
+
+def test_bfloat16_variables_take_rounded_weights(tmp_path):
+    weights = random_weights()
+    model = build_descriptor(LAYERS, weights=write_h5(tmp_path / "a.h5", weights), dtype="bfloat16")
+    kernel = np.asarray(ops.convert_to_numpy(ops.cast(model.get_layer("conv1_2").kernel, "float32")))
+    np.testing.assert_allclose(kernel, weights["conv1_2"][0], rtol=2**-8)
+
+
+def damage(weights, kind):
+    kernel, bias = weights["conv1_2"]
+    changes = {
+        "theano order": [kernel.transpose(3, 2, 0, 1), bias],
+        "narrow": [kernel[..., :32], bias[:32]],
+        "without bias": [kernel],
+        "integers": [kernel.astype("int32"), bias],
+    }
+    return weights | {"conv1_2": changes[kind]}
+
+
+@pytest.mark.parametrize("kind", ["theano order", "narrow", "without bias", "integers"])
+def test_other_weights_are_refused_with_their_layer(tmp_path, kind):
+    path = write_h5(tmp_path / "bad.h5", damage(random_weights(), kind))
+    with pytest.raises(UserError) as error:
+        build_descriptor(LAYERS, weights=path)
+    assert str(path) in str(error.value)
+    assert "layer conv1_2" in str(error.value)
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+def test_a_web_page_is_refused(tmp_path, suffix):
+    path = tmp_path / f"page{suffix}"
+    path.write_text("<!DOCTYPE html><html><body>404</body></html>")
+    with pytest.raises(UserError, match=r"neither an HDF5 file nor a \.keras file"):
+        build_descriptor(LAYERS, weights=path)
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    path = write_h5(tmp_path / "whole.h5", random_weights())
+    (tmp_path / "half.h5").write_bytes(path.read_bytes()[:50_000])
+    with pytest.raises(UserError, match=r"half\.h5"):
+        build_descriptor(LAYERS, weights=tmp_path / "half.h5")
+
+
+def test_the_weights_of_another_network_are_refused(tmp_path):
+    weights = {"dense": [np.zeros((2, 2), "float32"), np.zeros(2, "float32")]}
+    with pytest.raises(UserError, match=r"no layer conv1_1 or block1_conv1 in it \(its layers: dense"):
+        build_descriptor(LAYERS, weights=write_h5(tmp_path / "other.h5", weights))
