@@ -24,7 +24,9 @@ def relu(step: Step, x: KerasTensor) -> KerasTensor:
     slope = step.layer.relu_param.negative_slope
     if slope == 0:
         return step.apply(keras.layers.ReLU, x)
-    return step.apply(keras.layers.LeakyReLU, x, negative_slope=slope)
+    if slope > 0:
+        return step.apply(keras.layers.LeakyReLU, x, negative_slope=slope)
+    return ops.relu(x) - slope * ops.relu(-x)
 
 
 @converts("ELU")

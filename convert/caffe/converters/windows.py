@@ -88,7 +88,8 @@ def _positions(step: Step, indices: KerasTensor, window: Window) -> KerasTensor:
     width, kernel_width = step.shapes.bottoms[0][3], window.kernel[1]
     (down, right), (top, left) = window.stride, window.padding
     rows, columns = step.shapes.tops[0][2:]
-    first_row = np.arange(rows).reshape(-1, 1, 1) * down - top
-    first_column = np.arange(columns).reshape(-1, 1) * right - left
-    row, column = indices // kernel_width, indices % kernel_width
-    return ops.cast((row + first_row) * width + (column + first_column), "float32")
+    # Row and column in the picture of the first pixel of each window; the layer's offsets count from there.
+    corners = (np.arange(rows)[:, None] * down - top) * width + (np.arange(columns) * right - left)
+    offsets = indices // kernel_width * width + indices % kernel_width
+    # Not ops.add: see converters.weighted.bias.
+    return ops.cast(ops.subtract(offsets, -corners[:, :, None]), "float32")

@@ -70,7 +70,7 @@ def axpy(_layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     """Keep the shape of the second and third bottom; the first has one number for each of their channels."""
     factors, x, y = bottoms
     picture(x)
-    if not agree(x, y) or not agree(factors[:2], x[:2]) or factors[2:] not in ((), (1, 1)):
+    if not agree(x, y) or not (agree(factors, x[:2]) or agree(factors, (*x[:2], 1, 1))):
         raise LayerError(
             f"bottoms {written(factors)}, {written(x)} and {written(y)} do not fit: n x c, n x c x h x w and the "
             "same again are needed"

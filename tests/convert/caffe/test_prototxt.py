@@ -1,0 +1,154 @@
+"""Prototxts of every format, their liberties, and their mistakes."""
+
+import pytest
+from caffe_cases import SHIPPED_CASES
+
+from convert.caffe.prototxt import parse_prototxt, read_prototxt
+from errors import UserError
+
+
+def parse(text, folder):
+    path = folder / "network.prototxt"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_prototxt(path)
+
+
+def test_liberties_of_the_text_format_are_taken():
+    case = next(case for case in SHIPPED_CASES if case.name == "prototxt_quirks")
+    net = read_prototxt(case.prototxt)
+    assert net.name == "quirks"
+    assert list(net.layer[0].top) == ["data"]
+    assert list(net.layer[0].input_param.shape[0].dim) == [1, 3, 9, 11]
+    assert net.layer[2].relu_param.negative_slope == pytest.approx(0.1)
+    assert (net.layer[3].pooling_param.pool, net.layer[3].pooling_param.stride) == (1, 2)
+    assert net.layer[4].name == "w/with slash"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("negative_slope: .5", 0.5),
+        ("negative_slope: -1.5e-1F", -0.15),
+        ("negative_slope: 2", 2),
+        ("negative_slope: 1.,", 1),
+        ("negative_slope: 0x", None),
+        ("negative_slope: 1 negative_slope: 2", None),
+        ("negative_slope { }", None),
+        ("engine: CAFFE", 0),
+        ("engine: 2;", 0),
+        ("engine: FAST", None),
+        ("engine: 7", None),
+    ],
+)
+def test_numbers_and_names(text, value):
+    data = f'layer {{ relu_param: < {text} # comment with " and }}\n> }}'.encode()
+    if value is None:
+        with pytest.raises(UserError, match="line 1, column"):
+            parse_prototxt(data)
+    else:
+        assert parse_prototxt(data).layer[0].relu_param.negative_slope == pytest.approx(value)
+
+
+def test_strings_have_escapes_and_are_joined():
+    layer = parse_prototxt(rb"""layer { name: "a\x62\143\"" 'd"\'' # and
+        "e\n" }""").layer[0]
+    assert layer.name == 'abc"d"\'e\n'
+
+
+def test_windows_line_ends_byte_order_marks_and_old_encodings_are_read():
+    net = parse_prototxt(b"\xef\xbb\xbf# \xd6\xd0\xce\xc4\r\nlayer {\r\n  name: 'x'\r\n}\r\n")
+    assert net.layer[0].name == "x"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty, not a prototxt"),
+        ("# nothing\n", "no layers in it"),
+        ("layer { name: 'a'\nlayer { name: 'b' } }", "line 2, column 1: a layer inside a layer"),
+        ("layer { name: 'a' }\n}", "line 2"),
+        ("layer { name: 'a' pooling_parm { } }", "did you mean 'pooling_param'"),
+        ("layer { pooling_param { frobnicate: 1 } }", "unknown field of PoolingParameter 'frobnicate'"),
+        ("layer { name: 'a }", "line 1, column 15"),
+        ("layer { name: 3 }", "line 1"),
+        ("layer { convolution_param { num_output: -1 } }", "line 1"),
+        ("layer { convolution_param { num_output: 99999999999 } }", "line 1"),
+        ("layer { name: 'a' } layers { name: 'b' }", "both in the new format"),
+        ("input: 'a' layer { name: 'x' }", "0 shapes .* for 1 inputs"),
+        ("input: 'a' input_dim: 1 input_dim: 3 layer { name: 'x' }", "has 2 numbers as input_dim for 1 inputs"),
+        ("input: 'a' input_dim: 1 input_shape { dim: 3 } layer { name: 'x' }", "both input_shape and input_dim"),
+        ("<html><body>no</body></html>", "is a web page"),
+        (b"layer { name: 'a\0b' }", "line 1 holds the control character"),
+        ("layers { layer { name: 'a' type: 'cnov' } }", "unknown V0 layer type 'cnov'; did you mean 'conv'"),
+        ("layers { layer { name: 'a' type: 'relu' pad: 1 } }", "pad has no meaning for the V0 layer type 'relu'"),
+    ],
+)
+def test_mistakes_are_named(text, message, tmp_path):
+    with pytest.raises(UserError, match=message):
+        parse(text, tmp_path)
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match="no such prototxt"):
+        read_prototxt(tmp_path / "none.prototxt")
+
+
+def test_several_old_inputs_become_one_layer():
+    net = parse_and_upgrade("input: 'a' input: 'b' " + "".join(f"input_dim: {i} " for i in range(1, 9)) + "layer { }")
+    assert list(net.layer[0].top) == ["a", "b"]
+    assert [list(shape.dim) for shape in net.layer[0].input_param.shape] == [[1, 2, 3, 4], [5, 6, 7, 8]]
+
+
+def parse_and_upgrade(text):
+    from convert.caffe.upgrade import upgrade
+
+    return upgrade(parse_prototxt(text.encode()))
+
+
+def test_v1_layers_are_upgraded():
+    net = parse_and_upgrade(
+        "layers { name: 'c' type: CONVOLUTION bottom: 'a' top: 'b' param: 'w' param: 'b' blob_share_mode: STRICT "
+        "blob_share_mode: PERMISSIVE blobs_lr: 1 weight_decay: 0 convolution_param { num_output: 3 kernel_size: 2 } "
+        "include { phase: TRAIN } exclude { stage: 'x' } }"
+        "layers { type: 18 relu_param { negative_slope: 2 } }"
+    )
+    layer = net.layer[0]
+    assert (layer.name, layer.type, list(layer.bottom), list(layer.top)) == ("c", "Convolution", ["a"], ["b"])
+    assert [(spec.name, spec.share_mode) for spec in layer.param] == [("w", 0), ("b", 1)]
+    assert layer.convolution_param.num_output == 3
+    assert layer.include[0].HasField("phase")
+    assert list(layer.exclude[0].stage) == ["x"]
+    assert (net.layer[1].type, net.layer[1].relu_param.negative_slope) == ("ReLU", 2)
+
+
+def test_v0_layers_are_upgraded():
+    net = parse_and_upgrade(
+        "layers { layer { name: 'p' type: 'padding' pad: 2 } bottom: 'data' top: 'padded' }"
+        "layers { layer { name: 'c' type: 'conv' num_output: 3 kernelsize: 5 stride: 2 group: 1 biasterm: false "
+        "weight_filler { type: 'gaussian' } blobs_lr: 1 } bottom: 'padded' top: 'c' }"
+        "layers { layer { name: 'r' type: 'relu' } bottom: 'c' top: 'c' }"
+        "layers { layer { name: 'm' type: 'pool' pool: AVE kernelsize: 3 stride: 2 } bottom: 'c' top: 'm' }"
+        "layers { layer { name: 'n' type: 'lrn' local_size: 3 alpha: 0.5 beta: 0.25 k: 2 } bottom: 'm' top: 'n' }"
+        "layers { layer { name: 'f' type: 'innerproduct' num_output: 9 biasterm: true } bottom: 'n' top: 'f' }"
+        "layers { layer { name: 'd' type: 'dropout' dropout_ratio: 0.25 } bottom: 'f' top: 'd' }"
+        "layers { layer { name: 'k' type: 'concat' concat_dim: 0 } bottom: 'f' bottom: 'd' top: 'k' }"
+    )
+    conv, relu, pool, lrn, product, dropout, concat = net.layer
+    assert list(conv.bottom) == ["data"]
+    parameter = conv.convolution_param
+    assert (parameter.num_output, list(parameter.kernel_size), list(parameter.stride)) == (3, [5], [2])
+    assert (list(parameter.pad), parameter.bias_term) == ([2], False)
+    assert relu.type == "ReLU"
+    assert (pool.pooling_param.pool, pool.pooling_param.kernel_size, pool.pooling_param.stride) == (1, 3, 2)
+    assert (lrn.lrn_param.local_size, lrn.lrn_param.alpha, lrn.lrn_param.beta, lrn.lrn_param.k) == (3, 0.5, 0.25, 2)
+    assert product.inner_product_param.num_output == 9
+    assert dropout.dropout_param.dropout_ratio == 0.25
+    assert concat.concat_param.concat_dim == 0
+
+
+def test_v0_padding_stands_before_convolutions_and_poolings_only():
+    with pytest.raises(UserError, match="a padding layer can stand before a conv or pool layer only"):
+        parse_and_upgrade(
+            "layers { layer { name: 'p' type: 'padding' pad: 2 } bottom: 'data' top: 'padded' }"
+            "layers { layer { name: 'r' type: 'relu' } bottom: 'padded' top: 'c' }"
+        )
