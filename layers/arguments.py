@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
 
 Pair = tuple[int, int]
 Border = tuple[Pair, Pair]
+
+
+def _twice(value: Any) -> tuple[Any, Any] | None:
+    """Return an integer twice, a sequence of two as it is, of anything else None."""
+    if isinstance(value, Integral):
+        return value, value
+    return tuple(value) if isinstance(value, Sequence) and len(value) == 2 else None
 
 
 def pair(value: int | Sequence[int], name: str, *, minimum: int = 1) -> Pair:
@@ -14,12 +23,12 @@ def pair(value: int | Sequence[int], name: str, *, minimum: int = 1) -> Pair:
     Raises:
         ValueError: `value` is neither an int nor two of them, or one is below `minimum`.
     """
-    values = (value, value) if isinstance(value, int) else tuple(value)
-    if len(values) != 2 or not all(isinstance(v, int) and v >= minimum for v in values):
+    values = _twice(value)
+    if values is None or not all(isinstance(v, Integral) and v >= minimum for v in values):
         raise ValueError(
             f"{name} must be an integer or a (height, width) pair of integers of at least {minimum}, not {value!r}"
         )
-    return values
+    return int(values[0]), int(values[1])
 
 
 def border(value: int | Sequence[int] | Sequence[Sequence[int]], name: str = "padding") -> Border:
@@ -30,7 +39,7 @@ def border(value: int | Sequence[int] | Sequence[Sequence[int]], name: str = "pa
     Raises:
         ValueError: `value` has another form, or a width is negative or no integer.
     """
-    sides = (value, value) if isinstance(value, int) else tuple(value)
-    if len(sides) != 2:
+    sides = _twice(value)
+    if sides is None:
         raise ValueError(f"{name} must be an int, (height, width) or ((top, bottom), (left, right)), not {value!r}")
     return pair(sides[0], name, minimum=0), pair(sides[1], name, minimum=0)

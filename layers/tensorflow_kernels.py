@@ -34,7 +34,7 @@ def instance_normalization(inputs: Any, gamma: Any, beta: Any, epsilon: float) -
     if batch:
         return tf.concat([normalize(picture) for picture in tf.split(inputs, batch)], axis=0)
     return tf.cond(
-        tf.equal(tf.shape(inputs)[0], 1),
+        tf.less_equal(tf.shape(inputs)[0], 1),
         lambda: normalize(inputs),
         lambda: tf.map_fn(lambda picture: normalize(picture[None])[0], inputs),
     )
