@@ -1,0 +1,218 @@
+"""What happens beside the steps of a training run: history, progress, checkpoints, previews, TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+import keras
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from errors import UserError
+from images.writing import write_image
+from pipelines.training_checkpoints import checkpoints, write_checkpoint
+
+HISTORY = "history.csv"
+LINES = 100  # printed in the course of a run where the output is no terminal
+
+
+class IterationCallback(keras.callbacks.Callback):
+    """A callback that counts iterations from the run's very beginning, across resumptions.
+
+    Args:
+        first: iterations done before.
+        last: iterations when the run is complete.
+    """
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__()
+        self.first = first
+        self.last = last
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Call `on_iteration_end`."""
+        self.on_iteration_end(self.first + batch + 1, logs or {})
+
+    def on_iteration_end(self, iteration: int, losses: Mapping[str, float]) -> None:
+        """Do what is to be done after `iteration`, with the losses of it."""
+        raise NotImplementedError
+
+
+class StopAtNaN(IterationCallback):
+    """Ends the run with an error where the loss is not a finite number."""
+
+    def __init__(self, first: int, last: int, folder: Path) -> None:
+        super().__init__(first, last)
+        self.folder = folder
+
+    def on_iteration_end(self, iteration: int, losses: Mapping[str, float]) -> None:
+        """Raise UserError if a loss is not finite."""
+        broken = [name for name, value in losses.items() if not math.isfinite(value)]
+        if not broken:
+            return
+        kept = checkpoints(self.folder)
+        where = f"the last good checkpoint is {kept[-1]}" if kept else "there is no checkpoint yet"
+        raise UserError(
+            f"the loss is not a number any more at iteration {iteration} ({', '.join(broken)}): stopped; {where}. "
+            "Try a lower --learning-rate"
+        )
+
+
+class History(IterationCallback):
+    """Writes history.csv: a line for each iteration with the learning rate, the loss and its terms.
+
+    Lines beyond the iteration from which a run is resumed are dropped: they are written anew.
+    """
+
+    def __init__(
+        self, first: int, last: int, path: Path, names: tuple[str, ...], learning_rate: Callable[[int], float]
+    ) -> None:
+        super().__init__(first, last)
+        self.path = path
+        self.names = names
+        self.learning_rate = learning_rate
+        self.file: TextIO | None = None
+
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        """Open the file."""
+        kept = _rows(self.path, self.first) if self.first else []
+        temporary = self.path.with_name(f".{os.getpid()}.tmp.csv")
+        with temporary.open("w", newline="") as file:
+            csv.writer(file).writerows([("iteration", "learning_rate", *self.names), *kept])
+        temporary.replace(self.path)
+        # A line at a time: whoever looks, or whatever kills the process, finds whole lines.
+        self.file = self.path.open("a", newline="", buffering=1)
+
+    def on_iteration_end(self, iteration: int, losses: Mapping[str, float]) -> None:
+        """Write the line."""
+        values = [f"{losses[name]:.9g}" for name in self.names]
+        csv.writer(self.file).writerow([iteration, f"{self.learning_rate(iteration - 1):.6g}", *values])
+
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+        """Close the file."""
+        self.file.close()
+
+
+class ProgressBar(IterationCallback):
+    """Shows a bar with loss by term and time left; where the output is no terminal, a line now and then."""
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__(first, last)
+        self.console = Console()
+        self.every = max(1, last // LINES)
+        self.progress = Progress(
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[losses]}"),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        """Show the bar."""
+        self.start = time.perf_counter()
+        self.task = self.progress.add_task("", total=self.last, completed=self.first, losses="")
+        self.progress.start()
+
+    def on_iteration_end(self, iteration: int, losses: Mapping[str, float]) -> None:
+        """Move the bar."""
+        if self.console.is_terminal:
+            self.progress.update(self.task, completed=iteration, losses=_describe(losses))
+        elif iteration % self.every == 0 or iteration == self.last:
+            a_step = (time.perf_counter() - self.start) / (iteration - self.first)
+            left = time.strftime("%H:%M:%S", time.gmtime((self.last - iteration) * a_step))
+            print(f"{iteration}/{self.last} {_describe(losses)} {a_step:.3f} s a step, {left} left", flush=True)
+
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+        """Leave the bar as it is."""
+        self.progress.stop()
+
+
+class Saver(IterationCallback):
+    """Writes a checkpoint, the result so far and previews, every so many iterations and at the end.
+
+    Args:
+        first: iterations done before.
+        last: iterations when the run is complete.
+        every: iterations from one checkpoint to the next.
+        folder: of the checkpoints.
+        state: to store in each.
+        outputs: what else to do, called with the iteration and the model being trained.
+    """
+
+    def __init__(
+        self,
+        first: int,
+        last: int,
+        *,
+        every: int,
+        folder: Path,
+        state: Mapping[str, Any],
+        outputs: tuple[Callable[[int, keras.Model], None], ...],
+    ) -> None:
+        super().__init__(first, last)
+        self.every = every
+        self.folder = folder
+        self.state = state
+        self.outputs = outputs
+
+    def on_iteration_end(self, iteration: int, losses: Mapping[str, float]) -> None:
+        """Write everything where it is time."""
+        if iteration % self.every and iteration != self.last:
+            return
+        model = self.model  # asking for it has its cost under JAX
+        for output in self.outputs:
+            output(iteration, model)
+        write_checkpoint(self.folder, model, iteration, self.state)
+
+
+class Previews:
+    """What the generator makes of fixed inputs, as PNG files: the photos above, the pictures below.
+
+    Args:
+        inputs: (count, height, width, channels), photos or noise.
+        folder: `iteration-00001000.png` ... are written into it.
+        watchers: called with the iteration and the sheet (height, width, 3).
+    """
+
+    def __init__(
+        self, inputs: np.ndarray, folder: Path, watchers: tuple[Callable[[int, np.ndarray], None], ...] = ()
+    ) -> None:
+        self.inputs = inputs
+        self.folder = folder
+        self.watchers = watchers
+        folder.mkdir(exist_ok=True)
+
+    def __call__(self, iteration: int, model: keras.Model) -> None:
+        """Write the sheet of `iteration`."""
+        pictures = [keras.ops.convert_to_numpy(model.generator(one[np.newaxis], training=False)) for one in self.inputs]
+        sheet = np.concatenate(np.clip(np.concatenate(pictures), 0, 1), axis=1)
+        if self.inputs.shape[-1] == 3 and model.generator.inputs[0].name == "image":
+            sheet = np.concatenate([np.concatenate(self.inputs, axis=1), sheet], axis=0)
+        write_image(self.folder / f"iteration-{iteration:08d}.png", sheet.astype(np.float32))
+        for watch in self.watchers:
+            watch(iteration, sheet)
+
+
+def _rows(path: Path, first: int) -> list[list[str]]:
+    """Return the lines of a history up to iteration `first`."""
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return [row for row in csv.reader(file) if row and row[0].isdecimal() and int(row[0]) <= first]
+
+
+def _describe(losses: Mapping[str, float]) -> str:
+    # Keras sorts the names: the sum goes first.
+    losses = {"loss": losses["loss"], **losses}
+    return " ".join(f"{name} {value:.4g}" for name, value in losses.items())

@@ -1,0 +1,137 @@
+"""The input pipeline of training: random crops of photos, or noise, each batch a function of its number alone."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from errors import UserError
+from images.errors import ImageError
+from images.formats import READABLE_SUFFIXES
+from images.reading import read_image
+from images.resizing import resize
+
+
+def photo_files(folder: str | os.PathLike) -> list[Path]:
+    """Return the files in `folder`, nested or flat, that are called like pictures, sorted.
+
+    Raises:
+        UserError: there is no such folder, or none in it.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f"--data {folder}: no such folder")
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in READABLE_SUFFIXES and path.is_file())
+    if not files:
+        raise UserError(f"--data {folder}: no photos in it ({', '.join(sorted(READABLE_SUFFIXES))})")
+    return files
+
+
+class PhotoCrops:
+    """Random square crops of photos: crop number n is the same at every time and in every process.
+
+    Each pass takes all photos in a new order. A crop is a random square of the photo whose side is between
+    `size` and the photo's shorter side, resized to `size` (smaller photos are enlarged). In place of an unreadable
+    file the next one is taken.
+
+    Args:
+        files: photos.
+        size: of the crops, in pixels.
+        seed: of everything random.
+
+    Raises:
+        UserError: none of the files can be read.
+    """
+
+    def __init__(self, files: Sequence[Path], *, size: int, seed: int) -> None:
+        self.files = list(files)
+        self.size = size
+        self.seed = seed
+        self.unreadable: set[Path] = set()
+        self._lock = threading.Lock()
+        self(0)
+
+    def __call__(self, number: int) -> np.ndarray:
+        """Return crop `number`, float32 (size, size, 3) in [0, 1]."""
+        taken, position = divmod(number, len(self.files))
+        order = np.random.default_rng((self.seed, 0, taken)).permutation(len(self.files))
+        random = np.random.default_rng((self.seed, 1, number))
+        for index in np.roll(order, -position):
+            pixels = self._read(self.files[index])
+            if pixels is not None:
+                return random_crop(pixels, self.size, random)
+        raise UserError(f"none of the {len(self.files)} files of --data can be read as a picture")
+
+    def centre(self, number: int) -> np.ndarray:
+        """Return the largest square in the middle of the photo that crop `number` is of, resized to `size`."""
+        files = np.roll(np.arange(len(self.files)), -number)
+        pixels = next(pixels for index in files if (pixels := self._read(self.files[index])) is not None)
+        side = min(pixels.shape[:2])
+        top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
+        return resize(pixels[top : top + side, left : left + side], self.size, self.size)
+
+    def _read(self, path: Path) -> np.ndarray | None:
+        if path in self.unreadable:
+            return None
+        try:
+            return read_image(path).pixels
+        except ImageError:
+            with self._lock:
+                self.unreadable.add(path)
+            return None
+
+
+def random_crop(pixels: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
+    """Return a random square of `pixels` (height, width, 3) with a side of at least `size`, at `size` x `size`."""
+    shorter = min(pixels.shape[:2])
+    side = int(random.integers(min(size, shorter), shorter, endpoint=True))
+    top, left = (int(random.integers(0, length - side, endpoint=True)) for length in pixels.shape[:2])
+    return resize(pixels[top : top + side, left : left + side], size, size)
+
+
+def noise_sample(number: int, *, size: int, depth: int, seed: int) -> np.ndarray:
+    """Return the noise of sample `number`: float32 (size, size, depth), uniform in [0, 1)."""
+    return np.random.default_rng((seed, 2, number)).random((size, size, depth), dtype=np.float32)
+
+
+class TrainingBatches(keras.utils.PyDataset):
+    """The batches `first` to `last` (excluded) of a training run.
+
+    Args:
+        sample: from its number to a sample (height, width, channels).
+        batch_size: samples of a batch; batch i holds the samples i * batch_size and following.
+        first: number of the first batch: where a resumed run goes on.
+        last: number of all batches of the run.
+        threads: that make batches ahead.
+        shard: (index, count): give only every count-th sample of a batch, from index on; for several workers.
+    """
+
+    def __init__(
+        self,
+        sample: Callable[[int], np.ndarray],
+        *,
+        batch_size: int,
+        first: int,
+        last: int,
+        threads: int,
+        shard: tuple[int, int] = (0, 1),
+    ) -> None:
+        super().__init__(workers=threads, use_multiprocessing=False, max_queue_size=4 * threads)
+        self.sample = sample
+        self.batch_size = batch_size
+        self.first = first
+        self.last = last
+        self.shard = shard
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray]:
+        start = (self.first + index) * self.batch_size
+        shard, shards = self.shard
+        return (np.stack([self.sample(start + i) for i in range(shard, self.batch_size, shards)]),)
