@@ -1,4 +1,4 @@
-"""Sizes and values of transposed convolutions, over the combinations of their arguments."""
+"""Sizes and values of transposed convolutions; over the combinations of arguments on the default backend."""
 
 import itertools
 
@@ -9,7 +9,7 @@ import pytest
 import layers
 from tests.layers import references
 
-pytestmark = pytest.mark.backends
+every_backend = pytest.mark.backends
 SHAPES = list(itertools.product([1, 3, (4, 2)], [1, 2, (3, 2)], [0, 1, (0, 2)], [1, (2, 3)], [1, 2]))
 
 
@@ -40,6 +40,7 @@ def test_matches_torch(kernel_size, strides, padding, dilation, groups):
         np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(x)), expected, atol=1e-5)
 
 
+@every_backend
 def test_weights_are_those_of_keras():
     ours = layers.PaddedConv2DTranspose(5, (3, 4))
     theirs = keras.layers.Conv2DTranspose(5, (3, 4))
@@ -48,6 +49,7 @@ def test_weights_are_those_of_keras():
     assert [w.shape for w in ours.weights] == [w.shape for w in theirs.weights]
 
 
+@every_backend
 def test_asymmetric_padding_cuts_each_side():
     x = np.random.default_rng(0).normal(size=(1, 5, 6, 2)).astype("float32")
     layer = layers.PaddedConv2DTranspose(3, 4, 2, padding=((0, 2), (1, 0)))
@@ -56,12 +58,14 @@ def test_asymmetric_padding_cuts_each_side():
     np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(x)), full[:, :-2, 1:], atol=1e-5)
 
 
+@every_backend
 @pytest.mark.parametrize("arguments", [{"filters": 3, "groups": 2}, {"filters": 0}, {"filters": 2, "groups": 0}])
 def test_filters_must_fit_the_groups(arguments):
     with pytest.raises(ValueError, match="filters must be"):
         layers.PaddedConv2DTranspose(kernel_size=3, **arguments)
 
 
+@every_backend
 def test_bad_inputs_are_refused():
     with pytest.raises(ValueError, match="multiple of groups"):
         layers.PaddedConv2DTranspose(2, 3, groups=2)(np.zeros((1, 4, 4, 3), "float32"))

@@ -1,4 +1,4 @@
-"""Torch's and Caffe's rules of pooling, over their combinations."""
+"""Torch's and Caffe's rules of pooling; over all their combinations on the default backend."""
 
 import itertools
 
@@ -9,7 +9,7 @@ import pytest
 import layers
 from tests.layers import references
 
-pytestmark = pytest.mark.backends
+every_backend = pytest.mark.backends
 SIZES = [(7, 9), (8, 6)]
 RULES = [
     (pool_size, strides, padding, ceil_mode)
@@ -55,11 +55,13 @@ def test_unpooling_undoes_pooling(pool_size, strides, padding, ceil_mode):
         np.testing.assert_array_equal(numbers(actual), expected)
 
 
+@every_backend
 def test_first_of_equal_maxima_counts():
     _, indices = layers.PaddedMaxPooling2D(3, 1, 1, return_indices=True)(np.zeros((1, 3, 3, 1), "float32"))
     assert numbers(indices)[0, :, :, 0].tolist() == [[4, 3, 3], [1, 0, 0], [1, 0, 0]]
 
 
+@every_backend
 def test_windows_beyond_the_picture():
     """Without padding Torch7 and Caffe keep a ceil-mode window that starts outside; with padding they drop it."""
     x = np.ones((1, 6, 6, 1), "float32")
@@ -70,6 +72,7 @@ def test_windows_beyond_the_picture():
     assert layers.PaddedMaxPooling2D((2, 1), 4, (1, 0), ceil_mode=True)(x).shape == (1, 2, 2, 1)
 
 
+@every_backend
 @pytest.mark.parametrize("layer", [layers.PaddedMaxPooling2D, layers.PaddedAveragePooling2D])
 def test_picture_smaller_than_the_window_is_refused(layer):
     with pytest.raises(ValueError, match="smaller than the pooling window"):
@@ -79,6 +82,7 @@ def test_picture_smaller_than_the_window_is_refused(layer):
     assert layer((5, 2), ceil_mode=True)(picture((4, 8))).shape == (1, 1, 4, 2)
 
 
+@every_backend
 @pytest.mark.parametrize(
     "arguments", [{"pool_size": 0}, {"pool_size": (2, 2, 2)}, {"pool_size": 2, "strides": 0}, {"pool_size": "2"}]
 )
