@@ -29,6 +29,7 @@ from errors import UserError
 
 SECONDS_PER_FILE = 20
 INTS = (0, 1, -1, 2, 3, 4, 5, 6, 7, 8, 9, 31, 255, 65536, 2**24, 2**31 - 1, -(2**31))
+NUMBERS = (0.0, 1.0, -1.0, 0.5, 2.0, 3.0, 7.0, 64.0, 1e5, 2.0**31, 2.0**53, 1e300, float("inf"), float("nan"))
 LONGS = (*INTS, 2**31, 2**32, 2**40, 2**62, 2**63 - 1, -(2**63))
 CUDA_HALF = {
     "torch.FloatStorage": "torch.CudaHalfStorage",
@@ -53,7 +54,7 @@ def mutations(data: bytes, seed: int) -> Iterator[bytes]:
     random_numbers = random.Random(seed)
     is_ascii = data[1:2] == b"\n"
     kinds = [_flip_bytes, _cut, _copy_block, _delete_block, _swap_blocks]
-    kinds += 2 * [_change_line, _change_line] if is_ascii else 2 * [_change_int, _change_length]
+    kinds += 4 * [_change_line] if is_ascii else 2 * [_change_int, _change_length, _change_number]
     while True:
         damaged = bytearray(data)
         for _ in range(random_numbers.choice((1, 1, 1, 1, 2, 4))):
@@ -86,6 +87,15 @@ def _change_length(data: bytearray, numbers: random.Random) -> None:
             new = numbers.choice((value - 1, value + 1, value * 2, *INTS, *(LONGS if wide else ())))
             struct.pack_into("<q" if wide else "<i", data, at, new)
             return
+
+
+def _change_number(data: bytearray, numbers: random.Random) -> None:
+    """Change a Lua number: the size of a kernel, a stride, a dimension, a constant."""
+    places = [match.start() + 4 for match in re.finditer(rb"\x01\x00{3}(?=.{7}[?@\xbf\xc0])", data, re.DOTALL)]
+    if places:
+        at = numbers.choice(places)
+        (value,) = struct.unpack_from("<d", data, at)
+        struct.pack_into("<d", data, at, numbers.choice((value + 1, value - 1, -value, *NUMBERS)))
 
 
 def _change_line(data: bytearray, numbers: random.Random) -> None:

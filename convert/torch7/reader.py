@@ -11,6 +11,7 @@ use it as an independent reading of sound files.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from pathlib import Path
 from reprlib import repr as short_repr
@@ -54,7 +55,7 @@ def read_t7(path: str | Path) -> Any:
         try:
             return _Reader(source).read_file()
         except FormatError as failure:
-            failures[source.offset] = str(failure)
+            failures.setdefault(source.offset, str(failure))
     # The wrong size of long fails at the first tensor; the reading that came further says what is wrong.
     raise UserError(f"{path}: {failures[max(failures)]}")
 
@@ -159,18 +160,25 @@ class _Reader:
         if type_name in TENSOR_KINDS:
             return self._read_tensor(number, type_name)
         if type_name.startswith("tds.") or type_name.endswith(("Tensor", "Storage")):
-            raise FormatError(place, f"an object of type {type_name!a}", "a type with a known layout")
+            raise FormatError(place, f"an object of type {type_name!r}", "a type with a known layout")
         return self._read_fields(number, type_name, version)
 
     def _read_class(self) -> tuple[int, str]:
         """Return class version and class name; the oldest files have the name alone."""
         place = self.source.offset
-        text = self._read_string("a class name", MAX_NAME_LENGTH)
+        text = self._read_class_name("a class name or version")
         if not text.startswith("V "):
             return 0, text
-        if not text[2:].isdecimal():
-            raise FormatError(place, f"class version {text!a}", "such as 'V 1'")
-        return int(text[2:]), self._read_string("a class name", MAX_NAME_LENGTH)
+        if not re.fullmatch("V [0-9]{1,9}", text):
+            raise FormatError(place, f"the class version {short_repr(text)}", "such as 'V 1'")
+        return int(text[2:]), self._read_class_name("a class name")
+
+    def _read_class_name(self, what: str) -> str:
+        place = self.source.offset
+        name = self._read_string(what, MAX_NAME_LENGTH)
+        if not re.fullmatch("[ -~]+", name):
+            raise FormatError(place, f"{short_repr(name)} as {what}", "printable characters")
+        return name
 
     def _read_table(self, number: int) -> Container:
         place = self.source.offset
@@ -209,7 +217,7 @@ class _Reader:
         result = self.objects[number] = TorchObject(type_name, version=version)
         fields = yield
         if not isinstance(fields, LuaTable):
-            raise FormatError(place, f"no table with the fields of {type_name!a}", "a table")
+            raise FormatError(place, f"no table with the fields of {type_name!r}", "a table")
         result.fields = fields
         return result
 

@@ -105,7 +105,8 @@ class AsciiSource:
             raise FormatError(start, f"a line of {len(tokens)} values", f"a line of {count}")
         try:
             convert = float if dtype.kind == "f" else int
-            return np.fromiter(map(convert, tokens), dtype=dtype, count=count)
+            with np.errstate(over="ignore"):  # numbers too large for the type become infinite, as in C
+                return np.fromiter(map(convert, tokens), dtype=dtype, count=count)
         except (ValueError, OverflowError):
             found = f"the line {self.data[start:end][:40]!a}"
             raise FormatError(start, found, f"{count} {dtype.name} numbers") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from reprlib import repr as short_repr
 from typing import Any
 
 import numpy as np
@@ -70,8 +71,7 @@ def view_tensor(
         return TorchTensor(type_name, numbers[:0], storage, **geometry)
     last = storage_offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     if last >= numbers.size:
-        shape = "x".join(map(str, size))
-        found = f"a {type_name} of size {shape} that reaches element {last + 1} of its storage"
+        found = f"a {type_name} of size {short_repr(size)} that reaches element {last + 1} of its storage"
         raise FormatError(place, found, f"at most {numbers.size}")
     budget.spend(place, math.prod(size))
     # The stride of a dimension of size 1 means nothing and may be any number.
@@ -82,9 +82,9 @@ def view_tensor(
 
 def _check_geometry(type_name: str, place: int, size: list[int], stride: list[int], offset: int) -> None:
     if any(n < 1 for n in size):
-        raise FormatError(place, f"a {type_name} of size {size}", "sizes of 1 or more")
+        raise FormatError(place, f"a {type_name} of size {short_repr(size)}", "sizes of 1 or more")
     if any(step < 0 for step in stride):
-        raise FormatError(place, f"a {type_name} with strides {stride}", "strides of 0 or more")
+        raise FormatError(place, f"a {type_name} with strides {short_repr(stride)}", "strides of 0 or more")
     if offset < 0:
         raise FormatError(place, f"a {type_name} with storage offset {offset + 1}", "1 or more")
 
