@@ -12,10 +12,10 @@ import keras
 import convert.caffe.shape_rules  # noqa: F401  registers the shape rules
 from convert.caffe.builder import GraphBuilder
 from convert.caffe.caffemodel import read_caffemodel
-from convert.caffe.network import Network, build_network, replace_pooling, select
+from convert.caffe.network import Network, read_network, replace_pooling, select
 from convert.caffe.parameters import Parameters, assign_parameters
-from convert.caffe.prototxt import read_prototxt
 from convert.caffe.shapes import infer_open_shapes, infer_shapes
+from errors import ArgumentError, UserError
 
 Pooling = Literal["keep", "average", "max"]
 
@@ -56,9 +56,14 @@ def convert_caffe(
         UserError: a file is missing, damaged, or of another kind, the two do not fit, or a layer cannot be converted.
         ArgumentError: there is no such layer or blob.
     """
-    network = replace_pooling(build_network(read_prototxt(prototxt)), pooling)
-    part = select(network, until=until, outputs=outputs)
-    shapes = infer_shapes(part)
-    parameters = assign_parameters(network, part, shapes, read_caffemodel(caffemodel))
-    builder = GraphBuilder(part, infer_open_shapes(part), parameters)
+    network, model = replace_pooling(read_network(prototxt), pooling), read_caffemodel(caffemodel)
+    try:
+        part = select(network, until=until, outputs=outputs)
+        shapes = infer_shapes(part)
+        parameters = assign_parameters(network, part, shapes, model)
+        builder = GraphBuilder(part, infer_open_shapes(part), parameters)
+    except ArgumentError:
+        raise
+    except UserError as error:
+        raise UserError(f"{prototxt}: {error}") from error
     return Conversion(builder.model(part.outputs), network, part, parameters, builder)

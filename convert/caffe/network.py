@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from convert.caffe.prototxt import read_prototxt
 from convert.caffe.schema import message_class
 from errors import ArgumentError, UserError, unknown_name
 
@@ -41,8 +43,9 @@ class Node:
 
     @property
     def place(self) -> str:
-        """Return where the layer stands, for messages."""
-        return f"layer {self.number} {self.layer.name!r} ({self.layer.type})"
+        """Return where the layer stands, for messages of one line."""
+        kind = "".join(letter if letter.isprintable() else "?" for letter in self.layer.type[:40])
+        return f"layer {self.number} {self.layer.name!r:.80} ({kind})"
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,19 @@ class Network:
     values: dict[str, int]
     outputs: tuple[str, ...]
     left_out: tuple[Node, ...] = ()
+
+
+def read_network(prototxt: str | Path) -> Network:
+    """Return the graph that a prototxt describes, see read_prototxt() and build_network().
+
+    Raises:
+        UserError: the file cannot be read, or its layers do not connect; the message names the file.
+    """
+    net = read_prototxt(prototxt)
+    try:
+        return build_network(net)
+    except UserError as error:
+        raise UserError(f"{prototxt}: {error}") from error
 
 
 def build_network(net: Any) -> Network:

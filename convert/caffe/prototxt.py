@@ -72,7 +72,7 @@ def _explain(message: str) -> str:
     where, what = (f"line {place[1]}, column {place[2]}: ", place[3]) if place else ("", message)
     field = re.search(r'Message type "caffe\.(\w+)" has no field named "(.*)"', what)
     if not field:
-        return where + what
+        return where + " ".join(what.split())[:300]
     if field[2] in ("layer", "layers"):
         return f"{where}a layer inside a layer: is a closing brace missing before it?"
-    return f"{where}{unknown_name(f'field of {field[1]}', field[2], field_names(field[1]))}"
+    return f"{where}{unknown_name(f'field of {field[1]}', field[2][:80], field_names(field[1]))}"

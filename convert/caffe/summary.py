@@ -8,8 +8,7 @@ from pathlib import Path
 
 import convert.caffe.shape_rules  # noqa: F401  registers the shape rules
 from convert.caffe.caffemodel import ModelLayer, read_caffemodel
-from convert.caffe.network import Network, Node, build_network
-from convert.caffe.prototxt import read_prototxt
+from convert.caffe.network import Network, Node, read_network
 from convert.caffe.shapes import Inference, Shape, written
 from errors import UserError
 
@@ -26,7 +25,7 @@ def summarize(prototxt: str | Path, caffemodel: str | Path | None = None) -> str
     Raises:
         UserError: a file cannot be read, or the layers do not connect.
     """
-    network = build_network(read_prototxt(prototxt))
+    network = read_network(prototxt)
     model = None if caffemodel is None else read_caffemodel(caffemodel)
     rows, problems, total = [_TITLES], [], 0
     for node, tops, parameters, problem in _walk(network):
