@@ -25,7 +25,10 @@ import numpy as np
 
 
 class LuaTable(dict):
-    """A Lua table, in the order of the file; equal only to itself."""
+    """A Lua table, in the order of the file; equal only to itself.
+
+    Python takes the keys 1 and true for the same, so that the reader refuses a table with both.
+    """
 
     __slots__ = ()
     __hash__ = object.__hash__
