@@ -3,18 +3,21 @@
 import numpy as np
 import pytest
 import vgg_reference
+from caffe_writer import packed_caffemodel
 from keras import ops
 from PIL import Image
 from vgg_reference import relative_difference
 
+from convert.caffe.conversion import convert_caffe
 from losses.gram import gram_matrix
 from model.descriptor import build_descriptor
-from model.layer_names import LAYER_NAMES
+from model.layer_names import BLOCKS, LAYER_NAMES
+from pipelines.caffe_import import import_caffe_model
 
 pytestmark = pytest.mark.backends
 TOLERANCE = 1e-4
-# Without padding the deepest layer needs 268 pixels.
-SIZES = {"same": (96, 128), "valid": (268, 284)}
+# Without padding the deepest layer needs 268 pixels. Every pooling meets even sizes, which Caffe does not round up.
+SIZES = {"same": (96, 128), "valid": (268, 300)}
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +46,17 @@ def test_weights_and_biases_are_those_of_the_file(weights_file, weights):
     assert len(model.weights) == 2 * len(weights) == 32
 
 
+def differences(result, expected):
+    """Return the relative difference of every layer, and of the Gram matrices of what textures compare."""
+    found = {}
+    for name, features in result.items():
+        found[name] = relative_difference(ops.convert_to_numpy(features)[0], expected[name])
+        if not name.startswith("conv"):
+            gram = ops.convert_to_numpy(gram_matrix(features))[0]
+            found[f"{name} gram"] = relative_difference(gram, vgg_reference.gram(expected[name]))
+    return found
+
+
 @pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize("pooling", ["max", "average"])
 def test_every_layer_agrees_with_pytorch(shared, weights_file, weights, pooling, padding):
@@ -52,14 +66,8 @@ def test_every_layer_agrees_with_pytorch(shared, weights_file, weights, pooling,
         expected = vgg_reference.activations(weights, image, pooling=pooling, padding=padding)
         result = model(image[np.newaxis])
         assert set(result) == set(expected) == set(LAYER_NAMES)
-        differences = {}
-        for name, features in result.items():
-            differences[name] = relative_difference(ops.convert_to_numpy(features)[0], expected[name])
-            if name.startswith("conv"):
-                continue  # textures compare what is rectified
-            gram = ops.convert_to_numpy(gram_matrix(features))[0]
-            differences[f"{name} gram"] = relative_difference(gram, vgg_reference.gram(expected[name]))
-        assert max(differences.values()) <= TOLERANCE, (kind, differences)
+        found = differences(result, expected)
+        assert max(found.values()) <= TOLERANCE, (kind, found)
 
 
 def test_preprocessing_agrees_with_pytorch(shared, weights_file):
@@ -68,3 +76,58 @@ def test_preprocessing_agrees_with_pytorch(shared, weights_file):
         image = picture(kind, shared, (96, 128))
         pixels = ops.convert_to_numpy(preprocessing(image[np.newaxis]))[0]
         assert relative_difference(pixels, vgg_reference.preprocess(image)[0].permute(1, 2, 0).numpy()) <= 1e-6
+
+
+def write_prototxt(path, padding):
+    """Write VGG-19's convolutional part as Caffe's users have it, with rectification in place."""
+    pad, (height, width) = int(padding == "same"), SIZES[padding]
+    text = f'name: "VGG_ILSVRC_19_layers"\ninput: "data"\ninput_dim: [1, 3, {height}, {width}]\n'
+    bottom = "data"
+    for name in LAYER_NAMES:
+        if name.startswith("conv"):
+            kind, top = "CONVOLUTION", name
+            filters = BLOCKS[int(name[4]) - 1][1]
+            parameters = f"convolution_param {{ num_output: {filters} pad: {pad} kernel_size: 3 }}"
+        elif name.startswith("relu"):
+            kind, top, parameters = "RELU", bottom, ""
+        else:
+            kind, top, parameters = "POOLING", name, "pooling_param { pool: MAX kernel_size: 2 stride: 2 }"
+        text += f'layers {{ bottom: "{bottom}" top: "{top}" name: "{name}" type: {kind} {parameters} }}\n'
+        bottom = top
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture(scope="module")
+def caffemodel(weights, tmp_path_factory):
+    path = tmp_path_factory.mktemp("caffe") / "vgg19.caffemodel"
+    blobs = {name: (kernel.transpose(3, 2, 0, 1), bias) for name, (kernel, bias) in weights.items()}
+    path.write_bytes(packed_caffemodel(blobs))
+    yield path
+    path.unlink()
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_the_imported_caffe_network_agrees_with_pytorch(shared, weights, caffemodel, tmp_path, pooling, padding):
+    prototxt = write_prototxt(tmp_path / "vgg19.prototxt", padding)
+    blobs = [name for name in LAYER_NAMES if not name.startswith("relu")]
+    model = convert_caffe(prototxt, caffemodel, outputs=blobs, pooling=pooling).model
+    for kind in ("noise", "photo"):
+        image = picture(kind, shared, SIZES[padding])
+        expected = vgg_reference.activations(weights, image, pooling=pooling, padding=padding)
+        result = model(vgg_reference.preprocess(image).permute(0, 2, 3, 1).numpy())
+        # Caffe rectifies in place, so that the blob of a convolution is the rectified one.
+        rectified = {name.replace("conv", "relu"): result[name] for name in blobs}
+        found = differences(rectified, expected)
+        assert max(found.values()) <= TOLERANCE, (kind, found)
+
+
+def test_the_imported_file_serves_as_weights(weights, caffemodel, tmp_path):
+    prototxt = write_prototxt(tmp_path / "vgg19.prototxt", "same")
+    output = tmp_path / "vgg19.keras"
+    import_caffe_model(prototxt=prototxt, input=caffemodel, output=output, until="relu3_1")
+    model = build_descriptor(["relu3_1"], weights=output)
+    for name in ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1"):
+        for variable, array in zip(model.get_layer(name).weights, weights[name], strict=True):
+            np.testing.assert_array_equal(ops.convert_to_numpy(variable), array)
