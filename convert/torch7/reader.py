@@ -62,9 +62,10 @@ def read_t7(path: str | Path) -> Any:
 
 def _load(path: Path) -> bytes:
     """Return the content of the file at `path`, which looks like a Torch7 file."""
-    if not path.is_file():
-        raise UserError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}, expected a Torch7 file")
     try:
+        if not path.is_file():
+            found = "a folder" if path.is_dir() else "no such file"
+            raise UserError(f"{path}: {found}, expected a Torch7 file")
         kind = name_foreign_file(path)
         if kind != TORCH7:
             raise UserError(f"{path} is {kind or 'of an unknown format'}, not a Torch7 file")

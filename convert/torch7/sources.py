@@ -25,11 +25,10 @@ NUMPY_TYPES = {
 
 
 class FormatError(Exception):
-    """Something in a Torch7 file that cannot be; `offset` is its place in bytes."""
+    """Something in a Torch7 file that cannot be; says at which byte."""
 
     def __init__(self, offset: int, found: str, expected: str) -> None:
         super().__init__(f"byte {offset}: found {found}, expected {expected}")
-        self.offset = offset
 
 
 def _check_count(offset: int, count: int, room: int, what: str) -> None:

@@ -179,5 +179,7 @@ def test_missing_files_and_folders(tmp_path):
         name_foreign_file(tmp_path / "no")
     with pytest.raises(UserError, match="no such file, expected a Torch7 file"):
         read_t7(tmp_path / "no")
+    with pytest.raises(UserError, match="name too long"):
+        read_t7(tmp_path / ("x" * 5000))
     with pytest.raises(UserError, match="a folder, expected a Torch7 file"):
         read_t7(tmp_path)
