@@ -42,7 +42,7 @@ def test_parameters_of_every_case(case):
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if not case.name.startswith("g_")], ids=str)
-def test_modules_as_torch7_prints_them(case, shared):
+def test_modules_as_torch7_prints_them(case):
     lines = [line for line in summary(read_t7(case.path)).splitlines() if "not counted" not in line]
     types = [match[1] for line in lines if (match := re.match(r" *(?:model: |pooling: |\[\d+\] )?(nn\.\w+)", line))]
     assert sorted(types) == printed_types(case)
