@@ -47,8 +47,7 @@ class InstanceNormalization(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the normalised picture."""
-        quick = native.instance_normalization(inputs, self.gamma, self.beta, self.epsilon)
-        return self._plain(inputs) if quick is None else quick
+        return native.instance_normalization(inputs, self.gamma, self.beta, self.epsilon, self._plain)
 
     def _plain(self, inputs: Any) -> Any:
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))

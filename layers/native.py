@@ -1,12 +1,12 @@
 """The quicker roads that a backend offers beside a layer's plain formula, and the switch that closes them.
 
-This is the only place that chooses by backend. A function here takes what the plain formula takes and returns the
-same numbers, or None where the backend has no quicker road for it.
+This is the only place that chooses by backend. A function here gets the plain formula as its last argument and
+computes the same numbers, by that formula where the backend has nothing quicker.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -38,15 +38,16 @@ def plain_formulas() -> Iterator[None]:
         _plain.reset(token)
 
 
-def instance_normalization(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
-    """Return `inputs` normalised for each picture and channel, or None where there is no quicker road.
+def instance_normalization(inputs: Any, gamma: Any, beta: Any, epsilon: float, plain: Callable[[Any], Any]) -> Any:
+    """Return `inputs` normalised for each picture and channel.
 
     Args:
         inputs: (batch, height, width, channels).
         gamma: factor (channels,), or None.
         beta: offset (channels,), or None.
         epsilon: added to the variance.
+        plain: the formula, a function of `inputs`.
     """
     if kernels is None or _plain.get():
-        return None
-    return kernels.instance_normalization(inputs, gamma, beta, epsilon)
+        return plain(inputs)
+    return kernels.instance_normalization(inputs, gamma, beta, epsilon, plain)

@@ -77,3 +77,14 @@ def test_plain_formula_has_the_same_numbers(batch):
     with layers.plain_formulas():
         plain = keras.ops.convert_to_numpy(layer(x))
     np.testing.assert_allclose(plain, quick, atol=1e-5)
+
+
+def test_large_picture_keeps_its_accuracy():
+    """Sums over more than a million pixels: too long to be added one by one in float32."""
+    x = np.random.default_rng(0).normal(0.3, 1.0, (1, 1500, 1235, 2)).astype("float32")
+    layer = layers.InstanceNormalization(center=False, scale=False)
+    inputs = keras.Input((None, None, 2))
+    model = keras.Model(inputs, layer(inputs))
+    expected = in_float64(x, 1e-5)
+    for function in (layer, model.predict_on_batch):
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(function(x)), expected, atol=2e-5)

@@ -76,6 +76,18 @@ class TestFastInstanceNormalization:
             np.testing.assert_allclose(function(tf.constant(x)).numpy(), expected, atol=2e-6)
         assert function(tf.zeros((0, 9, 8, 4))).shape == (0, 9, 8, 4)
 
+    def test_size_known_only_at_run_time(self, monkeypatch):
+        """A picture too large for the kernel takes the formula."""
+        monkeypatch.setattr(layers.tensorflow_kernels, "MOST_PIXELS", 72)
+        layer = self.layer()
+        function = graph_of_unknown_sizes(layer, [tf.float32], [4])
+        assert "If" in operations(function) or "StatelessIf" in operations(function)
+        for x in (self.picture(1), np.concatenate([self.picture(1)] * 2, axis=1)):
+            with layers.plain_formulas():
+                expected = layer(x).numpy()
+            np.testing.assert_allclose(function(tf.constant(x)).numpy(), expected, atol=2e-6)
+            np.testing.assert_allclose(layer(x).numpy(), expected, atol=2e-6)
+
     @pytest.mark.parametrize("batch", [1, 3])
     def test_gradients_equal_those_of_the_formula(self, batch):
         layer, x = self.layer(), self.picture(batch)
