@@ -1,0 +1,108 @@
+"""Texture as Gram matrices: the whole picture's, or those of its regions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from losses.gram import gram_matrix
+
+
+class GramComparison:
+    """The squared distance of Gram matrices relative to the target's size: |G - G*|^2 / |G*|^2.
+
+    |.| is the Frobenius norm; the mean over the batch is taken, so that each of several frames matches the target.
+    Gatys, Ecker & Bethge 2015, "Texture Synthesis Using Convolutional Neural Networks", divide by the layer's
+    4 * positions^2 * filters^2 instead. Relative to its own target, a term is 1 for a black picture whatever the
+    layer and the texture, and weights of 1 mean the same everywhere. Sums are in float32 also for half precision.
+
+    Args:
+        target: G*, (channels, channels), as `gram_matrix` gives it.
+
+    Raises:
+        ValueError: the target is all zero, or not finite.
+    """
+
+    def __init__(self, target: np.ndarray) -> None:
+        self.target = np.asarray(target)
+        self._norm = _squared_norm(self.target)
+
+    def __call__(self, features: Any) -> Any:
+        """Return the loss of activations (batch, height, width, channels)."""
+        gram = gram_matrix(features)
+        target = ops.convert_to_tensor(self.target, dtype=gram.dtype)
+        return _relative_distance(gram, target, self._norm)
+
+    def __str__(self) -> str:
+        return "Gram matrix {} x {}, relative to its target".format(*self.target.shape)
+
+
+class GuidedGramComparison:
+    """The mean over regions of GramComparison's distance, each region with a Gram matrix of its own.
+
+    Gatys, Ecker, Bethge, Hertzmann & Shechtman 2016, "Controlling Perceptual Factors in Neural Style Transfer",
+    section 4, guided Gram matrices. Regions weigh the same, whatever their size.
+
+    Args:
+        targets: for each region G*, (channels, channels), as `guided_gram_matrix` gives it.
+        guides: for each region its guide (height, width) at this layer, in [0, 1].
+
+    Raises:
+        ValueError: a target is all zero or not finite, a guide is all zero, or their numbers differ.
+    """
+
+    def __init__(self, targets: Sequence[np.ndarray], guides: Sequence[np.ndarray]) -> None:
+        self.regions = [
+            (np.asarray(target), np.asarray(guide), _squared_norm(np.asarray(target)))
+            for target, guide in zip(targets, guides, strict=True)
+        ]
+
+    def __call__(self, features: Any) -> Any:
+        """Return the loss of activations (batch, height, width, channels)."""
+        total = 0.0
+        for target, guide, norm in self.regions:
+            gram = guided_gram_matrix(features, guide)
+            total = total + _relative_distance(gram, ops.convert_to_tensor(target, dtype=gram.dtype), norm)
+        return total / len(self.regions)
+
+    def __str__(self) -> str:
+        return f"Gram matrices of {len(self.regions)} regions, relative to their targets"
+
+
+def guided_gram_matrix(features: Any, guide: np.ndarray) -> Any:
+    """Return the Gram matrices of a region, divided by the region's size in positions.
+
+    G[i, j] = sum of guide * F_i * F_j over positions / sum of the guide. This is the paper's guided Gram matrix
+    with T^2 = guide / sum of the guide.
+
+    Args:
+        features: (batch, height, width, channels).
+        guide: (height, width), the share of each position that belongs to the region, in [0, 1].
+
+    Returns:
+        (batch, channels, channels), float32 for features of half precision.
+
+    Raises:
+        ValueError: the guide is all zero.
+    """
+    if not np.sum(guide) > 0:
+        raise ValueError("the region has no positions at this layer")
+    dtype = keras.backend.result_type(features.dtype, "float32")
+    root = np.sqrt(guide / np.mean(guide))[..., np.newaxis]
+    return gram_matrix(ops.cast(features, dtype) * ops.convert_to_tensor(root, dtype=dtype))
+
+
+def _relative_distance(gram: Any, target: Any, squared_norm: float) -> Any:
+    """Return the mean over the batch of |gram - target|^2 / squared_norm."""
+    return ops.mean(ops.sum(ops.square(gram - target), axis=(1, 2))) / squared_norm
+
+
+def _squared_norm(target: np.ndarray) -> float:
+    norm = float(np.sum(np.square(target, dtype=np.float64)))
+    if not 0 < norm < np.inf:
+        raise ValueError(f"the target Gram matrix has the squared norm {norm:g}")
+    return norm
