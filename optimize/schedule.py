@@ -1,0 +1,54 @@
+"""From coarse to fine: the sizes of a schedule over scales and how many iterations each gets."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+# How many more iterations a scale gets than the next larger one.
+ITERATION_RATIO = 1.3
+
+
+def growing_sizes(
+    height: int, width: int, *, smallest: tuple[int, int], factor: float = 2.0, largest_count: int | None = None
+) -> list[tuple[int, int]]:
+    """Return the (height, width) of every scale, from coarse to fine; the last is the final size.
+
+    Each scale is the final size divided by a power of `factor` and rounded. With factor 2 an octave of one scale is
+    an octave of the others.
+
+    Args:
+        height: final.
+        width: final.
+        smallest: (height, width) below which no scale may lie; the final size is returned in any case.
+        factor: growth from scale to scale, above 1.
+        largest_count: of scales, or None.
+    """
+    if factor <= 1:
+        raise ValueError(f"scales must grow by a factor above 1, not {factor}")
+    sizes = [(height, width)]
+    while largest_count is None or len(sizes) < largest_count:
+        scale = factor ** len(sizes)
+        size = (math.floor(height / scale + 0.5), math.floor(width / scale + 0.5))
+        if size[0] < max(1, smallest[0]) or size[1] < max(1, smallest[1]):
+            break
+        sizes.append(size)
+    return sizes[::-1]
+
+
+def split_iterations(total: int, scales: int, ratio: float = ITERATION_RATIO) -> list[int]:
+    """Return the iterations of each scale, from coarse to fine; they add up to `total`.
+
+    Each scale gets `ratio` times as many as the next, larger one: iterations cost less there and large structures
+    form there. Where there are fewer iterations than scales the coarsest ones get none.
+    """
+    weights = [ratio**i for i in reversed(range(scales))]
+    ends = [math.floor(total * sum(weights[i:]) / sum(weights) + 0.5) for i in range(scales)] + [0]
+    counts = [first - second for first, second in itertools.pairwise(ends)]
+    if total < scales:
+        return [0] * (scales - total) + [1] * total
+    # Rounding may leave a scale without any.
+    while 0 in counts:
+        counts[counts.index(max(counts))] -= 1
+        counts[counts.index(0)] += 1
+    return counts

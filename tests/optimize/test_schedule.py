@@ -1,0 +1,44 @@
+"""Sizes and iterations of a schedule over scales."""
+
+import itertools
+
+import pytest
+
+from optimize.schedule import growing_sizes, split_iterations
+
+
+def test_sizes_double_up_to_the_final_one():
+    assert growing_sizes(256, 256, smallest=(64, 64)) == [(64, 64), (128, 128), (256, 256)]
+    assert growing_sizes(500, 300, smallest=(60, 60)) == [(125, 75), (250, 150), (500, 300)]
+    assert growing_sizes(301, 203, smallest=(40, 60)) == [(151, 102), (301, 203)]
+
+
+def test_the_smaller_side_decides():
+    assert growing_sizes(1024, 100, smallest=(64, 64)) == [(1024, 100)]
+    assert growing_sizes(1024, 128, smallest=(64, 64)) == [(512, 64), (1024, 128)]
+    assert growing_sizes(32, 32, smallest=(64, 64)) == [(32, 32)]
+
+
+def test_other_factors_and_counts():
+    sizes = growing_sizes(512, 512, smallest=(128, 128), factor=2**0.5)
+    assert sizes == [(128, 128), (181, 181), (256, 256), (362, 362), (512, 512)]
+    assert growing_sizes(512, 512, smallest=(1, 1), largest_count=2) == [(256, 256), (512, 512)]
+    with pytest.raises(ValueError, match="above 1"):
+        growing_sizes(8, 8, smallest=(1, 1), factor=1)
+
+
+@pytest.mark.parametrize("total", [1, 2, 3, 4, 7, 100, 500, 501])
+@pytest.mark.parametrize("scales", [1, 2, 3, 4])
+def test_iterations_add_up_and_fall_with_the_size(total, scales):
+    counts = split_iterations(total, scales)
+    assert len(counts) == scales
+    assert sum(counts) == total
+    if total >= scales:
+        assert min(counts) >= 1
+        assert all(first >= second for first, second in itertools.pairwise(counts))
+    else:
+        assert counts == [0] * (scales - total) + [1] * total
+
+
+def test_coarse_scales_get_more():
+    assert split_iterations(240, 3) == [102, 78, 60]
