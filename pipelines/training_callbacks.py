@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from errors import UserError
 from images.writing import write_image
-from pipelines.training_checkpoints import checkpoints, write_checkpoint
+from pipelines.training_checkpoints import checkpoints, weights_are_finite, write_checkpoint
 
 HISTORY = "history.csv"
 LINES = 100  # printed in the course of a run where the output is no terminal
@@ -44,6 +44,9 @@ class IterationCallback(keras.callbacks.Callback):
         """Do what is to be done after `iteration`, with the losses of it."""
         raise NotImplementedError
 
+    def close(self) -> None:
+        """Give back what was opened; called also where the run ends with an error."""
+
 
 class StopAtNaN(IterationCallback):
     """Ends the run with an error where the loss is not a finite number."""
@@ -55,14 +58,8 @@ class StopAtNaN(IterationCallback):
     def on_iteration_end(self, iteration: int, losses: Mapping[str, float]) -> None:
         """Raise UserError if a loss is not finite."""
         broken = [name for name, value in losses.items() if not math.isfinite(value)]
-        if not broken:
-            return
-        kept = checkpoints(self.folder)
-        where = f"the last good checkpoint is {kept[-1]}" if kept else "there is no checkpoint yet"
-        raise UserError(
-            f"the loss is not a number any more at iteration {iteration} ({', '.join(broken)}): stopped; {where}. "
-            "Try a lower --learning-rate"
-        )
+        if broken:
+            raise diverged(self.folder, iteration, f"the loss ({', '.join(broken)}) is")
 
 
 class History(IterationCallback):
@@ -95,9 +92,10 @@ class History(IterationCallback):
         values = [f"{losses[name]:.9g}" for name in self.names]
         csv.writer(self.file).writerow([iteration, f"{self.learning_rate(iteration - 1):.6g}", *values])
 
-    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+    def close(self) -> None:
         """Close the file."""
-        self.file.close()
+        if self.file:
+            self.file.close()
 
 
 class ProgressBar(IterationCallback):
@@ -133,7 +131,7 @@ class ProgressBar(IterationCallback):
             left = time.strftime("%H:%M:%S", time.gmtime((self.last - iteration) * a_step))
             print(f"{iteration}/{self.last} {_describe(losses)} {a_step:.3f} s a step, {left} left", flush=True)
 
-    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+    def close(self) -> None:
         """Leave the bar as it is."""
         self.progress.stop()
 
@@ -171,6 +169,8 @@ class Saver(IterationCallback):
         if iteration % self.every and iteration != self.last:
             return
         model = self.model  # asking for it has its cost under JAX
+        if not weights_are_finite(model):
+            raise diverged(self.folder, iteration, "weights are")
         for output in self.outputs:
             output(iteration, model)
         write_checkpoint(self.folder, model, iteration, self.state)
@@ -202,6 +202,13 @@ class Previews:
         write_image(self.folder / f"iteration-{iteration:08d}.png", sheet.astype(np.float32))
         for watch in self.watchers:
             watch(iteration, sheet)
+
+
+def diverged(folder: Path, iteration: int, what: str) -> UserError:
+    """Return the error for a run whose loss or weights are not finite numbers any more."""
+    kept = checkpoints(folder)
+    where = f"the last good checkpoint is {kept[-1]}" if kept else "there is no checkpoint yet"
+    return UserError(f"{what} not a number any more at iteration {iteration}: stopped; {where}; lower --learning-rate")
 
 
 def _rows(path: Path, first: int) -> list[list[str]]:

@@ -34,13 +34,7 @@ def write_checkpoint(folder: Path, model: keras.Model, iteration: int, state: Ma
         model: compiled, with its optimiser built.
         iteration: number of steps done.
         state: what `read_state` returns beside the iteration, ready for JSON.
-
-    Raises:
-        UserError: a weight is not a finite number.
     """
-    for variable in model.trainable_variables:
-        if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
-            raise UserError(f"weights are not numbers any more after iteration {iteration}")
     path = folder / f"checkpoint-{iteration:08d}.weights.h5"
     temporary = folder / f".{os.getpid()}.tmp.weights.h5"
     try:
@@ -54,6 +48,11 @@ def write_checkpoint(folder: Path, model: keras.Model, iteration: int, state: Ma
     for old in checkpoints(folder)[:-KEPT]:
         old.unlink()
     return path
+
+
+def weights_are_finite(model: keras.Model) -> bool:
+    """Say whether all trained weights are finite numbers."""
+    return all(np.isfinite(keras.ops.convert_to_numpy(variable)).all() for variable in model.trainable_variables)
 
 
 def checkpoints(folder: Path) -> list[Path]:

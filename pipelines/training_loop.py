@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import keras
@@ -12,7 +13,7 @@ import numpy as np
 
 from model.registry import build_generator
 from model.saving import save_model
-from pipelines.training_callbacks import HISTORY, History, Previews, ProgressBar, Saver, StopAtNaN
+from pipelines.training_callbacks import HISTORY, History, IterationCallback, Previews, ProgressBar, Saver, StopAtNaN
 from pipelines.training_checkpoints import check_disk_space, last_checkpoint, read_state
 from pipelines.training_data import PhotoCrops, TrainingBatches, noise_sample, photo_files
 from pipelines.training_model import TrainingModel
@@ -54,7 +55,11 @@ def run_training(settings: TrainingSettings) -> tuple[int, int]:
             threads=settings.threads,
         )
         callbacks = _callbacks(settings, model, first, _preview_inputs(settings, sample))
-        model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=callbacks)
+        try:
+            model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=callbacks)
+        finally:
+            for callback in callbacks:
+                callback.close()
     return first, len(crops.unreadable) if crops else 0
 
 
@@ -86,7 +91,7 @@ def learning_rate_at(settings: TrainingSettings, iteration: int) -> float:
 
 
 @contextmanager
-def _dtype_policy(name: str):  # noqa: ANN202  a context manager
+def _dtype_policy(name: str) -> Iterator[None]:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:
@@ -115,22 +120,27 @@ def _resume(settings: TrainingSettings, model: keras.Model) -> int:
     return read_state(path)["iteration"]
 
 
-def _callbacks(settings: TrainingSettings, model: TrainingModel, first: int, previews: np.ndarray) -> list[Any]:
+def _callbacks(
+    settings: TrainingSettings, model: TrainingModel, first: int, previews: np.ndarray
+) -> list[IterationCallback]:
     folder, last = settings.checkpoints_folder, settings.num_iterations
-    outputs = (Previews(previews, folder / "previews"), ResultWriter(settings))
-    return [
-        StopAtNaN(first, last, folder),
-        History(first, last, folder / HISTORY, tuple(model.trackers), lambda i: learning_rate_at(settings, i)),
-        ProgressBar(first, last),
-        Saver(
-            first,
-            last,
-            every=settings.save_every,
-            folder=folder,
-            state={"settings": settings.fixed()},
-            outputs=outputs,
-        ),
-    ]
+    rate = partial(learning_rate_at, settings)
+    logs = []
+    if settings.log_dir is not None:
+        from pipelines.training_logs import TensorBoardLogs  # loads TensorFlow, on any backend
+
+        logs = [TensorBoardLogs(first, last, settings.log_dir, rate)]
+    sheets = Previews(previews, folder / "previews", tuple(log.write_preview for log in logs))
+    saver = Saver(
+        first,
+        last,
+        every=settings.save_every,
+        folder=folder,
+        state={"settings": settings.fixed()},
+        outputs=(sheets, ResultWriter(settings)),
+    )
+    history = History(first, last, folder / HISTORY, tuple(model.trackers), rate)
+    return [StopAtNaN(first, last, folder), history, ProgressBar(first, last), *logs, saver]
 
 
 class ResultWriter:

@@ -52,7 +52,7 @@ class TrainingModel(keras.Model):
         content = self.objective.content_targets(ops.reshape(x, self.batch_shape))
         pictures = ops.reshape(y_pred, (*self.batch_shape[:3], 3))
         terms = self.objective.terms(ops.cast(pictures, "float32"), content)
-        loss = sum(terms.values())
+        loss = _spoiled(sum(terms.values()), pictures)
         for name, value in {"loss": loss, **terms}.items():
             self.trackers[name].update_state(value)
         return loss / self.devices
@@ -64,3 +64,8 @@ class TrainingModel(keras.Model):
     def get_metrics_result(self) -> dict[str, Any]:
         """Return the last step's loss and its terms."""
         return {name: tracker.result() for name, tracker in self.trackers.items()}
+
+
+def _spoiled(loss: Any, pictures: Any) -> Any:
+    """Return `loss`, but NaN where the pictures are not finite: rectifiers of some backends make 0 of NaN."""
+    return ops.where(ops.isfinite(ops.mean(pictures)), loss, float("nan"))

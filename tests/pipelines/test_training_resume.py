@@ -1,0 +1,110 @@
+"""A run that is killed and started again; logs; folders that are not to be mixed up."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import ROOT
+from training_cases import make_inputs, read_history, small_settings
+
+from errors import ArgumentError
+from pipelines.training import train_generator
+from pipelines.training_checkpoints import checkpoints
+
+RUN = {"num_iterations": 60, "save_every": 10, "precision": "bfloat16", "learning_rate": 3e-3}
+SCRIPT = f"""
+import sys
+from pathlib import Path
+from training_cases import small_settings
+from pipelines.training import train_generator
+train_generator(small_settings(Path(sys.argv[1]), Path(sys.argv[2]), resume=True, **{RUN}))
+"""
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("inputs")
+    make_inputs(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole_run(inputs, tmp_path_factory):
+    output = tmp_path_factory.mktemp("whole")
+    settings = small_settings(inputs, output, log_dir=output / "logs", **RUN)
+    train_generator(settings)
+    return settings, output
+
+
+def test_killed_run_goes_on_as_if_nothing_had_happened(inputs, whole_run, tmp_path):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    command = [sys.executable, "-c", SCRIPT, str(inputs), str(tmp_path)]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        _wait_for_lines(tmp_path, 24, process)
+    finally:
+        process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    killed_at = read_history(tmp_path)[-1]["iteration"]
+    assert killed_at < 60
+    (tmp_path / ".9999.tmp.weights.h5").write_bytes(b"half a checkpoint")
+
+    report = train_generator(small_settings(inputs, tmp_path, resume=True, **RUN))
+    assert 20 <= report.resumed_from <= killed_at
+    whole, parts = read_history(whole_run[1]), read_history(tmp_path)
+    assert [row["iteration"] for row in parts] == list(range(1, 61))
+    np.testing.assert_allclose([row["loss"] for row in parts], [row["loss"] for row in whole], rtol=1e-5)
+    assert not list(tmp_path.glob(".*"))
+
+
+def _wait_for_lines(output, lines, process):
+    for _ in range(6000):
+        history = output / "history.csv"
+        if history.is_file() and len(history.read_text().splitlines()) > lines:
+            return
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.02)
+    pytest.fail("the run did not get going")
+
+
+def test_tensorboard_gets_losses_learning_rate_and_previews(whole_run):
+    found = {}
+    for file in sorted((whole_run[1] / "logs").iterdir()):
+        for event in tf.compat.v1.train.summary_iterator(str(file)):
+            for value in event.summary.value:
+                found[value.tag, event.step] = tf.make_ndarray(value.tensor)
+    row = read_history(whole_run[1])[29]
+    for name in ("loss", "style", "content"):
+        assert found[f"loss/{name}", 30] == pytest.approx(row[name], rel=1e-6)
+    assert found["learning_rate", 30] == pytest.approx(row["learning_rate"], rel=1e-6)
+    width, height, png = found["previews", 60]
+    sheet = tf.io.decode_png(png)
+    assert sheet.shape == (int(height), int(width), 3) == (64, 128, 3)
+
+
+def test_second_run_in_the_same_folder_is_refused(whole_run):
+    with pytest.raises(ArgumentError, match="checkpoints of an earlier run: --resume"):
+        train_generator(whole_run[0])
+
+
+def test_resuming_with_other_settings_is_refused(whole_run):
+    with pytest.raises(ArgumentError, match=r"--style-weight 1\.0, not 2"):
+        train_generator(dataclasses.replace(whole_run[0], resume=True, style_weight=2.0))
+
+
+def test_resuming_beyond_the_end_is_refused(whole_run):
+    with pytest.raises(ArgumentError, match="already has 60"):
+        train_generator(dataclasses.replace(whole_run[0], resume=True, num_iterations=50))
+
+
+def test_complete_run_has_nothing_to_resume(whole_run):
+    before = checkpoints(whole_run[1])
+    report = train_generator(dataclasses.replace(whole_run[0], resume=True))
+    assert report.resumed_from == 60
+    assert checkpoints(whole_run[1]) == before
