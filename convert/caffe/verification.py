@@ -94,7 +94,8 @@ def _compare(name: str, output: object, expected: np.ndarray) -> Difference:
     if actual.shape != expected.shape:
         raise UserError(f"--verify: blob {name!r} is {actual.shape}, in the file {expected.shape} (NHWC)")
     # Numbers that are not finite must be the same ones.
-    difference = np.abs(np.where(actual == expected, 0, actual - expected))
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(np.where(actual == expected, 0, actual - expected))
     difference[np.isnan(actual) & np.isnan(expected)] = 0
     maximum = float(difference.max(initial=0))
     largest = float(np.abs(expected[np.isfinite(expected)]).max(initial=0))
