@@ -58,7 +58,7 @@ def write_image(path: str | os.PathLike, pixels: np.ndarray, *, alpha: np.ndarra
         alpha = None
     image = _to_image(path, pixels, alpha)
     try:
-        with _whole_file(path) as file:
+        with whole_file(path) as file:
             image.save(file, format=file_format, icc_profile=srgb_profile(), **OPTIONS[file_format])
     except (OSError, ValueError) as error:
         raise ImageError(f"{path}: cannot be written: {error}") from error
@@ -87,7 +87,7 @@ def _to_image(path: Path, pixels: np.ndarray, alpha: np.ndarray | None) -> Image
 
 
 @contextmanager
-def _whole_file(path: Path) -> Iterator[BinaryIO]:
+def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file beside `path`; it takes its place at the end, or vanishes on an error."""
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:

@@ -22,14 +22,13 @@ def minimize_lbfgsb(
     ftol: float = 1e-9,
     gtol: float = 1e-9,
     maxcor: int = 10,
-    loss_scale: float | None = None,
     callback: Callback | None = None,
 ) -> Result:
     """Minimise with L-BFGS-B (Byrd, Lu, Nocedal & Zhu 1995; Zhu et al. 1997) as SciPy has it.
 
-    SciPy sees float64 vectors and the loss times `loss_scale`; the loss itself is evaluated in the type of `start`.
-    The algorithm keeps its memory of curvatures to itself: a run that goes on from a saved point starts with an
-    empty one.
+    SciPy sees float64 vectors and the loss divided by the first loss, so that it starts at 1, as the tolerances
+    expect; the loss itself is evaluated in the type of `start`. The algorithm keeps its memory of curvatures to
+    itself: a run that goes on from a saved point starts with an empty one.
 
     Args:
         evaluate: see `compile_value_and_grad`.
@@ -39,7 +38,6 @@ def minimize_lbfgsb(
         ftol: it ends when an iteration lowers the scaled loss by less than ftol * max(scaled loss, 1).
         gtol: it ends when no component of the scaled, projected gradient is above it.
         maxcor: corrections kept as memory of curvatures.
-        loss_scale: None for 1 / the first loss, so that the scaled loss starts at 1, as the tolerances expect.
         callback: called after every iteration.
 
     Returns:
@@ -48,7 +46,7 @@ def minimize_lbfgsb(
     Raises:
         NotFiniteError: a loss or gradient is NaN or infinite.
     """
-    objective = _Objective(evaluate, start, loss_scale)
+    objective = _Objective(evaluate, start)
     point, loss, details = optimize.fmin_l_bfgs_b(
         objective,
         np.asarray(start, dtype=np.float64).ravel(),
@@ -73,11 +71,11 @@ def minimize_lbfgsb(
 class _Objective:
     """Loss and gradient as SciPy wants them, and the last evaluation, whose point is the one SciPy accepts."""
 
-    def __init__(self, evaluate: Callable[[Any], Evaluation], start: np.ndarray, scale: float | None) -> None:
+    def __init__(self, evaluate: Callable[[Any], Evaluation], start: np.ndarray) -> None:
         self.evaluate = evaluate
         self.shape = start.shape
         self.dtype = start.dtype
-        self.scale = scale
+        self.scale = 1.0
         self.evaluations = 0
         self.iterations = 0
 
@@ -85,8 +83,8 @@ class _Objective:
         self.last = self.evaluate(vector.astype(self.dtype).reshape(self.shape))
         self.evaluations += 1
         loss = finite_loss(self.last, self.evaluations)
-        if self.scale is None:
-            self.scale = 1.0 / loss if loss > 0 else 1.0
+        if self.evaluations == 1 and loss != 0:
+            self.scale = 1.0 / abs(loss)
         gradient = np.multiply(ops.convert_to_numpy(self.last.gradient).ravel(), self.scale, dtype=np.float64)
         check_gradient(gradient @ gradient, self.last, self.evaluations)
         return loss * self.scale, gradient

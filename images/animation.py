@@ -1,0 +1,63 @@
+"""Writing frames as a looping GIF or as an MP4 film."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from images.errors import ImageError
+from images.writing import to_bytes, whole_file
+
+# A film of a few frames is repeated until it is at least as long.
+SHORTEST_FILM_SECONDS = 4
+
+
+def write_gif(path: str | os.PathLike, frames: np.ndarray, *, frames_per_second: float) -> None:
+    """Write frames (count, height, width, 3) in [0, 1] as a GIF that loops; each has a palette of 256 colours.
+
+    Raises:
+        ImageError: the file cannot be written.
+    """
+    path = Path(path)
+    first, *rest = (
+        Image.fromarray(frame).quantize(256, dither=Image.Dither.FLOYDSTEINBERG) for frame in to_bytes(frames)
+    )
+    try:
+        with whole_file(path) as file:
+            first.save(
+                file, format="GIF", save_all=True, append_images=rest, duration=round(1000 / frames_per_second), loop=0
+            )
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be written: {error}") from error
+
+
+def write_mp4(path: str | os.PathLike, frames: np.ndarray, *, frames_per_second: int) -> None:
+    """Write frames (count, height, width, 3) in [0, 1] as an H.264 film that every player shows.
+
+    Colours have half the resolution (4:2:0); the last row or column of an odd size is repeated. Few frames are
+    repeated until the film is SHORTEST_FILM_SECONDS long.
+
+    Raises:
+        ImageError: the file cannot be written.
+    """
+    import av
+
+    path = Path(path)
+    odd = [(0, side % 2) for side in frames.shape[1:3]]
+    even = np.pad(to_bytes(frames), [(0, 0), *odd, (0, 0)], mode="edge")
+    repeats = -(-SHORTEST_FILM_SECONDS * frames_per_second // len(frames))
+    try:
+        with whole_file(path) as file, av.open(file, "w", format="mp4") as film:
+            stream = film.add_stream("libx264", rate=Fraction(frames_per_second))
+            stream.height, stream.width = even.shape[1:3]
+            stream.pix_fmt = "yuv420p"
+            stream.options = {"crf": "12"}
+            for frame in np.concatenate([even] * repeats):
+                film.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            film.mux(stream.encode())
+    except (OSError, av.FFmpegError) as error:
+        raise ImageError(f"{path}: cannot be written: {error}") from error

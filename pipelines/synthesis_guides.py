@@ -1,0 +1,99 @@
+"""The guides of a synthesis at every octave and layer, of the source and of the output."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+
+from errors import UserError
+from losses.guides import Positions, guide_at
+from model.layer_names import LAYER_NAMES
+from model.random_filters import FILTER_SIZES
+from pipelines.synthesis_inputs import SynthesisInputs, nearest
+from pipelines.synthesis_plan import Modes, Scale, paddings, resized
+from pipelines.synthesis_settings import RANDOM_LAYER, SynthesisSettings
+
+# A region takes part at a layer where it has at least as many positions, in the source and in the output.
+FEWEST_POSITIONS = 1.0
+
+
+class Guides:
+    """The share of every position of every feature map that belongs to each region.
+
+    Args:
+        settings: of the synthesis.
+        inputs: its pictures; without masks there are no regions.
+        scale: whose sizes are meant.
+    """
+
+    def __init__(self, settings: SynthesisSettings, inputs: SynthesisInputs, scale: Scale) -> None:
+        self.regions = len(inputs.output_masks)
+        modes = paddings(settings)
+        if self.regions:
+            size = resized(inputs.sources[0].shape[:2], scale.factor)
+            self.source = _Maps(
+                [nearest(mask, *size) for mask in inputs.source_masks], modes.source, modes.source_pyramid
+            )
+            masks = [nearest(mask, *scale.size) for mask in inputs.output_masks]
+            self.output = _Maps(masks, modes.output, modes.output_pyramid)
+
+    def of_source(self, octave: int, layer: str) -> list[np.ndarray]:
+        """Return the guides (height, width) of the regions that take part, at the source's octave and layer."""
+        return self._taking_part(octave, layer)[0]
+
+    def of_output(self, octave: int, layer: str) -> list[np.ndarray]:
+        """Return the same of the output."""
+        return self._taking_part(octave, layer)[1]
+
+    @functools.cache  # noqa: B019  lives as long as the targets of a scale are made
+    def _taking_part(self, octave: int, layer: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        if not self.regions:
+            return [], []
+        pairs = zip(self.source.guides(octave, layer), self.output.guides(octave, layer), strict=True)
+        kept = [pair for pair in pairs if min(pair[0].sum(), pair[1].sum()) >= FEWEST_POSITIONS]
+        if not kept:
+            raise UserError(
+                f"--guide: no region has a position left at octave {octave}, layer {layer}; use larger regions, fewer "
+                "--octaves or earlier --layers"
+            )
+        return [pair[0] for pair in kept], [pair[1] for pair in kept]
+
+
+class _Maps:
+    """Masks of one picture seen from feature maps."""
+
+    def __init__(self, masks: Sequence[np.ndarray], modes: Modes, pyramid_modes: Modes) -> None:
+        self.masks = masks
+        self.modes = modes
+        self.pyramid_modes = pyramid_modes
+
+    def guides(self, octave: int, layer: str) -> list[np.ndarray]:
+        """Return the guide of each region."""
+        axes = [
+            layer_positions(layer, mode, octave_positions(size, octave, pyramid_mode))
+            for size, mode, pyramid_mode in zip(self.masks[0].shape, self.modes, self.pyramid_modes, strict=True)
+        ]
+        return [guide_at(mask, *axes) for mask in self.masks]
+
+
+def octave_positions(size: int, octave: int, pyramid_mode: str) -> Positions:
+    """Return where the pixels of an octave lie along an axis of the picture."""
+    positions = Positions(0.0, 1.0, size)
+    for _ in range(octave):
+        positions = positions.halved(2 if pyramid_mode == "valid" else 0)
+    return positions
+
+
+def layer_positions(layer: str, mode: str, pixels: Positions) -> Positions:
+    """Return where the positions of a descriptor's layer lie, given the pixels that the descriptor sees."""
+    if layer == RANDOM_LAYER:
+        return pixels.convolved(FILTER_SIZES[-1] // 2 if mode == "valid" else 0)
+    positions = pixels
+    for name in LAYER_NAMES[: LAYER_NAMES.index(layer) + 1]:
+        if name.startswith("pool"):
+            positions = positions.pooled()
+        elif name.startswith("conv") and mode == "valid":
+            positions = positions.convolved(1)
+    return positions

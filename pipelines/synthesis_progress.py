@@ -1,0 +1,65 @@
+"""The bar that shows how far a synthesis is."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+    from pipelines.synthesis_run import Progress
+
+# Where the output is no terminal there are as many lines at most.
+LINES = 20
+
+
+class ProgressBar:
+    """An observer of a synthesis that shows a bar with loss and time left; use it as a context manager.
+
+    Where standard error is no terminal it prints a line now and then.
+    """
+
+    def __init__(self) -> None:
+        self.bar: RichProgress | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        """Show an iteration."""
+        text = f"{progress.size[1]} x {progress.size[0]}  loss {progress.loss:.5g}"
+        if sys.stderr.isatty():
+            if self.bar is None:
+                self.bar = _start_bar()
+            self.bar.update(
+                self.bar.task_ids[0], total=progress.max_iterations, completed=progress.iterations, text=text
+            )
+        elif progress.iterations % max(1, progress.max_iterations // LINES) == 0:
+            iterations = f"{progress.iterations}/{progress.max_iterations}"
+            print(f"{iterations}  {text}  {progress.seconds:.1f} s", file=sys.stderr, flush=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+
+def _start_bar() -> RichProgress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (MofNCompleteColumn(), BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    bar = Progress(*columns, TextColumn("{task.fields[text]}"), console=Console(stderr=True))
+    bar.add_task("", text="")
+    bar.start()
+    return bar

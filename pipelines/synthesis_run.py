@@ -1,0 +1,201 @@
+"""The run of a synthesis through its scales: everything that needs Keras."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from keras import ops
+
+from images.histogram import match_histogram
+from images.writing import to_bytes
+from optimize.lbfgs import minimize_lbfgs
+from optimize.lbfgsb import minimize_lbfgsb
+from optimize.progress import Iteration
+from optimize.value_and_grad import compile_value_and_grad
+from pipelines.synthesis_folder import RunFolder, State
+from pipelines.synthesis_inputs import SynthesisInputs, nearest
+from pipelines.synthesis_objective import Objectives
+from pipelines.synthesis_plan import Scale
+from pipelines.synthesis_settings import SynthesisSettings
+from pipelines.synthesis_start import enlarged, first_frames
+
+# Of both optimisers' memory of curvatures.
+CORRECTIONS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """What an observer of a run is told after every iteration.
+
+    Attributes:
+        size: (height, width) at which the run works.
+        iterations: done in all.
+        max_iterations: to be done in all.
+        evaluations: done in all.
+        seconds: spent so far.
+        loss: the present loss.
+        terms: its terms by name.
+        frames: returns the present frames, float32 (count, height, width, 3) in [0, 1].
+    """
+
+    size: tuple[int, int]
+    iterations: int
+    max_iterations: int
+    evaluations: int
+    seconds: float
+    loss: float
+    terms: dict[str, float]
+    frames: Callable[[], np.ndarray]
+
+
+# It may raise StopIteration to end the run with the result so far.
+Observer = Callable[[Progress], None]
+
+
+class SynthesisRun:
+    """One run, from its state to its result.
+
+    Args:
+        settings: of the synthesis.
+        inputs: its pictures.
+        scales: its plan.
+        objectives: its losses.
+        folder: where it writes.
+        state: where it begins; None: at the beginning.
+        observers: told after every iteration.
+    """
+
+    def __init__(
+        self,
+        settings: SynthesisSettings,
+        inputs: SynthesisInputs,
+        scales: Sequence[Scale],
+        objectives: Objectives,
+        folder: RunFolder,
+        state: State | None,
+        observers: Sequence[Observer],
+    ) -> None:
+        self.settings = settings
+        self.inputs = inputs
+        self.scales = scales
+        self.objectives = objectives
+        self.folder = folder
+        self.observers = observers
+        self.message = "nothing was left to do"
+        self.stopped = False
+        self.start = time.perf_counter() - (state.seconds if state else 0.0)
+        generator = np.random.default_rng(settings.random_seed)
+        self.state = state or State(first_frames(settings, inputs, scales[0].size, generator))
+
+    def run(self) -> np.ndarray:
+        """Go through the scales that are left and return the finished frames, as they are saved.
+
+        Ctrl-C (KeyboardInterrupt) saves the last iteration before it goes on its way.
+        """
+        if self.state.iterations == 0:
+            self.folder.write_state(self.state)
+        try:
+            for index in range(self.state.scale, len(self.scales)):
+                if not self.stopped:
+                    self._optimize(self.scales[index])
+                    # The state of a scale that is not the last belongs to the beginning of the next one.
+                    following = min(index + 1, len(self.scales) - 1)
+                    done = self.state.scale_iterations if following == index else 0
+                    self.state = replace(self.state, scale=following, scale_iterations=done)
+        finally:
+            self.folder.write_state(self.state)
+            self._save_pictures()
+        return self.finish(enlarged(self.state.frames, self.settings.size, self.settings.wraps))
+
+    def _optimize(self, scale: Scale) -> None:
+        left = scale.iterations - self.state.scale_iterations
+        if left <= 0:
+            return
+        frames = enlarged(self.state.frames, scale.size, self.settings.wraps)
+        before = self.state = replace(self.state, frames=frames)
+        minimize = {"l-bfgs-b": minimize_lbfgsb, "lbfgs": minimize_lbfgs}[self.settings.optimizer]
+        memory = {"l-bfgs-b": "maxcor", "lbfgs": "history"}[self.settings.optimizer]
+        result = minimize(
+            compile_value_and_grad(self.objectives.loss(scale)),
+            frames,
+            max_iterations=left,
+            bounds=(0.0, 1.0) if self.settings.bounds else None,
+            ftol=self.settings.tol,
+            gtol=self.settings.tol,
+            callback=lambda iteration: self._follow(scale, before, iteration),
+            **{memory: CORRECTIONS},
+        )
+        self.message = result.message
+
+    def _follow(self, scale: Scale, before: State, iteration: Iteration) -> None:
+        """Record an iteration at `scale`, which began with the state `before`."""
+        self.state = State(
+            frames=iteration.numpy(),
+            scale=before.scale,
+            scale_iterations=before.scale_iterations + iteration.iteration,
+            iterations=before.iterations + iteration.iteration,
+            evaluations=before.evaluations + iteration.evaluations,
+            seconds=time.perf_counter() - self.start,
+        )
+        terms = iteration.evaluation.term_values()
+        self.folder.append_progress(
+            {
+                "iteration": self.state.iterations,
+                "evaluation": self.state.evaluations,
+                "seconds": round(self.state.seconds, 3),
+                "size": list(scale.size),
+                "loss": iteration.loss,
+                "terms": terms,
+            }
+        )
+        if self.state.iterations % self.settings.save_every == 0:
+            self.folder.write_state(self.state)
+            self._save_pictures()
+        self._tell(scale, iteration.loss, terms)
+
+    def _tell(self, scale: Scale, loss: float, terms: dict[str, float]) -> None:
+        state = self.state
+        progress = Progress(
+            size=scale.size,
+            iterations=state.iterations,
+            max_iterations=self.settings.max_iter,
+            evaluations=state.evaluations,
+            seconds=state.seconds,
+            loss=loss,
+            terms=terms,
+            frames=lambda: self.finish(state.frames),
+        )
+        try:
+            for observer in self.observers:
+                observer(progress)
+        except StopIteration:
+            self.stopped = True
+            raise
+
+    def _save_pictures(self) -> None:
+        self.folder.write_pictures(f"I{self.state.iterations:04d}", self.finish(self.state.frames))
+
+    def finish(self, frames: np.ndarray) -> np.ndarray:
+        """Return frames as they are saved: within [0, 1] and, if so asked, with the sources' histograms."""
+        clipped = np.clip(frames, 0, 1)
+        if not self.settings.match_histogram:
+            return clipped
+        if not self.inputs.output_masks:
+            return np.stack([match_histogram(frame, self.inputs.sources) for frame in clipped])
+        for output_mask, source_mask in zip(self.inputs.output_masks, self.inputs.source_masks, strict=True):
+            region = nearest(output_mask, *frames.shape[1:3])
+            for frame in clipped:
+                frame[region] = match_histogram(frame[region], [self.inputs.sources[0][source_mask]])
+        return clipped
+
+    def final_loss(self, frames: np.ndarray) -> tuple[float, dict[str, float]]:
+        """Return the loss of the full size and its terms, of frames as the saved 8-bit files hold them, in float32."""
+        objectives = self.objectives
+        if self.settings.precision != "float32":
+            objectives = Objectives(self.settings, self.inputs, "float32")
+        saved = to_bytes(frames).astype(np.float32) / 255
+        loss, terms = objectives.loss(self.scales[-1])(ops.convert_to_tensor(saved))
+        return float(ops.convert_to_numpy(loss)), {name: float(ops.convert_to_numpy(v)) for name, v in terms.items()}
