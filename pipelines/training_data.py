@@ -32,12 +32,17 @@ def photo_files(folder: str | os.PathLike) -> list[Path]:
     return files
 
 
+# Standard deviation of a crop's values below which it counts as flat. Where a generator sees a picture without any
+# detail, each of its normalisations divides by almost nothing and the gradient overflows.
+FLAT = 1 / 512
+
+
 class PhotoCrops:
     """Random square crops of photos: crop number n is the same at every time and in every process.
 
     Each pass takes all photos in a new order. A crop is a random square of the photo whose side is between
     `size` and the photo's shorter side, resized to `size` (smaller photos are enlarged). In place of an unreadable
-    file the next one is taken.
+    file, or of a crop of a single colour, the next photo is taken.
 
     Args:
         files: photos.
@@ -45,7 +50,7 @@ class PhotoCrops:
         seed: of everything random.
 
     Raises:
-        UserError: none of the files can be read.
+        UserError: none of the files can be read, or all are of a single colour.
     """
 
     def __init__(self, files: Sequence[Path], *, size: int, seed: int) -> None:
@@ -63,9 +68,12 @@ class PhotoCrops:
         random = np.random.default_rng((self.seed, 1, number))
         for index in np.roll(order, -position):
             pixels = self._read(self.files[index])
-            if pixels is not None:
-                return random_crop(pixels, self.size, random)
-        raise UserError(f"none of the {len(self.files)} files of --data can be read as a picture")
+            if pixels is None:
+                continue
+            crop = random_crop(pixels, self.size, random)
+            if crop.std(axis=(0, 1)).max() >= FLAT:
+                return crop
+        raise UserError(f"none of the {len(self.files)} files of --data can be read as a picture with any detail")
 
     def centre(self, number: int) -> np.ndarray:
         """Return the largest square in the middle of the photo that crop `number` is of, resized to `size`."""

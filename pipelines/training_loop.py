@@ -37,13 +37,7 @@ def run_training(settings: TrainingSettings) -> tuple[int, int]:
     if settings.mode == "style":
         crops = PhotoCrops(photo_files(settings.data), size=settings.image_size, seed=settings.seed)
     sample = crops or _noise(settings)
-    first_sample = sample(0)
-    objective = build_objective(settings)
-    model = TrainingModel(make_generator(settings), objective, batch_shape=(settings.batch_size, *first_sample.shape))
-    schedule = learning_rate_schedule(settings)
-    # XLA pays on JAX alone: on TensorFlow it would undo the fast CPU kernels.
-    model.compile(keras.optimizers.Adam(schedule), jit_compile=keras.backend.backend() == "jax")
-    model.optimizer.build(model.trainable_variables)
+    model = make_model(settings, sample(0).shape)
     check_disk_space(settings.checkpoints_folder, model)
     first = _resume(settings, model)
     if first < settings.num_iterations:
@@ -61,6 +55,18 @@ def run_training(settings: TrainingSettings) -> tuple[int, int]:
             for callback in callbacks:
                 callback.close()
     return first, len(crops.unreadable) if crops else 0
+
+
+def make_model(settings: TrainingSettings, sample_shape: tuple[int, ...]) -> TrainingModel:
+    """Build generator, objective and optimiser, ready for `fit` on samples (height, width, channels)."""
+    objective = build_objective(settings)
+    batch_shape = (settings.batch_size, *sample_shape)
+    model = TrainingModel(make_generator(settings), objective, batch_shape=batch_shape)
+    # XLA pays on JAX alone: on TensorFlow it would undo the fast CPU kernels.
+    optimizer = keras.optimizers.Adam(learning_rate_schedule(settings))
+    model.compile(optimizer, jit_compile=keras.backend.backend() == "jax")
+    optimizer.build(model.trainable_variables)
+    return model
 
 
 def make_generator(settings: TrainingSettings, precision: str | None = None) -> keras.Model:

@@ -1,0 +1,123 @@
+"""train.py from the command line: what it refuses before anything long begins, and how it ends."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from training_cases import make_inputs, smooth_picture
+
+import train
+from images.writing import write_image
+from model.registry import GENERATORS
+from pipelines import training_checkpoints
+from pipelines.command_line import defaults_of
+from pipelines.training_settings import TrainingSettings
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("inputs")
+    make_inputs(folder)
+    return folder
+
+
+def arguments(inputs, output, **changes):
+    values = {
+        "data": inputs / "photos", "style-image": inputs / "style.png", "weights": inputs / "vgg.keras",
+        "style-layers": "relu1_1", "content-layers": "relu2_1", "image-size": 32, "num-iterations": 1,
+        "checkpoints-path": output,
+    }  # fmt: skip
+    values |= {name.replace("_", "-"): value for name, value in changes.items()}
+    return [part for name, value in values.items() if value is not None for part in (f"--{name}", str(value))]
+
+
+REFUSED = {
+    "mode": ({"mode": "styel"}, "unknown --mode 'styel'; did you mean 'style'?"),
+    "model": ({"model": "jonson"}, "did you mean 'johnson'?"),
+    "normalization": ({"normalization": "layer"}, "unknown --normalization 'layer'"),
+    "precision": ({"precision": "float16"}, "unknown --precision 'float16'"),
+    "style layer": ({"style_layers": "relu1_9"}, "unknown layer 'relu1_9'"),
+    "layer twice": ({"style_layers": "relu1_1,block1_conv1"}, "--style-layers: a layer stands there twice"),
+    "no layer": ({"content_layers": ","}, "--content-layers: no layer is given"),
+    "layer weights": ({"style_layer_weights": "1,2"}, "--style-layer-weights has 2 numbers for 1 style layers"),
+    "no numbers": ({"style_layer_weights": "1,x"}, "is not a list of numbers"),
+    "image size": ({"image_size": 0}, "--image-size must be at least 1, not 0"),
+    "learning rate": ({"learning_rate": 0}, "--learning-rate must be above 0"),
+    "not a number": ({"style_weight": "nan"}, "--style-weight must be at least 0, not nan"),
+    "no weights": ({"style_weight": 0, "content_weight": 0}, "nothing to learn"),
+    "no data": ({"data": None}, "--data is needed in style mode"),
+    "diversity": ({"diversity_weight": 1}, "--diversity-weight needs --mode texture"),
+    "no style image": ({"style_image": None}, "--style-image is needed"),
+    "small crops": ({"content_layers": "relu5_1", "image_size": 12}, "the layers need at least 16"),
+    "octaves": ({"pyramid_loss": 8}, "in octave 8, the layers need at least 2"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_wrong_arguments_are_refused_in_one_line(case, inputs, tmp_path, capsys):
+    changes, message = REFUSED[case]
+    assert train.main(arguments(inputs, tmp_path, **changes)) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("train.py: error: ")
+    assert error.count("\n") == 1
+
+
+FAILING = {
+    "style image": ({"style_image": "none.png"}, "none.png: no such file"),
+    "data folder": ({"data": "nowhere"}, "--data nowhere: no such folder"),
+    "weights": ({"weights": "none.h5"}, "none.h5 is not a file"),
+}
+
+
+@pytest.mark.parametrize("case", FAILING)
+def test_missing_files_are_named(case, inputs, tmp_path, capsys):
+    changes, message = FAILING[case]
+    assert train.main(arguments(inputs, tmp_path, **changes)) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_folder_without_a_readable_photo_is_refused(inputs, tmp_path, capsys):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"no picture")
+    assert train.main(arguments(inputs, tmp_path / "out", data=tmp_path / "photos")) == 1
+    assert "none of the 1 files of --data can be read" in capsys.readouterr().err
+
+
+def test_full_disk_is_told_before_training(inputs, tmp_path, capsys, monkeypatch):
+    usage = training_checkpoints.shutil.disk_usage(tmp_path)._replace(free=10_000_000)
+    monkeypatch.setattr(training_checkpoints.shutil, "disk_usage", lambda folder: usage)
+    assert train.main(arguments(inputs, tmp_path)) == 1
+    assert "10 MB are free on its disk, training needs" in capsys.readouterr().err
+    assert not list(tmp_path.glob("checkpoint-*"))
+
+
+def test_every_setting_but_the_generator_options_has_an_option():
+    parsed = vars(train.make_parser().parse_args([]))
+    defaults = defaults_of(TrainingSettings) | {"style_image": None}
+    defaults.pop("generator_options")
+    assert parsed == defaults
+    assert all(name in train.make_parser().format_help() for name in GENERATORS)
+
+
+def test_help_loads_nothing_heavy():
+    code = "import sys, train; train.make_parser().format_help(); print(set(sys.modules) & {'keras', 'tensorflow'})"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"
+
+
+def test_style_run_counts_unreadable_files_and_writes_a_generator(inputs, tmp_path, capsys):
+    """The generator has its full width: only one step on small crops."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    write_image(photos / "a.png", smooth_picture(np.random.default_rng(0), 40, 40))
+    (photos / "b.jpg").write_bytes(b"no picture")
+    output = tmp_path / "new" / "run"
+    assert train.main(arguments(inputs, output, data=photos, num_iterations=2)) == 0
+    printed = capsys.readouterr().out
+    assert "2/2 loss" in printed
+    assert "trained 2 iterations in" in printed
+    assert "left out 1 files of the data folder" in printed
+    assert (output / "generator.keras").is_file()
