@@ -45,6 +45,14 @@ class NoisePlanes(keras.layers.Layer):
         """Return `input_shape` with `planes` channels."""
         return (*input_shape[:3], self.planes)
 
+    def save_own_variables(self, store: Any) -> None:
+        """Save the state of the seed generator, which Keras leaves out, so that training can go on with it."""
+        store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Load the state of the seed generator."""
+        self.seed_generator.state.assign(store["seed_state"][()])
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
         return {**super().get_config(), "planes": self.planes, "seed": self.seed}
