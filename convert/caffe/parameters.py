@@ -10,6 +10,7 @@ import numpy as np
 
 from convert.caffe.caffemodel import ModelBlob, ModelLayer
 from convert.caffe.network import Network, Node
+from convert.caffe.schema import enum_name
 from convert.caffe.shapes import NodeShapes, written
 from errors import UserError
 
@@ -134,7 +135,7 @@ def _fitted(node: Node, index: int, size: tuple[int, ...], blob: ModelBlob | Non
     if blob is None:
         raise UserError(f"{node.place}: the caffemodel has no blob {index} for it ({written(size)} needed)")
     spec = node.layer.param[index] if index < len(node.layer.param) else None
-    permissive = spec is not None and spec.name and spec.share_mode == 1
+    permissive = spec is not None and spec.name and enum_name(spec, "share_mode") == "PERMISSIVE"
     same = _without_leading_ones(blob.dims) == _without_leading_ones(size)
     if not same and not (permissive and math.prod(blob.dims) == math.prod(size)):
         raise UserError(

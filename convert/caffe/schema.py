@@ -259,6 +259,12 @@ def field_names(message: str) -> list[str]:
     return [field.name for field in message_class(message).DESCRIPTOR.fields]
 
 
+def enum_name(message: Any, field: str) -> str:
+    """Return the name of the value that the enumeration `field` of `message` has, such as "MAX"."""
+    values = message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number
+    return values[getattr(message, field)].name
+
+
 @functools.cache
 def _pool() -> descriptor_pool.DescriptorPool:
     file = descriptor_pb2.FileDescriptorProto(name="texture_nets_caffe.proto", package=PACKAGE, syntax="proto2")

@@ -44,13 +44,15 @@ class NodeShapes:
 ShapeRule = Callable[[Any, Sequence[Shape]], Shapes]
 
 
-class _Registered(NamedTuple):
+class RegisteredRule(NamedTuple):
+    """A shape rule, and how many bottoms and tops its type takes."""
+
     rule: ShapeRule
     bottoms: range
     tops: range
 
 
-RULES: dict[str, _Registered] = {}
+RULES: dict[str, RegisteredRule] = {}
 
 
 def shape_rule(*types: str, bottoms: int | range = 1, tops: int | range = 1) -> Callable[[ShapeRule], ShapeRule]:
@@ -58,7 +60,7 @@ def shape_rule(*types: str, bottoms: int | range = 1, tops: int | range = 1) -> 
 
     def register(rule: ShapeRule) -> ShapeRule:
         for name in types:
-            RULES[name] = _Registered(rule, _as_range(bottoms), _as_range(tops))
+            RULES[name] = RegisteredRule(rule, _as_range(bottoms), _as_range(tops))
         return rule
 
     return register
@@ -189,7 +191,7 @@ def infer_open_shapes(network: Network) -> tuple[NodeShapes, ...]:
     return infer_shapes(network)
 
 
-def registered(node: Node) -> _Registered:
+def registered(node: Node) -> RegisteredRule:
     """Return the rule of `node`'s type.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from convert.caffe.schema import V1_LAYER_TYPES, message_class
+from convert.caffe.schema import V1_LAYER_TYPES, enum_name, message_class
 from errors import UserError, unknown_name
 
 _V0_TYPES = {
@@ -94,9 +94,9 @@ def _upgraded_layers(net: Any) -> Iterable[Any]:
 
 def _upgrade_v1(old: Any) -> Any:
     """Return the V1LayerParameter `old` as LayerParameter."""
-    type_number = old.type
-    label = old.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number[type_number].name
-    new = message_class("LayerParameter")(name=old.name, type=V1_LAYER_TYPES[label][1], bottom=old.bottom, top=old.top)
+    new = message_class("LayerParameter")(
+        name=old.name, type=V1_LAYER_TYPES[enum_name(old, "type")][1], bottom=old.bottom, top=old.top
+    )
     new.include.extend(old.include)
     new.exclude.extend(old.exclude)
     new.blobs.extend(old.blobs)

@@ -10,6 +10,7 @@ import keras
 from keras import KerasTensor, ops
 
 from convert.caffe.registry import Step, converts, from_caffe_order, keras_axis, to_caffe_order
+from convert.caffe.schema import enum_name
 from convert.caffe.shape_rules.arrangement import crop_offsets, joined_axis, slice_points
 from convert.caffe.shapes import Shape, canonical_axis
 from layers import CropToMatch
@@ -90,7 +91,7 @@ def _reshaped(x: KerasTensor, shape: Shape) -> KerasTensor:
 def reduction(step: Step, x: KerasTensor) -> KerasTensor:
     """Add up (the magnitudes, the squares), or take the mean of, all axes from `axis` on."""
     parameter = step.layer.reduction_param
-    name = parameter.DESCRIPTOR.fields_by_name["operation"].enum_type.values_by_number[parameter.operation].name
+    name = enum_name(parameter, "operation")
     x = to_caffe_order(x)
     if name in ("ASUM", "SUMSQ"):
         x = ops.abs(x) if name == "ASUM" else ops.square(x)

@@ -8,7 +8,9 @@ import keras
 from keras import KerasTensor, ops
 
 from convert.caffe.registry import Step, converts
+from convert.caffe.schema import enum_name
 
+_MERGES = {"PROD": keras.layers.Multiply, "SUM": keras.layers.Add, "MAX": keras.layers.Maximum}
 _ACTIVATIONS = {"BNLL": "softplus", "Sigmoid": "sigmoid", "TanH": "tanh"}
 
 
@@ -110,10 +112,10 @@ def dropout(_step: Step, x: KerasTensor) -> KerasTensor:
 def eltwise(step: Step, *inputs: KerasTensor) -> KerasTensor:
     """Multiply, add (with coefficients) or take the maximum."""
     parameter = step.layer.eltwise_param
-    merge = (keras.layers.Multiply, keras.layers.Add, keras.layers.Maximum)[parameter.operation]
-    if parameter.operation == 1 and parameter.coeff:
+    operation = enum_name(parameter, "operation")
+    if operation == "SUM" and parameter.coeff:
         inputs = [_linear(x, coeff, 0) for x, coeff in zip(inputs, parameter.coeff, strict=True)]
-    return step.apply(merge, list(inputs))
+    return step.apply(_MERGES[operation], list(inputs))
 
 
 @converts("Axpy")

@@ -6,6 +6,7 @@ import keras
 from keras import KerasTensor, ops
 
 from convert.caffe.registry import Step, converts, keras_axis
+from convert.caffe.schema import enum_name
 from convert.caffe.shapes import canonical_axis
 from layers import LocalResponseNormalization
 
@@ -21,7 +22,7 @@ def lrn(step: Step, x: KerasTensor) -> KerasTensor:
         alpha=parameter.alpha,
         beta=parameter.beta,
         k=parameter.k,
-        across_channels=parameter.norm_region == 0,
+        across_channels=enum_name(parameter, "norm_region") == "ACROSS_CHANNELS",
     )
 
 

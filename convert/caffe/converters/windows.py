@@ -10,6 +10,7 @@ from keras import KerasTensor, ops
 
 from convert.caffe.geometry import Window, convolution_window, pooling_window
 from convert.caffe.registry import Step, converts
+from convert.caffe.schema import enum_name
 from convert.caffe.shape_rules.windows import rounds_down
 from layers import PaddedAveragePooling2D, PaddedConv2DTranspose, PaddedMaxPooling2D
 
@@ -66,7 +67,7 @@ def deconvolution(step: Step, x: KerasTensor) -> KerasTensor:
 def pooling(step: Step, x: KerasTensor) -> Any:
     """Pool by Caffe's rules; global pooling keeps height and width as axes of size 1."""
     parameter = step.layer.pooling_param
-    is_max = parameter.pool == 0
+    is_max = enum_name(parameter, "pool") == "MAX"
     if parameter.global_pooling and len(step.layer.top) == 1:
         pool = keras.layers.GlobalMaxPooling2D if is_max else keras.layers.GlobalAveragePooling2D
         return step.apply(pool, x, keepdims=True)

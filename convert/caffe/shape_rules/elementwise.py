@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from convert.caffe.network import LayerError
+from convert.caffe.schema import enum_name
 from convert.caffe.shapes import Shape, Shapes, agree, canonical_axis, count, known, picture, shape_rule, written
 
 
@@ -60,7 +61,7 @@ def eltwise(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
             raise LayerError(f"bottoms of different shapes, {written(bottoms[0])} and {written(bottom)}")
     if parameter.coeff and len(parameter.coeff) != len(bottoms):
         raise LayerError(f"has {len(parameter.coeff)} coefficients for {len(bottoms)} bottoms")
-    if parameter.coeff and parameter.operation == 0:
+    if parameter.coeff and enum_name(parameter, "operation") == "PROD":
         raise LayerError("coefficients go with sums only, not with products")
     return Shapes([_closed(bottoms)])
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from convert.caffe.geometry import Window, convolution_window, pooling_window
 from convert.caffe.network import LayerError
+from convert.caffe.schema import enum_name
 from convert.caffe.shapes import (
     Shape,
     Shapes,
@@ -73,7 +74,7 @@ def _moved(bottom: Shape, channels: int, window: Window, resize: Callable[[int, 
 def pooling(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     """Round the size up (unless told to round down); drop a last window that would start in the padding."""
     parameter, bottom = layer.pooling_param, picture(bottoms[0])
-    method = parameter.DESCRIPTOR.fields_by_name["pool"].enum_type.values_by_number[parameter.pool].name
+    method = enum_name(parameter, "pool")
     if method == "STOCHASTIC":
         raise LayerError("stochastic pooling is random even in the test phase and cannot be converted")
     if len(layer.top) == 2:
@@ -99,7 +100,7 @@ def pooled_size(size: int, axis: int, window: Window, parameter: Any) -> int:
 
 def rounds_down(parameter: Any) -> bool:
     """Return whether a PoolingParameter asks for sizes rounded down."""
-    return parameter.round_mode == parameter.DESCRIPTOR.enum_types_by_name["RoundMode"].values_by_name["FLOOR"].number
+    return enum_name(parameter, "round_mode") == "FLOOR"
 
 
 @shape_rule("LRN")
