@@ -40,7 +40,7 @@ def _tensorflow_gradients(objective, values):
 def _jax_gradients(objective, values):
     import jax
 
-    return jax.grad(objective)(values)
+    return jax.jit(jax.grad(objective))(values)
 
 
 def _torch_gradients(objective, values):
