@@ -1,7 +1,8 @@
 """How long instance normalisation takes on TensorFlow, against Keras' GroupNormalization and the plain formula.
 
-`PYTHONPATH=. python benchmarks/instance_normalization.py` runs the three in turn, in graphs traced for unknown batch,
-height and width as inside a generator: forward, and forward with the gradient for input and weights.
+`PYTHONPATH=. python benchmarks/instance_normalization.py` runs the three in turn: forward, in a graph traced for unknown
+batch, height and width as inside a generator; and forward with the gradient for input and weights, in a graph that
+knows height and width as in training.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import tensorflow as tf
 import layers
 from benchmarks.measure import alternate, print_table
 
-# The first is the one that issues quote; then a generator's residual blocks, and a batch in training.
+# A generator's second layer for a picture of 512 x 512, its residual blocks, and a batch in training.
 SHAPES = ((1, 256, 256, 64), (1, 128, 128, 128), (4, 64, 64, 128))
 POLICIES = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16}
 
@@ -35,8 +36,9 @@ def with_gradient(layer: keras.Layer, inputs: tf.Tensor) -> list[tf.Tensor]:
 
 
 def graph(work: Callable, layer: keras.Layer, inputs: tf.Tensor) -> Callable[[], object]:
-    """Return `work` on `inputs`, traced for unknown sizes."""
-    signature = tf.TensorSpec((None, None, None, inputs.shape[3]), inputs.dtype)
+    """Return `work` on `inputs` as a graph."""
+    sizes = (None, None) if work is forward else inputs.shape[1:3]
+    signature = tf.TensorSpec((None, *sizes, inputs.shape[3]), inputs.dtype)
     traced = tf.function(lambda x: work(layer, x)).get_concrete_function(signature)
     return lambda: traced(inputs)
 
