@@ -99,9 +99,7 @@ class Blocks:
         check_choice("output", self.output, OUTPUTS)
         least = 1 if self.mode == "texture" else 0
         if self.noise_depth < least:
-            raise ArgumentError(
-                f"noise_depth must be at least {least} in {self.mode} mode, not {self.noise_depth}"
-            )
+            raise ArgumentError(f"noise_depth must be at least {least} in {self.mode} mode, not {self.noise_depth}")
 
     def input(self) -> Any:
         """Return the network's input: a picture named "image", or noise named "noise"."""
@@ -145,13 +143,9 @@ class Blocks:
         """Return `x` padded by half the (odd) kernel size and convolved: the input's size over the stride."""
         if kernel_size > 1:
             x = PADDINGS[padding or self.padding](kernel_size // 2, name=f"{name}_pad")(x)
-        return keras.layers.Conv2D(
-            filters, kernel_size, strides=strides, use_bias=use_bias, name=f"{name}_conv"
-        )(x)
+        return keras.layers.Conv2D(filters, kernel_size, strides=strides, use_bias=use_bias, name=f"{name}_conv")(x)
 
-    def unit(
-        self, x: Any, filters: int, kernel_size: int, *, name: str, activate: bool = True, **options: Any
-    ) -> Any:
+    def unit(self, x: Any, filters: int, kernel_size: int, *, name: str, activate: bool = True, **options: Any) -> Any:
         """Return `x` after a convolution, its normalisation and, unless told otherwise, the rectifier.
 
         `options` are those of `convolve`.

@@ -20,9 +20,7 @@ class _LeakyBlocks(Blocks):
     negative_slope: ClassVar[float] = 0.01
 
 
-def skip_unpool(
-    *, widths: Sequence[int] = (16, 32, 64, 128), skip_filters: int = 4, **options: Any
-) -> keras.Model:
+def skip_unpool(*, widths: Sequence[int] = (16, 32, 64, 128), skip_filters: int = 4, **options: Any) -> keras.Model:
     """Build the encoder and decoder whose unpooling puts values back where their maxima were.
 
     With the defaults, `output="vgg"` and `redundant_shifts=True` it is models/skip_unpool.lua of
