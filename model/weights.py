@@ -97,7 +97,10 @@ def _read_h5(path: Path, names: Sequence[str]) -> Iterator[list[h5py.Dataset]]:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise UserError(f"{path}: neither an HDF5 file nor a .keras file, so no VGG-19 weights") from error
+        raise UserError(
+            f"{path}: neither an HDF5 file nor a .keras file, so no VGG-19 weights (import_caffe_weights.py makes a "
+            ".keras file of a .caffemodel)"
+        ) from error
     with file:
         groups = file.get("model_weights", file)
         for name in names:
