@@ -57,15 +57,14 @@ def max_unpooling(module: Module, x: KerasTensor, builder: Builder) -> KerasTens
 def average_pooling(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
     """Average pooling; with a false or (in old files) missing `divide`, times the size of the window."""
     kernel, strides = window(module, stride_default=1)
-    averages = PaddedAveragePooling2D(
+    return PaddedAveragePooling2D(
         kernel,
         strides=strides,
         padding=zero_padding(module),
         ceil_mode=module.flag("ceil_mode"),
         count_include_pad=module.flag("count_include_pad", True),
+        divide=module.flag("divide") or module.type_name.startswith("cudnn."),
     )(x)
-    divided = module.flag("divide") or module.type_name.startswith("cudnn.")
-    return averages if divided else averages * float(kernel[0] * kernel[1])
 
 
 @converts("nn.SpatialUpSamplingNearest")
