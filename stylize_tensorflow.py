@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from errors import ArgumentError
 from pipelines.command_line import ArgumentParser, defaults_of, run_script
-from pipelines.model_library import NONE_SHIP, pretrained_models
+from pipelines.model_library import pretrained_models
 from pipelines.stylization import PRECISIONS, StylizationReport, stylize_files
 
 NAME = "stylize_tensorflow.py"
@@ -29,7 +29,10 @@ def make_parser() -> ArgumentParser:
         help="a file for one picture; a folder for several, which keeps the sub-folders of an input folder",
     )
     parser.add_argument(
-        "--model", metavar="NAME_OR_PATH", default=defaults["model"], help="a .keras file, or a name of --list-models"
+        "--model",
+        metavar="NAME_OR_PATH",
+        default=defaults["model"],
+        help="a .keras file, or a name of --list-models (default: %(default)s)",
     )
     parser.add_argument(
         "--image-size",
@@ -63,7 +66,7 @@ def make_parser() -> ArgumentParser:
 
 def print_models() -> int:
     """Print the models that ship with the program, one a line."""
-    print("\n".join(pretrained_models()) or NONE_SHIP)
+    print("\n".join(pretrained_models()))
     return 0
 
 

@@ -7,9 +7,6 @@ from pathlib import Path
 from errors import ArgumentError, unknown_name
 
 PRETRAINED = Path(__file__).resolve().parent.parent / "model" / "pretrained"
-NONE_SHIP = (
-    "no trained models ship yet: give the path of a .keras file (import_torch_weights.py makes one from a Torch7 model)"
-)
 # The programs that turn other files into .keras files.
 IMPORTERS = {".t7": "import_torch_weights.py", ".caffemodel": "import_caffe_weights.py"}
 
@@ -41,4 +38,4 @@ def find_model(name_or_path: str) -> Path:
         return known[name_or_path]
     if path.suffix or len(path.parts) > 1:
         raise ArgumentError(f"--model {path}: no such file")
-    raise ArgumentError(unknown_name("model", name_or_path, known) if known else f"--model {path}: {NONE_SHIP}")
+    raise ArgumentError(unknown_name("model", name_or_path, known))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from errors import ArgumentError, UserError, unknown_name
 from images.errors import ImageError, ImageWarning
-from pipelines.model_library import NONE_SHIP, find_model
+from pipelines.model_library import find_model
 from pipelines.picture_jobs import Job, plan_jobs
 from pipelines.startup import quiet_startup
 
@@ -60,7 +60,7 @@ def stylize_files(
     inputs: Sequence[str | os.PathLike],
     output: str | os.PathLike,
     *,
-    model: str | None = None,
+    model: str = "starry_night",
     image_size: int | None = None,
     strength: float = 1.0,
     keep_colors: bool = False,
@@ -90,8 +90,6 @@ def stylize_files(
     look = _checked_look(image_size, strength, keep_colors)
     if precision not in PRECISIONS:
         raise ArgumentError(unknown_name("--precision", precision, PRECISIONS))
-    if model is None:
-        raise ArgumentError(f"--model is needed: {NONE_SHIP}")
     path = find_model(model)
     jobs, skipped = plan_jobs([Path(name) for name in inputs], Path(output), overwrite=overwrite)
     report = StylizationReport(skipped=skipped)

@@ -44,11 +44,3 @@ def test_a_torch7_file_names_the_program_that_converts_it(shipped, tmp_path):
     (tmp_path / "old.t7").touch()
     with pytest.raises(ArgumentError, match=r"import_torch_weights\.py --input old\.t7 --output old\.keras"):
         find_model("old.t7")
-
-
-def test_a_name_before_any_model_ships(shipped):
-    for path in shipped.glob("*.keras"):
-        path.unlink()
-    assert pretrained_models() == {}
-    with pytest.raises(ArgumentError, match="no trained models ship yet"):
-        find_model("starry_night")

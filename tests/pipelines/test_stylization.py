@@ -105,7 +105,6 @@ def test_warnings_of_pictures_are_told(tmp_path, model, capsys):
     ({"strength": float("nan")}, "--strength"),
     ({"image_size": 0}, "--image-size must be 1 or more, not 0"),
     ({"precision": "bfloat17"}, "unknown --precision 'bfloat17'; did you mean 'bfloat16'"),
-    ({"model": None}, "--model is needed.*import_torch_weights"),
     ({"model": "no_such_style"}, "no_such_style"),
 ])  # fmt: skip
 def test_wrong_arguments_are_found_before_any_work(tmp_path, folder, model, generators, options, message):
