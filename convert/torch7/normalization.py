@@ -46,8 +46,8 @@ def _running_variance(module: Module) -> np.ndarray:
         module.ignore("running_std")
         return module.required_array("running_var")
     inverse = module.required_array("running_std").astype(np.float64)
-    if (inverse <= 0).any():
-        raise module.fail("running_std holds numbers that are not positive")
+    if not ((inverse > 1e-18) & (inverse < 1e18)).all():
+        raise module.fail("running_std holds numbers that are no inverse deviations")
     return (inverse**-2 - module.number("eps", 1e-5)).astype(np.float32)
 
 
