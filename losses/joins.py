@@ -16,6 +16,8 @@ JoinMode = Literal["average", "max", "log_euclidean", "affine_invariant", "riema
 REGULARIZATION = 1e-3
 TOLERANCE = 1e-9
 MAX_ITERATIONS = 100
+# Shortest and longest.
+STEPS = (0.1, 1.0)
 
 
 def join_gram_matrices(matrices: Sequence[np.ndarray], mode: JoinMode = "average") -> np.ndarray:
@@ -52,20 +54,22 @@ def log_euclidean_mean(matrices: np.ndarray) -> np.ndarray:
 def riemannian_mean(matrices: np.ndarray) -> np.ndarray:
     """Return the affine-invariant mean of positive definite matrices (count, n, n), also called Karcher's.
 
-    Fixed-point iteration M <- M^(1/2) exp(step * mean of log(M^(-1/2) A_i M^(-1/2))) M^(1/2), from the
-    log-Euclidean mean, until the mean of the logarithms has a norm of at most TOLERANCE * sqrt(n); the step is
-    halved whenever that norm grows.
+    Fixed-point iteration M <- M^(1/2) exp(step * T) M^(1/2), T = mean of log(M^(-1/2) A_i M^(-1/2)), from the
+    log-Euclidean mean, until T has a norm of at most TOLERANCE * sqrt(n). Steps of 1 swing around the mean of matrices
+    that lie far apart; so each follows from how the last one changed T (Barzilai & Borwein 1988; Iannazzo &
+    Porcelli 2018 for this mean).
     """
     mean = log_euclidean_mean(matrices)
-    step, last = 1.0, np.inf
+    step, last = 1.0, None
     for _ in range(MAX_ITERATIONS):
         root, inverse = _spectral(mean, np.sqrt), _spectral(mean, lambda values: 1 / np.sqrt(values))
         tangent = np.mean([_spectral(inverse @ matrix @ inverse, np.log) for matrix in matrices], axis=0)
-        norm = np.linalg.norm(tangent)
-        if norm <= TOLERANCE * np.sqrt(len(mean)):
+        if np.linalg.norm(tangent) <= TOLERANCE * np.sqrt(len(mean)):
             break
-        step = step if norm < last else step / 2
-        last = norm
+        if last is not None:
+            kept = np.sum(tangent * last) / np.sum(last * last)
+            step = float(np.clip(step / max(1 - kept, 1e-3), *STEPS))
+        last = tangent
         mean = root @ _spectral(step * tangent, np.exp) @ root
     return (mean + mean.T) / 2
 

@@ -93,6 +93,13 @@ def pyramid_sizes(size: int, octaves: int, mode: PyramidMode) -> list[int]:
     return sizes
 
 
+def size_before_halving(size: int, times: int, mode: PyramidMode) -> int:
+    """Return the least height (or width) of a picture whose pyramid reaches `size` after `times` halvings."""
+    for _ in range(times):
+        size = 2 * size + 3 if mode == "valid" else 2 * size - 1
+    return size
+
+
 def _double(images: Any, axis: int) -> Any:
     """Return the interpolated lines of `images`, which have one line too many at both sides."""
     count = images.shape[axis] - 2

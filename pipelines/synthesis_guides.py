@@ -11,8 +11,8 @@ from errors import UserError
 from losses.guides import Positions, guide_at
 from model.layer_names import LAYER_NAMES
 from model.random_filters import FILTER_SIZES
-from pipelines.synthesis_inputs import SynthesisInputs, nearest
-from pipelines.synthesis_plan import Modes, Scale, paddings, resized
+from pipelines.synthesis_inputs import SynthesisInputs, mirrored, nearest
+from pipelines.synthesis_plan import Modes, Scale, least_source_size, paddings, resized
 from pipelines.synthesis_settings import RANDOM_LAYER, SynthesisSettings
 
 # A region takes part at a layer where it has at least as many positions, in the source and in the output.
@@ -33,9 +33,9 @@ class Guides:
         modes = paddings(settings)
         if self.regions:
             size = resized(inputs.sources[0].shape[:2], scale.factor)
-            self.source = _Maps(
-                [nearest(mask, *size) for mask in inputs.source_masks], modes.source, modes.source_pyramid
-            )
+            least = least_source_size(settings, scale.octaves)
+            source_masks = [mirrored(nearest(mask, *size), least) for mask in inputs.source_masks]
+            self.source = _Maps(source_masks, modes.source, modes.source_pyramid)
             masks = [nearest(mask, *scale.size) for mask in inputs.output_masks]
             self.output = _Maps(masks, modes.output, modes.output_pyramid)
 

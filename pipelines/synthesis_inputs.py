@@ -119,3 +119,10 @@ def nearest(values: np.ndarray, height: int, width: int) -> np.ndarray:
     rows = (np.arange(height) + 0.5) * values.shape[0] // height
     columns = (np.arange(width) + 0.5) * values.shape[1] // width
     return values[rows.astype(int)[:, np.newaxis], columns.astype(int)]
+
+
+def mirrored(values: np.ndarray, least: tuple[int, int]) -> np.ndarray:
+    """Return `values` (rows, columns, ...), continued by mirroring at all sides where they are smaller than `least`."""
+    missing = [max(0, wanted - side) for wanted, side in zip(least, values.shape, strict=False)]
+    widths = [(count // 2, count - count // 2) for count in missing]
+    return np.pad(values, [*widths, *[(0, 0)] * (values.ndim - 2)], mode="symmetric")

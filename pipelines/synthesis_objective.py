@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,8 +22,8 @@ from losses.pyramid import gaussian_pyramid
 from losses.texture import GramComparison, GuidedGramComparison, guided_gram_matrix
 from model.descriptor import build_descriptor
 from pipelines.synthesis_guides import Guides
-from pipelines.synthesis_inputs import SynthesisInputs
-from pipelines.synthesis_plan import Scale, paddings, resized
+from pipelines.synthesis_inputs import SynthesisInputs, mirrored
+from pipelines.synthesis_plan import Scale, least_source_size, paddings, resized
 from pipelines.synthesis_settings import SynthesisSettings
 
 # Gram matrices of an octave's layers: one for each region, or a single one.
@@ -51,13 +52,14 @@ class Objectives:
         if self.paddings.source != self.paddings.output:
             self.source_descriptor = _descriptor(settings, self.paddings.source, dtype)
 
+    @functools.cache  # noqa: B019  lives as long as the run
     def loss(self, scale: Scale) -> Loss:
         """Return the loss of a batch of frames of the scale's size.
 
         Raises:
             UserError: nothing is left of a region, or the sources cannot be told from a black picture.
         """
-        sources = [resize(source, *resized(source.shape[:2], scale.factor)) for source in self.inputs.sources]
+        sources = [self._source(source, scale) for source in self.inputs.sources]
         guides = Guides(self.settings, self.inputs, scale)
         per_source = [self._octave_targets(source, scale, guides) for source in sources]
         octaves = []
@@ -75,6 +77,11 @@ class Objectives:
         return WeightedSum(
             {"texture": (1.0, texture), "frames": (self.settings.if_weight, self._frames(sources, scale))}
         )
+
+    def _source(self, source: np.ndarray, scale: Scale) -> np.ndarray:
+        """Return a source at the size that belongs to the scale, large enough for its octaves."""
+        small = resize(source, *resized(source.shape[:2], scale.factor))
+        return mirrored(small, least_source_size(self.settings, scale.octaves))
 
     def _octave_targets(self, source: np.ndarray, scale: Scale, guides: Guides) -> list[LayerTargets]:
         """Return the Gram matrices of one source, by octave, layer and region."""

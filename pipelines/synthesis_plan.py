@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from errors import ArgumentError
-from losses.pyramid import pyramid_sizes
+from losses.pyramid import pyramid_sizes, size_before_halving
 from model.random_filters import FILTER_SIZES
 from model.vgg19 import smallest_input
 from optimize.schedule import growing_sizes, split_iterations
@@ -14,6 +14,8 @@ from pipelines.synthesis_settings import SynthesisSettings
 
 # Coarse-to-fine starts no smaller than this: below it a picture holds too little to begin with.
 SMALLEST_SIDE = 48
+# A source that is too small for the coarsest octave is continued by mirroring, up to so many times its size.
+LARGEST_MIRRORING = 2
 
 Size = tuple[int, int]
 Modes = tuple[str, str]
@@ -74,7 +76,8 @@ def plan_scales(settings: SynthesisSettings, source_sizes: Sequence[Size]) -> li
         sizes = growing_sizes(*settings.size, smallest=(SMALLEST_SIDE, SMALLEST_SIDE))
     factors = [2.0 ** (i + 1 - len(sizes)) for i in range(len(sizes))]
     octaves = [
-        _octaves_that_fit(settings, size, source_sizes, factor) for size, factor in zip(sizes, factors, strict=True)
+        min(_octaves_of_output(settings, size), _octaves_of_sources(settings, source_sizes, factor))
+        for size, factor in zip(sizes, factors, strict=True)
     ]
     first = next(i for i, count in enumerate(octaves) if count)
     iterations = split_iterations(settings.max_iter, len(sizes) - first)
@@ -82,51 +85,62 @@ def plan_scales(settings: SynthesisSettings, source_sizes: Sequence[Size]) -> li
     return [Scale(*row) for row in rows if row[-1]]
 
 
-def _octaves_that_fit(settings: SynthesisSettings, size: Size, source_sizes: Sequence[Size], factor: float) -> int:
-    """Return the number of octaves at which the layers still have activations, of output and resized sources."""
-    modes = paddings(settings)
-    counts = [_fitting(settings, size, modes.output, modes.output_pyramid)]
-    for source in source_sizes:
-        counts.append(_fitting(settings, resized(source, factor), modes.source, modes.source_pyramid))
-    return min(counts)
-
-
 def resized(size: Size, factor: float) -> Size:
     """Return (height, width) times `factor`, rounded, at least 1."""
     return tuple(max(1, round(side * factor)) for side in size)
 
 
-def _check_sizes(settings: SynthesisSettings, source_sizes: Sequence[Size]) -> None:
+def least_source_size(settings: SynthesisSettings, octaves: int) -> Size:
+    """Return the (height, width) that a source must have for the layers to see something in every octave."""
     modes = paddings(settings)
-    _check_size(settings, "the output", settings.size, modes.output, modes.output_pyramid)
-    for i, size in enumerate(source_sizes):
-        _check_size(settings, f"source {i + 1}", size, modes.source, modes.source_pyramid)
+    pairs = zip(_smallest(settings, modes.source), modes.source_pyramid, strict=True)
+    return tuple(size_before_halving(side, octaves - 1, mode) for side, mode in pairs)
 
 
-def _check_size(settings: SynthesisSettings, name: str, size: Size, modes: Modes, pyramid_modes: Modes) -> None:
-    fitting = _fitting(settings, size, modes, pyramid_modes)
-    if fitting < settings.octaves:
-        least = " x ".join(map(str, reversed(_smallest(settings, modes))))
-        octaves = (
-            pyramid_sizes(size[0], settings.octaves, pyramid_modes[0]),
-            pyramid_sizes(size[1], settings.octaves, pyramid_modes[1]),
-        )
-        last = f"{max(0, octaves[1][-1])} x {max(0, octaves[0][-1])}"
-        advice = f"at most --octaves {fitting}" if fitting else "a larger picture, or layers that see less"
-        raise ArgumentError(
-            f"{name} of {size[1]} x {size[0]} pixels is too small: octave {settings.octaves} would have {last}, the "
-            f"layers {' '.join(settings.layers)} need {least}; it allows {advice}"
-        )
-
-
-def _fitting(settings: SynthesisSettings, size: Size, modes: Modes, pyramid_modes: Modes) -> int:
-    """Return how many of the octaves leave the layers something to see."""
-    least = _smallest(settings, modes)
-    levels = zip(
-        *(pyramid_sizes(side, settings.octaves, mode) for side, mode in zip(size, pyramid_modes, strict=True)),
-        strict=True,
+def _octaves_of_output(settings: SynthesisSettings, size: Size) -> int:
+    """Return how many octaves of an output of `size` leave the layers something to see."""
+    modes = paddings(settings)
+    least = _smallest(settings, modes.output)
+    heights, widths = (
+        pyramid_sizes(side, settings.octaves, mode) for side, mode in zip(size, modes.output_pyramid, strict=True)
     )
-    return sum(height >= least[0] and width >= least[1] for height, width in levels)
+    return sum(height >= least[0] and width >= least[1] for height, width in zip(heights, widths, strict=True))
+
+
+def _octaves_of_sources(settings: SynthesisSettings, source_sizes: Sequence[Size], factor: float) -> int:
+    """Return how many octaves the sources, resized by `factor`, allow when they are continued by mirroring."""
+    octaves = settings.octaves
+    while octaves and any(_too_small(settings, resized(size, factor), octaves) for size in source_sizes):
+        octaves -= 1
+    return octaves
+
+
+def _too_small(settings: SynthesisSettings, source_size: Size, octaves: int) -> bool:
+    least = least_source_size(settings, octaves)
+    return any(wanted > LARGEST_MIRRORING * side for wanted, side in zip(least, source_size, strict=True))
+
+
+def _check_sizes(settings: SynthesisSettings, source_sizes: Sequence[Size]) -> None:
+    layers = f"the layers {' '.join(settings.layers)}"
+    fitting = _octaves_of_output(settings, settings.size)
+    if fitting < settings.octaves:
+        least = _smallest(settings, paddings(settings).output)
+        raise ArgumentError(
+            f"an output of {settings.output_width} x {settings.output_height} is too small for {settings.octaves} "
+            f"octaves: {layers} see {least[1]} x {least[0]} pixels of the smallest; {_advice(fitting)}"
+        )
+    for i, size in enumerate(source_sizes):
+        if _too_small(settings, size, settings.octaves):
+            least = least_source_size(settings, settings.octaves)
+            raise ArgumentError(
+                f"source {i + 1} of {size[1]} x {size[0]} is too small for {settings.octaves} octaves: {layers} want "
+                f"{least[1]} x {least[0]}, which mirroring allows from half that size on; "
+                f"{_advice(_octaves_of_sources(settings, [size], 1.0))}"
+            )
+
+
+def _advice(octaves: int) -> str:
+    return f"at most --octaves {octaves} fit" if octaves else "take a larger picture or layers that see less"
 
 
 def _smallest(settings: SynthesisSettings, modes: Modes) -> Size:
