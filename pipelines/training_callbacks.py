@@ -7,6 +7,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from errors import UserError
 from images.writing import write_image
+from model.noise import takes_noise
 from pipelines.training_checkpoints import checkpoints, weights_are_finite, write_checkpoint
 
 HISTORY = "history.csv"
@@ -145,7 +147,9 @@ class Saver(IterationCallback):
         every: iterations from one checkpoint to the next.
         folder: of the checkpoints.
         state: to store in each.
-        outputs: what else to do, called with the iteration and the model being trained.
+        result: generator that takes over the trained weights each time.
+        outputs: what else to do then, called with the iteration.
+        context: in which all this is done, see Devices.outside.
     """
 
     def __init__(
@@ -156,23 +160,33 @@ class Saver(IterationCallback):
         every: int,
         folder: Path,
         state: Mapping[str, Any],
-        outputs: tuple[Callable[[int, keras.Model], None], ...],
+        result: keras.Model,
+        outputs: tuple[Callable[[int], None], ...],
+        context: Callable[[], AbstractContextManager],
     ) -> None:
         super().__init__(first, last)
         self.every = every
         self.folder = folder
         self.state = state
+        self.result = result
         self.outputs = outputs
+        self.context = context
 
     def on_iteration_end(self, iteration: int, losses: Mapping[str, float]) -> None:
         """Write everything where it is time."""
         if iteration % self.every and iteration != self.last:
             return
+        with self.context():
+            self._write(iteration)
+
+    def _write(self, iteration: int) -> None:
         model = self.model  # asking for it has its cost under JAX
         if not weights_are_finite(model):
             raise diverged(self.folder, iteration, "weights are")
+        for variable, trained in zip(self.result.variables, model.generator.variables, strict=True):
+            variable.assign(keras.ops.convert_to_numpy(trained))
         for output in self.outputs:
-            output(iteration, model)
+            output(iteration)
         write_checkpoint(self.folder, model, iteration, self.state)
 
 
@@ -180,24 +194,30 @@ class Previews:
     """What the generator makes of fixed inputs, as PNG files: the photos above, the pictures below.
 
     Args:
+        generator: under the image contract, or from noise to pictures.
         inputs: (count, height, width, channels), photos or noise.
         folder: `iteration-00001000.png` ... are written into it.
         watchers: called with the iteration and the sheet (height, width, 3).
     """
 
     def __init__(
-        self, inputs: np.ndarray, folder: Path, watchers: tuple[Callable[[int, np.ndarray], None], ...] = ()
+        self,
+        generator: keras.Model,
+        inputs: np.ndarray,
+        folder: Path,
+        watchers: tuple[Callable[[int, np.ndarray], None], ...] = (),
     ) -> None:
+        self.generator = generator
         self.inputs = inputs
         self.folder = folder
         self.watchers = watchers
         folder.mkdir(exist_ok=True)
 
-    def __call__(self, iteration: int, model: keras.Model) -> None:
+    def __call__(self, iteration: int) -> None:
         """Write the sheet of `iteration`."""
-        pictures = [keras.ops.convert_to_numpy(model.generator(one[np.newaxis], training=False)) for one in self.inputs]
+        pictures = [keras.ops.convert_to_numpy(self.generator(one[np.newaxis], training=False)) for one in self.inputs]
         sheet = np.concatenate(np.clip(np.concatenate(pictures), 0, 1), axis=1)
-        if self.inputs.shape[-1] == 3 and model.generator.inputs[0].name == "image":
+        if not takes_noise(self.generator):
             sheet = np.concatenate([np.concatenate(self.inputs, axis=1), sheet], axis=0)
         write_image(self.folder / f"iteration-{iteration:08d}.png", sheet.astype(np.float32))
         for watch in self.watchers:

@@ -11,11 +11,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from model.blocks import MODES
 from model.registry import build_generator
 from model.saving import save_model
 from pipelines.training_callbacks import HISTORY, History, IterationCallback, Previews, ProgressBar, Saver, StopAtNaN
 from pipelines.training_checkpoints import check_disk_space, last_checkpoint, read_state
 from pipelines.training_data import PhotoCrops, TrainingBatches, noise_sample, photo_files
+from pipelines.training_devices import Devices, find_devices
 from pipelines.training_model import TrainingModel
 from pipelines.training_objective import build_objective
 from pipelines.training_settings import TrainingSettings
@@ -32,36 +34,54 @@ DECAY_STEPS, DECAY_RATE = 2000, 0.8
 
 def run_training(settings: TrainingSettings) -> tuple[int, int]:
     """Train, and return (the iteration from which it went on, the number of unreadable files met)."""
+    devices = find_devices()
+    devices.check_batch_size(settings.batch_size)
     keras.utils.set_random_seed(settings.seed)
-    crops = None
-    if settings.mode == "style":
-        crops = PhotoCrops(photo_files(settings.data), size=settings.image_size, seed=settings.seed)
-    sample = crops or _noise(settings)
-    model = make_model(settings, sample(0).shape)
-    check_disk_space(settings.checkpoints_folder, model)
-    first = _resume(settings, model)
-    if first < settings.num_iterations:
-        batches = TrainingBatches(
-            sample,
-            batch_size=settings.batch_size,
-            first=first,
-            last=settings.num_iterations,
-            threads=settings.threads,
-        )
-        callbacks = _callbacks(settings, model, first, _preview_inputs(settings, sample))
-        try:
-            model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=callbacks)
-        finally:
-            for callback in callbacks:
-                callback.close()
-    return first, len(crops.unreadable) if crops else 0
+    sample = _samples(settings)
+    # A copy outside of any distribution: for files and previews, which the first process makes alone.
+    result = make_generator(settings, "float32")
+    with devices.scope():
+        model = make_model(settings, sample(0).shape, replicas=devices.replicas)
+        check_disk_space(settings.checkpoints_folder, model)
+        first = _resume(settings, model)
+        if first < settings.num_iterations:
+            _fit(settings, model, first, sample, result, devices)
+    return first, len(sample.unreadable) if isinstance(sample, PhotoCrops) else 0
 
 
-def make_model(settings: TrainingSettings, sample_shape: tuple[int, ...]) -> TrainingModel:
+def _fit(
+    settings: TrainingSettings,
+    model: TrainingModel,
+    first: int,
+    sample: Callable[[int], np.ndarray],
+    result: keras.Model,
+    devices: Devices,
+) -> None:
+    last = settings.num_iterations
+    batches = TrainingBatches(
+        sample,
+        batch_size=settings.batch_size,
+        first=first,
+        last=last,
+        threads=settings.threads,
+        shard=(devices.process, devices.processes),
+    )
+    callbacks = [StopAtNaN(first, last, settings.checkpoints_folder)]
+    if devices.process == 0:
+        callbacks += _callbacks(settings, tuple(model.trackers), first, sample, result, devices)
+    data = devices.feed(batches)
+    try:
+        model.fit(data, epochs=1, steps_per_epoch=len(batches), shuffle=False, verbose=0, callbacks=callbacks)
+    finally:
+        for callback in callbacks:
+            callback.close()
+
+
+def make_model(settings: TrainingSettings, sample_shape: tuple[int, ...], *, replicas: int = 1) -> TrainingModel:
     """Build generator, objective and optimiser, ready for `fit` on samples (height, width, channels)."""
     objective = build_objective(settings)
-    batch_shape = (settings.batch_size, *sample_shape)
-    model = TrainingModel(make_generator(settings), objective, batch_shape=batch_shape)
+    batch_shape = (settings.batch_size // replicas, *sample_shape)
+    model = TrainingModel(make_generator(settings), objective, batch_shape=batch_shape, replicas=replicas)
     # XLA pays on JAX alone: on TensorFlow it would undo the fast CPU kernels.
     optimizer = keras.optimizers.Adam(learning_rate_schedule(settings))
     model.compile(optimizer, jit_compile=keras.backend.backend() == "jax")
@@ -106,12 +126,16 @@ def _dtype_policy(name: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _noise(settings: TrainingSettings) -> Callable[[int], np.ndarray]:
-    depth = settings.noise_depth or 3
-    return lambda number: noise_sample(number, size=settings.image_size, depth=depth, seed=settings.seed)
+def _samples(settings: TrainingSettings) -> Callable[[int], np.ndarray]:
+    """Return what makes the generator's input number n: a crop of a photo, or noise."""
+    size, seed = settings.image_size, settings.seed
+    if settings.mode == "style":
+        return PhotoCrops(photo_files(settings.data), size=size, seed=seed)
+    depth = settings.noise_depth or MODES["texture"]["noise_depth"]
+    return partial(noise_sample, size=size, depth=depth, seed=seed)
 
 
-def _preview_inputs(settings: TrainingSettings, sample: Callable[[int], np.ndarray]) -> np.ndarray:
+def _preview_inputs(sample: Callable[[int], np.ndarray]) -> np.ndarray:
     """Return the fixed inputs of the previews: the first photos, uncropped as far as a square allows, or noise."""
     make = sample.centre if isinstance(sample, PhotoCrops) else sample
     return np.stack([make(number) for number in range(PREVIEWS)])
@@ -127,8 +151,14 @@ def _resume(settings: TrainingSettings, model: keras.Model) -> int:
 
 
 def _callbacks(
-    settings: TrainingSettings, model: TrainingModel, first: int, previews: np.ndarray
+    settings: TrainingSettings,
+    names: tuple[str, ...],
+    first: int,
+    sample: Callable[[int], np.ndarray],
+    result: keras.Model,
+    devices: Devices,
 ) -> list[IterationCallback]:
+    """Return what writes and shows something."""
     folder, last = settings.checkpoints_folder, settings.num_iterations
     rate = partial(learning_rate_at, settings)
     logs = []
@@ -136,28 +166,16 @@ def _callbacks(
         from pipelines.training_logs import TensorBoardLogs  # loads TensorFlow, on any backend
 
         logs = [TensorBoardLogs(first, last, settings.log_dir, rate)]
-    sheets = Previews(previews, folder / "previews", tuple(log.write_preview for log in logs))
+    watchers = tuple(log.write_preview for log in logs)
+    previews = Previews(result, _preview_inputs(sample), folder / "previews", watchers)
     saver = Saver(
         first,
         last,
         every=settings.save_every,
         folder=folder,
         state={"settings": settings.fixed()},
-        outputs=(sheets, ResultWriter(settings)),
+        result=result,
+        outputs=(previews, lambda iteration: save_model(result, folder / RESULT)),
+        context=devices.outside,
     )
-    history = History(first, last, folder / HISTORY, tuple(model.trackers), rate)
-    return [StopAtNaN(first, last, folder), history, ProgressBar(first, last), *logs, saver]
-
-
-class ResultWriter:
-    """Writes the generator as it stands to `generator.keras`, computing in float32 whatever it is trained in."""
-
-    def __init__(self, settings: TrainingSettings) -> None:
-        self.path = settings.checkpoints_folder / RESULT
-        self.generator = make_generator(settings, "float32")
-
-    def __call__(self, iteration: int, model: TrainingModel) -> None:
-        """Write the file."""
-        for variable, trained in zip(self.generator.variables, model.generator.variables, strict=True):
-            variable.assign(trained)
-        save_model(self.generator, self.path)
+    return [History(first, last, folder / HISTORY, names, rate), ProgressBar(first, last), *logs, saver]

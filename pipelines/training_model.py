@@ -27,17 +27,17 @@ class TrainingModel(keras.Model):
         objective: a PerceptualLoss; its descriptors are not part of this model's weights.
         batch_shape: (batch, height, width, channels) of the inputs on one device. It is told here because Keras'
             data adapters leave sizes open, for which graphs are slower.
-        devices: number of devices over which each loss's gradients are summed.
+        replicas: number of copies of this model whose gradients are added up.
     """
 
     def __init__(
-        self, generator: keras.Model, objective: PerceptualLoss, *, batch_shape: tuple[int, ...], devices: int = 1
+        self, generator: keras.Model, objective: PerceptualLoss, *, batch_shape: tuple[int, ...], replicas: int = 1
     ) -> None:
         super().__init__(name="training")
         self.generator = generator
         self.objective = objective
         self.batch_shape = batch_shape
-        self.devices = devices
+        self.replicas = replicas
         self.trackers = {name: Latest(name=name) for name in ("loss", *objective.term_names)}
         self.built = True
 
@@ -55,7 +55,7 @@ class TrainingModel(keras.Model):
         loss = _spoiled(sum(terms.values()), pictures)
         for name, value in {"loss": loss, **terms}.items():
             self.trackers[name].update_state(value)
-        return loss / self.devices
+        return loss / self.replicas
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Return the last step's loss and its terms."""
