@@ -217,6 +217,8 @@ class Previews:
         """Write the sheet of `iteration`."""
         pictures = [keras.ops.convert_to_numpy(self.generator(one[np.newaxis], training=False)) for one in self.inputs]
         sheet = np.concatenate(np.clip(np.concatenate(pictures), 0, 1), axis=1)
+        if not np.isfinite(sheet).all():
+            raise diverged(self.folder.parent, iteration, "the generator's pictures are")
         if not takes_noise(self.generator):
             sheet = np.concatenate([np.concatenate(self.inputs, axis=1), sheet], axis=0)
         write_image(self.folder / f"iteration-{iteration:08d}.png", sheet.astype(np.float32))
@@ -228,7 +230,7 @@ def diverged(folder: Path, iteration: int, what: str) -> UserError:
     """Return the error for a run whose loss or weights are not finite numbers any more."""
     kept = checkpoints(folder)
     where = f"the last good checkpoint is {kept[-1]}" if kept else "there is no checkpoint yet"
-    return UserError(f"{what} not a number any more at iteration {iteration}: stopped; {where}; lower --learning-rate")
+    return UserError(f"{what} not finite any more at iteration {iteration}: stopped; {where}; lower --learning-rate")
 
 
 def _rows(path: Path, first: int) -> list[list[str]]:

@@ -92,6 +92,13 @@ def test_loss_that_is_no_number_stops_the_run(inputs, tmp_path):
     assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-00000002.weights.h5"]
 
 
+def test_diverging_run_ends_before_it_writes_a_checkpoint(inputs, tmp_path):
+    """The first step's loss is finite; the weights that it leaves give pictures that are not."""
+    with pytest.raises(UserError, match="not finite any more at iteration 1: stopped; there is no checkpoint yet"):
+        train_generator(small_settings(inputs, tmp_path, save_every=1, learning_rate=1e30))
+    assert not checkpoints(tmp_path)
+
+
 def _spoil(output):
     """Put an infinite weight into the checkpoint, so that the next loss is not a number."""
     import h5py
