@@ -40,7 +40,7 @@ class Generator:
         try:
             self.run = compile_model(model)
         except Exception as error:  # a foreign model may hold anything
-            raise UserError(f"the model cannot be compiled in {precision}: {_reason(error)}") from error
+            raise UserError(f"the model cannot be compiled in {precision}: {first_line(error)}") from error
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Return the network's answer to one picture, clipped to [0, 1].
@@ -58,7 +58,7 @@ class Generator:
             stylized = np.asarray(self.run(pixels[None]), np.float32)
         except Exception as error:  # a network may fail in any way, at sizes smaller than its padding for one
             size = f"{pixels.shape[1]} x {pixels.shape[0]}"
-            raise UserError(f"the model fails on a picture of {size} pixels: {_reason(error)}") from error
+            raise UserError(f"the model fails on a picture of {size} pixels: {first_line(error)}") from error
         if stylized.shape != (1, *pixels.shape):
             raise UserError(f"the model made {stylized.shape[1:]} of {pixels.shape}: not the size of the picture")
         if not np.isfinite(stylized).all():
@@ -138,7 +138,7 @@ def stylize_picture(picture: Picture, generator: Generator, *, strength: float, 
     return Picture(pixels, picture.alpha)
 
 
-def _reason(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """Return the first line of an error's message: TensorFlow's and Keras' go on for many."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

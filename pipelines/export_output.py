@@ -1,0 +1,75 @@
+"""Where an export goes: a file or a folder, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from errors import ArgumentError
+
+# What makes a folder a SavedModel.
+SAVED_MODEL_FILE = "saved_model.pb"
+
+
+def check_output(path: Path, *, suffix: str) -> Path:
+    """Return `path` if an export with this `suffix` ("" for a folder) can be written to it.
+
+    Raises:
+        ArgumentError: another suffix, no folder to write it in, or what stands there is of another kind.
+    """
+    if suffix and path.suffix != suffix:
+        raise ArgumentError(f"--output {path}: a file of this format must end in {suffix}")
+    if not path.resolve().parent.is_dir():
+        raise ArgumentError(f"--output {path}: there is no folder {path.parent}")
+    if suffix and path.is_dir():
+        raise ArgumentError(f"--output {path}: a folder stands there")
+    if not suffix and path.exists() and not _is_replaceable_folder(path):
+        raise ArgumentError(f"--output {path}: exists and is no SavedModel, so it is not replaced")
+    return path
+
+
+def _is_replaceable_folder(path: Path) -> bool:
+    return path.is_dir() and ((path / SAVED_MODEL_FILE).is_file() or not any(path.iterdir()))
+
+
+@contextmanager
+def whole_or_nothing(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path` to write to; at the end it takes the place of `path`, or vanishes on an error."""
+    path = path.resolve()
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        yield temporary
+        if path.is_dir():
+            _replace_folder(path, temporary)
+        else:
+            temporary.replace(path)
+    finally:
+        _remove(temporary)
+
+
+def _replace_folder(path: Path, new: Path) -> None:
+    """Put the folder `new` in the place of `path`; a folder with files in it cannot be renamed over."""
+    old = path.with_name(f".{path.name}.{os.getpid()}.old.tmp")
+    path.rename(old)
+    try:
+        new.rename(path)
+    except OSError:
+        old.rename(path)
+        raise
+    shutil.rmtree(old)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def size_of(path: Path) -> int:
+    """Return the size in bytes of a file, or of all files in a folder."""
+    files = [path] if path.is_file() else (file for file in path.rglob("*") if file.is_file())
+    return sum(file.stat().st_size for file in files)

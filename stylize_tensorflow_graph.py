@@ -1,0 +1,335 @@
+"""Stylises pictures with an exported model: a SavedModel folder, a .tflite file or an .onnx file.
+
+Of this program it needs the folder images/ alone, as a stranger's server would, and the runtime of the model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from time import perf_counter
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from images.errors import ImageError, ImageWarning
+from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from images.picture import Picture
+
+NAME = "stylize_tensorflow_graph.py"
+EPILOG = """Runtimes: a SavedModel needs the Python package tensorflow, .tflite ai-edge-litert, .onnx onnxruntime. To a
+model for pictures of one size alone other pictures are fitted: shrunk where they are larger, continued by mirroring
+where they are smaller, and the result is cut out and enlarged again. Outputs that exist are replaced."""
+
+
+class RunError(Exception):
+    """What a user can mend; it is told in one line."""
+
+    def __init__(self, message: str, *, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """argparse's parser, but wrong arguments raise RunError."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise RunError where argparse would print its usage and end the program."""
+        raise RunError(message, exit_code=2)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """An exported model in its runtime.
+
+    Attributes:
+        run: pictures (batch, height, width, 3) -> pictures of that shape, float32 RGB in [0, 1].
+        size: the one (height, width) that it takes, or None for any.
+    """
+
+    run: Callable[[np.ndarray], np.ndarray]
+    size: tuple[int, int] | None
+
+
+def import_quietly(name: str) -> ModuleType:
+    """Import a module without the start-up notes that its C++ part writes to standard error."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    standard_error = os.dup(2)
+    with Path(os.devnull).open("w") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        return import_module(name)
+    finally:
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
+
+
+def load_saved_model(path: Path) -> Graph:
+    """Load a SavedModel folder."""
+    tf = import_quietly("tensorflow")
+    loaded = tf.saved_model.load(str(path))
+    serve = loaded.signatures["serving_default"]
+    ((name, spec),) = serve.structured_input_signature[1].items()
+    (output,) = serve.structured_outputs
+
+    def run(images: np.ndarray) -> np.ndarray:
+        # Through `loaded`: the signature alone would not keep the variables alive.
+        return loaded.signatures["serving_default"](**{name: tf.constant(images)})[output].numpy()
+
+    return Graph(run, _fixed_size(spec.shape, spec.dtype.name))
+
+
+def load_litert(path: Path) -> Graph:
+    """Load a .tflite file."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(path), num_threads=os.cpu_count())
+    interpreter.allocate_tensors()
+    (given,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+
+    def run(images: np.ndarray) -> np.ndarray:
+        interpreter.set_tensor(given["index"], images)
+        interpreter.invoke()
+        return interpreter.get_tensor(result["index"])
+
+    return Graph(run, _fixed_size(given["shape"].tolist(), given["dtype"].__name__))
+
+
+def load_onnx(path: Path) -> Graph:
+    """Load an .onnx file."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    (given,), (result,) = session.get_inputs(), session.get_outputs()
+    return Graph(
+        lambda images: session.run([result.name], {given.name: images})[0],
+        _fixed_size(given.shape, given.type.replace("tensor(float)", "float32")),
+    )
+
+
+def _fixed_size(shape: Sequence[Any], dtype: str) -> tuple[int, int] | None:
+    """Return the (height, width) of a model's input, None where it takes any."""
+    if len(shape) != 4 or shape[3] != 3 or dtype != "float32":
+        raise RunError(f"takes {dtype} {tuple(shape)}, not float32 RGB pictures (batch, height, width, 3)")
+    height, width = shape[1:3]
+    return (height, width) if isinstance(height, int) and isinstance(width, int) else None
+
+
+# The loader of each suffix ("" stands for a folder), and the package to install for it.
+LOADERS = {
+    "": (load_saved_model, "tensorflow"),
+    ".tflite": (load_litert, "ai-edge-litert"),
+    ".onnx": (load_onnx, "onnxruntime"),
+}
+
+
+def load_graph(path: Path) -> Graph:
+    """Load an exported model.
+
+    Raises:
+        RunError: there is none at `path`, or it cannot be loaded.
+    """
+    if not path.exists():
+        raise RunError(f"--model {path}: no such file or folder", exit_code=2)
+    suffix = "" if path.is_dir() else path.suffix.lower()
+    if suffix not in LOADERS or (path.is_file() and not suffix):
+        raise RunError(f"--model {path}: not a SavedModel folder, .tflite file or .onnx file", exit_code=2)
+    load, package = LOADERS[suffix]
+    try:
+        return load(path)
+    except ImportError as error:
+        raise RunError(f"--model {path}: needs the Python package {package}: pip install {package}") from error
+    except Exception as error:  # each runtime has its own kinds
+        raise RunError(f"--model {path}: cannot be loaded: {error}") from error
+
+
+def plan(inputs: Sequence[Path], output: Path) -> list[tuple[Path, Path]]:
+    """Return which file each picture goes to: (source, target).
+
+    Raises:
+        RunError: an input does not exist or holds no pictures, or the output does not fit the inputs.
+    """
+    sources = [source for path in inputs for source in _pictures(path)]
+    one_file = len(inputs) == 1 and inputs[0].is_file()
+    if output.is_dir() or not (output.exists() or output.suffix.lower() in READABLE_SUFFIXES):
+        jobs = [(source, output / _output_name(source)) for source in sources]
+    elif one_file and output.suffix.lower() in WRITABLE_FORMATS:
+        jobs = [(sources[0], output)]
+    elif one_file:
+        raise RunError(f"--output {output}: must end in one of {', '.join(WRITABLE_FORMATS)}", exit_code=2)
+    else:
+        raise RunError(f"--output {output}: must be a folder, for there are several inputs or a folder", exit_code=2)
+    targets = [target.resolve() for _, target in jobs]
+    for source, target in jobs:
+        if source.resolve() in targets or targets.count(target.resolve()) > 1:
+            raise RunError(f"--output {target}: an input or the output of another input", exit_code=2)
+    return jobs
+
+
+def _pictures(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+        return
+    if not path.is_dir():
+        raise RunError(f"--input {path}: no such file or folder", exit_code=2)
+    found = sorted(file for file in path.iterdir() if file.suffix.lower() in READABLE_SUFFIXES and file.is_file())
+    if not found:
+        raise RunError(f"--input {path}: no pictures in this folder", exit_code=2)
+    yield from found
+
+
+def _output_name(source: Path) -> str:
+    return source.name if source.suffix.lower() in WRITABLE_FORMATS else f"{source.stem}.png"
+
+
+def stylize(picture: Picture, graph: Graph) -> Picture:
+    """Return `picture` stylised, with its own size and alpha.
+
+    Raises:
+        RunError: the model fails on it, or returns something else than a picture of its size.
+    """
+    from images.picture import Picture
+    from images.resizing import resize
+
+    if graph.size is None:
+        return Picture(_run(graph, picture.pixels), picture.alpha)
+    height, width = fitting_size(picture, graph.size)
+    stylized = _run(graph, _mirrored(resize(picture.pixels, height, width), graph.size))
+    return Picture(resize(stylized[:height, :width], picture.height, picture.width), picture.alpha)
+
+
+def fitting_size(picture: Picture, size: tuple[int, int]) -> tuple[int, int]:
+    """Return the height and width that `picture` is shrunk to, its proportions kept, to fit into `size`."""
+    factor = min(1, size[0] / picture.height, size[1] / picture.width)
+    return max(1, round(picture.height * factor)), max(1, round(picture.width * factor))
+
+
+def _mirrored(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return `pixels` (rows, columns, 3) continued by mirroring at the bottom and the right to `size`.
+
+    Instance normalisation takes its statistics from all pixels: those of a mirrored picture are its own, where grey
+    borders would change the style.
+    """
+    import numpy as np
+
+    missing = [(0, most - side) for most, side in zip(size, pixels.shape, strict=False)]
+    return np.pad(pixels, [*missing, (0, 0)], mode="symmetric")
+
+
+def _run(graph: Graph, pixels: np.ndarray) -> np.ndarray:
+    """Return the model's answer to `pixels` (height, width, 3), clipped to [0, 1]."""
+    import numpy as np
+
+    try:
+        stylized = np.asarray(graph.run(pixels[None]))
+    except Exception as error:  # each runtime has its own kinds
+        raise RunError(f"the model fails on {pixels.shape[1]} x {pixels.shape[0]} pixels: {error}") from error
+    if stylized.shape != (1, *pixels.shape) or not np.isfinite(stylized).all():
+        raise RunError(f"the model did not answer {pixels.shape} with a picture of that size but {stylized.shape}")
+    return np.clip(stylized[0], 0, 1)
+
+
+def stylize_file(source: Path, target: Path, graph: Graph) -> None:
+    """Stylise one file, and tell where the picture had to be fitted to the model.
+
+    Raises:
+        RunError: the model fails.
+        ImageError: a picture cannot be read or written.
+    """
+    from images.reading import read_image
+    from images.writing import write_image
+
+    picture = read_image(source)
+    if graph.size not in (None, (picture.height, picture.width)):
+        print(f"{source.name}: {_fitting_steps(picture, graph.size)}")
+    stylized = stylize(picture, graph)
+    write_image(target, stylized.pixels, alpha=stylized.alpha)
+
+
+def _fitting_steps(picture: Picture, size: tuple[int, int]) -> str:
+    """Return what `stylize` does to fit a picture to a model of another size, in words."""
+    height, width = fitting_size(picture, size)
+    shrunk = (height, width) != (picture.height, picture.width)
+    steps = [f"shrunk to {width} x {height}"] if shrunk else []
+    steps += ["continued by mirroring"] if (height, width) != size else []
+    steps += ["enlarged again"] if shrunk else []
+    sizes = f"{picture.width} x {picture.height} pixels, the model takes {size[1]} x {size[0]} alone"
+    return f"{sizes}: {', '.join(steps)}"
+
+
+def stylize_all(jobs: Sequence[tuple[Path, Path]], graph: Graph) -> int:
+    """Stylise all files; one that fails is told and does not stop the others. Return the exit code."""
+    failed = 0
+    start = perf_counter()
+    for source, target in jobs:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            stylize_file(source, target, graph)
+        except (RunError, ImageError, OSError) as error:
+            failed += 1
+            tell(f"error: {error}" if str(source) in str(error) else f"error: {source}: {error}")
+    print(f"stylised {len(jobs) - failed} of {len(jobs)} in {perf_counter() - start:.2f} s")
+    return 1 if failed else 0
+
+
+def tell(message: str) -> None:
+    """Print one line on standard error."""
+    print(f"{NAME}: {' '.join(message.split())}", file=sys.stderr)
+
+
+def run(argv: Sequence[str] | None) -> int:
+    """Do what the arguments ask for and return the exit code."""
+    parser = ArgumentParser(prog=NAME, description=__doc__, epilog=EPILOG)
+    parser.add_argument(
+        "--input",
+        nargs="+",
+        required=True,
+        type=Path,
+        metavar="FILE_OR_FOLDER",
+        help="pictures, and folders of pictures (without the folders in them)",
+    )
+    parser.add_argument(
+        "--output",
+        required=True,
+        type=Path,
+        metavar="FILE_OR_FOLDER",
+        help="a file for one picture, a folder for several",
+    )
+    parser.add_argument(
+        "--model", required=True, type=Path, metavar="PATH", help="a SavedModel folder, a .tflite or an .onnx file"
+    )
+    arguments = parser.parse_args(argv)
+    return stylize_all(plan(arguments.input, arguments.output), load_graph(arguments.model))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program with the given arguments (default: the command line's) and return its exit code.
+
+    Exit codes: 2 for bad arguments, 1 for a failed run, 130 after Ctrl-C.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # those of libraries say nothing to users
+        warnings.simplefilter("always", ImageWarning)
+        warnings.showwarning = lambda message, *_, **__: tell(f"warning: {message}")
+        try:
+            return run(argv)
+        except KeyboardInterrupt:
+            tell("interrupted")
+            return 130
+        except (RunError, ImageError, OSError) as error:
+            tell(f"error: {error}")
+            return getattr(error, "exit_code", 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

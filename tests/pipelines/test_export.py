@@ -1,0 +1,282 @@
+"""Exports in their own runtimes against the Keras model; the program that runs them here shares nothing with it."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+from conftest import ROOT
+from small_models import convolutional_model
+
+from convert.torch7.image_io import wrap_network
+from convert.torch7.network import convert_network
+from convert.torch7.reader import read_t7
+from errors import ArgumentError, UserError
+from images.reading import read_image
+from images.resizing import resize
+from layers import ReflectionPadding2D
+from model.noise import draw_noise
+from model.registry import build_generator
+from model.saving import save_model
+from pipelines.export import export_model
+from stylize_tensorflow_graph import load_graph
+
+TORCH7 = ROOT / "tests" / "data" / "torch7"
+TARGETS = {"saved_model": "export", "litert": "export.tflite", "onnx": "export.onnx"}
+BARS = {"saved_model": 1e-4, "litert": 1e-3, "onnx": 1e-3}
+WIDTHS = (4, 8, 16)
+
+
+def converted_network() -> keras.Model:
+    """A network of fast-neural-style: zero padding, batch normalisation, scaled tanh, its own preprocessing."""
+    network = convert_network(read_t7(TORCH7 / "fns_zero_bn_ckpt.t7")).model
+    return wrap_network(network, "fast-neural-style")
+
+
+# Every operator of the generators, once.
+MODELS = {
+    "johnson": lambda: build_generator("johnson", widths=WIDTHS, blocks=1),
+    "johnson of Torch7": lambda: build_generator(
+        "johnson", widths=WIDTHS, blocks=1, output="vgg", redundant_shifts=True, strided_padding="zero"
+    ),
+    "johnson, batch normalisation": lambda: build_generator(
+        "johnson", widths=WIDTHS, blocks=1, normalization="batch", padding="zero", last_kernel_size=9
+    ),
+    "pyramid": lambda: build_generator("pyramid", scales=2, filters=4),
+    "skip_unpool": lambda: build_generator("skip_unpool", widths=(8,)),
+    "converted": converted_network,
+}
+TEXTURES = {
+    "johnson": {"widths": WIDTHS, "blocks": 1},
+    "pyramid": {"scales": 2, "filters": 4},
+    "skip_unpool": {"widths": (8,)},
+}
+
+
+def photo(name: str, height: int, width: int) -> np.ndarray:
+    return resize(read_image(ROOT / "pics" / name).pixels, height, width)
+
+
+def psnr(found: np.ndarray, expected: np.ndarray) -> float:
+    return -10 * np.log10(np.mean((found.astype(np.float64) - expected) ** 2))
+
+
+@pytest.fixture(scope="module")
+def calibration(tmp_path_factory):
+    """A folder of two photos, neither of them chelsea.jpg; the first is what the export compares on."""
+    folder = tmp_path_factory.mktemp("photos")
+    for name in ("astronaut.jpg", "coffee.jpg"):
+        (folder / name).symlink_to(ROOT / "pics" / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory):
+    """Save a model and export it; return the export's path and report."""
+
+    def run(model, format, **options):
+        folder = tmp_path_factory.mktemp("export")
+        save_model(model, folder / "model.keras")
+        target = folder / TARGETS[format]
+        report = export_model(input=folder / "model.keras", output=target, format=format, **options)
+        assert sorted(path.name for path in folder.iterdir()) == sorted(["model.keras", target.name])
+        return target, report
+
+    return run
+
+
+@pytest.mark.parametrize("format", TARGETS)
+@pytest.mark.parametrize("name", MODELS)
+def test_agrees_with_keras(export, name, format):
+    keras.utils.set_random_seed(3)
+    model = MODELS[name]()
+    path, report = export(model, format, size=(64, 48))
+    graph = load_graph(path)
+    sizes = [(64, 48)] if format == "litert" else [(64, 48), (67, 91)]
+    for height, width in sizes:
+        images = photo("chelsea.jpg", height, width)[None]
+        if format != "litert":
+            images = np.concatenate([images, photo("coffee.jpg", height, width)[None]])
+        np.testing.assert_allclose(graph.run(images), model(images), rtol=0, atol=BARS[format])
+    assert all(comparison.max_difference < BARS[format] for comparison in report.comparisons)
+    assert len(report.comparisons) == (1 if format == "litert" else 2)
+
+
+@pytest.mark.parametrize("format", TARGETS)
+@pytest.mark.parametrize(
+    "name", ["johnson", *(pytest.param(name, marks=pytest.mark.slow) for name in ("pyramid", "skip_unpool"))]
+)
+def test_networks_of_noise(export, name, format):
+    keras.utils.set_random_seed(3)
+    model = build_generator(name, mode="texture", **TEXTURES[name])
+    path, report = export(model, format, size=(64, 32))
+    noise = draw_noise(model, 64, 32, seed=5)
+    assert report.sample == "noise"
+    if format == "saved_model":
+        serve = tf.saved_model.load(str(path)).signatures["serving_default"]
+        (output,) = serve(noise=tf.constant(noise)).values()
+    elif format == "litert":
+        output = Interpreter(str(path)).get_signature_runner("serving_default")(noise=noise)["stylized"]
+    else:
+        output = load_graph(path).run(noise)
+    np.testing.assert_allclose(output, model(noise), rtol=0, atol=BARS[format])
+
+
+@pytest.fixture(scope="module")
+def johnson():
+    """The generator at full width, with all the weights that one of Torch7 has."""
+    keras.utils.set_random_seed(1)
+    return build_generator("johnson", redundant_shifts=True)
+
+
+@pytest.mark.parametrize(
+    ("quantize", "most_megabytes", "least_psnr"),
+    [("none", 6.8, 90), ("float16", 3.5, 60), ("dynamic", 1.8, 35), ("int8", 1.8, 30)],
+)
+def test_litert_at_full_width(export, johnson, calibration, quantize, most_megabytes, least_psnr):
+    path, report = export(johnson, "litert", quantize=quantize, size=(128, 128), calibration=calibration)
+    assert path.stat().st_size <= most_megabytes * 1e6
+    assert report.size == path.stat().st_size
+    images = photo("chelsea.jpg", 128, 128)[None]
+    found, expected = load_graph(path).run(images), np.asarray(johnson(images))
+    assert psnr(found, expected) >= least_psnr
+    if quantize == "none":
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
+    assert found.dtype == np.float32
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["saved_model", "onnx"])
+def test_full_width(export, johnson, format):
+    path, _ = export(johnson, format, size=(96, 64))
+    images = photo("chelsea.jpg", 83, 101)[None]
+    np.testing.assert_allclose(load_graph(path).run(images), johnson(images), rtol=0, atol=BARS[format])
+
+
+@pytest.mark.parametrize(
+    ("quantize", "most_megabytes"),
+    [
+        pytest.param("none", 6.8, marks=pytest.mark.slow),
+        pytest.param("float16", 3.5, marks=pytest.mark.slow),
+        ("int8", 1.8),
+    ],
+)
+def test_torch7_network_at_full_width(shared, export, calibration, quantize, most_megabytes):
+    network = convert_network(read_t7(shared / "fixtures" / "torch7" / "tn_johnson_full.t7")).model
+    model = wrap_network(network, "texture-nets")
+    path, _ = export(model, "litert", quantize=quantize, size=(96, 64), calibration=calibration)
+    assert path.stat().st_size <= most_megabytes * 1e6
+
+
+def operators(path) -> list[tuple[str, str]]:
+    """Return each operator of a .tflite file and the type of its first input that is no shape."""
+    interpreter = Interpreter(str(path))
+    types = {tensor["index"]: tensor["dtype"].__name__ for tensor in interpreter.get_tensor_details()}
+    return [(operator["op_name"], types[operator["inputs"][0]]) for operator in interpreter._get_ops_details()]
+
+
+def test_what_int8_quantises(export, calibration):
+    keras.utils.set_random_seed(1)
+    model = build_generator("johnson", widths=(8, 16, 16), blocks=2)
+    path, report = export(model, "litert", quantize="int8", size=(64, 64), calibration=calibration)
+    found = operators(path)
+    # 2 strided, 4 in the blocks and the last; the first convolution sees the picture and stays in float32.
+    assert found.count(("CONV_2D", "int8")) == 7
+    assert found.count(("CONV_2D", "float32")) == 1
+    assert not {kind for kind, _ in found if kind.startswith(("Flex", "CUSTOM"))}
+    assert report.calibrated_on == 1
+
+
+def fragile_model() -> keras.Model:
+    """A network that 8 bits ruin: one channel, which nothing reads, is 1000 times as large as the others."""
+    image = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(8, 1)(image)
+    large = keras.layers.Conv2D(8, 1)
+    output = keras.layers.Conv2D(3, 1, use_bias=False)
+    model = keras.Model(image, output(large(x)))
+    kernel = np.eye(8, dtype=np.float32)[None, None]
+    kernel[..., 7] = 1000
+    large.kernel.assign(kernel)
+    kernel = np.array(output.kernel)
+    kernel[:, :, 7] = 0
+    output.kernel.assign(kernel)
+    return model
+
+
+def test_an_export_that_differs_is_refused(export, calibration, tmp_path):
+    keras.utils.set_random_seed(1)
+    model = fragile_model()
+    export(model, "litert", size=(32, 32))
+    save_model(model, tmp_path / "model.keras")
+    (tmp_path / "out").mkdir()
+    target = tmp_path / "out" / "export.tflite"
+    options = {"format": "litert", "quantize": "int8", "calibration": calibration, "size": (32, 32)}
+    with pytest.raises(UserError, match=r"PSNR -?\d+\.\d dB on 32x32, .*at least 30 dB"):
+        export_model(input=tmp_path / "model.keras", output=target, **options)
+    assert not list(target.parent.iterdir())
+    target.write_bytes(b"earlier")
+    with pytest.raises(UserError, match="PSNR"):
+        export_model(input=tmp_path / "model.keras", output=target, **options)
+    assert [path.read_bytes() for path in target.parent.iterdir()] == [b"earlier"]
+
+
+def test_a_saved_model_replaces_a_saved_model(tmp_path):
+    save_model(convolutional_model(), tmp_path / "model.keras")
+    options = {"input": tmp_path / "model.keras", "output": tmp_path / "out", "format": "saved_model", "size": (32, 32)}
+    export_model(**options)
+    (tmp_path / "out" / "note.txt").write_text("of the earlier one")
+    export_model(**options)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.keras", "out"]
+    assert not (tmp_path / "out" / "note.txt").exists()
+    load_graph(tmp_path / "out").run(np.zeros((1, 8, 9, 3), np.float32))
+
+
+def test_other_folders_are_not_replaced(tmp_path):
+    (tmp_path / "diary.txt").write_text("dear diary")
+    with pytest.raises(ArgumentError, match="no SavedModel, so it is not replaced"):
+        export_model(input=tmp_path / "model.keras", output=tmp_path, format="saved_model")
+    assert (tmp_path / "diary.txt").exists()
+
+
+@pytest.mark.parametrize(("format", "runtime"), [("litert", "LiteRT"), ("onnx", "ONNX")])
+def test_noise_beside_the_picture(export, format, runtime):
+    keras.utils.set_random_seed(1)
+    model = build_generator("johnson", widths=WIDTHS, blocks=1, noise_depth=2)
+    with pytest.raises(UserError, match=f"draws noise beside the picture, for which {runtime} has no operator"):
+        export(model, format, size=(32, 32))
+
+
+def test_noise_beside_the_picture_of_a_saved_model(export):
+    keras.utils.set_random_seed(1)
+    model = build_generator("johnson", widths=WIDTHS, blocks=1, noise_depth=2)
+    path, _ = export(model, "saved_model", size=(32, 32))
+    images = photo("chelsea.jpg", 40, 60)[None]
+    np.testing.assert_allclose(load_graph(path).run(images), model(images), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(("format", "runtime"), [("litert", "LiteRT"), ("onnx", "ONNX")])
+def test_an_operator_that_the_runtime_does_not_have(export, format, runtime):
+    image = keras.Input((None, None, 3))
+    model = keras.Model(image, keras.ops.erfinv(image))
+    with pytest.raises(UserError, match=f"{runtime} has no operator for Erfinv"):
+        export(model, format, size=(32, 32))
+
+
+def test_a_size_that_the_model_cannot_take(export):
+    image = keras.Input((None, None, 3))
+    padded = ReflectionPadding2D(20)(image)
+    model = keras.Model(image, keras.layers.Cropping2D(20)(padded))
+    with pytest.raises(UserError, match="cannot take pictures of 16x16"):
+        export(model, "litert", size=(16, 16))
+
+
+def test_bare_networks_are_refused(export):
+    network = keras.Sequential([keras.Input((None, None, 4)), keras.layers.Conv2D(3, 1)])
+    with pytest.raises(UserError, match="not RGB pictures"):
+        export(network, "saved_model")
+
+
+def test_a_missing_package_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr("pipelines.export.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"needs onnx, onnxruntime, tf2onnx, .*pip install -r requirements-export\.txt"):
+        export_model(input=tmp_path / "model.keras", output=tmp_path / "export.onnx", format="onnx")
