@@ -27,15 +27,21 @@ class GramComparison:
         ValueError: the target is all zero, or not finite.
     """
 
+    # The whole picture as its only region.
+    guides = (None,)
+
     def __init__(self, target: np.ndarray) -> None:
         self.target = np.asarray(target)
         self._norm = _squared_norm(self.target)
 
     def __call__(self, features: Any) -> Any:
         """Return the loss of activations (batch, height, width, channels)."""
-        gram = gram_matrix(features)
-        target = ops.convert_to_tensor(self.target, dtype=gram.dtype)
-        return _relative_distance(gram, target, self._norm)
+        return self.distance([gram_matrix(features)])
+
+    def distance(self, grams: Sequence[Any]) -> Any:
+        """Return the loss of the only entry of `grams`, Gram matrices (batch, channels, channels)."""
+        (gram,) = grams
+        return _relative_distance(gram, self.target, self._norm)
 
     def __str__(self) -> str:
         return "Gram matrix {} x {}, relative to its target".format(*self.target.shape)
@@ -56,21 +62,22 @@ class GuidedGramComparison:
     """
 
     def __init__(self, targets: Sequence[np.ndarray], guides: Sequence[np.ndarray]) -> None:
-        self.regions = [
-            (np.asarray(target), np.asarray(guide), _squared_norm(np.asarray(target)))
-            for target, guide in zip(targets, guides, strict=True)
-        ]
+        self.guides = tuple(np.asarray(guide) for guide in guides)
+        self._targets = [(np.asarray(target), _squared_norm(np.asarray(target))) for target in targets]
+        if len(self.guides) != len(self._targets) or not all(np.sum(guide) > 0 for guide in self.guides):
+            raise ValueError(f"{len(self._targets)} regions need as many guides, none of them empty")
 
     def __call__(self, features: Any) -> Any:
         """Return the loss of activations (batch, height, width, channels)."""
-        total = 0.0
-        for target, guide, norm in self.regions:
-            gram = guided_gram_matrix(features, guide)
-            total = total + _relative_distance(gram, ops.convert_to_tensor(target, dtype=gram.dtype), norm)
-        return total / len(self.regions)
+        return self.distance([guided_gram_matrix(features, guide) for guide in self.guides])
+
+    def distance(self, grams: Sequence[Any]) -> Any:
+        """Return the loss of the regions' Gram matrices (batch, channels, channels)."""
+        pairs = zip(grams, self._targets, strict=True)
+        return sum(_relative_distance(gram, target, norm) for gram, (target, norm) in pairs) / len(self._targets)
 
     def __str__(self) -> str:
-        return f"Gram matrices of {len(self.regions)} regions, relative to their targets"
+        return f"Gram matrices of {len(self.guides)} regions, relative to their targets"
 
 
 def guided_gram_matrix(features: Any, guide: np.ndarray) -> Any:
@@ -96,9 +103,10 @@ def guided_gram_matrix(features: Any, guide: np.ndarray) -> Any:
     return gram_matrix(ops.cast(features, dtype) * ops.convert_to_tensor(root, dtype=dtype))
 
 
-def _relative_distance(gram: Any, target: Any, squared_norm: float) -> Any:
+def _relative_distance(gram: Any, target: np.ndarray, squared_norm: float) -> Any:
     """Return the mean over the batch of |gram - target|^2 / squared_norm."""
-    return ops.mean(ops.sum(ops.square(gram - target), axis=(1, 2))) / squared_norm
+    difference = gram - ops.convert_to_tensor(target, dtype=gram.dtype)
+    return ops.mean(ops.sum(ops.square(difference), axis=(1, 2))) / squared_norm
 
 
 def _squared_norm(target: np.ndarray) -> float:

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from errors import UserError
-from losses.guides import Positions, guide_at
-from model.layer_names import LAYER_NAMES
-from model.random_filters import FILTER_SIZES
+from losses.guides import guide_at
+from pipelines.feature_positions import layer_positions, octave_positions
 from pipelines.synthesis_inputs import SynthesisInputs, mirrored, nearest
 from pipelines.synthesis_plan import Modes, Scale, least_source_size, paddings, resized
-from pipelines.synthesis_settings import RANDOM_LAYER, SynthesisSettings
+from pipelines.synthesis_settings import SynthesisSettings
 
 # A region takes part at a layer where it has at least as many positions, in the source and in the output.
 FEWEST_POSITIONS = 1.0
@@ -76,24 +75,3 @@ class _Maps:
             for size, mode, pyramid_mode in zip(self.masks[0].shape, self.modes, self.pyramid_modes, strict=True)
         ]
         return [guide_at(mask, *axes) for mask in self.masks]
-
-
-def octave_positions(size: int, octave: int, pyramid_mode: str) -> Positions:
-    """Return where the pixels of an octave lie along an axis of the picture."""
-    positions = Positions(0.0, 1.0, size)
-    for _ in range(octave):
-        positions = positions.halved(2 if pyramid_mode == "valid" else 0)
-    return positions
-
-
-def layer_positions(layer: str, mode: str, pixels: Positions) -> Positions:
-    """Return where the positions of a descriptor's layer lie, given the pixels that the descriptor sees."""
-    if layer == RANDOM_LAYER:
-        return pixels.convolved(FILTER_SIZES[-1] // 2 if mode == "valid" else 0)
-    positions = pixels
-    for name in LAYER_NAMES[: LAYER_NAMES.index(layer) + 1]:
-        if name.startswith("pool"):
-            positions = positions.pooled()
-        elif name.startswith("conv") and mode == "valid":
-            positions = positions.convolved(1)
-    return positions

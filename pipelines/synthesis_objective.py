@@ -53,7 +53,7 @@ class Objectives:
             self.source_descriptor = _descriptor(settings, self.paddings.source, dtype)
 
     @functools.cache  # noqa: B019  lives as long as the run
-    def loss(self, scale: Scale) -> Loss:
+    def loss(self, scale: Scale) -> WeightedSum:
         """Return the loss of a batch of frames of the scale's size.
 
         Raises:
@@ -71,12 +71,10 @@ class Objectives:
                 for layer in self.settings.layers
             }
             octaves.append(FeatureLoss(self.descriptor, parts))
-        texture = OctaveLosses(octaves, self.paddings.output_pyramid)
-        if self.settings.count == 1:
-            return texture
-        return WeightedSum(
-            {"texture": (1.0, texture), "frames": (self.settings.if_weight, self._frames(sources, scale))}
-        )
+        parts = {"texture": (1.0, OctaveLosses(octaves, self.paddings.output_pyramid))}
+        if self.settings.count > 1:
+            parts["frames"] = (self.settings.if_weight, self._frames(sources, scale))
+        return WeightedSum(parts)
 
     def _source(self, source: np.ndarray, scale: Scale) -> np.ndarray:
         """Return a source at the size that belongs to the scale, large enough for its octaves."""

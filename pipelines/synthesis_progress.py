@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -18,14 +19,16 @@ LINES = 20
 class ProgressBar:
     """An observer of a synthesis that shows a bar with loss and time left; use it as a context manager.
 
-    Where standard error is no terminal it prints a line now and then.
+    Where standard error is no terminal it prints a line now and then. After Ctrl-C it tells how to go on.
     """
 
     def __init__(self) -> None:
         self.bar: RichProgress | None = None
+        self.folder: Path | None = None
 
     def __call__(self, progress: Progress) -> None:
         """Show an iteration."""
+        self.folder = progress.folder
         text = f"{progress.size[1]} x {progress.size[0]}  loss {progress.loss:.5g}"
         if sys.stderr.isatty():
             if self.bar is None:
@@ -45,6 +48,8 @@ class ProgressBar:
     ) -> None:
         if self.bar is not None:
             self.bar.stop()
+        if kind is KeyboardInterrupt and self.folder is not None:
+            print(f"saved; --resume {self.folder} goes on", file=sys.stderr)
 
 
 def _start_bar() -> RichProgress:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from keras import ops
@@ -14,7 +15,7 @@ from images.writing import to_bytes
 from optimize.lbfgs import minimize_lbfgs
 from optimize.lbfgsb import minimize_lbfgsb
 from optimize.progress import Iteration
-from optimize.value_and_grad import compile_value_and_grad
+from pipelines.synthesis_evaluation import compile_loss
 from pipelines.synthesis_folder import RunFolder, State
 from pipelines.synthesis_inputs import SynthesisInputs, nearest
 from pipelines.synthesis_objective import Objectives
@@ -31,6 +32,7 @@ class Progress:
     """What an observer of a run is told after every iteration.
 
     Attributes:
+        folder: where the run writes.
         size: (height, width) at which the run works.
         iterations: done in all.
         max_iterations: to be done in all.
@@ -41,6 +43,7 @@ class Progress:
         frames: returns the present frames, float32 (count, height, width, 3) in [0, 1].
     """
 
+    folder: Path
     size: tuple[int, int]
     iterations: int
     max_iterations: int
@@ -119,7 +122,7 @@ class SynthesisRun:
         minimize = {"l-bfgs-b": minimize_lbfgsb, "lbfgs": minimize_lbfgs}[self.settings.optimizer]
         memory = {"l-bfgs-b": "maxcor", "lbfgs": "history"}[self.settings.optimizer]
         result = minimize(
-            compile_value_and_grad(self.objectives.loss(scale)),
+            compile_loss(self.objectives.loss(scale), frames.shape, self.objectives.paddings.output),
             frames,
             max_iterations=left,
             bounds=(0.0, 1.0) if self.settings.bounds else None,
@@ -159,6 +162,7 @@ class SynthesisRun:
     def _tell(self, scale: Scale, loss: float, terms: dict[str, float]) -> None:
         state = self.state
         progress = Progress(
+            folder=self.folder.path,
             size=scale.size,
             iterations=state.iterations,
             max_iterations=self.settings.max_iter,
@@ -197,5 +201,5 @@ class SynthesisRun:
         if self.settings.precision != "float32":
             objectives = Objectives(self.settings, self.inputs, "float32")
         saved = to_bytes(frames).astype(np.float32) / 255
-        loss, terms = objectives.loss(self.scales[-1])(ops.convert_to_tensor(saved))
-        return float(ops.convert_to_numpy(loss)), {name: float(ops.convert_to_numpy(v)) for name, v in terms.items()}
+        evaluation = compile_loss(objectives.loss(self.scales[-1]), saved.shape, objectives.paddings.output)(saved)
+        return float(ops.convert_to_numpy(evaluation.loss)), evaluation.term_values()
