@@ -71,6 +71,58 @@ def alternate_processes(jobs: Mapping[str, Sequence[str]], runs: int) -> dict[st
     }
 
 
+class Worker:
+    """A process of its own that does one job again and again, when told to.
+
+    Engines that share a process disturb each other: their threads wait by spinning.
+    """
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.first_answer = self._answer()
+
+    def run(self) -> float:
+        """Have the job done once and return the seconds that it took."""
+        self._process.stdin.write("run\n")
+        self._process.stdin.flush()
+        return float(self._answer())
+
+    def stop(self) -> None:
+        """End the process."""
+        self._process.stdin.close()
+        self._process.wait()
+
+    def _answer(self) -> str:
+        for line in self._process.stdout:
+            if line.startswith(ANSWER):
+                return line.removeprefix(ANSWER).strip()
+        raise RuntimeError(f"{' '.join(self._process.args[1:])} ended")
+
+
+ANSWER = "answer: "
+
+
+def serve(job: Callable[[], object], first_answer: str = "") -> None:
+    """Do `job` at every line of standard input, as a Worker's process; the first time is not counted."""
+    job()
+    print(ANSWER + first_answer, flush=True)
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        job()
+        print(f"{ANSWER}{time.perf_counter() - start}", flush=True)
+
+
+def alternate_workers(workers: Mapping[str, Worker], runs: int) -> dict[str, float]:
+    """Return the median seconds of each worker, taking turns."""
+    times = {name: [] for name in workers}
+    for _ in range(runs):
+        for name, worker in workers.items():
+            times[name].append(worker.run())
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print one table."""
     table = Table(title=title)

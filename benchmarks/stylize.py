@@ -1,0 +1,166 @@
+"""How fast a johnson generator of full width stylises, beside PyTorch, ONNX Runtime and LiteRT.
+
+`python -m benchmarks.stylize` (peers: pip install -r requirements-bench.txt). All engines have the same weights, a
+process each, and take turns; the figures are medians. The last column is the share of the best rate at which this
+machine multiplies matrices, measured in the same run: how near to the limit the network runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measure import Worker, alternate_workers, print_table, serve
+
+SIZE = 512
+OURS, BFLOAT16, SAVED = "Keras float32", "Keras bfloat16", "SavedModel float32"
+COMPILED, ONNX, LITERT = "PyTorch torch.compile", "ONNX Runtime", "LiteRT float32"
+MATRIX = {"float32": "matrices float32", "bfloat16": "matrices bfloat16"}
+# (what, of what, at most)
+BARS = ((OURS, COMPILED, 0.95), (OURS, ONNX, 0.7), (BFLOAT16, OURS, 0.55), (LITERT, OURS, 1.25), (SAVED, OURS, 1.1))
+MATRIX_SIDE = 4096
+
+
+def picture() -> np.ndarray:
+    """Return the picture that all engines get."""
+    return np.random.default_rng(0).random((1, SIZE, SIZE, 3), np.float32)
+
+
+def make_model():  # noqa: ANN201  Keras is not imported by the process that only hands out work
+    """Return the generator, with the same weights at every call."""
+    import keras
+
+    from model.registry import build_generator
+
+    keras.utils.set_random_seed(0)
+    return build_generator("johnson")
+
+
+def keras_engine(precision: str) -> Callable[[np.ndarray], np.ndarray]:
+    from pipelines.generator import compile_model, set_precision
+
+    model = make_model()
+    set_precision(model, precision)
+    return compile_model(model)
+
+
+def torch_engine() -> Callable[[np.ndarray], np.ndarray]:
+    """Return PyTorch's compiled network in its faster layout, channels last."""
+    import torch
+
+    from benchmarks.torch_johnson import torch_johnson
+
+    network = torch.compile(torch_johnson(make_model()).to(memory_format=torch.channels_last))
+
+    def run(given: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            pixels = torch.from_numpy(given).permute(0, 3, 1, 2)  # channels last in memory already
+            return network(pixels).permute(0, 2, 3, 1).numpy()
+
+    return run
+
+
+def exported_engine(name: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Return an export of the model, loaded into its runtime."""
+    from pipelines import export_litert, export_onnx, export_saved_model
+
+    model = make_model()
+    with tempfile.TemporaryDirectory() as folder:
+        if name == SAVED:
+            export_saved_model.write_saved_model(model, Path(folder) / "saved")
+            return export_saved_model.load_saved_model(Path(folder) / "saved")
+        if name == ONNX:
+            export_onnx.write_onnx(model, Path(folder) / "model.onnx")
+            return export_onnx.load_onnx(Path(folder) / "model.onnx")
+        path = Path(folder) / "model.tflite"
+        export_litert.write_litert(model, path, size=(SIZE, SIZE), quantize="none", calibration=())
+        return export_litert.load_litert(path)
+
+
+def multiply_matrices(dtype: str) -> None:
+    """Serve multiplications of square matrices."""
+    import tensorflow as tf
+
+    matrix = tf.cast(tf.random.normal((MATRIX_SIDE, MATRIX_SIDE)), dtype)
+    serve(lambda: tf.reduce_max(tf.matmul(matrix, matrix)).numpy())
+
+
+def serve_engine(name: str) -> None:
+    """Be the process of one engine; the first answer is the file of its picture."""
+    for dtype, job in MATRIX.items():
+        if name == job:
+            return multiply_matrices(dtype)
+    if name in (OURS, BFLOAT16):
+        engine = keras_engine(name.split()[1])
+    else:
+        engine = torch_engine() if name == COMPILED else exported_engine(name)
+    given = picture()
+    with tempfile.NamedTemporaryFile(suffix=".npy", delete=False) as file:
+        np.save(file, np.asarray(engine(given), np.float32))
+    return serve(lambda: np.asarray(engine(given)), file.name)
+
+
+def operations(size: int) -> float:
+    """Return the floating-point operations of the convolutions for a picture of size x size pixels."""
+    # (kernel, inputs, filters, at which share of the pixels): a transposed convolution uses its kernel once for each
+    # pixel that goes in.
+    convolutions = [(9, 3, 32, 1), (3, 32, 64, 1 / 4), (3, 64, 128, 1 / 16), *10 * [(3, 128, 128, 1 / 16)]]
+    convolutions += [(3, 128, 64, 1 / 16), (3, 64, 32, 1 / 4), (3, 32, 3, 1)]
+    return sum(2.0 * kernel**2 * inputs * filters * size**2 * share for kernel, inputs, filters, share in convolutions)
+
+
+def take_picture(worker: Worker) -> np.ndarray:
+    """Return the picture that an engine made, and remove its file."""
+    path = Path(worker.first_answer)
+    stylized = np.load(path)
+    path.unlink()
+    return stylized
+
+
+def measure(runs: int) -> None:
+    """Print the tables."""
+    engines = (OURS, BFLOAT16, SAVED, COMPILED, ONNX, LITERT)
+    workers = {name: Worker(["-m", "benchmarks.stylize", "--engine", name]) for name in (*engines, *MATRIX.values())}
+    pictures = {name: take_picture(workers[name]) for name in engines}
+    seconds = alternate_workers(workers, runs)
+    for worker in workers.values():
+        worker.stop()
+    work = operations(SIZE)
+    rates = {dtype: 2.0 * MATRIX_SIDE**3 / seconds[job] for dtype, job in MATRIX.items()}
+    rows = [
+        (
+            name,
+            f"{1000 * seconds[name]:.0f}",
+            f"{np.abs(pictures[name] - pictures[COMPILED]).max():.1e}",
+            f"{100 * work / seconds[name] / rates['bfloat16' if name == BFLOAT16 else 'float32']:.0f} %",
+        )
+        for name in sorted(engines, key=seconds.get)
+    ]
+    title = f"johnson, {SIZE}x{SIZE}, batch 1, {work / 1e9:.0f} GFLOP"
+    print_table(title, ("engine", "ms", "difference from PyTorch", "of matrix rate"), rows)
+    print_table("Rates", ("matrices", "GFLOP/s"), [(dtype, f"{rate / 1e9:.0f}") for dtype, rate in rates.items()])
+    ratios = [(f"{what} / {of}", seconds[what] / seconds[of], limit) for what, of, limit in BARS]
+    bars = [(name, f"{ratio:.3f}", limit, "yes" if ratio <= limit else "NO") for name, ratio, limit in ratios]
+    print_table("Ratios", ("of", "ratio", "at most", "holds"), bars)
+
+
+def main() -> int:
+    """Measure, or be one engine's process."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=21)
+    parser.add_argument("--engine", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.engine is not None:
+        serve_engine(arguments.engine)
+    else:
+        measure(arguments.runs)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
