@@ -27,7 +27,7 @@ class State:
     """Where a run stands.
 
     Attributes:
-        frames: float32 (count, height, width, 3); of another size than the scale's before its first iteration.
+        frames: float32 (count, height, width, 3), on the canvas of the scale.
         scale: number of the scale, 0 for the coarsest.
         scale_iterations: iterations done at this scale.
         iterations: iterations done in all.

@@ -11,7 +11,7 @@ from errors import UserError
 from losses.guides import guide_at
 from pipelines.feature_positions import layer_positions, octave_positions
 from pipelines.synthesis_inputs import SynthesisInputs, mirrored, nearest
-from pipelines.synthesis_plan import Modes, Scale, least_source_size, paddings, resized
+from pipelines.synthesis_plan import Modes, Scale, mirrored_size, paddings, resized
 from pipelines.synthesis_settings import SynthesisSettings
 
 # A region takes part at a layer where it has at least as many positions, in the source and in the output.
@@ -32,10 +32,11 @@ class Guides:
         modes = paddings(settings)
         if self.regions:
             size = resized(inputs.sources[0].shape[:2], scale.factor)
-            least = least_source_size(settings, scale.octaves)
+            least = mirrored_size(settings, size, scale.octaves)
             source_masks = [mirrored(nearest(mask, *size), least) for mask in inputs.source_masks]
             self.source = _Maps(source_masks, modes.source, modes.source_pyramid)
-            masks = [nearest(mask, *scale.size) for mask in inputs.output_masks]
+            margins = [(margin, margin) for margin in scale.margins]
+            masks = [np.pad(nearest(mask, *scale.size), margins, mode="edge") for mask in inputs.output_masks]
             self.output = _Maps(masks, modes.output, modes.output_pyramid)
 
     def of_source(self, octave: int, layer: str) -> list[np.ndarray]:

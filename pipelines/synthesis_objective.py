@@ -23,7 +23,7 @@ from losses.texture import GramComparison, GuidedGramComparison, guided_gram_mat
 from model.descriptor import build_descriptor
 from pipelines.synthesis_guides import Guides
 from pipelines.synthesis_inputs import SynthesisInputs, mirrored
-from pipelines.synthesis_plan import Scale, least_source_size, paddings, resized
+from pipelines.synthesis_plan import Scale, mirrored_size, paddings, resized
 from pipelines.synthesis_settings import SynthesisSettings
 
 # Gram matrices of an octave's layers: one for each region, or a single one.
@@ -79,7 +79,7 @@ class Objectives:
     def _source(self, source: np.ndarray, scale: Scale) -> np.ndarray:
         """Return a source at the size that belongs to the scale, large enough for its octaves."""
         small = resize(source, *resized(source.shape[:2], scale.factor))
-        return mirrored(small, least_source_size(self.settings, scale.octaves))
+        return mirrored(small, mirrored_size(self.settings, small.shape[:2], scale.octaves))
 
     def _octave_targets(self, source: np.ndarray, scale: Scale, guides: Guides) -> list[LayerTargets]:
         """Return the Gram matrices of one source, by octave, layer and region."""

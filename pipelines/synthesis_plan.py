@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from errors import ArgumentError
+from losses.positions import Positions
 from losses.pyramid import pyramid_sizes, size_before_halving
 from model.random_filters import FILTER_SIZES
 from model.vgg19 import smallest_input
 from optimize.schedule import growing_sizes, split_iterations
+from pipelines.feature_positions import layer_positions, receptive_field
 from pipelines.synthesis_settings import SynthesisSettings
 
 # Coarse-to-fine starts no smaller than this: below it a picture holds too little to begin with.
 SMALLEST_SIDE = 48
-# A source that is too small for the coarsest octave is continued by mirroring, up to so many times its size.
+# Without padding few positions see the pixels near an edge. Scales before the last are continued beyond it by half of
+# what a position sees, up to so many pixels, so that nothing bad grows from the edge.
+LARGEST_MARGIN = 24
+# A source that is small at the coarsest octave is continued by mirroring, up to so many times its size.
 LARGEST_MIRRORING = 2
+# Along each axis; a Gram matrix of a single position has rank one, which no larger picture can match.
+SOURCE_POSITIONS = 4
 
 Size = tuple[int, int]
 Modes = tuple[str, str]
@@ -26,16 +33,23 @@ class Scale:
     """One size of the schedule.
 
     Attributes:
-        size: (height, width) of the output.
+        size: (height, width) of the picture.
+        margins: (rows, columns) worked on beyond the picture at each side.
         factor: of the final size, with which the sources are resized.
         octaves: levels of the pyramid that fit at this size.
         iterations: to be done at this size.
     """
 
     size: Size
+    margins: Size
     factor: float
     octaves: int
     iterations: int
+
+    @property
+    def canvas(self) -> Size:
+        """(height, width) of what is worked on: the picture and its margins."""
+        return self.size[0] + 2 * self.margins[0], self.size[1] + 2 * self.margins[1]
 
 
 @dataclass(frozen=True)
@@ -74,15 +88,19 @@ def plan_scales(settings: SynthesisSettings, source_sizes: Sequence[Size]) -> li
     sizes = [settings.size]
     if settings.schedule == "coarse-to-fine":
         sizes = growing_sizes(*settings.size, smallest=(SMALLEST_SIDE, SMALLEST_SIDE))
-    factors = [2.0 ** (i + 1 - len(sizes)) for i in range(len(sizes))]
-    octaves = [
-        min(_octaves_of_output(settings, size), _octaves_of_sources(settings, source_sizes, factor))
-        for size, factor in zip(sizes, factors, strict=True)
-    ]
-    first = next(i for i, count in enumerate(octaves) if count)
-    iterations = split_iterations(settings.max_iter, len(sizes) - first)
-    rows = zip(sizes[first:], factors[first:], octaves[first:], iterations, strict=True)
-    return [Scale(*row) for row in rows if row[-1]]
+    scales = [_scale(settings, source_sizes, size, 2.0 ** (i + 1 - len(sizes))) for i, size in enumerate(sizes)]
+    scales = [scale for scale in scales if scale.octaves]
+    iterations = split_iterations(settings.max_iter, len(scales))
+    return [replace(scale, iterations=count) for scale, count in zip(scales, iterations, strict=True) if count]
+
+
+def _scale(settings: SynthesisSettings, source_sizes: Sequence[Size], size: Size, factor: float) -> Scale:
+    """Return a scale without iterations."""
+    margin = min(max(map(receptive_field, settings.layers)) // 2, LARGEST_MARGIN) if factor < 1 else 0
+    margins = tuple(margin if mode == "valid" else 0 for mode in paddings(settings).output)
+    scale = Scale(size, margins, factor, settings.octaves, 0)
+    fitting = min(_octaves_of_output(settings, scale.canvas), _octaves_of_sources(settings, source_sizes, factor))
+    return replace(scale, octaves=fitting)
 
 
 def resized(size: Size, factor: float) -> Size:
@@ -90,10 +108,25 @@ def resized(size: Size, factor: float) -> Size:
     return tuple(max(1, round(side * factor)) for side in size)
 
 
-def least_source_size(settings: SynthesisSettings, octaves: int) -> Size:
-    """Return the (height, width) that a source must have for the layers to see something in every octave."""
+def mirrored_size(settings: SynthesisSettings, size: Size, octaves: int) -> Size:
+    """Return the (height, width) to which a source of `size` is continued by mirroring.
+
+    So that every layer has SOURCE_POSITIONS positions in every octave; where that would take more than
+    LARGEST_MIRRORING times the source, so that it has at least one.
+    """
+    least, enough = (_source_size(settings, octaves, positions) for positions in (1, SOURCE_POSITIONS))
+    largest = (LARGEST_MIRRORING * side for side in size)
+    return tuple(
+        max(side, low, min(high, limit)) for side, low, high, limit in zip(size, least, enough, largest, strict=True)
+    )
+
+
+def _source_size(settings: SynthesisSettings, octaves: int, positions: int) -> Size:
+    """Return the (height, width) of a source in which every layer has so many positions along both axes."""
     modes = paddings(settings)
-    pairs = zip(_smallest(settings, modes.source), modes.source_pyramid, strict=True)
+    step = max(int(layer_positions(layer, "same", Positions(0.0, 1.0, 1)).step) for layer in settings.layers)
+    smallest = (side + (positions - 1) * step for side in _smallest(settings, modes.source))
+    pairs = zip(smallest, modes.source_pyramid, strict=True)
     return tuple(size_before_halving(side, octaves - 1, mode) for side, mode in pairs)
 
 
@@ -116,7 +149,7 @@ def _octaves_of_sources(settings: SynthesisSettings, source_sizes: Sequence[Size
 
 
 def _too_small(settings: SynthesisSettings, source_size: Size, octaves: int) -> bool:
-    least = least_source_size(settings, octaves)
+    least = _source_size(settings, octaves, 1)
     return any(wanted > LARGEST_MIRRORING * side for wanted, side in zip(least, source_size, strict=True))
 
 
@@ -131,7 +164,7 @@ def _check_sizes(settings: SynthesisSettings, source_sizes: Sequence[Size]) -> N
         )
     for i, size in enumerate(source_sizes):
         if _too_small(settings, size, settings.octaves):
-            least = least_source_size(settings, settings.octaves)
+            least = _source_size(settings, settings.octaves, 1)
             raise ArgumentError(
                 f"source {i + 1} of {size[1]} x {size[0]} is too small for {settings.octaves} octaves: {layers} want "
                 f"{least[1]} x {least[0]}, which mirroring allows from half that size on; "

@@ -21,7 +21,7 @@ from pipelines.synthesis_inputs import SynthesisInputs, nearest
 from pipelines.synthesis_objective import Objectives
 from pipelines.synthesis_plan import Scale
 from pipelines.synthesis_settings import SynthesisSettings
-from pipelines.synthesis_start import enlarged, first_frames
+from pipelines.synthesis_start import carried_over, first_frames, without_margins
 
 # Of both optimisers' memory of curvatures.
 CORRECTIONS = 10
@@ -91,7 +91,7 @@ class SynthesisRun:
         self.stopped = False
         self.start = time.perf_counter() - (state.seconds if state else 0.0)
         generator = np.random.default_rng(settings.random_seed)
-        self.state = state or State(first_frames(settings, inputs, scales[0].size, generator))
+        self.state = state or State(first_frames(settings, inputs, scales[0], generator))
 
     def run(self) -> np.ndarray:
         """Go through the scales that are left and return the finished frames, as they are saved.
@@ -101,29 +101,35 @@ class SynthesisRun:
         if self.state.iterations == 0:
             self.folder.write_state(self.state)
         try:
-            for index in range(self.state.scale, len(self.scales)):
-                if not self.stopped:
-                    self._optimize(self.scales[index])
-                    # The state of a scale that is not the last belongs to the beginning of the next one.
-                    following = min(index + 1, len(self.scales) - 1)
-                    done = self.state.scale_iterations if following == index else 0
-                    self.state = replace(self.state, scale=following, scale_iterations=done)
+            self._optimize(self.scales[self.state.scale])
+            while not self.stopped and self.state.scale + 1 < len(self.scales):
+                self._go_to_next_scale()
+                self._optimize(self.scales[self.state.scale])
         finally:
             self.folder.write_state(self.state)
             self._save_pictures()
-        return self.finish(enlarged(self.state.frames, self.settings.size, self.settings.wraps))
+        return self.finish(self._full_size(self.state))
+
+    def _go_to_next_scale(self) -> None:
+        old, new = self.scales[self.state.scale : self.state.scale + 2]
+        frames = carried_over(self.state.frames, old, new, self.settings.wraps)
+        self.state = replace(self.state, frames=frames, scale=self.state.scale + 1, scale_iterations=0)
+
+    def _full_size(self, state: State) -> np.ndarray:
+        """Return the frames of a state at the final size."""
+        old, new = self.scales[state.scale], self.scales[-1]
+        return state.frames if old is new else carried_over(state.frames, old, new, self.settings.wraps)
 
     def _optimize(self, scale: Scale) -> None:
         left = scale.iterations - self.state.scale_iterations
         if left <= 0:
             return
-        frames = enlarged(self.state.frames, scale.size, self.settings.wraps)
-        before = self.state = replace(self.state, frames=frames)
+        before = self.state
         minimize = {"l-bfgs-b": minimize_lbfgsb, "lbfgs": minimize_lbfgs}[self.settings.optimizer]
         memory = {"l-bfgs-b": "maxcor", "lbfgs": "history"}[self.settings.optimizer]
         result = minimize(
-            compile_loss(self.objectives.loss(scale), frames.shape, self.objectives.paddings.output),
-            frames,
+            compile_loss(self.objectives.loss(scale), before.frames.shape, self.objectives.paddings.output),
+            before.frames,
             max_iterations=left,
             bounds=(0.0, 1.0) if self.settings.bounds else None,
             ftol=self.settings.tol,
@@ -170,7 +176,7 @@ class SynthesisRun:
             seconds=state.seconds,
             loss=loss,
             terms=terms,
-            frames=lambda: self.finish(state.frames),
+            frames=lambda: self.finish(without_margins(state.frames, scale)),
         )
         try:
             for observer in self.observers:
@@ -180,7 +186,8 @@ class SynthesisRun:
             raise
 
     def _save_pictures(self) -> None:
-        self.folder.write_pictures(f"I{self.state.iterations:04d}", self.finish(self.state.frames))
+        frames = without_margins(self.state.frames, self.scales[self.state.scale])
+        self.folder.write_pictures(f"I{self.state.iterations:04d}", self.finish(frames))
 
     def finish(self, frames: np.ndarray) -> np.ndarray:
         """Return frames as they are saved: within [0, 1] and, if so asked, with the sources' histograms."""

@@ -9,25 +9,30 @@ from scipy import ndimage
 
 from images.resizing import resize
 from pipelines.synthesis_inputs import SynthesisInputs
+from pipelines.synthesis_plan import Scale
 from pipelines.synthesis_settings import SynthesisSettings
 
 # Radius of the symmetric seed's blur as a share of the longer side: the old script's 50 pixels of 512.
 SYMMETRIC_BLUR = 0.1
+# Lines by which axes that wrap are continued while they are enlarged: more than the filter sees.
+WRAPPED = 8
 # Noise that makes equal frames differ, and breaks the symmetric seed's symmetry.
 SLIGHT_NOISE = 2 / 255
 
 
 def first_frames(
-    settings: SynthesisSettings, inputs: SynthesisInputs, size: tuple[int, int], generator: np.random.Generator
+    settings: SynthesisSettings, inputs: SynthesisInputs, scale: Scale, generator: np.random.Generator
 ) -> np.ndarray:
-    """Return the frames to start from, float32 (count, height, width, 3) in [0, 1].
+    """Return the frames to start from, on a scale's canvas: float32 (count, height, width, 3) in [0, 1].
 
     The picture of --init, resized; or noise with the mean and covariance of the sources' colours: white, or
     symmetric and smooth.
     """
-    shape = (settings.count, *size)
+    shape = (settings.count, *scale.canvas)
     if inputs.init is not None:
-        frames = np.repeat(resize(inputs.init, *size)[np.newaxis], settings.count, axis=0)
+        margins = [(margin, margin) for margin in scale.margins]
+        picture = np.pad(resize(inputs.init, *scale.size), [*margins, (0, 0)], mode="symmetric")
+        frames = np.repeat(picture[np.newaxis], settings.count, axis=0)
         if settings.count > 1:
             frames = frames + SLIGHT_NOISE * generator.standard_normal((*shape, 3))
     elif settings.seed == "symmetric":
@@ -38,14 +43,24 @@ def first_frames(
     return np.clip(frames, 0, 1).astype(np.float32)
 
 
-def enlarged(frames: np.ndarray, size: tuple[int, int], wraps: tuple[bool, bool]) -> np.ndarray:
-    """Return frames (count, height, width, 3) at another size; axes that wrap are continued at their other side."""
-    margins = [min(side, 8) if wrap else 0 for side, wrap in zip(frames.shape[1:3], wraps, strict=True)]
-    padded = np.pad(frames, [(0, 0), *((margin, margin) for margin in margins), (0, 0)], mode="wrap")
-    scaled = [side / old for side, old in zip(size, frames.shape[1:3], strict=True)]
-    borders = [round(margin * factor) for margin, factor in zip(margins, scaled, strict=True)]
-    grown = [resize(frame, size[0] + 2 * borders[0], size[1] + 2 * borders[1]) for frame in padded]
-    return np.stack([frame[borders[0] :, borders[1] :][: size[0], : size[1]] for frame in grown])
+def carried_over(frames: np.ndarray, old: Scale, new: Scale, wraps: tuple[bool, bool]) -> np.ndarray:
+    """Return frames (count, height, width, 3) on the canvas of one scale, enlarged for that of another.
+
+    Axes that wrap are continued at their other side while they are enlarged.
+    """
+    wrapped = [WRAPPED if wrap else 0 for wrap in wraps]
+    padded = np.pad(frames, [(0, 0), *((width, width) for width in wrapped), (0, 0)], mode="wrap")
+    factors = [after / before for after, before in zip(new.size, old.size, strict=True)]
+    size = [round(side * factor) for side, factor in zip(padded.shape[1:3], factors, strict=True)]
+    starts = [(side - wanted) // 2 for side, wanted in zip(size, new.canvas, strict=True)]
+    rows, columns = (slice(start, start + wanted) for start, wanted in zip(starts, new.canvas, strict=True))
+    return np.stack([resize(frame, *size)[rows, columns] for frame in padded])
+
+
+def without_margins(frames: np.ndarray, scale: Scale) -> np.ndarray:
+    """Return the picture part of frames (count, height, width, 3) on a scale's canvas."""
+    top, left = scale.margins
+    return frames[:, top : top + scale.size[0], left : left + scale.size[1]]
 
 
 def _colored(noise: np.ndarray, sources: Sequence[np.ndarray]) -> np.ndarray:
