@@ -13,9 +13,11 @@ NAME = "export_model.py"
 EPILOG = """Every export takes `image` and returns `stylized`: float32 RGB pictures in [0, 1] (batch, height, width,
 3), whatever its quantisation. SavedModel and ONNX take batches of any number and size, LiteRT one picture of --size.
 The export is run in its own runtime beside the Keras model; below 40 dB PSNR (30 dB with weights in 8 bits) nothing is
-written. LiteRT and ONNX need the packages of requirements-export.txt. int8: the convolutions work in 8 bits, with
-ranges taken from the calibration pictures; transposed convolutions have weights in 8 bits; what lies between them,
-instance normalisation above all, stays in float32."""
+written. LiteRT and ONNX need the packages of requirements-export.txt. dynamic: weights in 8 bits; convolutions work in
+8 bits too, with ranges taken while running. int8: wide convolutions (128 channels and more, most of the arithmetic)
+work with ranges taken from the calibration pictures, the others as in dynamic. Instance normalisation and sums stay in
+float32 in both."""
+NOTHING_WIDE = "nothing to calibrate: no convolution of this model is wide, so int8 is the same as dynamic"
 
 
 def make_parser() -> ArgumentParser:
@@ -63,20 +65,20 @@ def print_report(report: ExportReport) -> None:
     from rich.table import Table
 
     table = Table(title=f"compared with the Keras model on {report.sample}", title_justify="left")
-    for heading in ("input", "size", "max difference", "PSNR", "Keras", "export"):
+    for heading in ("input", "MB", "max difference", "PSNR (dB)", "Keras (ms)", "export (ms)"):
         table.add_column(heading, justify="right")
     for comparison in report.comparisons:
         count, height, width = comparison.shape
         table.add_row(
             f"{count} x {height}x{width}",
-            f"{report.size / 1e6:.2f} MB",
+            f"{report.size / 1e6:.2f}",
             f"{comparison.max_difference:.1e}",
-            f"{comparison.psnr:.1f} dB",
-            f"{comparison.model_ms:.0f} ms",
-            f"{comparison.export_ms:.0f} ms",
+            f"{comparison.psnr:.1f}",
+            f"{comparison.model_ms:.1f}",
+            f"{comparison.export_ms:.1f}",
         )
-    if report.calibrated_on:
-        print(f"calibrated on {report.calibrated_on} pictures")
+    if report.calibrated_on is not None:
+        print(f"calibrated on {report.calibrated_on} pictures" if report.calibrated_on else NOTHING_WIDE)
     Console().print(table)
     print(f"wrote {report.output}")
 

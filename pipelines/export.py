@@ -41,14 +41,14 @@ class ExportReport:
         output: the file or folder written.
         size: of it, in bytes.
         sample: name of what it was compared on.
-        calibrated_on: number of pictures that the ranges of "int8" were taken from.
+        calibrated_on: number of pictures that the ranges of "int8" were taken from; None without "int8".
         comparisons: with the Keras model, the first one at the size asked for.
     """
 
     output: Path
     size: int
     sample: str
-    calibrated_on: int
+    calibrated_on: int | None
     comparisons: list[Comparison]
 
 
@@ -72,7 +72,7 @@ def export_model(
             "onnx" (`.onnx`). What stands there is replaced, if it is such a file or a SavedModel.
         format: "saved_model" and "onnx" take batches of any number and size, "litert" one picture of `size`.
         quantize: "none", or for LiteRT "float16" (weights), "dynamic" (weights in 8 bits, ranges of activations taken
-            while running) or "int8" (weights and activations of the convolutions, ranges taken from `calibration`).
+            while running) or "int8" (the same, but ranges of wide convolutions taken from `calibration`).
         calibration: folder of pictures. The first is compared on, "int8" takes its ranges from others. Without it
             the first of the program's own pictures is compared on.
         size: height and width that LiteRT's picture has, and at which every export is compared.
@@ -95,7 +95,8 @@ def export_model(
         shapes = [(1, *size)] if format == "litert" else [(1, *size), (2, size[0] + 3, size[1] + 5)]
         comparisons = export_check.compare(model, run(temporary), [samples.batch(*shape) for shape in shapes])
         export_check.require_psnr(comparisons, LEAST_PSNR[quantize])
-    return ExportReport(target, size_of(target), samples.name, samples.calibrated_on, comparisons)
+    calibrated_on = samples.calibrated_on if quantize == "int8" else None
+    return ExportReport(target, size_of(target), samples.name, calibrated_on, comparisons)
 
 
 def _check_arguments(format: str, quantize: str, size: tuple[int, int]) -> Format:

@@ -12,7 +12,7 @@ import layers
 from errors import UserError
 from model.noise import takes_noise
 from model.saving import load_model
-from pipelines.generator import check_image_contract, first_line
+from pipelines.generator import check_image_contract, first_line, set_precision
 
 SIGNATURE = "serving_default"
 OUTPUT = "stylized"
@@ -22,6 +22,8 @@ Shape = tuple[int | None, int | None, int | None]
 
 def load_generator_model(path: str | os.PathLike) -> keras.Model:
     """Load a `.keras` file that can be exported: from pictures, or noise, of any size to pictures of that size.
+
+    Its layers compute in float32, whatever they were trained in.
 
     Raises:
         UserError: it cannot be loaded or is no such model, or Keras does not run on TensorFlow.
@@ -34,6 +36,7 @@ def load_generator_model(path: str | os.PathLike) -> keras.Model:
             check_image_contract(model)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+    set_precision(model, "float32")
     return model
 
 

@@ -11,12 +11,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from tensorflow.lite.tools import flatbuffer_utils
 
 from errors import UserError
+from pipelines.export_flatbuffer import shrink
 from pipelines.export_graph import OUTPUT, SIGNATURE, holder_of, picture_function, require_no_noise_planes, trace
 from pipelines.export_int8 import round_convolutions
 from pipelines.generator import first_line
+from pipelines.startup import stderr_to
 
 
 def write_litert(
@@ -44,34 +45,24 @@ def write_litert(
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantize == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    path.write_bytes(_without_names(_convert(converter)))
+    path.write_bytes(shrink(_convert(converter), int8_weights=quantize == "int8"))
 
 
 def _convert(converter: tf.lite.TFLiteConverter) -> bytes:
     try:
-        return converter.convert()
+        with Path(os.devnull).open("wb") as nothing, stderr_to(nothing):  # the error tells all that stands there
+            return converter.convert()
     except Exception as error:  # the converter's own kinds, none of them public
         unknown = re.search(r"(?:TF Select|Custom) ops: (.*)", str(error))
         reason = f"LiteRT has no operator for {unknown[1]}" if unknown else first_line(error)
         raise UserError(f"the model cannot be exported to LiteRT: {reason}") from error
 
 
-def _without_names(content: bytes) -> bytes:
-    """Return a `.tflite` file without the names of the tensors inside.
-
-    No runtime reads them, and in a generator they take 25 to 30 KB.
-    """
-    flat = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    for graph in flat.subgraphs:
-        for index, tensor in enumerate(graph.tensors):
-            if index not in {*graph.inputs, *graph.outputs}:
-                tensor.name = None
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(flat))
-
-
 def load_litert(path: Path) -> Callable[[np.ndarray], np.ndarray]:
     """Return what runs a `.tflite` file on all of the processor's cores."""
-    interpreter = Interpreter(str(path), num_threads=os.cpu_count())
+    with Path(os.devnull).open("wb") as nothing, stderr_to(nothing):  # the runtime's name for its fast kernels
+        interpreter = Interpreter(str(path), num_threads=os.cpu_count())
+        interpreter.allocate_tensors()
     serve = interpreter.get_signature_runner(SIGNATURE)
     (name,) = serve.get_input_details()
     return lambda images: serve(**{name: images})[OUTPUT]

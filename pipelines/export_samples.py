@@ -27,7 +27,7 @@ class Samples(Protocol):
 
     Attributes:
         name: of what is compared on.
-        calibrated_on: number of pictures for calibration.
+        calibrated_on: number of inputs that `calibration` has yielded.
     """
 
     name: str
@@ -50,11 +50,11 @@ def make_samples(model: keras.Model, folder: str | os.PathLike | None, *, calibr
         ArgumentError: no such folder, no pictures in it, or none given to calibrate a network with that takes pictures.
     """
     if takes_noise(model):
-        return _Noise(model, calibrated_on=MOST_CALIBRATED_ON if calibrate else 0)
+        return _Noise(model)
     if folder is None and calibrate:
         raise ArgumentError("--quantize int8 needs --calibration FOLDER: pictures like those that the model will see")
     first, *others = _picture_files(PICTURES if folder is None else Path(folder))
-    return _Pictures(first, _spread(others or [first], MOST_CALIBRATED_ON) if calibrate else [])
+    return _Pictures(first, _spread(others or [first], MOST_CALIBRATED_ON))
 
 
 def _picture_files(folder: Path) -> list[Path]:
@@ -75,7 +75,7 @@ def _spread(files: list[Path], most: int) -> list[Path]:
 class _Pictures:
     def __init__(self, compared: Path, calibrating: list[Path]) -> None:
         self.name = compared.name
-        self.calibrated_on = len(calibrating)
+        self.calibrated_on = 0
         self._pixels = read_image(compared).pixels
         self._calibrating = calibrating
 
@@ -88,13 +88,14 @@ class _Pictures:
     def calibration(self, height: int, width: int) -> Iterator[np.ndarray]:
         """Yield the pictures to calibrate with."""
         for path in self._calibrating:
+            self.calibrated_on += 1
             yield cover(read_image(path).pixels, height, width)[None]
 
 
 class _Noise:
-    def __init__(self, model: keras.Model, *, calibrated_on: int) -> None:
+    def __init__(self, model: keras.Model) -> None:
         self.name = "noise"
-        self.calibrated_on = calibrated_on
+        self.calibrated_on = 0
         self._model = model
 
     def batch(self, count: int, height: int, width: int) -> np.ndarray:
@@ -103,7 +104,8 @@ class _Noise:
 
     def calibration(self, height: int, width: int) -> Iterator[np.ndarray]:
         """Yield noise of other seeds."""
-        for seed in range(1, self.calibrated_on + 1):
+        for seed in range(1, MOST_CALIBRATED_ON + 1):
+            self.calibrated_on += 1
             yield draw_noise(self._model, height, width, seed=seed)
 
 

@@ -31,7 +31,7 @@ def compile_loss(loss: WeightedSum, shape: tuple[int, ...], padding: tuple[str, 
 
     Up to LARGEST_PIXELS everything is one compiled function. Beyond, octaves and strips follow one another, so that
     memory grows with the picture's own size only; the numbers are the same but for rounding, and the descriptor runs
-    forwards twice.
+    forwards twice. (A picture that wraps vertically and cannot be halved at every pooling is described at once.)
 
     Args:
         loss: its octaves' losses compare Gram matrices.
@@ -86,11 +86,18 @@ def _compile_octave(loss: FeatureLoss, padding: tuple[str, str]) -> Evaluate:
 
     def evaluate(level: Any) -> Evaluation:
         if not made:
-            large = np.prod(level.shape[:3]) > LARGEST_PIXELS
-            made.append(StripedLoss(loss, level.shape, padding) if large else compile_value_and_grad(loss))
+            in_strips = np.prod(level.shape[:3]) > LARGEST_PIXELS and _can_be_cut(loss, level.shape[1], padding[0])
+            made.append(StripedLoss(loss, level.shape, padding) if in_strips else compile_value_and_grad(loss))
         return made[0](level)
 
     return evaluate
+
+
+def _can_be_cut(loss: FeatureLoss, height: int, padding: str) -> bool:
+    """Tell whether rows of every layer lie in the same places of each strip, over the edge where the picture wraps."""
+    pixels = Positions(0.0, 1.0, height)
+    steps = (layer_positions(part.layer, padding, pixels).step for part in loss.parts.values())
+    return padding != "circular" or height % int(max(steps)) == 0
 
 
 class StripedLoss:

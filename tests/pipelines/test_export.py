@@ -168,44 +168,58 @@ def test_torch7_network_at_full_width(shared, export, calibration, quantize, mos
     assert path.stat().st_size <= most_megabytes * 1e6
 
 
-def operators(path) -> list[tuple[str, str]]:
-    """Return each operator of a .tflite file and the type of its first input that is no shape."""
+def convolutions(path) -> list[tuple[str, str]]:
+    """Return the types of the input and the weights of each convolution in a .tflite file."""
     interpreter = Interpreter(str(path))
     types = {tensor["index"]: tensor["dtype"].__name__ for tensor in interpreter.get_tensor_details()}
-    return [(operator["op_name"], types[operator["inputs"][0]]) for operator in interpreter._get_ops_details()]
+    operators = interpreter._get_ops_details()
+    assert not {op["op_name"] for op in operators if op["op_name"].startswith(("Flex", "CUSTOM"))}
+    return [tuple(types[index] for index in op["inputs"][:2]) for op in operators if op["op_name"] == "CONV_2D"]
 
 
-def test_what_int8_quantises(export, calibration):
+def test_int8_calibrates_wide_convolutions(export, calibration):
     keras.utils.set_random_seed(1)
-    model = build_generator("johnson", widths=(8, 16, 16), blocks=2)
-    path, report = export(model, "litert", quantize="int8", size=(64, 64), calibration=calibration)
-    found = operators(path)
-    # 2 strided, 4 in the blocks and the last; the first convolution sees the picture and stays in float32.
-    assert found.count(("CONV_2D", "int8")) == 7
-    assert found.count(("CONV_2D", "float32")) == 1
-    assert not {kind for kind, _ in found if kind.startswith(("Flex", "CUSTOM"))}
+    model = build_generator("johnson", widths=(8, 16, 128), blocks=1)
+    path, report = export(model, "litert", quantize="int8", size=(48, 48), calibration=calibration)
+    found = convolutions(path)
+    assert found.count(("int8", "int8")) == 2  # those of the residual block
+    assert found.count(("float32", "int8")) == 3
+    assert found.count(("float32", "float32")) == 1  # the last one, of 216 weights
     assert report.calibrated_on == 1
 
 
-def fragile_model() -> keras.Model:
-    """A network that 8 bits ruin: one channel, which nothing reads, is 1000 times as large as the others."""
+def test_int8_where_nothing_is_wide(export, calibration):
+    keras.utils.set_random_seed(1)
+    model = build_generator("johnson", widths=(8, 16, 32), blocks=1)
+    path, report = export(model, "litert", quantize="int8", size=(32, 32), calibration=calibration)
+    assert ("float32", "int8") in convolutions(path)
+    assert ("int8", "int8") not in convolutions(path)
+    assert report.calibrated_on == 0
+
+
+def wide_model(largest: float = 1.0) -> keras.Model:
+    """Three 1x1 convolutions, the wide one in the middle; its last channel is `largest`, and nothing reads it."""
     image = keras.Input((None, None, 3))
-    x = keras.layers.Conv2D(8, 1)(image)
-    large = keras.layers.Conv2D(8, 1)
-    output = keras.layers.Conv2D(3, 1, use_bias=False)
-    model = keras.Model(image, output(large(x)))
-    kernel = np.eye(8, dtype=np.float32)[None, None]
-    kernel[..., 7] = 1000
-    large.kernel.assign(kernel)
-    kernel = np.array(output.kernel)
-    kernel[:, :, 7] = 0
-    output.kernel.assign(kernel)
+    layers = [keras.layers.Conv2D(filters, 1, use_bias=False) for filters in (128, 128, 3)]
+    model = keras.Sequential([image, *layers])
+    kernel = np.eye(128, dtype=np.float32)
+    kernel[:, -1] = largest / 128
+    layers[1].kernel.assign(kernel[None, None])
+    kernel = np.array(layers[2].kernel)
+    kernel[:, :, -1] = 0
+    layers[2].kernel.assign(kernel)
     return model
+
+
+def test_int8_of_a_sequential_model(export, calibration):
+    keras.utils.set_random_seed(1)
+    path, _ = export(wide_model(), "litert", quantize="int8", size=(32, 32), calibration=calibration)
+    assert ("int8", "int8") in convolutions(path)
 
 
 def test_an_export_that_differs_is_refused(export, calibration, tmp_path):
     keras.utils.set_random_seed(1)
-    model = fragile_model()
+    model = wide_model(largest=10000)
     export(model, "litert", size=(32, 32))
     save_model(model, tmp_path / "model.keras")
     (tmp_path / "out").mkdir()
@@ -229,6 +243,12 @@ def test_a_saved_model_replaces_a_saved_model(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.keras", "out"]
     assert not (tmp_path / "out" / "note.txt").exists()
     load_graph(tmp_path / "out").run(np.zeros((1, 8, 9, 3), np.float32))
+
+
+def test_a_network_trained_in_bfloat16_is_exported_in_float32(export):
+    path, _ = export(convolutional_model(dtype="mixed_bfloat16"), "litert", size=(32, 40))
+    images = photo("chelsea.jpg", 32, 40)[None]
+    np.testing.assert_allclose(load_graph(path).run(images), convolutional_model()(images), rtol=0, atol=1e-5)
 
 
 def test_other_folders_are_not_replaced(tmp_path):
@@ -255,11 +275,12 @@ def test_noise_beside_the_picture_of_a_saved_model(export):
 
 
 @pytest.mark.parametrize(("format", "runtime"), [("litert", "LiteRT"), ("onnx", "ONNX")])
-def test_an_operator_that_the_runtime_does_not_have(export, format, runtime):
+def test_an_operator_that_the_runtime_does_not_have(export, capfd, format, runtime):
     image = keras.Input((None, None, 3))
     model = keras.Model(image, keras.ops.erfinv(image))
     with pytest.raises(UserError, match=f"{runtime} has no operator for Erfinv"):
         export(model, format, size=(32, 32))
+    assert "error:" not in capfd.readouterr().err
 
 
 def test_a_size_that_the_model_cannot_take(export):

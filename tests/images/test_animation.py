@@ -1,0 +1,49 @@
+"""Animations, read back with Pillow and PyAV."""
+
+import av
+import numpy as np
+import pytest
+from PIL import Image, ImageSequence
+
+from images.animation import SHORTEST_FILM_SECONDS, write_gif, write_mp4
+from images.errors import ImageError
+
+
+def frames(count=3, height=33, width=46):
+    """Smooth frames, each of another colour."""
+    ramp = np.linspace(0.2, 0.8, height)[None, :, None, None] * np.ones((count, 1, width, 3))
+    ramp[..., 0] = np.linspace(0.1, 0.9, count)[:, None, None]
+    return ramp.astype("float32")
+
+
+def test_a_gif_holds_the_frames_and_loops(tmp_path):
+    path = tmp_path / "a.gif"
+    write_gif(path, frames(), frames_per_second=10)
+    with Image.open(path) as image:
+        assert image.info["loop"] == 0
+        assert image.info["duration"] == 100
+        read = [np.asarray(frame.convert("RGB")) / 255 for frame in ImageSequence.Iterator(image)]
+    assert np.abs(np.stack(read) - frames()).mean() <= 0.02
+
+
+def test_a_film_holds_the_frames_again_and_again(tmp_path):
+    path = tmp_path / "a.mp4"
+    write_mp4(path, frames(), frames_per_second=10)
+    with av.open(path) as film:
+        stream = film.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert float(stream.average_rate) == 10
+        read = np.stack([frame.to_ndarray(format="rgb24") for frame in film.decode(stream)]) / 255
+    assert len(read) >= SHORTEST_FILM_SECONDS * 10
+    assert len(read) % 3 == 0
+    # An odd height has its last row twice.
+    assert read.shape[1:3] == (34, 46)
+    for start in (0, len(read) - 3):
+        assert np.abs(read[start : start + 3, :33] - frames()).mean() <= 0.02
+
+
+@pytest.mark.parametrize("write", [write_gif, write_mp4])
+def test_nothing_is_left_where_it_cannot_be_written(tmp_path, write):
+    with pytest.raises(ImageError, match="cannot be written"):
+        write(tmp_path / "no" / "a", frames(), frames_per_second=10)
+    assert list(tmp_path.iterdir()) == []

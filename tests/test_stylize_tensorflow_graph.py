@@ -1,0 +1,182 @@
+"""stylize_tensorflow_graph.py, alone with images/ in an empty folder, as a stranger's server would run it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+from small_models import convolutional_model, inverting_model
+
+import stylize_tensorflow_graph
+from model.saving import save_model
+from pipelines.export import export_model
+
+NAME = "stylize_tensorflow_graph.py"
+EXPORTS = {"saved_model": "export", "litert": "export.tflite", "onnx": "export.onnx"}
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory):
+    """1 - x in all formats, and a random network as LiteRT; those of LiteRT take 40x60 alone."""
+    folder = tmp_path_factory.mktemp("exports")
+    save_model(inverting_model(), folder / "inverting.keras")
+    save_model(convolutional_model(), folder / "convolutional.keras")
+    for format, name in EXPORTS.items():
+        export_model(input=folder / "inverting.keras", output=folder / name, format=format, size=(40, 60))
+    export_model(input=folder / "convolutional.keras", output=folder / "net.tflite", format="litert", size=(40, 60))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A folder with the program and images/ and nothing else."""
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copy(ROOT / NAME, folder)
+    shutil.copytree(ROOT / "images", folder / "images", ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of two lossless photos of 60x40 and 90x120 pixels, the second with alpha."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    photo = Image.open(ROOT / "pics" / "coffee.jpg")
+    photo.resize((60, 40)).save(folder / "fitting.png")
+    other = photo.resize((90, 120)).convert("RGBA")
+    other.putalpha(Image.linear_gradient("L").resize((90, 120)))
+    other.save(folder / "other.png")
+    return folder
+
+
+def levels(path) -> np.ndarray:
+    return np.asarray(Image.open(path)).astype(int)
+
+
+def stylize(*arguments) -> int:
+    return stylize_tensorflow_graph.main([str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize("format", EXPORTS)
+def test_alone_with_images(server, exports, photos, tmp_path, format):
+    arguments = ["--input", photos, "--output", tmp_path / "out", "--model", exports / EXPORTS[format]]
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "KERAS_BACKEND")}
+    command = [sys.executable, NAME, *map(str, arguments)]
+    result = subprocess.run(command, cwd=server, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "Traceback" not in result.stderr
+    np.testing.assert_array_equal(levels(tmp_path / "out" / "fitting.png"), 255 - levels(photos / "fitting.png"))
+    content, stylized = levels(photos / "other.png"), levels(tmp_path / "out" / "other.png")
+    assert stylized.shape == content.shape
+    np.testing.assert_array_equal(stylized[..., 3], content[..., 3])
+    if format == "litert":
+        steps = "90 x 120 pixels, the model takes 60 x 40 alone: shrunk to 30 x 40, continued by mirroring, enlarged"
+        assert f"other.png: {steps} again" in result.stdout
+        assert np.abs(stylized - (255 - content))[..., :3].mean() < 12
+    else:
+        np.testing.assert_array_equal(stylized[..., :3], 255 - content[..., :3])
+    assert re.search(r"^stylised 2 of 2 in \d+\.\d\d s$", result.stdout, re.MULTILINE)
+    loaded = {path.name for path in server.iterdir()}
+    assert loaded == {NAME, "images"} or loaded == {NAME, "images", "__pycache__"}
+
+
+def test_smaller_pictures_are_not_resized(exports, photos, tmp_path, capsys):
+    """Mirroring adds at the bottom and the right; what lies beyond the network's reach stays the same."""
+    Image.open(photos / "fitting.png").crop((0, 0, 33, 21)).save(tmp_path / "small.png")
+    for name in ("small.png", "photos/fitting.png"):
+        output = tmp_path / f"new_{name.rpartition('/')[2]}"
+        assert stylize("--input", tmp_path / name, "--output", output, "--model", exports / "net.tflite") == 0
+    small, whole = levels(tmp_path / "new_small.png"), levels(tmp_path / "new_fitting.png")
+    reach = 4  # convolutions of 5, 3 and 3 pixels
+    np.testing.assert_array_equal(small[:-reach, :-reach], whole[: 21 - reach, : 33 - reach])
+    assert small.shape == (21, 33, 3)
+    assert (
+        "small.png: 33 x 21 pixels, the model takes 60 x 40 alone: continued by mirroring\n" in capsys.readouterr().out
+    )
+
+
+def test_file_to_file_replaces(exports, photos, tmp_path):
+    target = tmp_path / "new.tif"
+    target.write_text("earlier")
+    assert stylize("--input", photos / "fitting.png", "--output", target, "--model", exports / "export") == 0
+    np.testing.assert_array_equal(levels(target), 255 - levels(photos / "fitting.png"))
+
+
+def test_one_bad_file_does_not_stop_the_rest(exports, photos, tmp_path, capsys):
+    (photos / "broken.jpg").write_text("no picture")
+    (photos / "more").mkdir()
+    shutil.copy(photos / "fitting.png", photos / "z.bmp")
+    assert stylize("--input", photos, "--output", tmp_path / "out", "--model", exports / "export.onnx") == 1
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["fitting.png", "other.png", "z.png"]
+    output = capsys.readouterr()
+    assert re.fullmatch(rf"{re.escape(NAME)}: error: \S+broken\.jpg: .*\n", output.err)
+    assert "stylised 3 of 4" in output.out
+
+
+def test_wrong_arguments(exports, photos, tmp_path, capsys):
+    model, photo = exports / "export.onnx", photos / "fitting.png"
+    shutil.copy(photo, tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "model.txt").write_text("no model")
+    for message, *arguments in (
+        ("nowhere.png: no such file or folder", "nowhere.png", tmp_path / "out", model),
+        ("no pictures in this folder", tmp_path / "empty", tmp_path / "out", model),
+        ("new.png: must be a folder", photos, tmp_path / "new.png", model),
+        ("new.bmp: must end in one of", photo, tmp_path / "new.bmp", model),
+        ("fitting.png: an input or the output of another", photo, photos, model),
+        ("no such file or folder", photo, tmp_path / "new.png", tmp_path / "nothing.onnx"),
+        ("not a SavedModel folder, .tflite file or .onnx file", photo, tmp_path / "new.png", tmp_path / "model.txt"),
+    ):
+        source, target, model_path = arguments
+        assert stylize("--input", source, "--output", target, "--model", model_path) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.startswith(f"{NAME}: error: --")
+        assert error.count("\n") == 1
+    both = [photo, tmp_path / "fitting.png"]
+    assert stylize("--input", *both, "--output", tmp_path / "out", "--model", model) == 2
+    assert "output of another input" in capsys.readouterr().err
+    assert stylize("--input", photo) == 2
+    assert "the following arguments are required: --output, --model" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "model.onnx", "folder"])
+def test_broken_models(photos, tmp_path, capsys, name):
+    if name == "folder":
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).write_bytes(b"broken" * 100)
+    arguments = ["--input", photos, "--output", tmp_path / "out", "--model", tmp_path / name]
+    assert stylize(*arguments) == 1
+    error = capsys.readouterr().err
+    assert f"{name}: cannot be loaded: " in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("format", "package"), [("onnx", "onnxruntime"), ("litert", "ai-edge-litert")])
+def test_a_missing_runtime_is_named(exports, photos, tmp_path, capsys, monkeypatch, format, package):
+    for module in ("onnxruntime", "ai_edge_litert.interpreter"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert stylize("--input", photos, "--output", tmp_path / "out", "--model", exports / EXPORTS[format]) == 1
+    assert f"needs the Python package {package}: pip install {package}" in capsys.readouterr().err
+
+
+def test_nothing_heavy_is_imported_before_the_arguments_are_read():
+    program = (
+        "import sys, stylize_tensorflow_graph\n"
+        "try:\n"
+        "    stylize_tensorflow_graph.main(['--help'])\n"
+        "finally:\n"
+        "    heavy = {'keras', 'tensorflow', 'numpy', 'PIL'} & set(sys.modules)\n"
+        "    print('heavy:', sorted(heavy))\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert result.stdout.endswith("heavy: []\n")
+    assert "--model" in result.stdout
