@@ -16,13 +16,13 @@ LAYERS = ("relu1_1", "pool1", "relu2_1", "pool2", "relu3_1")
 
 
 def descriptor(mode):
-    """Averages all along: what a position sees is a symmetric hill around its centre."""
+    """Positive weights all along: every pixel that a position sees adds to it."""
+    random = np.random.default_rng(0)
     model = vgg19(LAYERS, pooling="average", padding=mode)
     for layer in model.layers:
         if layer.weights:
-            layer.set_weights(
-                [np.ones(layer.kernel.shape) / np.prod(layer.kernel.shape[:3]), np.zeros(layer.bias.shape)]
-            )
+            kernel = random.uniform(0.5, 1.5, layer.kernel.shape) / np.prod(layer.kernel.shape[:3])
+            layer.set_weights([kernel, np.zeros(layer.bias.shape)])
     return model
 
 

@@ -75,6 +75,7 @@ def test_a_run_leaves_its_pictures_progress_and_command(inputs, tmp_path):
     assert "ITERATIONS REACHED LIMIT" in report.message
 
 
+@pytest.mark.backends
 def test_the_reported_loss_is_that_of_the_saved_file(inputs, tmp_path):
     settings = small_settings(inputs, tmp_path, precision="bfloat16")
     report = synthesize(settings)
