@@ -52,3 +52,25 @@ def split_iterations(total: int, scales: int, ratio: float = ITERATION_RATIO) ->
         counts[counts.index(max(counts))] -= 1
         counts[counts.index(0)] += 1
     return counts
+
+
+def root_two_scales(smallest: int, largest: int) -> list[int]:
+    """Return the longer sides of a schedule from coarse to fine, each sqrt(2) times the one before.
+
+    The last is `largest`; no other is below `smallest`. The scales of Crowson's style-transfer-pytorch.
+    """
+    sizes = (round(largest / 2 ** (i / 2)) for i in itertools.count(1))
+    smaller = itertools.takewhile(lambda size: size >= max(1, smallest), sizes)
+    return sorted({largest, *smaller})
+
+
+def safe_scale(height: int, width: int, side: int) -> int:
+    """Return the longer side of a picture of these proportions with at most the area of a square of `side`."""
+    return int((max(height, width) / min(height, width)) ** 0.5 * side)
+
+
+def fitting_size(height: int, width: int, longer: int) -> tuple[int, int]:
+    """Return (height, width) in these proportions whose longer side is `longer`."""
+    if height > width:
+        return longer, max(1, round(longer * width / height))
+    return max(1, round(longer * height / width)), longer

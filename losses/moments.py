@@ -1,0 +1,62 @@
+"""Mean and second raw moment of feature maps: what style is compared by, whole or put together of parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from keras import ops
+
+
+class Moments(NamedTuple):
+    """First two moments of features over positions.
+
+    Unlike a covariance they may be averaged, over strips of a picture or over several styles.
+
+    Attributes:
+        mean: (channels,), float32.
+        second: (channels, channels), the mean of F F^T, float32: the Gram matrix divided by positions.
+    """
+
+    mean: Any
+    second: Any
+
+    def scaled(self, factor: float) -> Moments:
+        """Return the moments of features times `factor`."""
+        return Moments(self.mean * factor, self.second * factor**2)
+
+    def covariance(self) -> Any:
+        """Return the covariance, divided by positions, (channels, channels)."""
+        return self.second - self.mean[:, None] * self.mean[None, :]
+
+    def numpy(self) -> Moments:
+        """Return the moments as float32 arrays."""
+        return Moments(*(np.array(ops.convert_to_numpy(value), np.float32) for value in self))
+
+
+def feature_moments(features: Any, share: Any | None = None) -> Moments:
+    """Return the moments of features, or what a part of a picture or a region adds to them.
+
+    Args:
+        features: (1, height, width, channels); half precision is multiplied and summed in float32.
+        share: what each position counts, the sum over the whole picture being 1: a float, or an array (height,
+            width); None: the features are the whole picture, and all positions count the same.
+    """
+    _, height, width, channels = features.shape
+    flat = ops.cast(ops.reshape(features, (height * width, channels)), "float32")
+    if share is None:
+        share = 1.0 / (height * width)
+    if isinstance(share, float):
+        return Moments(ops.sum(flat, axis=0) * share, ops.matmul(ops.transpose(flat), flat) * share)
+    weighted = flat * ops.reshape(ops.convert_to_tensor(share, dtype="float32"), (height * width, 1))
+    return Moments(ops.sum(weighted, axis=0), ops.matmul(ops.transpose(weighted), flat))
+
+
+def blend(moments: Sequence[Moments], weights: Sequence[float]) -> Moments:
+    """Return the weighted sum of moments; the weights add up to 1."""
+    mean, second = (
+        sum(weight * value for weight, value in zip(weights, values, strict=True))
+        for values in zip(*moments, strict=True)
+    )
+    return Moments(mean, second)
