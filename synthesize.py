@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from errors import ArgumentError, unknown_name
 from pipelines.command_line import ArgumentParser, defaults_of, run_script
+from pipelines.live_view import add_live_view_arguments, live_view, without_live_view
 from pipelines.synthesis import SynthesisReport, resume, synthesize
 from pipelines.synthesis_progress import ProgressBar
 from pipelines.synthesis_settings import CHOICES, PRESETS, SynthesisSettings, option
@@ -72,6 +74,7 @@ def make_parser() -> ArgumentParser:
     parser.add_argument("--match-histogram", action="store_true", help="give saved pictures the sources' histogram")
     parser.add_argument("--preset", metavar="|".join(PRESETS), help="defaults of a paper, which other options override")
     parser.add_argument("--resume", metavar="FOLDER", help="go on with an interrupted run; takes no other options")
+    add_live_view_arguments(parser)
     return parser
 
 
@@ -98,7 +101,9 @@ class _Adder:
 
 def read_settings(arguments: argparse.Namespace) -> SynthesisSettings:
     """Return the settings that the arguments ask for."""
-    values = {name: value for name, value in vars(arguments).items() if name not in ("preset", "resume")}
+    values = without_live_view(arguments)
+    for name in ("preset", "resume"):
+        del values[name]
     for name in ("source", "layers", "guide"):
         values[name] = values[name] and tuple(values[name])
     return SynthesisSettings(**values)
@@ -109,7 +114,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = make_parser()
     arguments = parser.parse_args(argv)
     if arguments.resume is not None:
-        given = [option(name) for name, value in vars(arguments).items() if value != parser.get_default(name)]
+        values = without_live_view(arguments)
+        given = [option(name) for name, value in values.items() if value != parser.get_default(name)]
         if given != ["--resume"]:
             given.remove("--resume")
             raise ArgumentError(f"--resume goes on with the settings of its run: leave out {' '.join(given)}")
@@ -135,12 +141,14 @@ def print_report(report: SynthesisReport) -> None:
 def run(argv: Sequence[str] | None) -> int:
     """Do what the arguments ask for and return the exit code."""
     arguments = parse(argv)
-    with ProgressBar() as bar:
-        if arguments.resume is not None:
-            report = resume(arguments.resume, [bar])
-        else:
-            report = synthesize(read_settings(arguments), [bar])
-    print_report(report)
+    if arguments.resume is None:
+        job = partial(synthesize, read_settings(arguments))
+    else:
+        job = partial(resume, arguments.resume)
+    with live_view(NAME, arguments) as views:
+        with ProgressBar() as bar:
+            report = job([bar, *views])
+        print_report(report)
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from errors import ArgumentError
 from pipelines.command_line import ArgumentParser, defaults_of, run_script
+from pipelines.live_view import add_live_view_arguments, live_view, without_live_view
 from pipelines.training import TrainingReport, train_generator
 from pipelines.training_settings import (
     DECAYS,
@@ -80,6 +81,7 @@ def make_parser() -> ArgumentParser:
     add("weights", "VGG-19's weights (default: found or downloaded)", metavar="FILE")
     add("data_dir", "folder in which VGG-19's weights are looked for", metavar="FOLDER")
     add("log_dir", "write TensorBoard logs into this folder", metavar="FOLDER")
+    add_live_view_arguments(parser)
     return parser
 
 
@@ -104,7 +106,9 @@ def run(argv: Sequence[str] | None) -> int:
     arguments = make_parser().parse_args(argv)
     if arguments.style_image is None:
         raise ArgumentError("--style-image is needed")
-    print_report(train_generator(TrainingSettings(**vars(arguments))))
+    settings = TrainingSettings(**without_live_view(arguments))
+    with live_view(NAME, arguments) as views:
+        print_report(train_generator(settings, views))
     return 0
 
 

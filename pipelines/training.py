@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from images.reading import read_image
 from pipelines.startup import quiet_startup
 from pipelines.training_settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from pipelines.training_observers import Observer
 
 
 @dataclass(frozen=True)
@@ -26,12 +31,17 @@ class TrainingReport:
     seconds: float
 
 
-def train_generator(settings: TrainingSettings) -> TrainingReport:
+def train_generator(settings: TrainingSettings, observers: Sequence[Observer] = ()) -> TrainingReport:
     """Train a generator and leave it as `generator.keras` in the folder of checkpoints.
 
     Beside it: the last three checkpoints, `history.csv` with the losses of every iteration, and `previews/`. A run
     with the same settings and `resume` goes on from the last checkpoint. Batches, crops and noise depend on the
     iteration and the seed alone. Training is Keras' `fit` on the backend of this process.
+
+    Args:
+        settings: what is asked for.
+        observers: told after every iteration; each may raise StopIteration to end the run with its result, as a run
+            with `num_iterations` up to there would have left it but for a cosine's learning rate.
 
     Raises:
         ArgumentError: an argument has a value that is not allowed.
@@ -44,10 +54,10 @@ def train_generator(settings: TrainingSettings) -> TrainingReport:
         from pipelines.training_checkpoints import check_folder
         from pipelines.training_loop import RESULT, run_training
     check_folder(settings)
-    resumed_from, unreadable = run_training(settings)
+    resumed_from, iterations, unreadable = run_training(settings, observers)
     return TrainingReport(
         generator=settings.checkpoints_folder / RESULT,
-        iterations=settings.num_iterations,
+        iterations=iterations,
         resumed_from=resumed_from,
         unreadable=unreadable,
         seconds=time.perf_counter() - start,

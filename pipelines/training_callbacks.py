@@ -139,7 +139,7 @@ class ProgressBar(IterationCallback):
 
 
 class Saver(IterationCallback):
-    """Writes a checkpoint, the result so far and previews, every so many iterations and at the end.
+    """Writes a checkpoint, the result so far and previews, every so many iterations, at the end and where a run stops.
 
     Args:
         first: iterations done before.
@@ -150,6 +150,7 @@ class Saver(IterationCallback):
         result: generator that takes over the trained weights each time.
         outputs: what else to do then, called with the iteration.
         context: in which all this is done, see Devices.outside.
+        is_stopping: says whether this is the last iteration because somebody stopped the run.
     """
 
     def __init__(
@@ -163,6 +164,7 @@ class Saver(IterationCallback):
         result: keras.Model,
         outputs: tuple[Callable[[int], None], ...],
         context: Callable[[], AbstractContextManager],
+        is_stopping: Callable[[], bool],
     ) -> None:
         super().__init__(first, last)
         self.every = every
@@ -171,10 +173,11 @@ class Saver(IterationCallback):
         self.result = result
         self.outputs = outputs
         self.context = context
+        self.is_stopping = is_stopping
 
     def on_iteration_end(self, iteration: int, losses: Mapping[str, float]) -> None:
         """Write everything where it is time."""
-        if iteration % self.every and iteration != self.last:
+        if iteration % self.every and iteration != self.last and not self.is_stopping():
             return
         with self.context():
             self._write(iteration)
@@ -183,8 +186,7 @@ class Saver(IterationCallback):
         model = self.model  # asking for it has its cost under JAX
         if not weights_are_finite(model):
             raise diverged(self.folder, iteration, "weights are")
-        for variable, trained in zip(self.result.variables, model.generator.variables, strict=True):
-            variable.assign(keras.ops.convert_to_numpy(trained))
+        take_over_weights(self.result, model)
         for output in self.outputs:
             output(iteration)
         write_checkpoint(self.folder, model, iteration, self.state)
@@ -215,15 +217,26 @@ class Previews:
 
     def __call__(self, iteration: int) -> None:
         """Write the sheet of `iteration`."""
-        pictures = [keras.ops.convert_to_numpy(self.generator(one[np.newaxis], training=False)) for one in self.inputs]
-        sheet = np.concatenate(np.clip(np.concatenate(pictures), 0, 1), axis=1)
+        sheet = self.sheet()
         if not np.isfinite(sheet).all():
             raise diverged(self.folder.parent, iteration, "the generator's pictures are")
-        if not takes_noise(self.generator):
-            sheet = np.concatenate([np.concatenate(self.inputs, axis=1), sheet], axis=0)
-        write_image(self.folder / f"iteration-{iteration:08d}.png", sheet.astype(np.float32))
+        write_image(self.folder / f"iteration-{iteration:08d}.png", sheet)
         for watch in self.watchers:
             watch(iteration, sheet)
+
+    def sheet(self) -> np.ndarray:
+        """Return what the generator makes now, float32 (height, width, 3)."""
+        pictures = [keras.ops.convert_to_numpy(self.generator(one[np.newaxis], training=False)) for one in self.inputs]
+        sheet = np.concatenate(np.clip(np.concatenate(pictures), 0, 1), axis=1)
+        if not takes_noise(self.generator):
+            sheet = np.concatenate([np.concatenate(self.inputs, axis=1), sheet], axis=0)
+        return sheet.astype(np.float32)
+
+
+def take_over_weights(result: keras.Model, model: keras.Model) -> None:
+    """Give `result` the present weights of the generator that `model` trains."""
+    for variable, trained in zip(result.variables, model.generator.variables, strict=True):
+        variable.assign(keras.ops.convert_to_numpy(trained))
 
 
 def diverged(folder: Path, iteration: int, what: str) -> UserError:

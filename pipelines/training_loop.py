@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from errors import UserError
 from model.blocks import MODES
 from model.registry import build_generator
 from model.saving import save_model
@@ -20,6 +21,7 @@ from pipelines.training_data import PhotoCrops, TrainingBatches, noise_sample, p
 from pipelines.training_devices import Devices, find_devices
 from pipelines.training_model import TrainingModel
 from pipelines.training_objective import build_objective
+from pipelines.training_observers import Observed, Observer
 from pipelines.training_settings import TrainingSettings
 
 RESULT = "generator.keras"
@@ -32,9 +34,11 @@ POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 DECAY_STEPS, DECAY_RATE = 2000, 0.8
 
 
-def run_training(settings: TrainingSettings) -> tuple[int, int]:
-    """Train, and return (the iteration from which it went on, the number of unreadable files met)."""
+def run_training(settings: TrainingSettings, observers: Sequence[Observer] = ()) -> tuple[int, int, int]:
+    """Train, and return (iterations done before, iterations done in all, number of unreadable files met)."""
     devices = find_devices()
+    if observers and devices.processes > 1:
+        raise UserError("a run of several processes cannot be followed by --web: an end must reach them all")
     devices.check_batch_size(settings.batch_size)
     keras.utils.set_random_seed(settings.seed)
     sample = _samples(settings)
@@ -43,10 +47,10 @@ def run_training(settings: TrainingSettings) -> tuple[int, int]:
     with devices.scope():
         model = make_model(settings, sample(0).shape, replicas=devices.replicas)
         check_disk_space(settings.checkpoints_folder, model)
-        first = _resume(settings, model)
+        first = last = _resume(settings, model)
         if first < settings.num_iterations:
-            _fit(settings, model, first, sample, result, devices)
-    return first, len(sample.unreadable) if isinstance(sample, PhotoCrops) else 0
+            last = _fit(settings, model, first, sample, result, devices, observers)
+    return first, last, len(sample.unreadable) if isinstance(sample, PhotoCrops) else 0
 
 
 def _fit(
@@ -56,7 +60,9 @@ def _fit(
     sample: Callable[[int], np.ndarray],
     result: keras.Model,
     devices: Devices,
-) -> None:
+    observers: Sequence[Observer],
+) -> int:
+    """Train from iteration `first`, and return the one after which it ended."""
     last = settings.num_iterations
     batches = TrainingBatches(
         sample,
@@ -68,13 +74,15 @@ def _fit(
     )
     callbacks = [StopAtNaN(first, last, settings.checkpoints_folder)]
     if devices.process == 0:
-        callbacks += _callbacks(settings, tuple(model.trackers), first, sample, result, devices)
+        callbacks += _callbacks(settings, tuple(model.trackers), first, sample, result, devices, observers)
     data = devices.feed(batches)
     try:
         model.fit(data, epochs=1, steps_per_epoch=len(batches), shuffle=False, verbose=0, callbacks=callbacks)
     finally:
         for callback in callbacks:
             callback.close()
+    stops = [callback.stopped_at for callback in callbacks if isinstance(callback, Observed)]
+    return next((stop for stop in stops if stop is not None), last)
 
 
 def make_model(settings: TrainingSettings, sample_shape: tuple[int, ...], *, replicas: int = 1) -> TrainingModel:
@@ -157,6 +165,7 @@ def _callbacks(
     sample: Callable[[int], np.ndarray],
     result: keras.Model,
     devices: Devices,
+    observers: Sequence[Observer],
 ) -> list[IterationCallback]:
     """Return what writes and shows something."""
     folder, last = settings.checkpoints_folder, settings.num_iterations
@@ -168,6 +177,15 @@ def _callbacks(
         logs = [TensorBoardLogs(first, last, settings.log_dir, rate)]
     watchers = tuple(log.write_preview for log in logs)
     previews = Previews(result, _preview_inputs(sample), folder / "previews", watchers)
+    observed = Observed(
+        first,
+        last,
+        observers=observers,
+        size=settings.image_size,
+        result=result,
+        previews=previews,
+        context=devices.outside,
+    )
     saver = Saver(
         first,
         last,
@@ -177,5 +195,6 @@ def _callbacks(
         result=result,
         outputs=(previews, lambda iteration: save_model(result, folder / RESULT)),
         context=devices.outside,
+        is_stopping=lambda: observed.stopped_at is not None,
     )
-    return [History(first, last, folder / HISTORY, names, rate), ProgressBar(first, last), *logs, saver]
+    return [History(first, last, folder / HISTORY, names, rate), ProgressBar(first, last), *logs, observed, saver]

@@ -13,6 +13,7 @@ from images.writing import write_image
 from model.registry import GENERATORS
 from pipelines import training_checkpoints
 from pipelines.command_line import defaults_of
+from pipelines.live_view import without_live_view
 from pipelines.training_settings import TrainingSettings
 
 
@@ -95,7 +96,7 @@ def test_full_disk_is_told_before_training(inputs, tmp_path, capsys, monkeypatch
 
 
 def test_every_setting_but_the_generator_options_has_an_option():
-    parsed = vars(train.make_parser().parse_args([]))
+    parsed = without_live_view(train.make_parser().parse_args([]))
     defaults = defaults_of(TrainingSettings) | {"style_image": None}
     defaults.pop("generator_options")
     assert parsed == defaults

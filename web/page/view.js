@@ -1,0 +1,120 @@
+// Follows a run by its server-sent events.
+
+import { Chart } from "./chart.js";
+import { bytes, duration, speed } from "./format.js";
+
+const $ = (id) => document.getElementById(id);
+const FADE = 600; // milliseconds, a little more than the transition's
+const ENDED = ["finished", "stopped", "failed"];
+const STATES = { starting: "starting …", running: "running", stopping: "stopping after this iteration …" };
+
+const chart = new Chart($("chart"), $("legend"), $("readout"));
+let source = null;
+let run = null;
+let isFirst = true; // of this connection: it brings the whole curve
+let shown = 0; // version of the picture shown
+let isLoading = false;
+
+function connect() {
+  source = new EventSource("/events");
+  source.onopen = () => (isFirst = true);
+  source.onmessage = (event) => show(JSON.parse(event.data));
+  source.onerror = () => {
+    setState("lost", "connection lost, trying again …");
+    $("stop").disabled = true;
+    if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
+  };
+}
+
+function show(news) {
+  if (news.run !== run) {
+    run = news.run;
+    shown = 0;
+  }
+  if (isFirst) chart.clear();
+  isFirst = false;
+  setState(news.state, news.message || STATES[news.state]);
+  showProgress(news);
+  if (news.latest) chart.add(news.names, news.points, news.latest);
+  if (ENDED.includes(news.state)) finish(news);
+  else showPicture(news.picture);
+}
+
+function setState(state, text) {
+  document.body.dataset.state = state;
+  if ($("state-text").textContent !== text) $("state-text").textContent = text;
+}
+
+function showProgress(news) {
+  const part = news.total ? news.iteration / news.total : 0;
+  const percent = `${Math.floor(100 * part)} %`;
+  const hasEnded = ENDED.includes(news.state);
+  $("name").textContent = news.name;
+  document.title = hasEnded ? `${news.state} · ${news.name}` : `${percent} · ${news.name}`;
+  $("stop").disabled = !["starting", "running"].includes(news.state);
+  $("iteration").textContent = news.iteration;
+  $("total").textContent = news.total ? `of ${news.total}` : "";
+  $("percent").textContent = percent;
+  $("progress").value = part;
+  $("left").textContent = hasEnded ? "–" : duration(news.left);
+  $("elapsed").textContent = duration(news.seconds);
+  $("size").textContent = news.size ? `${news.size[1]} × ${news.size[0]}` : "–";
+  [$("speed-name").textContent, $("speed").textContent] = speed(news.speed);
+  $("memory").textContent = news.memory ? bytes(news.memory.now) : "–";
+  $("peak").textContent = news.memory ? bytes(news.memory.peak) : "–";
+}
+
+// Load a new picture, in the size in which it is shown, unless the last one is still on its way.
+async function showPicture(picture) {
+  if (!picture || picture.version === shown || isLoading || document.hidden) return;
+  isLoading = true;
+  try {
+    const width = Math.ceil($("frame").clientWidth * devicePixelRatio);
+    await putUp(`/image?w=${width}&version=${picture.version}`, picture);
+  } catch {
+    // It is tried again with the next event.
+  } finally {
+    isLoading = false;
+  }
+}
+
+async function putUp(url, picture) {
+  const [old, next] = [$("front"), $("back")];
+  next.src = url;
+  await next.decode();
+  const [height, width] = picture.size;
+  $("frame").style.setProperty("--shape", width / height);
+  next.alt = `The picture after iteration ${picture.iteration}, ${width} by ${height} pixels`;
+  $("frame").append(next);
+  next.classList.add("clear");
+  next.hidden = false;
+  next.getBoundingClientRect(); // so that the transition has a beginning
+  next.classList.remove("clear");
+  [old.id, next.id] = ["back", "front"];
+  next.removeAttribute("aria-hidden");
+  old.setAttribute("aria-hidden", "true");
+  setTimeout(() => (old.hidden = old.id === "back"), FADE);
+  $("placeholder").hidden = true;
+  $("caption").textContent = `after iteration ${picture.iteration} · ${width} × ${height} pixels`;
+  $("download").setAttribute("aria-disabled", "false");
+  shown = picture.version;
+}
+
+// The program goes away after the run: fetch its last picture, so that it stays and can be downloaded.
+async function finish(news) {
+  if (news.picture && !$("download").href.startsWith("blob:")) {
+    const picture = URL.createObjectURL(await (await fetch("/image")).blob());
+    await putUp(picture, news.picture);
+    $("frame").href = $("download").href = picture;
+    $("download").download = `${news.name.replace(/\.py$/, "")}-${news.picture.iteration}.png`;
+  }
+  source.close();
+}
+
+$("stop").addEventListener("click", async () => {
+  $("stop").disabled = true;
+  setState("stopping", STATES.stopping);
+  await fetch("/stop", { method: "POST" });
+});
+
+connect();
