@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 from scipy import optimize
+from threadpoolctl import threadpool_limits
 
 from optimize.progress import Callback, Iteration, Result, check_gradient, finite_loss
 from optimize.value_and_grad import Evaluation
@@ -47,18 +48,21 @@ def minimize_lbfgsb(
         NotFiniteError: a loss or gradient is NaN or infinite.
     """
     objective = _Objective(evaluate, start)
-    point, loss, details = optimize.fmin_l_bfgs_b(
-        objective,
-        np.asarray(start, dtype=np.float64).ravel(),
-        # A list of the same pair: `scipy.optimize.Bounds` would be taken apart number by number, three times over.
-        bounds=None if bounds is None else [bounds] * np.size(start),
-        m=maxcor,
-        factr=ftol / np.finfo(np.float64).eps,
-        pgtol=gtol,
-        maxiter=max_iterations,
-        maxfun=np.iinfo(np.int32).max,
-        callback=None if callback is None else objective.reporter(callback),
-    )
+    # The threads of SciPy's OpenBLAS go on spinning after their work and take the cores from the next evaluation: with
+    # them a run took twice as long. Sums of a vector's products are bound by memory: one thread is as quick.
+    with threadpool_limits(limits=1, user_api="blas"):
+        point, loss, details = optimize.fmin_l_bfgs_b(
+            objective,
+            np.asarray(start, dtype=np.float64).ravel(),
+            # A list of the same pair: `scipy.optimize.Bounds` would be taken apart number by number, three times over.
+            bounds=None if bounds is None else [bounds] * np.size(start),
+            m=maxcor,
+            factr=ftol / np.finfo(np.float64).eps,
+            pgtol=gtol,
+            maxiter=max_iterations,
+            maxfun=np.iinfo(np.int32).max,
+            callback=None if callback is None else objective.reporter(callback),
+        )
     return Result(
         point=point.reshape(start.shape).astype(np.float32),
         loss=float(loss) / objective.scale,
