@@ -49,6 +49,8 @@ PICTURE_WAIT = 5.0
 # How long viewers have, after the end of a run, to fetch its last picture.
 LINGER = 5.0
 CHUNK = 1 << 16
+# Seconds after which the server notices that it is to close.
+POLL = 0.1
 
 
 class LiveServer(ThreadingHTTPServer):
@@ -102,7 +104,7 @@ class LiveServer(ThreadingHTTPServer):
 
     def start(self) -> None:
         """Begin to answer."""
-        threading.Thread(target=self.serve_forever, name="live view", daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(POLL,), name="live view", daemon=True).start()
 
     def finish(self) -> None:
         """Let the pages that follow the run fetch its end, for LINGER seconds at most, and close."""

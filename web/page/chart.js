@@ -128,7 +128,7 @@ export class Chart {
       context.fillText(number(value, 3), area.x - 6, y);
     }
     context.textBaseline = "top";
-    const iterations = iterationTicks(scale, area.width / 70);
+    const iterations = iterationTicks(scale, area.width / 48);
     for (const iteration of iterations) {
       const x = scale.x(iteration);
       context.textAlign = x > area.x + area.width - 14 ? "right" : "center";
@@ -206,7 +206,7 @@ export class Chart {
       this.context.lineTo(scale.x(row[0]), area.y + area.height);
       this.context.stroke();
     }
-    this.readout.textContent = this.pointer == null ? "" : `iteration ${row[0]}, ${row[2]} × ${row[1]} pixels`;
+    this.readout.textContent = this.pointer == null ? "logarithmic" : `iteration ${row[0]}, ${row[2]} × ${row[1]}`;
     this.values.forEach(({ value }, index) => (value.textContent = number(row[ROW + index])));
   }
 }

@@ -26,6 +26,6 @@ export function speed(perSecond) {
 export function number(value, digits = 4) {
   if (value === null || value === undefined) return "–";
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(digits - 2).replace("e+", "e");
+  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return Number(value.toPrecision(digits - 1)).toExponential().replace("e+", "e");
   return Number(value.toPrecision(digits)).toString();
 }

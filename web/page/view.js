@@ -4,7 +4,7 @@ import { Chart } from "./chart.js";
 import { bytes, duration, speed } from "./format.js";
 
 const $ = (id) => document.getElementById(id);
-const FADE = 600; // milliseconds, a little more than the transition's
+const FADE = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 500; // milliseconds
 const ENDED = ["finished", "stopped", "failed"];
 const STATES = { starting: "starting …", running: "running", stopping: "stopping after this iteration …" };
 
@@ -84,31 +84,33 @@ async function putUp(url, picture) {
   await next.decode();
   const [height, width] = picture.size;
   $("frame").style.setProperty("--shape", width / height);
-  next.alt = `The picture after iteration ${picture.iteration}, ${width} by ${height} pixels`;
-  $("frame").append(next);
-  next.classList.add("clear");
-  next.hidden = false;
-  next.getBoundingClientRect(); // so that the transition has a beginning
-  next.classList.remove("clear");
-  [old.id, next.id] = ["back", "front"];
-  next.removeAttribute("aria-hidden");
-  old.setAttribute("aria-hidden", "true");
-  setTimeout(() => (old.hidden = old.id === "back"), FADE);
   $("placeholder").hidden = true;
   $("caption").textContent = `after iteration ${picture.iteration} · ${width} × ${height} pixels`;
   $("download").setAttribute("aria-disabled", "false");
+  next.alt = `The picture after iteration ${picture.iteration}, ${width} by ${height} pixels`;
+  next.removeAttribute("aria-hidden");
+  old.setAttribute("aria-hidden", "true");
+  [old.id, next.id] = ["back", "front"];
   shown = picture.version;
+  old.after(next); // above it
+  next.hidden = false;
+  await next.animate([{ opacity: 0 }, { opacity: 1 }], FADE).finished;
+  old.hidden = true;
 }
 
 // The program goes away after the run: fetch its last picture, so that it stays and can be downloaded.
 async function finish(news) {
-  if (news.picture && !$("download").href.startsWith("blob:")) {
-    const picture = URL.createObjectURL(await (await fetch("/image")).blob());
-    await putUp(picture, news.picture);
-    $("frame").href = $("download").href = picture;
-    $("download").download = `${news.name.replace(/\.py$/, "")}-${news.picture.iteration}.png`;
+  let picture = null;
+  try {
+    if (news.picture) picture = URL.createObjectURL(await (await fetch("/image")).blob());
+  } finally {
+    source.close();
   }
-  source.close();
+  if (!picture) return;
+  $("frame").href = $("download").href = picture;
+  $("download").download = `${news.name.replace(/\.py$/, "")}-${news.picture.iteration}.png`;
+  while (isLoading) await new Promise((resolve) => setTimeout(resolve, 50));
+  await putUp(picture, news.picture);
 }
 
 $("stop").addEventListener("click", async () => {

@@ -109,6 +109,7 @@ class Chromium:
     def go(self, url):
         """Load a page."""
         self.send("Page.navigate", url=url)
+        self.wait_for("location.href !== 'about:blank' && document.readyState === 'complete'")
 
     def run(self, expression):
         """Return the value of a JavaScript expression, a promise's if it is one."""
