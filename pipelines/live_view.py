@@ -40,6 +40,7 @@ class RunProgress(Protocol):
         loss: the present loss.
         terms: its terms by name.
         frames: returns the present pictures, float32 (count, height, width, 3) in [0, 1].
+        work_left: share of the run's work that is left.
     """
 
     size: tuple[int, int]
@@ -48,6 +49,7 @@ class RunProgress(Protocol):
     loss: float
     terms: Mapping[str, float]
     frames: Callable[[], np.ndarray]
+    work_left: float
 
 
 def add_live_view_arguments(parser: argparse.ArgumentParser) -> None:
@@ -154,7 +156,14 @@ class LiveView:
             StopIteration: a viewer wants the run to stop.
         """
         self.last = progress
-        step = Step(progress.iterations, progress.max_iterations, progress.size, progress.loss, dict(progress.terms))
+        step = Step(
+            iteration=progress.iterations,
+            total=progress.max_iterations,
+            work_left=progress.work_left,
+            size=progress.size,
+            loss=progress.loss,
+            terms=dict(progress.terms),
+        )
         self.board.publish(step)
         if self.board.is_watched and time.monotonic() >= self.next_picture:
             self._show_picture(progress)

@@ -41,6 +41,7 @@ class Progress:
         loss: the present loss.
         terms: its terms by name.
         frames: returns the present frames, float32 (count, height, width, 3) in [0, 1].
+        work_left: share of the run's work that is left, by pixels and iterations.
     """
 
     folder: Path
@@ -52,6 +53,7 @@ class Progress:
     loss: float
     terms: dict[str, float]
     frames: Callable[[], np.ndarray]
+    work_left: float
 
 
 # It may raise StopIteration to end the run with the result so far.
@@ -177,6 +179,7 @@ class SynthesisRun:
             loss=loss,
             terms=terms,
             frames=lambda: self.finish(without_margins(state.frames, scale)),
+            work_left=self._work_left(),
         )
         try:
             for observer in self.observers:
@@ -184,6 +187,12 @@ class SynthesisRun:
         except StopIteration:
             self.stopped = True
             raise
+
+    def _work_left(self) -> float:
+        work = [scale.canvas[0] * scale.canvas[1] * scale.iterations for scale in self.scales]
+        now = self.scales[self.state.scale]
+        done = now.canvas[0] * now.canvas[1] * self.state.scale_iterations
+        return (sum(work[self.state.scale :]) - done) / sum(work)
 
     def _save_pictures(self) -> None:
         frames = without_margins(self.state.frames, self.scales[self.state.scale])

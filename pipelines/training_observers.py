@@ -23,6 +23,7 @@ class TrainingProgress:
         loss: the present loss.
         terms: its terms by name.
         frames: returns what the generator now makes of the previews' inputs, float32 (1, height, width, 3) in [0, 1].
+        work_left: share of the iterations that is left.
     """
 
     size: tuple[int, int]
@@ -31,6 +32,7 @@ class TrainingProgress:
     loss: float
     terms: dict[str, float]
     frames: Callable[[], np.ndarray]
+    work_left: float
 
 
 # It may raise StopIteration to end the run with the result so far.
@@ -75,7 +77,8 @@ class Observed(IterationCallback):
     def on_iteration_end(self, iteration: int, losses: Mapping[str, float]) -> None:
         """Tell the observers."""
         terms = {name: value for name, value in losses.items() if name != "loss"}
-        progress = TrainingProgress(self.size, iteration, self.last, losses["loss"], terms, self._frames)
+        left = 1 - iteration / self.last
+        progress = TrainingProgress(self.size, iteration, self.last, losses["loss"], terms, self._frames, left)
         try:
             for observer in self.observers:
                 observer(progress)

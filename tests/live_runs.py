@@ -26,7 +26,8 @@ def served(host="127.0.0.1"):
 
 def step(iteration, total=100, size=(48, 64)):
     """Return a step whose loss falls."""
-    return Step(iteration, total, size, 3.0 / iteration, {"style": 2.0 / iteration, "content": 1.0 / iteration})
+    terms = {"style": 2.0 / iteration, "content": 1.0 / iteration}
+    return Step(iteration, total, 1 - iteration / total, size, 3.0 / iteration, terms)
 
 
 def picture(iteration, height=48, width=64):

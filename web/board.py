@@ -33,6 +33,7 @@ class Step:
     Attributes:
         iteration: iterations done.
         total: iterations to be done.
+        work_left: share of the work that is left; iterations may take longer and longer.
         size: (height, width) at which the run works.
         loss: the present loss.
         terms: its terms by name.
@@ -40,6 +41,7 @@ class Step:
 
     iteration: int
     total: int
+    work_left: float
     size: tuple[int, int]
     loss: float
     terms: Mapping[str, float]
@@ -92,7 +94,7 @@ class Board:
         self._points: list[list[float | None]] = []
         self._stride = 1
         self._steps = 0
-        self._times: deque[tuple[float, int]] = deque()
+        self._times: deque[tuple[float, Step]] = deque()
         self._viewers = 0
         self._interest_until = -math.inf
 
@@ -104,7 +106,7 @@ class Board:
             self._step = step
             if self._state == "starting":
                 self._state = "running"
-            self._times.append((time.monotonic(), step.iteration))
+            self._times.append((time.monotonic(), step))
             while len(self._times) > 2 and self._times[-1][0] - self._times[1][0] > SPEED_SECONDS:
                 self._times.popleft()
             self._record(step)
@@ -203,22 +205,26 @@ class Board:
     def _describe_step(self) -> dict[str, Any]:
         step = self._step
         if step is None:
-            return {"iteration": 0, "total": None, "size": None, "latest": None, "speed": None, "left": None}
-        speed = self._speed()
-        left = None if speed is None else max(0, step.total - step.iteration) / speed
+            return dict.fromkeys(("total", "size", "latest", "speed", "left")) | {"iteration": 0, "done": 0.0}
         return {
             "iteration": step.iteration,
             "total": step.total,
             "size": step.size,
             "latest": self._row(step),
-            "speed": speed,
-            "left": left,
+            "done": 1 - step.work_left,
+            **self._describe_speed(),
         }
 
-    def _speed(self) -> float | None:
-        """Return iterations a second, None before there are two."""
-        (first_time, first), (last_time, last) = self._times[0], self._times[-1]
-        return (last - first) / (last_time - first_time) if last > first and last_time > first_time else None
+    def _describe_speed(self) -> dict[str, float | None]:
+        """Return iterations a second and the seconds left; None before there are two iterations."""
+        (start, first), (end, last) = self._times[0], self._times[-1]
+        work = first.work_left - last.work_left
+        if end <= start or work <= 0:
+            return {"speed": None, "left": None}
+        return {
+            "speed": (last.iteration - first.iteration) / (end - start),
+            "left": last.work_left * (end - start) / work,
+        }
 
     def _record(self, step: Step) -> None:
         self._names += [name for name in step.terms if name not in self._names]

@@ -40,7 +40,13 @@ def progress(iterations=1, seconds=0.0, asked=None):
         return np.full((1, 4, 6, 3), iterations / 10, np.float32)
 
     return SimpleNamespace(
-        size=(4, 6), iterations=iterations, max_iterations=9, loss=2.0, terms={"a": 2.0}, frames=frames
+        size=(4, 6),
+        iterations=iterations,
+        max_iterations=10,
+        work_left=1 - iterations / 10,
+        loss=2.0,
+        terms={"a": 2.0},
+        frames=frames,
     )
 
 

@@ -42,8 +42,8 @@ def test_a_long_curve_is_thinned_evenly_and_keeps_its_beginning():
 
 def test_new_terms_get_a_column_and_what_is_no_number_is_left_open():
     board = Board("train.py")
-    board.publish(Step(1, 9, (4, 4), math.nan, {"a": 1.0}))
-    board.publish(Step(2, 9, (8, 8), 2.0, {"b": math.inf, "c": 3.0}))
+    board.publish(Step(1, 9, 0.9, (4, 4), math.nan, {"a": 1.0}))
+    board.publish(Step(2, 9, 0.8, (8, 8), 2.0, {"b": math.inf, "c": 3.0}))
     news = board.news(-1)
     assert news["names"] == ["loss", "a", "b", "c"]
     assert news["points"] == [[1, 4, 4, None, 1.0], [2, 8, 8, 2.0, None, None, 3.0]]
@@ -62,6 +62,16 @@ def test_speed_and_time_left_are_those_of_the_last_seconds(monkeypatch):
     board.publish(step(5))
     assert board.news(0)["speed"] == pytest.approx(1 / 12)
     assert board.news(0)["left"] == pytest.approx(95 * 12)
+
+
+def test_time_left_grows_with_the_work_of_later_iterations(monkeypatch):
+    clock = iter([0.0, 1.0])
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+    board = Board("train.py")
+    for iteration, work_left in ((1, 0.999), (2, 0.998)):
+        board.publish(Step(iteration, 100, work_left, (4, 4), 1.0, {}))
+    assert board.news(0)["left"] == pytest.approx(998)
+    assert board.news(0)["done"] == pytest.approx(0.002)
 
 
 def test_memory_is_this_process_s():

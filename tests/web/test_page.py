@@ -67,7 +67,8 @@ class Run:
             level = self.iteration / self.total
             terms = {"style": 2 / self.iteration, "content": 1 / self.iteration}
             progress = SimpleNamespace(
-                size=size, iterations=self.iteration, max_iterations=self.total, loss=sum(terms.values()), terms=terms,
+                size=size, iterations=self.iteration, max_iterations=self.total, work_left=1 - level,
+                loss=sum(terms.values()), terms=terms,
                 frames=lambda level=level: np.full((1, *size, 3), level, np.float32),
             )  # fmt: skip
             try:

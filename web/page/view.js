@@ -46,8 +46,7 @@ function setState(state, text) {
 }
 
 function showProgress(news) {
-  const part = news.total ? news.iteration / news.total : 0;
-  const percent = `${Math.floor(100 * part)} %`;
+  const percent = `${Math.floor(100 * news.done + 1e-6)} %`;
   const hasEnded = ENDED.includes(news.state);
   $("name").textContent = news.name;
   document.title = hasEnded ? `${news.state} · ${news.name}` : `${percent} · ${news.name}`;
@@ -55,7 +54,7 @@ function showProgress(news) {
   $("iteration").textContent = news.iteration;
   $("total").textContent = news.total ? `of ${news.total}` : "";
   $("percent").textContent = percent;
-  $("progress").value = part;
+  $("progress").value = news.done;
   $("left").textContent = hasEnded ? "–" : duration(news.left);
   $("elapsed").textContent = duration(news.seconds);
   $("size").textContent = news.size ? `${news.size[1]} × ${news.size[0]}` : "–";
