@@ -40,7 +40,7 @@ def convert_to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     Raises:
         ProfileError: the profile is broken or made for other channels than the picture's.
     """
-    source = _open(profile)
+    source = open_profile(profile)
     space = source.profile.xcolor_space.strip()
     mode = MODES.get(space)
     if image.mode == "L" and mode == "RGB":  # a grey picture saved with the profile of its colour original
@@ -67,7 +67,7 @@ def convert_deep_to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray:
         ProfileError: the profile is broken, made for other channels, or built on tables that only the 8-bit
             conversion can follow.
     """
-    source = _open(profile)
+    source = open_profile(profile)
     space = source.profile.xcolor_space.strip()
     if space == "RGB" and pixels.shape[2] == 1:
         pixels = np.repeat(pixels, 3, axis=2)
@@ -82,11 +82,16 @@ def convert_deep_to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray:
         raise ProfileError("its profile is built on tables, which only 8-bit pictures can be converted with")
     curves = tone_curves(profile, "rTRC", "gTRC", "bTRC")
     linear = np.stack([curve(pixels[..., i]) for i, curve in enumerate(curves)], axis=2)
-    matrix = np.linalg.solve(_colorants(_open(srgb_profile())), _colorants(source))
+    matrix = np.linalg.solve(_colorants(open_profile(srgb_profile())), _colorants(source))
     return _encode(linear @ matrix.T.astype(np.float32))
 
 
-def _open(profile: bytes) -> ImageCms.ImageCmsProfile:
+def open_profile(profile: bytes) -> ImageCms.ImageCmsProfile:
+    """Return a profile from its bytes.
+
+    Raises:
+        ProfileError: it is broken.
+    """
     try:
         return ImageCms.ImageCmsProfile(io.BytesIO(profile))
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:

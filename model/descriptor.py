@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from errors import ArgumentError, unknown_name
+from model.layer_names import LAYER_NAMES
 from model.normalization import divide_activations
 from model.padded_convolution import Padding
 from model.random_filters import RANDOM_LAYER, random_filters
@@ -78,6 +79,23 @@ def build_descriptor(
     if normalized:
         _normalize(model, pooling, POOLING_SCALES[pooling] if rescale_pooling else 1.0)
     return model
+
+
+def mean_activation(layer: str, *, descriptor: DescriptorName, pooling: Pooling) -> float:
+    """Return the mean activation over photos and filters of the last convolution up to `layer`, rectified.
+
+    That of the ImageNet weights with rescaled pooling for "vgg19", 1 for the others (random filters are not far off).
+
+    Args:
+        layer: a name of LAYER_NAMES, or of the random descriptor.
+        descriptor: see build_descriptor().
+        pooling: see vgg19().
+    """
+    if descriptor != "vgg19":
+        return 1.0
+    below = [name for name in LAYER_NAMES[: LAYER_NAMES.index(layer) + 1] if name.startswith("conv")]
+    with np.load(_MEANS) as known:
+        return float(_rescaled_means(known, pooling, POOLING_SCALES[pooling])[below[-1]].mean())
 
 
 def _normalize(model: keras.Model, pooling: Pooling, scale: float) -> None:

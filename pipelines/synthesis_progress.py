@@ -32,7 +32,7 @@ class ProgressBar:
         text = f"{progress.size[1]} x {progress.size[0]}  loss {progress.loss:.5g}"
         if sys.stderr.isatty():
             if self.bar is None:
-                self.bar = _start_bar()
+                self.bar = start_bar()
             self.bar.update(
                 self.bar.task_ids[0], total=progress.max_iterations, completed=progress.iterations, text=text
             )
@@ -52,18 +52,21 @@ class ProgressBar:
             print(f"saved; --resume {self.folder} goes on", file=sys.stderr)
 
 
-def _start_bar() -> RichProgress:
+def start_bar(counted: bool = True) -> RichProgress:
+    """Return a bar that is shown: of iterations that are counted, or of shares of the work."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        TaskProgressColumn,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
 
-    columns = (MofNCompleteColumn(), BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    done = MofNCompleteColumn() if counted else TaskProgressColumn()
+    columns = (done, BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     bar = Progress(*columns, TextColumn("{task.fields[text]}"), console=Console(stderr=True))
     bar.add_task("", text="")
     bar.start()

@@ -1,0 +1,83 @@
+"""Style transfer by optimisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from errors import UserError
+from pipelines.startup import quiet_startup
+from pipelines.transfer_inputs import check_sizes, plan_sizes, read_inputs
+from pipelines.transfer_settings import TransferSettings
+
+if TYPE_CHECKING:
+    from pipelines.transfer_run import Observer
+
+
+@dataclass(frozen=True)
+class TransferReport:
+    """What a run did.
+
+    Attributes:
+        output: the picture.
+        size: (height, width) of it.
+        iterations: in all.
+        seconds: in all.
+        loss: at the last iterate.
+        terms: of that loss, by name.
+        stopped: whether an observer ended the run.
+    """
+
+    output: Path
+    size: tuple[int, int]
+    iterations: int
+    seconds: float
+    loss: float
+    terms: dict[str, float]
+    stopped: bool
+
+
+def transfer(settings: TransferSettings, observers: Sequence[Observer] = (), *, resume: bool = False) -> TransferReport:
+    """Repaint the content in the style of the styles and write the result, with `trace.json` beside it.
+
+    Pixels are optimised from a small scale to the full one; the result is a running average of the iterates. While it
+    lasts `OUTPUT.state.npz` keeps what is needed to go on.
+
+    Args:
+        settings: what is asked for.
+        observers: told after every iteration; each may raise StopIteration to end the run with its result.
+        resume: go on with an interrupted run of the same settings.
+
+    Raises:
+        ArgumentError: an argument has a value that is not allowed, or pictures are too small.
+        UserError: the loss is not a number any more, or there is nothing to resume.
+        ImageError: a picture cannot be read or written.
+        KeyboardInterrupt: Ctrl-C; the averaged picture is saved.
+    """
+    for name, path in settings.files.items():
+        if not path.is_file():
+            raise UserError(f"{path}: no such file ({name})")
+    inputs = read_inputs(settings)
+    sizes = plan_sizes(settings, inputs.content)
+    with quiet_startup():
+        from pipelines.transfer_files import TransferFiles
+        from pipelines.transfer_objective import Objectives, smallest_side
+        from pipelines.transfer_run import TransferRun
+        from pipelines.transfer_start import first_picture
+    check_sizes(settings, inputs, sizes, smallest_side(settings))
+    files = TransferFiles(settings)
+    start = files.read_state() if resume else first_picture(settings, inputs, sizes[0])
+    run = TransferRun(settings, inputs, sizes, Objectives(settings, inputs), files, start, observers)
+    pixels = run.run()
+    last = run.iterates[-1]
+    return TransferReport(
+        output=files.output,
+        size=pixels.shape[:2],
+        iterations=run.state.iterations,
+        seconds=run.state.seconds,
+        loss=last["loss"],
+        terms=last["terms"],
+        stopped=run.stopped,
+    )
