@@ -20,12 +20,11 @@ from web.access import is_loopback, refusal
 from web.board import Board, Picture
 
 PAGE = Path(__file__).parent / "page"
+SCRIPTS = ("view", "chart", "follow", "format", "worker")
 FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/style.css": ("style.css", "text/css; charset=utf-8"),
-    "/view.js": ("view.js", "text/javascript; charset=utf-8"),
-    "/chart.js": ("chart.js", "text/javascript; charset=utf-8"),
-    "/format.js": ("format.js", "text/javascript; charset=utf-8"),
+    **{f"/{name}.js": (f"{name}.js", "text/javascript; charset=utf-8") for name in SCRIPTS},
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 HEADERS = {

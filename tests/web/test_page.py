@@ -55,7 +55,8 @@ def every_picture(monkeypatch):
 class Run:
     """A run in a thread whose pictures go from dark to light, an iteration whenever `go` is called."""
 
-    def __init__(self, board, total=40):
+    def __init__(self, board, url, total=40):
+        self.url = url
         self.view = live_view.LiveView(board)
         self.total = total
         self.iteration = 0
@@ -85,7 +86,7 @@ def watched(program, **options):
     with served() as (board, server), Chromium(program, **options) as browser:
         browser.go(server.url)
         browser.wait_for("document.body.dataset.state === 'starting' && document.title.startsWith('0 %')")
-        yield Run(board), browser
+        yield Run(board, server.url), browser
         assert browser.console == []
 
 
@@ -124,7 +125,7 @@ def test_curve_and_numbers_grow(program):
 def test_stop_button_stops_the_run_and_the_page_keeps_its_result(program, tmp_path):
     with served() as (board, server), Chromium(program) as browser:
         browser.go(server.url)
-        run = Run(board)
+        run = Run(board, server.url)
         thread = threading.Thread(target=lambda: [run.has_stopped or (run.go(), time.sleep(0.1)) for _ in range(200)])
         thread.start()
         browser.wait_for(f"{SHOWN}?.naturalWidth === 80")
@@ -166,6 +167,20 @@ def test_page_reconnects_and_shows_the_whole_curve_again(program, monkeypatch):
         browser.wait_for("document.querySelector('#iteration').textContent === '10'")
         assert browser.run("document.body.dataset.state") == "running"
         assert not browser.run("document.querySelector('#stop').disabled")
+
+
+def test_more_pages_than_a_browser_has_connections(program):
+    with watched(program) as (run, browser):
+        pages = [browser.session]
+        for _ in range(8):
+            browser.open_page()
+            browser.go(run.url)
+            pages.append(browser.session)
+        run.go(5)
+        for browser.session in pages:
+            browser.wait_for("document.querySelector('#iteration').textContent === '5'")
+            browser.wait_for(f"{DRAWN} > 20 || document.hidden")
+        assert run.view.board.viewers == 1
 
 
 @pytest.mark.parametrize(("width", "height"), [(360, 740), (800, 1100), (1920, 1080)])

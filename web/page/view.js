@@ -1,6 +1,7 @@
-// Follows a run by its server-sent events.
+// Shows what is heard of a run.
 
 import { Chart } from "./chart.js";
+import { follow } from "./follow.js";
 import { bytes, duration, speed } from "./format.js";
 
 const $ = (id) => document.getElementById(id);
@@ -9,21 +10,29 @@ const ENDED = ["finished", "stopped", "failed"];
 const STATES = { starting: "starting …", running: "running", stopping: "stopping after this iteration …" };
 
 const chart = new Chart($("chart"), $("legend"), $("readout"));
-let source = null;
+let leave = null; // ends the connection
 let run = null;
-let isFirst = true; // of this connection: it brings the whole curve
+let isFirst = true; // of this connection: the news has the whole curve
 let shown = 0; // version of the picture shown
 let isLoading = false;
+let hasFinished = false;
 
 function connect() {
-  source = new EventSource("/events");
-  source.onopen = () => (isFirst = true);
-  source.onmessage = (event) => show(JSON.parse(event.data));
-  source.onerror = () => {
+  if (!window.SharedWorker) return follow(hear);
+  const { port } = new SharedWorker("/worker.js", { type: "module" });
+  port.onmessage = ({ data }) => hear(data);
+  return () => port.postMessage("leave");
+}
+
+function hear({ kind, news }) {
+  if (kind === "news") {
+    show(news);
+  } else if (kind === "open") {
+    isFirst = true;
+  } else {
     setState("lost", "connection lost, trying again …");
     $("stop").disabled = true;
-    if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
-  };
+  }
 }
 
 function show(news) {
@@ -99,11 +108,13 @@ async function putUp(url, picture) {
 
 // The program goes away after the run: fetch its last picture, so that it stays and can be downloaded.
 async function finish(news) {
+  if (hasFinished) return;
+  hasFinished = true;
   let picture = null;
   try {
     if (news.picture) picture = URL.createObjectURL(await (await fetch("/image")).blob());
   } finally {
-    source.close();
+    leave();
   }
   if (!picture) return;
   $("frame").href = $("download").href = picture;
@@ -118,4 +129,8 @@ $("stop").addEventListener("click", async () => {
   await fetch("/stop", { method: "POST" });
 });
 
-connect();
+addEventListener("pagehide", () => leave());
+// A page that comes back from the browser's memory has left its connection behind.
+addEventListener("pageshow", (event) => event.persisted && location.reload());
+
+leave = connect();
