@@ -73,35 +73,58 @@ def read(url):
         return answer.read()
 
 
-def test_a_synthesis_is_followed_and_stopped_with_its_result(tmp_path):
-    process, url = start(
-        "synthesize", "-s", "pics/chelsea.jpg", "--source-width", 96, "--descriptor", "random", "-ow", 64, "-o", 1,
-        "-m", 100000, "--tol", 0, "--output-dir", tmp_path, "--output", tmp_path / "result.png",
-    )  # fmt: skip
+def endless_runs(inputs, folder):
+    """Return for each script the arguments of a small run without end, and its result."""
+    style, weights = inputs / "style.png", inputs / "vgg.keras"
+    return {
+        "synthesize": (
+            ["-s", style, "--weights", weights, "-l", "relu1_1", "pool1", "-ow", 64, "-o", 1, "-m", 100000, "--tol", 0,
+             "--output-dir", folder, "--output", folder / "result.png"],
+            folder / "result.png",
+        ),
+        "train": (
+            ["--data", inputs / "photos", "--style-image", style, "--weights", weights, "--style-layers", "relu1_1",
+             "--content-layers", "relu2_1", "--image-size", 32, "--num-iterations", 100000, "--save-every", 100000,
+             "--checkpoints-path", folder],
+            folder / "generator.keras",
+        ),
+        "style_transfer": (
+            [style, style, "--weights", weights, "--style-layers", "relu1_1", "--content-layers", "relu2_1", "-ms", 48,
+             "-s", 64, "-ii", 100000, "-o", folder / "result.png"],
+            folder / "result.png",
+        ),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_run_is_followed_and_stopped_with_its_result(script, inputs, tmp_path):
+    arguments, result = endless_runs(inputs, tmp_path)[script]
+    process, url = start(script, *arguments)
     try:
         assert b"<title>Live view</title>" in read(url)
-        seen = []
-        for news in follow(url):
-            seen.append(news)
-            if news["iteration"] >= 3 and news["state"] == "running":
-                shown = Image.open(io.BytesIO(read(f"{url}/image")))
-                assert shown.size == tuple(reversed(news["size"]))
-                assert np.ptp(np.asarray(shown)) > 50
-                stop(url)
+        last = follow_and_stop(url)
         output, error = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 0, error
-    last = seen[-1]
     assert (last["state"], last["message"]) == ("stopped", "stopped; the result is saved")
-    assert 3 <= last["iteration"] < last["total"] == 100000
-    assert last["names"][0] == "loss"
+    assert (last["name"], last["names"][0]) == (f"{script}.py", "loss")
+    assert 3 <= last["iteration"] < 100000 <= last["total"]
     assert len(last["names"]) > 1
-    assert np.asarray(Image.open(tmp_path / "result.png")).shape == (64, 64, 3)
-    (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
-    assert (folder / "final_F0000.png").exists()
-    assert f"wrote {folder}" in output
+    assert result.stat().st_size > 500
+    assert str(result.name if script == "style_transfer" else tmp_path) in output
     assert "Traceback" not in error
+
+
+def follow_and_stop(url):
+    """Follow a run, look at its picture, stop it after the third iteration, and return the last news."""
+    for news in follow(url):
+        if news["iteration"] >= 3 and news["state"] == "running":
+            shown = Image.open(io.BytesIO(read(f"{url}/image")))
+            assert min(shown.size) >= 32
+            assert np.ptp(np.asarray(shown)) > 20
+            stop(url)
+    return news
 
 
 def test_a_stopped_training_leaves_its_result_and_can_go_on(inputs, tmp_path):
