@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,8 +14,11 @@ from pipelines.live_view import add_live_view_arguments, live_view, without_live
 from pipelines.synthesis import SynthesisReport, resume, synthesize
 from pipelines.synthesis_progress import ProgressBar
 from pipelines.synthesis_settings import CHOICES, PRESETS, SynthesisSettings, option
+from pipelines.texture_sampling import sample_textures
 
 NAME = "synthesize.py"
+# The options that --generator takes.
+SAMPLING = ("output", "output_width", "output_height", "count", "tileable", "random_seed")
 EPILOG = """Layers are called as in the papers (relu1_1, pool1, relu3_2 ...) or counted in the list of VGG-19's layers
 without its input: 0 is relu1_1, 2 pool1, 7 relu3_2. The pictures, the loss and what is needed to go on after an
 interruption stand in a new folder in --output-dir. A quick first try: -s pebbles.jpg -ow 256 -o 2 -m 100."""
@@ -74,6 +77,12 @@ def make_parser() -> ArgumentParser:
     parser.add_argument("--match-histogram", action="store_true", help="give saved pictures the sources' histogram")
     parser.add_argument("--preset", metavar="|".join(PRESETS), help="defaults of a paper, which other options override")
     parser.add_argument("--resume", metavar="FOLDER", help="go on with an interrupted run; takes no other options")
+    parser.add_argument(
+        "--generator",
+        metavar="NAME_OR_FILE",
+        help="no optimisation: write a picture of a trained texture generator (bark, or a .keras file of train.py) "
+        f"to --output; takes {', '.join(option(name) for name in SAMPLING)}",
+    )
     add_live_view_arguments(parser)
     return parser
 
@@ -102,7 +111,7 @@ class _Adder:
 def read_settings(arguments: argparse.Namespace) -> SynthesisSettings:
     """Return the settings that the arguments ask for."""
     values = without_live_view(arguments)
-    for name in ("preset", "resume"):
+    for name in ("preset", "resume", "generator"):
         del values[name]
     for name in ("source", "layers", "guide"):
         values[name] = values[name] and tuple(values[name])
@@ -114,17 +123,36 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = make_parser()
     arguments = parser.parse_args(argv)
     if arguments.resume is not None:
-        values = without_live_view(arguments)
-        given = [option(name) for name, value in values.items() if value != parser.get_default(name)]
-        if given != ["--resume"]:
-            given.remove("--resume")
-            raise ArgumentError(f"--resume goes on with the settings of its run: leave out {' '.join(given)}")
+        _refuse_others(parser, arguments, ("resume",), "--resume goes on with the settings of its run")
+    if arguments.generator is not None:
+        _refuse_others(parser, arguments, ("generator", *SAMPLING), "--generator has no optimisation to set")
     if arguments.preset is None:
         return arguments
     if arguments.preset not in PRESETS:
         raise ArgumentError(unknown_name("--preset", arguments.preset, PRESETS))
     parser.set_defaults(**PRESETS[arguments.preset])
     return parser.parse_args(argv)
+
+
+def _refuse_others(
+    parser: ArgumentParser, arguments: argparse.Namespace, allowed: Collection[str], reason: str
+) -> None:
+    """Raise ArgumentError where arguments are given that are not `allowed`."""
+    values = without_live_view(arguments)
+    given = [name for name, value in values.items() if value != parser.get_default(name)]
+    others = [option(name) for name in given if name not in allowed]
+    if others:
+        raise ArgumentError(f"{reason}: leave out {' '.join(others)}")
+
+
+def sample(arguments: argparse.Namespace) -> int:
+    """Write pictures of a trained generator and return the exit code."""
+    if arguments.output is None:
+        raise ArgumentError("--generator needs --output FILE")
+    values = {name: getattr(arguments, name) for name in SAMPLING}
+    for path in sample_textures(arguments.generator, **values):
+        print(f"wrote {path}")
+    return 0
 
 
 def print_report(report: SynthesisReport) -> None:
@@ -141,6 +169,8 @@ def print_report(report: SynthesisReport) -> None:
 def run(argv: Sequence[str] | None) -> int:
     """Do what the arguments ask for and return the exit code."""
     arguments = parse(argv)
+    if arguments.generator is not None:
+        return sample(arguments)
     if arguments.resume is None:
         job = partial(synthesize, read_settings(arguments))
     else:

@@ -1,0 +1,85 @@
+"""Pictures of texture generators: sizes, numbers, seams, and what is refused, through synthesize.py."""
+
+import numpy as np
+import pytest
+
+import synthesize
+from images.reading import read_image
+from model.noise import draw_noise
+from model.registry import build_generator
+from model.saving import load_model, save_model
+
+
+@pytest.fixture(scope="module", params=["johnson", "pyramid"])
+def generator(request, tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / f"{request.param}.keras"
+    options = {"johnson": {"widths": (4, 8), "blocks": 1}, "pyramid": {"filters": 2}}[request.param]
+    save_model(build_generator(request.param, mode="texture", **options), path)
+    return path
+
+
+def pixels(path):
+    return read_image(path).pixels
+
+
+def sample(generator, output, *options):
+    return synthesize.main(["--generator", str(generator), "--output", str(output), *map(str, options)])
+
+
+def test_the_picture_is_the_model_s_of_the_seed_s_noise(generator, tmp_path):
+    assert sample(generator, tmp_path / "a.png", "-ow", 96, "-oh", 64, "--random-seed", 5) == 0
+    model = load_model(generator)
+    expected = np.asarray(model.predict_on_batch(draw_noise(model, 64, 96, seed=5)))[0]
+    assert np.abs(pixels(tmp_path / "a.png") - expected).max() <= 0.5 / 255 + 1e-6
+
+
+def test_sizes_that_are_no_multiples_are_cut_out(generator, tmp_path):
+    assert sample(generator, tmp_path / "a.png", "-ow", 70) == 0
+    assert sample(generator, tmp_path / "b.png", "-ow", 96) == 0
+    np.testing.assert_array_equal(pixels(tmp_path / "a.png"), pixels(tmp_path / "b.png")[:70, :70])
+
+
+def test_several_pictures_differ(generator, tmp_path, capsys):
+    assert sample(generator, tmp_path / "a.png", "-ow", 64, "--count", 3) == 0
+    names = [f"a_F000{i}.png" for i in range(3)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert [line.split("/")[-1] for line in capsys.readouterr().out.splitlines()] == names
+    first, second, _ = (pixels(tmp_path / name) for name in names)
+    assert np.abs(first - second).mean() > 1e-3
+
+
+def test_tileable_pictures_come_from_a_network_that_wraps_around(generator, tmp_path):
+    """Noise that goes around by whole coarse pixels gives the picture that goes around: there is no edge in it."""
+    assert sample(generator, tmp_path / "a.png", "-ow", 64, "--tileable", "both") == 0
+    model = load_model(generator)
+    noise = np.roll(draw_noise(model, 64, 64, seed=0), (32, 32), axis=(1, 2))
+    moved = np.asarray(model.predict_on_batch(noise))[0]
+    assert np.abs(np.roll(pixels(tmp_path / "a.png"), (32, 32), axis=(0, 1)) - moved).max() <= 0.5 / 255 + 1e-5
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["-ow", 70, "--tileable", "both"], 2, "must be multiples of 32, not 70 (near: 64)"),
+        (["-ow", 0], 2, "--output-width must be at least 1, not 0"),
+        (["--count", 0], 2, "--count must be at least 1"),
+        (["--tileable", "bot"], 2, "both"),
+        (["--octaves", 3], 2, "--generator has no optimisation to set: leave out --octaves"),
+    ],
+)
+def test_wrong_options_are_refused(generator, tmp_path, capsys, options, code, message):
+    assert sample(generator, tmp_path / "a.png", *options) == code
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_networks_that_take_pictures_are_refused(tmp_path, capsys):
+    assert sample("starry_night", tmp_path / "a.png") == 1
+    assert "stylize_tensorflow.py --model runs it" in capsys.readouterr().err
+
+
+def test_an_output_is_needed_and_its_format_known(tmp_path, capsys):
+    assert synthesize.main(["--generator", "starry_night"]) == 2
+    assert "--generator needs --output FILE" in capsys.readouterr().err
+    assert sample("starry_night", tmp_path / "a.xyz") == 2
+    assert "unknown picture format" in capsys.readouterr().err
