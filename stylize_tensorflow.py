@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from errors import ArgumentError
 from pipelines.command_line import ArgumentParser, defaults_of, run_script
-from pipelines.model_library import pretrained_models
+from pipelines.model_library import makes_textures, pretrained_models
 from pipelines.stylization import PRECISIONS, StylizationReport, stylize_files
 
 NAME = "stylize_tensorflow.py"
@@ -66,7 +66,8 @@ def make_parser() -> ArgumentParser:
 
 def print_models() -> int:
     """Print the models that ship with the program, one a line."""
-    print("\n".join(pretrained_models()))
+    for name, path in pretrained_models().items():
+        print(f"{name}  (a texture: synthesize.py --generator {name})" if makes_textures(path) else name)
     return 0
 
 

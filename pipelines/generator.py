@@ -12,6 +12,7 @@ from errors import UserError
 from images.color import transfer_luma
 from images.picture import Picture
 from layers import VGGPostprocessing, VGGPreprocessing
+from model.noise import takes_noise
 from model.saving import load_model
 
 # The dtype policy of the layers for each precision: bfloat16 keeps float32 weights and computes in bfloat16.
@@ -81,6 +82,8 @@ def load_generator(path: str | os.PathLike, *, precision: str = "float32") -> Ge
 
 def check_image_contract(model: keras.Model) -> None:
     """Raise UserError unless `model` takes one picture (batch, height, width, 3) of any size and returns one."""
+    if takes_noise(model):
+        raise UserError("the model makes textures from noise, not from pictures: synthesize.py --generator runs it")
     for kind, attribute in (("takes", "inputs"), ("returns", "outputs")):
         shapes = [tuple(tensor.shape) for tensor in getattr(model, attribute, None) or []]
         if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][3] not in (3, None):

@@ -46,7 +46,7 @@ def sample_textures(
     """
     height, width = output_height or output_width, output_width
     _check(Path(output), height, width, count, tileable)
-    path = find_model(generator)
+    path = find_model(generator, option="--generator")
     with quiet_startup():
         from model.noise import draw_noise, takes_noise
         from model.saving import load_model

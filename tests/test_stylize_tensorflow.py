@@ -13,7 +13,7 @@ from small_models import convolutional_model, inverting_model
 
 import stylize_tensorflow
 from images.reading import read_image
-from model.saving import save_model
+from model.saving import load_model, save_model
 
 PHOTO = ROOT / "pics" / "chelsea.jpg"
 
@@ -189,8 +189,11 @@ def test_list_models_tells_the_truth(capsys):
     assert stylize_tensorflow.main(["--list-models"]) == 0
     shipped = sorted(path.stem for path in (ROOT / "model" / "pretrained").glob("*.keras"))
     lines = capsys.readouterr().out.splitlines()
-    assert lines == shipped
+    assert [line.split()[0] for line in lines] == shipped
     assert "starry_night" in lines
+    for path in (ROOT / "model" / "pretrained").glob("*.keras"):
+        takes_noise = load_model(path).inputs[0].name == "noise"
+        assert (f"{path.stem}  (a texture: synthesize.py --generator {path.stem})" in lines) == takes_noise
 
 
 @pytest.mark.parametrize("argument", ["--help", "--list-models", "--no-such-thing"])

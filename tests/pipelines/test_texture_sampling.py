@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import stylize_tensorflow
 import synthesize
 from images.reading import read_image
 from model.noise import draw_noise
@@ -78,8 +79,17 @@ def test_networks_that_take_pictures_are_refused(tmp_path, capsys):
     assert "stylize_tensorflow.py --model runs it" in capsys.readouterr().err
 
 
+def test_they_are_no_models_to_stylise_with(generator, tmp_path, capsys):
+    arguments = ["--input", "pics/coffee.jpg", "--output", str(tmp_path / "a.png"), "--model", str(generator)]
+    assert stylize_tensorflow.main(arguments) == 1
+    assert "makes textures from noise" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_output_is_needed_and_its_format_known(tmp_path, capsys):
     assert synthesize.main(["--generator", "starry_night"]) == 2
     assert "--generator needs --output FILE" in capsys.readouterr().err
+    assert sample("starry_nigth", tmp_path / "a.png") == 2
+    assert "did you mean 'starry_night'" in capsys.readouterr().err
     assert sample("starry_night", tmp_path / "a.xyz") == 2
     assert "unknown picture format" in capsys.readouterr().err
