@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import sys
@@ -79,9 +80,9 @@ class LiveServer(ThreadingHTTPServer):
             super().__init__(address[:2], Handler)
         except (OSError, UnicodeError) as error:
             why = getattr(error, "strerror", None) or error
-            raise UserError(
-                f"--web cannot listen on --host {host} --port {port}: {why} (--port 0 takes any free port)"
-            ) from error
+            if getattr(error, "errno", None) == errno.EADDRINUSE:
+                why = f"{why}; --port 0 takes any free port"
+            raise UserError(f"--web cannot listen on --host {host} --port {port}: {why}") from error
         self.address = self.server_address[0]
 
     def server_bind(self) -> None:

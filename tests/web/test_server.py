@@ -250,7 +250,7 @@ def test_garbage_gets_an_error_and_the_server_lives_on(live):
 def test_a_taken_port_is_told():
     with served() as (_, server):
         port = server.server_address[1]
-        with pytest.raises(UserError, match=f"--port {port}: Address already in use.*--port 0 takes any free port"):
+        with pytest.raises(UserError, match=f"--port {port}: Address already in use; --port 0 takes any free port"):
             LiveServer(Board("train.py"), "127.0.0.1", port)
 
 

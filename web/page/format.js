@@ -19,8 +19,8 @@ export function bytes(count) {
 export function speed(perSecond) {
   if (perSecond === null) return ["speed", "–"];
   return perSecond >= 1
-    ? ["iterations a second", number(perSecond, 3)]
-    : ["an iteration takes", `${number(1 / perSecond, 3)} s`];
+    ? ["iterations / s", number(perSecond, 3)]
+    : ["each iteration", `${number(1 / perSecond, 3)} s`];
 }
 
 export function number(value, digits = 4) {
