@@ -23,6 +23,9 @@ LARGEST_MARGIN = 24
 LARGEST_MIRRORING = 2
 # Along each axis; a Gram matrix of a single position has rank one, which no larger picture can match.
 SOURCE_POSITIONS = 4
+# Along each axis, that further octaves need at the scales before the last. A Gram matrix of fewer positions cannot
+# come near its target: its loss would outweigh all others and leave them to noise.
+OCTAVE_POSITIONS = 8
 
 Size = tuple[int, int]
 Modes = tuple[str, str]
@@ -99,7 +102,10 @@ def _scale(settings: SynthesisSettings, source_sizes: Sequence[Size], size: Size
     margin = min(max(map(receptive_field, settings.layers)) // 2, LARGEST_MARGIN) if factor < 1 else 0
     margins = tuple(margin if mode == "valid" else 0 for mode in paddings(settings).output)
     scale = Scale(size, margins, factor, settings.octaves, 0)
-    fitting = min(_octaves_of_output(settings, scale.canvas), _octaves_of_sources(settings, source_sizes, factor))
+    positions = OCTAVE_POSITIONS if factor < 1 else 1
+    fitting = min(
+        _octaves_of_output(settings, scale.canvas, positions), _octaves_of_sources(settings, source_sizes, factor)
+    )
     return replace(scale, octaves=fitting)
 
 
@@ -124,20 +130,23 @@ def mirrored_size(settings: SynthesisSettings, size: Size, octaves: int) -> Size
 def _source_size(settings: SynthesisSettings, octaves: int, positions: int) -> Size:
     """Return the (height, width) of a source in which every layer has so many positions along both axes."""
     modes = paddings(settings)
-    step = max(int(layer_positions(layer, "same", Positions(0.0, 1.0, 1)).step) for layer in settings.layers)
-    smallest = (side + (positions - 1) * step for side in _smallest(settings, modes.source))
-    pairs = zip(smallest, modes.source_pyramid, strict=True)
+    pairs = zip(_seen(settings, modes.source, positions), modes.source_pyramid, strict=True)
     return tuple(size_before_halving(side, octaves - 1, mode) for side, mode in pairs)
 
 
-def _octaves_of_output(settings: SynthesisSettings, size: Size) -> int:
-    """Return how many octaves of an output of `size` leave the layers something to see."""
+def _octaves_of_output(settings: SynthesisSettings, size: Size, positions: int = 1) -> int:
+    """Return how many octaves of an output of `size` leave the layers something to see.
+
+    The first must give them a position, further ones `positions` along each axis.
+    """
     modes = paddings(settings)
-    least = _smallest(settings, modes.output)
     heights, widths = (
         pyramid_sizes(side, settings.octaves, mode) for side, mode in zip(size, modes.output_pyramid, strict=True)
     )
-    return sum(height >= least[0] and width >= least[1] for height, width in zip(heights, widths, strict=True))
+    first, further = (_seen(settings, modes.output, count) for count in (1, positions))
+    least = [first, *[further] * (settings.octaves - 1)]
+    levels = zip(heights, widths, least, strict=True)
+    return sum(height >= rows and width >= columns for height, width, (rows, columns) in levels)
 
 
 def _octaves_of_sources(settings: SynthesisSettings, source_sizes: Sequence[Size], factor: float) -> int:
@@ -157,7 +166,7 @@ def _check_sizes(settings: SynthesisSettings, source_sizes: Sequence[Size]) -> N
     layers = f"the layers {' '.join(settings.layers)}"
     fitting = _octaves_of_output(settings, settings.size)
     if fitting < settings.octaves:
-        least = _smallest(settings, paddings(settings).output)
+        least = _seen(settings, paddings(settings).output, 1)
         raise ArgumentError(
             f"an output of {settings.output_width} x {settings.output_height} is too small for {settings.octaves} "
             f"octaves: {layers} see {least[1]} x {least[0]} pixels of the smallest; {_advice(fitting)}"
@@ -176,8 +185,11 @@ def _advice(octaves: int) -> str:
     return f"at most --octaves {octaves} fit" if octaves else "take a larger picture or layers that see less"
 
 
-def _smallest(settings: SynthesisSettings, modes: Modes) -> Size:
-    """Return the least (height, width) at which every layer has an activation."""
+def _seen(settings: SynthesisSettings, modes: Modes, positions: int) -> Size:
+    """Return the least (height, width) at which every layer has so many activations along each axis."""
     if settings.descriptor == "random":
-        return tuple(FILTER_SIZES[-1] if mode == "valid" else FILTER_SIZES[-1] // 2 for mode in modes)
-    return smallest_input(settings.layers, modes)
+        smallest, step = [FILTER_SIZES[-1] if mode == "valid" else FILTER_SIZES[-1] // 2 for mode in modes], 1
+    else:
+        smallest = smallest_input(settings.layers, modes)
+        step = max(int(layer_positions(layer, "same", Positions(0.0, 1.0, 1)).step) for layer in settings.layers)
+    return tuple(side + (positions - 1) * step for side in smallest)
