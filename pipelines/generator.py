@@ -24,7 +24,7 @@ FLOAT32_LAYERS = (VGGPreprocessing, VGGPostprocessing)
 class Generator:
     """A network under the image contract, ready to run.
 
-    On Keras' tensorflow backend it is one graph for pictures of all sizes, traced when this is made. On the other
+    On Keras' tensorflow backend it is a graph for the first picture's size and one for all other sizes. On the other
     backends it runs through Keras' `predict_on_batch`, which may compile again for each size.
 
     Args:
@@ -113,12 +113,12 @@ def compile_model(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
         return model.predict_on_batch
     import tensorflow as tf
 
-    # One picture, said statically: instance normalisation then takes its fast road without asking at run time.
-    @tf.function(input_signature=[tf.TensorSpec((1, None, None, 3), tf.float32)])
+    # The first size gets a graph of its own, in which instance normalisation takes its fast road without asking at
+    # run time and the rectifiers join it; other sizes bring a graph for all sizes.
+    @tf.function(reduce_retracing=True, autograph=False)
     def run(images: tf.Tensor) -> tf.Tensor:
         return tf.cast(model(images, training=False), tf.float32)
 
-    run.get_concrete_function()
     return run
 
 

@@ -42,12 +42,13 @@ def generators(monkeypatch):
     return made
 
 
-def test_mixed_sizes_take_one_model_and_one_trace(tmp_path, folder, generators):
+def test_mixed_sizes_take_one_model_and_no_graph_each(tmp_path, folder, generators):
     save_model(convolutional_model(), tmp_path / "model.keras")
     report = stylize_files([folder], tmp_path / "out", model=str(tmp_path / "model.keras"))
     assert len(report.written) == 5
     (generator,) = generators
-    assert generator.run.experimental_get_tracing_count() == 1
+    # One for the first size, one for all; another between them where the second size shares a side with the first.
+    assert generator.run.experimental_get_tracing_count() <= 3
 
 
 def test_report(tmp_path, folder, model):
