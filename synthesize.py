@@ -46,13 +46,8 @@ def make_parser() -> ArgumentParser:
     add("source_width", "-sw", "width to which the sources are resized", int)
     add("padding_mode", "-p", "boundaries in the descriptor: none, or zeros")
     add("join_mode", "-j", "how the Gram matrices of several sources become one")
-    add("count", "-c", "frames made at once", int)
     add("mul", None, "factor of the target Gram matrices", float)
-    add("if_weight", None, "weight of the inter-frame loss", float)
-    add("if_shift", None, "pixels of shift by which neighbouring frames shall seem to differ", float)
-    add("if_order", None, "how many neighbours of each frame are kept at a distance", int)
-    add("if_distance_type", None, "distance of frames: root mean square, or of Laplacian pyramids")
-    add("if_octaves", None, "octaves of the distance, at most --octaves", int)
+    _add_frame_options(add)
     add("seed", None, "noise that the optimisation starts from, in the sources' colours")
     add("data_dir", "-d", "folder in which the descriptor's weights are looked for", metavar="FOLDER")
     add("tol", None, "relative fall of the loss, and gradient, at which the optimiser ends", float)
@@ -85,6 +80,15 @@ def make_parser() -> ArgumentParser:
     )
     add_live_view_arguments(parser)
     return parser
+
+
+def _add_frame_options(add: _Adder) -> None:
+    add("count", "-c", "frames made at once", int)
+    add("if_weight", None, "weight of the inter-frame loss", float)
+    add("if_shift", None, "pixels of shift by which neighbouring frames shall seem to differ", float)
+    add("if_order", None, "how many neighbours of each frame are kept at a distance", int)
+    add("if_distance_type", None, "distance of frames: root mean square, or of Laplacian pyramids")
+    add("if_octaves", None, "octaves of the distance, at most --octaves", int)
 
 
 class _Adder:

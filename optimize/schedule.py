@@ -9,31 +9,23 @@ import math
 ITERATION_RATIO = 1.3
 
 
-def growing_sizes(
-    height: int, width: int, *, smallest: tuple[int, int], factor: float = 2.0, largest_count: int | None = None
-) -> list[tuple[int, int]]:
+def growing_sizes(height: int, width: int, *, smallest: tuple[int, int]) -> list[tuple[int, int]]:
     """Return the (height, width) of every scale, from coarse to fine; the last is the final size.
 
-    Each scale is the final size divided by a power of `factor` and rounded. With factor 2 an octave of one scale is
-    an octave of the others.
+    Each scale is the final size divided by a power of 2 and rounded, so that an octave of one is one of the others.
 
     Args:
         height: final.
         width: final.
         smallest: (height, width) below which no scale may lie; the final size is returned in any case.
-        factor: growth from scale to scale, above 1.
-        largest_count: of scales, or None.
     """
-    if factor <= 1:
-        raise ValueError(f"scales must grow by a factor above 1, not {factor}")
     sizes = [(height, width)]
-    while largest_count is None or len(sizes) < largest_count:
-        scale = factor ** len(sizes)
+    while True:
+        scale = 2 ** len(sizes)
         size = (math.floor(height / scale + 0.5), math.floor(width / scale + 0.5))
         if size[0] < max(1, smallest[0]) or size[1] < max(1, smallest[1]):
-            break
+            return sizes[::-1]
         sizes.append(size)
-    return sizes[::-1]
 
 
 def split_iterations(total: int, scales: int, ratio: float = ITERATION_RATIO) -> list[int]:

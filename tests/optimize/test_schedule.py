@@ -19,14 +19,6 @@ def test_the_smaller_side_decides():
     assert growing_sizes(32, 32, smallest=(64, 64)) == [(32, 32)]
 
 
-def test_other_factors_and_counts():
-    sizes = growing_sizes(512, 512, smallest=(128, 128), factor=2**0.5)
-    assert sizes == [(128, 128), (181, 181), (256, 256), (362, 362), (512, 512)]
-    assert growing_sizes(512, 512, smallest=(1, 1), largest_count=2) == [(256, 256), (512, 512)]
-    with pytest.raises(ValueError, match="above 1"):
-        growing_sizes(8, 8, smallest=(1, 1), factor=1)
-
-
 @pytest.mark.parametrize("total", [1, 2, 3, 4, 7, 100, 500, 501])
 @pytest.mark.parametrize("scales", [1, 2, 3, 4])
 def test_iterations_add_up_and_fall_with_the_size(total, scales):
