@@ -40,17 +40,30 @@ def feature_moments(features: Any, share: Any | None = None) -> Moments:
 
     Args:
         features: (1, height, width, channels); half precision is multiplied and summed in float32.
-        share: what each position counts, the sum over the whole picture being 1: a float, or an array (height,
-            width); None: the features are the whole picture, and all positions count the same.
+        share: what each position counts, the sum over the whole picture being 1: an array (height, width), or without
+            axes where all count the same; None: the features are the whole picture, and all count the same.
     """
     _, height, width, channels = features.shape
     flat = ops.cast(ops.reshape(features, (height * width, channels)), "float32")
     if share is None:
         share = 1.0 / (height * width)
-    if isinstance(share, float):
-        return Moments(ops.sum(flat, axis=0) * share, ops.matmul(ops.transpose(flat), flat) * share)
-    weighted = flat * ops.reshape(ops.convert_to_tensor(share, dtype="float32"), (height * width, 1))
-    return Moments(ops.sum(weighted, axis=0), ops.matmul(ops.transpose(weighted), flat))
+    share = ops.convert_to_tensor(share, dtype="float32")
+    if len(share.shape) == 0:
+        return Moments(ops.sum(flat, axis=0) * share, _gram(flat, flat) * share)
+    weighted = flat * ops.reshape(share, (height * width, 1))
+    return Moments(ops.sum(weighted, axis=0), _gram(weighted, flat))
+
+
+def _gram(weighted: Any, flat: Any) -> Any:
+    """Return W^T F (channels, channels), where W is F with weighted positions, so that the result is symmetric.
+
+    Differentiated as it stands it takes two products of matrices as large as itself, one by W and one by F, that are
+    the same by symmetry. Here W is a constant and F counts twice.
+    """
+    constant = ops.transpose(ops.stop_gradient(weighted))
+    gram = ops.matmul(constant, flat)
+    doubled = 2.0 * gram - ops.stop_gradient(gram)
+    return (doubled + ops.transpose(doubled)) / 2.0
 
 
 def blend(moments: Sequence[Moments], weights: Sequence[float]) -> Moments:
