@@ -21,7 +21,7 @@ from pipelines.synthesis_inputs import SynthesisInputs, nearest
 from pipelines.synthesis_objective import Objectives
 from pipelines.synthesis_plan import Scale
 from pipelines.synthesis_settings import SynthesisSettings
-from pipelines.synthesis_start import carried_over, first_frames, without_margins
+from pipelines.synthesis_start import carried_over, first_frames, with_detail, without_margins
 
 # Of both optimisers' memory of curvatures.
 CORRECTIONS = 10
@@ -115,6 +115,9 @@ class SynthesisRun:
     def _go_to_next_scale(self) -> None:
         old, new = self.scales[self.state.scale : self.state.scale + 2]
         frames = carried_over(self.state.frames, old, new, self.settings.wraps)
+        # From the seed and the scale: a resumed run gets the same noise.
+        generator = np.random.default_rng([self.settings.random_seed, self.state.scale])
+        frames = with_detail(frames, self.inputs.sources, new, generator)
         self.state = replace(self.state, frames=frames, scale=self.state.scale + 1, scale_iterations=0)
 
     def _full_size(self, state: State) -> np.ndarray:

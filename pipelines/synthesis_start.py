@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from images.resizing import resize
 from pipelines.synthesis_inputs import SynthesisInputs
-from pipelines.synthesis_plan import Scale
+from pipelines.synthesis_plan import Scale, resized
 from pipelines.synthesis_settings import SynthesisSettings
 
 # Radius of the symmetric seed's blur as a share of the longer side: the old script's 50 pixels of 512.
@@ -18,6 +18,8 @@ SYMMETRIC_BLUR = 0.1
 WRAPPED = 8
 # Noise that makes equal frames differ, and breaks the symmetric seed's symmetry.
 SLIGHT_NOISE = 2 / 255
+# Of the detail in the sources that an enlarged picture lacks, the share that it gets as noise.
+DETAIL = 0.5
 
 
 def first_frames(
@@ -57,18 +59,49 @@ def carried_over(frames: np.ndarray, old: Scale, new: Scale, wraps: tuple[bool, 
     return np.stack([resize(frame, *size)[rows, columns] for frame in padded])
 
 
+def with_detail(
+    frames: np.ndarray, sources: Sequence[np.ndarray], scale: Scale, generator: np.random.Generator
+) -> np.ndarray:
+    """Return enlarged frames (count, height, width, 3) with noise in place of the detail that they cannot have yet.
+
+    From a smooth picture the descent makes rings around the blobs that enlarged pixels are; noise with the covariance
+    of the sources' finest detail lets it grow the texture's own shapes.
+
+    Args:
+        frames: as `carried_over` returns them.
+        sources: at their full size.
+        scale: of the frames.
+        generator: of the noise.
+    """
+    small = [resize(source, *resized(source.shape[:2], scale.factor)) for source in sources]
+    # The same for all frames, which differ already.
+    noise = generator.standard_normal(frames.shape[1:]) @ _root([_finest_detail(source) for source in small])
+    return np.clip(frames + DETAIL * noise, 0, 1).astype(np.float32)
+
+
 def without_margins(frames: np.ndarray, scale: Scale) -> np.ndarray:
     """Return the picture part of frames (count, height, width, 3) on a scale's canvas."""
     top, left = scale.margins
     return frames[:, top : top + scale.size[0], left : left + scale.size[1]]
 
 
+def _finest_detail(source: np.ndarray) -> np.ndarray:
+    """Return what a source loses when it is halved."""
+    size = source.shape[:2]
+    return source - resize(resize(source, *resized(size, 0.5)), *size)
+
+
 def _colored(noise: np.ndarray, sources: Sequence[np.ndarray]) -> np.ndarray:
     """Return noise of variance 1 with the mean and covariance of the sources' pixels."""
-    pixels = np.concatenate([source.reshape(-1, 3) for source in sources]).astype(np.float64)
+    mean = np.concatenate([source.reshape(-1, 3) for source in sources]).mean(axis=0, dtype=np.float64)
+    return mean + noise @ _root(sources)
+
+
+def _root(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the root (3, 3) of the covariance of pictures' pixels: it gives their colours to white noise."""
+    pixels = np.concatenate([picture.reshape(-1, 3) for picture in pictures]).astype(np.float64)
     values, vectors = np.linalg.eigh(np.cov(pixels, rowvar=False))
-    root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
-    return pixels.mean(axis=0) + noise @ root
+    return vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
 
 
 def _symmetric_noise(
