@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from pipelines.command_line import ArgumentParser, defaults_of, run_script
@@ -104,7 +105,7 @@ def run(argv: Sequence[str] | None) -> int:
     arguments = make_parser().parse_args(argv)
     settings = read_settings(without_live_view(arguments))
     with live_view(NAME, arguments) as viewers, TransferBar() as bar:
-        report = transfer(settings, [bar, *viewers], resume=arguments.resume)
+        report = transfer(settings, [bar, *viewers], resume=arguments.resume, note=partial(print, file=sys.stderr))
     print_report(report)
     return 0
 

@@ -38,6 +38,8 @@ class Moments(NamedTuple):
 def feature_moments(features: Any, share: Any | None = None) -> Moments:
     """Return the moments of features, or what a part of a picture or a region adds to them.
 
+    Differentiable in functions of the moments that do not tell the second from its transpose.
+
     Args:
         features: (1, height, width, channels); half precision is multiplied and summed in float32.
         share: what each position counts, the sum over the whole picture being 1: an array (height, width), or without
@@ -57,13 +59,12 @@ def feature_moments(features: Any, share: Any | None = None) -> Moments:
 def _gram(weighted: Any, flat: Any) -> Any:
     """Return W^T F (channels, channels), where W is F with weighted positions, so that the result is symmetric.
 
-    Differentiated as it stands it takes two products of matrices as large as itself, one by W and one by F, that are
-    the same by symmetry. Here W is a constant and F counts twice.
+    Differentiated as it stands it takes two products of large matrices, one by W and one by F, which are the same
+    where the gradient by the result is symmetric, as that of every distance here. So W is a constant and F counts
+    twice.
     """
-    constant = ops.transpose(ops.stop_gradient(weighted))
-    gram = ops.matmul(constant, flat)
-    doubled = 2.0 * gram - ops.stop_gradient(gram)
-    return (doubled + ops.transpose(doubled)) / 2.0
+    gram = ops.matmul(ops.transpose(ops.stop_gradient(weighted)), flat)
+    return 2.0 * gram - ops.stop_gradient(gram)
 
 
 def blend(moments: Sequence[Moments], weights: Sequence[float]) -> Moments:

@@ -51,16 +51,16 @@ def square_root(matrix: Any, iterations: int = ITERATIONS) -> Any:
     Higham 2008, "Functions of Matrices", equation 6.35, on the matrix divided by its Frobenius norm.
     """
     norm = _frobenius_norm(matrix)
-    threefold = 3.0 * _identity(matrix)
+    identity = _identity(matrix)
     root = matrix / norm
-    # The inverse root begins as the identity, which is not multiplied by.
-    step = (threefold - root) / 2.0
-    root, inverse = ops.matmul(root, step), step
+    # The inverse root begins as the identity, which is not multiplied by; it is kept halved.
+    step = 1.5 * identity - 0.5 * root
+    root, half_inverse = ops.matmul(root, step), 0.5 * step
     for i in range(1, iterations):
-        step = (threefold - ops.matmul(inverse, root)) / 2.0
+        step = 1.5 * identity - ops.matmul(half_inverse, root)
         root = ops.matmul(root, step)
         if i + 1 < iterations:
-            inverse = ops.matmul(step, inverse)
+            half_inverse = ops.matmul(step, half_inverse)
     return root * ops.sqrt(norm)
 
 
@@ -84,13 +84,14 @@ def _half_inverse(root: Any, iterations: int = ITERATIONS) -> Any:
     Lin & Maji 2017, "Improved Bilinear Pooling with CNNs", section 3.2.
     """
     norm = _frobenius_norm(root)
-    threefold = 3.0 * _identity(root)
-    base = root / norm
-    step = (threefold - ops.matmul(base, base)) / 2.0
+    identity = _identity(root)
+    # Over the root of 2, so that its square is halved.
+    base = root / (norm * 2.0**0.5)
+    step = 1.5 * identity - ops.matmul(base, base)
     solution = step
     for _ in range(1, iterations):
         base = ops.matmul(base, step)
-        step = (threefold - ops.matmul(base, base)) / 2.0
+        step = 1.5 * identity - ops.matmul(base, base)
         solution = ops.matmul(solution, step)
     return solution / (2.0 * norm)
 

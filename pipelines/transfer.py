@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,7 +39,13 @@ class TransferReport:
     stopped: bool
 
 
-def transfer(settings: TransferSettings, observers: Sequence[Observer] = (), *, resume: bool = False) -> TransferReport:
+def transfer(
+    settings: TransferSettings,
+    observers: Sequence[Observer] = (),
+    *,
+    resume: bool = False,
+    note: Callable[[str], object] | None = None,
+) -> TransferReport:
     """Repaint the content in the style of the styles and write the result, with `trace.json` beside it.
 
     Pixels are optimised from a small scale to the full one; the result is a running average of the iterates. While it
@@ -49,6 +55,7 @@ def transfer(settings: TransferSettings, observers: Sequence[Observer] = (), *, 
         settings: what is asked for.
         observers: told after every iteration; each may raise StopIteration to end the run with its result.
         resume: go on with an interrupted run of the same settings.
+        note: told at the start what memory the run will need.
 
     Raises:
         ArgumentError: an argument has a value that is not allowed, or pictures are too small.
@@ -64,11 +71,15 @@ def transfer(settings: TransferSettings, observers: Sequence[Observer] = (), *, 
     with quiet_startup():
         from pipelines.transfer_files import TransferFiles
         from pipelines.transfer_objective import Objectives, smallest_side
+        from pipelines.transfer_resources import check_devices, memory_note
         from pipelines.transfer_run import TransferRun
         from pipelines.transfer_start import first_picture
+    check_devices(settings.devices)
     check_sizes(settings, inputs, sizes, smallest_side(settings))
     files = TransferFiles(settings)
     start = files.read_state() if resume else first_picture(settings, inputs, sizes[0])
+    if note is not None:
+        note(memory_note(sizes))
     run = TransferRun(settings, inputs, sizes, Objectives(settings, inputs), files, start, observers)
     pixels = run.run()
     last = run.iterates[-1]

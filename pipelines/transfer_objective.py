@@ -22,6 +22,7 @@ from model.segments import split_descriptor
 from model.vgg19 import smallest_input
 from optimize.value_and_grad import Evaluation, compile_value_and_grad
 from pipelines.transfer_inputs import TransferInputs, style_size
+from pipelines.transfer_resources import LARGEST_PIXELS
 from pipelines.transfer_segments import SegmentedDescriptor, SegmentedLoss
 from pipelines.transfer_settings import RANDOM_LAYER, TransferSettings
 
@@ -30,8 +31,6 @@ DISTANCES = {"wasserstein": WassersteinDistance, "gram": ScaledGramDistance}
 # total variation were tuned to PyTorch's VGG-19, whose filters were trained anew and are about as active at every
 # depth, while those of the original VGG-19 (Caffe's, Keras') are active by 20 (relu1_1) to 465 (relu4_1).
 MEAN_ACTIVATION = 0.5
-# Larger pictures are described in segments and strips, which takes less memory and a third more time.
-LARGEST_PIXELS = 400_000
 
 Evaluate = Callable[[Any], Evaluation]
 

@@ -1,0 +1,42 @@
+"""What a style transfer computes with: devices, and the memory that pictures take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from errors import ArgumentError, unknown_name
+
+# Pictures with more pixels are described in segments and strips, which takes less memory and a third more time.
+LARGEST_PIXELS = 400_000
+# Measured on a CPU in float32 with the default layers: the program itself and the descriptor's weights, and what each
+# pixel adds, described at once or in strips.
+BASE_BYTES, BYTES_AT_ONCE, BYTES_IN_STRIPS = 650_000_000, 3_600, 600
+
+
+def known_devices() -> list[str]:
+    """Return the devices of Keras' backend by name."""
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return ["cpu:0", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    return list(dict.fromkeys([*keras.distribution.list_devices(), *keras.distribution.list_devices("cpu")]))
+
+
+def check_devices(names: Sequence[str]) -> None:
+    """Raise ArgumentError where a device is not there."""
+    known = known_devices()
+    for name in names:
+        if name not in known:
+            raise ArgumentError(unknown_name("--devices", name, known))
+
+
+def memory_note(sizes: Sequence[tuple[int, int]]) -> str:
+    """Return what memory the last of the scales' (height, width) will need, and how it is described."""
+    height, width = sizes[-1]
+    pixels = height * width
+    in_strips = pixels > LARGEST_PIXELS
+    needed = BASE_BYTES + pixels * (BYTES_IN_STRIPS if in_strips else BYTES_AT_ONCE)
+    how = "in strips" if in_strips else "at once"
+    return f"{width} x {height} will need about {needed / 1e9:.1f} GB of memory, described {how}"
