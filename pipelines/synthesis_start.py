@@ -18,9 +18,6 @@ SYMMETRIC_BLUR = 0.1
 WRAPPED = 8
 # Noise that makes equal frames differ, and breaks the symmetric seed's symmetry.
 SLIGHT_NOISE = 2 / 255
-# Share of the finest detail in the sources that an enlarged picture gets as noise: with half of it the bark still had
-# rings.
-DETAIL = 1.0
 
 
 def first_frames(
@@ -75,9 +72,10 @@ def with_detail(
         generator: of the noise.
     """
     small = [resize(source, *resized(source.shape[:2], scale.factor)) for source in sources]
-    # The same for all frames, which differ already.
-    noise = generator.standard_normal(frames.shape[1:]) @ _root([_finest_detail(source) for source in small])
-    return np.clip(frames + DETAIL * noise, 0, 1).astype(np.float32)
+    # The same for all frames, which differ already; without what halving would leave of it, which they have.
+    noise = _finest_detail(generator.random(frames.shape[1:]))
+    noise = noise / noise.std(axis=(0, 1)) @ _root([_finest_detail(source) for source in small])
+    return np.clip(frames + noise, 0, 1).astype(np.float32)
 
 
 def without_margins(frames: np.ndarray, scale: Scale) -> np.ndarray:
@@ -86,10 +84,10 @@ def without_margins(frames: np.ndarray, scale: Scale) -> np.ndarray:
     return frames[:, top : top + scale.size[0], left : left + scale.size[1]]
 
 
-def _finest_detail(source: np.ndarray) -> np.ndarray:
-    """Return what a source loses when it is halved."""
-    size = source.shape[:2]
-    return source - resize(resize(source, *resized(size, 0.5)), *size)
+def _finest_detail(picture: np.ndarray) -> np.ndarray:
+    """Return what a picture loses when it is halved."""
+    size = picture.shape[:2]
+    return picture - resize(resize(picture, *resized(size, 0.5)), *size)
 
 
 def _colored(noise: np.ndarray, sources: Sequence[np.ndarray]) -> np.ndarray:

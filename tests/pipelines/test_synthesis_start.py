@@ -4,7 +4,7 @@ import numpy as np
 
 from images.resizing import resize
 from pipelines.synthesis_plan import Scale
-from pipelines.synthesis_start import DETAIL, with_detail
+from pipelines.synthesis_start import with_detail
 
 SCALE = Scale(size=(64, 64), margins=(0, 0), factor=0.5, octaves=1, iterations=1)
 
@@ -20,7 +20,7 @@ def test_enlarged_frames_get_noise_like_the_sources_detail():
     assert frames.dtype == np.float32
     small = resize(source, 64, 64)
     detail = small - resize(resize(small, 32, 32), 64, 64)
-    covariances = [np.cov(values.reshape(-1, 3), rowvar=False) for values in (frames, DETAIL * detail)]
+    covariances = [np.cov(values.reshape(-1, 3), rowvar=False) for values in (frames, detail)]
     np.testing.assert_allclose(*covariances, atol=0.1 * np.abs(covariances[1]).max())
 
 
