@@ -117,7 +117,7 @@ class SynthesisRun:
         frames = carried_over(self.state.frames, old, new, self.settings.wraps)
         # From the seed and the scale: a resumed run gets the same noise.
         generator = np.random.default_rng([self.settings.random_seed, self.state.scale])
-        frames = with_detail(frames, self.inputs.sources, new, generator)
+        frames = with_detail(frames, self.inputs.sources, new, self.objectives.paddings.output, generator)
         self.state = replace(self.state, frames=frames, scale=self.state.scale + 1, scale_iterations=0)
 
     def _full_size(self, state: State) -> np.ndarray:

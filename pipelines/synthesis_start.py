@@ -18,6 +18,8 @@ SYMMETRIC_BLUR = 0.1
 WRAPPED = 8
 # Noise that makes equal frames differ, and breaks the symmetric seed's symmetry.
 SLIGHT_NOISE = 2 / 255
+# Pixels from an edge over which a scale's noise grows to its strength.
+FADING = 16
 
 
 def first_frames(
@@ -58,7 +60,11 @@ def carried_over(frames: np.ndarray, old: Scale, new: Scale, wraps: tuple[bool, 
 
 
 def with_detail(
-    frames: np.ndarray, sources: Sequence[np.ndarray], scale: Scale, generator: np.random.Generator
+    frames: np.ndarray,
+    sources: Sequence[np.ndarray],
+    scale: Scale,
+    padding: tuple[str, str],
+    generator: np.random.Generator,
 ) -> np.ndarray:
     """Return enlarged frames (count, height, width, 3) with noise in place of the detail that they cannot have yet.
 
@@ -69,12 +75,16 @@ def with_detail(
         frames: as `carried_over` returns them.
         sources: at their full size.
         scale: of the frames.
+        padding: (vertical, horizontal) of the descriptor.
         generator: of the noise.
     """
     small = [resize(source, *resized(source.shape[:2], scale.factor)) for source in sources]
     # The same for all frames, which differ already; without what halving would leave of it, which they have.
     noise = _finest_detail(generator.random(frames.shape[1:]))
     noise = noise / noise.std(axis=(0, 1)) @ _root([_finest_detail(source) for source in small])
+    for axis in (0, 1):
+        if padding[axis] == "valid" and not scale.margins[axis]:
+            noise = noise * _fading(noise.shape[axis]).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
     return np.clip(frames + noise, 0, 1).astype(np.float32)
 
 
@@ -82,6 +92,12 @@ def without_margins(frames: np.ndarray, scale: Scale) -> np.ndarray:
     """Return the picture part of frames (count, height, width, 3) on a scale's canvas."""
     top, left = scale.margins
     return frames[:, top : top + scale.size[0], left : left + scale.size[1]]
+
+
+def _fading(size: int) -> np.ndarray:
+    """Return weights (size,) that fall towards both ends, where without padding few positions would mend the noise."""
+    places = np.arange(size) + 0.5
+    return np.minimum(1, np.minimum(places, size - places) / FADING)
 
 
 def _finest_detail(picture: np.ndarray) -> np.ndarray:
