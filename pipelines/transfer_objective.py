@@ -84,6 +84,7 @@ class Objectives:
         Up to LARGEST_PIXELS on a single device everything is one compiled function; else the descriptor's segments
         follow one another.
         """
+        self.segments.forget()
         content = [
             ContentTerm(layer, self.settings.content_weight * weight, self.scales[layer])
             for layer, weight in self.content_weights.items()

@@ -22,8 +22,8 @@ from losses.transfer import TransferLoss, content_name, style_name
 from model.segments import Segment
 from optimize.value_and_grad import Evaluation, compile_function, compile_value_and_grad
 
-# Numbers in a block's largest map of a strip: 32 MB in float32.
-STRIP_VALUES = 8_000_000
+# Numbers in a block's largest map of a strip: 10 MB in float32.
+STRIP_VALUES = 2_500_000
 
 # For each style layer the shares of its regions' positions, see `feature_moments`; None: the whole picture.
 Shares = Mapping[str, Sequence[np.ndarray | None]]
@@ -84,6 +84,11 @@ class SegmentedDescriptor:
         self.segments = list(segments)
         self.devices = list(devices)
         self.strip_values = strip_values
+        self._compiled: dict[tuple[Any, ...], Callable[..., list[Any]]] = {}
+
+    def forget(self) -> None:
+        """Drop what was compiled for pictures of the sizes so far."""
+        self._compiled.clear()
 
     def strips(self, number: int, shape: tuple[int, ...]) -> list[Strip]:
         """Return the strips of a segment's input of `shape`."""
@@ -119,14 +124,16 @@ class SegmentedDescriptor:
 
     def _pass(self, number: int, inputs: np.ndarray, shares: Shares, kept: Sequence[str]) -> Iterator[dict[Any, Any]]:
         """Yield what each strip of a segment gives, as arrays on the host."""
-        segment, compiled = self.segments[number], {}
+        segment, compiled = self.segments[number], self._compiled
+        wanted = (tuple((layer, len(shares[layer])) for layer in shares), tuple(kept))
         for strip in self.strips(number, inputs.shape):
             window = inputs[:, strip.start : strip.start + strip.count]
             constants = share_rows(segment, strip, shares, inputs.shape)
             with self.device(number):
-                if strip.key not in compiled:
-                    compiled[strip.key] = compile_function(self._gatherer(number, strip, shares, kept))
-                values = iter([ops.convert_to_numpy(value) for value in compiled[strip.key](window, *constants)])
+                key = (number, *strip.key, *wanted)
+                if key not in compiled:
+                    compiled[key] = compile_function(self._gatherer(number, strip, shares, kept))
+                values = iter([ops.convert_to_numpy(value) for value in compiled[key](window, *constants)])
             part = {
                 layer: [Moments(next(values), next(values)) for _ in shares[layer]] for layer in _of(segment, shares)
             }
@@ -213,7 +220,7 @@ class SegmentedLoss:
         by_layer = {term.layer: target for term, target in self.loss.pairs(targets)}
         gradient = None
         for number in reversed(range(len(inputs))):
-            gradient = self._back(number, inputs[number], slopes, by_layer, gradient, content)
+            gradient = self._back(number, inputs.pop(), slopes, by_layer, gradient, content)
         smoothness = self._smoothness(image)
         terms = {**content, **style, **smoothness.terms}
         total = ops.convert_to_tensor(gradient) + smoothness.gradient
