@@ -109,6 +109,11 @@ def _scale(settings: SynthesisSettings, source_sizes: Sequence[Size], size: Size
     return replace(scale, octaves=fitting)
 
 
+def invariant_step(settings: SynthesisSettings) -> int:
+    """Return the pixels by which a picture that repeats can be rolled without another loss."""
+    return _layer_step(settings) * 2 ** (settings.octaves - 1)
+
+
 def resized(size: Size, factor: float) -> Size:
     """Return (height, width) times `factor`, rounded, at least 1."""
     return tuple(max(1, round(side * factor)) for side in size)
@@ -188,8 +193,12 @@ def _advice(octaves: int) -> str:
 def _seen(settings: SynthesisSettings, modes: Modes, positions: int) -> Size:
     """Return the least (height, width) at which every layer has so many activations along each axis."""
     if settings.descriptor == "random":
-        smallest, step = [FILTER_SIZES[-1] if mode == "valid" else FILTER_SIZES[-1] // 2 for mode in modes], 1
+        smallest = [FILTER_SIZES[-1] if mode == "valid" else FILTER_SIZES[-1] // 2 for mode in modes]
     else:
         smallest = smallest_input(settings.layers, modes)
-        step = max(int(layer_positions(layer, "same", Positions(0.0, 1.0, 1)).step) for layer in settings.layers)
-    return tuple(side + (positions - 1) * step for side in smallest)
+    return tuple(side + (positions - 1) * _layer_step(settings) for side in smallest)
+
+
+def _layer_step(settings: SynthesisSettings) -> int:
+    """Return the pixels between neighbouring positions of the deepest layer."""
+    return max(int(layer_positions(layer, "same", Positions(0.0, 1.0, 1)).step) for layer in settings.layers)

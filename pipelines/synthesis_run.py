@@ -19,9 +19,10 @@ from pipelines.synthesis_evaluation import compile_loss
 from pipelines.synthesis_folder import RunFolder, State
 from pipelines.synthesis_inputs import SynthesisInputs, nearest
 from pipelines.synthesis_objective import Objectives
-from pipelines.synthesis_plan import Scale
+from pipelines.synthesis_plan import Scale, invariant_step
 from pipelines.synthesis_settings import SynthesisSettings
 from pipelines.synthesis_start import carried_over, first_frames, with_detail, without_margins
+from pipelines.synthesis_tile import cut_tile
 
 # Of both optimisers' memory of curvatures.
 CORRECTIONS = 10
@@ -110,7 +111,10 @@ class SynthesisRun:
         finally:
             self.folder.write_state(self.state)
             self._save_pictures()
-        return self.finish(self._full_size(self.state))
+        frames = self.finish(self._full_size(self.state))
+        if self.inputs.init is not None or self.inputs.output_masks:
+            return frames  # whoever gives them wants things at their places
+        return cut_tile(frames, self.settings.wraps, invariant_step(self.settings))
 
     def _go_to_next_scale(self) -> None:
         old, new = self.scales[self.state.scale : self.state.scale + 2]
