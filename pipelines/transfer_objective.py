@@ -22,7 +22,7 @@ from model.segments import split_descriptor
 from model.vgg19 import smallest_input
 from optimize.value_and_grad import Evaluation, compile_value_and_grad
 from pipelines.transfer_inputs import TransferInputs, style_size
-from pipelines.transfer_resources import LARGEST_PIXELS
+from pipelines.transfer_resources import LARGEST_PIXELS, return_freed_memory
 from pipelines.transfer_segments import SegmentedDescriptor, SegmentedLoss
 from pipelines.transfer_settings import RANDOM_LAYER, TransferSettings
 
@@ -85,6 +85,9 @@ class Objectives:
         follow one another.
         """
         self.segments.forget()
+        in_strips = len(self.settings.devices) > 1 or size[0] * size[1] > LARGEST_PIXELS
+        if in_strips:
+            return_freed_memory()
         content = [
             ContentTerm(layer, self.settings.content_weight * weight, self.scales[layer])
             for layer, weight in self.content_weights.items()
@@ -97,7 +100,7 @@ class Objectives:
             StyleTerm(layer, weight, self.scales[layer], regions[layer]) for layer, weight in self.style_weights.items()
         ]
         loss = TransferLoss(self.descriptor, style, content, self.settings.tv_weight)
-        if len(self.settings.devices) > 1 or size[0] * size[1] > LARGEST_PIXELS:
+        if in_strips:
             segmented = SegmentedLoss(self.segments, loss)
             return lambda image: segmented(image, *targets)
         evaluate = compile_value_and_grad(loss)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Sequence
 
 import keras
@@ -12,7 +14,9 @@ from errors import ArgumentError, unknown_name
 LARGEST_PIXELS = 400_000
 # Measured on a CPU in float32 with the default layers: the program itself and the descriptor's weights, and what each
 # pixel adds, described at once or in strips.
-BASE_BYTES, BYTES_AT_ONCE, BYTES_IN_STRIPS = 650_000_000, 3_600, 600
+BASE_BYTES, BYTES_AT_ONCE, BYTES_IN_STRIPS = 800_000_000, 3_400, 850
+# glibc's parameter number, and the size of blocks that go back to the system as soon as they are freed.
+MMAP_THRESHOLD, LARGE_BLOCK = -3, 2_000_000
 
 
 def known_devices() -> list[str]:
@@ -40,3 +44,13 @@ def memory_note(sizes: Sequence[tuple[int, int]]) -> str:
     needed = BASE_BYTES + pixels * (BYTES_IN_STRIPS if in_strips else BYTES_AT_ONCE)
     how = "in strips" if in_strips else "at once"
     return f"{width} x {height} will need about {needed / 1e9:.1f} GB of memory, described {how}"
+
+
+def return_freed_memory() -> None:
+    """Have the C library give freed maps back to the system at once, so that its heap does not fragment.
+
+    glibc would otherwise keep blocks of up to 32 MB. With other C libraries nothing changes.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(MMAP_THRESHOLD, LARGE_BLOCK)

@@ -22,8 +22,8 @@ from losses.transfer import TransferLoss, content_name, style_name
 from model.segments import Segment
 from optimize.value_and_grad import Evaluation, compile_function, compile_value_and_grad
 
-# Numbers in a block's largest map of a strip: 10 MB in float32.
-STRIP_VALUES = 2_500_000
+# Numbers in a block's largest map of a strip: 6 MB in float32.
+STRIP_VALUES = 1_500_000
 
 # For each style layer the shares of its regions' positions, see `feature_moments`; None: the whole picture.
 Shares = Mapping[str, Sequence[np.ndarray | None]]

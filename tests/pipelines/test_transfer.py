@@ -196,7 +196,6 @@ def test_segments_compute_what_the_descriptor_does():
         assert map_size(name, (21, 26)) == tuple(values.shape[1:3])
 
 
-@pytest.mark.backends
 def test_masks_send_each_style_to_its_part(inputs, tmp_path):
     pattern = read_image(inputs / "style.png").pixels
     red, blue = (pattern * np.float32(color) for color in ((0.9, 0.1, 0.1), (0.1, 0.1, 0.9)))
