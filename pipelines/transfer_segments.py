@@ -93,7 +93,8 @@ class SegmentedDescriptor:
     def strips(self, number: int, shape: tuple[int, ...]) -> list[Strip]:
         """Return the strips of a segment's input of `shape`."""
         segment = self.segments[number]
-        rows = self.strip_values // (shape[2] * segment.channels)
+        # Not so few that the rows seen twice outweigh the others.
+        rows = max(4 * segment.margin, self.strip_values // (shape[2] * segment.channels))
         return cut_strips(shape[1], rows=rows, margin=segment.margin)
 
     def device(self, number: int) -> AbstractContextManager:
