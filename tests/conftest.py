@@ -1,6 +1,7 @@
 """What all tests share: the optional reference folder."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,8 @@ def shared() -> Path:
     if folder is None:
         pytest.skip("needs the reference files (environment variable TEXTURE_NETS_SHARED)")
     return folder
+
+
+def hear_ctrl_c() -> None:
+    """Let a child process hear Ctrl-C (`preexec_fn`), which shells switch off for what they run in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 import tifffile
-from conftest import ROOT
+from conftest import ROOT, hear_ctrl_c
 from PIL import Image
 from transfer_cases import make_inputs, read_trace, small_values
 
@@ -133,8 +133,9 @@ def test_loss_that_is_not_a_number_is_told(inputs, tmp_path, capsys):
 
 def run_process(parts, **options):
     return subprocess.Popen(
-        [sys.executable, "style_transfer.py", *parts], cwd=ROOT, stderr=subprocess.PIPE, text=True, **options
-    )
+        [sys.executable, "style_transfer.py", *parts],
+        cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c, **options,
+    )  # fmt: skip
 
 
 def wait_for(process, condition):

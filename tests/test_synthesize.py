@@ -1,6 +1,5 @@
 """synthesize.py from the command line: every option, what is refused, Ctrl-C and SIGKILL."""
 
-import contextlib
 import json
 import os
 import signal
@@ -10,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, hear_ctrl_c
 from synthesis_cases import make_inputs, read_progress
 
 import synthesize
@@ -157,7 +156,7 @@ def test_a_run_tells_message_loss_and_folder(inputs, tmp_path, capsys):
 def start(*argv):
     return subprocess.Popen(
         [sys.executable, "synthesize.py", *map(str, argv)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"},
+        text=True, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"}, preexec_fn=hear_ctrl_c,
     )  # fmt: skip
 
 
@@ -172,23 +171,12 @@ def wait_for_pictures(folder, process):
     raise AssertionError(process.communicate())
 
 
-def end(process, by):
-    """Send a signal until the process ends, and return its standard error.
-
-    Python drops a KeyboardInterrupt that it would raise while an object is being finalised: a user would press again.
-    """
-    for _ in range(5):
-        process.send_signal(by)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.communicate(timeout=10)[1]
-    raise AssertionError("does not end")
-
-
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_ended_from_outside_is_taken_up_again(inputs, tmp_path, by):
     process = start(*arguments(inputs, tmp_path, max_iter=9000, save_every=2, output_width=96, tol=0))
     folder = wait_for_pictures(tmp_path, process)
-    error = end(process, by)
+    process.send_signal(by)
+    _, error = process.communicate(timeout=60)
     # SIGKILL may have cut off the last line.
     whole = [line for line in (folder / "progress.jsonl").read_text().splitlines(keepends=True) if line.endswith("\n")]
     seen = json.loads(whole[-1])["iteration"]
