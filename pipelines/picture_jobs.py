@@ -44,7 +44,7 @@ def plan_jobs(inputs: Sequence[Path], output: Path, *, overwrite: bool) -> tuple
             raise ArgumentError(f"--input {path}: no such file or folder")
     one_file = len(inputs) == 1 and inputs[0].is_file()
     if one_file and output.suffix and not output.is_dir():
-        jobs = [Job(inputs[0], _checked_file(output))]
+        jobs = [Job(inputs[0], writable_file(output))]
     else:
         _check_folder(output)
         jobs = [job for path in inputs for job in _jobs_of(path, output)]
@@ -56,7 +56,8 @@ def plan_jobs(inputs: Sequence[Path], output: Path, *, overwrite: bool) -> tuple
     return [job for job in jobs if job not in set(existing)], existing
 
 
-def _checked_file(output: Path) -> Path:
+def writable_file(output: Path) -> Path:
+    """Return `output`, the file of one picture; raise ArgumentError unless its format can be written."""
     if output.suffix.lower() not in WRITABLE_FORMATS:
         known = ", ".join(sorted(WRITABLE_FORMATS))
         raise ArgumentError(f"--output {output}: unknown picture format {output.suffix} (known: {known})")

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from errors import ArgumentError, UserError, unknown_name
-from images.formats import WRITABLE_FORMATS
 from images.writing import write_image
 from pipelines.model_library import find_model
+from pipelines.picture_jobs import writable_file
 from pipelines.startup import quiet_startup
 from pipelines.synthesis_settings import CHOICES
 
@@ -65,8 +65,7 @@ def sample_textures(
 
 
 def _check(output: Path, height: int, width: int, count: int, tileable: str) -> None:
-    if output.suffix.lower() not in WRITABLE_FORMATS:
-        raise ArgumentError(f"--output {output}: unknown picture format (known: {', '.join(sorted(WRITABLE_FORMATS))})")
+    writable_file(output)
     if not output.parent.is_dir():
         raise ArgumentError(f"--output {output}: there is no folder {output.parent}")
     for name, value in (("--output-width", width), ("--output-height", height), ("--count", count)):
