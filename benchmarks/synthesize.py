@@ -29,6 +29,8 @@ TEXTURES = Path(__file__).parents[2] / "shared" / "textures"
 SIZES = (256, 512)
 # Pictures whose time is taken, with their sizes.
 TASKS = (("pebbles.jpg", 256), ("bark.jpg", 512))
+# Of the syntheses whose time is taken, at each of the sizes from 64 to the final one.
+ITERATIONS_OF_SCALE = 90
 OURS, BFLOAT16, TORCH, CHANNELS_LAST = "float32", "bfloat16", "PyTorch", "PyTorch, channels last"
 # What an evaluation may take at most, of what; by size.
 EVALUATION_BARS = {
@@ -196,9 +198,10 @@ def serve_loop(task: Task) -> None:
     print(json.dumps([result.seconds, texture.measure(result.pixels), texture.measure(saved)]))
 
 
-def measure_time(task: Task, iterations: int, runs: int) -> None:
+def measure_time(task: Task, runs: int) -> None:
     """Print the time to PyTorch's loss; the program's is that of the whole process until such a picture is saved."""
     loops, ours = [], []
+    iterations = ITERATIONS_OF_SCALE * (task.size // 64).bit_length()
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "source.png"
         write_image(source, task.picture())
@@ -299,7 +302,7 @@ def measure(parts: Sequence[str], tasks: Sequence[Task], arguments: argparse.Nam
             elif part == "optimizers":
                 measure_optimizers(task)
             elif part == "time":
-                measure_time(task, arguments.max_iter, arguments.time_runs)
+                measure_time(task, arguments.time_runs)
 
 
 PARTS = ("evaluation", "optimizers", "time", "memory", "seam")
@@ -313,7 +316,6 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--runs", type=int, default=11, help="of evaluations")
     parser.add_argument("--time-runs", type=int, default=1, help="of whole syntheses")
-    parser.add_argument("--max-iter", type=int, default=240, help="of the syntheses whose time is taken")
     parser.add_argument("--engine", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     tasks = [Task(TEXTURES / name, size) for name, size in TASKS]

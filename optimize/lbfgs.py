@@ -43,7 +43,7 @@ def minimize_lbfgs(
 
     Without bounds the iterates are those of torch.optim.LBFGS(line_search_fn="strong_wolfe"): the same first
     step, scale of the memory and line search. Only inner products come to the host, where the usual two loops run on
-    them; so the vectors of the memory are read twice an iteration instead of many times. The loss is not scaled: one
+    them; so the vectors of the memory are read a few times an iteration instead of many. The loss is not scaled: one
     near 1 at the start is best. As with `minimize_lbfgsb`, a run from a saved point starts without memory.
 
     With bounds it is a projected L-BFGS (Bertsekas 1982; Schmidt, Kim & Sra 2011): values at a bound whose gradient
@@ -172,15 +172,25 @@ class _Run:
 
 
 class _Memory:
-    """The last pairs of step s and change of gradient y."""
+    """The last pairs of step s and change of gradient y, and their inner products.
+
+    Attributes:
+        pairs: oldest first.
+        products: (2, pairs, 2, pairs) inner products of steps (index 0) and changes (1). Those of the newest pair are
+            found with the next direction.
+    """
 
     def __init__(self, history: int) -> None:
         self.pairs: deque[tuple[Any, Any]] = deque(maxlen=history)
+        self.products = np.zeros((2, 0, 2, 0))
 
     def add(self, step: Any, change: Any) -> None:
         """Remember a pair and forget the oldest where there are too many; one without curvature is left out."""
         if _dot(step, change) > SMALLEST_CURVATURE:
+            forgotten = int(len(self.pairs) == self.pairs.maxlen)
             self.pairs.append((step, change))
+            kept = self.products[:, forgotten:, :, forgotten:]
+            self.products = np.pad(kept, ((0, 0), (0, 1), (0, 0), (0, 1)))
 
     def direction(self, gradient: Any) -> Any:
         """Return minus the approximate inverse Hessian times `gradient`."""
@@ -188,9 +198,18 @@ class _Memory:
             return -gradient
         steps, changes = zip(*self.pairs, strict=True)
         basis = ops.stack([*steps, *changes, gradient])
-        products = ops.convert_to_numpy(ops.einsum("in,jn->ij", basis, basis)).astype(np.float64)
-        coefficients = direction_coefficients(products)
+        coefficients = direction_coefficients(self._all_products(basis))
         return ops.matmul(ops.convert_to_tensor(coefficients, dtype=basis.dtype), basis)
+
+    def _all_products(self, basis: Any) -> np.ndarray:
+        """Return the inner products of steps, changes and gradient: only those that are new are computed."""
+        count = len(self.pairs)
+        products = np.zeros((2 * count + 1, 2 * count + 1))
+        products[:-1, :-1] = self.products.reshape(2 * count, 2 * count)
+        for row in (count - 1, 2 * count - 1, 2 * count):
+            products[row] = products[:, row] = ops.convert_to_numpy(ops.matmul(basis, basis[row]))
+        self.products = products[:-1, :-1].reshape(2, count, 2, count)
+        return products
 
 
 def direction_coefficients(products: np.ndarray) -> np.ndarray:

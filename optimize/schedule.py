@@ -5,9 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 
-# How many more iterations a scale gets than the next larger one.
-ITERATION_RATIO = 1.3
-
 
 def growing_sizes(height: int, width: int, *, smallest: tuple[int, int]) -> list[tuple[int, int]]:
     """Return the (height, width) of every scale, from coarse to fine; the last is the final size.
@@ -28,22 +25,14 @@ def growing_sizes(height: int, width: int, *, smallest: tuple[int, int]) -> list
         sizes.append(size)
 
 
-def split_iterations(total: int, scales: int, ratio: float = ITERATION_RATIO) -> list[int]:
+def split_iterations(total: int, scales: int) -> list[int]:
     """Return the iterations of each scale, from coarse to fine; they add up to `total`.
 
-    Each scale gets `ratio` times as many as the next, larger one: iterations cost less there and large structures
-    form there. Where there are fewer iterations than scales the coarsest ones get none.
+    Equal shares: iterations at a coarse scale cost little, but beyond some dozens of them the last scale gains more.
+    What cannot be shared out goes to the finest scales.
     """
-    weights = [ratio**i for i in reversed(range(scales))]
-    ends = [math.floor(total * sum(weights[i:]) / sum(weights) + 0.5) for i in range(scales)] + [0]
-    counts = [first - second for first, second in itertools.pairwise(ends)]
-    if total < scales:
-        return [0] * (scales - total) + [1] * total
-    # Rounding may leave a scale without any.
-    while 0 in counts:
-        counts[counts.index(max(counts))] -= 1
-        counts[counts.index(0)] += 1
-    return counts
+    share, rest = divmod(total, scales)
+    return [share] * (scales - rest) + [share + 1] * rest
 
 
 def root_two_scales(smallest: int, largest: int) -> list[int]:

@@ -1,7 +1,5 @@
 """Sizes and iterations of a schedule over scales."""
 
-import itertools
-
 import pytest
 
 from optimize.schedule import fitting_size, growing_sizes, root_two_scales, safe_scale, split_iterations
@@ -21,19 +19,18 @@ def test_the_smaller_side_decides():
 
 @pytest.mark.parametrize("total", [1, 2, 3, 4, 7, 100, 500, 501])
 @pytest.mark.parametrize("scales", [1, 2, 3, 4])
-def test_iterations_add_up_and_fall_with_the_size(total, scales):
+def test_iterations_add_up_and_are_shared_equally(total, scales):
     counts = split_iterations(total, scales)
     assert len(counts) == scales
     assert sum(counts) == total
-    if total >= scales:
-        assert min(counts) >= 1
-        assert all(first >= second for first, second in itertools.pairwise(counts))
-    else:
-        assert counts == [0] * (scales - total) + [1] * total
+    assert counts == sorted(counts)
+    assert max(counts) - min(counts) <= 1
 
 
-def test_coarse_scales_get_more():
-    assert split_iterations(240, 3) == [102, 78, 60]
+def test_finer_scales_get_the_rest():
+    assert split_iterations(240, 3) == [80, 80, 80]
+    assert split_iterations(242, 3) == [80, 81, 81]
+    assert split_iterations(2, 4) == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize(
