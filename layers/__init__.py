@@ -10,6 +10,7 @@ from layers.local_response_normalization import LocalResponseNormalization
 from layers.max_unpooling import MaxUnpooling2D
 from layers.native import plain_formulas
 from layers.noise_planes import NoisePlanes
+from layers.packed_conv2d import PackedConv2D, conv2d
 from layers.pad_to_multiple import PadToMultiple
 from layers.padded_average_pooling import PaddedAveragePooling2D
 from layers.padded_conv2d_transpose import PaddedConv2DTranspose
@@ -30,6 +31,7 @@ __all__ = [
     "LocalResponseNormalization",
     "MaxUnpooling2D",
     "NoisePlanes",
+    "PackedConv2D",
     "PadToMultiple",
     "PaddedAveragePooling2D",
     "PaddedConv2DTranspose",
@@ -39,5 +41,6 @@ __all__ = [
     "ReplicationPadding2D",
     "VGGPostprocessing",
     "VGGPreprocessing",
+    "conv2d",
     "plain_formulas",
 ]

@@ -51,3 +51,18 @@ def instance_normalization(inputs: Any, gamma: Any, beta: Any, epsilon: float, p
     if kernels is None or _plain.get():
         return plain(inputs)
     return kernels.instance_normalization(inputs, gamma, beta, epsilon, plain)
+
+
+def choose(condition: Any, quick: Callable[[], Any], plain: Callable[[], Any]) -> Any:
+    """Return `quick()` where `condition` holds, else `plain()`: two roads to the same numbers.
+
+    For what is not known before the graph runs. A runtime that is given plain formulas is not asked to choose.
+
+    Args:
+        condition: boolean tensor ().
+        quick: without arguments.
+        plain: without arguments.
+    """
+    if kernels is None or _plain.get():
+        return plain()
+    return kernels.choose(condition, quick, plain)

@@ -71,3 +71,8 @@ def _normalize_folded(inputs: Any, scale: Any, offset: Any, epsilon: float) -> t
     outputs = tf.transpose(tf.reshape(outputs, (height, width, batch, channels)), (2, 0, 1, 3))
     outputs.set_shape(inputs.shape)
     return outputs
+
+
+def choose(condition: tf.Tensor, quick: Callable[[], Any], plain: Callable[[], Any]) -> tf.Tensor:
+    """Return `quick()` or `plain()`."""
+    return tf.cond(condition, quick, plain)

@@ -16,6 +16,7 @@ from layers import (
     NoisePlanes,
     ReplicationPadding2D,
     VGGPostprocessing,
+    conv2d,
 )
 
 Mode = Literal["style", "texture"]
@@ -143,7 +144,7 @@ class Blocks:
         """Return `x` padded by half the (odd) kernel size and convolved: the input's size over the stride."""
         if kernel_size > 1:
             x = PADDINGS[padding or self.padding](kernel_size // 2, name=f"{name}_pad")(x)
-        return keras.layers.Conv2D(filters, kernel_size, strides=strides, use_bias=use_bias, name=f"{name}_conv")(x)
+        return conv2d(filters, kernel_size, strides=strides, use_bias=use_bias, name=f"{name}_conv")(x)
 
     def unit(self, x: Any, filters: int, kernel_size: int, *, name: str, activate: bool = True, **options: Any) -> Any:
         """Return `x` after a convolution, its normalisation and, unless told otherwise, the rectifier.

@@ -61,16 +61,16 @@ class Step:
 
     def apply(
         self,
-        layer_class: type[keras.layers.Layer],
+        make: Callable[..., keras.layers.Layer],
         inputs: Any,
         weights: Sequence[np.ndarray] = (),
         **config: Any,
     ) -> Any:
-        """Return what a Keras layer makes of `inputs`; layers with the same `slots` are one and the same."""
-        key = (layer_class, repr(config), self.slots) if weights else None
+        """Return what the layer that `make` returns makes of `inputs`; layers with the same `slots` are the same."""
+        key = (make, repr(config), self.slots) if weights else None
         layer = self.store.shared.get(key)
         if layer is None:
-            layer = layer_class(name=self.store.unique_name(self.layer.name or self.layer.type), **config)
+            layer = make(name=self.store.unique_name(self.layer.name or self.layer.type), **config)
         outputs = layer(inputs)
         if key is not None and key not in self.store.shared:
             layer.set_weights(weights)

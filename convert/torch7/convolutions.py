@@ -13,6 +13,7 @@ from layers import (
     PaddedConv2DTranspose,
     ReflectionPadding2D,
     ReplicationPadding2D,
+    conv2d,
 )
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _convolve(
     x, padding = _pad_for(module, x, kernel.shape[:2], strides, dilation)
 
     def make() -> keras.Layer:
-        return keras.layers.Conv2D(
+        return conv2d(
             kernel.shape[3],
             kernel.shape[:2],
             strides=strides,

@@ -12,7 +12,7 @@ from convert.caffe.geometry import Window, convolution_window, pooling_window
 from convert.caffe.registry import Step, converts
 from convert.caffe.schema import enum_name
 from convert.caffe.shape_rules.windows import rounds_down
-from layers import PaddedAveragePooling2D, PaddedConv2DTranspose, PaddedMaxPooling2D
+from layers import PaddedAveragePooling2D, PaddedConv2DTranspose, PaddedMaxPooling2D, conv2d
 
 
 @converts("Convolution")
@@ -29,7 +29,7 @@ def convolution(step: Step, x: KerasTensor) -> KerasTensor:
     dilated_strides = window.dilation != (1, 1) and window.stride != (1, 1)
     kernel, *bias = step.weights
     y = step.apply(
-        keras.layers.Conv2D,
+        conv2d,
         x,
         [kernel.transpose(2, 3, 1, 0), *bias],
         filters=parameter.num_output,
