@@ -105,10 +105,15 @@ ANSWER = "answer: "
 
 
 def serve(job: Callable[[], object], first_answer: str = "") -> None:
-    """Do `job` at every line of standard input, as a Worker's process; the first time is not counted."""
+    """Do `job` at every line of standard input, as a Worker's process.
+
+    Twice, of which the second time counts: before it the threads of another engine may still be spinning, and the
+    caches are another's.
+    """
     job()
     print(ANSWER + first_answer, flush=True)
     for _ in sys.stdin:
+        job()
         start = time.perf_counter()
         job()
         print(f"{ANSWER}{time.perf_counter() - start}", flush=True)

@@ -51,13 +51,15 @@ class InstanceNormalization(keras.layers.Layer):
 
     def _plain(self, inputs: Any) -> Any:
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
-        x = x - self._mean(x)
-        factor = ops.rsqrt(self._mean(ops.square(x)) + self.epsilon)
+        mean = self._mean(x)
+        factor = ops.rsqrt(self._mean(ops.square(x - mean)) + self.epsilon)
         if self.gamma is not None:
             factor = factor * self.gamma
-        outputs = x * factor
+        offset = -mean * factor
         if self.beta is not None:
-            outputs = outputs + self.beta
+            offset = offset + self.beta
+        # Rounds as (x - mean) * factor does, whose mean is rounded too, but passes over the picture once less.
+        outputs = x * factor + offset
         return ops.cast(outputs, inputs.dtype)
 
     @staticmethod
