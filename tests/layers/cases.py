@@ -139,6 +139,13 @@ CASES = [
     ),
     Case(UP, {"size": 2}, references.bilinear),
     Case(UP, {"output_size": (5, 11)}, references.bilinear),
+    Case(layers.PackedConv2D, {"filters": 2, "kernel_size": (3, 4)}, references.convolution),
+    Case(
+        layers.PackedConv2D,
+        {"filters": 3, "kernel_size": 3, "use_bias": False, "activation": "relu"},
+        references.convolution,
+        shapes=((2, 6, 8, 3),),
+    ),
     Case(
         TRANSPOSED,
         {"filters": 4, "kernel_size": 3, "strides": 2, "padding": 1, "output_padding": 1},

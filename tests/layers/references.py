@@ -79,6 +79,12 @@ def bilinear(x, _, *, size=2, output_size=None):
     return channels_last(F.interpolate(channels_first(x), mode="bilinear", align_corners=True, **target))
 
 
+def convolution(x, weights, *, filters, kernel_size, use_bias=True, activation=None):
+    kernel = torch.tensor(np.ascontiguousarray(weights[0].transpose(3, 2, 0, 1)))
+    outputs = F.conv2d(channels_first(x), kernel, torch.tensor(weights[1]) if use_bias else None)
+    return channels_last(F.relu(outputs) if activation == "relu" else outputs)
+
+
 def transposed_convolution(x, weights, *, filters, kernel_size, use_bias=True, activation=None, **arguments):
     kernel = torch.tensor(np.ascontiguousarray(weights[0].transpose(3, 2, 0, 1)))
     bias = torch.tensor(weights[1]) if use_bias else None

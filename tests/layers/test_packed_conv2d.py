@@ -29,13 +29,6 @@ def test_has_the_numbers_of_the_usual_convolution(size, kernel_size, filters):
     assert_allclose(got, want, atol=2e-6)
 
 
-def test_without_bias_and_with_an_activation():
-    packed, usual = pair_of_layers(3, 3, 4, use_bias=False, activation="tanh")
-    x = np.random.default_rng(1).standard_normal((1, 10, 8, 4)).astype(np.float32)
-    got, want = (keras.ops.convert_to_numpy(layer(x)) for layer in (packed, usual))
-    assert_allclose(got, want, atol=2e-6)
-
-
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="graphs for all sizes are TensorFlow's")
 @pytest.mark.parametrize("plain", [False, True])
 def test_one_graph_serves_even_and_odd_sizes(plain):
@@ -47,39 +40,6 @@ def test_one_graph_serves_even_and_odd_sizes(plain):
     for size in ((20, 24), (21, 24), (20, 23), (19, 9)):
         x = np.random.default_rng(2).standard_normal((1, *size, 4)).astype(np.float32)
         assert_allclose(graph(tf.constant(x)), usual(x), atol=2e-6)
-
-
-def test_gradients_are_those_of_the_usual_convolution():
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("by TensorFlow's tape")
-    import tensorflow as tf
-
-    x = tf.constant(np.random.default_rng(3).standard_normal((1, 12, 12, 4)).astype(np.float32))
-    found = []
-    for layer in pair_of_layers(3, 5, 4):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            loss = tf.reduce_sum(tf.square(layer(x)))
-        found.append(tape.gradient(loss, [x, *layer.trainable_variables]))
-    for got, want in zip(*found, strict=True):
-        assert_allclose(got, want, rtol=1e-4, atol=1e-4)
-
-
-def test_computes_in_the_layers_precision():
-    layer = PackedConv2D(3, 3, dtype="mixed_bfloat16")
-    y = layer(np.ones((1, 8, 8, 4), np.float32))
-    assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
-    assert keras.backend.standardize_dtype(layer.kernel.dtype) == "float32"
-
-
-def test_is_saved_and_loaded(tmp_path):
-    inputs = keras.Input((None, None, 4))
-    model = keras.Model(inputs, PackedConv2D(3, 3)(inputs))
-    model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
-    assert type(again.layers[-1]) is PackedConv2D
-    x = np.random.default_rng(4).standard_normal((1, 8, 8, 4)).astype(np.float32)
-    assert_allclose(again.predict_on_batch(x), model.predict_on_batch(x), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(
