@@ -51,15 +51,13 @@ class InstanceNormalization(keras.layers.Layer):
 
     def _plain(self, inputs: Any) -> Any:
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
-        mean = self._mean(x)
-        factor = ops.rsqrt(self._mean(ops.square(x - mean)) + self.epsilon)
+        x = x - self._mean(x)
+        factor = ops.rsqrt(self._mean(ops.square(x)) + self.epsilon)
         if self.gamma is not None:
             factor = factor * self.gamma
-        offset = -mean * factor
+        outputs = x * factor
         if self.beta is not None:
-            offset = offset + self.beta
-        # Rounds as (x - mean) * factor does, whose mean is rounded too, but passes over the picture once less.
-        outputs = x * factor + offset
+            outputs = outputs + self.beta
         return ops.cast(outputs, inputs.dtype)
 
     @staticmethod
