@@ -8,12 +8,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from layers.arguments import border, pair
-from layers.pooling import PoolingWindows
+from layers.padded_pooling import PaddedPooling2D
 
 
 @keras.saving.register_keras_serializable(package="texture_nets")
-class PaddedAveragePooling2D(keras.layers.Layer):
+class PaddedAveragePooling2D(PaddedPooling2D):
     """The mean of each window: nn.SpatialAveragePooling, Caffe's AVE.
 
     Args:
@@ -41,15 +40,9 @@ class PaddedAveragePooling2D(keras.layers.Layer):
         divide: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.pool_size = pair(pool_size, "pool_size")
-        self.strides = self.pool_size if strides is None else pair(strides, "strides")
-        self.padding = border(padding)
-        self.ceil_mode = ceil_mode
+        super().__init__(pool_size, strides, padding, ceil_mode, **kwargs)
         self.count_include_pad = count_include_pad
         self.divide = divide
-        self.windows = PoolingWindows(self.pool_size, self.strides, self.padding, ceil_mode)
-        self.input_spec = keras.InputSpec(ndim=4)
 
     def call(self, inputs: Any) -> Any:
         """Return the means, or with `divide` off the means times the window's size."""
@@ -79,18 +72,6 @@ class PaddedAveragePooling2D(keras.layers.Layer):
             start, end = ops.maximum(start, 0), ops.minimum(end, size)
         return ops.cast(end - start, "float32")
 
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Return the shape of the pooled picture, None where a size is unknown."""
-        return self.windows.output_shape(input_shape)
-
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
-        return {
-            **super().get_config(),
-            "pool_size": self.pool_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "ceil_mode": self.ceil_mode,
-            "count_include_pad": self.count_include_pad,
-            "divide": self.divide,
-        }
+        return {**super().get_config(), "count_include_pad": self.count_include_pad, "divide": self.divide}

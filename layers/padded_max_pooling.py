@@ -8,8 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from layers.arguments import border, pair
-from layers.pooling import PoolingWindows
+from layers.padded_pooling import PaddedPooling2D
 
 # The largest negative numbers: padding that never wins, and what Torch7 and Caffe return for an empty window.
 LOWEST = {
@@ -21,7 +20,7 @@ LOWEST = {
 
 
 @keras.saving.register_keras_serializable(package="texture_nets")
-class PaddedMaxPooling2D(keras.layers.Layer):
+class PaddedMaxPooling2D(PaddedPooling2D):
     """The maximum of each window, with padding that never wins: nn.SpatialMaxPooling, Caffe's MAX.
 
     Args:
@@ -45,14 +44,8 @@ class PaddedMaxPooling2D(keras.layers.Layer):
         return_indices: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.pool_size = pair(pool_size, "pool_size")
-        self.strides = self.pool_size if strides is None else pair(strides, "strides")
-        self.padding = border(padding)
-        self.ceil_mode = ceil_mode
+        super().__init__(pool_size, strides, padding, ceil_mode, **kwargs)
         self.return_indices = return_indices
-        self.windows = PoolingWindows(self.pool_size, self.strides, self.padding, ceil_mode)
-        self.input_spec = keras.InputSpec(ndim=4)
 
     def call(self, inputs: Any) -> Any:
         """Return the maxima, or (maxima, indices)."""
@@ -88,11 +81,4 @@ class PaddedMaxPooling2D(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
-        return {
-            **super().get_config(),
-            "pool_size": self.pool_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "ceil_mode": self.ceil_mode,
-            "return_indices": self.return_indices,
-        }
+        return {**super().get_config(), "return_indices": self.return_indices}

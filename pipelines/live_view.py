@@ -9,9 +9,9 @@ import sys
 import threading
 import time
 import webbrowser
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -19,6 +19,7 @@ from PIL import Image
 from errors import ArgumentError
 from images.color_profiles import srgb_profile
 from images.writing import to_bytes
+from pipelines.run_progress import RunProgress
 from web.board import Board, Picture, Step
 from web.server import LiveServer
 
@@ -28,28 +29,6 @@ OPTIONS = {"web": False, "host": "127.0.0.1", "port": 8080, "browser": None}
 PICTURE_SHARE = 0.03
 # zlib's: half the time of Pillow's default for a few per cent more bytes.
 COMPRESSION = 3
-
-
-class RunProgress(Protocol):
-    """What runs tell their observers after every iteration.
-
-    Attributes:
-        size: (height, width) at which the run works.
-        iterations: done in all.
-        max_iterations: to be done in all.
-        loss: the present loss.
-        terms: its terms by name.
-        frames: returns the present pictures, float32 (count, height, width, 3) in [0, 1].
-        work_left: share of the run's work that is left.
-    """
-
-    size: tuple[int, int]
-    iterations: int
-    max_iterations: int
-    loss: float
-    terms: Mapping[str, float]
-    frames: Callable[[], np.ndarray]
-    work_left: float
 
 
 def add_live_view_arguments(parser: argparse.ArgumentParser) -> None:

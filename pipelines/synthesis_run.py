@@ -15,6 +15,7 @@ from images.writing import to_bytes
 from optimize.lbfgs import minimize_lbfgs
 from optimize.lbfgsb import minimize_lbfgsb
 from optimize.progress import Iteration
+from pipelines.run_progress import RunProgress
 from pipelines.synthesis_evaluation import compile_loss
 from pipelines.synthesis_folder import RunFolder, State
 from pipelines.synthesis_inputs import SynthesisInputs, nearest
@@ -29,32 +30,18 @@ CORRECTIONS = 10
 
 
 @dataclass(frozen=True, eq=False)
-class Progress:
-    """What an observer of a run is told after every iteration.
+class Progress(RunProgress):
+    """What an observer of this run is told besides.
 
     Attributes:
         folder: where the run writes.
-        size: (height, width) at which the run works.
-        iterations: done in all.
-        max_iterations: to be done in all.
         evaluations: done in all.
         seconds: spent so far.
-        loss: the present loss.
-        terms: its terms by name.
-        frames: returns the present frames, float32 (count, height, width, 3) in [0, 1].
-        work_left: share of the run's work that is left, by pixels and iterations.
     """
 
     folder: Path
-    size: tuple[int, int]
-    iterations: int
-    max_iterations: int
     evaluations: int
     seconds: float
-    loss: float
-    terms: dict[str, float]
-    frames: Callable[[], np.ndarray]
-    work_left: float
 
 
 # It may raise StopIteration to end the run with the result so far.

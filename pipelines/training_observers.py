@@ -4,39 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 import keras
 import numpy as np
 
+from pipelines.run_progress import RunProgress
 from pipelines.training_callbacks import IterationCallback, Previews, take_over_weights
 
-
-@dataclass(frozen=True, eq=False)
-class TrainingProgress:
-    """What an observer of a run is told after every iteration.
-
-    Attributes:
-        size: (height, width) of the crops trained on.
-        iterations: done in all.
-        max_iterations: to be done in all.
-        loss: the present loss.
-        terms: its terms by name.
-        frames: returns what the generator now makes of the previews' inputs, float32 (1, height, width, 3) in [0, 1].
-        work_left: share of the iterations that is left.
-    """
-
-    size: tuple[int, int]
-    iterations: int
-    max_iterations: int
-    loss: float
-    terms: dict[str, float]
-    frames: Callable[[], np.ndarray]
-    work_left: float
-
-
 # It may raise StopIteration to end the run with the result so far.
-Observer = Callable[[TrainingProgress], None]
+Observer = Callable[[RunProgress], None]
 
 
 class Observed(IterationCallback):
@@ -78,7 +54,7 @@ class Observed(IterationCallback):
         """Tell the observers."""
         terms = {name: value for name, value in losses.items() if name != "loss"}
         left = 1 - iteration / self.last
-        progress = TrainingProgress(self.size, iteration, self.last, losses["loss"], terms, self._frames, left)
+        progress = RunProgress(self.size, iteration, self.last, losses["loss"], terms, self._frames, left)
         try:
             for observer in self.observers:
                 observer(progress)

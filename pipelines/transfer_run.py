@@ -19,6 +19,7 @@ from optimize.enlarging import enlarge_bicubic
 from optimize.lbfgs import minimize_lbfgs
 from optimize.progress import Iteration, check_gradient, finite_loss
 from optimize.value_and_grad import Evaluation
+from pipelines.run_progress import RunProgress
 from pipelines.transfer_files import State, TransferFiles
 from pipelines.transfer_inputs import TransferInputs
 from pipelines.transfer_objective import Objectives
@@ -30,32 +31,18 @@ CORRECTIONS = 10
 
 
 @dataclass(frozen=True, eq=False)
-class Progress:
-    """What an observer of a run is told after every iteration.
+class Progress(RunProgress):
+    """What an observer of this run is told besides.
 
     Attributes:
-        size: (height, width) at which the run works.
         scale_iterations: done at this size.
         max_scale_iterations: to be done at this size.
-        iterations: done in all.
-        max_iterations: to be done in all.
         seconds: spent so far.
-        loss: the present loss.
-        terms: its terms by name.
-        frames: returns the present averaged picture, float32 (1, height, width, 3) in [0, 1].
-        work_left: share of the run's work that is left, by pixels and iterations.
     """
 
-    size: tuple[int, int]
     scale_iterations: int
     max_scale_iterations: int
-    iterations: int
-    max_iterations: int
     seconds: float
-    loss: float
-    terms: dict[str, float]
-    frames: Callable[[], np.ndarray]
-    work_left: float
 
 
 # It may raise StopIteration to end the run with the result so far.
