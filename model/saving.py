@@ -94,6 +94,6 @@ def _to_half(name: str, values: np.ndarray) -> np.ndarray:
     if values.dtype != np.float32:
         return values
     largest = float(np.abs(values).max(initial=0.0))
-    if largest > np.finfo(np.float16).max:
+    if largest > float(np.finfo(np.float16).max):
         raise UserError(f"weight {name} holds {largest:.3g}, more than float16 can (65504): keep float32")
     return values.astype(np.float16)
