@@ -26,7 +26,6 @@ from images.resizing import resize
 from images.writing import write_image
 
 TEXTURES = Path(__file__).parents[2] / "shared" / "textures"
-SIZES = (256, 512)
 # Pictures whose time is taken, with their sizes.
 TASKS = (("pebbles.jpg", 256), ("bark.jpg", 512))
 # Of the syntheses whose time is taken, at each of the sizes from 64 to the final one.

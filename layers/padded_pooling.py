@@ -12,15 +12,7 @@ from layers.pooling import PoolingWindows
 
 
 class PaddedPooling2D(keras.layers.Layer):
-    """The windows of a pooling, and its arguments.
-
-    Args:
-        pool_size: int or (height, width).
-        strides: int or (height, width); None for `pool_size`.
-        padding: int, (height, width) or ((top, bottom), (left, right)).
-        ceil_mode: whether a last, partial window counts. One that would start beyond the picture (and the
-            padding before it) is dropped where there is any padding.
-    """
+    """The windows of a pooling, and the arguments that its two kinds share and explain."""
 
     def __init__(
         self,
