@@ -56,6 +56,7 @@ def make_parser() -> ArgumentParser:
     add("mode", "what is learned", metavar="|".join(MODES))
     add("model", "the generator: johnson, pyramid or skip_unpool")
     add("normalization", "of the generator", metavar="|".join(NORMALIZATIONS))
+    add("initial_generator", "begin with the weights of this one instead of new ones", metavar="NAME_OR_FILE")
     add("style_size", "resize the style picture's longer side to this many pixels, 0 keeps it", int)
     add("image_size", "side of the crops trained on, in pixels", int)
     add("batch_size", "pictures a step", int)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -14,7 +15,8 @@ import numpy as np
 from errors import UserError
 from model.blocks import MODES
 from model.registry import build_generator
-from model.saving import save_model
+from model.saving import load_model, save_model
+from pipelines.model_library import find_model
 from pipelines.training_callbacks import HISTORY, History, IterationCallback, Previews, ProgressBar, Saver, StopAtNaN
 from pipelines.training_checkpoints import check_disk_space, last_checkpoint, read_state
 from pipelines.training_data import PhotoCrops, TrainingBatches, noise_sample, photo_files
@@ -47,7 +49,7 @@ def run_training(settings: TrainingSettings, observers: Sequence[Observer] = ())
     with devices.scope():
         model = make_model(settings, sample(0).shape, replicas=devices.replicas)
         check_disk_space(settings.checkpoints_folder, model)
-        first = last = _resume(settings, model)
+        first = last = _start(settings, model)
         if first < settings.num_iterations:
             last = _fit(settings, model, first, sample, result, devices, observers)
     return first, last, len(sample.unreadable) if isinstance(sample, PhotoCrops) else 0
@@ -149,13 +151,30 @@ def _preview_inputs(sample: Callable[[int], np.ndarray]) -> np.ndarray:
     return np.stack([make(number) for number in range(PREVIEWS)])
 
 
-def _resume(settings: TrainingSettings, model: keras.Model) -> int:
-    """Load the last checkpoint, if there is one to go on from, and return its iteration."""
+def _start(settings: TrainingSettings, model: TrainingModel) -> int:
+    """Load the last checkpoint, if there is one to go on from, or the initial weights; return the iteration."""
     path = last_checkpoint(settings)
-    if path is None:
-        return 0
-    model.load_weights(path)
-    return read_state(path)["iteration"]
+    if path is not None:
+        model.load_weights(path)
+        return read_state(path)["iteration"]
+    if settings.initial_generator is not None:
+        _copy_weights(settings.initial_generator, model.generator)
+    return 0
+
+
+def _copy_weights(name: str | os.PathLike, generator: keras.Model) -> None:
+    """Give `generator` the weights of the trained one called `name`, or in that file.
+
+    Raises:
+        UserError: that is not a model, or one of another kind or size.
+    """
+    trained = load_model(find_model(os.fspath(name), option="--initial-generator"))
+    if [weight.shape for weight in trained.weights] != [weight.shape for weight in generator.weights]:
+        raise UserError(
+            f"--initial-generator {name}: its weights have other shapes than those of the generator to be trained: "
+            "--model, --mode, --normalization and --noise-depth must be those that it was trained with"
+        )
+    generator.set_weights(trained.get_weights())
 
 
 def _callbacks(

@@ -22,7 +22,7 @@ LOSS_SCALINGS = ("relative", "absolute")
 # What may differ between a run and its continuation; everything else must be the same.
 FREE_ON_RESUME = (
     *("data", "style_image", "num_iterations", "save_every", "checkpoints_path", "resume", "threads", "weights"),
-    *("data_dir", "log_dir"),
+    *("data_dir", "log_dir", "initial_generator"),
 )
 
 
@@ -36,6 +36,7 @@ class TrainingSettings:
         mode: "style" (photos become pictures in the style) or "texture" (noise becomes texture).
         model: generator, see model.registry.
         normalization: of the generator, "instance" or "batch".
+        initial_generator: a trained generator, file or name, whose weights the run begins with; None: new weights.
         style_size: pixels of the style picture's longer side; 0 keeps its size.
         image_size: side of the square crops (or samples) trained on, in pixels.
         batch_size: pictures a step, of all devices together.
@@ -75,6 +76,7 @@ class TrainingSettings:
     mode: str = "style"
     model: str = "johnson"
     normalization: str = "instance"
+    initial_generator: str | os.PathLike | None = None
     style_size: int = 256
     image_size: int = 256
     batch_size: int = 1

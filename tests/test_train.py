@@ -52,6 +52,7 @@ REFUSED = {
     "diversity": ({"diversity_weight": 1}, "--diversity-weight needs --mode texture"),
     "no style image": ({"style_image": None}, "--style-image is needed"),
     "small crops": ({"content_layers": "relu5_1", "image_size": 12}, "the layers need at least 16"),
+    "no initial generator": ({"initial_generator": "stary_night"}, "did you mean 'starry_night'"),
     "octaves": ({"pyramid_loss": 8}, "in octave 8, the layers need at least 2"),
 }
 

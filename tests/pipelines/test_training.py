@@ -72,6 +72,22 @@ def test_resumed_run_equals_the_uninterrupted_one(inputs, style_run, tmp_path):
     np.testing.assert_allclose([row["loss"] for row in parts], [row["loss"] for row in whole], rtol=1e-4)
 
 
+def test_run_begins_with_the_weights_of_a_trained_generator(inputs, style_run, tmp_path):
+    """One step of almost no length: what comes out is what went in."""
+    report, _ = style_run
+    options = {"num_iterations": 1, "learning_rate": 1e-12, "initial_generator": report.generator}
+    again = train_generator(small_settings(inputs, tmp_path, **options))
+    expected, found = (load_model(run.generator).get_weights() for run in (report, again))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-9)
+
+
+def test_initial_generator_of_another_kind_is_refused(inputs, style_run, tmp_path):
+    options = {"normalization": "batch", "initial_generator": style_run[0].generator}
+    with pytest.raises(UserError, match=r"--initial-generator .*: its weights have other shapes"):
+        train_generator(small_settings(inputs, tmp_path, **options))
+
+
 def test_texture_mode_with_diversity(inputs, tmp_path):
     settings = small_settings(
         inputs, tmp_path, mode="texture", data=None, batch_size=2, diversity_weight=0.5, pyramid_loss=2,
