@@ -14,10 +14,10 @@ EPILOG = """Every export takes `image` and returns `stylized`: float32 RGB pictu
 3), whatever its quantisation. SavedModel and ONNX take batches of any number and size, LiteRT one picture of --size.
 The export is run in its own runtime beside the Keras model; below 40 dB PSNR (30 dB with weights in 8 bits) nothing is
 written. LiteRT and ONNX need the packages of requirements-export.txt. dynamic: weights in 8 bits; convolutions work in
-8 bits too, with ranges taken while running. int8: wide convolutions (128 channels and more, most of the arithmetic)
-work with ranges taken from the calibration pictures, the others as in dynamic. Instance normalisation and sums stay in
-float32 in both."""
-NOTHING_WIDE = "nothing to calibrate: no convolution of this model is wide, so int8 is the same as dynamic"
+8 bits too, with ranges taken while running. int8: weights in 8 bits; wide convolutions (128 channels and more, most of
+the arithmetic) work in 8 bits with ranges taken from the calibration pictures, the others in float32. Instance
+normalisation and sums stay in float32 in both."""
+NOTHING_WIDE = "nothing to calibrate: no convolution of this model is wide, so int8 rounds weights alone"
 
 
 def make_parser() -> ArgumentParser:

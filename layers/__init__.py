@@ -20,6 +20,7 @@ from layers.reflection_padding import ReflectionPadding2D
 from layers.replication_padding import ReplicationPadding2D
 from layers.vgg_postprocessing import VGGPostprocessing
 from layers.vgg_preprocessing import VGGPreprocessing
+from layers.winograd_conv2d import WinogradConv2D
 
 __all__ = [
     "BilinearUpSampling2D",
@@ -41,6 +42,7 @@ __all__ = [
     "ReplicationPadding2D",
     "VGGPostprocessing",
     "VGGPreprocessing",
+    "WinogradConv2D",
     "conv2d",
     "plain_formulas",
 ]

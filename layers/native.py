@@ -1,7 +1,7 @@
 """The quicker roads that a backend offers beside a layer's plain formula, and the switch that closes them.
 
 This is the only place that chooses by backend. A function here gets the plain formula as its last argument and
-computes the same numbers, by that formula where the backend has nothing quicker.
+computes the same numbers, by that formula (or keras.ops') where the backend has nothing quicker.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import keras
+from keras import ops
 
 if keras.backend.backend() == "tensorflow":
     from layers import tensorflow_kernels as kernels
@@ -66,3 +67,11 @@ def choose(condition: Any, quick: Callable[[], Any], plain: Callable[[], Any]) -
     if kernels is None or _plain.get():
         return plain()
     return kernels.choose(condition, quick, plain)
+
+
+def map_in_turn(function: Callable[[Any], Any], items: Any) -> Any:
+    """Return the results of `function` for each of `items` (their first axis), stacked: keras.ops.map.
+
+    On TensorFlow that would work on several items at a time, which is slower for those that fill the cache.
+    """
+    return ops.map(function, items) if kernels is None else kernels.map_in_turn(function, items)

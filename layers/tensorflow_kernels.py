@@ -76,3 +76,9 @@ def _normalize_folded(inputs: Any, scale: Any, offset: Any, epsilon: float) -> t
 def choose(condition: tf.Tensor, quick: Callable[[], Any], plain: Callable[[], Any]) -> tf.Tensor:
     """Return `quick()` or `plain()`."""
     return tf.cond(condition, quick, plain)
+
+
+def map_in_turn(function: Callable[[Any], Any], items: tf.Tensor) -> tf.Tensor:
+    """Return the results of `function` for each of `items`, stacked."""
+    result = tf.TensorSpec.from_tensor(function(items[0]))
+    return tf.map_fn(function, items, fn_output_signature=result, parallel_iterations=1)

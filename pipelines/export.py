@@ -72,7 +72,8 @@ def export_model(
             "onnx" (`.onnx`). What stands there is replaced, if it is such a file or a SavedModel.
         format: "saved_model" and "onnx" take batches of any number and size, "litert" one picture of `size`.
         quantize: "none", or for LiteRT "float16" (weights), "dynamic" (weights in 8 bits, ranges of activations taken
-            while running) or "int8" (the same, but ranges of wide convolutions taken from `calibration`).
+            while running) or "int8" (weights in 8 bits; wide convolutions work in 8 bits, with ranges taken from
+            `calibration`, all else in float32).
         calibration: folder of pictures. The first is compared on, "int8" takes its ranges from others. Without it
             the first of the program's own pictures is compared on.
         size: height and width that LiteRT's picture has, and at which every export is compared.

@@ -1,4 +1,4 @@
-"""Making `.tflite` files smaller than the converter does."""
+"""Making `.tflite` files smaller and quicker than the converter does."""
 
 from __future__ import annotations
 
@@ -6,40 +6,113 @@ import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
-# The version of LiteRT's operator that takes float32 pictures and weights in 8 bits by channel.
-HYBRID_CONVOLUTION = 5
+# The version of LiteRT's operator that takes a scale for each channel.
+DEQUANTIZE_BY_CHANNEL = 5
 # The converter leaves smaller weights alone as well: they save nothing.
 LEAST_WEIGHTS = 1024
 
 
 def shrink(content: bytes, *, int8_weights: bool) -> bytes:
-    """Return a `.tflite` file without the names of the tensors inside: no runtime reads them, and they take 25 KB.
+    """Return a `.tflite` file without what no runtime reads: names of inner tensors, empty entries, remarks (30 KB).
+
+    Its operators are in an order that needs less memory at a time, see _order_by_need.
 
     Args:
         content: the file.
-        int8_weights: also store the weights of float32 convolutions in 8 bits, by output channel. The runtime then
-            takes the ranges of their inputs while it runs. The converter does this for all convolutions of a file or
-            for none.
+        int8_weights: also store the weights of float32 convolutions in 8 bits, by output channel; a runtime makes
+            float32 of them once, when it loads the file. The converter would do so for none of a file's convolutions,
+            or would have all their inputs rounded to 8 bits while they run. That costs narrow convolutions next to
+            the picture 3 to 5 dB where the picture is nearly flat.
     """
     flat = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     for graph in flat.subgraphs:
-        for index, tensor in enumerate(graph.tensors):
-            if index not in {*graph.inputs, *graph.outputs}:
-                tensor.name = None
+        _forget_descriptions(graph)
         if int8_weights:
-            _quantize_float_convolutions(flat, graph)
+            _store_kernels_in_8_bits(flat, graph)
+        _order_by_need(graph)
+    flat.metadata = flat.description = None
+    _drop_unused_buffers(flat)
     return bytes(flatbuffer_utils.convert_object_to_bytearray(flat))
 
 
-def _quantize_float_convolutions(flat: schema.ModelT, graph: schema.SubGraphT) -> None:
-    for operator in graph.operators:
-        code = flat.operatorCodes[operator.opcodeIndex]
-        if code.builtinCode != schema.BuiltinOperator.CONV_2D:
+def _forget_descriptions(graph: schema.SubGraphT) -> None:
+    for index, tensor in enumerate(graph.tensors):
+        if index not in {*graph.inputs, *graph.outputs}:
+            tensor.name = None
+        if tensor.quantization is not None and tensor.quantization.scale is None:
+            tensor.quantization = None
+
+
+def _order_by_need(graph: schema.SubGraphT) -> None:
+    """Put each operator right before the first that needs it; of one's inputs the last is made first.
+
+    The converter has an instance normalisation's centred picture made before the variance, which then waits beside the
+    squares for its use. Runtimes keep the order: with less in the caches they are a few percent quicker.
+    """
+    makers = {number: operator for operator in graph.operators for number in operator.outputs}
+    ordered, done = [], set()
+    waiting = [makers[number] for number in graph.outputs]
+    while waiting:
+        operator = waiting[-1]
+        needed = [makers[number] for number in operator.inputs if number in makers]
+        missing = [maker for maker in needed if id(maker) not in done]
+        if missing:
+            waiting.append(missing[-1])
             continue
-        kernel = graph.tensors[operator.inputs[1]]
-        if kernel.type == schema.TensorType.FLOAT32 and np.prod(kernel.shape) >= LEAST_WEIGHTS:
-            _quantize_kernel(kernel, flat.buffers[kernel.buffer])
-            code.version = max(code.version, HYBRID_CONVOLUTION)
+        waiting.pop()
+        if id(operator) not in done:
+            done.add(id(operator))
+            ordered.append(operator)
+    graph.operators = ordered
+
+
+def _drop_unused_buffers(flat: schema.ModelT) -> None:
+    """Keep the buffers that tensors have, and number 0, the one of all tensors without values."""
+    used = sorted({0, *(tensor.buffer for graph in flat.subgraphs for tensor in graph.tensors)})
+    flat.buffers = [flat.buffers[number] for number in used]
+    renumbered = {number: position for position, number in enumerate(used)}
+    for graph in flat.subgraphs:
+        for tensor in graph.tensors:
+            tensor.buffer = renumbered[tensor.buffer]
+
+
+def _store_kernels_in_8_bits(flat: schema.ModelT, graph: schema.SubGraphT) -> None:
+    """Let each convolution with a float32 kernel take it from an operator that makes it of an 8 bit one."""
+    dequantize = _add_operator_code(flat, schema.BuiltinOperator.DEQUANTIZE, DEQUANTIZE_BY_CHANNEL)
+    operators = []
+    for operator in graph.operators:
+        if flat.operatorCodes[operator.opcodeIndex].builtinCode == schema.BuiltinOperator.CONV_2D:
+            number = operator.inputs[1]
+            kernel = graph.tensors[number]
+            if kernel.type == schema.TensorType.FLOAT32 and np.prod(kernel.shape) >= LEAST_WEIGHTS:
+                operator.inputs[1] = _add_tensor_like(graph, kernel)
+                _quantize_kernel(kernel, flat.buffers[kernel.buffer])
+                operators.append(_operator(dequantize, number, operator.inputs[1]))
+        operators.append(operator)
+    graph.operators = operators
+
+
+def _add_operator_code(flat: schema.ModelT, builtin: int, version: int) -> int:
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = builtin
+    code.version = version
+    flat.operatorCodes.append(code)
+    return len(flat.operatorCodes) - 1
+
+
+def _add_tensor_like(graph: schema.SubGraphT, tensor: schema.TensorT) -> int:
+    """Add a tensor of the same shape and type whose values an operator computes, and return its number."""
+    added = schema.TensorT()
+    added.shape, added.type, added.hasRank = tensor.shape, tensor.type, True
+    graph.tensors.append(added)
+    return len(graph.tensors) - 1
+
+
+def _operator(code: int, source: int, target: int) -> schema.OperatorT:
+    operator = schema.OperatorT()
+    operator.opcodeIndex = code
+    operator.inputs, operator.outputs = np.array([source], np.int32), np.array([target], np.int32)
+    return operator
 
 
 def _quantize_kernel(kernel: schema.TensorT, buffer: schema.BufferT) -> None:

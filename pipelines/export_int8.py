@@ -8,10 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
-# Narrower convolutions are left for the runtime to take the ranges of while it runs. They are a small part of a wide
-# network, and those at its start, next to the picture, are where one range for all pictures does most harm: it leaves
-# a dull picture few of the 256 steps. In a johnson network the residual blocks are wide: 88 % of the weights, 77 % of
-# the arithmetic. With all convolutions calibrated a trained one lost 3 dB on most photos.
+# Narrower convolutions have weights in 8 bits (see export_flatbuffer.shrink) and work in float32. They are a small part
+# of a wide network, and those at its start and end, next to the picture, are where 8 bits do most harm: one range for
+# all pictures leaves a dull picture few of the 256 steps. In a johnson network the residual blocks are wide: 88 % of
+# the weights, 77 % of the arithmetic. With all convolutions calibrated a trained one lost 3 dB on most photos.
 LEAST_CHANNELS = 128
 # The share of a picture's values that its range holds, in percent; the rest are outliers that would make the steps
 # of all others coarse. A sample of the values is enough to find it.

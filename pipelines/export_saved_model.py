@@ -9,11 +9,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from model.acceleration import accelerate
 from pipelines.export_graph import OUTPUT, SIGNATURE, holder_of, picture_function, trace
 
 
 def write_saved_model(model: keras.Model, path: Path) -> None:
     """Write `model` as a SavedModel folder; its signature takes batches of any number and size."""
+    model = accelerate(model)
     graph = trace(picture_function(model, (None, None, None), plain=False))
     tf.saved_model.save(holder_of(model), str(path), signatures={SIGNATURE: graph})
 

@@ -12,6 +12,7 @@ from errors import UserError
 from images.color import transfer_luma
 from images.picture import Picture
 from layers import VGGPostprocessing, VGGPreprocessing
+from model.acceleration import accelerate
 from model.noise import takes_noise
 from model.saving import load_model
 
@@ -112,6 +113,8 @@ def compile_model(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     if keras.backend.backend() != "tensorflow":
         return model.predict_on_batch
     import tensorflow as tf
+
+    model = accelerate(model)
 
     # The first size gets a graph of its own, in which instance normalisation takes its fast road without asking at
     # run time and the rectifiers join it; other sizes bring a graph for all sizes.

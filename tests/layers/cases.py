@@ -16,7 +16,8 @@ class Case:
     """A layer with arguments, the shapes of its inputs (twice: one built model takes both), its reference.
 
     `reference(*inputs, weights, **arguments)` takes and returns NumPy arrays. `indices` is the number of
-    positions where the second input are MaxUnpooling2D's indices.
+    positions where the second input are MaxUnpooling2D's indices, `half_rounding` by how much more its algorithm
+    rounds in half precision than others.
     """
 
     layer: type
@@ -25,6 +26,7 @@ class Case:
     shapes: tuple = ((2, 6, 7, 3),)
     other_shapes: tuple = ((1, 9, 8, 3),)
     indices: int = 0
+    half_rounding: int = 1
 
     def __str__(self):
         arguments = "-".join(f"{k}={v}" for k, v in self.arguments.items()).replace(" ", "")
@@ -145,6 +147,17 @@ CASES = [
         {"filters": 3, "kernel_size": 3, "use_bias": False, "activation": "relu"},
         references.convolution,
         shapes=((2, 6, 8, 3),),
+    ),
+    Case(layers.WinogradConv2D, {"filters": 4}, references.grown_convolution, half_rounding=2),
+    *(
+        Case(
+            layers.WinogradConv2D,
+            {"filters": 2, "edges": edges, "use_bias": False, "activation": "relu"},
+            references.grown_convolution,
+            shapes=((2, 9, 5, 3),),
+            half_rounding=2,
+        )
+        for edges in ("replication", "reflection", "circular")
     ),
     Case(
         TRANSPOSED,

@@ -85,6 +85,12 @@ def convolution(x, weights, *, filters, kernel_size, use_bias=True, activation=N
     return channels_last(F.relu(outputs) if activation == "relu" else outputs)
 
 
+def grown_convolution(x, weights, *, filters, edges=None, **options):
+    modes = {"replication": "edge", "reflection": "reflect", "circular": "wrap"}
+    x = x if edges is None else np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=modes[edges])
+    return convolution(x, weights, filters=filters, kernel_size=3, **options)
+
+
 def transposed_convolution(x, weights, *, filters, kernel_size, use_bias=True, activation=None, **arguments):
     kernel = torch.tensor(np.ascontiguousarray(weights[0].transpose(3, 2, 0, 1)))
     bias = torch.tensor(weights[1]) if use_bias else None

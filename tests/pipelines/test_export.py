@@ -169,12 +169,14 @@ def test_torch7_network_at_full_width(shared, export, calibration, quantize, mos
 
 
 def convolutions(path) -> list[tuple[str, str]]:
-    """Return the types of the input and the weights of each convolution in a .tflite file."""
+    """Return the types of the input and of the stored weights of each convolution in a .tflite file."""
     interpreter = Interpreter(str(path))
     types = {tensor["index"]: tensor["dtype"].__name__ for tensor in interpreter.get_tensor_details()}
     operators = interpreter._get_ops_details()
     assert not {op["op_name"] for op in operators if op["op_name"].startswith(("Flex", "CUSTOM"))}
-    return [tuple(types[index] for index in op["inputs"][:2]) for op in operators if op["op_name"] == "CONV_2D"]
+    stored = {op["outputs"][0]: op["inputs"][0] for op in operators if op["op_name"] == "DEQUANTIZE"}
+    pairs = [op["inputs"][:2] for op in operators if op["op_name"] == "CONV_2D"]
+    return [(types[pictures], types[stored.get(kernel, kernel)]) for pictures, kernel in pairs]
 
 
 def test_int8_calibrates_wide_convolutions(export, calibration):
@@ -183,8 +185,10 @@ def test_int8_calibrates_wide_convolutions(export, calibration):
     path, report = export(model, "litert", quantize="int8", size=(48, 48), calibration=calibration)
     found = convolutions(path)
     assert found.count(("int8", "int8")) == 2  # those of the residual block
-    assert found.count(("float32", "int8")) == 3
-    assert found.count(("float32", "float32")) == 1  # the last one, of 960 weights for four pixels
+    # The first three and the four that a transposed convolution becomes.
+    assert found.count(("float32", "int8")) == 7
+    # Those of less than 1024 weights: what the second transposed convolution becomes, and the last one.
+    assert found.count(("float32", "float32")) == 5
     assert report.calibrated_on == 1
 
 

@@ -1,0 +1,61 @@
+"""A network that is only run, not trained: quicker layers with the same numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from layers import WinogradConv2D
+from layers.winograd_conv2d import EDGES
+
+# With fewer channels the transforms cost as much as the multiplications that they save.
+LEAST_CHANNELS = 128
+EDGES_BY_LAYER = {layer: edges for edges, layer in EDGES.items()}
+
+
+def accelerate(model: keras.Model) -> keras.Model:
+    """Return `model` with WinogradConv2D in place of its wide 3x3 convolutions and of the padding before them.
+
+    All other layers are shared with `model`. The gradient of the result is slow. With a GPU, whose library chooses
+    its algorithms by itself, it is `model`.
+
+    Args:
+        model: with one input and one output, Functional or Sequential.
+    """
+    if keras.distribution.list_devices("gpu"):
+        return model
+    before: dict[int, tuple[Any, str, Any]] = {}
+
+    def call(layer: keras.Layer, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if _is_wide(layer):
+            _, edges, inputs = before.get(id(inputs), (None, None, inputs))
+            return _winograd(layer, edges)(inputs)
+        outputs = layer(inputs, *args, **kwargs)
+        if type(layer) in EDGES_BY_LAYER and layer.padding == ((1, 1), (1, 1)):
+            before[id(outputs)] = (outputs, EDGES_BY_LAYER[type(layer)], inputs)
+        return outputs
+
+    model = keras.Model(model.inputs[0], model.outputs[0])  # a Sequential model cannot be cloned with other calls
+    return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call, recursive=True)
+
+
+def _is_wide(layer: keras.Layer) -> bool:
+    return (
+        type(layer) is keras.layers.Conv2D
+        and layer.kernel_size == (3, 3)
+        and layer.strides == layer.dilation_rate == (1, 1)
+        and (layer.padding, layer.groups, layer.data_format) == ("valid", 1, "channels_last")
+        and layer.compute_dtype in ("float32", "bfloat16")
+        and layer.quantization_mode is None
+        and min(layer.kernel.shape[2:]) >= LEAST_CHANNELS
+    )
+
+
+def _winograd(layer: keras.layers.Conv2D, edges: str | None) -> WinogradConv2D:
+    winograd = WinogradConv2D(
+        layer.filters, edges=edges, activation=layer.activation, use_bias=layer.use_bias, dtype=layer.dtype_policy
+    )
+    winograd.build((None, None, None, layer.kernel.shape[2]))
+    winograd.set_weights(layer.get_weights())
+    return winograd
