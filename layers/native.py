@@ -6,7 +6,7 @@ computes the same numbers, by that formula (or keras.ops') where the backend has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -69,9 +69,24 @@ def choose(condition: Any, quick: Callable[[], Any], plain: Callable[[], Any]) -
     return kernels.choose(condition, quick, plain)
 
 
-def map_in_turn(function: Callable[[Any], Any], items: Any) -> Any:
+def map_in_turn(function: Callable[[Any], Any], items: Any, *, shape: Sequence[Any], dtype: str) -> Any:
     """Return the results of `function` for each of `items` (their first axis), stacked: keras.ops.map.
 
     On TensorFlow that would work on several items at a time, which is slower for those that fill the cache.
+
+    Args:
+        function: from an item to a tensor.
+        items: (count, ...).
+        shape: of a result; numbers, or tensors where a size is unknown.
+        dtype: of a result.
     """
-    return ops.map(function, items) if kernels is None else kernels.map_in_turn(function, items)
+    return ops.map(function, items) if kernels is None else kernels.map_in_turn(function, items, shape, dtype)
+
+
+def traced_once(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `function`; on TensorFlow all its calls with inputs of the same shapes share one graph.
+
+    For a function that many layers call and that takes long to trace. Its arguments by position are tensors, those by
+    name constants.
+    """
+    return function if kernels is None else kernels.traced_once(function)

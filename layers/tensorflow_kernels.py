@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -78,7 +78,14 @@ def choose(condition: tf.Tensor, quick: Callable[[], Any], plain: Callable[[], A
     return tf.cond(condition, quick, plain)
 
 
-def map_in_turn(function: Callable[[Any], Any], items: tf.Tensor) -> tf.Tensor:
+def map_in_turn(function: Callable[[Any], Any], items: tf.Tensor, shape: Sequence[Any], dtype: str) -> tf.Tensor:
     """Return the results of `function` for each of `items`, stacked."""
-    result = tf.TensorSpec.from_tensor(function(items[0]))
+    result = tf.TensorSpec([size if isinstance(size, int) else None for size in shape], dtype)
     return tf.map_fn(function, items, fn_output_signature=result, parallel_iterations=1)
+
+
+def traced_once(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `function` as a graph for each combination of shapes and constants."""
+    graph = tf.function(function, autograph=False)
+    # A variable would get a graph of its own.
+    return lambda *tensors, **constants: graph(*map(tf.convert_to_tensor, tensors), **constants)

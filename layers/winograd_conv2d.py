@@ -60,38 +60,10 @@ class WinogradConv2D(keras.layers.Conv2D):
 
     def call(self, inputs: Any) -> Any:
         """Return the convolution of `inputs` (batch, height, width, channels)."""
-        batch, height, width, channels = ops.shape(inputs)
-        pixels = ops.reshape(inputs, (-1, channels))
-        grid = self._grid(height, width)
-        rows, columns = (size - KERNEL + 1 for size in ops.shape(grid))
-        down, across = (-(-size // SIDE) for size in (rows, columns))
-        tile_bytes = TILE**2 * channels * (4 if self.compute_dtype == "float32" else 2)
-        bands = -(-down * across * batch * tile_bytes // CACHE)
-        band = -(-down // bands)
-        kernels = self._transformed_kernels()
-        starts = ops.expand_dims(ops.arange(batch) * (height * width), 1)
-
-        def convolve(first: Any) -> Any:
-            tiles = ops.reshape(_tiles(grid, first, band, across), (TILE**2, 1, -1))
-            products = ops.matmul(_transform(INPUTS, ops.take(pixels, starts + tiles, axis=0)), kernels)
-            results = ops.reshape(_transform(RESULTS, products), (-1, self.filters))
-            return ops.take(results, _places(batch, band, across, columns), axis=0)
-
-        outputs = native.map_in_turn(convolve, ops.arange(0, down, band))
-        outputs = ops.reshape(ops.moveaxis(outputs, 0, 1), (batch, -1, columns, self.filters))[:, :rows]
+        outputs = _convolve(inputs, ops.convert_to_tensor(self.kernel), edges=self.edges)
         if self.use_bias:
             outputs = outputs + ops.convert_to_tensor(self.bias)
         return outputs if self.activation is None else self.activation(outputs)
-
-    def _grid(self, height: Any, width: Any) -> Any:
-        """Return the number of the pixel that stands at each place of the grown picture: (height, width)."""
-        grid = ops.reshape(ops.arange(height * width), (1, height, width, 1))
-        return (grid if self.edges is None else EDGES[self.edges](1)(grid))[0, :, :, 0]
-
-    def _transformed_kernels(self) -> Any:
-        # In float32 also where the layer computes in half precision: it has few values.
-        kernel = ops.cast(self.kernel, "float32")
-        return ops.cast(_transform(KERNELS, ops.reshape(kernel, (KERNEL**2, *kernel.shape[2:]))), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return the shape of the result, None where a size is unknown."""
@@ -104,6 +76,45 @@ class WinogradConv2D(keras.layers.Conv2D):
         fixed = ("kernel_size", "strides", "padding", "dilation_rate", "groups", "data_format")
         config = {name: value for name, value in super().get_config().items() if name not in fixed}
         return {**config, "edges": self.edges}
+
+
+@native.traced_once
+def _convolve(inputs: Any, kernel: Any, *, edges: str | None) -> Any:
+    """Return the convolution of `inputs` (batch, height, width, channels), grown by `edges`, with a 3x3 `kernel`."""
+    batch, height, width, channels = ops.shape(inputs)
+    filters = kernel.shape[-1]
+    pixels = ops.reshape(inputs, (-1, channels))
+    grid = _grid(height, width, edges)
+    rows, columns = (size - KERNEL + 1 for size in ops.shape(grid))
+    down, across = (-(-size // SIDE) for size in (rows, columns))
+    dtype = keras.backend.standardize_dtype(inputs.dtype)
+    tile_bytes = TILE**2 * channels * (4 if dtype == "float32" else 2)
+    band = -(-down // -(-down * across * batch * tile_bytes // CACHE))
+    kernels = _transformed(kernel)
+    starts = ops.expand_dims(ops.arange(batch) * (height * width), 1)
+
+    def convolve_band(first: Any) -> Any:
+        tiles = ops.reshape(_tiles(grid, first, band, across), (TILE**2, 1, -1))
+        products = ops.matmul(_transform(INPUTS, ops.take(pixels, starts + tiles, axis=0)), kernels)
+        results = ops.reshape(_transform(RESULTS, products), (-1, filters))
+        return ops.take(results, _places(batch, band, across, columns), axis=0)
+
+    shape = (batch, SIDE * band, columns, filters)
+    bands = native.map_in_turn(convolve_band, ops.arange(0, down, band), shape=shape, dtype=dtype)
+    return ops.reshape(ops.moveaxis(bands, 0, 1), (batch, -1, columns, filters))[:, :rows]
+
+
+def _grid(height: Any, width: Any, edges: str | None) -> Any:
+    """Return the number of the pixel that stands at each place of the grown picture: (height, width)."""
+    grid = ops.reshape(ops.arange(height * width), (1, height, width, 1))
+    return (grid if edges is None else EDGES[edges](1)(grid))[0, :, :, 0]
+
+
+def _transformed(kernel: Any) -> Any:
+    """Return the transformed kernel: (36, channels, filters), of the kernel's type."""
+    # In float32 also for half precision: it has few values.
+    values = ops.reshape(ops.cast(kernel, "float32"), (KERNEL**2, *kernel.shape[2:]))
+    return ops.cast(_transform(KERNELS, values), kernel.dtype)
 
 
 def _tiles(grid: Any, first: Any, band: Any, across: Any) -> Any:
