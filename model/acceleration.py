@@ -8,6 +8,7 @@ import keras
 
 from layers import WinogradConv2D
 from layers.winograd_conv2d import EDGES
+from model.rewiring import rewire
 
 # With fewer channels the transforms cost as much as the multiplications that they save.
 LEAST_CHANNELS = 128
@@ -36,8 +37,7 @@ def accelerate(model: keras.Model) -> keras.Model:
             before[id(outputs)] = (outputs, EDGES_BY_LAYER[type(layer)], inputs)
         return outputs
 
-    model = keras.Model(model.inputs[0], model.outputs[0])  # a Sequential model cannot be cloned with other calls
-    return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call, recursive=True)
+    return rewire(model, call)
 
 
 def _is_wide(layer: keras.Layer) -> bool:

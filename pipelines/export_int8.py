@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from model.rewiring import rewire
+
 # Narrower convolutions have weights in 8 bits (see export_flatbuffer.shrink) and work in float32. They are a small part
 # of a wide network, and those at its start and end, next to the picture, are where 8 bits do most harm: one range for
 # all pictures leaves a dull picture few of the 256 steps. In a johnson network the residual blocks are wide: 88 % of
@@ -41,8 +43,7 @@ def round_convolutions(model: keras.Model, pictures: Iterable[np.ndarray]) -> ke
         ranges.extend((before, after))
         return after(layer(before(inputs)))
 
-    model = keras.Model(model.inputs[0], model.outputs[0])  # a Sequential model cannot be cloned with other calls
-    rounded = keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call, recursive=True)
+    rounded = rewire(model, call)
     for picture in pictures if ranges else ():
         rounded(picture, training=False)
     for watched in ranges:

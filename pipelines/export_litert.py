@@ -13,10 +13,10 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from errors import UserError
+from pipelines.export_convolutions import suit_litert
 from pipelines.export_flatbuffer import shrink
 from pipelines.export_graph import OUTPUT, SIGNATURE, holder_of, picture_function, require_no_noise_planes, trace
 from pipelines.export_int8 import round_convolutions
-from pipelines.export_phases import split_transposed_convolutions
 from pipelines.generator import first_line
 from pipelines.startup import stderr_to
 
@@ -39,7 +39,7 @@ def write_litert(
     require_no_noise_planes(model, "LiteRT")
     if quantize == "int8":
         model = round_convolutions(model, calibration)
-    model = split_transposed_convolutions(model)
+    model = suit_litert(model)
     graph = trace(picture_function(model, (1, *size)))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], holder_of(model))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
