@@ -31,7 +31,7 @@ def shrink(content: bytes, *, int8_weights: bool) -> bytes:
             _store_kernels_in_8_bits(flat, graph)
         _order_by_need(graph)
     flat.metadata = flat.description = None
-    _drop_unused_buffers(flat)
+    _share_buffers(flat)
     return bytes(flatbuffer_utils.convert_object_to_bytearray(flat))
 
 
@@ -66,14 +66,19 @@ def _order_by_need(graph: schema.SubGraphT) -> None:
     graph.operators = ordered
 
 
-def _drop_unused_buffers(flat: schema.ModelT) -> None:
-    """Keep the buffers that tensors have, and number 0, the one of all tensors without values."""
-    used = sorted({0, *(tensor.buffer for graph in flat.subgraphs for tensor in graph.tensors)})
-    flat.buffers = [flat.buffers[number] for number in used]
-    renumbered = {number: position for position, number in enumerate(used)}
+def _share_buffers(flat: schema.ModelT) -> None:
+    """Store equal values once, and none that no tensor has; number 0 is the buffer of tensors without values."""
+    numbers = {b"": 0}
+    buffers = flat.buffers[:1]
     for graph in flat.subgraphs:
         for tensor in graph.tensors:
-            tensor.buffer = renumbered[tensor.buffer]
+            buffer = flat.buffers[tensor.buffer]
+            values = b"" if buffer.data is None else bytes(buffer.data)
+            if values not in numbers:
+                numbers[values] = len(buffers)
+                buffers.append(buffer)
+            tensor.buffer = numbers[values]
+    flat.buffers = buffers
 
 
 def _store_kernels_in_8_bits(flat: schema.ModelT, graph: schema.SubGraphT) -> None:
