@@ -89,7 +89,8 @@ def _convolve(inputs: Any, kernel: Any, *, edges: str | None) -> Any:
     down, across = (-(-size // SIDE) for size in (rows, columns))
     dtype = keras.backend.standardize_dtype(inputs.dtype)
     tile_bytes = TILE**2 * channels * (4 if dtype == "float32" else 2)
-    band = -(-down // -(-down * across * batch * tile_bytes // CACHE))
+    bands = -(-down * across * batch // max(1, CACHE // tile_bytes))
+    band = -(-down // bands)
     kernels = _transformed(kernel)
     starts = ops.expand_dims(ops.arange(batch) * (height * width), 1)
 
@@ -100,8 +101,8 @@ def _convolve(inputs: Any, kernel: Any, *, edges: str | None) -> Any:
         return ops.take(results, _places(batch, band, across, columns), axis=0)
 
     shape = (batch, SIDE * band, columns, filters)
-    bands = native.map_in_turn(convolve_band, ops.arange(0, down, band), shape=shape, dtype=dtype)
-    return ops.reshape(ops.moveaxis(bands, 0, 1), (batch, -1, columns, filters))[:, :rows]
+    outputs = native.map_in_turn(convolve_band, ops.arange(0, down, band), shape=shape, dtype=dtype)
+    return ops.reshape(ops.moveaxis(outputs, 0, 1), (batch, -1, columns, filters))[:, :rows]
 
 
 def _grid(height: Any, width: Any, edges: str | None) -> Any:
