@@ -43,3 +43,19 @@ def border(value: int | Sequence[int] | Sequence[Sequence[int]], name: str = "pa
     if sides is None:
         raise ValueError(f"{name} must be an int, (height, width) or ((top, bottom), (left, right)), not {value!r}")
     return pair(sides[0], name, minimum=0), pair(sides[1], name, minimum=0)
+
+
+def is_simple_convolution(layer: Any) -> bool:
+    """Say whether a keras.layers.Conv2D has no padding, stride 1, no dilation and one group, channels last."""
+    found = (layer.padding, layer.strides, layer.dilation_rate, layer.groups, layer.data_format)
+    return found == ("valid", (1, 1), (1, 1), 1, "channels_last")
+
+
+def require_simple_convolution(layer: Any) -> None:
+    """Raise ValueError unless `is_simple_convolution(layer)`."""
+    if not is_simple_convolution(layer):
+        raise ValueError(
+            f"{type(layer).__name__} {layer.name!r} has no padding, stride 1, no dilation and one group, channels "
+            f"last; not padding {layer.padding!r}, strides {layer.strides}, dilation_rate {layer.dilation_rate}, "
+            f"groups {layer.groups}, {layer.data_format}"
+        )

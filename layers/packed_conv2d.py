@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from layers import native
-from layers.arguments import pair
+from layers.arguments import pair, require_simple_convolution
 
 # Side of the squares. Processors' kernels compute 16 filters in the time of one: with more than MOST_FILTERS in each
 # pixel of a square nothing would be gained.
@@ -54,12 +54,7 @@ class PackedConv2D(keras.layers.Conv2D):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        found = (self.padding, self.strides, self.dilation_rate, self.groups, self.data_format)
-        if found != ("valid", (1, 1), (1, 1), 1, "channels_last"):
-            raise ValueError(
-                f"PackedConv2D {self.name!r} has no padding, stride 1, no dilation and one group, channels last; "
-                f"not padding {found[0]!r}, strides {found[1]}, dilation_rate {found[2]}, groups {found[3]}, {found[4]}"
-            )
+        require_simple_convolution(self)
 
     def call(self, inputs: Any) -> Any:
         """Return the convolution of `inputs` (batch, height, width, channels)."""

@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from layers import native
+from layers.arguments import require_simple_convolution
 from layers.circular_padding import CircularPadding2D
 from layers.edge_padding import EdgePadding2D
 from layers.reflection_padding import ReflectionPadding2D
@@ -49,11 +50,12 @@ class WinogradConv2D(keras.layers.Conv2D):
         options: further arguments of keras.layers.Conv2D: `activation`, `use_bias` and the like.
 
     Raises:
-        ValueError: `edges` is unknown.
+        ValueError: `edges` is unknown; padding, strides, dilation or groups are not the usual ones.
     """
 
     def __init__(self, filters: int, *, edges: str | None = None, **options: Any) -> None:
         super().__init__(filters, KERNEL, **options)
+        require_simple_convolution(self)
         if edges is not None and edges not in EDGES:
             raise ValueError(f"WinogradConv2D {self.name!r}: edges must be one of {', '.join(EDGES)}, not {edges!r}")
         self.edges = edges

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from layers import WinogradConv2D
+from layers.arguments import is_simple_convolution
 from layers.winograd_conv2d import EDGES
 from model.rewiring import rewire
 
@@ -43,9 +44,8 @@ def accelerate(model: keras.Model) -> keras.Model:
 def _is_wide(layer: keras.Layer) -> bool:
     return (
         type(layer) is keras.layers.Conv2D
+        and is_simple_convolution(layer)
         and layer.kernel_size == (3, 3)
-        and layer.strides == layer.dilation_rate == (1, 1)
-        and (layer.padding, layer.groups, layer.data_format) == ("valid", 1, "channels_last")
         and layer.compute_dtype in ("float32", "bfloat16")
         and layer.quantization_mode is None
         and min(layer.kernel.shape[2:]) >= LEAST_CHANNELS

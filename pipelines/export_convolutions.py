@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from layers import PaddedConv2DTranspose
+from layers.arguments import is_simple_convolution
 from model.rewiring import rewire
 
 # The kernel's rows (or columns) that meet in an even and in an odd row of a result of twice the size, in the order of
@@ -22,8 +23,6 @@ DOUBLING = {
     "dilation_rate": (1, 1),
     "groups": 1,
 }
-
-
 # LiteRT's kernels take a pixel's channels at a time; with three they spend most of it on getting there.
 FEW_CHANNELS = 3
 SHIFTS = 3
@@ -67,10 +66,9 @@ def _convolve_phases(layer: PaddedConv2DTranspose, inputs: Any) -> Any:
 def _takes_pictures(layer: keras.Layer) -> bool:
     return (
         type(layer) is keras.layers.Conv2D
+        and is_simple_convolution(layer)
         and layer.kernel.shape[2] <= FEW_CHANNELS
         and layer.kernel_size[1] % SHIFTS == 0
-        and layer.strides == layer.dilation_rate == (1, 1)
-        and (layer.padding, layer.groups, layer.data_format) == ("valid", 1, "channels_last")
         and layer.quantization_mode is None
     )
 

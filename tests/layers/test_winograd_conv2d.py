@@ -11,11 +11,14 @@ pytestmark = pytest.mark.backends
 
 
 def pair_of_layers(channels, filters, **options):
-    winograd = WinogradConv2D(filters, bias_initializer="random_normal", **options)
+    """The same weights in every run and on every backend: bounds on rounding errors must not hang on chance."""
+    winograd = WinogradConv2D(filters, **options)
     usual = keras.layers.Conv2D(filters, 3)
+    random = np.random.default_rng(3)
+    weights = [random.standard_normal((3, 3, channels, filters)) / 3 / channels**0.5, random.standard_normal(filters)]
     for layer in (winograd, usual):
         layer.build((None, None, None, channels))
-    usual.set_weights(winograd.get_weights())
+        layer.set_weights(weights)
     return winograd, usual
 
 
@@ -64,3 +67,9 @@ def test_one_graph_serves_all_sizes():
 def test_unknown_edges_are_refused():
     with pytest.raises(ValueError, match="edges must be one of replication, reflection, circular, not 'mirror'"):
         WinogradConv2D(3, edges="mirror")
+
+
+@pytest.mark.parametrize("options", [{"padding": "same"}, {"strides": 2}, {"dilation_rate": 2}, {"groups": 2}])
+def test_refuses_what_it_does_not_compute(options):
+    with pytest.raises(ValueError, match=r"WinogradConv2D .* has no padding, stride 1"):
+        WinogradConv2D(**{"filters": 4, **options})
