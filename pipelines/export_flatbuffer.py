@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import flatbuffers
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
+# Of the format, at the start of a file.
+IDENTIFIER = b"TFL3"
 # The version of LiteRT's operator that takes a scale for each channel.
 DEQUANTIZE_BY_CHANNEL = 5
 # The converter leaves smaller weights alone as well: they save nothing.
@@ -13,9 +16,10 @@ LEAST_WEIGHTS = 1024
 
 
 def shrink(content: bytes, *, int8_weights: bool) -> bytes:
-    """Return a `.tflite` file without what no runtime reads: names of inner tensors, empty entries, remarks (30 KB).
+    """Return a `.tflite` file without what no runtime reads: names of inner tensors and remarks, 30 KB.
 
-    Its operators are in an order that needs less memory at a time, see _order_by_need.
+    Its operators are in an order that needs less memory at a time, see _order_by_need, and equal values are stored
+    once.
 
     Args:
         content: the file.
@@ -31,8 +35,9 @@ def shrink(content: bytes, *, int8_weights: bool) -> bytes:
             _store_kernels_in_8_bits(flat, graph)
         _order_by_need(graph)
     flat.metadata = flat.description = None
-    _share_buffers(flat)
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(flat))
+    builder = _SharingBuilder(len(content))
+    builder.Finish(flat.Pack(builder), IDENTIFIER)
+    return bytes(builder.Output())
 
 
 def _forget_descriptions(graph: schema.SubGraphT) -> None:
@@ -66,19 +71,19 @@ def _order_by_need(graph: schema.SubGraphT) -> None:
     graph.operators = ordered
 
 
-def _share_buffers(flat: schema.ModelT) -> None:
-    """Store equal values once, and none that no tensor has; number 0 is the buffer of tensors without values."""
-    numbers = {b"": 0}
-    buffers = flat.buffers[:1]
-    for graph in flat.subgraphs:
-        for tensor in graph.tensors:
-            buffer = flat.buffers[tensor.buffer]
-            values = b"" if buffer.data is None else bytes(buffer.data)
-            if values not in numbers:
-                numbers[values] = len(buffers)
-                buffers.append(buffer)
-            tensor.buffer = numbers[values]
-    flat.buffers = buffers
+class _SharingBuilder(flatbuffers.Builder):
+    """Stores equal values once, as the format allows: weights, shapes, the zero points of 8 bit kernels."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self._stored: dict[tuple[str, bytes], int] = {}
+
+    def CreateNumpyVector(self, x: np.ndarray) -> int:
+        """Return where the values are."""
+        key = (x.dtype.str, x.tobytes())
+        if key not in self._stored:
+            self._stored[key] = super().CreateNumpyVector(x)
+        return self._stored[key]
 
 
 def _store_kernels_in_8_bits(flat: schema.ModelT, graph: schema.SubGraphT) -> None:

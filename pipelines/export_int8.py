@@ -7,7 +7,9 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
+from layers import InstanceNormalization
 from model.rewiring import rewire
 
 # Narrower convolutions have weights in 8 bits (see export_flatbuffer.shrink) and work in float32. They are a small part
@@ -15,14 +17,15 @@ from model.rewiring import rewire
 # all pictures leaves a dull picture few of the 256 steps. In a johnson network the residual blocks are wide: 88 % of
 # the weights, 77 % of the arithmetic. With all convolutions calibrated a trained one lost 3 dB on most photos.
 LEAST_CHANNELS = 128
-# The share of a picture's values that its range holds, in percent; the rest are outliers that would make the steps
-# of all others coarse. A sample of the values is enough to find it.
+# The share of a channel's values in a picture that its range holds, in percent; the rest are outliers that would make
+# the steps of all others coarse.
 INSIDE = 99.999
-MOST_VALUES = 1 << 20
+# How much a channel may be enlarged: in other pictures it may reach further than in the samples.
+MOST_ENLARGED = 8
 
 
 def round_convolutions(model: keras.Model, pictures: Iterable[np.ndarray]) -> keras.Model:
-    """Return `model`, sharing its weights, with the inputs and outputs of wide convolutions rounded to 256 steps.
+    """Return `model`, sharing its other layers, with the inputs and outputs of wide convolutions rounded to 256 steps.
 
     In this LiteRT's converter recognises convolutions to be done in 8 bits, and quantises their weights by channel;
     it gives transposed convolutions weights in 8 bits. What lies between them stays in float32: instance
@@ -30,48 +33,117 @@ def round_convolutions(model: keras.Model, pictures: Iterable[np.ndarray]) -> ke
     Jacob et al. 2018 ("Quantization and training of neural networks for efficient integer-arithmetic-only
     inference"); a range holds the values of all pictures but for each one's outliers.
 
+    All channels share the 256 steps, so that of one whose values are small few would be left. As in Nagel et al. 2019
+    ("Data-free quantization through weight equalization and bias correction") channels are enlarged to the range of
+    the largest, here by a multiplication before the rounding, which the kernel undoes, and where instance normalisation
+    follows, which undoes it itself, also by the kernel after it. That is worth 3 to 6 dB in a trained network.
+
     Args:
         model: the generator.
         pictures: (1, height, width, channels) each, as the model takes them; not read where nothing is wide.
     """
-    ranges: list[_Range] = []
+    convolutions: dict[int, _RoundedConvolution] = {}
 
     def call(layer: keras.layers.Layer, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        if not isinstance(layer, keras.layers.Conv2D) or layer.kernel.shape[2] < LEAST_CHANNELS:
+        for tensor in keras.tree.flatten((inputs, args, kwargs)):
+            if id(tensor) in convolutions:
+                convolutions[id(tensor)].followers.add(type(layer))
+        if not _is_wide(layer):
             return layer(inputs, *args, **kwargs)
-        before, after = _Range(), _Range()
-        ranges.extend((before, after))
-        return after(layer(before(inputs)))
+        rounded = _RoundedConvolution(layer)
+        outputs = rounded(inputs)
+        convolutions[id(outputs)] = rounded
+        return outputs
 
-    rounded = rewire(model, call)
-    for picture in pictures if ranges else ():
-        rounded(picture, training=False)
-    for watched in ranges:
-        watched.calibrating = False
-    return rounded
+    result = rewire(model, call)
+    for picture in pictures if convolutions else ():
+        result(picture, training=False)
+    for convolution in convolutions.values():
+        convolution.round()
+    return result
 
 
-class _Range(keras.layers.Layer):
-    """Passes on what comes and takes its range, until `calibrating` is False: then it rounds to 256 steps of it."""
+def _is_wide(layer: keras.layers.Layer) -> bool:
+    return isinstance(layer, keras.layers.Conv2D) and layer.groups == 1 and layer.kernel.shape[2] >= LEAST_CHANNELS
 
-    def __init__(self) -> None:
+
+class _RoundedConvolution(keras.layers.Layer):
+    """A convolution that takes the ranges of its inputs and outputs, until `round` is called: then it rounds them.
+
+    Attributes:
+        followers: the classes of the layers that take the output.
+    """
+
+    def __init__(self, layer: keras.layers.Conv2D) -> None:
         super().__init__(trainable=False)
-        self.calibrating = True
-        self.low = self.high = 0.0
+        self.followers: set[type] = set()
+        self._convolution = type(layer).from_config({**layer.get_config(), "use_bias": True})
+        self._convolution.build((None, None, None, layer.kernel.shape[2]))
+        self._convolution.kernel.assign(layer.kernel)
+        if layer.use_bias:
+            self._convolution.bias.assign(layer.bias)
+        self._calibrating = True
+        self._inputs, self._outputs = _Channels(), _Channels()
 
     def call(self, inputs: Any) -> Any:
-        """Return `inputs`, or their rounded values."""
-        if not self.calibrating:
-            return keras.quantizers.fake_quant_with_min_max_vars(inputs, self.low, self.high)
+        """Return the convolution of `inputs`, or of their rounded values, rounded."""
+        if not self._calibrating:
+            outputs = self._convolution(_fake_quantize(inputs * self._enlarged, self._input_range))
+            return _fake_quantize(outputs, self._output_range)
+        outputs = self._convolution(inputs)
         if not isinstance(inputs, keras.KerasTensor):
-            self._watch(keras.ops.convert_to_numpy(inputs))
-        return inputs
+            self._inputs.watch(inputs)
+            self._outputs.watch(outputs)
+        return outputs
 
-    def _watch(self, values: np.ndarray) -> None:
-        values = values.ravel()[:: -(-values.size // MOST_VALUES)]
-        low, high = np.percentile(values, (100 - INSIDE, INSIDE))
-        self.low, self.high = min(self.low, float(low)), max(self.high, float(high))
+    def round(self) -> None:
+        """Round from now on."""
+        self._enlarged = self._inputs.enlargement()
+        self._input_range = self._inputs.range(self._enlarged)
+        kernel, bias = self._convolution.get_weights()
+        kernel /= self._enlarged[:, None]
+        if self.followers == {InstanceNormalization} and self._convolution.activation is keras.activations.linear:
+            bias -= self._outputs.center()
+            enlarged = self._outputs.enlargement()
+            kernel, bias = kernel * enlarged, bias * enlarged
+            self._output_range = self._outputs.range(enlarged)
+        else:
+            self._output_range = self._outputs.range()
+        self._convolution.set_weights([kernel, bias])
+        self._calibrating = False
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return `input_shape`."""
-        return input_shape
+        """Return the convolution's."""
+        return self._convolution.compute_output_shape(input_shape)
+
+
+class _Channels:
+    """The least and the largest value of each channel, but for outliers."""
+
+    def __init__(self) -> None:
+        self._low, self._high = np.inf, -np.inf
+
+    def watch(self, values: Any) -> None:
+        """Take those of (1, height, width, channels) into account."""
+        low, high = np.percentile(ops.convert_to_numpy(values), (100 - INSIDE, INSIDE), axis=(0, 1, 2))
+        self._low, self._high = np.minimum(self._low, low), np.maximum(self._high, high)
+
+    def center(self) -> np.ndarray:
+        """Shift each channel by the middle of its values, which is returned."""
+        center = (self._low + self._high) / 2
+        self._low, self._high = self._low - center, self._high - center
+        return center
+
+    def enlargement(self) -> np.ndarray:
+        """Return the factors (channels,) that make the channels reach as far from zero as the one that does most."""
+        reach = np.maximum(self._high, -self._low)
+        furthest = max(reach.max(), np.finfo(np.float32).tiny)
+        return np.float32(furthest / np.maximum(reach, furthest / MOST_ENLARGED))
+
+    def range(self, enlarged: np.ndarray | int = 1) -> tuple[float, float]:
+        """Return what holds zero and the values of all channels, each `enlarged` so many times."""
+        return min(0.0, float(np.min(self._low * enlarged))), max(0.0, float(np.max(self._high * enlarged)))
+
+
+def _fake_quantize(inputs: Any, limits: tuple[float, float]) -> Any:
+    return keras.quantizers.fake_quant_with_min_max_vars(inputs, *limits)
