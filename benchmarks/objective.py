@@ -90,8 +90,8 @@ def measure(generator: str, photos: int, settings: TrainingSettings) -> None:
         done = [compare(crops.centre(i), stylize, objective) for i in track(range(len(files)), f"{size} x {size}")]
         rows.append(_row(size, done))
     shown = [f"L-BFGS {count}" for count in SHOWN]
-    title = f"{generator}: objective on {len(files)} photos, medians"
-    print_table(title, ("pixels", "photo", "generator", *shown, "iterations worth"), rows)
+    title = f"{generator}: objective on {len(files)} photos, medians, and how many iterations of L-BFGS it is worth"
+    print_table(title, ("pixels", "photo", "generator", *shown, "worth"), rows)
 
 
 def _row(size: int, done: Sequence[Comparison]) -> list[str]:

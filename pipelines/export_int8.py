@@ -33,10 +33,11 @@ def round_convolutions(model: keras.Model, pictures: Iterable[np.ndarray]) -> ke
     Jacob et al. 2018 ("Quantization and training of neural networks for efficient integer-arithmetic-only
     inference"); a range holds the values of all pictures but for each one's outliers.
 
-    All channels share the 256 steps, so that of one whose values are small few would be left. As in Nagel et al. 2019
-    ("Data-free quantization through weight equalization and bias correction") channels are enlarged to the range of
-    the largest, here by a multiplication before the rounding, which the kernel undoes, and where instance normalisation
-    follows, which undoes it itself, also by the kernel after it. That is worth 3 to 6 dB in a trained network.
+    All channels share the 256 steps, of which few would be left for those with small values. So, as in Nagel et al.
+    2019 ("Data-free quantization through weight equalization and bias correction"), channels are enlarged to reach as
+    far as the largest. Inputs are multiplied before they are rounded, and the kernel undoes that. Outputs are enlarged
+    and centred by the kernel and the bias, where instance normalisation follows: it undoes both. A trained network
+    gains 3 to 6 dB.
 
     Args:
         model: the generator.
