@@ -80,9 +80,7 @@ class _RoundedConvolution(keras.layers.Layer):
         self.followers: set[type] = set()
         self._convolution = type(layer).from_config({**layer.get_config(), "use_bias": True})
         self._convolution.build((None, None, None, layer.kernel.shape[2]))
-        self._convolution.kernel.assign(layer.kernel)
-        if layer.use_bias:
-            self._convolution.bias.assign(layer.bias)
+        self._convolution.set_weights([layer.kernel, layer.bias if layer.use_bias else np.zeros(layer.filters)])
         self._calibrating = True
         self._inputs, self._outputs = _Channels(), _Channels()
 
