@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from pipelines.command_line import ArgumentParser, defaults_of, run_script
-from pipelines.export import FORMATS, LEAST_PSNR, ExportReport, export_model
+from pipelines.export.export import FORMATS, LEAST_PSNR, ExportReport, export_model
 
 NAME = "export_model.py"
 EPILOG = """Every export takes `image` and returns `stylized`: float32 RGB pictures in [0, 1] (batch, height, width,

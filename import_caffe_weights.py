@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from errors import ArgumentError, UserError
-from pipelines.caffe_import import POOLINGS, CaffeImportReport, import_caffe_model
 from pipelines.command_line import ArgumentParser, defaults_of, run_script
+from pipelines.importing.caffe import POOLINGS, CaffeImportReport, import_caffe_model
 
 NAME = "import_caffe_weights.py"
 EPILOG = """The model is the bare network: its inputs and outputs are those of Caffe, with the axes in the order number,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from errors import ArgumentError
 from pipelines.command_line import ArgumentParser, defaults_of, run_script
-from pipelines.torch_import import DTYPES, IMAGE_IOS, TorchImportReport, import_torch_model
+from pipelines.importing.torch7 import DTYPES, IMAGE_IOS, TorchImportReport, import_torch_model
 
 NAME = "import_torch_weights.py"
 EPILOG = """The saved model takes and returns RGB pictures in [0, 1] (float32; batch, height, width, 3) of any size,

@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any
 
 from pipelines.command_line import ArgumentParser, defaults_of, run_script
-from pipelines.live_view import add_live_view_arguments, live_view, without_live_view
-from pipelines.transfer import TransferReport, transfer
-from pipelines.transfer_progress import TransferBar
-from pipelines.transfer_settings import CHOICES, CONTENT_LAYERS, INITS, STYLE_LAYERS, TransferSettings, option
+from pipelines.transfer.bar import TransferBar
+from pipelines.transfer.settings import CHOICES, CONTENT_LAYERS, INITS, STYLE_LAYERS, TransferSettings, option
+from pipelines.transfer.transfer import TransferReport, transfer
+from runs.live_view import add_live_view_arguments, live_view, without_live_view
 
 NAME = "style_transfer.py"
 EPILOG = """trace.json beside the output holds the arguments and every iterate. A quick first try: style_transfer.py

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from errors import ArgumentError
 from pipelines.command_line import ArgumentParser, defaults_of, run_script
 from pipelines.model_library import makes_textures, pretrained_models
-from pipelines.stylization import PRECISIONS, StylizationReport, stylize_files
+from pipelines.stylization.stylize import PRECISIONS, StylizationReport, stylize_files
 
 NAME = "stylize_tensorflow.py"
 EPILOG = """Reads JPEG, PNG, WebP, TIFF, BMP and GIF: grey, palette, CMYK, 16 bits, transparency, EXIF orientation, ICC

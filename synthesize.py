@@ -10,11 +10,11 @@ from typing import Any
 
 from errors import ArgumentError, unknown_name
 from pipelines.command_line import ArgumentParser, defaults_of, run_script
-from pipelines.live_view import add_live_view_arguments, live_view, without_live_view
-from pipelines.synthesis import SynthesisReport, resume, synthesize
-from pipelines.synthesis_progress import ProgressBar
-from pipelines.synthesis_settings import CHOICES, PRESETS, SynthesisSettings, option
-from pipelines.texture_sampling import sample_textures
+from pipelines.synthesis.bar import ProgressBar
+from pipelines.synthesis.sampling import sample_textures
+from pipelines.synthesis.settings import CHOICES, PRESETS, SynthesisSettings, option
+from pipelines.synthesis.synthesize import SynthesisReport, resume, synthesize
+from runs.live_view import add_live_view_arguments, live_view, without_live_view
 
 NAME = "synthesize.py"
 # The options that --generator takes.

@@ -9,9 +9,7 @@ from typing import Any
 
 from errors import ArgumentError
 from pipelines.command_line import ArgumentParser, defaults_of, run_script
-from pipelines.live_view import add_live_view_arguments, live_view, without_live_view
-from pipelines.training import TrainingReport, train_generator
-from pipelines.training_settings import (
+from pipelines.training.settings import (
     DECAYS,
     LOSS_SCALINGS,
     MODES,
@@ -20,6 +18,8 @@ from pipelines.training_settings import (
     TrainingSettings,
     option,
 )
+from pipelines.training.train import TrainingReport, train_generator
+from runs.live_view import add_live_view_arguments, live_view, without_live_view
 
 NAME = "train.py"
 EPILOG = """The result is generator.keras in the folder of checkpoints, for stylize_tensorflow.py and the rest; beside

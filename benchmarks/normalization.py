@@ -19,9 +19,9 @@ from benchmarks.measure import print_table
 from errors import ArgumentError
 from images.plot import Curve, write_line_plot
 from pipelines.command_line import run_script
-from pipelines.live_view import without_live_view
-from pipelines.training import train_generator
-from pipelines.training_settings import NORMALIZATIONS, TrainingSettings
+from pipelines.training.settings import NORMALIZATIONS, TrainingSettings
+from pipelines.training.train import train_generator
+from runs.live_view import without_live_view
 
 NAME = "benchmarks.normalization"
 WINDOW = 50  # iterations: single pictures differ too much to compare

@@ -19,9 +19,9 @@ from rich.progress import track
 import train
 from benchmarks.measure import print_table
 from pipelines.command_line import run_script
-from pipelines.live_view import without_live_view
 from pipelines.startup import quiet_startup
-from pipelines.training_settings import TrainingSettings
+from pipelines.training.settings import TrainingSettings
+from runs.live_view import without_live_view
 
 NAME = "benchmarks.objective"
 SIZES = (256, 512)
@@ -77,10 +77,10 @@ def compare(photo: np.ndarray, stylize: Callable[[np.ndarray], np.ndarray], obje
 def measure(generator: str, photos: int, settings: TrainingSettings) -> None:
     """Print the table."""
     with quiet_startup():
-        from pipelines.generator import load_generator
         from pipelines.model_library import find_model
-        from pipelines.training_data import PhotoCrops, photo_files
-        from pipelines.training_objective import build_objective
+        from pipelines.stylization.generator import load_generator
+        from pipelines.training.data import PhotoCrops, photo_files
+        from pipelines.training.objective import build_objective
     stylize = load_generator(find_model(generator))
     objective = build_objective(settings)
     files = photo_files(settings.data)[:photos]

@@ -43,7 +43,7 @@ def make_model():  # noqa: ANN201  Keras is not imported by the process that onl
 
 
 def keras_engine(precision: str) -> Callable[[np.ndarray], np.ndarray]:
-    from pipelines.generator import compile_model, set_precision
+    from pipelines.stylization.generator import compile_model, set_precision
 
     model = make_model()
     set_precision(model, precision)
@@ -68,19 +68,19 @@ def torch_engine() -> Callable[[np.ndarray], np.ndarray]:
 
 def exported_engine(name: str) -> Callable[[np.ndarray], np.ndarray]:
     """Return an export of the model, loaded into its runtime."""
-    from pipelines import export_litert, export_onnx, export_saved_model
+    from pipelines.export import litert, onnx, saved_model
 
     model = make_model()
     with tempfile.TemporaryDirectory() as folder:
         if name == SAVED:
-            export_saved_model.write_saved_model(model, Path(folder) / "saved")
-            return export_saved_model.load_saved_model(Path(folder) / "saved")
+            saved_model.write_saved_model(model, Path(folder) / "saved")
+            return saved_model.load_saved_model(Path(folder) / "saved")
         if name == ONNX:
-            export_onnx.write_onnx(model, Path(folder) / "model.onnx")
-            return export_onnx.load_onnx(Path(folder) / "model.onnx")
+            onnx.write_onnx(model, Path(folder) / "model.onnx")
+            return onnx.load_onnx(Path(folder) / "model.onnx")
         path = Path(folder) / "model.tflite"
-        export_litert.write_litert(model, path, size=(SIZE, SIZE), quantize="none", calibration=())
-        return export_litert.load_litert(path)
+        litert.write_litert(model, path, size=(SIZE, SIZE), quantize="none", calibration=())
+        return litert.load_litert(path)
 
 
 def multiply_matrices(dtype: str) -> None:

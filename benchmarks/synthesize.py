@@ -64,11 +64,11 @@ class Task:
 
 def compiled_loss(task: Task, precision: str) -> Callable:
     """Return the program's loss and gradient of one octave with five Gram layers."""
-    from pipelines.synthesis_evaluation import compile_loss
-    from pipelines.synthesis_inputs import SynthesisInputs
-    from pipelines.synthesis_objective import Objectives
-    from pipelines.synthesis_plan import plan_scales
-    from pipelines.synthesis_settings import SynthesisSettings
+    from pipelines.synthesis.evaluation import compile_loss
+    from pipelines.synthesis.inputs import SynthesisInputs
+    from pipelines.synthesis.objective import Objectives
+    from pipelines.synthesis.plan import plan_scales
+    from pipelines.synthesis.settings import SynthesisSettings
 
     settings = SynthesisSettings(
         source=(task.source,), output_width=task.size, octaves=1, layers=GRAM_LAYERS, padding_mode="same",

@@ -22,10 +22,10 @@ import torch
 
 from benchmarks.measure import print_table
 from images.writing import write_image
-from pipelines.training_callbacks import IterationCallback
-from pipelines.training_data import TrainingBatches
-from pipelines.training_loop import make_model
-from pipelines.training_settings import TrainingSettings
+from pipelines.training.callbacks import IterationCallback
+from pipelines.training.data import TrainingBatches
+from pipelines.training.run import make_model
+from pipelines.training.settings import TrainingSettings
 
 STEPS = 4  # of each turn, of which the first is not counted
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")

@@ -51,9 +51,9 @@ def _own_step(precision: str, weights: str, size: tuple[int, int]) -> Callable[[
     from optimize.adam import Adam, AdamState
     from optimize.averaging import RunningAverage
     from optimize.progress import finite_loss
-    from pipelines.transfer_inputs import read_inputs
-    from pipelines.transfer_objective import Objectives
-    from pipelines.transfer_settings import TransferSettings
+    from pipelines.transfer.inputs import read_inputs
+    from pipelines.transfer.objective import Objectives
+    from pipelines.transfer.settings import TransferSettings
 
     with tempfile.TemporaryDirectory() as folder:
         settings = TransferSettings(

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from conftest import ROOT
-from small_models import convolutional_model
+from support.small_models import convolutional_model
 
 import export_model
 from model.saving import save_model

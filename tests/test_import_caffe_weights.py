@@ -4,9 +4,9 @@ import re
 
 import numpy as np
 import pytest
-from caffe_cases import SHIPPED_CASES, nhwc
-from caffe_writer import input_layer, write_network
 from PIL import Image
+from support.caffe_cases import SHIPPED_CASES, nhwc
+from support.caffe_writer import input_layer, write_network
 
 from import_caffe_weights import main
 from model.saving import load_model

@@ -11,12 +11,12 @@ import keras
 import numpy as np
 import pytest
 from conftest import ROOT
-from torch7_cases import SHIPPED_CASES
-from torch7_writer import module, tensor, write_t7
+from support.torch7_cases import SHIPPED_CASES
+from support.torch7_writer import module, tensor, write_t7
 
 import import_torch_weights
 import layers  # noqa: F401  registers what the saved models are made of
-from pipelines.torch_import import TOLERANCE
+from pipelines.importing.torch7 import TOLERANCE
 
 CASES = {case.name: case for case in SHIPPED_CASES}
 JOHNSON = CASES["tn_johnson_small"]

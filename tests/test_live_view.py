@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
-from training_cases import make_inputs, read_history, small_settings
+from support.training_cases import make_inputs, read_history, small_settings
 
 import synthesize
 import train
 from model.saving import load_model
-from pipelines.live_view import OPTIONS
-from pipelines.training import train_generator
-from pipelines.training_checkpoints import checkpoints, read_state
+from pipelines.training.checkpoints import checkpoints, read_state
+from pipelines.training.train import train_generator
+from runs.live_view import OPTIONS
 
 SCRIPTS = ("synthesize", "train", "style_transfer")
 

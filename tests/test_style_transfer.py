@@ -10,13 +10,13 @@ import pytest
 import tifffile
 from conftest import ROOT, hear_ctrl_c
 from PIL import Image
-from transfer_cases import make_inputs, read_trace, small_values
+from support.transfer_cases import make_inputs, read_trace, small_values
 
 import style_transfer
 from images.color_profiles import srgb_profile
 from pipelines.command_line import defaults_of
-from pipelines.live_view import without_live_view
-from pipelines.transfer_settings import TransferSettings, option
+from pipelines.transfer.settings import TransferSettings, option
+from runs.live_view import without_live_view
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def test_loss_that_is_not_a_number_is_told(inputs, tmp_path, capsys):
 SIGNALLED = """
 import os, sys
 import style_transfer
-from pipelines.transfer_files import TransferFiles
+from pipelines.transfer.files import TransferFiles
 
 number, iterates_before = int(sys.argv[1]), int(sys.argv[2])
 write_trace = TransferFiles.write_trace

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
-from small_models import convolutional_model, inverting_model
+from support.small_models import convolutional_model, inverting_model
 
 import stylize_tensorflow
 from images.reading import read_image

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
-from small_models import convolutional_model, inverting_model
+from support.small_models import convolutional_model, inverting_model
 
 import stylize_tensorflow_graph
 from model.saving import save_model
-from pipelines.export import export_model
+from pipelines.export.export import export_model
 
 NAME = "stylize_tensorflow_graph.py"
 EXPORTS = {"saved_model": "export", "litert": "export.tflite", "onnx": "export.onnx"}

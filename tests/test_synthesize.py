@@ -10,11 +10,11 @@ import time
 import numpy as np
 import pytest
 from conftest import ROOT, hear_ctrl_c
-from synthesis_cases import make_inputs, read_progress
+from support.synthesis_cases import make_inputs, read_progress
 
 import synthesize
 from pipelines.command_line import defaults_of
-from pipelines.synthesis_settings import SynthesisSettings, option
+from pipelines.synthesis.settings import SynthesisSettings, option
 
 
 @pytest.fixture(scope="module")

@@ -6,15 +6,15 @@ import sys
 import numpy as np
 import pytest
 from conftest import ROOT
-from training_cases import make_inputs, smooth_picture
+from support.training_cases import make_inputs, smooth_picture
 
 import train
 from images.writing import write_image
 from model.registry import GENERATORS
-from pipelines import training_checkpoints
 from pipelines.command_line import defaults_of
-from pipelines.live_view import without_live_view
-from pipelines.training_settings import TrainingSettings
+from pipelines.training import checkpoints as training_checkpoints
+from pipelines.training.settings import TrainingSettings
+from runs.live_view import without_live_view
 
 
 @pytest.fixture(scope="module")

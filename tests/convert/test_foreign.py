@@ -13,9 +13,9 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from torch7_cases import CASES
-from torch7_fuzz import sound_files
-from torch7_writer import table, write_t7
+from support.torch7_cases import CASES
+from support.torch7_fuzz import sound_files
+from support.torch7_writer import table, write_t7
 
 from convert.foreign import CAFFEMODEL, HEAD_SIZE, PROTOTXT, TORCH7, name_foreign_file
 from convert.torch7.reader import read_t7

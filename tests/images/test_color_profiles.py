@@ -4,10 +4,10 @@ import io
 import warnings
 
 import numpy as np
-import picture_files
 import pytest
 import tifffile
 from PIL import Image, ImageCms
+from support import picture_files
 
 from images.errors import ImageWarning
 from images.reading import read_image

@@ -3,10 +3,10 @@
 import struct
 
 import numpy as np
-import picture_files
 import pytest
 import tifffile
 from PIL import Image, ImageCms
+from support import picture_files
 
 from images.color_profiles import srgb_profile
 from images.deep_writing import write_deep_tiff

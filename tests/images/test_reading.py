@@ -9,11 +9,11 @@ import warnings
 
 import cv2
 import numpy as np
-import picture_files
 import pytest
 import tifffile
 from conftest import ROOT
 from PIL import Image
+from support import picture_files
 
 from images.errors import ImageError, ImageWarning
 from images.picture import Picture

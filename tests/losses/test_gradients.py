@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from finite_differences import gradient_error
 from keras import ops
+from support.finite_differences import gradient_error
 
 from losses.features import FeatureLoss, FeatureTerm
 from losses.frames import InterFrameLoss

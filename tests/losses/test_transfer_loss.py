@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-import vgg_reference
 from keras import ops
 from PIL import Image
+from support import vgg_reference
 from torch.nn import functional
 
 from losses.moments import feature_moments

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from torch7_cases import CASES
+from support.torch7_cases import CASES
 
 from convert.torch7.reader import read_t7
 from model.registry import build_generator

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-import vgg_reference
 from keras import ops
 from PIL import Image
+from support import vgg_reference
 
 from errors import UserError
 from model.descriptor import build_descriptor

@@ -6,18 +6,18 @@ import keras
 import numpy as np
 import pytest
 from conftest import ROOT
-from vgg_reference import WEIGHTS
+from support.vgg_reference import WEIGHTS
 
 from images.reading import read_image
 from images.resizing import resize_long_side
 from losses.gram import gram_matrix
 from model.descriptor import build_descriptor
 from model.noise import draw_noise
-from pipelines.export import export_model
-from pipelines.export_litert import load_litert
-from pipelines.export_samples import cover
-from pipelines.generator import load_generator
+from pipelines.export.export import export_model
+from pipelines.export.litert import load_litert
+from pipelines.export.samples import cover
 from pipelines.model_library import find_model, makes_textures, pretrained_models
+from pipelines.stylization.generator import load_generator
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 STYLES = [name for name, path in pretrained_models().items() if not makes_textures(path)]

@@ -2,17 +2,17 @@
 
 import numpy as np
 import pytest
-import vgg_reference
-from caffe_writer import packed_caffemodel
 from keras import ops
 from PIL import Image
-from vgg_reference import relative_difference
+from support import vgg_reference
+from support.caffe_writer import packed_caffemodel
+from support.vgg_reference import relative_difference
 
 from convert.caffe.conversion import convert_caffe
 from losses.gram import gram_matrix
 from model.descriptor import build_descriptor
 from model.layer_names import BLOCKS, LAYER_NAMES
-from pipelines.caffe_import import import_caffe_model
+from pipelines.importing.caffe import import_caffe_model
 
 pytestmark = pytest.mark.backends
 TOLERANCE = 1e-4

@@ -8,7 +8,7 @@ import time
 
 import pytest
 from conftest import ROOT
-from live_runs import picture, step
+from support.live_runs import picture, step
 
 from web import board as module
 from web.board import MAX_POINTS, WIDTHS, Board, Picture, Step

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from chromium import Chromium, find_chromium
-from live_runs import served
 from PIL import Image
+from support.chromium import Chromium, find_chromium
+from support.live_runs import served
 
-from pipelines import live_view
+from runs import live_view
 
 # The continuous integration sets this, so that nothing is skipped there.
 REQUIRED = "TEXTURE_NETS_REQUIRE_CHROMIUM"

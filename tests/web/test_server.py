@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from live_runs import events, origin, picture, request, send, served, step
 from PIL import Image
+from support.live_runs import events, origin, picture, request, send, served, step
 
 from errors import UserError
 from web import server as module

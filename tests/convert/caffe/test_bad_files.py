@@ -1,7 +1,7 @@
 """Damaged and mismatched files get an error that names what is wrong."""
 
 import pytest
-from caffe_cases import BAD
+from support.caffe_cases import BAD
 
 from convert.caffe.conversion import convert_caffe
 from errors import UserError

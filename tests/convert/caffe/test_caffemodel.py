@@ -4,8 +4,8 @@ import contextlib
 
 import numpy as np
 import pytest
-from caffe_cases import SHIPPED_CASES
-from caffe_writer import caffemodel, packed_caffemodel, tagged
+from support.caffe_cases import SHIPPED_CASES
+from support.caffe_writer import caffemodel, packed_caffemodel, tagged
 
 from convert.caffe.caffemodel import parse_caffemodel, read_caffemodel
 from convert.caffe.wire import WireError

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from caffe_cases import CASES, SHIPPED_CASES, compute, nhwc
-from caffe_writer import caffemodel, write_network
+from support.caffe_cases import CASES, SHIPPED_CASES, compute, nhwc
+from support.caffe_writer import caffemodel, write_network
 
 from convert.caffe.caffemodel import read_caffemodel
 from convert.caffe.conversion import convert_caffe

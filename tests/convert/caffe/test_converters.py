@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from caffe_cases import compute, nhwc
-from caffe_layers import CONVOLUTIONS, GLOBAL, LAYERS, NORMALIZATIONS, POOLINGS, Layer, X, rng
-from caffe_writer import input_layer, write_network
+from support.caffe_cases import compute, nhwc
+from support.caffe_layers import CONVOLUTIONS, GLOBAL, LAYERS, NORMALIZATIONS, POOLINGS, Layer, X, rng
+from support.caffe_writer import input_layer, write_network
 
 from convert.caffe.conversion import convert_caffe
 from convert.caffe.registry import CONVERTERS

@@ -1,7 +1,7 @@
 """Damaged prototxts and caffemodels: success or a clear error, in bounded time and memory."""
 
 import pytest
-from caffe_fuzz import run
+from support.caffe_fuzz import run
 
 
 def test_damaged_files_end_well(tmp_path):

@@ -1,7 +1,7 @@
 """The graph: phases, in-place layers, outputs, cuts."""
 
 import pytest
-from caffe_writer import input_layer
+from support.caffe_writer import input_layer
 
 from convert.caffe.network import build_network, replace_pooling, select
 from convert.caffe.prototxt import parse_prototxt

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from caffe_cases import SHIPPED_CASES, compute, nhwc
+from support.caffe_cases import SHIPPED_CASES, compute, nhwc
 
 from convert.caffe.conversion import convert_caffe
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from caffe_writer import caffemodel, input_layer, packed_caffemodel, write_network
+from support.caffe_writer import caffemodel, input_layer, packed_caffemodel, write_network
 
 from convert.caffe.caffemodel import parse_caffemodel
 from convert.caffe.conversion import convert_caffe

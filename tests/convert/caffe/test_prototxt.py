@@ -1,7 +1,7 @@
 """Prototxts of every format, their liberties, and their mistakes."""
 
 import pytest
-from caffe_cases import SHIPPED_CASES
+from support.caffe_cases import SHIPPED_CASES
 
 from convert.caffe.prototxt import parse_prototxt, read_prototxt
 from errors import UserError

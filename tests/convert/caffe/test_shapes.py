@@ -1,7 +1,7 @@
 """Caffe's demands on shapes, and which sizes may stay open."""
 
 import pytest
-from caffe_writer import input_layer
+from support.caffe_writer import input_layer
 
 from convert.caffe import shape_rules  # noqa: F401
 from convert.caffe.network import build_network, select

@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from caffe_cases import SHIPPED_CASES
-from caffe_writer import input_layer, write_network
 from conftest import ROOT
+from support.caffe_cases import SHIPPED_CASES
+from support.caffe_writer import input_layer, write_network
 
 from convert.caffe.summary import summarize
 from errors import UserError

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from caffe_writer import tagged
+from support.caffe_writer import tagged
 
 from convert.caffe import wire
 from convert.caffe.schema import message_class

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from torch7_cases import CASES, Case
+from support.torch7_cases import CASES, Case
 
 from convert.torch7.network import convert_network
 from convert.torch7.reader import read_t7

@@ -5,10 +5,10 @@ import time
 
 import keras
 import pytest
-from torch7_fuzz import mutations, sound_files
+from support.torch7_fuzz import mutations, sound_files
 
 from errors import UserError
-from pipelines.torch_import import _convert
+from pipelines.importing.torch7 import _convert
 
 
 def convert_damaged_files(path, count, seed):

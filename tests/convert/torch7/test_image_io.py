@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from torch7_cases import CASES
+from support.torch7_cases import CASES
 
 from convert.torch7.image_io import detect_image_io, wrap_network
 from convert.torch7.network import convert_network

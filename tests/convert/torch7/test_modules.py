@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch7_cases import CASES
-from torch7_writer import module, table, tensor
+from support.torch7_cases import CASES
+from support.torch7_writer import module, table, tensor
 
 from convert.torch7.network import convert_network
 from convert.torch7.reader import read_t7

@@ -6,8 +6,8 @@ import time
 import numpy as np
 import pytest
 import torchfile
-from torch7_cases import CASES, SHIPPED
-from torch7_writer import module, table, tensor, write_t7
+from support.torch7_cases import CASES, SHIPPED
+from support.torch7_writer import module, table, tensor, write_t7
 
 from convert.torch7.reader import read_t7
 from convert.torch7.storages import STORAGE_KINDS, TENSOR_KINDS

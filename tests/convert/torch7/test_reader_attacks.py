@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from torch7_cases import SHIPPED
-from torch7_writer import module, table, tensor, write_t7
+from support.torch7_cases import SHIPPED
+from support.torch7_writer import module, table, tensor, write_t7
 
 from convert.torch7 import reader
 from convert.torch7.reader import MAX_OBJECTS, MAX_VALUES, read_t7

@@ -8,14 +8,21 @@ from itertools import islice
 
 import pytest
 from conftest import ROOT
-from torch7_cases import SHIPPED
-from torch7_fuzz import mutations, sound_files
+from support.torch7_cases import SHIPPED
+from support.torch7_fuzz import mutations, sound_files
 
 
 @pytest.mark.parametrize("count", [3000, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_damaged_files_are_read_or_refused(count):
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, ROOT / "tests" / "torch7_fuzz.py", "--count", str(count), "--megabytes", "1000"]
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", "OPENBLAS_NUM_THREADS": "1"}
+    command = [
+        sys.executable,
+        ROOT / "tests" / "support" / "torch7_fuzz.py",
+        "--count",
+        str(count),
+        "--megabytes",
+        "1000",
+    ]
     run = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-2000:]
     report = json.loads(run.stdout)

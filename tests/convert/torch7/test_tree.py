@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 from conftest import ROOT
-from torch7_cases import CASES, SHIPPED
-from torch7_writer import module, table, tensor
+from support.torch7_cases import CASES, SHIPPED
+from support.torch7_writer import module, table, tensor
 
 from convert.torch7.reader import read_t7
 from convert.torch7.tree import describe, summary

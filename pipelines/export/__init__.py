@@ -1,0 +1,1 @@
+"""Generators for servers, phones and browsers."""

@@ -1,0 +1,89 @@
+"""Comparing an export, run by its own runtime, with the Keras model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from errors import UserError
+from pipelines.stylization.generator import first_line
+
+Run = Callable[[np.ndarray], np.ndarray]
+REPETITIONS = 3
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An export and the Keras model on the same input.
+
+    Attributes:
+        shape: batch, height and width of the input.
+        max_difference: largest difference of a value; pictures are in [0, 1].
+        psnr: peak signal-to-noise ratio in dB, of a peak of 1; infinite where there is no difference.
+        model_ms: time of the Keras model, compiled, in milliseconds: the median of REPETITIONS after a first run.
+        export_ms: the same of the export.
+    """
+
+    shape: tuple[int, int, int]
+    max_difference: float
+    psnr: float
+    model_ms: float
+    export_ms: float
+
+
+def compare(model: keras.Model, run: Run, batches: Sequence[np.ndarray]) -> list[Comparison]:
+    """Run both on every batch (count, height, width, channels), float32.
+
+    Raises:
+        UserError: the export fails, or its output has another shape than the model's.
+    """
+    spec = tf.TensorSpec((None, None, None, model.inputs[0].shape[-1]), tf.float32)
+    compiled = tf.function(lambda images: model(images, training=False), input_signature=[spec])
+    return [_compare(lambda images: compiled(images).numpy(), run, images) for images in batches]
+
+
+def _compare(model: Run, export: Run, images: np.ndarray) -> Comparison:
+    expected, model_ms = _timed(model, images)
+    try:
+        found, export_ms = _timed(export, images)
+    except Exception as error:  # each runtime has its own kinds
+        raise UserError(f"the export fails on {describe(images.shape)}: {first_line(error)}") from error
+    if found.shape != expected.shape:
+        raise UserError(f"the export returns {found.shape} where the model returns {expected.shape}")
+    difference = found.astype(np.float64) - expected
+    with np.errstate(divide="ignore"):
+        psnr = -10 * np.log10(np.mean(difference**2))
+    return Comparison(images.shape[:3], float(np.abs(difference).max()), float(psnr), model_ms, export_ms)
+
+
+def _timed(run: Run, images: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the output and the time in milliseconds."""
+    output = run(images)
+    times = []
+    for _ in range(REPETITIONS):
+        start = perf_counter()
+        run(images)
+        times.append(perf_counter() - start)
+    return output, median(times) * 1000
+
+
+def describe(shape: Sequence[int]) -> str:
+    """Return (batch, height, width, ...) in words."""
+    count, height, width = shape[:3]
+    return f"{count} of {height}x{width}" if count > 1 else f"{height}x{width}"
+
+
+def require_psnr(comparisons: Sequence[Comparison], least: float) -> None:
+    """Raise UserError unless every comparison reached `least` dB (a value that is not a number reaches nothing)."""
+    for comparison in comparisons:
+        if not comparison.psnr >= least:
+            raise UserError(
+                f"the export differs from the model: PSNR {comparison.psnr:.1f} dB on {describe(comparison.shape)}, "
+                f"max difference {comparison.max_difference:.3g}; at least {least:g} dB are required"
+            )

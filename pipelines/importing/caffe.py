@@ -1,0 +1,145 @@
+"""Importing a Caffe network: prototxt and caffemodel in, `.keras` file out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from errors import ArgumentError, UserError, unknown_name
+from images.formats import READABLE_SUFFIXES
+from pipelines.importing.files import check_model_output
+from pipelines.startup import quiet_startup
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from convert.caffe.conversion import Conversion
+    from convert.caffe.verification import Difference
+
+POOLINGS = ("keep", "average", "max")
+PHOTO_SIZE = 512  # pixels of the longer side to which larger photos are reduced for --normalize
+
+
+@dataclass(frozen=True)
+class CaffeImportReport:
+    """What an import did.
+
+    `differences` are those from the reference, if there was one; where one is too large nothing was written and
+    `file_size` is None.
+    """
+
+    layers: int
+    left_out: tuple[str, ...]
+    blobs_read: int
+    blobs_used: int
+    surplus: tuple[str, ...]
+    cut: tuple[str, ...]
+    input_shapes: dict[str, tuple[int | None, ...]]
+    outputs: tuple[str, ...]
+    parameters: int
+    file_size: int | None
+    differences: tuple[Difference, ...] = ()
+
+
+def import_caffe_model(
+    *,
+    prototxt: str | os.PathLike,
+    input: str | os.PathLike,
+    output: str | os.PathLike,
+    pooling: str = "keep",
+    until: str | None = None,
+    outputs: Sequence[str] | None = None,
+    normalize: str | os.PathLike | None = None,
+    verify: str | os.PathLike | None = None,
+) -> CaffeImportReport:
+    """Convert a Caffe network to a `.keras` file.
+
+    The model is the bare network (see convert.caffe.conversion.convert_caffe): what is done to pictures before it,
+    such as BGR order and the subtraction of a mean, belongs to its users; the VGG-19 descriptor has its own.
+
+    Args:
+        prototxt: description of the network, in the formats V0, V1 or new.
+        input: caffemodel with its parameters, in any of these formats.
+        output: `.keras` file to write.
+        pooling: "average" or "max" makes all pooling layers but global ones of that kind; "keep" leaves them.
+        until: name of the last layer wanted; whatever it does not need is cut off.
+        outputs: names of the blobs that the model gives, by default those that no layer reads.
+        normalize: folder of photos: the activations of a chain of convolutions, rectifications and poolings are
+            scaled to a mean of 1 over them, as Gatys' normalised VGG (model.normalization); the photos are given to
+            the network as to a VGG (BGR, 0..255, minus the ImageNet mean).
+        verify: `.npz` file with the arrays `input` (or `input_NAME`) and `blob_NAME` as Caffe computed them (NCHW);
+            the network is compared before it is normalised.
+
+    Raises:
+        ArgumentError: an argument has a value that is not allowed.
+        UserError: a file cannot be read or converted, or the network cannot be normalised.
+    """
+    check_model_output(output)
+    if pooling not in POOLINGS:
+        raise ArgumentError(unknown_name("--pooling", pooling, POOLINGS))
+    photos = None if normalize is None else _photo_files(Path(normalize))
+    with quiet_startup():
+        from convert.caffe.conversion import convert_caffe
+        from convert.caffe.verification import compare_with_caffe, read_reference
+        from model.saving import save_model
+    reference = None if verify is None else read_reference(verify)
+    conversion = convert_caffe(prototxt, input, until=until, outputs=outputs, pooling=pooling)
+    differences = () if reference is None else tuple(compare_with_caffe(conversion, reference))
+    if not all(difference.is_small for difference in differences):
+        return _report(conversion, None, differences)
+    model = conversion.model if photos is None else _normalized(conversion.model, photos)
+    return _report(conversion, save_model(model, output), differences)
+
+
+def _report(conversion: Conversion, size: int | None, differences: tuple[Difference, ...]) -> CaffeImportReport:
+    parameters = conversion.parameters
+    return CaffeImportReport(
+        layers=len(conversion.part.nodes),
+        left_out=tuple(f"{node.layer.name} ({node.layer.type})" for node in conversion.network.left_out),
+        blobs_read=parameters.read,
+        blobs_used=parameters.used,
+        surplus=parameters.surplus,
+        cut=parameters.cut,
+        input_shapes={tensor.name: tuple(tensor.shape) for tensor in conversion.model.inputs},
+        outputs=conversion.part.outputs,
+        parameters=conversion.model.count_params(),
+        file_size=size,
+        differences=differences,
+    )
+
+
+def _photo_files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise ArgumentError(f"--normalize {folder}: no such folder")
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in READABLE_SUFFIXES)
+    if not files:
+        raise ArgumentError(f"--normalize {folder}: no photos in it ({', '.join(sorted(READABLE_SUFFIXES))})")
+    return files
+
+
+def _normalized(model: keras.Model, photos: Sequence[Path]) -> keras.Model:
+    from model.normalization import normalize_activations
+
+    if len(model.inputs) != 1 or tuple(model.inputs[0].shape) != (None, None, None, 3):
+        raise UserError("--normalize needs a network that takes pictures of any size with three channels (cut it?)")
+    return normalize_activations(model, _preprocessed(photos))
+
+
+def _preprocessed(photos: Sequence[Path]) -> Iterator[np.ndarray]:
+    """Yield the photos as VGG networks take them: BGR, 0..255, minus the mean of ImageNet, (height, width, 3)."""
+    import keras
+
+    from images.reading import read_image
+    from images.resizing import resize_long_side
+    from layers import VGGPreprocessing
+
+    preprocess = VGGPreprocessing()
+    for path in photos:
+        photo = read_image(path)
+        if max(photo.height, photo.width) > PHOTO_SIZE:
+            photo = resize_long_side(photo, PHOTO_SIZE)
+        yield keras.ops.convert_to_numpy(preprocess(photo.pixels[None]))[0]

@@ -1,0 +1,1 @@
+"""Textures by optimisation, and samples of texture generators."""

@@ -1,0 +1,140 @@
+"""The loss of each scale of a synthesis: descriptor, targets from the sources, guides, frames."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from errors import UserError
+from images.resizing import resize
+from losses.features import FeatureLoss, FeatureTerm
+from losses.frames import InterFrameLoss, shift_distances
+from losses.gram import gram_matrix
+from losses.joins import join_gram_matrices
+from losses.loss import Loss, WeightedSum
+from losses.octaves import OctaveLosses
+from losses.pyramid import gaussian_pyramid
+from losses.texture import GramComparison, GuidedGramComparison, guided_gram_matrix
+from model.descriptor import build_descriptor
+from pipelines.synthesis.guides import Guides
+from pipelines.synthesis.inputs import SynthesisInputs, mirrored
+from pipelines.synthesis.plan import Scale, mirrored_size, paddings, resized
+from pipelines.synthesis.settings import SynthesisSettings
+
+# Gram matrices of an octave's layers: one for each region, or a single one.
+LayerTargets = Mapping[str, Sequence[np.ndarray]]
+
+
+class Objectives:
+    """Makes the loss of any scale; the descriptor is built once.
+
+    Args:
+        settings: of the synthesis.
+        inputs: its pictures.
+        precision: of the descriptor; None is that of the settings.
+
+    Raises:
+        UserError: the weights cannot be read.
+    """
+
+    def __init__(self, settings: SynthesisSettings, inputs: SynthesisInputs, precision: str | None = None) -> None:
+        self.settings = settings
+        self.inputs = inputs
+        self.paddings = paddings(settings)
+        dtype = precision or settings.precision
+        self.descriptor = _descriptor(settings, self.paddings.output, dtype)
+        self.source_descriptor = self.descriptor
+        if self.paddings.source != self.paddings.output:
+            self.source_descriptor = _descriptor(settings, self.paddings.source, dtype)
+
+    @functools.cache  # noqa: B019  lives as long as the run
+    def loss(self, scale: Scale) -> WeightedSum:
+        """Return the loss of a batch of frames of the scale's size.
+
+        Raises:
+            UserError: nothing is left of a region, or the sources cannot be told from a black picture.
+        """
+        sources = [self._source(source, scale) for source in self.inputs.sources]
+        guides = Guides(self.settings, self.inputs, scale)
+        per_source = [self._octave_targets(source, scale, guides) for source in sources]
+        octaves = []
+        for octave in range(scale.octaves):
+            parts = {
+                layer: FeatureTerm(
+                    layer, self._comparison([s[octave][layer] for s in per_source], guides, octave, layer)
+                )
+                for layer in self.settings.layers
+            }
+            octaves.append(FeatureLoss(self.descriptor, parts))
+        parts = {"texture": (1.0, OctaveLosses(octaves, self.paddings.output_pyramid))}
+        if self.settings.count > 1:
+            parts["frames"] = (self.settings.if_weight, self._frames(sources, scale))
+        return WeightedSum(parts)
+
+    def _source(self, source: np.ndarray, scale: Scale) -> np.ndarray:
+        """Return a source at the size that belongs to the scale, large enough for its octaves."""
+        small = resize(source, *resized(source.shape[:2], scale.factor))
+        return mirrored(small, mirrored_size(self.settings, small.shape[:2], scale.octaves))
+
+    def _octave_targets(self, source: np.ndarray, scale: Scale, guides: Guides) -> list[LayerTargets]:
+        """Return the Gram matrices of one source, by octave, layer and region."""
+        pictures = ops.convert_to_tensor(source[np.newaxis])
+        levels = gaussian_pyramid(pictures, scale.octaves, self.paddings.source_pyramid)
+        result = []
+        for octave, level in enumerate(levels):
+            features = self.source_descriptor(level)
+            result.append(
+                {layer: _grams(features[layer], guides.of_source(octave, layer)) for layer in self.settings.layers}
+            )
+        return result
+
+    def _comparison(self, grams: Sequence[Sequence[np.ndarray]], guides: Guides, octave: int, layer: str) -> Any:
+        """Return the comparison with the joined sources; `grams` are those of each source's regions."""
+        regions = zip(*grams, strict=True)
+        targets = [self.settings.mul * join_gram_matrices(matrices, self.settings.join_mode) for matrices in regions]
+        try:
+            if guides.regions:
+                return GuidedGramComparison(targets, guides.of_output(octave, layer))
+            return GramComparison(targets[0])
+        except ValueError as error:
+            raise UserError(f"the texture gives no target at octave {octave}, layer {layer}: {error}") from error
+
+    def _frames(self, sources: Sequence[np.ndarray], scale: Scale) -> Loss:
+        """Return the loss that keeps frames apart: the target is the mean over the sources."""
+        settings = self.settings
+        options = {"distance": settings.if_distance_type, "octaves": min(settings.if_octaves, scale.octaves)}
+        modes = tuple("circular" if wraps else "replicate" for wraps in settings.wraps)
+        shift = settings.if_shift * scale.factor
+        targets = np.mean(
+            [shift_distances(source, shift, padding=("replicate", "replicate"), **options) for source in sources],
+            axis=0,
+        )
+        try:
+            return InterFrameLoss(targets.tolist(), order=settings.if_order, padding=modes, **options)
+        except ValueError as error:
+            raise UserError(f"--if-shift {settings.if_shift} changes nothing in the sources: {error}") from error
+
+
+def _descriptor(settings: SynthesisSettings, padding: tuple[str, str], dtype: str) -> keras.Model:
+    return build_descriptor(
+        settings.layers,
+        descriptor=settings.descriptor,
+        weights=settings.weights,
+        data_dir=settings.data_dir,
+        pooling=settings.pooling,
+        rescale_pooling=False,
+        padding=padding,
+        seed=settings.random_seed,
+        dtype=dtype,
+    )
+
+
+def _grams(features: Any, guides: Sequence[np.ndarray]) -> list[np.ndarray]:
+    if not guides:
+        return [ops.convert_to_numpy(gram_matrix(features))[0]]
+    return [ops.convert_to_numpy(guided_gram_matrix(features, guide))[0] for guide in guides]

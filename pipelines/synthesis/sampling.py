@@ -1,0 +1,88 @@
+"""Pictures of a trained texture generator, of any size, one pass each."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from errors import ArgumentError, UserError, unknown_name
+from images.writing import write_image
+from pipelines.model_library import find_model
+from pipelines.startup import quiet_startup
+from pipelines.stylization.files import writable_file
+from pipelines.synthesis.settings import CHOICES
+
+# Pictures repeat without a seam where their sides are multiples of it: the coarsest scale of the default pyramid has
+# one pixel for 32, the johnson network one for 4.
+MULTIPLE = 32
+
+
+def sample_textures(
+    generator: str,
+    output: str | os.PathLike,
+    *,
+    output_width: int = 512,
+    output_height: int | None = None,
+    count: int = 1,
+    tileable: str = "none",
+    random_seed: int = 0,
+) -> list[Path]:
+    """Write pictures of a generator that `train.py --mode texture` made.
+
+    Args:
+        generator: name of a model that ships, or a `.keras` file.
+        output: file of the picture; of several, NAME_F0000.png, NAME_F0001.png ... in its place.
+        output_width: pixels.
+        output_height: pixels; None: as the width.
+        count: number of pictures.
+        tileable: directions ("none", "x", "y", "both") in which the pictures shall repeat without a seam.
+        random_seed: of the first picture's noise; the others take the following numbers.
+
+    Raises:
+        ArgumentError: a side, the count or the output's format is not allowed, or there is no such model.
+        UserError: the file is no texture generator, or its picture is not finite.
+    """
+    height, width = output_height or output_width, output_width
+    _check(Path(output), height, width, count, tileable)
+    path = find_model(generator, option="--generator")
+    with quiet_startup():
+        from model.noise import draw_noise, takes_noise
+        from model.saving import load_model
+    model = load_model(path)
+    if not takes_noise(model):
+        raise UserError(f"--generator {generator}: takes pictures, not noise: stylize_tensorflow.py --model runs it")
+    # The circle closes at a multiple; other sizes are cut out of the next one.
+    sides = [-(-side // MULTIPLE) * MULTIPLE for side in (height, width)]
+    targets = _targets(Path(output), count)
+    for i, target in enumerate(targets):
+        picture = np.asarray(model.predict_on_batch(draw_noise(model, *sides, seed=random_seed + i)))[0]
+        if not np.isfinite(picture).all():
+            raise UserError(f"{path}: the model returned values that are not numbers or infinite")
+        write_image(target, np.clip(picture[:height, :width], 0, 1))
+    return targets
+
+
+def _check(output: Path, height: int, width: int, count: int, tileable: str) -> None:
+    writable_file(output)
+    if not output.parent.is_dir():
+        raise ArgumentError(f"--output {output}: there is no folder {output.parent}")
+    for name, value in (("--output-width", width), ("--output-height", height), ("--count", count)):
+        if value < 1:
+            raise ArgumentError(f"{name} must be at least 1, not {value}")
+    if tileable not in CHOICES["tileable"]:
+        raise ArgumentError(unknown_name("--tileable", tileable, CHOICES["tileable"]))
+    repeated = {"none": (), "x": (width,), "y": (height,), "both": (width, height)}
+    for side in repeated[tileable]:
+        if side % MULTIPLE:
+            near = max(MULTIPLE, round(side / MULTIPLE) * MULTIPLE)
+            raise ArgumentError(
+                f"--tileable {tileable}: a generator's sides must be multiples of {MULTIPLE}, not {side} (near: {near})"
+            )
+
+
+def _targets(output: Path, count: int) -> list[Path]:
+    if count == 1:
+        return [output]
+    return [output.with_name(f"{output.stem}_F{i:04d}{output.suffix}") for i in range(count)]

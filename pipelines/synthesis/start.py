@@ -1,0 +1,133 @@
+"""The picture with which a synthesis begins, and how a result is carried on to the next scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import ndimage
+
+from images.resizing import resize
+from pipelines.synthesis.inputs import SynthesisInputs
+from pipelines.synthesis.plan import Scale, resized
+from pipelines.synthesis.settings import SynthesisSettings
+
+# Radius of the symmetric seed's blur as a share of the longer side: the old script's 50 pixels of 512.
+SYMMETRIC_BLUR = 0.1
+# Lines by which axes that wrap are continued while they are enlarged: more than the filter sees.
+WRAPPED = 8
+# Noise that makes equal frames differ, and breaks the symmetric seed's symmetry.
+SLIGHT_NOISE = 2 / 255
+# Pixels from an edge over which a scale's noise grows to its strength.
+FADING = 16
+
+
+def first_frames(
+    settings: SynthesisSettings, inputs: SynthesisInputs, scale: Scale, generator: np.random.Generator
+) -> np.ndarray:
+    """Return the frames to start from, on a scale's canvas: float32 (count, height, width, 3) in [0, 1].
+
+    The picture of --init, resized; or noise with the mean and covariance of the sources' colours: white, or
+    symmetric and smooth.
+    """
+    shape = (settings.count, *scale.canvas)
+    if inputs.init is not None:
+        margins = [(margin, margin) for margin in scale.margins]
+        picture = np.pad(resize(inputs.init, *scale.size), [*margins, (0, 0)], mode="symmetric")
+        frames = np.repeat(picture[np.newaxis], settings.count, axis=0)
+        if settings.count > 1:
+            frames = frames + SLIGHT_NOISE * generator.standard_normal((*shape, 3))
+    elif settings.seed == "symmetric":
+        smooth = _symmetric_noise(shape, settings.wraps, generator)
+        frames = _colored(smooth, inputs.sources) + SLIGHT_NOISE * generator.standard_normal((*shape, 3))
+    else:
+        frames = _colored(generator.standard_normal((*shape, 3)), inputs.sources)
+    return np.clip(frames, 0, 1).astype(np.float32)
+
+
+def carried_over(frames: np.ndarray, old: Scale, new: Scale, wraps: tuple[bool, bool]) -> np.ndarray:
+    """Return frames (count, height, width, 3) on the canvas of one scale, enlarged for that of another.
+
+    Axes that wrap are continued at their other side while they are enlarged.
+    """
+    wrapped = [WRAPPED if wrap else 0 for wrap in wraps]
+    padded = np.pad(frames, [(0, 0), *((width, width) for width in wrapped), (0, 0)], mode="wrap")
+    factors = [after / before for after, before in zip(new.size, old.size, strict=True)]
+    size = [round(side * factor) for side, factor in zip(padded.shape[1:3], factors, strict=True)]
+    starts = [(side - wanted) // 2 for side, wanted in zip(size, new.canvas, strict=True)]
+    rows, columns = (slice(start, start + wanted) for start, wanted in zip(starts, new.canvas, strict=True))
+    return np.stack([resize(frame, *size)[rows, columns] for frame in padded])
+
+
+def with_detail(
+    frames: np.ndarray,
+    sources: Sequence[np.ndarray],
+    scale: Scale,
+    padding: tuple[str, str],
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """Return enlarged frames (count, height, width, 3) with noise in place of the detail that they cannot have yet.
+
+    From a smooth picture the descent makes rings around the blobs that enlarged pixels are; noise with the covariance
+    of the sources' finest detail lets it grow the texture's own shapes.
+
+    Args:
+        frames: as `carried_over` returns them.
+        sources: at their full size.
+        scale: of the frames.
+        padding: (vertical, horizontal) of the descriptor.
+        generator: of the noise.
+    """
+    small = [resize(source, *resized(source.shape[:2], scale.factor)) for source in sources]
+    # The same for all frames, which differ already; without what halving would leave of it, which they have.
+    noise = _finest_detail(generator.random(frames.shape[1:]))
+    noise = noise / noise.std(axis=(0, 1)) @ _root([_finest_detail(source) for source in small])
+    for axis in (0, 1):
+        if padding[axis] == "valid" and not scale.margins[axis]:
+            noise = noise * _fading(noise.shape[axis]).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+    return np.clip(frames + noise, 0, 1).astype(np.float32)
+
+
+def without_margins(frames: np.ndarray, scale: Scale) -> np.ndarray:
+    """Return the picture part of frames (count, height, width, 3) on a scale's canvas."""
+    top, left = scale.margins
+    return frames[:, top : top + scale.size[0], left : left + scale.size[1]]
+
+
+def _fading(size: int) -> np.ndarray:
+    """Return weights (size,) that fall towards both ends, where without padding few positions would mend the noise."""
+    places = np.arange(size) + 0.5
+    return np.minimum(1, np.minimum(places, size - places) / FADING)
+
+
+def _finest_detail(picture: np.ndarray) -> np.ndarray:
+    """Return what a picture loses when it is halved."""
+    size = picture.shape[:2]
+    return picture - resize(resize(picture, *resized(size, 0.5)), *size)
+
+
+def _colored(noise: np.ndarray, sources: Sequence[np.ndarray]) -> np.ndarray:
+    """Return noise of variance 1 with the mean and covariance of the sources' pixels."""
+    mean = np.concatenate([source.reshape(-1, 3) for source in sources]).mean(axis=0, dtype=np.float64)
+    return mean + noise @ _root(sources)
+
+
+def _root(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the root (3, 3) of the covariance of pictures' pixels: it gives their colours to white noise."""
+    pixels = np.concatenate([picture.reshape(-1, 3) for picture in pictures]).astype(np.float64)
+    values, vectors = np.linalg.eigh(np.cov(pixels, rowvar=False))
+    return vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
+
+
+def _symmetric_noise(
+    shape: tuple[int, int, int], wraps: tuple[bool, bool], generator: np.random.Generator
+) -> np.ndarray:
+    """Return smooth noise of variance 1 that is its own mirror image in both directions."""
+    noise = generator.standard_normal((*shape, 3))
+    noise = noise + noise[:, ::-1]
+    noise = noise + noise[:, :, ::-1]
+    radius = SYMMETRIC_BLUR * max(shape[1:])
+    for axis, wrap in zip((1, 2), wraps, strict=True):
+        noise = ndimage.gaussian_filter1d(noise, radius, axis=axis, mode="wrap" if wrap else "reflect")
+    noise = noise - noise.mean(axis=(1, 2), keepdims=True)
+    return noise / np.maximum(noise.std(axis=(1, 2), keepdims=True), 1e-12)

@@ -1,0 +1,1 @@
+"""What all long runs share: progress, the bar, the live view."""

@@ -1,0 +1,186 @@
+"""The live view of a run in the browser: its options, and the observer that fills its board."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import math
+import sys
+import threading
+import time
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from errors import ArgumentError
+from images.color_profiles import srgb_profile
+from images.writing import to_bytes
+from runs.progress import RunProgress
+from web.board import Board, Picture, Step
+from web.server import LiveServer
+
+# The options with their defaults, as the parsed arguments have them.
+OPTIONS = {"web": False, "host": "127.0.0.1", "port": 8080, "browser": None}
+# Part of a run's time that may go into the pictures of a view that somebody watches.
+PICTURE_SHARE = 0.03
+# zlib's: half the time of Pillow's default for a few per cent more bytes.
+COMPRESSION = 3
+
+
+def add_live_view_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the live view: those that are called OPTIONS."""
+    group = parser.add_argument_group("live view")
+    group.add_argument("--web", action="store_true", help="show the run in the browser while it lasts")
+    group.add_argument(
+        "--host",
+        default=OPTIONS["host"],
+        help="address to listen on; others than %(default)s let other machines look in",
+    )
+    group.add_argument(
+        "--port", type=int, default=OPTIONS["port"], help="to listen on, 0: any free one (default: %(default)s)"
+    )
+    group.add_argument(
+        "--browser", nargs="?", const="", metavar="NAME", help="open the page, in the system's browser or that one"
+    )
+
+
+def without_live_view(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments' values but for those of the live view."""
+    return {name: value for name, value in vars(arguments).items() if name not in OPTIONS}
+
+
+@contextmanager
+def live_view(name: str, arguments: argparse.Namespace) -> Iterator[list[LiveView]]:
+    """Show a run in the browser, if the arguments ask for it: give what is yielded to the run as its observers.
+
+    Args:
+        name: of the program.
+        arguments: parsed, with those of `add_live_view_arguments`.
+
+    Raises:
+        ArgumentError: an option has a value that is not allowed, or one stands there without --web.
+        UserError: the port is taken, or the host is not this machine's.
+    """
+    _check(arguments)
+    if not arguments.web:
+        yield []
+        return
+    board = Board(name)
+    server = LiveServer(board, arguments.host, arguments.port)
+    server.start()
+    _announce(server)
+    if arguments.browser is not None:
+        # In a thread: some browsers' starters last as long as the browser.
+        threading.Thread(target=_browse, args=(arguments.browser, server.url), daemon=True).start()
+    view = LiveView(board)
+    try:
+        yield [view]
+        view.end()
+    except BaseException as error:
+        board.end("failed", "interrupted" if isinstance(error, KeyboardInterrupt) else str(error))
+        raise
+    finally:
+        server.finish()
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    if not 0 <= arguments.port <= 65535:
+        raise ArgumentError(f"--port must be 0 to 65535, not {arguments.port}")
+    alone = [f"--{name}" for name, default in OPTIONS.items() if getattr(arguments, name) != default]
+    if alone and not arguments.web:
+        raise ArgumentError(f"{' '.join(alone)}: needs --web")
+    if arguments.browser:
+        try:
+            webbrowser.get(arguments.browser)
+        except webbrowser.Error as error:
+            raise ArgumentError(f"--browser {arguments.browser}: there is no such browser") from error
+
+
+def _announce(server: LiveServer) -> None:
+    print(f"live view: {server.url}", file=sys.stderr, flush=True)
+    if server.is_public:
+        print(
+            "warning: other machines that reach this address can watch this run and stop it",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def _browse(browser: str, url: str) -> None:
+    is_open = webbrowser.get(browser).open(url) if browser else webbrowser.open(url)
+    if not is_open:
+        print(f"--browser: no browser could be started; open {url} yourself", file=sys.stderr, flush=True)
+
+
+class LiveView:
+    """An observer of a run that puts what it sees on a board, and ends the run when a viewer asks for it.
+
+    The run's thread only leaves values; pictures are copied when somebody watches, for PICTURE_SHARE of the time at
+    most, and encoded by the viewers' threads.
+    """
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self.last: RunProgress | None = None
+        self.next_picture = -math.inf
+
+    def __call__(self, progress: RunProgress) -> None:
+        """Show an iteration.
+
+        Raises:
+            StopIteration: a viewer wants the run to stop.
+        """
+        self.last = progress
+        step = Step(
+            iteration=progress.iterations,
+            total=progress.max_iterations,
+            work_left=progress.work_left,
+            size=progress.size,
+            loss=progress.loss,
+            terms=dict(progress.terms),
+        )
+        self.board.publish(step)
+        if self.board.is_watched and time.monotonic() >= self.next_picture:
+            self._show_picture(progress)
+        if self.board.stop_wanted.is_set():
+            raise StopIteration
+
+    def end(self) -> None:
+        """Show how the run ended."""
+        if self.last is not None and self.board.is_watched and not self.board.is_current:
+            self._show_picture(self.last)
+        if self.board.stop_wanted.is_set():
+            self.board.end("stopped", "stopped; the result is saved")
+        else:
+            self.board.end("finished", "finished; the result is saved")
+
+    def _show_picture(self, progress: RunProgress) -> None:
+        start = time.monotonic()
+        picture = side_by_side(progress.frames())
+        self.board.show(Picture(progress.iterations, picture.shape[:2], lambda width: encode_png(picture, width)))
+        end = time.monotonic()
+        self.next_picture = end + (end - start) * (1 / PICTURE_SHARE - 1)
+
+
+def side_by_side(frames: np.ndarray) -> np.ndarray:
+    """Return pictures (count, height, width, channels) as one, in rows of about as many as there are rows."""
+    count, height, width, channels = frames.shape
+    columns = math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    filled = np.concatenate([frames, np.ones((rows * columns - count, *frames.shape[1:]), frames.dtype)])
+    grid = filled.reshape(rows, columns, height, width, channels)
+    return grid.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, channels)
+
+
+def encode_png(picture: np.ndarray, width: int) -> bytes:
+    """Return a picture (height, width, 3) in [0, 1] as a PNG file, `width` pixels wide if it is not narrower."""
+    image = Image.fromarray(to_bytes(picture))
+    if width < image.width:
+        image = image.resize((width, max(1, round(image.height * width / image.width))), Image.Resampling.BOX)
+    file = io.BytesIO()
+    image.save(file, format="PNG", compress_level=COMPRESSION, icc_profile=srgb_profile())
+    return file.getvalue()

@@ -1,0 +1,74 @@
+"""Other forms of convolutions with the same numbers."""
+
+import keras
+import numpy as np
+import pytest
+
+from layers import PaddedConv2DTranspose
+from model.registry import build_generator
+from pipelines.export.convolutions import DOUBLING, suit_litert
+
+
+def transposed(model):
+    return [layer for layer in model._flatten_layers() if isinstance(layer, PaddedConv2DTranspose)]
+
+
+@pytest.mark.parametrize("options", [{}, {"use_bias": False}, {"activation": "relu"}])
+def test_doubling_the_size(options):
+    inputs = keras.Input((None, None, 5))
+    layer = PaddedConv2DTranspose(4, **DOUBLING, **options)
+    model = keras.Model(inputs, layer(inputs))
+    layer.set_weights([np.random.default_rng(0).standard_normal(weight.shape) for weight in layer.weights])
+    split = suit_litert(model)
+    assert not transposed(split)
+    for size in ((6, 7), (1, 1), (3, 1)):
+        x = np.random.default_rng(1).standard_normal((2, *size, 5)).astype(np.float32)
+        np.testing.assert_allclose(split(x), model(x), atol=5e-6)
+
+
+def test_a_generator_keeps_its_pictures():
+    model = build_generator("johnson", widths=(4, 6, 8), blocks=1)
+    split = suit_litert(model)
+    assert len(transposed(model)) == 2
+    assert not transposed(split)
+    photo = np.random.default_rng(2).random((1, 23, 30, 3), dtype=np.float32)
+    np.testing.assert_allclose(split(photo), model(photo), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"kernel_size": 4}, {"strides": 3}, {"padding": 0}, {"output_padding": 0}, {"dilation_rate": 2}, {"groups": 2}],
+)
+def test_others_stay(change):
+    inputs = keras.Input((None, None, 4))
+    layer = PaddedConv2DTranspose(4, **{**DOUBLING, **change})
+    model = keras.Model(inputs, layer(inputs))
+    assert transposed(suit_litert(model)) == [layer]
+
+
+def convolutions(model):
+    return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.Conv2D)]
+
+
+@pytest.mark.parametrize("options", [{}, {"use_bias": False}, {"activation": "relu"}, {"kernel_size": (2, 3)}])
+def test_convolution_of_a_picture(options):
+    inputs = keras.Input((None, None, 3))
+    layer = keras.layers.Conv2D(**{"filters": 8, "kernel_size": 9, "bias_initializer": "random_normal", **options})
+    model = keras.Model(inputs, layer(inputs))
+    suited = suit_litert(model)
+    (found,) = convolutions(suited)
+    assert found.kernel.shape[2] == 9
+    for size in ((9, 9), (20, 17)):
+        x = np.random.default_rng(1).standard_normal((2, *size, 3)).astype(np.float32)
+        np.testing.assert_allclose(suited(x), model(x), atol=5e-6)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"kernel_size": 4}, {"kernel_size": 5}, {"strides": 2}, {"padding": "same"}, {"dilation_rate": 2}],
+)
+def test_other_convolutions_stay(change):
+    inputs = keras.Input((None, None, 3))
+    layer = keras.layers.Conv2D(**{"filters": 8, "kernel_size": 3, **change})
+    model = keras.Model(inputs, layer(inputs))
+    assert convolutions(suit_litert(model)) == [layer]

@@ -1,0 +1,106 @@
+"""Which picture goes where."""
+
+import pytest
+
+from errors import ArgumentError
+from pipelines.stylization.files import plan_jobs
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Pictures (empty files will do) with sub-folders, and things that are no pictures."""
+    root = tmp_path / "in"
+    pictures = ("b.jpg", "a.PNG", "sub/c.webp", "sub/deep/d.tif", "e.gif", "f.bmp")
+    for name in (*pictures, "notes.txt", ".hidden.png", ".git/x.png"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+def targets(jobs, output):
+    return {job.source.name: str(job.target.relative_to(output)) for job in jobs}
+
+
+def test_a_folder_keeps_its_structure(folder, tmp_path):
+    jobs, skipped = plan_jobs([folder], tmp_path / "out", overwrite=False)
+    assert targets(jobs, tmp_path / "out") == {
+        "a.PNG": "a.PNG",
+        "b.jpg": "b.jpg",
+        "e.gif": "e.png",
+        "f.bmp": "f.png",
+        "c.webp": "sub/c.webp",
+        "d.tif": "sub/deep/d.tif",
+    }
+    assert skipped == []
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_file(folder, tmp_path):
+    jobs, _ = plan_jobs([folder / "e.gif"], tmp_path / "new.JPG", overwrite=False)
+    assert [job.target for job in jobs] == [tmp_path / "new.JPG"]
+    for output in (tmp_path, tmp_path / "new"):
+        jobs, _ = plan_jobs([folder / "e.gif"], output, overwrite=False)
+        assert [job.target for job in jobs] == [output / "e.png"]
+
+
+def test_files_and_folders_together_each_once(folder, tmp_path):
+    jobs, _ = plan_jobs([folder / "sub", folder / "b.jpg", folder / "b.jpg"], tmp_path / "out", overwrite=False)
+    assert targets(jobs, tmp_path / "out") == {"c.webp": "c.webp", "d.tif": "deep/d.tif", "b.jpg": "b.jpg"}
+    assert len(jobs) == 3
+
+
+def test_an_output_folder_inside_the_input_is_not_searched(folder):
+    output = folder / "sub" / "out"
+    output.mkdir()
+    (output / "b.jpg").touch()
+    jobs, skipped = plan_jobs([folder], output, overwrite=False)
+    assert [job.source.name for job in skipped] == ["b.jpg"]
+    assert all(output not in job.source.parents for job in (*jobs, *skipped))
+
+
+def test_existing_outputs(folder, tmp_path):
+    output = tmp_path / "out"
+    (output / "sub").mkdir(parents=True)
+    (output / "sub" / "c.webp").touch()
+    (output / "e.png").touch()
+    jobs, skipped = plan_jobs([folder], output, overwrite=False)
+    assert {job.source.name for job in skipped} == {"c.webp", "e.gif"}
+    assert len(jobs) == 4
+    jobs, skipped = plan_jobs([folder], output, overwrite=True)
+    assert (len(jobs), skipped) == (6, [])
+    for target in (output / "e.png", output):
+        with pytest.raises(ArgumentError, match=r"e\.png exists; --overwrite"):
+            plan_jobs([folder / "e.gif"], target, overwrite=False)
+        assert len(plan_jobs([folder / "e.gif"], target, overwrite=True)[0]) == 1
+
+
+def test_an_input_is_never_overwritten(folder):
+    for inputs, output in (([folder], folder), ([folder / "b.jpg"], folder), ([folder / "b.jpg"], folder / "b.jpg")):
+        with pytest.raises(ArgumentError, match="would be overwritten"):
+            plan_jobs(inputs, output, overwrite=True)
+
+
+def test_two_inputs_for_one_output(folder, tmp_path):
+    (folder / "sub" / "b.jpg").touch()
+    with pytest.raises(ArgumentError, match=r"b\.jpg and .*b\.jpg would both become"):
+        plan_jobs([folder / "b.jpg", folder / "sub" / "b.jpg"], tmp_path / "out", overwrite=True)
+    (folder / "e.png").touch()
+    with pytest.raises(ArgumentError, match=r"e\.gif and .*e\.png would both become"):
+        plan_jobs([folder], tmp_path / "out", overwrite=True)
+
+
+def test_inputs_and_outputs_that_do_not_fit(folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    cases = (
+        ([tmp_path / "missing.png"], "out", "no such file or folder"),
+        ([tmp_path / "empty"], "out", "no pictures in this folder"),
+        ([folder], "out.png", "must be a folder"),
+        ([folder], "file", "must be a folder"),
+        ([folder / "b.jpg", folder / "a.PNG"], "out.jpg", "must be a folder"),
+        ([folder / "b.jpg"], "out.gif", r"unknown picture format \.gif .*\.png"),
+        ([folder / "b.jpg"], "file", "must be a folder"),
+    )
+    for inputs, output, message in cases:
+        with pytest.raises(ArgumentError, match=message):
+            plan_jobs(inputs, tmp_path / output, overwrite=False)

@@ -1,0 +1,121 @@
+"""Stylising files: one model, one graph, one bad file at a time."""
+
+import cv2
+import numpy as np
+import pytest
+from support.small_models import convolutional_model, inverting_model
+
+from errors import ArgumentError, UserError
+from model.saving import save_model
+from pipelines.stylization import generator as generator_module
+from pipelines.stylization.stylize import stylize_files
+
+
+@pytest.fixture
+def model(tmp_path):
+    save_model(inverting_model(), tmp_path / "model.keras")
+    return str(tmp_path / "model.keras")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Five pictures of different sizes."""
+    random = np.random.default_rng(9)
+    (tmp_path / "in").mkdir()
+    for number in range(5):
+        levels = random.integers(0, 256, (10 + 3 * number, 40 - 2 * number, 3), np.uint8)
+        cv2.imwrite(str(tmp_path / "in" / f"{number}.png"), levels)
+    return tmp_path / "in"
+
+
+@pytest.fixture
+def generators(monkeypatch):
+    """The generators that a run makes."""
+    made = []
+
+    def load(path, **options):
+        made.append(original(path, **options))
+        return made[-1]
+
+    original = generator_module.load_generator
+    monkeypatch.setattr(generator_module, "load_generator", load)
+    return made
+
+
+def test_mixed_sizes_take_one_model_and_no_graph_each(tmp_path, folder, generators):
+    save_model(convolutional_model(), tmp_path / "model.keras")
+    report = stylize_files([folder], tmp_path / "out", model=str(tmp_path / "model.keras"))
+    assert len(report.written) == 5
+    (generator,) = generators
+    # One for the first size, one for all; another between them where the second size shares a side with the first.
+    assert generator.run.experimental_get_tracing_count() <= 3
+
+
+def test_report(tmp_path, folder, model):
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
+    report = stylize_files([folder], tmp_path / "out", model=model)
+    assert [job.target.name for job in report.written] == [f"{number}.png" for number in range(5)]
+    ((job, reason),) = report.failed.items()
+    assert job.source.name == "broken.jpg"
+    assert "broken.jpg" in reason
+    assert report.megapixels == pytest.approx(sum((10 + 3 * n) * (40 - 2 * n) for n in range(5)) / 1e6)
+    assert min(report.load_seconds, report.stylize_seconds, report.file_seconds) > 0
+    for number in range(5):
+        content, stylized = (cv2.imread(str(tmp_path / name / f"{number}.png")) for name in ("in", "out"))
+        np.testing.assert_array_equal(stylized, 255 - content)
+
+
+def test_nothing_to_do_loads_no_model(tmp_path, folder, model, generators):
+    stylize_files([folder], tmp_path / "out", model=model)
+    again = stylize_files([folder], tmp_path / "out", model=model)
+    assert len(generators) == 1
+    assert (len(again.skipped), again.written, again.load_seconds) == (5, [], 0)
+
+
+def test_interrupted_runs_keep_what_is_done_and_go_on(tmp_path, folder, model, monkeypatch, capsys):
+    calls = []
+
+    def interrupted(self, pixels):
+        calls.append(pixels)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return original(self, pixels)
+
+    original = generator_module.Generator.__call__
+    monkeypatch.setattr(generator_module.Generator, "__call__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        stylize_files([folder], tmp_path / "out", model=model)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "1.png"]
+    assert "2 of 5 pictures are written" in capsys.readouterr().err
+    report = stylize_files([folder], tmp_path / "out", model=model)
+    assert (len(report.skipped), len(report.written)) == (2, 3)
+
+
+def test_warnings_of_pictures_are_told(tmp_path, model, capsys):
+    levels = np.full((4, 4, 4), 128, np.uint8)
+    cv2.imwrite(str(tmp_path / "glass.png"), levels)
+    report = stylize_files([tmp_path / "glass.png"], tmp_path / "glass.jpg", model=model)
+    assert len(report.written) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("warning: ")
+    assert "glass.jpg: JPEG has no transparency" in error
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"strength": 1.5}, "--strength must be from 0 to 1, not 1.5"),
+    ({"strength": float("nan")}, "--strength"),
+    ({"image_size": 0}, "--image-size must be 1 or more, not 0"),
+    ({"precision": "bfloat17"}, "unknown --precision 'bfloat17'; did you mean 'bfloat16'"),
+    ({"model": "no_such_style"}, "no_such_style"),
+])  # fmt: skip
+def test_wrong_arguments_are_found_before_any_work(tmp_path, folder, model, generators, options, message):
+    with pytest.raises(ArgumentError, match=message):
+        stylize_files([folder], tmp_path / "out", **{"model": model} | options)
+    assert generators == []
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_broken_model_file(tmp_path, folder):
+    (tmp_path / "broken.keras").write_bytes(b"PK\x03\x04")
+    with pytest.raises(UserError, match=r"broken\.keras"):
+        stylize_files([folder], tmp_path / "out", model=str(tmp_path / "broken.keras"))

@@ -1,0 +1,100 @@
+"""A run that is killed and started again; logs; folders that are not to be mixed up."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import ROOT
+from support.training_cases import make_inputs, read_history, small_settings
+
+from errors import ArgumentError
+from pipelines.training.checkpoints import checkpoints
+from pipelines.training.train import train_generator
+
+RUN = {"num_iterations": 60, "save_every": 10, "precision": "bfloat16", "learning_rate": 3e-3}
+# A process that kills itself after iteration 24: however busy the machine is, in the middle of the run.
+SCRIPT = f"""
+import os, signal, sys
+from pathlib import Path
+from support.training_cases import small_settings
+from pipelines.training.train import train_generator
+
+def kill(progress):
+    if progress.iterations == 24:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+train_generator(small_settings(Path(sys.argv[1]), Path(sys.argv[2]), resume=True, **{RUN}), [kill])
+"""
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("inputs")
+    make_inputs(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole_run(inputs, tmp_path_factory):
+    output = tmp_path_factory.mktemp("whole")
+    settings = small_settings(inputs, output, log_dir=output / "logs", **RUN)
+    train_generator(settings)
+    return settings, output
+
+
+def test_killed_run_goes_on_as_if_nothing_had_happened(inputs, whole_run, tmp_path):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    command = [sys.executable, "-c", SCRIPT, str(inputs), str(tmp_path)]
+    killed = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert read_history(tmp_path)[-1]["iteration"] >= 20
+    (tmp_path / ".9999.tmp.weights.h5").write_bytes(b"half a checkpoint")
+
+    report = train_generator(small_settings(inputs, tmp_path, resume=True, **RUN))
+    assert report.resumed_from == 20
+    whole, parts = read_history(whole_run[1]), read_history(tmp_path)
+    assert [row["iteration"] for row in parts] == list(range(1, 61))
+    np.testing.assert_allclose([row["loss"] for row in parts], [row["loss"] for row in whole], rtol=1e-5)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_tensorboard_gets_losses_learning_rate_and_previews(whole_run):
+    found = {}
+    for file in sorted((whole_run[1] / "logs").iterdir()):
+        for event in tf.compat.v1.train.summary_iterator(str(file)):
+            for value in event.summary.value:
+                found[value.tag, event.step] = tf.make_ndarray(value.tensor)
+    row = read_history(whole_run[1])[29]
+    for name in ("loss", "style", "content"):
+        assert found[f"loss/{name}", 30] == pytest.approx(row[name], rel=1e-6)
+    assert found["learning_rate", 30] == pytest.approx(row["learning_rate"], rel=1e-6)
+    width, height, png = found["previews", 60]
+    sheet = tf.io.decode_png(png)
+    assert sheet.shape == (int(height), int(width), 3) == (64, 128, 3)
+
+
+def test_second_run_in_the_same_folder_is_refused(whole_run):
+    with pytest.raises(ArgumentError, match="checkpoints of an earlier run: --resume"):
+        train_generator(whole_run[0])
+
+
+def test_resuming_with_other_settings_is_refused(whole_run):
+    with pytest.raises(ArgumentError, match=r"--style-weight 1\.0, not 2"):
+        train_generator(dataclasses.replace(whole_run[0], resume=True, style_weight=2.0))
+
+
+def test_resuming_beyond_the_end_is_refused(whole_run):
+    with pytest.raises(ArgumentError, match="already has 60"):
+        train_generator(dataclasses.replace(whole_run[0], resume=True, num_iterations=50))
+
+
+def test_complete_run_has_nothing_to_resume(whole_run):
+    before = checkpoints(whole_run[1])
+    report = train_generator(dataclasses.replace(whole_run[0], resume=True))
+    assert report.resumed_from == 60
+    assert checkpoints(whole_run[1]) == before

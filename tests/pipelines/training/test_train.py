@@ -1,0 +1,127 @@
+"""Whole training runs, on every backend."""
+
+import keras
+import numpy as np
+import pytest
+from support.training_cases import make_inputs, read_history, small_settings
+
+from errors import UserError
+from images.reading import read_image
+from model.saving import load_model
+from pipelines.training.checkpoints import checkpoints, read_state
+from pipelines.training.train import train_generator
+
+pytestmark = pytest.mark.backends
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("inputs")
+    make_inputs(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def style_run(inputs, tmp_path_factory):
+    output = tmp_path_factory.mktemp("style")
+    return train_generator(small_settings(inputs, output, num_iterations=8, learning_rate=1e-2, tv_weight=0.1)), output
+
+
+def test_style_run_lowers_its_loss(style_run):
+    rows = read_history(style_run[1])
+    assert [row["iteration"] for row in rows] == list(range(1, 9))
+    assert np.mean([row["loss"] for row in rows[-3:]]) < 0.9 * np.mean([row["loss"] for row in rows[:3]])
+
+
+def test_loss_is_the_sum_of_its_terms(style_run):
+    for row in read_history(style_run[1]):
+        assert row["loss"] == pytest.approx(row["style"] + row["content"] + row["total_variation"], rel=1e-5)
+        assert row["learning_rate"] == pytest.approx(1e-2)
+
+
+def test_result_is_a_generator_under_the_image_contract(style_run):
+    report, _ = style_run
+    model = load_model(report.generator)
+    photo = np.random.default_rng(1).random((1, 37, 50, 3), dtype=np.float32)
+    picture = keras.ops.convert_to_numpy(model(photo))
+    assert picture.shape == photo.shape
+    assert picture.min() >= 0
+    assert picture.max() <= 1
+    assert {layer.dtype_policy.name for layer in model.layers} == {"float32"}
+
+
+def test_last_three_checkpoints_are_kept(style_run):
+    found = checkpoints(style_run[1])
+    assert [read_state(path)["iteration"] for path in found] == [4, 6, 8]
+    assert not list(style_run[1].glob(".*"))
+
+
+def test_previews_show_photos_and_pictures(style_run):
+    sheets = sorted((style_run[1] / "previews").iterdir())
+    assert [sheet.name for sheet in sheets] == [f"iteration-{i:08d}.png" for i in (2, 4, 6, 8)]
+    assert read_image(sheets[0]).pixels.shape == (64, 128, 3)
+
+
+def test_resumed_run_equals_the_uninterrupted_one(inputs, style_run, tmp_path):
+    """The optimiser, the crops and the schedule go on where they stood, to float32 rounding."""
+    options = {"learning_rate": 1e-2, "tv_weight": 0.1}
+    train_generator(small_settings(inputs, tmp_path, num_iterations=4, **options))
+    report = train_generator(small_settings(inputs, tmp_path, num_iterations=8, resume=True, **options))
+    assert report.resumed_from == 4
+    whole, parts = read_history(style_run[1]), read_history(tmp_path)
+    np.testing.assert_allclose([row["loss"] for row in parts], [row["loss"] for row in whole], rtol=1e-4)
+
+
+def test_run_begins_with_the_weights_of_a_trained_generator(inputs, style_run, tmp_path):
+    """One step of almost no length: what comes out is what went in."""
+    report, _ = style_run
+    options = {"num_iterations": 1, "learning_rate": 1e-12, "initial_generator": report.generator}
+    again = train_generator(small_settings(inputs, tmp_path, **options))
+    expected, found = (load_model(run.generator).get_weights() for run in (report, again))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-9)
+
+
+def test_initial_generator_of_another_kind_is_refused(inputs, style_run, tmp_path):
+    options = {"normalization": "batch", "initial_generator": style_run[0].generator}
+    with pytest.raises(UserError, match=r"--initial-generator .*: its weights have other shapes"):
+        train_generator(small_settings(inputs, tmp_path, **options))
+
+
+def test_texture_mode_with_diversity(inputs, tmp_path):
+    settings = small_settings(
+        inputs, tmp_path, mode="texture", data=None, batch_size=2, diversity_weight=0.5, pyramid_loss=2,
+        num_iterations=2,
+    )  # fmt: skip
+    report = train_generator(settings)
+    model = load_model(report.generator)
+    assert [tensor.name for tensor in model.inputs] == ["noise"]
+    assert set(read_history(tmp_path)[0]) == {"iteration", "learning_rate", "loss", "style", "diversity"}
+
+
+def test_loss_that_is_no_number_stops_the_run(inputs, tmp_path):
+    train_generator(small_settings(inputs, tmp_path, num_iterations=2))
+    settings = small_settings(inputs, tmp_path, num_iterations=6, resume=True)
+    _spoil(tmp_path)
+    with pytest.raises(UserError, match=r"iteration 3: .*last good checkpoint is .*checkpoint-00000002"):
+        train_generator(settings)
+    assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-00000002.weights.h5"]
+
+
+def test_diverging_run_ends_before_it_writes_a_checkpoint(inputs, tmp_path):
+    """The first step's loss is finite; the weights that it leaves give pictures that are not."""
+    with pytest.raises(UserError, match="not finite any more at iteration 1: stopped; there is no checkpoint yet"):
+        train_generator(small_settings(inputs, tmp_path, save_every=1, learning_rate=1e30))
+    assert not checkpoints(tmp_path)
+
+
+def _spoil(output):
+    """Put an infinite weight into the checkpoint, so that the next loss is not a number."""
+    import h5py
+
+    def spoil(name, item):
+        if isinstance(item, h5py.Dataset) and "generator" in name and item.ndim == 4:
+            item[...] = np.inf
+
+    with h5py.File(checkpoints(output)[-1], "a") as file:
+        file.visititems(spoil)
