@@ -17,7 +17,7 @@ from images.reading import read_image
 from images.resizing import resize
 from model.noise import draw_noise, takes_noise
 
-PICTURES = Path(__file__).resolve().parent.parent / "pics"
+PICTURES = Path(__file__).resolve().parents[2] / "pics"
 # Their ranges hardly change from 8 pictures on.
 MOST_CALIBRATED_ON = 16
 
