@@ -11,16 +11,16 @@ import keras
 import numpy as np
 from keras import ops
 
+from choices import DESCRIPTORS, RANDOM_LAYER
 from errors import ArgumentError, unknown_name
 from model.layer_names import LAYER_NAMES
 from model.normalization import divide_activations
 from model.padded_convolution import Padding
-from model.random_filters import RANDOM_LAYER, random_filters
+from model.random_filters import random_filters
 from model.vgg19 import POOLING_SCALES, Pooling, vgg19
 from model.weights import DATA_DIR, VGG19_FILES, find_weights, load_convolutions
 
 DescriptorName = Literal["vgg19", "vgg19-normalized", "random"]
-DESCRIPTORS = ("vgg19", "vgg19-normalized", "random")
 # Looked for in the data folder before the files of plain weights; the last two are those of the texture
 # script that this program replaces.
 NORMALIZED_FILES = ("vgg19_normalized.keras", "gatys_valid.h5", "gatys_same.h5")

@@ -7,12 +7,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from choices import RANDOM_LAYER
 from layers.vgg_preprocessing import VGGPreprocessing
 from model.padded_convolution import Padding, axis_modes, padded_convolution
 
 # The sizes of the "multiscale" model of the paper.
 FILTER_SIZES = (3, 5, 7, 11, 15, 23, 37, 55)
-RANDOM_LAYER = "random"
 
 
 def random_filters(*, seed: int = 0, filters: int = 32, padding: Padding = "same", dtype: Any = None) -> keras.Model:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import keras
 
+from choices import RANDOM_LAYER
 from model.layer_names import BLOCKS, LAYER_NAMES
-from model.random_filters import FILTER_SIZES, RANDOM_LAYER
+from model.random_filters import FILTER_SIZES
 
 
 @dataclass(frozen=True, eq=False)

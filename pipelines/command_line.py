@@ -1,11 +1,16 @@
-"""What every script shares: defaults read from the library, errors in one line, exit codes."""
+"""What every script shares: the parser, errors in one line with flags for parameters, signals, exit codes."""
 
 from __future__ import annotations
 
 import argparse
 import inspect
+import os
+import re
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType, MappingProxyType
 from typing import Any, NoReturn
 
 from errors import ArgumentError, UserError, unknown_name
@@ -33,16 +38,91 @@ def defaults_of(function: Callable) -> dict[str, Any]:
     return {parameter.name: parameter.default for parameter in parameters if parameter.default is not parameter.empty}
 
 
-def run_script(name: str, run: Callable[[], int]) -> int:
+# A parameter's name as messages spell it: in backquotes.
+PARAMETER = re.compile(r"`([a-z][a-z0-9_]*)`")
+
+
+def flag(name: str) -> str:
+    """Return how the command line spells the parameter `name`."""
+    return "--" + name.replace("_", "-")
+
+
+def with_flags(message: str, spellings: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return `message` with the flag in place of every parameter's name in backquotes.
+
+    Args:
+        message: of an error.
+        spellings: of the parameters whose flag is not their name, such as positional arguments.
+    """
+    return PARAMETER.sub(lambda match: spellings.get(match[1], flag(match[1])), message)
+
+
+def run_script(name: str, run: Callable[[], int], *, spellings: Mapping[str, str] = MappingProxyType({})) -> int:
     """Call `run` and return its exit code; what the user can mend is told in one line on standard error.
 
+    Below the scripts messages name parameters in backquotes (`output_width`); here they become flags. Characters that
+    a terminal cannot show, or that would steer it, are told as escapes. SIGTERM and SIGHUP act like Ctrl-C.
+
     Exit codes: 2 for bad arguments, 1 for a failed run, 130 after Ctrl-C (128 + SIGINT, as shells have it).
+
+    Args:
+        name: of the script.
+        run: what it does.
+        spellings: see `with_flags`.
     """
+    _prepare_standard_streams()
     try:
-        return run()
+        with _signals_as_interrupts():
+            return run()
     except KeyboardInterrupt:
-        print(f"{name}: interrupted", file=sys.stderr)
+        _tell(f"{name}: interrupted")
         return 130
     except (UserError, ImageError, OSError) as error:
-        print(f"{name}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        _tell(f"{name}: error: {with_flags(' '.join(str(error).split()), spellings)}")
         return getattr(error, "exit_code", 1)
+
+
+def _tell(line: str) -> None:
+    """Print a line on standard error, if anybody is left to read it."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in line)
+    with suppress(OSError, ValueError):
+        print(shown, file=sys.stderr, flush=True)
+
+
+def _prepare_standard_streams() -> None:
+    """Let standard output and error take any text, and open those that the caller has closed.
+
+    Else the next file that is opened would take their place, and what libraries tell would go into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r"))
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def _signals_as_interrupts() -> Iterator[None]:
+    """Raise KeyboardInterrupt inside at SIGTERM (docker stop) and SIGHUP (a closed ssh session) too.
+
+    A signal that the caller ignores, as nohup does SIGHUP, stays ignored.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    changed = [number for number in numbers if before[number] == signal.SIG_DFL]
+    for number in changed:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, before[number])
