@@ -36,7 +36,7 @@ def make_model():  # noqa: ANN201  Keras is not imported by the process that onl
     """Return the generator, with the same weights at every call."""
     import keras
 
-    from model.registry import build_generator
+    from model.generators.registry import build_generator
 
     keras.utils.set_random_seed(0)
     return build_generator("johnson")

@@ -15,7 +15,7 @@ from benchmarks.measure import alternate_processes, print_table
 SAVE_ALONE = """
 import sys
 import tensorflow
-from model.registry import build_generator
+from model.generators.registry import build_generator
 build_generator("johnson").save(sys.argv[1])
 """
 

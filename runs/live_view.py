@@ -63,7 +63,7 @@ def live_view(name: str, arguments: argparse.Namespace) -> Iterator[list[LiveVie
 
     Raises:
         ArgumentError: an option has a value that is not allowed, or one stands there without --web.
-        UserError: the port is taken, or the host is not this machine's.
+        ListenError: the port is taken, or the host is not this machine's.
     """
     _check(arguments)
     if not arguments.web:

@@ -10,7 +10,7 @@ from support.training_cases import make_inputs, smooth_picture
 
 import train
 from images.writing import write_image
-from model.registry import GENERATORS
+from model.generators.registry import GENERATORS
 from pipelines.command_line import defaults_of
 from pipelines.training import checkpoints as training_checkpoints
 from pipelines.training.settings import TrainingSettings

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from errors import UserError
 from web.access import is_loopback, refusal
 from web.board import Board, Picture
 
@@ -53,6 +52,10 @@ CHUNK = 1 << 16
 POLL = 0.1
 
 
+class ListenError(OSError):
+    """The server cannot listen where it was asked to."""
+
+
 class LiveServer(ThreadingHTTPServer):
     """Serves a board from threads of its own, from `start` to `finish`.
 
@@ -62,7 +65,7 @@ class LiveServer(ThreadingHTTPServer):
         port: to listen on; 0: any free one, see `url`.
 
     Raises:
-        UserError: the port is taken or not allowed, or the host is not this machine's.
+        ListenError: the port is taken or not allowed, or the host is not this machine's.
     """
 
     daemon_threads = True
@@ -82,7 +85,7 @@ class LiveServer(ThreadingHTTPServer):
             why = getattr(error, "strerror", None) or error
             if getattr(error, "errno", None) == errno.EADDRINUSE:
                 why = f"{why}; --port 0 takes any free port"
-            raise UserError(f"--web cannot listen on --host {host} --port {port}: {why}") from error
+            raise ListenError(f"--web cannot listen on --host {host} --port {port}: {why}") from error
         self.address = self.server_address[0]
 
     def server_bind(self) -> None:

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 
 from errors import UserError
-from model.blocks import MODES
-from model.registry import build_generator
+from model.generators.blocks import MODES
+from model.generators.registry import build_generator
 from model.saving import load_model, save_model
 from pipelines.model_library import find_model
 from pipelines.training.callbacks import HISTORY, History, IterationCallback, Previews, ProgressBar, Saver, StopAtNaN

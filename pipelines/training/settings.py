@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from errors import ArgumentError, unknown_name
+from model.generators.registry import GENERATORS
 from model.layer_names import resolve_layer
-from model.registry import GENERATORS
 
 MODES = ("style", "texture")
 NORMALIZATIONS = ("instance", "batch")
@@ -34,7 +34,7 @@ class TrainingSettings:
         style_image: picture whose style or texture is learned.
         data: folder of photos, nested or flat; not used in texture mode.
         mode: "style" (photos become pictures in the style) or "texture" (noise becomes texture).
-        model: generator, see model.registry.
+        model: generator, see model.generators.registry.
         normalization: of the generator, "instance" or "batch".
         initial_generator: a trained generator, file or name, whose weights the run begins with; None: new weights.
         style_size: pixels of the style picture's longer side; 0 keeps its size.

@@ -6,7 +6,7 @@ import pytest
 
 from layers import CircularPadding2D, ReflectionPadding2D, ReplicationPadding2D, WinogradConv2D
 from model.acceleration import accelerate
-from model.registry import build_generator
+from model.generators.registry import build_generator
 
 
 def winograds(model):

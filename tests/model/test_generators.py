@@ -10,8 +10,8 @@ import pytest
 from conftest import ROOT
 
 from errors import ArgumentError
+from model.generators.registry import GENERATORS, build_generator
 from model.noise import draw_noise, takes_noise
-from model.registry import GENERATORS, build_generator
 from model.saving import load_model, save_model
 
 # Small and shallow: quick, and no map so small that its variance is near 0, which blows rounding up.
@@ -268,6 +268,6 @@ def test_wrong_options_are_named(name, options, message):
 
 
 def test_names_are_listed_without_keras():
-    code = "import sys, model.registry; print(sorted({'keras', 'numpy'} & set(sys.modules)))"
+    code = "import sys, model.generators.registry; print(sorted({'keras', 'numpy'} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"

@@ -6,7 +6,7 @@ import pytest
 from support.torch7_cases import CASES
 
 from convert.torch7.reader import read_t7
-from model.registry import build_generator
+from model.generators.registry import build_generator
 
 pytestmark = pytest.mark.backends
 

@@ -23,6 +23,7 @@ from runs.live_view import (
     without_live_view,
 )
 from web.board import Board
+from web.server import ListenError
 
 
 def parse(*argv):
@@ -82,7 +83,7 @@ def test_without_web_nobody_listens_or_observes(capsys):
 def test_a_taken_port_ends_the_program_before_its_work():
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        with pytest.raises(UserError, match=f"--port {port}: Address already in use"):
+        with pytest.raises(ListenError, match=f"--port {port}: Address already in use"):
             live_view("a.py", parse("--web", "--port", port)).__enter__()
 
 

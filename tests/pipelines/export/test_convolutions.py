@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from layers import PaddedConv2DTranspose
-from model.registry import build_generator
+from model.generators.registry import build_generator
 from pipelines.export.convolutions import DOUBLING, suit_litert
 
 

@@ -15,8 +15,8 @@ from errors import ArgumentError, UserError
 from images.reading import read_image
 from images.resizing import resize
 from layers import ReflectionPadding2D
+from model.generators.registry import build_generator
 from model.noise import draw_noise
-from model.registry import build_generator
 from model.saving import save_model
 from pipelines.export.export import export_model
 from stylize_tensorflow_graph import load_graph

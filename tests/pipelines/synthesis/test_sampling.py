@@ -6,8 +6,8 @@ import pytest
 import stylize_tensorflow
 import synthesize
 from images.reading import read_image
+from model.generators.registry import build_generator
 from model.noise import draw_noise
-from model.registry import build_generator
 from model.saving import load_model, save_model
 
 

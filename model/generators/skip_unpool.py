@@ -10,7 +10,7 @@ import keras
 
 from errors import ArgumentError
 from layers import MaxUnpooling2D, PaddedMaxPooling2D
-from model.blocks import IMAGE_CHANNELS, Blocks, check_counts
+from model.generators.blocks import IMAGE_CHANNELS, Blocks, check_counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ def skip_unpool(*, widths: Sequence[int] = (16, 32, 64, 128), skip_filters: int 
     Args:
         widths: filters of each level, the finest first; every level halves the size.
         skip_filters: filters of the 1x1 convolution that leads past a level.
-        options: those of `model.blocks.Blocks`.
+        options: those of `model.generators.blocks.Blocks`.
 
     Returns:
         A model from pictures or noise (batch, height, width, channels) to pictures (batch, height, width, 3).

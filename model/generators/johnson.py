@@ -9,7 +9,7 @@ import keras
 
 from errors import ArgumentError
 from layers import CircularPadding2D, CropToMatch, PaddedConv2DTranspose
-from model.blocks import IMAGE_CHANNELS, PADDINGS, Blocks, Padding, check_choice, check_counts
+from model.generators.blocks import IMAGE_CHANNELS, PADDINGS, Blocks, Padding, check_choice, check_counts
 
 
 def johnson(
@@ -31,7 +31,7 @@ def johnson(
         blocks: number of residual blocks, at the smallest size.
         strided_padding: of the strided convolutions; None: like all others. Older Torch7 files have "zero".
         last_kernel_size: side of the last convolution, odd: 3 in texture_nets, 9 in Johnson et al.
-        options: those of `model.blocks.Blocks`.
+        options: those of `model.generators.blocks.Blocks`.
 
     Returns:
         A model from pictures or noise (batch, height, width, channels) to pictures (batch, height, width, 3).

@@ -27,7 +27,7 @@ def build_generator(name: str, **options: Any) -> keras.Model:
 
     Args:
         name: one of GENERATORS.
-        options: those of the generator (`johnson`, `pyramid`, `skip_unpool`) and of `model.blocks.Blocks`.
+        options: those of the generator (`johnson`, `pyramid`, `skip_unpool`) and of `model.generators.blocks.Blocks`.
 
     Raises:
         ArgumentError: the name, an option or its value is unknown.
@@ -48,12 +48,12 @@ def generator_builder(name: str) -> Callable[..., keras.Model]:
     """
     if name not in GENERATORS:
         raise ArgumentError(unknown_name("generator", name, GENERATORS))
-    return getattr(import_module(f"model.{name}"), name)
+    return getattr(import_module(f"model.generators.{name}"), name)
 
 
 def generator_options(builder: Callable[..., keras.Model]) -> tuple[str, ...]:
     """Return the names of the options that `builder` takes: its own and those that all generators share."""
-    blocks = import_module("model.blocks").Blocks
+    blocks = import_module("model.generators.blocks").Blocks
     parameters = [
         *inspect.signature(builder).parameters.values(),
         *inspect.signature(blocks).parameters.values(),

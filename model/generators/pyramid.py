@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from layers import CropToMatch, PaddedAveragePooling2D
-from model.blocks import IMAGE_CHANNELS, Blocks, check_counts
+from model.generators.blocks import IMAGE_CHANNELS, Blocks, check_counts
 
 
 def pyramid(*, scales: int = 6, filters: int = 8, **options: Any) -> keras.Model:
@@ -21,7 +21,7 @@ def pyramid(*, scales: int = 6, filters: int = 8, **options: Any) -> keras.Model
     Args:
         scales: number of scales, each half as fine as the one before it.
         filters: added at every scale.
-        options: those of `model.blocks.Blocks`.
+        options: those of `model.generators.blocks.Blocks`.
 
     Returns:
         A model from pictures or noise (batch, height, width, channels) to pictures (batch, height, width, 3).

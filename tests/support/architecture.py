@@ -1,0 +1,150 @@
+"""What the architecture test knows of a tree of sources: who imports whom, circles, arrows, lengths of functions."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+# From the top floor down: a room imports only rooms that stand further right. All of them may import FOR_ALL.
+ROOMS = (
+    "pipelines",
+    "runs",
+    "web",
+    "convert",
+    "losses",
+    "describe",
+    "optimize",
+    "model",
+    "layers",
+    "runtimes",
+    "images",
+)
+FOR_ALL = ("errors", "choices", "compat")
+FACE = "texture_nets"
+READERS = ("benchmarks", "examples", "docs")  # they import whatever they show or measure, and nobody imports them
+
+# What the rooms that can be copied alone may import beside the standard library and themselves.
+COPYABLE = {
+    "layers": {"keras"},
+    "images": {"numpy", "scipy", "PIL", "tifffile", "imagecodecs", "av"},
+    "runtimes": {"numpy", "tensorflow", "ai_edge_litert", "onnxruntime"},
+    "web": set(),
+}
+ALSO_ALLOWED = {"layers.tensorflow_kernels": {"tensorflow"}}
+
+Graph = Mapping[str, set[str]]
+
+
+def imported_names(tree: ast.AST) -> Iterator[str]:
+    """Yield the dotted names that a module imports, wherever the statement stands, `importlib` with a literal too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            yield from (word.value for word in node.args[:1] if isinstance(word, ast.Constant))
+
+
+def import_graph(sources: Mapping[str, str]) -> dict[str, set[str]]:
+    """Return the modules of `sources` (dotted name -> text) that each imports; other packages by their first name."""
+    return {
+        name: {resolved(found, sources) for found in imported_names(ast.parse(text))} for name, text in sources.items()
+    }
+
+
+def resolved(name: str, modules: Iterable[str]) -> str:
+    """Return the longest beginning of a dotted name that is a module of the tree, or its first part."""
+    parts = name.split(".")
+    beginnings = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+    return next((beginning for beginning in beginnings if beginning in modules), parts[0])
+
+
+def circle(graph: Graph) -> list[str]:
+    """Return the names of one circle of a graph in order, the first repeated at its end, or an empty list."""
+    done: set[str] = set()
+
+    def search(path: list[str]) -> list[str]:
+        for target in sorted(graph.get(path[-1], ())):
+            if target in path:
+                return [*path[path.index(target) :], target]
+            if target not in done and (found := search([*path, target])):
+                return found
+        done.add(path[-1])
+        return []
+
+    return next((found for name in sorted(graph) if name not in done and (found := search([name]))), [])
+
+
+def contracted(graph: Graph, folder: str) -> Graph:
+    """Return the graph between what stands in a folder ("" is the root): its modules, and each subfolder as one."""
+    depth = folder.count(".") + 1 if folder else 0
+    children: dict[str, set[str]] = defaultdict(set)
+    for name, targets in graph.items():
+        for target in targets:
+            if inside(name, folder) and inside(target, folder):
+                start, end = (".".join(module.split(".")[: depth + 1]) for module in (name, target))
+                children[start] |= {end} - {start}
+    return children
+
+
+def inside(name: str, folder: str) -> bool:
+    """Return whether a module stands in a folder, the folder's own `__init__` left out."""
+    return not folder or name.startswith(folder + ".")
+
+
+def folder_circles(graph: Graph) -> list[list[str]]:
+    """Return the circles between neighbours in each folder of the tree."""
+    folders = {".".join(parts[:end]) for name in graph for parts in [name.split(".")] for end in range(len(parts))}
+    return [found for folder in sorted(folders) if (found := circle(contracted(graph, folder)))]
+
+
+def floor(name: str) -> int:
+    """Return a module's floor, 0 at the top: what looks at the program, scripts, the face, each room, what all use."""
+    room = name.partition(".")[0]
+    if room in READERS:
+        return 0
+    if room in ROOMS:
+        return 3 + ROOMS.index(room)
+    return 3 + len(ROOMS) if room in FOR_ALL else 1 + (room == FACE)
+
+
+def arrows_upwards(graph: Graph) -> list[str]:
+    """Return the imports between rooms that do not run downwards, each as "importing -> imported"."""
+    return sorted(
+        f"{name} -> {target}"
+        for name, targets in graph.items()
+        for target in targets & set(graph)
+        if name.partition(".")[0] != target.partition(".")[0] and floor(name) >= floor(target)
+    )
+
+
+def foreign_imports(graph: Graph) -> list[str]:
+    """Return the imports that a room that can be copied alone must not have, each as "importing -> imported"."""
+    return sorted(
+        f"{name} -> {target}"
+        for name, targets in graph.items()
+        if (room := name.partition(".")[0]) in COPYABLE
+        for target in targets
+        if target.partition(".")[0]
+        not in {room, *COPYABLE[room], *ALSO_ALLOWED.get(name, ()), *sys.stdlib_module_names}
+    )
+
+
+def function_lengths(sources: Mapping[str, str]) -> dict[str, int]:
+    """Return the lines of each function of the sources, its decorators and docstring left out."""
+    return {
+        f"{name}:{node.lineno} {node.name}": length(node)
+        for name, text in sources.items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return the lines of a function without its docstring."""
+    docstring = function.body[0] if ast.get_docstring(function) else None
+    documented = docstring.end_lineno - docstring.lineno + 1 if docstring else 0
+    return function.end_lineno - function.lineno + 1 - documented
