@@ -48,8 +48,8 @@ def make_parser() -> ArgumentParser:
 
 def print_summary(path: str) -> None:
     """Print the module tree of a Torch7 file; needs no Keras."""
-    from convert.torch7.reader import read_t7
-    from convert.torch7.tree import summary
+    from convert.torch7.file.reader import read_t7
+    from convert.torch7.summary import summary
 
     print(summary(read_t7(path)))
 

@@ -92,18 +92,3 @@ def converts(*types: str) -> Callable[[Converter], Converter]:
         return converter
 
     return register
-
-
-def keras_axis(axis: int, axes: int) -> int:
-    """Return where Caffe's `axis` (from 0 on) of a blob with that many `axes` stands in the Keras tensor."""
-    return (0, 3, 1, 2)[axis] if axes == 4 else axis
-
-
-def to_caffe_order(tensor: KerasTensor) -> KerasTensor:
-    """Return `tensor` with the axes in Caffe's order: four from NHWC to NCHW, others as they are."""
-    return keras.ops.transpose(tensor, (0, 3, 1, 2)) if len(tensor.shape) == 4 else tensor
-
-
-def from_caffe_order(tensor: KerasTensor) -> KerasTensor:
-    """Return `tensor` with the axes in Keras' order: four from NCHW to NHWC, others as they are."""
-    return keras.ops.transpose(tensor, (0, 2, 3, 1)) if len(tensor.shape) == 4 else tensor

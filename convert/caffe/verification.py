@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from convert.axes import array_from_source_order
 from convert.caffe.conversion import Conversion
 from errors import UserError
 
@@ -80,17 +81,13 @@ def _inputs(conversion: Conversion, model: keras.Model, reference: Mapping[str, 
             key = f"input_{blob}" if f"input_{blob}" in reference else "input"
             if key not in reference or (key == "input" and len(wanted) > 1):
                 raise UserError(f"--verify: the file has no array input_{blob}")
-            given[name] = _nhwc(reference[key])
+            given[name] = array_from_source_order(reference[key])
     return given if len(given) > 1 else next(iter(given.values()))
-
-
-def _nhwc(array: np.ndarray) -> np.ndarray:
-    return array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
 
 
 def _compare(name: str, output: object, expected: np.ndarray) -> Difference:
     actual = keras.ops.convert_to_numpy(output)
-    expected = _nhwc(expected)
+    expected = array_from_source_order(expected)
     if actual.shape != expected.shape:
         raise UserError(f"--verify: blob {name!r} is {actual.shape}, in the file {expected.shape} (NHWC)")
     # Numbers that are not finite must be the same ones.

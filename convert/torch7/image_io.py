@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args
 
 import keras
 
+from convert.torch7.file.values import LuaTable
 from convert.torch7.module import Module
-from convert.torch7.values import LuaTable
 from errors import ArgumentError, UserError, unknown_name
 from layers import CropToMatch, PadToMultiple, ReplicationPadding2D, VGGPostprocessing, VGGPreprocessing
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from convert.torch7.value import Cell, Slices, Value
-from convert.torch7.values import LuaTable, TorchObject, TorchStorage, TorchTensor
+from convert.torch7.file.values import LuaTable, TorchObject, TorchStorage, TorchTensor
+from convert.torch7.symbolic_values import Cell, Slices, Value
 from errors import UserError
 
 # Tensors that hold no parameter: results, gradients and scratch space that Torch7 leaves in a module.
@@ -185,6 +185,12 @@ class Module:
             for name, value in self.source.fields.items()
             if isinstance(value, TorchTensor) and value.array.size > 0 and self._is_unread(name, value)
         ]
+
+    def check_all_read(self) -> None:
+        """Raise UserError where a tensor that holds numbers was not read."""
+        unread = self.unread()
+        if unread:
+            raise self.fail(f"tensors that nothing uses: {', '.join(map(str, unread))}")
 
     def _is_unread(self, name: Any, tensor: TorchTensor) -> bool:
         if tensor.array.dtype.kind != "f":

@@ -7,10 +7,10 @@ from typing import Any
 
 import keras
 
-from convert.torch7.builder import Builder
+from convert.torch7.builder import build_model
+from convert.torch7.file.values import LuaTable, TorchObject, TorchTensor
+from convert.torch7.file.walking import walk
 from convert.torch7.module import Module
-from convert.torch7.values import LuaTable, TorchObject, TorchTensor
-from convert.torch7.walking import walk
 from errors import UserError
 
 
@@ -19,7 +19,7 @@ class Conversion:
     """A converted network and the account of the conversion.
 
     Attributes:
-        model: the bare network, as `Builder.build` describes it.
+        model: the bare network, as `build_model` describes it.
         modules: Torch7 modules converted, in the order in which they run.
         tensors_read: tensors with numbers in the file.
         tensors_used: those of them that the network uses as parameters.
@@ -57,7 +57,6 @@ def convert_network(value: Any) -> Conversion:
     Raises:
         UserError: there is no network, or it cannot be converted; the message says which module is the reason.
     """
-    builder = Builder(find_network(value))
-    model = builder.build()
+    model, context = build_model(find_network(value))
     tensors = sum(isinstance(item, TorchTensor) and item.array.size > 0 for item in walk(value))
-    return Conversion(model, list(builder.modules.values()), tensors, builder.tensors_read())
+    return Conversion(model, list(context.modules.values()), tensors, context.tensors_read())

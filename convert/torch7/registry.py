@@ -1,64 +1,77 @@
 """The table of converters: which function makes Keras layers of which Torch7 module.
 
-A new module type is one function with a decorator; it is tested because it is registered.
+A new module type is one function with a decorator in `convert.torch7.converters`, tested because it is registered.
+A converter names as its parameters what it uses: `module`, the input as `value` (a cell or a table of them) or as `x`
+(the tensor of a cell), and `context`.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any, TypeVar
 
-from convert.torch7.value import Cell, Value
+from convert.torch7.module import Module
+from convert.torch7.symbolic_values import Cell, Value
 from errors import UserError, unknown_name
 
-if TYPE_CHECKING:
-    from keras import KerasTensor
+Converter = Callable[[Module, Value, Any], Value]
+Function = TypeVar("Function", bound=Callable[..., Any])
 
-    from convert.torch7.builder import Builder
-    from convert.torch7.module import Module
-
-    ValueConverter = Callable[[Module, Value, Builder], Value]
-    TensorConverter = Callable[[Module, KerasTensor, Builder], KerasTensor]
-
-CONVERTERS: dict[str, ValueConverter] = {}
+CONVERTERS: dict[str, Converter] = {}
 
 
-def converts_values(*type_names: str) -> Callable[[ValueConverter], ValueConverter]:
+def converts_values(*type_names: str) -> Callable[[Function], Function]:
     """Register a converter that takes and returns values: cells or tables of them."""
 
-    def register(function: ValueConverter) -> ValueConverter:
-        for type_name in type_names:
-            if type_name in CONVERTERS:
-                raise ValueError(f"two converters for {type_name}")
-            CONVERTERS[type_name] = function
+    def register(function: Function) -> Function:
+        call = _with_used(function, {"module", "value", "context"})
+        _register(type_names, lambda module, value, context: call(module=module, value=value, context=context))
         return function
 
     return register
 
 
-def converts(*type_names: str) -> Callable[[TensorConverter], TensorConverter]:
+def converts(*type_names: str) -> Callable[[Function], Function]:
     """Register a converter of modules that take one tensor and return one.
 
     A module with the field `inplace` overwrites its input, as Torch7 does: every other reader of that tensor sees
     the new values from then on.
     """
 
-    def register(function: TensorConverter) -> TensorConverter:
-        def convert(module: Module, value: Value, builder: Builder) -> Value:
+    def register(function: Function) -> Function:
+        call = _with_used(function, {"module", "x", "context"})
+
+        def convert(module: Module, value: Value, context: Any) -> Value:
             cell = module.single(value)
-            result = function(module, cell.tensor, builder)
+            result = call(module=module, x=cell.tensor, context=context)
             if not module.flag("inplace"):
                 return Cell(result)
             cell.tensor = result
             return cell
 
-        converts_values(*type_names)(convert)
+        _register(type_names, convert)
         return function
 
     return register
 
 
-def converter_of(module: Module) -> ValueConverter:
+def _register(type_names: tuple[str, ...], converter: Converter) -> None:
+    for type_name in type_names:
+        if type_name in CONVERTERS:
+            raise ValueError(f"two converters for {type_name}")
+        CONVERTERS[type_name] = converter
+
+
+def _with_used(function: Callable[..., Any], offered: set[str]) -> Callable[..., Any]:
+    """Return a function that takes all that is `offered` and passes on what `function` has parameters for."""
+    used = inspect.signature(function).parameters.keys()
+    if not used <= offered:
+        raise TypeError(f"{function.__name__} takes {sorted(used)}, of which only {sorted(offered)} are at hand")
+    return lambda **arguments: function(**{name: arguments[name] for name in used})
+
+
+def converter_of(module: Module) -> Converter:
     """Return the converter of a module.
 
     Raises:

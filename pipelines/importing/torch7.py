@@ -86,9 +86,9 @@ def import_torch_model(
 
 def _convert(input: str | os.PathLike, image_io: str) -> tuple[Conversion, keras.Model, str, str]:
     """Return the conversion of a file, the model to save, and which image convention it follows and why."""
+    from convert.torch7.file.reader import read_t7
     from convert.torch7.image_io import detect_image_io, wrap_network
     from convert.torch7.network import convert_network
-    from convert.torch7.reader import read_t7
 
     value = read_t7(input)
     try:
@@ -123,10 +123,10 @@ def _verify(network: keras.Model, given: np.ndarray, expected: np.ndarray, *, to
         raise UserError("--verify needs a network with one output")
     import keras
 
-    inputs = given.transpose(0, 2, 3, 1) if given.ndim == 4 else given
-    outputs = keras.ops.convert_to_numpy(network(inputs.astype(np.float32)))
-    if outputs.ndim == 4:
-        outputs = outputs.transpose(0, 3, 1, 2)
+    from convert.axes import array_from_source_order, array_to_source_order
+
+    given = array_from_source_order(given).astype(np.float32)
+    outputs = array_to_source_order(keras.ops.convert_to_numpy(network(given)))
     if outputs.shape != expected.shape:
         raise UserError(f"--verify: the network's output has the shape {outputs.shape}, the reference {expected.shape}")
     maximum = float(np.abs(outputs - expected).max(initial=0.0))

@@ -18,7 +18,7 @@ from support.torch7_fuzz import sound_files
 from support.torch7_writer import table, write_t7
 
 from convert.foreign import CAFFEMODEL, HEAD_SIZE, PROTOTXT, TORCH7, name_foreign_file
-from convert.torch7.reader import read_t7
+from convert.torch7.file.reader import read_t7
 from errors import UserError
 
 

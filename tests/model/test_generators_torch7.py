@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from support.torch7_cases import CASES
 
-from convert.torch7.reader import read_t7
+from convert.torch7.file.reader import read_t7
 from model.generators.registry import build_generator
 
 pytestmark = pytest.mark.backends

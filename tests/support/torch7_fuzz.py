@@ -20,8 +20,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from convert.torch7.reader import read_t7
-from convert.torch7.tree import summary
+from convert.torch7.file.reader import read_t7
+from convert.torch7.summary import summary
 from errors import UserError
 from support.torch7_cases import SHIPPED_CASES
 from support.torch7_writer import write_t7

@@ -1,4 +1,4 @@
-"""Writing of Torch7 files, for tests: the values of `convert.torch7.values` as torch7's File.lua writes them."""
+"""Writing of Torch7 files, for tests: the values of `convert.torch7.file.values` as torch7's File.lua writes them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from convert.torch7.sources import NUMPY_TYPES
-from convert.torch7.storages import STORAGE_KINDS
-from convert.torch7.values import LuaTable, TorchObject, TorchStorage, TorchTensor
+from convert.torch7.file.sources import NUMPY_TYPES
+from convert.torch7.file.storages import STORAGE_KINDS
+from convert.torch7.file.values import LuaTable, TorchObject, TorchStorage, TorchTensor
 
 
 def write_t7(

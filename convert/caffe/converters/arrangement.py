@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import keras
 from keras import KerasTensor, ops
 
-from convert.caffe.registry import Step, converts, from_caffe_order, keras_axis, to_caffe_order
+from convert.axes import from_source_order, keras_axis, to_source_order
+from convert.caffe.registry import Step, converts
 from convert.caffe.schema import enum_name
 from convert.caffe.shape_rules.arrangement import crop_offsets, joined_axis, slice_points
 from convert.caffe.shapes import Shape, canonical_axis
@@ -80,11 +81,11 @@ def tile(step: Step, x: KerasTensor) -> KerasTensor:
 @converts("Flatten", "Reshape")
 def reshape(step: Step, x: KerasTensor) -> KerasTensor:
     """Give the numbers, in Caffe's order, another shape."""
-    return _reshaped(to_caffe_order(x), step.shapes.tops[0])
+    return _reshaped(to_source_order(x), step.shapes.tops[0])
 
 
 def _reshaped(x: KerasTensor, shape: Shape) -> KerasTensor:
-    return from_caffe_order(ops.reshape(x, [-1 if size is None else size for size in shape]))
+    return from_source_order(ops.reshape(x, [-1 if size is None else size for size in shape]))
 
 
 @converts("Reduction")
@@ -92,7 +93,7 @@ def reduction(step: Step, x: KerasTensor) -> KerasTensor:
     """Add up (the magnitudes, the squares), or take the mean of, all axes from `axis` on."""
     parameter = step.layer.reduction_param
     name = enum_name(parameter, "operation")
-    x = to_caffe_order(x)
+    x = to_source_order(x)
     if name in ("ASUM", "SUMSQ"):
         x = ops.abs(x) if name == "ASUM" else ops.square(x)
     axes = list(range(canonical_axis(parameter.axis, x.shape), len(x.shape)))
@@ -104,11 +105,11 @@ def reduction(step: Step, x: KerasTensor) -> KerasTensor:
 def argmax(step: Step, x: KerasTensor) -> KerasTensor:
     """Return the positions (as float32), or values, of the `top_k` largest numbers, the largest first."""
     parameter, bottom = step.layer.argmax_param, step.shapes.bottoms[0]
-    x = to_caffe_order(x)
+    x = to_source_order(x)
     if parameter.HasField("axis"):
         axis = canonical_axis(parameter.axis, bottom)
         values, positions = _largest(ops.moveaxis(x, axis, -1), parameter.top_k, bottom[axis])
-        return from_caffe_order(ops.moveaxis(values if parameter.out_max_val else positions, -1, axis))
+        return from_source_order(ops.moveaxis(values if parameter.out_max_val else positions, -1, axis))
     count = math.prod(bottom[1:])
     values, positions = _largest(ops.reshape(x, (-1, count)), parameter.top_k, count)
     pairs = ops.stack([positions, values], axis=1) if parameter.out_max_val else positions

@@ -5,7 +5,8 @@ from __future__ import annotations
 import keras
 from keras import KerasTensor, ops
 
-from convert.caffe.registry import Step, converts, keras_axis
+from convert.axes import keras_axis
+from convert.caffe.registry import Step, converts
 from convert.caffe.schema import enum_name
 from convert.caffe.shapes import canonical_axis
 from layers import LocalResponseNormalization

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
-from convert.caffe.registry import Step, converts, from_caffe_order, keras_axis, to_caffe_order
+from convert.axes import from_source_order, keras_axis, to_source_order
+from convert.caffe.registry import Step, converts
 from convert.caffe.shape_rules.weighted import covered_axes
 from convert.caffe.shapes import canonical_axis
 from layers import ElementwiseAffine
@@ -23,10 +24,10 @@ def inner_product(step: Step, x: KerasTensor) -> KerasTensor:
     kernel = kernel if parameter.transpose else kernel.T
     axis = canonical_axis(parameter.axis, step.shapes.bottoms[0])
     leading = [-1 if size is None else size for size in step.shapes.bottoms[0][:axis]]
-    flat = ops.reshape(to_caffe_order(x), (*leading, kernel.shape[0]))
+    flat = ops.reshape(to_source_order(x), (*leading, kernel.shape[0]))
     if not leading:
         return ops.squeeze(_dense(step, ops.expand_dims(flat, 0), kernel, bias), 0)
-    return from_caffe_order(_dense(step, flat, kernel, bias))
+    return from_source_order(_dense(step, flat, kernel, bias))
 
 
 def _dense(step: Step, x: KerasTensor, kernel: np.ndarray, bias: Sequence[np.ndarray]) -> KerasTensor:
@@ -118,9 +119,9 @@ def _broadcast(step: Step, parameter: Any, second: KerasTensor) -> KerasTensor:
     """Return the second bottom with axes of size 1 where it has none, in Keras' order."""
     first, axes = covered_axes(parameter, step.shapes.bottoms)
     after = len(step.shapes.bottoms[0]) - first - axes
-    second = to_caffe_order(second)
+    second = to_source_order(second)
     for _ in range(first):
         second = ops.expand_dims(second, 0)
     for _ in range(after):
         second = ops.expand_dims(second, -1)
-    return from_caffe_order(second)
+    return from_source_order(second)

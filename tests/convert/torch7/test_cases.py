@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from support.torch7_cases import CASES, Case
 
+from convert.torch7.file.reader import read_t7
 from convert.torch7.network import convert_network
-from convert.torch7.reader import read_t7
 
 pytestmark = pytest.mark.backends
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from support.torch7_cases import CASES
 
+from convert.torch7.file.reader import read_t7
 from convert.torch7.image_io import detect_image_io, wrap_network
 from convert.torch7.network import convert_network
-from convert.torch7.reader import read_t7
 from errors import ArgumentError, UserError
 
 GENERATORS = {"tn_": "texture-nets", "fns_": "fast-neural-style"}

@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from support.torch7_cases import CASES
 from support.torch7_writer import module, table, tensor
 
+from convert.torch7.file.reader import read_t7
+from convert.torch7.file.values import LuaTable, TorchObject, TorchStorage
+from convert.torch7.file.walking import walk
 from convert.torch7.network import convert_network
-from convert.torch7.reader import read_t7
 from convert.torch7.registry import CONVERTERS
-from convert.torch7.values import LuaTable, TorchObject, TorchStorage
-from convert.torch7.walking import walk
 from errors import UserError
 
 pytestmark = pytest.mark.backends

@@ -9,9 +9,9 @@ import torchfile
 from support.torch7_cases import CASES, SHIPPED
 from support.torch7_writer import module, table, tensor, write_t7
 
-from convert.torch7.reader import read_t7
-from convert.torch7.storages import STORAGE_KINDS, TENSOR_KINDS
-from convert.torch7.values import LuaFunction, LuaTable, TorchObject, TorchStorage, TorchTensor
+from convert.torch7.file.reader import read_t7
+from convert.torch7.file.storages import STORAGE_KINDS, TENSOR_KINDS
+from convert.torch7.file.values import LuaFunction, LuaTable, TorchObject, TorchStorage, TorchTensor
 
 BINARY_CASES = [case for case in CASES if case.mode == "binary"]
 # Functions are not kept, so that a file with some cannot be written again.

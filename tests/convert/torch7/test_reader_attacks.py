@@ -11,10 +11,10 @@ import pytest
 from support.torch7_cases import SHIPPED
 from support.torch7_writer import module, table, tensor, write_t7
 
-from convert.torch7 import reader
-from convert.torch7.reader import MAX_OBJECTS, MAX_VALUES, read_t7
-from convert.torch7.tree import MAX_ROWS, summary
-from convert.torch7.values import LuaTable, TorchObject, TorchStorage, TorchTensor
+from convert.torch7.file import reader
+from convert.torch7.file.reader import MAX_OBJECTS, MAX_VALUES, read_t7
+from convert.torch7.file.values import LuaTable, TorchObject, TorchStorage, TorchTensor
+from convert.torch7.summary import MAX_ROWS, summary
 from errors import UserError
 
 HUGE = 2**62

@@ -8,9 +8,9 @@ from ai_edge_litert.interpreter import Interpreter
 from conftest import ROOT
 from support.small_models import convolutional_model
 
+from convert.torch7.file.reader import read_t7
 from convert.torch7.image_io import wrap_network
 from convert.torch7.network import convert_network
-from convert.torch7.reader import read_t7
 from errors import ArgumentError, UserError
 from images.reading import read_image
 from images.resizing import resize

@@ -9,25 +9,26 @@ import keras
 import numpy as np
 from keras import ops
 
+from convert.axes import from_source_order, to_source_order
 from convert.torch7.registry import converts, converts_values
-from convert.torch7.value import Slices, Value, from_torch_order, keras_axis, select, to_torch_order
+from convert.torch7.symbolic_values import Slices, Value, axis_of, select
 
 if TYPE_CHECKING:
     from keras import KerasTensor
 
-    from convert.torch7.builder import Builder
+    from convert.torch7.context import Context
     from convert.torch7.module import Module
 
 
 @converts("nn.Select")
-def select_index(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def select_index(module: Module, x: KerasTensor) -> KerasTensor:
     """One slice along a dimension, counted from 1 or from the end (negative)."""
     index = module.integer("index")
     return select(x, _dimension(module, x), index - 1 if index > 0 else index)
 
 
 @converts_values("nn.SplitTable")
-def split_table(module: Module, value: Value, builder: Builder) -> Value:
+def split_table(module: Module, value: Value) -> Value:
     """A table of all slices along a dimension."""
     x = module.single(value).tensor
     dimension = module.integer("dimension")
@@ -35,15 +36,15 @@ def split_table(module: Module, value: Value, builder: Builder) -> Value:
         dimension += 1
     _check_dimension(module, x, dimension)
     slices = Slices(x, dimension)
-    length = x.shape[keras_axis(dimension, len(x.shape))]
+    length = x.shape[axis_of(dimension, len(x.shape))]
     return slices if length is None else [slices.item(i) for i in range(length)]
 
 
 @converts("nn.Narrow")
-def narrow(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def narrow(module: Module, x: KerasTensor) -> KerasTensor:
     """A range along a dimension."""
     part = _narrow_range(module.integer("index"), module.integer("length", 1))
-    axis = keras_axis(_dimension(module, x), len(x.shape))
+    axis = axis_of(_dimension(module, x), len(x.shape))
     return _slice(x, axis, part)
 
 
@@ -60,14 +61,14 @@ def _narrow_range(index: int, length: int) -> slice:
 
 
 @converts("nn.Padding")
-def padding(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def padding(module: Module, x: KerasTensor) -> KerasTensor:
     """|pad| constant elements before position `index`, counted from the left (pad < 0) or from the right."""
     dimension = module.integer("dim")
     if module.get("nInputDim") is not None and len(x.shape) != module.integer("nInputDim"):
         dimension += 1
     _check_dimension(module, x, dimension)
     pad, place = module.integer("pad", low=-4096, high=4096), module.integer("index", 1, low=1) - 1
-    axis = keras_axis(dimension, len(x.shape))
+    axis = axis_of(dimension, len(x.shape))
     value = float(module.number("value", 0))
     if place == 0:
         return _pad_axis(x, axis, (0, pad) if pad > 0 else (-pad, 0), value)
@@ -85,17 +86,17 @@ def _slice(x: KerasTensor, axis: int, part: slice) -> KerasTensor:
 
 
 @converts("nn.Transpose")
-def transpose(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def transpose(module: Module, x: KerasTensor) -> KerasTensor:
     """Swaps pairs of dimensions, one pair after the other."""
     order = list(range(len(x.shape)))
     for pair in module.get("permutations").sequence():
         i, j = (int(dimension) - 1 for dimension in pair.sequence())
         order[i], order[j] = order[j], order[i]
-    return from_torch_order(ops.transpose(to_torch_order(x), order))
+    return from_source_order(ops.transpose(to_source_order(x), order))
 
 
 @converts("nn.View")
-def view(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def view(module: Module, x: KerasTensor) -> KerasTensor:
     """Other sizes for the same elements, in Torch7's order (channels, height, width)."""
     sizes = module.sizes("size")
     rank = len(x.shape)
@@ -109,7 +110,7 @@ def view(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
 
 
 @converts("nn.Reshape")
-def reshape(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def reshape(module: Module, x: KerasTensor) -> KerasTensor:
     """Other sizes for the elements of each sample, or of the whole batch with batchMode false."""
     sizes = module.sizes("size")
     return _reshape(x, sizes) if module.get("batchMode") is False else _reshape(x, [-1, *sizes])
@@ -119,7 +120,7 @@ def _reshape_samples(module: Module, x: KerasTensor, sizes: list[int]) -> KerasT
     """Reshape each sample, with at most one size -1."""
     if sizes == [-1]:
         # Flatten is the one layer that keeps the batch free when height and width are free too.
-        return keras.layers.Flatten()(to_torch_order(x))
+        return keras.layers.Flatten()(to_source_order(x))
     if -1 not in sizes:
         return _reshape(x, [-1, *sizes])
     if None in x.shape[1:]:
@@ -129,11 +130,11 @@ def _reshape_samples(module: Module, x: KerasTensor, sizes: list[int]) -> KerasT
 
 
 def _reshape(x: KerasTensor, sizes: list[int]) -> KerasTensor:
-    return from_torch_order(ops.reshape(to_torch_order(x), sizes))
+    return from_source_order(ops.reshape(to_source_order(x), sizes))
 
 
 @converts("nn.Linear")
-def linear(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def linear(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """A dense layer."""
     weight, bias = module.required_array("weight"), module.array("bias")
     if weight.ndim != 2 or len(x.shape) not in (1, 2):
@@ -141,7 +142,7 @@ def linear(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
     units, width = weight.shape
     samples = ops.reshape(x, (-1, width)) if x.shape[-1] is None or len(x.shape) == 1 else x
     make = lambda: keras.layers.Dense(units, use_bias=bias is not None)  # noqa: E731
-    result = builder.apply(module, samples, make, [np.ascontiguousarray(weight.T), bias])
+    result = context.apply(module, samples, make, [np.ascontiguousarray(weight.T), bias])
     return result if len(x.shape) == 2 else ops.reshape(result, (-1,))
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import islice, takewhile
 from typing import Any
 
-from convert.torch7.storages import TENSOR_KINDS
-from convert.torch7.values import LuaFunction, LuaTable, TorchObject, TorchStorage, TorchTensor
+from convert.torch7.file.storages import TENSOR_KINDS
+from convert.torch7.file.values import LuaFunction, LuaTable, TorchObject, TorchStorage, TorchTensor
 
 # What a summary shows at most, so that no file can keep it busy: levels, lines, entries of a table or fields of
 # a module, nodes of a graph, characters of a string.

@@ -10,91 +10,91 @@ import numpy as np
 from keras import ops
 
 from convert.torch7.registry import converts, converts_values
-from convert.torch7.value import Cell, Value
+from convert.torch7.symbolic_values import Cell, Value
 from layers import ElementwiseAffine
 
 if TYPE_CHECKING:
     from keras import KerasTensor
 
-    from convert.torch7.builder import Builder
+    from convert.torch7.context import Context
     from convert.torch7.module import Module
 
 
 @converts("nn.Abs")
-def absolute(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def absolute(x: KerasTensor) -> KerasTensor:
     """|x|."""
     return ops.abs(x)
 
 
 @converts("nn.Square")
-def square(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def square(x: KerasTensor) -> KerasTensor:
     """x squared."""
     return ops.square(x)
 
 
 @converts("nn.Sqrt")
-def square_root(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def square_root(x: KerasTensor) -> KerasTensor:
     """Square root of x."""
     return ops.sqrt(x)
 
 
 @converts("nn.Power")
-def power(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def power(module: Module, x: KerasTensor) -> KerasTensor:
     """x to a constant power."""
     return ops.power(x, float(module.number("pow")))
 
 
 @converts("nn.Exp")
-def exponential(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def exponential(x: KerasTensor) -> KerasTensor:
     """e to the x."""
     return ops.exp(x)
 
 
 @converts("nn.Log")
-def logarithm(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def logarithm(x: KerasTensor) -> KerasTensor:
     """Natural logarithm of x."""
     return ops.log(x)
 
 
 @converts("nn.AddConstant")
-def add_constant(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def add_constant(module: Module, x: KerasTensor) -> KerasTensor:
     """x plus a constant."""
     return x + float(module.number("constant_scalar"))
 
 
 @converts("nn.MulConstant")
-def multiply_constant(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def multiply_constant(module: Module, x: KerasTensor) -> KerasTensor:
     """x times a constant."""
     return x * float(module.number("constant_scalar"))
 
 
 @converts("nn.Mul")
-def multiply_learnt(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def multiply_learnt(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """x times one learnt number."""
-    return _affine(module, x, builder, scale=module.required_array("weight").ravel())
+    return _affine(module, x, context, scale=module.required_array("weight").ravel())
 
 
 @converts("nn.CMul")
-def multiply_elements(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def multiply_elements(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """x times a learnt tensor."""
-    return _affine(module, x, builder, scale=_aligned(module, module.required_array("weight"), x))
+    return _affine(module, x, context, scale=_aligned(module, module.required_array("weight"), x))
 
 
 @converts("nn.CAdd", "nn.Add")
-def add_elements(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def add_elements(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """x plus a learnt tensor."""
-    return _affine(module, x, builder, shift=_aligned(module, module.required_array("bias"), x))
+    return _affine(module, x, context, shift=_aligned(module, module.required_array("bias"), x))
 
 
 def _affine(
     module: Module,
     x: KerasTensor,
-    builder: Builder,
+    context: Context,
     scale: np.ndarray | None = None,
     shift: np.ndarray | None = None,
 ) -> KerasTensor:
     shape = (shift if scale is None else scale).shape
-    return builder.apply(
+    return context.apply(
         module,
         x,
         lambda: ElementwiseAffine(shape, scale=scale is not None, shift=shift is not None),
@@ -121,7 +121,7 @@ def _converts_table(*type_names: str) -> Callable:
 
     def register(function: Callable[[list[KerasTensor]], KerasTensor]) -> Callable:
         @converts_values(*type_names)
-        def convert(module: Module, value: Value, builder: Builder) -> Value:
+        def convert(module: Module, value: Value, context: Context) -> Value:
             cells = [module.single(item) for item in module.table(value)]
             if not cells:
                 raise module.fail("its input is an empty table")

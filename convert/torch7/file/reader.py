@@ -19,9 +19,9 @@ from types import GeneratorType
 from typing import Any
 
 from convert.foreign import TORCH7, name_foreign_file
-from convert.torch7.sources import AsciiSource, BinarySource, FormatError, Source
-from convert.torch7.storages import MAX_DIMENSIONS, STORAGE_KINDS, TENSOR_KINDS, ElementBudget, view_tensor
-from convert.torch7.values import LuaFunction, LuaTable, TorchObject, TorchStorage
+from convert.torch7.file.sources import AsciiSource, BinarySource, FormatError, Source
+from convert.torch7.file.storages import MAX_DIMENSIONS, STORAGE_KINDS, TENSOR_KINDS, ElementBudget, view_tensor
+from convert.torch7.file.values import LuaFunction, LuaTable, TorchObject, TorchStorage
 from errors import UserError
 
 NIL, NUMBER, STRING, TABLE, TORCH, BOOLEAN, FUNCTION, LEGACY_RECUR_FUNCTION, RECUR_FUNCTION = range(9)
@@ -37,7 +37,7 @@ Container = Generator[None, Any, Any]
 
 
 def read_t7(path: str | Path) -> Any:
-    """Return the value that the Torch7 file at `path` holds, as described in `convert.torch7.values`.
+    """Return the value that the Torch7 file at `path` holds, as described in `convert.torch7.file.values`.
 
     Binary files with C longs of 8 or 4 bytes and ascii files are told apart by their content. The file must end
     where the value ends, as those that `torch.save` writes do.

@@ -13,7 +13,7 @@ from layers import InstanceNormalization, LocalResponseNormalization
 if TYPE_CHECKING:
     from keras import KerasTensor
 
-    from convert.torch7.builder import Builder
+    from convert.torch7.context import Context
     from convert.torch7.module import Module
 
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     "cudnn.SpatialBatchNormalization",
     "cudnn.BatchNormalization",
 )
-def batch_normalization(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def batch_normalization(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """Normalisation with the running mean and variance."""
     mean, variance = module.required_array("running_mean"), _running_variance(module)
     gamma, beta = module.array("weight"), module.array("bias")
     if len(x.shape) == 4:
-        builder.expect_channels(module, x, mean.size)
+        context.expect_channels(module, x, mean.size)
     elif x.shape[-1] is None:
         x = keras.ops.reshape(x, (-1, mean.size))
     make = lambda: keras.layers.BatchNormalization(  # noqa: E731
@@ -37,7 +37,7 @@ def batch_normalization(module: Module, x: KerasTensor, builder: Builder) -> Ker
         center=beta is not None,
         scale=gamma is not None,
     )
-    return builder.apply(module, x, make, [gamma, beta, mean, variance])
+    return context.apply(module, x, make, [gamma, beta, mean, variance])
 
 
 def _running_variance(module: Module) -> np.ndarray:
@@ -52,7 +52,7 @@ def _running_variance(module: Module) -> np.ndarray:
 
 
 @converts("nn.InstanceNormalization")
-def instance_normalization(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def instance_normalization(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """Normalisation with the statistics of each picture.
 
     Of the two classes by this name, texture_nets' has running statistics, which it never uses in the result; both
@@ -60,15 +60,15 @@ def instance_normalization(module: Module, x: KerasTensor, builder: Builder) -> 
     """
     gamma, beta = module.array("weight"), module.array("bias")
     module.ignore("running_mean", "running_var")
-    builder.expect_channels(module, x, module.integer("nOutput", low=1) if gamma is None else gamma.size)
+    context.expect_channels(module, x, module.integer("nOutput", low=1) if gamma is None else gamma.size)
     make = lambda: InstanceNormalization(  # noqa: E731
         epsilon=module.number("eps", 1e-5), center=beta is not None, scale=gamma is not None
     )
-    return builder.apply(module, x, make, [gamma, beta])
+    return context.apply(module, x, make, [gamma, beta])
 
 
 @converts("nn.SpatialCrossMapLRN", "cudnn.SpatialCrossMapLRN")
-def local_response_normalization(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def local_response_normalization(module: Module, x: KerasTensor) -> KerasTensor:
     """Local response normalisation across channels."""
     return LocalResponseNormalization(
         module.integer("size", low=1, high=1024),

@@ -10,9 +10,9 @@ from conftest import ROOT
 from support.torch7_cases import CASES, SHIPPED
 from support.torch7_writer import module, table, tensor
 
-from convert.torch7.reader import read_t7
-from convert.torch7.tree import describe, summary
-from convert.torch7.values import LuaFunction, LuaTable, TorchObject, TorchTensor
+from convert.torch7.file.reader import read_t7
+from convert.torch7.file.values import LuaFunction, LuaTable, TorchObject, TorchTensor
+from convert.torch7.summary import describe, summary
 
 
 def parameter_count(value):
@@ -180,8 +180,8 @@ def test_cycles_end():
 def test_needs_neither_keras_nor_tensorflow():
     program = (
         "import sys\n"
-        "from convert.torch7.reader import read_t7\n"
-        "from convert.torch7.tree import summary\n"
+        "from convert.torch7.file.reader import read_t7\n"
+        "from convert.torch7.summary import summary\n"
         "summary(read_t7(sys.argv[1]))\n"
         "assert not {'keras', 'tensorflow', 'torch', 'scipy', 'torchfile'} & set(sys.modules)\n"
     )

@@ -19,7 +19,7 @@ from layers import (
 if TYPE_CHECKING:
     from keras import KerasTensor
 
-    from convert.torch7.builder import Builder
+    from convert.torch7.context import Context
     from convert.torch7.module import Module
 
 MAX_KERNEL = 1024  # larger kernels, strides and dilations are taken for damage
@@ -47,21 +47,21 @@ def zero_padding(module: Module) -> Pair:
     "nn.SpatialConvolutionMM",
     "nn.SpatialConvolutionLocalMM",
 )
-def convolution(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def convolution(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """Convolution, with cudnn's groups."""
     groups = module.integer("groups", 1, low=1)
-    return _convolve(module, x, builder, _kernel(module, groups), groups=groups)
+    return _convolve(module, x, context, _kernel(module, groups), groups=groups)
 
 
 @converts("nn.SpatialDilatedConvolution", "cudnn.SpatialDilatedConvolution")
-def dilated_convolution(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def dilated_convolution(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """Convolution with holes."""
     dilation = tuple(module.integer(name, 1, low=1, high=MAX_KERNEL) for name in ("dilationH", "dilationW"))
-    return _convolve(module, x, builder, _kernel(module, 1), dilation=dilation)
+    return _convolve(module, x, context, _kernel(module, 1), dilation=dilation)
 
 
 @converts("nn.SpatialDepthWiseConvolution")
-def depthwise_convolution(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def depthwise_convolution(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """Convolution of each channel by itself with nOutputPlane filters; outputs are ordered by input channel.
 
     The weight is (filters, channels, height, width), the bias (filters, channels).
@@ -69,7 +69,7 @@ def depthwise_convolution(module: Module, x: KerasTensor, builder: Builder) -> K
     weight = _weight(module, module.integer("nOutputPlane", low=1), module.integer("nInputPlane", low=1))
     filters, channels, height, width = weight.shape
     kernel = weight.transpose(2, 3, 1, 0).reshape(height, width, 1, channels * filters)
-    return _convolve(module, x, builder, kernel, groups=channels)
+    return _convolve(module, x, context, kernel, groups=channels)
 
 
 def _weight(module: Module, first: int, second: int) -> np.ndarray:
@@ -92,13 +92,13 @@ def _kernel(module: Module, groups: int) -> np.ndarray:
 def _convolve(
     module: Module,
     x: KerasTensor,
-    builder: Builder,
+    context: Context,
     kernel: np.ndarray,
     dilation: Pair = (1, 1),
     groups: int = 1,
 ) -> KerasTensor:
     _, strides = window(module, stride_default=1)
-    builder.expect_channels(module, x, kernel.shape[2] * groups)
+    context.expect_channels(module, x, kernel.shape[2] * groups)
     if max(strides) > 1 and max(dilation) > 1:
         kernel, dilation = _spread(module, kernel, dilation), (1, 1)
     bias = module.array("bias")
@@ -115,7 +115,7 @@ def _convolve(
             use_bias=bias is not None,
         )
 
-    return builder.apply(module, x, make, [kernel, None if bias is None else _bias(module, bias)])
+    return context.apply(module, x, make, [kernel, None if bias is None else _bias(module, bias)])
 
 
 def _bias(module: Module, bias: np.ndarray) -> np.ndarray:
@@ -146,13 +146,13 @@ def _spread(module: Module, kernel: np.ndarray, dilation: Pair) -> np.ndarray:
 
 
 @converts("nn.SpatialFullConvolution", "cudnn.SpatialFullConvolution")
-def full_convolution(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def full_convolution(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """Transposed convolution; the weight is (input, output, height, width), a missing adj is 0."""
     channels, filters = module.integer("nInputPlane", low=1), module.integer("nOutputPlane", low=1)
     kernel = _weight(module, channels, filters).transpose(2, 3, 1, 0)
     size, strides = window(module, stride_default=1)
     bias = module.array("bias")
-    builder.expect_channels(module, x, channels)
+    context.expect_channels(module, x, channels)
     output_padding = tuple(module.integer(name, 0, low=0, high=MAX_KERNEL) for name in ("adjH", "adjW"))
 
     def make() -> keras.Layer:
@@ -165,7 +165,7 @@ def full_convolution(module: Module, x: KerasTensor, builder: Builder) -> KerasT
             use_bias=bias is not None,
         )
 
-    return builder.apply(module, x, make, [kernel, bias])
+    return context.apply(module, x, make, [kernel, bias])
 
 
 def pad_or_crop(x: KerasTensor, border: tuple[Pair, Pair], padding: type[keras.Layer]) -> KerasTensor:
@@ -186,7 +186,7 @@ PADDINGS = {
 
 
 @converts(*PADDINGS)
-def padding(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def padding(module: Module, x: KerasTensor) -> KerasTensor:
     """Padding of a picture's sides; negative widths crop."""
     names = (("pad_t", "pad_b"), ("pad_l", "pad_r"))
     border = tuple(tuple(module.integer(name, low=-MAX_PADDING, high=MAX_PADDING) for name in sides) for sides in names)
@@ -194,6 +194,6 @@ def padding(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
 
 
 @converts("nn.ShaveImage")
-def shave(module: Module, x: KerasTensor, builder: Builder) -> KerasTensor:
+def shave(module: Module, x: KerasTensor) -> KerasTensor:
     """Cuts `size` pixels off each side."""
     return keras.layers.Cropping2D(module.integer("size", low=0, high=MAX_PADDING))(x)

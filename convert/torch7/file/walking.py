@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from convert.torch7.values import LuaTable, TorchObject, TorchTensor
+from convert.torch7.file.values import LuaTable, TorchObject, TorchTensor
 
 Node = TorchObject | LuaTable | TorchTensor
 

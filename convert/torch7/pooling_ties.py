@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from convert.torch7.values import TorchObject, TorchTensor
-from convert.torch7.walking import walk
+from convert.torch7.file.values import TorchObject, TorchTensor
+from convert.torch7.file.walking import walk
 
 
 def unpooled_keys(root: TorchObject) -> set[Any]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from convert.torch7.file.values import LuaTable, TorchObject
 from convert.torch7.registry import converts_values
-from convert.torch7.value import Value
-from convert.torch7.values import LuaTable, TorchObject
+from convert.torch7.symbolic_values import Value
 
 if TYPE_CHECKING:
-    from convert.torch7.builder import Builder
+    from convert.torch7.context import Context
     from convert.torch7.module import Module
 
 
 @converts_values("nn.gModule")
-def graph_module(module: Module, value: Value, builder: Builder) -> Value:
+def graph_module(module: Module, value: Value, context: Context) -> Value:
     """The nodes in the order of `forwardnodes`, each passing its output on to its children.
 
     A node is known by its `data` table, which the forward and the backward graph share. A child's data.mapindex says
@@ -23,7 +23,7 @@ def graph_module(module: Module, value: Value, builder: Builder) -> Value:
     inputs: dict[Any, dict[int, Value]] = {_data(module, module.get("innode")): _starting_inputs(module, value)}
     for i, node in enumerate(_table(module, module.get("forwardnodes")).sequence()):
         data = _data(module, node)
-        output = _node_output(module, builder, data, inputs.get(data, {}), i)
+        output = _node_output(module, context, data, inputs.get(data, {}), i)
         for child in _table(module, node.get("children")).sequence():
             child_data = _data(module, child)
             index = _table(module, child_data.get("mapindex")).get(data)
@@ -41,7 +41,7 @@ def _starting_inputs(module: Module, value: Value) -> dict[int, Value]:
     return dict(enumerate(module.first_items(value, count), start=1))
 
 
-def _node_output(module: Module, builder: Builder, data: LuaTable, inputs: dict[int, Value], i: int) -> Value:
+def _node_output(module: Module, context: Context, data: LuaTable, inputs: dict[int, Value], i: int) -> Value:
     if not inputs:
         raise module.fail(f"forwardnodes[{i}]: a node without input")
     value = _one_or_all(inputs)
@@ -49,7 +49,7 @@ def _node_output(module: Module, builder: Builder, data: LuaTable, inputs: dict[
         return module.item(value, int(data["selectindex"]))
     if data.get("module") is None:
         return value
-    return builder.convert(module.child(data["module"], f"forwardnodes[{i}].module"), value)
+    return context.convert(module.child(data["module"], f"forwardnodes[{i}].module"), value)
 
 
 def _one_or_all(inputs: dict[int, Value]) -> Value:

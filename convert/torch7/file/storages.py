@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from convert.torch7.sources import NUMPY_TYPES, FormatError
-from convert.torch7.values import LuaFunction, LuaTable, TorchStorage, TorchTensor
+from convert.torch7.file.sources import NUMPY_TYPES, FormatError
+from convert.torch7.file.values import LuaFunction, LuaTable, TorchStorage, TorchTensor
 
 MAX_DIMENSIONS = 32
 
