@@ -1,21 +1,18 @@
 """Stylises pictures with an exported model: a SavedModel folder, a .tflite file or an .onnx file.
 
-Of this program it needs the folder images/ alone, as a stranger's server would, and the runtime of the model.
+Of this program it needs the folders images/ and runtimes/ alone, as on a server, and the runtime of the model.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from time import perf_counter
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from images.errors import ImageError, ImageWarning
 from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
@@ -24,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from images.picture import Picture
+    from runtimes.graph import TensorInfo
 
 NAME = "stylize_tensorflow_graph.py"
 EPILOG = """Runtimes: a SavedModel needs the Python package tensorflow, .tflite ai-edge-litert, .onnx onnxruntime. To a
@@ -48,8 +46,8 @@ class ArgumentParser(argparse.ArgumentParser):
 
 
 @dataclass(frozen=True)
-class Graph:
-    """An exported model in its runtime.
+class PictureGraph:
+    """An exported model from pictures to pictures.
 
     Attributes:
         run: pictures (batch, height, width, 3) -> pictures of that shape, float32 RGB in [0, 1].
@@ -60,97 +58,43 @@ class Graph:
     size: tuple[int, int] | None
 
 
-def import_quietly(name: str) -> ModuleType:
-    """Import a module without the start-up notes that its C++ part writes to standard error."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    sys.stderr.flush()
-    standard_error = os.dup(2)
-    with Path(os.devnull).open("w") as nothing:
-        os.dup2(nothing.fileno(), 2)
-    try:
-        return import_module(name)
-    finally:
-        os.dup2(standard_error, 2)
-        os.close(standard_error)
-
-
-def load_saved_model(path: Path) -> Graph:
-    """Load a SavedModel folder."""
-    tf = import_quietly("tensorflow")
-    loaded = tf.saved_model.load(str(path))
-    serve = loaded.signatures["serving_default"]
-    ((name, spec),) = serve.structured_input_signature[1].items()
-    (output,) = serve.structured_outputs
-
-    def run(images: np.ndarray) -> np.ndarray:
-        # Through `loaded`: the signature alone would not keep the variables alive.
-        return loaded.signatures["serving_default"](**{name: tf.constant(images)})[output].numpy()
-
-    return Graph(run, _fixed_size(spec.shape, spec.dtype.name))
-
-
-def load_litert(path: Path) -> Graph:
-    """Load a .tflite file."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(str(path), num_threads=os.cpu_count())
-    interpreter.allocate_tensors()
-    (given,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
-
-    def run(images: np.ndarray) -> np.ndarray:
-        interpreter.set_tensor(given["index"], images)
-        interpreter.invoke()
-        return interpreter.get_tensor(result["index"])
-
-    return Graph(run, _fixed_size(given["shape"].tolist(), given["dtype"].__name__))
-
-
-def load_onnx(path: Path) -> Graph:
-    """Load an .onnx file."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    (given,), (result,) = session.get_inputs(), session.get_outputs()
-    return Graph(
-        lambda images: session.run([result.name], {given.name: images})[0],
-        _fixed_size(given.shape, given.type.replace("tensor(float)", "float32")),
-    )
-
-
-def _fixed_size(shape: Sequence[Any], dtype: str) -> tuple[int, int] | None:
-    """Return the (height, width) of a model's input, None where it takes any."""
-    if len(shape) != 4 or shape[3] != 3 or dtype != "float32":
-        raise RunError(f"takes {dtype} {tuple(shape)}, not float32 RGB pictures (batch, height, width, 3)")
-    height, width = shape[1:3]
-    return (height, width) if isinstance(height, int) and isinstance(width, int) else None
-
-
-# The loader of each suffix ("" stands for a folder), and the package to install for it.
-LOADERS = {
-    "": (load_saved_model, "tensorflow"),
-    ".tflite": (load_litert, "ai-edge-litert"),
-    ".onnx": (load_onnx, "onnxruntime"),
-}
-
-
-def load_graph(path: Path) -> Graph:
-    """Load an exported model.
+def load_graph(path: Path) -> PictureGraph:
+    """Load an exported model of pictures.
 
     Raises:
-        RunError: there is none at `path`, or it cannot be loaded.
+        RunError: there is none at `path`, it cannot be loaded, or it takes something else than pictures.
     """
+    from runtimes.loading import is_loadable
+
     if not path.exists():
         raise RunError(f"--model {path}: no such file or folder", exit_code=2)
-    suffix = "" if path.is_dir() else path.suffix.lower()
-    if suffix not in LOADERS or (path.is_file() and not suffix):
+    if not is_loadable(path):
         raise RunError(f"--model {path}: not a SavedModel folder, .tflite file or .onnx file", exit_code=2)
-    load, package = LOADERS[suffix]
+    return _picture_graph(path)
+
+
+def _picture_graph(path: Path) -> PictureGraph:
+    from runtimes.graph import GraphError
+    from runtimes.loading import load_graph
+
     try:
-        return load(path)
-    except ImportError as error:
-        raise RunError(f"--model {path}: needs the Python package {package}: pip install {package}") from error
-    except Exception as error:  # each runtime has its own kinds
-        raise RunError(f"--model {path}: cannot be loaded: {error}") from error
+        graph = load_graph(path)
+    except GraphError as error:
+        raise RunError(f"--model {error}") from error
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        counts = f"{len(graph.inputs)} inputs and {len(graph.outputs)} outputs"
+        raise RunError(f"--model {path}: has {counts}, not a picture in and a picture out")
+    return PictureGraph(lambda images: graph(images)[0], _fixed_size(path, graph.inputs[0]))
+
+
+def _fixed_size(path: Path, given: TensorInfo) -> tuple[int, int] | None:
+    """Return the (height, width) of a model's input, None where it takes any."""
+    shape = given.shape or ()
+    if len(shape) != 4 or shape[3] != 3 or given.dtype != "float32":
+        described = f"{given.dtype} ({', '.join('any' if size is None else str(size) for size in shape)})"
+        raise RunError(f"--model {path}: takes {described}, not float32 RGB pictures (batch, height, width, 3)")
+    height, width = shape[1:3]
+    return None if height is None or width is None else (height, width)
 
 
 def plan(inputs: Sequence[Path], output: Path) -> list[tuple[Path, Path]]:
@@ -192,7 +136,7 @@ def _output_name(source: Path) -> str:
     return source.name if source.suffix.lower() in WRITABLE_FORMATS else f"{source.stem}.png"
 
 
-def stylize(picture: Picture, graph: Graph) -> Picture:
+def stylize(picture: Picture, graph: PictureGraph) -> Picture:
     """Return `picture` stylised, with its own size and alpha.
 
     Raises:
@@ -226,7 +170,7 @@ def _mirrored(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.pad(pixels, [*missing, (0, 0)], mode="symmetric")
 
 
-def _run(graph: Graph, pixels: np.ndarray) -> np.ndarray:
+def _run(graph: PictureGraph, pixels: np.ndarray) -> np.ndarray:
     """Return the model's answer to `pixels` (height, width, 3), clipped to [0, 1]."""
     import numpy as np
 
@@ -239,7 +183,7 @@ def _run(graph: Graph, pixels: np.ndarray) -> np.ndarray:
     return np.clip(stylized[0], 0, 1)
 
 
-def stylize_file(source: Path, target: Path, graph: Graph) -> None:
+def stylize_file(source: Path, target: Path, graph: PictureGraph) -> None:
     """Stylise one file, and tell where the picture had to be fitted to the model.
 
     Raises:
@@ -267,7 +211,7 @@ def _fitting_steps(picture: Picture, size: tuple[int, int]) -> str:
     return f"{sizes}: {', '.join(steps)}"
 
 
-def stylize_all(jobs: Sequence[tuple[Path, Path]], graph: Graph) -> int:
+def stylize_all(jobs: Sequence[tuple[Path, Path]], graph: PictureGraph) -> int:
     """Stylise all files; one that fails is told and does not stop the others. Return the exit code."""
     failed = 0
     start = perf_counter()

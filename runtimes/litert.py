@@ -1,0 +1,51 @@
+"""LiteRT (TensorFlow Lite) files, on all of the processor's cores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runtimes.graph import Graph, TensorInfo
+from runtimes.quiet import without_stderr
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SIGNATURE = "serving_default"
+
+
+def load_litert(path: Path) -> Graph:
+    """Load a `.tflite` file: its signature "serving_default", or its tensors by their names where it has none."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    with without_stderr():  # the runtime tells the name of its fast kernels
+        interpreter = Interpreter(str(path), num_threads=os.cpu_count())
+        interpreter.allocate_tensors()
+    if SIGNATURE not in interpreter.get_signature_list():
+        return _unsigned(interpreter)
+    serve = interpreter.get_signature_runner(SIGNATURE)
+    return Graph(
+        tuple(_info(name, details) for name, details in serve.get_input_details().items()),
+        tuple(_info(name, details) for name, details in serve.get_output_details().items()),
+        lambda arrays: serve(**arrays),
+    )
+
+
+def _unsigned(interpreter: Any) -> Graph:
+    given, results = interpreter.get_input_details(), interpreter.get_output_details()
+
+    def run(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        for details in given:
+            interpreter.set_tensor(details["index"], arrays[details["name"]])
+        interpreter.invoke()
+        return {details["name"]: interpreter.get_tensor(details["index"]) for details in results}
+
+    infos = [tuple(_info(details["name"], details) for details in group) for group in (given, results)]
+    return Graph(*infos, run)
+
+
+def _info(name: str, details: Mapping[str, Any]) -> TensorInfo:
+    shape = details.get("shape_signature", details["shape"])
+    return TensorInfo(name, tuple(None if size < 0 else int(size) for size in shape), details["dtype"].__name__)

@@ -1,0 +1,41 @@
+"""Loading an exported model by what it is: a folder, a .tflite or an .onnx file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from runtimes.graph import Graph, GraphError
+from runtimes.litert import load_litert
+from runtimes.onnx import load_onnx
+from runtimes.saved_model import load_saved_model
+
+# The loader of each suffix ("" stands for a folder), and the package to install for it.
+LOADERS: dict[str, tuple[Callable[[Path], Graph], str]] = {
+    "": (load_saved_model, "tensorflow"),
+    ".tflite": (load_litert, "ai-edge-litert"),
+    ".onnx": (load_onnx, "onnxruntime"),
+}
+
+
+def is_loadable(path: Path) -> bool:
+    """Say whether something stands at `path` that is a folder, or is called like a file that can be loaded."""
+    return path.is_dir() or (path.exists() and path.suffix.lower() in LOADERS and path.suffix != "")
+
+
+def load_graph(path: Path) -> Graph:
+    """Load an exported model.
+
+    Args:
+        path: a SavedModel folder, a `.tflite` file or an `.onnx` file (see `is_loadable`).
+
+    Raises:
+        GraphError: its runtime is not installed, or refuses it.
+    """
+    load, package = LOADERS["" if path.is_dir() else path.suffix.lower()]
+    try:
+        return load(path)
+    except ImportError as error:
+        raise GraphError(f"{path}: needs the Python package {package}: pip install {package}") from error
+    except Exception as error:  # each runtime has its own kinds
+        raise GraphError(f"{path}: cannot be loaded: {error}") from error

@@ -1,0 +1,31 @@
+"""ONNX files, in ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from runtimes.graph import Graph, TensorInfo
+
+# NumPy's names of ONNX Runtime's types, where the two differ.
+DTYPES = {"float": "float32", "double": "float64"}
+
+
+def load_onnx(path: Path) -> Graph:
+    """Load an `.onnx` file."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    outputs = tuple(_info(value) for value in session.get_outputs())
+    names = [tensor.name for tensor in outputs]
+    return Graph(
+        tuple(_info(value) for value in session.get_inputs()),
+        outputs,
+        lambda arrays: dict(zip(names, session.run(names, dict(arrays)), strict=True)),
+    )
+
+
+def _info(value: Any) -> TensorInfo:
+    dtype = value.type.removeprefix("tensor(").removesuffix(")")
+    shape = tuple(size if isinstance(size, int) else None for size in value.shape)
+    return TensorInfo(value.name, shape, DTYPES.get(dtype, dtype))

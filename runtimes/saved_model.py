@@ -1,0 +1,40 @@
+"""TensorFlow's SavedModel folders, in TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runtimes.graph import Graph, TensorInfo
+from runtimes.quiet import without_stderr
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SIGNATURE = "serving_default"
+
+
+def load_saved_model(path: Path) -> Graph:
+    """Load the signature "serving_default" of a SavedModel folder; inputs and outputs are in alphabetical order."""
+    with without_stderr():  # TensorFlow's notes when it starts, and when it first looks for a GPU
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+    loaded = tf.saved_model.load(str(path))
+    signature = loaded.signatures[SIGNATURE]
+
+    def run(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        # Through `loaded`: the signature alone would not keep the variables alive.
+        results = loaded.signatures[SIGNATURE](**{name: tf.constant(array) for name, array in arrays.items()})
+        return {name: result.numpy() for name, result in results.items()}
+
+    return Graph(
+        tuple(_info(name, spec) for name, spec in sorted(signature.structured_input_signature[1].items())),
+        tuple(_info(name, spec) for name, spec in sorted(signature.structured_outputs.items())),
+        run,
+    )
+
+
+def _info(name: str, spec: Any) -> TensorInfo:
+    return TensorInfo(name, None if spec.shape.rank is None else tuple(spec.shape), spec.dtype.name)
