@@ -31,3 +31,9 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(str(name), known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})"
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message: TensorFlow's and Keras' go on for many."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -5,11 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from choices import PRECISIONS
 from errors import ArgumentError
-from pipelines.command_line import ArgumentParser, defaults_of, run_script
+from pipelines.command_line import ArgumentParser, defaults_of, printable, run_script, tell, with_flags
 from pipelines.model_library import makes_textures, pretrained_models
-from pipelines.stylization.stylize import PRECISIONS, StylizationReport, stylize_files
+from pipelines.stylization.stylize import stylize_files
+
+if TYPE_CHECKING:
+    from pipelines.stylization.run import StylizationReport
 
 NAME = "stylize_tensorflow.py"
 EPILOG = """Reads JPEG, PNG, WebP, TIFF, BMP and GIF: grey, palette, CMYK, 16 bits, transparency, EXIF orientation, ICC
@@ -26,7 +31,8 @@ def make_parser() -> ArgumentParser:
     parser.add_argument(
         "--output",
         metavar="FILE_OR_FOLDER",
-        help="a file for one picture; a folder for several, which keeps the sub-folders of an input folder",
+        help="a file for one picture; a folder, which keeps the sub-folders of an input folder, for several (and for "
+        "one, if it exists or the name ends in a slash)",
     )
     parser.add_argument(
         "--model",
@@ -46,9 +52,11 @@ def make_parser() -> ArgumentParser:
         type=float,
         metavar="0..1",
         default=defaults["strength"],
-        help="share of the stylised picture, the rest is the content (default: %(default)s)",
+        help="weight of the stylised picture in the mean of both; the content has the rest (default: %(default)s)",
     )
-    parser.add_argument("--keep-colors", action="store_true", help="keep the content's colours, stylise the luma alone")
+    parser.add_argument(
+        "--keep-colors", action="store_true", help="keep the content's colours; the lightness is the stylised picture's"
+    )
     parser.add_argument(
         "--precision",
         metavar="|".join(PRECISIONS),
@@ -75,7 +83,7 @@ def print_report(report: StylizationReport, arguments: argparse.Namespace) -> in
     """Print what a run did and return its exit code."""
     count = len(report.written)
     if report.load_seconds:
-        print(f"loaded {arguments.model} in {report.load_seconds:.2f} s")
+        print(f"loaded {printable(arguments.model)} in {report.load_seconds:.2f} s")
     if count:
         seconds = report.stylize_seconds
         print(
@@ -86,7 +94,7 @@ def print_report(report: StylizationReport, arguments: argparse.Namespace) -> in
     if report.skipped:
         print(f"skipped {len(report.skipped)} whose outputs exist (--overwrite writes them anew)")
     for reason in report.failed.values():
-        print(f"{NAME}: error: {' '.join(reason.split())}", file=sys.stderr)
+        tell(f"{NAME}: error: {with_flags(' '.join(reason.split()))}")
     return 1 if report.failed else 0
 
 
@@ -97,7 +105,7 @@ def run(argv: Sequence[str] | None) -> int:
         return print_models()
     for name in ("input", "output"):
         if getattr(arguments, name) is None:
-            raise ArgumentError(f"--{name} is needed")
+            raise ArgumentError(f"`{name}` is needed")
     report = stylize_files(
         arguments.input,
         arguments.output,

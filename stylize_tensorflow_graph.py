@@ -6,15 +6,19 @@ Of this program it needs the folders images/ and runtimes/ alone, as on a server
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, NoReturn
 
 from images.errors import ImageError, ImageWarning
+from images.folders import list_pictures, why_no_file
 from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
 
 if TYPE_CHECKING:
@@ -97,39 +101,68 @@ def _fixed_size(path: Path, given: TensorInfo) -> tuple[int, int] | None:
     return None if height is None or width is None else (height, width)
 
 
-def plan(inputs: Sequence[Path], output: Path) -> list[tuple[Path, Path]]:
-    """Return which file each picture goes to: (source, target).
+@dataclass(frozen=True)
+class Plan:
+    """What to do: (source, target) of each picture, and why some entries of the folders are none."""
+
+    jobs: list[tuple[Path, Path]]
+    unreadable: list[str]
+
+
+def plan(inputs: Sequence[Path], output: str) -> Plan:
+    """Return which file each picture goes to.
 
     Raises:
         RunError: an input does not exist or holds no pictures, or the output does not fit the inputs.
     """
-    sources = [source for path in inputs for source in _pictures(path)]
-    one_file = len(inputs) == 1 and inputs[0].is_file()
-    if output.is_dir() or not (output.exists() or output.suffix.lower() in READABLE_SUFFIXES):
-        jobs = [(source, output / _output_name(source)) for source in sources]
-    elif one_file and output.suffix.lower() in WRITABLE_FORMATS:
-        jobs = [(sources[0], output)]
-    elif one_file:
-        raise RunError(f"--output {output}: must end in one of {', '.join(WRITABLE_FORMATS)}", exit_code=2)
-    else:
+    sources, unreadable = _find_pictures(inputs)
+    target = Path(output)
+    if target.is_dir() or output.endswith(os.sep):
+        jobs = [(source, target / _output_name(source)) for source in sources]
+    elif len(inputs) == 1 and inputs[0].is_file():
+        jobs = [(sources[0], _writable(target))]
+    elif os.path.lexists(target) or target.suffix.lower() in READABLE_SUFFIXES:
         raise RunError(f"--output {output}: must be a folder, for there are several inputs or a folder", exit_code=2)
-    targets = [target.resolve() for _, target in jobs]
-    for source, target in jobs:
-        if source.resolve() in targets or targets.count(target.resolve()) > 1:
+    else:
+        jobs = [(source, target / _output_name(source)) for source in sources]
+    _check_collisions(jobs)
+    return Plan(jobs, unreadable)
+
+
+def _find_pictures(inputs: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """Return the pictures among the inputs and in their folders, and why some entries of the folders are none."""
+    sources, unreadable = [], []
+    for path in inputs:
+        if path.is_dir():
+            listing = list_pictures(path)
+            if not (listing.pictures or listing.unreadable):
+                raise RunError(f"--input {path}: no pictures in this folder", exit_code=2)
+            sources += listing.pictures
+            unreadable += listing.unreadable.values()
+        elif not os.path.lexists(path):
+            raise RunError(f"--input {path}: no such file or folder", exit_code=2)
+        elif reason := why_no_file(path):
+            raise RunError(f"--input {reason}", exit_code=2)
+        else:
+            sources.append(path)
+    return sources, unreadable
+
+
+def _writable(target: Path) -> Path:
+    if target.suffix.lower() not in WRITABLE_FORMATS:
+        raise RunError(f"--output {target}: must end in one of {', '.join(WRITABLE_FORMATS)}", exit_code=2)
+    if not target.absolute().parent.is_dir():
+        raise RunError(f"--output {target}: there is no folder {target.parent}", exit_code=2)
+    return target
+
+
+def _check_collisions(jobs: Sequence[tuple[Path, Path]]) -> None:
+    sources = {os.path.realpath(source) for source, _ in jobs}
+    targets = Counter(os.path.realpath(target) for _, target in jobs)
+    for _, target in jobs:
+        place = os.path.realpath(target)
+        if place in sources or targets[place] > 1:
             raise RunError(f"--output {target}: an input or the output of another input", exit_code=2)
-    return jobs
-
-
-def _pictures(path: Path) -> Iterator[Path]:
-    if path.is_file():
-        yield path
-        return
-    if not path.is_dir():
-        raise RunError(f"--input {path}: no such file or folder", exit_code=2)
-    found = sorted(file for file in path.iterdir() if file.suffix.lower() in READABLE_SUFFIXES and file.is_file())
-    if not found:
-        raise RunError(f"--input {path}: no pictures in this folder", exit_code=2)
-    yield from found
 
 
 def _output_name(source: Path) -> str:
@@ -195,7 +228,7 @@ def stylize_file(source: Path, target: Path, graph: PictureGraph) -> None:
 
     picture = read_image(source)
     if graph.size not in (None, (picture.height, picture.width)):
-        print(f"{source.name}: {_fitting_steps(picture, graph.size)}")
+        print(f"{printable(source.name)}: {_fitting_steps(picture, graph.size)}")
     stylized = stylize(picture, graph)
     write_image(target, stylized.pixels, alpha=stylized.alpha)
 
@@ -211,24 +244,46 @@ def _fitting_steps(picture: Picture, size: tuple[int, int]) -> str:
     return f"{sizes}: {', '.join(steps)}"
 
 
-def stylize_all(jobs: Sequence[tuple[Path, Path]], graph: PictureGraph) -> int:
+def stylize_all(planned: Plan, graph: PictureGraph) -> int:
     """Stylise all files; one that fails is told and does not stop the others. Return the exit code."""
-    failed = 0
+    failures = list(planned.unreadable)
     start = perf_counter()
-    for source, target in jobs:
+    for source, target in planned.jobs:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             stylize_file(source, target, graph)
-        except (RunError, ImageError, OSError) as error:
-            failed += 1
-            tell(f"error: {error}" if str(source) in str(error) else f"error: {source}: {error}")
-    print(f"stylised {len(jobs) - failed} of {len(jobs)} in {perf_counter() - start:.2f} s")
-    return 1 if failed else 0
+        except (RunError, ImageError, OSError, MemoryError) as error:
+            reason = str(error) or type(error).__name__
+            failures.append(reason if str(source) in reason else f"{source}: {reason}")
+    for failure in failures:
+        tell(f"error: {failure}")
+    count = len(planned.jobs) + len(planned.unreadable)
+    print(f"stylised {count - len(failures)} of {count} in {perf_counter() - start:.2f} s")
+    return 1 if failures else 0
 
 
 def tell(message: str) -> None:
-    """Print one line on standard error."""
-    print(f"{NAME}: {' '.join(message.split())}", file=sys.stderr)
+    """Print one line on standard error, if anybody is left to read it."""
+    with suppress(OSError, ValueError):
+        print(f"{NAME}: {printable(' '.join(message.split()))}", file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """Return `text` with escapes for the characters that a terminal cannot show, or that would steer it."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+
+
+def prepare_standard_streams() -> None:
+    """Let standard output and error take any text, and open those that the caller has closed."""
+    for number, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r"))
+        if number and hasattr(getattr(sys, name), "reconfigure"):
+            getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
 def run(argv: Sequence[str] | None) -> int:
@@ -245,9 +300,8 @@ def run(argv: Sequence[str] | None) -> int:
     parser.add_argument(
         "--output",
         required=True,
-        type=Path,
         metavar="FILE_OR_FOLDER",
-        help="a file for one picture, a folder for several",
+        help="a file for one picture, a folder for several (for one too, if it exists or ends in a slash)",
     )
     parser.add_argument(
         "--model", required=True, type=Path, metavar="PATH", help="a SavedModel folder, a .tflite or an .onnx file"
@@ -261,6 +315,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Exit codes: 2 for bad arguments, 1 for a failed run, 130 after Ctrl-C.
     """
+    prepare_standard_streams()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # those of libraries say nothing to users
         warnings.simplefilter("always", ImageWarning)

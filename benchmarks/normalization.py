@@ -17,11 +17,11 @@ import numpy as np
 import train
 from benchmarks.measure import print_table
 from errors import ArgumentError
-from images.plot import Curve, write_line_plot
 from pipelines.command_line import run_script
 from pipelines.training.settings import NORMALIZATIONS, TrainingSettings
 from pipelines.training.train import train_generator
 from runs.live_view import without_live_view
+from runs.plot import Curve, write_line_plot
 
 NAME = "benchmarks.normalization"
 WINDOW = 50  # iterations: single pictures differ too much to compare

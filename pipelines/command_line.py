@@ -75,18 +75,22 @@ def run_script(name: str, run: Callable[[], int], *, spellings: Mapping[str, str
         with _signals_as_interrupts():
             return run()
     except KeyboardInterrupt:
-        _tell(f"{name}: interrupted")
+        tell(f"{name}: interrupted")
         return 130
     except (UserError, ImageError, OSError) as error:
-        _tell(f"{name}: error: {with_flags(' '.join(str(error).split()), spellings)}")
+        tell(f"{name}: error: {with_flags(' '.join(str(error).split()), spellings)}")
         return getattr(error, "exit_code", 1)
 
 
-def _tell(line: str) -> None:
+def printable(text: str) -> str:
+    """Return `text` with escapes for the characters that a terminal cannot show, or that would steer it."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+
+
+def tell(line: str) -> None:
     """Print a line on standard error, if anybody is left to read it."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in line)
     with suppress(OSError, ValueError):
-        print(shown, file=sys.stderr, flush=True)
+        print(printable(line), file=sys.stderr, flush=True)
 
 
 def _prepare_standard_streams() -> None:

@@ -11,8 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from errors import UserError
-from pipelines.stylization.generator import first_line
+from errors import UserError, first_line
 
 Run = Callable[[np.ndarray], np.ndarray]
 REPETITIONS = 3

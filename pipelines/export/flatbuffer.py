@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import flatbuffers
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
-from tensorflow.lite.tools import flatbuffer_utils
 
+from compat import tflite_flatbuffers, tflite_schema
+
+schema = tflite_schema()
 # Of the format, at the start of a file.
 IDENTIFIER = b"TFL3"
 # The version of LiteRT's operator that takes a scale for each channel.
 DEQUANTIZE_BY_CHANNEL = 5
 # The converter leaves smaller weights alone as well: they save nothing.
-LEAST_WEIGHTS = 1024
+MIN_WEIGHTS = 1024
 
 
 def shrink(content: bytes, *, int8_weights: bool) -> bytes:
@@ -28,7 +29,7 @@ def shrink(content: bytes, *, int8_weights: bool) -> bytes:
             or would have all their inputs rounded to 8 bits while they run. That costs narrow convolutions next to
             the picture 3 to 5 dB where the picture is nearly flat.
     """
-    flat = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    flat = tflite_flatbuffers().read_model_from_bytearray(bytearray(content))
     for graph in flat.subgraphs:
         _forget_descriptions(graph)
         if int8_weights:
@@ -60,9 +61,9 @@ def _order_by_need(graph: schema.SubGraphT) -> None:
     while waiting:
         operator = waiting[-1]
         needed = [makers[number] for number in operator.inputs if number in makers]
-        missing = [maker for maker in needed if id(maker) not in done]
-        if missing:
-            waiting.append(missing[-1])
+        unmade = [maker for maker in needed if id(maker) not in done]
+        if unmade:
+            waiting.append(unmade[-1])
             continue
         waiting.pop()
         if id(operator) not in done:
@@ -94,7 +95,7 @@ def _store_kernels_in_8_bits(flat: schema.ModelT, graph: schema.SubGraphT) -> No
         if flat.operatorCodes[operator.opcodeIndex].builtinCode == schema.BuiltinOperator.CONV_2D:
             number = operator.inputs[1]
             kernel = graph.tensors[number]
-            if kernel.type == schema.TensorType.FLOAT32 and np.prod(kernel.shape) >= LEAST_WEIGHTS:
+            if kernel.type == schema.TensorType.FLOAT32 and np.prod(kernel.shape) >= MIN_WEIGHTS:
                 operator.inputs[1] = _add_tensor_like(graph, kernel)
                 _quantize_kernel(kernel, flat.buffers[kernel.buffer])
                 operators.append(_operator(dequantize, number, operator.inputs[1]))

@@ -9,10 +9,11 @@ import keras
 import tensorflow as tf
 
 import layers
-from errors import UserError
+from compat import flatten_layers
+from errors import UserError, first_line
 from model.noise import takes_noise
 from model.saving import load_model
-from pipelines.stylization.generator import check_image_contract, first_line, set_precision
+from pipelines.stylization.generator import check_image_contract, set_precision
 
 SIGNATURE = "serving_default"
 OUTPUT = "stylized"
@@ -83,7 +84,7 @@ def holder_of(model: keras.Model) -> tf.Module:
 
 def require_no_noise_planes(model: keras.Model, runtime: str) -> None:
     """Raise UserError if the model draws random numbers, which `runtime` cannot."""
-    if any(isinstance(layer, layers.NoisePlanes) for layer in model._flatten_layers()):
+    if any(isinstance(layer, layers.NoisePlanes) for layer in flatten_layers(model)):
         raise UserError(
             f"the model draws noise beside the picture, for which {runtime} has no operator: use saved_model"
         )

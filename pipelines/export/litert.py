@@ -12,13 +12,12 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from errors import UserError
+from errors import UserError, first_line
 from pipelines.export.convolutions import suit_litert
 from pipelines.export.flatbuffer import shrink
 from pipelines.export.graph import OUTPUT, SIGNATURE, holder_of, picture_function, require_no_noise_planes, trace
 from pipelines.export.int8 import round_convolutions
 from pipelines.startup import stderr_to
-from pipelines.stylization.generator import first_line
 
 
 def write_litert(

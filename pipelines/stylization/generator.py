@@ -8,7 +8,9 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from errors import UserError
+from choices import POLICIES
+from compat import flatten_layers
+from errors import UserError, first_line
 from images.color import transfer_luma
 from images.picture import Picture
 from layers import VGGPostprocessing, VGGPreprocessing
@@ -16,8 +18,6 @@ from model.acceleration import accelerate
 from model.noise import takes_noise
 from model.saving import load_model
 
-# The dtype policy of the layers for each precision: bfloat16 keeps float32 weights and computes in bfloat16.
-POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 # 8 bits of mantissa are too few for 0..255 minus a mean: the layers around the network stay in float32.
 FLOAT32_LAYERS = (VGGPreprocessing, VGGPostprocessing)
 
@@ -103,7 +103,7 @@ def set_precision(model: keras.Model, precision: str) -> None:
 
     Layers whose weights are not float32 (quantised ones) are left as they are.
     """
-    for layer in model._flatten_layers(include_self=False):
+    for layer in flatten_layers(model):
         if layer.variable_dtype == "float32" and layer.quantization_mode is None:
             layer.dtype_policy = "float32" if isinstance(layer, FLOAT32_LAYERS) else POLICIES[precision]
 
@@ -116,8 +116,8 @@ def compile_model(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
     model = accelerate(model)
 
-    # The first size gets a graph of its own, in which instance normalisation takes its fast road without asking at
-    # run time and the rectifiers join it; other sizes bring a graph for all sizes.
+    # The first size gets a graph of its own, in which instance normalisation takes TensorFlow's fused kernel without
+    # asking at run time, and the rectifiers are part of it; other sizes bring a graph for all sizes.
     @tf.function(reduce_retracing=True, autograph=False)
     def run(images: tf.Tensor) -> tf.Tensor:
         return tf.cast(model(images, training=False), tf.float32)
@@ -131,8 +131,8 @@ def stylize_picture(picture: Picture, generator: Generator, *, strength: float, 
     Args:
         picture: the content.
         generator: the trained network.
-        strength: share of the stylised picture in the result, 0 to 1; the rest is the content.
-        keep_colors: give the stylised picture the content's chroma (see images.color.transfer_luma).
+        strength: weight of the stylised picture in the mean of both, 0 to 1; the content has the rest.
+        keep_colors: give the stylised picture the content's colours (see images.color.transfer_luma).
 
     Raises:
         UserError: the network fails on this picture.
@@ -142,9 +142,3 @@ def stylize_picture(picture: Picture, generator: Generator, *, strength: float, 
         stylized = transfer_luma(stylized, picture.pixels)
     pixels = np.float32(1 - strength) * picture.pixels + np.float32(strength) * stylized
     return Picture(pixels, picture.alpha)
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's message: TensorFlow's and Keras' go on for many."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

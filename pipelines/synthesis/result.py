@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from images.animation import write_gif, write_mp4
-from images.plot import Curve, write_line_plot
 from images.writing import write_image
 from pipelines.synthesis.files import RunFolder
 from pipelines.synthesis.settings import SynthesisSettings
+from runs.plot import Curve, write_line_plot
 
 FRAMES_PER_SECOND = 10
 

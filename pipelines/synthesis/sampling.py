@@ -10,8 +10,8 @@ import numpy as np
 from errors import ArgumentError, UserError, unknown_name
 from images.writing import write_image
 from pipelines.model_library import find_model
+from pipelines.outputs import check_picture_output
 from pipelines.startup import quiet_startup
-from pipelines.stylization.files import writable_file
 from pipelines.synthesis.settings import CHOICES
 
 # Pictures repeat without a seam where their sides are multiples of it: the coarsest scale of the default pyramid has
@@ -65,9 +65,7 @@ def sample_textures(
 
 
 def _check(output: Path, height: int, width: int, count: int, tileable: str) -> None:
-    writable_file(output)
-    if not output.parent.is_dir():
-        raise ArgumentError(f"--output {output}: there is no folder {output.parent}")
+    check_picture_output(output)
     for name, value in (("--output-width", width), ("--output-height", height), ("--count", count)):
         if value < 1:
             raise ArgumentError(f"{name} must be at least 1, not {value}")

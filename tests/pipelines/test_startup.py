@@ -38,5 +38,14 @@ def test_everything_but_the_notes_is_passed_on():
     assert "RuntimeError: no AVX" in message
 
 
+def test_a_child_process_is_quiet_too_and_the_search_for_devices_says_nothing():
+    """TensorFlow tells of GPUs that it cannot reach when it first needs one; children inherit the variable."""
+    child = (
+        "from pipelines.startup import quiet_startup\nwith quiet_startup():\n    import tensorflow\ntensorflow.ones(1)"
+    )
+    run = f"import subprocess, tensorflow; subprocess.run([sys.executable, '-c', {child!r}]); tensorflow.ones(1)"
+    assert standard_error(run) == "after\n"
+
+
 def test_who_sets_the_variable_sees_the_notes():
     assert "oneDNN" in standard_error(r"os.write(2, b'I0000 oneDNN\n')", TF_CPP_MIN_LOG_LEVEL="0")

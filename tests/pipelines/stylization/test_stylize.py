@@ -55,8 +55,8 @@ def test_report(tmp_path, folder, model):
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
     report = stylize_files([folder], tmp_path / "out", model=model)
     assert [job.target.name for job in report.written] == [f"{number}.png" for number in range(5)]
-    ((job, reason),) = report.failed.items()
-    assert job.source.name == "broken.jpg"
+    ((source, reason),) = report.failed.items()
+    assert source.name == "broken.jpg"
     assert "broken.jpg" in reason
     assert report.megapixels == pytest.approx(sum((10 + 3 * n) * (40 - 2 * n) for n in range(5)) / 1e6)
     assert min(report.load_seconds, report.stylize_seconds, report.file_seconds) > 0
@@ -102,10 +102,10 @@ def test_warnings_of_pictures_are_told(tmp_path, model, capsys):
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    ({"strength": 1.5}, "--strength must be from 0 to 1, not 1.5"),
-    ({"strength": float("nan")}, "--strength"),
-    ({"image_size": 0}, "--image-size must be 1 or more, not 0"),
-    ({"precision": "bfloat17"}, "unknown --precision 'bfloat17'; did you mean 'bfloat16'"),
+    ({"strength": 1.5}, "`strength` must be from 0 to 1, not 1.5"),
+    ({"strength": float("nan")}, "`strength`"),
+    ({"image_size": 0}, "`image_size` must be 1 or more, not 0"),
+    ({"precision": "bfloat17"}, "unknown `precision` 'bfloat17'; did you mean 'bfloat16'"),
     ({"model": "no_such_style"}, "no_such_style"),
 ])  # fmt: skip
 def test_wrong_arguments_are_found_before_any_work(tmp_path, folder, model, generators, options, message):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from images.errors import ImageError
-from images.plot import BLACK, BOTTOM, COLORS, LEFT, RIGHT, TOP, Curve, write_line_plot
+from runs.plot import BLACK, BOTTOM, COLORS, LEFT, RIGHT, TOP, Curve, write_line_plot
 
 
 def drawn(path):

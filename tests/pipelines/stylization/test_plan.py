@@ -1,9 +1,19 @@
 """Which picture goes where."""
 
+import os
+import socket
+from pathlib import Path
+
 import pytest
 
 from errors import ArgumentError
-from pipelines.stylization.files import plan_jobs
+from pipelines.stylization.plan import plan_jobs as make_plan
+
+
+def plan_jobs(*arguments, **options):
+    """Return the jobs of a plan, and those whose outputs exist."""
+    plan = make_plan(*arguments, **options)
+    return plan.jobs, plan.existing
 
 
 @pytest.fixture
@@ -38,9 +48,9 @@ def test_a_folder_keeps_its_structure(folder, tmp_path):
 def test_one_file(folder, tmp_path):
     jobs, _ = plan_jobs([folder / "e.gif"], tmp_path / "new.JPG", overwrite=False)
     assert [job.target for job in jobs] == [tmp_path / "new.JPG"]
-    for output in (tmp_path, tmp_path / "new"):
+    for output in (tmp_path, f"{tmp_path}/new/"):
         jobs, _ = plan_jobs([folder / "e.gif"], output, overwrite=False)
-        assert [job.target for job in jobs] == [output / "e.png"]
+        assert [job.target for job in jobs] == [Path(output) / "e.png"]
 
 
 def test_files_and_folders_together_each_once(folder, tmp_path):
@@ -69,7 +79,7 @@ def test_existing_outputs(folder, tmp_path):
     jobs, skipped = plan_jobs([folder], output, overwrite=True)
     assert (len(jobs), skipped) == (6, [])
     for target in (output / "e.png", output):
-        with pytest.raises(ArgumentError, match=r"e\.png exists; --overwrite"):
+        with pytest.raises(ArgumentError, match=r"e\.png exists; `overwrite`"):
             plan_jobs([folder / "e.gif"], target, overwrite=False)
         assert len(plan_jobs([folder / "e.gif"], target, overwrite=True)[0]) == 1
 
@@ -99,8 +109,48 @@ def test_inputs_and_outputs_that_do_not_fit(folder, tmp_path):
         ([folder], "file", "must be a folder"),
         ([folder / "b.jpg", folder / "a.PNG"], "out.jpg", "must be a folder"),
         ([folder / "b.jpg"], "out.gif", r"unknown picture format \.gif .*\.png"),
-        ([folder / "b.jpg"], "file", "must be a folder"),
+        ([folder / "b.jpg"], "file", r"must end in one of \.jpeg, "),
+        ([folder / "b.jpg"], "new", r"must end in one of \.jpeg, "),
+        ([folder / "b.jpg"], "nowhere/new.png", "there is no folder"),
     )
     for inputs, output, message in cases:
         with pytest.raises(ArgumentError, match=message):
             plan_jobs(inputs, tmp_path / output, overwrite=False)
+
+
+def test_what_is_no_picture_file_is_told(folder, tmp_path, monkeypatch):
+    os.mkfifo(folder / "pipe.png")
+    (folder / "loop.jpg").symlink_to("circle.jpg")
+    (folder / "circle.jpg").symlink_to("loop.jpg")
+    (folder / "gone.tif").symlink_to("nowhere")
+    (folder / "zero.png").symlink_to("/dev/zero")
+    (folder / "here").symlink_to(".")
+    monkeypatch.chdir(folder)
+    socket.socket(socket.AF_UNIX).bind("talk.webp")
+    plan = make_plan([folder], tmp_path / "out", overwrite=False)
+    assert len(plan.jobs) == 6
+    assert {path.name: reason.partition(": ")[2] for path, reason in plan.unreadable.items()} == {
+        "pipe.png": "a named pipe, not a picture file",
+        "loop.jpg": "Too many levels of symbolic links",
+        "circle.jpg": "Too many levels of symbolic links",
+        "gone.tif": "a link to nothing",
+        "zero.png": "a device, not a picture file",
+        "talk.webp": "a socket, not a picture file",
+    }
+    for name in ("pipe.png", "loop.jpg", "zero.png"):
+        with pytest.raises(ArgumentError, match=f"`input` .*{name}: "):
+            make_plan([folder / name], tmp_path / "new.png", overwrite=False)
+
+
+def test_a_folder_of_nothing_else_is_not_called_empty(tmp_path):
+    (tmp_path / "in").mkdir()
+    os.mkfifo(tmp_path / "in" / "pipe.png")
+    plan = make_plan([tmp_path / "in"], tmp_path / "out", overwrite=False)
+    assert plan.jobs == []
+    assert len(plan.unreadable) == 1
+
+
+def test_an_output_that_is_a_circle_of_links(folder, tmp_path):
+    (tmp_path / "out").symlink_to("out")
+    with pytest.raises(ArgumentError, match="must be a folder"):
+        make_plan([folder], tmp_path / "out", overwrite=False)

@@ -1,0 +1,80 @@
+"""The pictures of folders: what is called like a picture, and what of it cannot be one."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from images.formats import READABLE_SUFFIXES
+
+# What stands in a folder beside regular files and folders.
+KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+@dataclass
+class FolderListing:
+    """What a folder holds.
+
+    Attributes:
+        pictures: regular files, or links to such, that are called like pictures; in alphabetical order.
+        unreadable: what is called like a picture and is none, and folders that cannot be listed: path -> reason.
+    """
+
+    pictures: list[Path] = field(default_factory=list)
+    unreadable: dict[Path, str] = field(default_factory=dict)
+
+
+def list_pictures(folder: Path, *, recursive: bool = False, skip: Path | None = None) -> FolderListing:
+    """Look for pictures by their names; nothing is opened, so that a named pipe cannot stop the search.
+
+    Hidden files and folders are passed over, and links to folders.
+
+    Args:
+        folder: where to look; one that cannot be listed is told in `unreadable`.
+        recursive: look through all folders below as well.
+        skip: a folder that is left out with all that it holds.
+    """
+    listing = FolderListing()
+
+    def note(error: OSError) -> None:
+        listing.unreadable[Path(error.filename)] = f"{error.filename}: cannot be listed: {error.strerror}"
+
+    for place, folders, files in os.walk(folder, onerror=note):
+        here = Path(place)
+        folders[:] = sorted(name for name in folders if recursive and name[0] != "." and not _same(here / name, skip))
+        for name in sorted(files):
+            if name[0] != "." and Path(name).suffix.lower() in READABLE_SUFFIXES:
+                _sort_in(here / name, listing)
+    return listing
+
+
+def why_no_file(path: Path) -> str | None:
+    """Return why `path` is no file that can be read, None where it is a regular file or a link to one."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return f"{path}: a link to nothing" if path.is_symlink() else f"{path}: no such file"
+    except OSError as error:  # links in a circle, names that are too long, no permission
+        return f"{path}: {error.strerror}"
+    if stat.S_ISREG(mode):
+        return None
+    return f"{path}: {KINDS.get(stat.S_IFMT(mode), 'a folder')}, not a picture file"
+
+
+def _sort_in(path: Path, listing: FolderListing) -> None:
+    reason = why_no_file(path)
+    if reason is None:
+        listing.pictures.append(path)
+    else:
+        listing.unreadable[path] = reason
+
+
+def _same(path: Path, other: Path | None) -> bool:
+    return other is not None and os.path.realpath(path) == os.path.realpath(other)

@@ -1,0 +1,119 @@
+"""Which picture goes where: from the inputs and the output of a command to a list of jobs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from errors import ArgumentError
+from images.folders import list_pictures, why_no_file
+from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
+from pipelines.outputs import check_picture_output
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to work on: the file to read and the file to write."""
+
+    source: Path
+    target: Path
+
+
+@dataclass
+class StylizationPlan:
+    """What a run will do.
+
+    Attributes:
+        jobs: to do, each once.
+        existing: jobs to skip because their outputs exist.
+        unreadable: what of the input folders is called like a picture and is none, and folders that cannot be
+            listed: path -> reason.
+    """
+
+    jobs: list[Job] = field(default_factory=list)
+    existing: list[Job] = field(default_factory=list)
+    unreadable: dict[Path, str] = field(default_factory=dict)
+
+
+def plan_jobs(inputs: Sequence[str | os.PathLike], output: str | os.PathLike, *, overwrite: bool) -> StylizationPlan:
+    """Decide before any work which file each picture goes to.
+
+    One input file goes to the file `output`, or under its own name into the folder `output` (one that exists, or a
+    name that ends in a slash). Several files, and the pictures of folders, go into the folder `output`: folders
+    are searched through all their sub-folders, which appear again in the output; hidden files and files that are
+    not called like pictures are passed over. Formats that are read but not written (BMP, GIF) become PNG.
+
+    Args:
+        inputs: files and folders.
+        output: file or folder.
+        overwrite: whether an output that exists is written anew.
+
+    Raises:
+        ArgumentError: an input does not exist or holds no pictures, the output does not fit the inputs, an input
+            would be overwritten, two inputs would go to one file, or the output of the only input file exists.
+    """
+    sources = [_checked_input(Path(path)) for path in inputs]
+    one_file = len(sources) == 1 and sources[0].is_file()
+    plan = StylizationPlan()
+    if one_file and not _is_folder(output):
+        check_picture_output(Path(output))
+        found = [Job(sources[0], Path(output))]
+    else:
+        _check_folder(Path(output))
+        found = [job for path in sources for job in _jobs_of(path, Path(output), plan)]
+    found = list(dict.fromkeys(found))
+    _check_collisions(found)
+    for job in found:
+        (plan.existing if job.target.exists() and not overwrite else plan.jobs).append(job)
+    if one_file and plan.existing:
+        raise ArgumentError(f"`output` {plan.existing[0].target} exists; `overwrite` replaces it")
+    return plan
+
+
+def _checked_input(path: Path) -> Path:
+    if path.is_dir():
+        return path
+    if not os.path.lexists(path):
+        raise ArgumentError(f"`input` {path}: no such file or folder")
+    if reason := why_no_file(path):
+        raise ArgumentError(f"`input` {reason}")
+    return path
+
+
+def _is_folder(output: str | os.PathLike) -> bool:
+    return Path(output).is_dir() or os.fspath(output).endswith(os.sep)
+
+
+def _check_folder(output: Path) -> None:
+    if output.is_dir():
+        return
+    if os.path.lexists(output) or output.suffix.lower() in READABLE_SUFFIXES:
+        raise ArgumentError(f"`output` {output}: must be a folder, for the input is a folder or several files")
+
+
+def _jobs_of(path: Path, output: Path, plan: StylizationPlan) -> Iterable[Job]:
+    if path.is_file():
+        return [Job(path, output / _output_name(Path(path.name)))]
+    listing = list_pictures(path, recursive=True, skip=output)
+    plan.unreadable.update(listing.unreadable)
+    if not (listing.pictures or listing.unreadable):
+        raise ArgumentError(f"`input` {path}: no pictures in this folder ({', '.join(sorted(READABLE_SUFFIXES))})")
+    return [Job(picture, output / _output_name(picture.relative_to(path))) for picture in listing.pictures]
+
+
+def _output_name(name: Path) -> Path:
+    return name if name.suffix.lower() in WRITABLE_FORMATS else name.with_suffix(".png")
+
+
+def _check_collisions(jobs: list[Job]) -> None:
+    sources = {os.path.realpath(job.source) for job in jobs}
+    writers: dict[str, Path] = {}
+    for job in jobs:
+        target = os.path.realpath(job.target)
+        if target in sources:
+            raise ArgumentError(f"`output`: {job.target} is an input and would be overwritten")
+        if target in writers:
+            raise ArgumentError(f"`input`: {writers[target]} and {job.source} would both become {job.target}")
+        writers[target] = job.source

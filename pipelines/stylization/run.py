@@ -1,0 +1,92 @@
+"""The pictures of a plan, one after the other: a bad one is noted and does not stop the rest."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from errors import UserError
+from images.errors import ImageError, ImageWarning
+from pipelines.command_line import printable
+from pipelines.stylization.plan import Job
+from pipelines.stylization.settings import StylizationSettings
+
+if TYPE_CHECKING:
+    from pipelines.stylization.generator import Generator
+
+
+@dataclass
+class StylizationReport:
+    """What a run did.
+
+    Attributes:
+        written: the jobs that were done.
+        skipped: the jobs whose outputs existed.
+        failed: file or folder that could not be read, stylised or written -> the reason.
+        load_seconds: importing Keras, loading and compiling the model.
+        stylize_seconds: the network's time over all pictures that were written.
+        file_seconds: reading, resizing and writing those pictures.
+        megapixels: their sizes as they went through the network.
+    """
+
+    written: list[Job] = field(default_factory=list)
+    skipped: list[Job] = field(default_factory=list)
+    failed: dict[Path, str] = field(default_factory=dict)
+    load_seconds: float = 0.0
+    stylize_seconds: float = 0.0
+    file_seconds: float = 0.0
+    megapixels: float = 0.0
+
+
+def stylize_jobs(
+    jobs: list[Job], generator: Generator, settings: StylizationSettings, report: StylizationReport
+) -> None:
+    """Do all jobs and note each in `report`; warnings and a progress bar go to standard error."""
+    with _progress_bar() as progress:
+        task = progress.add_task("", total=len(jobs))
+        try:
+            for job in jobs:
+                progress.update(task, description=printable(job.source.name))
+                _stylize_one(job, generator, settings, report, progress)
+                progress.advance(task)
+        except KeyboardInterrupt:
+            _tell(progress, f"{len(report.written)} of {len(jobs)} pictures are written and stay")
+            raise
+
+
+def _stylize_one(
+    job: Job, generator: Generator, settings: StylizationSettings, report: StylizationReport, progress: Progress
+) -> None:
+    from pipelines.stylization.files import stylize_file
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")  # those of libraries say nothing to users
+        warnings.simplefilter("always", ImageWarning)
+        try:
+            timing = stylize_file(job, generator, settings)
+        except (UserError, ImageError, OSError, MemoryError) as error:
+            message = str(error) or type(error).__name__
+            report.failed[job.source] = message if str(job.source) in message else f"{job.source}: {message}"
+        else:
+            report.written.append(job)
+            report.stylize_seconds += timing.stylize_seconds
+            report.file_seconds += timing.file_seconds
+            report.megapixels += timing.megapixels
+    for warning in caught:
+        _tell(progress, f"warning: {warning.message}")
+
+
+def _progress_bar() -> Progress:
+    """Return a progress bar on standard error; where that is no terminal only messages appear."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def _tell(progress: Progress, message: str) -> None:
+    progress.console.print(printable(message), soft_wrap=True, markup=False, highlight=False)
