@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import keras
+
+# Keras follows a network from its end to its beginning by recursion, a few frames a layer.
+RECURSION_LIMIT = 100_000
 
 
 def flatten_layers(model: keras.Model) -> list[keras.Layer]:
@@ -26,3 +33,62 @@ def tflite_flatbuffers() -> ModuleType:
     from tensorflow.lite.tools import flatbuffer_utils
 
     return flatbuffer_utils
+
+
+@contextmanager
+def deferred_variables() -> Iterator[list[keras.Variable]]:
+    """Give the Keras variables that are created inside no values before the end, and none at all after an error.
+
+    Yields the list of these variables, which grows: their shapes can be checked before memory is taken for them.
+    """
+    import keras
+    from keras.src.backend.common import global_state
+
+    variables: list[keras.Variable] = []
+    global_state.set_global_attribute("uninitialized_variables", variables)
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield variables
+    except BaseException:
+        global_state.set_global_attribute("uninitialized_variables", [])
+        raise
+    with keras.StatelessScope():  # its end gives all of them their values
+        pass
+
+
+class WeightsFile(io.BytesIO):
+    """The bytes of a `.weights.h5` file in memory, which `keras.Model.load_weights` takes for one on disk."""
+
+    def __str__(self) -> str:
+        return "model.weights.h5"
+
+
+@contextmanager
+def deep_recursion() -> Iterator[None]:
+    """Let Keras follow networks of thousands of layers in a row; Python's own calls take no room on the C stack."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, RECURSION_LIMIT))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def run_through(
+    model: keras.Model, inputs: Sequence[Any], call_of: Callable[[keras.Operation], Callable[..., Any]]
+) -> None:
+    """Follow the graph of `model`, and of the models in it, from `inputs`; `call_of(layer)` stands for each layer.
+
+    Args:
+        model: Functional or Sequential.
+        inputs: one for each of the model's inputs, of any kind that `call_of` understands.
+        call_of: returns what is called with a layer's inputs in its place, and returns its outputs.
+    """
+
+    def step(operation: keras.Operation) -> Callable[..., Any]:
+        inner = getattr(operation, "_functional", operation)
+        if hasattr(inner, "_run_through_graph"):
+            return lambda inputs, **_: inner._run_through_graph(inputs, operation_fn=step)
+        return call_of(operation)
+
+    getattr(model, "_functional", model)._run_through_graph(inputs, operation_fn=step)

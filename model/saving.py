@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import textwrap
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Literal
@@ -13,10 +15,16 @@ import keras
 import numpy as np
 
 import layers  # noqa: F401  registers the layers that saved models are made of
+from compat import WeightsFile, deep_recursion, deferred_variables
 from errors import ArgumentError, UserError
+from model.untrusted.archive import WEIGHTS, ModelArchive, read_archive
+from model.untrusted.config import check_config
+from model.untrusted.hdf5 import check_hdf5, open_hdf5
+from model.untrusted.sizes import check_feature_maps, check_weight_count, check_weights
 
 StorageType = Literal["float32", "float16"]
-WEIGHTS = "model.weights.h5"
+# Characters of what Keras says about a file that it cannot load.
+MAX_REASON = 300
 
 
 def save_model(model: keras.Model, path: str | os.PathLike, *, dtype: StorageType = "float32") -> int:
@@ -35,7 +43,8 @@ def save_model(model: keras.Model, path: str | os.PathLike, *, dtype: StorageTyp
     # Keras insists on the suffix; the temporary file stands beside the result so that the rename is atomic.
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.keras")
     try:
-        model.save(temporary)
+        with deep_recursion():
+            model.save(temporary)
         if dtype == "float16":
             _store_in_half(temporary)
         temporary.replace(path)
@@ -45,10 +54,11 @@ def save_model(model: keras.Model, path: str | os.PathLike, *, dtype: StorageTyp
 
 
 def load_model(path: str | os.PathLike) -> keras.Model:
-    """Load a `.keras` file in Keras' safe mode: no code from the file runs.
+    """Load a `.keras` file that may come from anybody, in bounded time and memory; no code from the file runs.
 
     Raises:
-        UserError: there is no such file, or it is not a Keras model that this program can load.
+        UserError: there is no such file; it is damaged; it holds other than layers of Keras and of this program, too
+            many of them or too large ones; or a weight is NaN, infinite or beyond MAX_WEIGHT.
     """
     path = Path(path)
     if not path.is_file():
@@ -59,9 +69,64 @@ def load_model(path: str | os.PathLike) -> keras.Model:
             ".caffemodel files)"
         )
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        raise UserError(f"{path}: Keras cannot load this model: {str(error).splitlines()[0]}") from error
+        return _load(read_archive(path))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    except Exception as error:  # Keras raises anything for a configuration that does not fit together
+        raise UserError(f"{path}: Keras cannot load this model: {_reason(error)}") from error
+
+
+def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
+    """Load a `.weights.h5` file that Keras wrote for a model like `model`.
+
+    Raises:
+        UserError: the file is damaged, is of another model, or a weight is NaN, infinite or beyond MAX_WEIGHT.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+        _count_numbers(data)
+        _set_weights(model, data)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    except Exception as error:  # as in load_model
+        raise UserError(f"{path}: Keras cannot load these weights: {_reason(error)}") from error
+
+
+def _load(archive: ModelArchive) -> keras.Model:
+    check_config(archive.config)
+    numbers = _count_numbers(archive.weights)
+    with warnings.catch_warnings(record=True) as told, deep_recursion():
+        with deferred_variables() as variables:
+            model = keras.saving.deserialize_keras_object({**archive.config, "compile_config": None}, safe_mode=True)
+            check_weight_count(variables, numbers)
+            check_feature_maps(model)
+        _set_weights(model, archive.weights)
+    for warning in told:  # not those of files that are refused
+        warnings.warn(warning.message, stacklevel=3)
+    return model
+
+
+def _count_numbers(weights: bytes) -> int:
+    """Check the structure of an HDF5 file and return how many numbers it holds."""
+    with open_hdf5(io.BytesIO(weights)) as file:
+        return check_hdf5(file, len(weights))
+
+
+def _set_weights(model: keras.Model, weights: bytes) -> None:
+    model.load_weights(WeightsFile(weights))
+    check_weights(model.variables)
+
+
+def _reason(error: Exception) -> str:
+    """Return what Keras says was wrong in one line: without what it lists after it, which may be a whole network."""
+    text = str(error) or type(error).__name__
+    for label in ("Exception encountered:", "Example error message for object"):
+        _, found, rest = text.partition(label)
+        text = rest if found else text
+    for end in ("List of objects that could not be loaded", "Full object config", "config={"):
+        text = text.partition(end)[0]
+    return textwrap.shorten(text, MAX_REASON, placeholder=" ...") or type(error).__name__
 
 
 def _store_in_half(path: Path) -> None:

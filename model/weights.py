@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import h5py
@@ -14,6 +14,8 @@ import numpy as np
 from errors import UserError
 from model.layer_names import keras_name
 from model.saving import load_model
+from model.untrusted.hdf5 import check_hdf5, open_hdf5
+from model.untrusted.sizes import check_values
 
 WEIGHTS_VARIABLE = "TEXTURE_NETS_VGG19"
 DATA_DIR = "model_data"
@@ -62,17 +64,26 @@ def load_convolutions(model: keras.Model, path: str | os.PathLike) -> None:
 
     Raises:
         UserError: the file is neither, or a layer is missing or holds other than a kernel and a bias of
-            VGG-19's shapes; the message names file and layer.
+            VGG-19's shapes, or a weight is NaN, infinite or beyond 1e10; the message names file and layer. Links
+            and datasets that lie elsewhere are refused wherever they are in the file.
     """
     path = Path(path)
     convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
     read = _read_keras if zipfile.is_zipfile(path) else _read_h5
-    stored = read(path, [layer.name for layer in convolutions])
-    for layer, arrays in zip(convolutions, stored, strict=True):
-        found, expected = ([tuple(array.shape) for array in group] for group in (arrays, layer.weights))
-        if found != expected:
-            raise UserError(f"{path}: layer {layer.name} has weights of shapes {found}, VGG-19's are {expected}")
-        layer.set_weights([np.asarray(array) for array in arrays])
+    try:
+        for layer, arrays in zip(convolutions, read(path, [layer.name for layer in convolutions]), strict=True):
+            _set_weights(layer, arrays)
+    except UserError as error:
+        raise UserError(str(error) if str(error).startswith(str(path)) else f"{path}: {error}") from error
+
+
+def _set_weights(layer: keras.layers.Conv2D, arrays: Sequence[np.ndarray]) -> None:
+    found, expected = ([tuple(array.shape) for array in group] for group in (arrays, layer.weights))
+    if found != expected:
+        raise UserError(f"layer {layer.name} has weights of shapes {found}, VGG-19's are {expected}")
+    for array in arrays:
+        check_values(f"layer {layer.name}", array)
+    layer.set_weights(list(arrays))
 
 
 def _existing(path: Path, what: str) -> Path:
@@ -92,43 +103,42 @@ def _download(data_dir: str | os.PathLike) -> Path:
         ) from error
 
 
-def _read_h5(path: Path, names: Sequence[str]) -> Iterator[list[h5py.Dataset]]:
-    """Yield the weights of each of the convolutions `names`, still on disk."""
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
+def _read_h5(path: Path, names: Sequence[str]) -> Iterator[list[np.ndarray]]:
+    """Yield the weights of each of the convolutions `names`."""
+    if not h5py.is_hdf5(path):
         raise UserError(
-            f"{path}: neither an HDF5 file nor a .keras file, so no VGG-19 weights (import_caffe_weights.py makes a "
-            ".keras file of a .caffemodel)"
-        ) from error
-    with file:
+            "neither an HDF5 file nor a .keras file, so no VGG-19 weights (import_caffe_weights.py makes a .keras "
+            "file of a .caffemodel)"
+        )
+    with open_hdf5(path) as file:
+        check_hdf5(file, path.stat().st_size)
         groups = file.get("model_weights", file)
         for name in names:
-            stored = _stored_name(path, name, groups)
+            stored = _stored_name(name, groups)
             try:
-                yield [_dataset(groups[stored], key) for key in groups[stored].attrs["weight_names"]]
-            except (KeyError, OSError, TypeError) as error:
-                raise UserError(f"{path}: layer {stored} is not as Keras writes it ({error})") from error
+                yield [_values(groups[stored], key) for key in groups[stored].attrs["weight_names"]]
+            except (KeyError, TypeError, AttributeError) as error:
+                raise UserError(f"layer {stored} is not as Keras writes it ({error})") from error
 
 
-def _dataset(group: h5py.Group, key: str | bytes) -> h5py.Dataset:
+def _values(group: h5py.Group, key: str | bytes) -> np.ndarray:
     dataset = group[key]
     if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind != "f":
         raise TypeError(f"{key!r} holds no floats")
-    return dataset
+    return np.asarray(dataset)
 
 
-def _read_keras(path: Path, names: Sequence[str]) -> Iterator[list[keras.Variable]]:
+def _read_keras(path: Path, names: Sequence[str]) -> Iterator[list[np.ndarray]]:
     """Yield the weights of each of the convolutions `names`."""
     layers = {layer.name: layer for layer in load_model(path).layers}
     for name in names:
-        yield layers[_stored_name(path, name, layers)].weights
+        yield [np.asarray(weight) for weight in layers[_stored_name(name, layers)].weights]
 
 
-def _stored_name(path: Path, name: str, known: Iterable[str]) -> str:
+def _stored_name(name: str, known: Collection[str]) -> str:
     """Return the name under which a file that holds the layers `known` has the convolution `name`."""
     for candidate in (name, keras_name(name)):
         if candidate in known:
             return candidate
     there = ", ".join(list(known)[:8]) or "none"
-    raise UserError(f"{path}: no layer {name} or {keras_name(name)} in it (its layers: {there} ...)")
+    raise UserError(f"no layer {name} or {keras_name(name)} in it (its layers: {there} ...)")

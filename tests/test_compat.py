@@ -1,10 +1,11 @@
 """Private interfaces of libraries: those of the versions named here, and what each is taken for."""
 
 import keras
+import pytest
 import tensorflow as tf
 from support.small_models import inverting_model
 
-from compat import flatten_layers, tflite_flatbuffers, tflite_schema
+from compat import deferred_variables, flatten_layers, run_through, tflite_flatbuffers, tflite_schema
 
 
 def test_versions_known_to_have_them():
@@ -30,3 +31,28 @@ def test_litert_files():
     assert isinstance(flat, tflite_schema().ModelT)
     codes = [code.builtinCode for code in flat.operatorCodes]
     assert tflite_schema().BuiltinOperator.CONV_2D in codes
+
+
+def test_deferred_variables_have_shapes_and_take_no_memory_after_an_error():
+    with pytest.raises(InterruptedError), deferred_variables() as variables:
+        keras.layers.Dense(10**9).build((None, 10**6))
+        assert variables[0].shape == (10**6, 10**9)
+        raise InterruptedError
+    with deferred_variables() as variables:
+        layer = keras.layers.Dense(2)
+        layer.build((None, 3))
+    assert variables == layer.weights
+    assert keras.ops.convert_to_numpy(layer(keras.ops.ones((1, 3)))).shape == (1, 2)
+
+
+def test_a_graph_is_followed_into_the_models_in_it():
+    inner = inverting_model()
+    outer = keras.Sequential([keras.Input((None, None, 3)), inner, keras.layers.ReLU()])
+    names = []
+
+    def call_of(operation):
+        names.append(type(operation).__name__)
+        return operation.compute_output_spec
+
+    run_through(outer, [keras.KerasTensor((1, 8, 8, 3))], call_of)
+    assert [name for name in names if name != "InputLayer"] == ["Conv2D", "ReLU"]

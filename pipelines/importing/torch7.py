@@ -66,7 +66,8 @@ def import_torch_model(
 
     Raises:
         ArgumentError: an argument has a value that is not allowed.
-        UserError: the file cannot be read or converted, or does not agree with the reference.
+        UserError: the file cannot be read or converted, does not agree with the reference, or a weight is NaN,
+            infinite or beyond 1e10.
     """
     check_model_output(output)
     for name, value, known in (("--image-io", image_io, IMAGE_IOS), ("--dtype", dtype, DTYPES)):
@@ -89,10 +90,12 @@ def _convert(input: str | os.PathLike, image_io: str) -> tuple[Conversion, keras
     from convert.torch7.file.reader import read_t7
     from convert.torch7.image_io import detect_image_io, wrap_network
     from convert.torch7.network import convert_network
+    from model.untrusted.sizes import check_weights
 
     value = read_t7(input)
     try:
         conversion = convert_network(value)
+        check_weights(conversion.model.variables)
         reason = "as asked for"
         if image_io == "auto":
             image_io, reason = detect_image_io(value, conversion.model, conversion.modules)

@@ -1,0 +1,1 @@
+"""What model files from strangers must pass before Keras sees them: the archive, the configuration, the weights."""

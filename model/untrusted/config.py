@@ -1,0 +1,155 @@
+"""The configuration of a `.keras` file: objects of Keras and of this program, in numbers that can be built."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from errors import UserError
+
+# Deeper nesting is not in models that Keras writes; recursion over the rest is safe.
+MAX_NESTING = 64
+# Calls of layers, those within models that are called several times counted each time. Keras needs milliseconds and
+# about a hundred kilobytes for each.
+MAX_CALLS = 4000
+# Of any integer but those that name something; the sizes of weights and of feature maps are checked besides.
+MAX_INTEGER = 1 << 24
+UNBOUNDED = {"seed", "shared_object_id"}
+# Layers may stand before those whose outputs they take; Keras then goes through all again.
+MAX_WAITING_STEPS = 200_000
+# They run code from the file, or read other files and libraries.
+REFUSED = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
+# Of Keras' room of preprocessing these alone work on pictures without reading anything else.
+PREPROCESSING, HARMLESS = "keras.src.layers.preprocessing.", {"Normalization", "Rescaling", "Resizing", "CenterCrop"}
+BASES = (
+    keras.Operation,
+    keras.initializers.Initializer,
+    keras.regularizers.Regularizer,
+    keras.constraints.Constraint,
+    keras.DTypePolicy,
+)
+# What Keras writes for values that JSON has not; the text says how many numbers they hold.
+VALUES = {"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__"}
+
+
+def check_config(config: dict[str, Any]) -> None:
+    """Raise UserError unless Keras can build `config` in bounded time and memory and without running foreign code."""
+    kind = _resolve(config)
+    if not issubclass(kind, keras.Model):
+        raise UserError(f"the file holds a {kind.__name__}, not a model")
+    calls = _count_calls(config, 0)
+    if calls > MAX_CALLS:
+        raise UserError(f"the model calls {calls} layers; at most {MAX_CALLS} can be built")
+
+
+def _count_calls(value: Any, depth: int) -> int:
+    """Check all objects and numbers in `value` and return how often layers are called in it."""
+    if depth > MAX_NESTING:
+        raise UserError(f"the configuration is nested more than {MAX_NESTING} levels deep")
+    if isinstance(value, list):
+        return sum(_count_calls(item, depth + 1) for item in value)
+    if isinstance(value, dict):
+        return _count_calls_of(value, depth)
+    _check_number("a value", value)
+    return 0
+
+
+def _count_calls_of(value: dict[str, Any], depth: int) -> int:
+    kind = _resolve(value) if "class_name" in value else None
+    inner = 0
+    for key, item in value.items():
+        if key in UNBOUNDED and isinstance(item, int):
+            continue
+        if isinstance(item, int | float):
+            _check_number(key, item)
+        else:
+            inner += _count_calls(item, depth + 1)
+    _check_order(value)
+    if kind is None or not issubclass(kind, keras.Operation):
+        return inner
+    nodes = value.get("inbound_nodes")
+    return max(1, len(nodes) if isinstance(nodes, list) else 1) * (1 + inner)
+
+
+def _check_number(key: str, value: Any) -> None:
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise UserError(f"{key!r} is {_short(value)}, beyond what a model can have ({MAX_INTEGER})")
+    if isinstance(value, float) and value != value:
+        raise UserError(f"{key!r} is not a number")
+
+
+def _short(value: int) -> str:
+    return str(value) if abs(value) < 10**18 else "a number of more than 18 digits"
+
+
+def _resolve(value: dict[str, Any]) -> type | None:
+    """Return the class that an object of the configuration is of, None for plain values and functions.
+
+    Raises:
+        UserError: it is neither of Keras nor of this program, or can run code or read files.
+    """
+    name, module = value.get("class_name"), value.get("module")
+    if name in VALUES and isinstance(name, str):
+        return None
+    if not isinstance(name, str) or not isinstance(module, str):
+        raise UserError(f"an object of the configuration, {name!r:.80}, does not say which class it is of")
+    if name == "function":
+        _check_function(value.get("config"), module)
+        return None
+    kind = _registered(value.get("registered_name")) or _of_keras(module, name)
+    if not (isinstance(kind, type) and issubclass(kind, BASES)):
+        raise UserError(f"{module}.{name}"[:120] + " is neither a class of Keras' networks nor of this program")
+    home = kind.__module__
+    if kind.__name__ in REFUSED or (home.startswith(PREPROCESSING) and kind.__name__ not in HARMLESS):
+        raise UserError(f"layer {name} can run code or read files and is not loaded")
+    return kind
+
+
+def _registered(name: Any) -> type | None:
+    return keras.saving.get_registered_object(name) if isinstance(name, str) else None
+
+
+def _of_keras(module: str, name: str) -> Any:
+    """Return what `name` is in one of Keras' modules, None where there is none. Nothing is imported for it."""
+    if module.partition(".")[0] != "keras":
+        return None
+    owner = sys.modules.get(module)
+    return None if owner is None else vars(owner).get(name)
+
+
+def _check_function(name: Any, module: str) -> None:
+    """Raise UserError unless a function of the configuration is one of Keras' activations."""
+    if module not in ("builtins", "keras.activations") or not isinstance(name, str):
+        raise UserError(f"function {name!r:.80} of {module[:80]} is not an activation of Keras")
+    if not callable(getattr(keras.activations, name, None)):
+        raise UserError(f"function {name!r:.80} is not an activation of Keras")
+
+
+def _check_order(config: dict[str, Any]) -> None:
+    """Raise UserError where the layers of a model stand in an order that Keras would take too long over."""
+    layers = config.get("layers")
+    if not isinstance(layers, list):
+        return
+    seen: set[Any] = set()
+    waiting = 0
+    for layer in layers:
+        if isinstance(layer, dict):
+            seen.add(str(layer.get("name")))
+            waiting += any(source not in seen for source in _sources(layer.get("inbound_nodes"), 0))
+    if waiting * len(layers) > MAX_WAITING_STEPS:
+        raise UserError(f"{waiting} of {len(layers)} layers stand before those whose outputs they take")
+
+
+def _sources(value: Any, depth: int) -> Iterator[str]:
+    """Yield the names of the layers whose outputs the calls in `value` take."""
+    if isinstance(value, dict):
+        history = value.get("keras_history")
+        if isinstance(history, list) and history:
+            yield str(history[0])
+        value = list(value.values())
+    if isinstance(value, list) and depth <= MAX_NESTING:
+        for item in value:
+            yield from _sources(item, depth + 1)
