@@ -38,8 +38,8 @@ VALUES = {"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsi
 def check_config(config: dict[str, Any]) -> None:
     """Raise UserError unless Keras can build `config` in bounded time and memory and without running foreign code."""
     kind = _resolve(config)
-    if not issubclass(kind, keras.Model):
-        raise UserError(f"the file holds a {kind.__name__}, not a model")
+    if kind is None or not issubclass(kind, keras.Model):
+        raise UserError(f"the file holds a {config['class_name']}, not a model")
     calls = _count_calls(config, 0)
     if calls > MAX_CALLS:
         raise UserError(f"the model calls {calls} layers; at most {MAX_CALLS} can be built")
