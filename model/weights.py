@@ -69,12 +69,13 @@ def load_convolutions(model: keras.Model, path: str | os.PathLike) -> None:
     """
     path = Path(path)
     convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
-    read = _read_keras if zipfile.is_zipfile(path) else _read_h5
+    names = [layer.name for layer in convolutions]
+    stored = _of_model(load_model(path), names) if zipfile.is_zipfile(path) else _of_h5(path, names)
     try:
-        for layer, arrays in zip(convolutions, read(path, [layer.name for layer in convolutions]), strict=True):
+        for layer, arrays in zip(convolutions, stored, strict=True):
             _set_weights(layer, arrays)
     except UserError as error:
-        raise UserError(str(error) if str(error).startswith(str(path)) else f"{path}: {error}") from error
+        raise UserError(f"{path}: {error}") from error
 
 
 def _set_weights(layer: keras.layers.Conv2D, arrays: Sequence[np.ndarray]) -> None:
@@ -103,7 +104,7 @@ def _download(data_dir: str | os.PathLike) -> Path:
         ) from error
 
 
-def _read_h5(path: Path, names: Sequence[str]) -> Iterator[list[np.ndarray]]:
+def _of_h5(path: Path, names: Sequence[str]) -> Iterator[list[np.ndarray]]:
     """Yield the weights of each of the convolutions `names`."""
     if not h5py.is_hdf5(path):
         raise UserError(
@@ -128,11 +129,11 @@ def _values(group: h5py.Group, key: str | bytes) -> np.ndarray:
     return np.asarray(dataset)
 
 
-def _read_keras(path: Path, names: Sequence[str]) -> Iterator[list[np.ndarray]]:
+def _of_model(model: keras.Model, names: Sequence[str]) -> Iterator[list[np.ndarray]]:
     """Yield the weights of each of the convolutions `names`."""
-    layers = {layer.name: layer for layer in load_model(path).layers}
+    layers = {layer.name: layer for layer in model.layers}
     for name in names:
-        yield [np.asarray(weight) for weight in layers[_stored_name(name, layers)].weights]
+        yield [keras.ops.convert_to_numpy(weight) for weight in layers[_stored_name(name, layers)].weights]
 
 
 def _stored_name(name: str, known: Collection[str]) -> str:

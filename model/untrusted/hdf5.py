@@ -46,7 +46,7 @@ def check_hdf5(file: h5py.File, size: int) -> int:
         UserError: it has links or datasets that lead outside or around, or more values than fit into it.
     """
     numbers = held = 0
-    for objects, (place, item) in enumerate(_items(file, "", 0)):
+    for objects, (place, item) in enumerate(_items(file, "", frozenset())):
         if objects >= MAX_OBJECTS:
             raise UserError(f"the file has more than {MAX_OBJECTS} groups and datasets")
         if isinstance(item, h5py.h5d.DatasetID):
@@ -58,10 +58,11 @@ def check_hdf5(file: h5py.File, size: int) -> int:
     return numbers
 
 
-def _items(group: h5py.Group, prefix: str, depth: int) -> Iterator[tuple[str, h5py.h5g.GroupID | h5py.h5d.DatasetID]]:
-    """Yield all that lies under `group` with its place, without following links that are names of other places."""
-    if depth > MAX_NESTING:
-        raise UserError(f"groups are nested more than {MAX_NESTING} levels deep, or within themselves")
+def _items(
+    group: h5py.Group, prefix: str, above: frozenset[int]
+) -> Iterator[tuple[str, h5py.h5g.GroupID | h5py.h5d.DatasetID]]:
+    """Yield all that lies under `group` with its place; `above` are the addresses of the groups that it lies in."""
+    above |= {h5py.h5o.get_info(group.id).addr}
     for name in group:
         place, key = prefix + name, name.encode("utf-8", "surrogateescape")
         link = group.id.links.get_info(key).type
@@ -70,7 +71,9 @@ def _items(group: h5py.Group, prefix: str, depth: int) -> Iterator[tuple[str, h5
         item = h5py.h5o.open(group.id, key)
         yield place, item
         if isinstance(item, h5py.h5g.GroupID):
-            yield from _items(h5py.Group(item), f"{place}/", depth + 1)
+            if len(above) > MAX_NESTING or h5py.h5o.get_info(item).addr in above:
+                raise UserError(f"groups are nested more than {MAX_NESTING} levels deep, or within themselves")
+            yield from _items(h5py.Group(item), f"{place}/", above)
         elif not isinstance(item, h5py.h5d.DatasetID):
             raise UserError(f"{place} is neither a group nor a dataset")
 

@@ -1,10 +1,13 @@
 """Where the weights are looked for, in which files they may lie, and what is said where they do not."""
 
+import random
+
 import h5py
 import keras
 import numpy as np
 import pytest
 from keras import ops
+from support.keras_files import damage as damaged_bytes
 
 from errors import UserError
 from model.descriptor import build_descriptor
@@ -181,3 +184,79 @@ def test_the_weights_of_another_network_are_refused(tmp_path):
     weights = {"dense": [np.zeros((2, 2), "float32"), np.zeros(2, "float32")]}
     with pytest.raises(UserError, match=r"no layer conv1_1 or block1_conv1 in it \(its layers: dense"):
         build_descriptor(LAYERS, weights=write_h5(tmp_path / "other.h5", weights))
+
+
+def external_link(file, name):
+    file[name] = h5py.ExternalLink("/etc/hostname", "x")
+
+
+def soft_loop(file, name):
+    file[name] = h5py.SoftLink(f"/{name}")
+
+
+def group_in_itself(file, name):
+    file.create_group(name)["again"] = file["/"]
+
+
+def virtual(file, name):
+    layout = h5py.VirtualLayout((2, 2), "f4")
+    layout[:] = h5py.VirtualSource("/etc/hostname", "x", (2, 2))
+    file.create_virtual_dataset(name, layout)
+
+
+def external_values(file, name):
+    file.create_dataset(name, (2, 2), "f4", external=[("/etc/hostname", 0, 16)])
+
+
+def bomb(file, name):
+    file.create_dataset(name, (100_000, 100_000), "f4", chunks=(1000, 1000), compression="gzip")
+
+
+HARMFUL = {
+    external_link: "an external link",
+    soft_loop: "a soft link",
+    group_in_itself: "within themselves",
+    virtual: "is virtual",
+    external_values: "lies in another file",
+    bomb: "larger than the file can hold",
+}
+
+
+@pytest.mark.parametrize("place", ["conv1_2/conv1_2_W_1:0", "conv1_2", "elsewhere"])
+@pytest.mark.parametrize("make", HARMFUL, ids=lambda make: make.__name__)
+def test_what_leads_out_of_the_file_is_refused(tmp_path, make, place):
+    path = write_h5(tmp_path / "bad.h5", random_weights())
+    with h5py.File(path, "r+") as file:
+        if place in file:
+            del file[place]
+        make(file, place)
+    with pytest.raises(UserError, match=rf"bad\.h5: .*{HARMFUL[make]}"):
+        build_descriptor(LAYERS, weights=path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -2e10])
+def test_weights_that_are_no_sound_numbers_are_refused_with_their_layer(tmp_path, value):
+    weights = random_weights()
+    weights["conv1_2"][0][1, 1, 5, 5] = value
+    with pytest.raises(UserError, match=r"bad\.h5: layer conv1_2 holds"):
+        build_descriptor(LAYERS, weights=write_h5(tmp_path / "bad.h5", weights))
+
+
+def load_damaged(path, good, generator, count):
+    for _ in range(count):
+        path.write_bytes(damaged_bytes(good, generator))
+        try:
+            build_descriptor(LAYERS, weights=path)
+        except UserError as error:
+            assert str(path) in str(error)  # noqa: PT017  some damage is refused, some loads
+
+
+def test_damaged_files_are_refused_or_loaded(tmp_path):
+    good = write_h5(tmp_path / "good.h5", random_weights()).read_bytes()
+    load_damaged(tmp_path / "bad.h5", good, random.Random(1), 50)
+
+
+@pytest.mark.slow
+def test_many_damaged_files_are_refused_or_loaded(tmp_path):
+    good = write_h5(tmp_path / "good.h5", random_weights()).read_bytes()
+    load_damaged(tmp_path / "bad.h5", good, random.Random(2), 2000)
