@@ -51,6 +51,23 @@ def read_image(path: str | os.PathLike) -> Picture:
         raise ImageError(f"{path}: cannot be read: {error or type(error).__name__}") from error
 
 
+def to_picture(image: Image.Image, *, name: str = "image") -> Picture:
+    """Return one of Pillow's images as `read_image` returns a file: sRGB, upright, with its alpha.
+
+    Args:
+        image: of 8 bits a channel, its colour profile and EXIF data in its `info`, as Pillow opens files.
+        name: of it, for errors and warnings.
+
+    Raises:
+        ImageError: it has more than 8 bits a channel (give the file's path), or its file is broken.
+    """
+    try:
+        pixels, alpha = _eight_bit_channels(image, Path(name))
+    except OSError as error:
+        raise ImageError(f"{name}: cannot be read: {error}") from error
+    return _upright(pixels, alpha, _orientation(image, Path(name)))
+
+
 def _read(path: Path, head: bytes) -> Picture:
     if head.startswith(TIFF_SIGNATURES):
         deep = read_deep_tiff(path)
@@ -70,7 +87,7 @@ def _read(path: Path, head: bytes) -> Picture:
 def _eight_bit_channels(image: Image.Image, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     profile = image.info.get("icc_profile")
     if image.mode == "F" or image.mode.startswith("I"):
-        raise ImageError(f"{path}: pixels of type {image.mode} in a {image.format} file are not supported")
+        raise ImageError(f"{path}: pixels of type {image.mode} in a {image.format or 'Pillow'} image are not supported")
     alpha = None
     if image.has_transparency_data:
         image = image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA")

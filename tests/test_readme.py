@@ -13,7 +13,14 @@ IMPORTS = [(script, arguments) for script, arguments in COMMANDS if script.start
 
 def test_all_scripts_are_shown():
     shown = {script for script, _ in COMMANDS}
-    assert shown == {path.stem for path in ROOT.glob("*.py")} - {"errors", "choices", "compat", "texture_nets"}
+    assert shown == {path.stem for path in ROOT.glob("*.py")} - {
+        "errors",
+        "choices",
+        "compat",
+        "options",
+        "texture_nets",
+        "version",
+    }
 
 
 @pytest.mark.parametrize(("script", "arguments"), COMMANDS, ids=lambda text: text[:60])

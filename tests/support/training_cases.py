@@ -29,12 +29,12 @@ def smooth_picture(random: np.random.Generator, height: int, width: int) -> np.n
     return np.kron(blocks, np.ones((8, 8, 1), np.float32))[:height, :width]
 
 
-def write_descriptor_weights(path: Path, random: np.random.Generator) -> None:
-    """Write random weights of VGG-19's first three convolutions, which keep the size of activations."""
+def write_descriptor_weights(path: Path, random: np.random.Generator, until: str = "relu2_1") -> None:
+    """Write random weights of VGG-19's convolutions up to a layer, which keep the size of activations."""
     from model.saving import save_model
     from model.vgg19 import vgg19
 
-    model = vgg19(["relu2_1"])
+    model = vgg19([until])
     for layer in model.layers:
         if layer.weights:
             kernel = random.normal(0, np.sqrt(2 / np.prod(layer.kernel.shape[:3])), layer.kernel.shape)

@@ -1,0 +1,213 @@
+"""The long journeys for programs that hold pictures in memory: each runs in a folder that is removed in the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from errors import ArgumentError
+from images.reading import read_image
+from pipelines.arrays import PictureLike, as_file, as_files, check_options, is_picture, workplace
+from pipelines.startup import quiet_startup
+from pipelines.synthesis.texture import Texture
+
+if TYPE_CHECKING:
+    import keras
+
+    from pipelines.export.export import ExportReport
+    from pipelines.stylization.generator import Generator
+
+# Networks given by name or path that stay loaded and compiled.
+MAX_LOADED = 4
+# More than any run has: no intermediate pictures and states are written.
+NEVER = 10**9
+
+
+def stylize(
+    pixels: np.ndarray, model: str | os.PathLike | keras.Model, precision: str | None, **options: Any
+) -> np.ndarray:
+    """Return a picture stylised, float32 (height, width, 3); a network named by its file stays loaded."""
+    from pipelines.model_library import find_model
+    from pipelines.stylization.stylize import stylize_pixels
+
+    if isinstance(model, str | os.PathLike):
+        path = find_model(os.fspath(model)).absolute()
+        generator = _loaded(path, path.stat().st_mtime_ns, precision or "float32")
+    else:
+        generator = _compiled(model, precision)
+    return stylize_pixels(pixels, model=generator, **options)
+
+
+@lru_cache(MAX_LOADED)
+def _loaded(path: Path, changed: int, precision: str) -> Generator:
+    """Return the network of a file, kept until the file changes."""
+    from pipelines.stylization.stylize import load_stylizer
+
+    return load_stylizer(path, precision=precision)
+
+
+def _compiled(model: keras.Model, precision: str | None) -> Generator:
+    """Return a Keras model as it is, ready to run."""
+    with quiet_startup():
+        from pipelines.stylization.generator import Generator
+    if precision is not None:
+        raise ArgumentError("`precision` is for models given by name or path: a Keras model has its own")
+    return Generator(model, precision=None)
+
+
+def sample(model: str | os.PathLike, size: int | tuple[int, int], tileable: str, random_seed: int) -> np.ndarray:
+    """Return a picture of a texture generator, float32 (height, width, 3)."""
+    from pipelines.synthesis.sampling import sample_textures
+
+    with workplace() as folder:
+        (file,) = sample_textures(
+            os.fspath(model),
+            folder / "texture.png",
+            output_height=_height_and_width(size)[0],
+            output_width=_height_and_width(size)[1],
+            tileable=tileable,
+            random_seed=random_seed,
+        )
+        return read_image(file).pixels
+
+
+def synthesize(
+    sources: Any, size: int | tuple[int, int], observers: Sequence[Any], options: Mapping[str, Any]
+) -> Texture:
+    """Return what a synthesis of a square, or of (height, width), made."""
+    from pipelines.synthesis.settings import SynthesisSettings
+    from pipelines.synthesis.synthesize import synthesize as synthesize_files
+
+    own = {"source", "output", "output_width", "output_height", "output_dir", "output_prefix", "save_every"}
+    _check(options, SynthesisSettings, own)
+    with workplace() as folder:
+        settings = SynthesisSettings(
+            source=as_files(sources, folder, "source"),
+            output_height=_height_and_width(size)[0],
+            output_width=_height_and_width(size)[1],
+            output_dir=folder,
+            save_every=NEVER,
+            **_with_files(options, ("init", "guide"), folder),
+        )
+        report = synthesize_files(settings, observers)
+        frames = np.stack([read_image(path).pixels for path in report.pictures])
+    return Texture(frames, report.loss, report.terms, report.iterations, report.message)
+
+
+def transfer(content: PictureLike, styles: Any, observers: Sequence[Any], options: Mapping[str, Any]) -> np.ndarray:
+    """Return the result of a style transfer, float32 (height, width, 3)."""
+    from pipelines.transfer.settings import INITS, TransferSettings
+    from pipelines.transfer.transfer import transfer as transfer_files
+
+    _check(options, TransferSettings, {"content", "styles", "output", "save_every"})
+    init = options.get("init")
+    pictures = () if isinstance(init, str) and init in INITS else ("init",)
+    with workplace() as folder:
+        settings = TransferSettings(
+            content=as_file(content, folder, "content"),
+            styles=as_files(styles, folder, "style"),
+            output=folder / "result.tiff",  # 16 bits a channel
+            save_every=NEVER,
+            **_with_files(options, pictures, folder),
+        )
+        return read_image(transfer_files(settings, observers).output).pixels
+
+
+def train(style_image: PictureLike, data: Any, observers: Sequence[Any], options: Mapping[str, Any]) -> keras.Model:
+    """Return the generator that a training made."""
+    from pipelines.training.settings import TrainingSettings
+    from pipelines.training.train import train_generator
+
+    _check(options, TrainingSettings, {"style_image", "data"})
+    with workplace() as folder:
+        values = {"checkpoints_path": folder / "checkpoints", **options}
+        if "checkpoints_path" not in options:
+            values.setdefault("save_every", NEVER)
+        style = as_file(style_image, folder, "style_image")
+        settings = TrainingSettings(style_image=style, data=_photo_folder(data, folder / "photos"), **values)
+        report = train_generator(settings, observers)
+        return load(report.generator)
+
+
+def _photo_folder(data: Any, folder: Path) -> Path | None:
+    """Return the folder of photos: the one that is given, or one with links to files and copies of pictures."""
+    if data is None or (isinstance(data, str | os.PathLike) and Path(data).is_dir()):
+        return data
+    folder.mkdir()
+    for path in as_files(data, folder, "photo"):
+        if path.parent != folder:
+            (folder / f"{len(list(folder.iterdir()))}_{path.name}").symlink_to(path.absolute())
+    return folder
+
+
+def import_torch(path: str | os.PathLike, image_io: str) -> keras.Model:
+    """Return the Keras model of a Torch7 file."""
+    from pipelines.importing.torch7 import import_torch_model
+
+    with workplace() as folder:
+        import_torch_model(input=path, output=folder / "model.keras", image_io=image_io)
+        return load(folder / "model.keras")
+
+
+def import_caffe(prototxt: str | os.PathLike, caffemodel: str | os.PathLike, options: Mapping[str, Any]) -> keras.Model:
+    """Return the Keras model of a Caffe network."""
+    from pipelines.importing.caffe import import_caffe_model
+
+    check_options(options, {"until", "outputs", "pooling", "normalize"})
+    with workplace() as folder:
+        import_caffe_model(prototxt=prototxt, input=caffemodel, output=folder / "model.keras", **options)
+        return load(folder / "model.keras")
+
+
+def export(
+    model: str | os.PathLike | keras.Model, path: str | os.PathLike, format: str | None, options: Mapping[str, Any]
+) -> ExportReport:
+    """Write a model in another format and return the report."""
+    from pipelines.export.export import FORMATS, export_model
+    from pipelines.model_library import find_model
+
+    check_options(options, {"quantize", "calibration", "size"})
+    suffixes = {kind.suffix: name for name, kind in FORMATS.items()}
+    format = format or suffixes.get(Path(path).suffix, suffixes[""])
+    if isinstance(model, str | os.PathLike):
+        return export_model(input=find_model(os.fspath(model)), output=path, format=format, **options)
+    with quiet_startup():
+        from model.saving import save_model
+    with workplace() as folder:
+        file = folder / "model.keras"
+        save_model(model, file)
+        return export_model(input=file, output=path, format=format, **options)
+
+
+def load(name_or_path: str | os.PathLike) -> keras.Model:
+    """Return the Keras model of a file, or of a name of those that ship."""
+    from pipelines.model_library import find_model
+
+    path = find_model(os.fspath(name_or_path))
+    with quiet_startup():
+        from model.saving import load_model
+    return load_model(path)
+
+
+def _height_and_width(size: int | tuple[int, int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else (size[0], size[1])
+
+
+def _check(options: Mapping[str, Any], settings: type, own: set[str]) -> None:
+    check_options(options, {field.name for field in fields(settings)} - own)
+
+
+def _with_files(options: Mapping[str, Any], names: Sequence[str], folder: Path) -> dict[str, Any]:
+    """Return the options with files in place of the pictures that some of them are."""
+    values = dict(options)
+    for name in names:
+        if values.get(name) is not None:
+            one = is_picture(values[name])
+            values[name] = as_file(values[name], folder, name) if one else as_files(values[name], folder, name)
+    return values

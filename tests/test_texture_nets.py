@@ -1,0 +1,137 @@
+"""The face for Python: its examples run, pictures of all kinds are taken, wrong ones told."""
+
+import doctest
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+from support.training_cases import smooth_picture, write_descriptor_weights
+
+import texture_nets
+from images.reading import read_image
+
+FUNCTIONS = sorted(name for name in texture_nets.__all__ if name[0].islower())
+PICTURE = smooth_picture(np.random.default_rng(0), 40, 56)
+
+
+@pytest.fixture(scope="session")
+def descriptor_weights(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "vgg.keras"
+    write_descriptor_weights(path, np.random.default_rng(0), until="relu5_1")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _descriptor(descriptor_weights, monkeypatch):
+    monkeypatch.setenv("TEXTURE_NETS_VGG19", str(descriptor_weights))
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_example_runs(name):
+    (test,) = [
+        test
+        for test in doctest.DocTestFinder().find(
+            getattr(texture_nets, name), name, globs={"texture_nets": texture_nets}
+        )
+        if test.examples
+    ]
+    assert doctest.DocTestRunner().run(test).failed == 0
+
+
+def test_importing_loads_neither_keras_nor_numpy():
+    code = (
+        "import sys, texture_nets; print(sorted({'keras', 'numpy', 'tensorflow', 'PIL', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_pictures_of_all_kinds_give_the_same():
+    pixels = read_image("pics/coffee.jpg").pixels
+    image = Image.open("pics/coffee.jpg")
+    results = [texture_nets.stylize(picture, image_size=64) for picture in (pixels, image, "pics/coffee.jpg")]
+    assert all(np.array_equal(results[0], result) for result in results)
+
+
+def test_a_turned_image_with_transparency_is_upright_and_opaque():
+    image = Image.fromarray(np.uint8(PICTURE * 255)).convert("RGBA")
+    image.getexif()[274] = 6
+    assert texture_nets.stylize(image).shape == (56, 40, 3)
+
+
+@pytest.mark.parametrize(
+    ("picture", "message"),
+    [
+        (np.uint8(PICTURE * 255), r"`picture` must be a floating-point array in \[0, 1\], not uint8"),
+        (PICTURE[..., 0], r"`picture` must have the shape \(height, width, 3\), not \(40, 56\)"),
+        (PICTURE * 255, r"`picture` must be in \[0, 1\], not from"),
+        (PICTURE * np.nan, r"`picture` must be in \[0, 1\], not from nan to nan"),
+        (7, "`picture` must be an array, a path or a Pillow image, not int"),
+    ],
+)
+def test_wrong_pictures_are_told(picture, message):
+    with pytest.raises(texture_nets.ArgumentError, match=message):
+        texture_nets.stylize(picture)
+
+
+def test_a_missing_file_is_told():
+    with pytest.raises(texture_nets.ImageError, match=r"nowhere\.png: no such file"):
+        texture_nets.stylize("nowhere.png")
+
+
+def test_a_keras_model_keeps_its_precision():
+    model = texture_nets.load("wave")
+    policies = [layer.dtype_policy.name for layer in model.layers]
+    by_model = texture_nets.stylize(PICTURE, model)
+    assert [layer.dtype_policy.name for layer in model.layers] == policies
+    np.testing.assert_allclose(by_model, texture_nets.stylize(PICTURE, "wave"), atol=1e-5)
+    with pytest.raises(texture_nets.ArgumentError, match="`precision`"):
+        texture_nets.stylize(PICTURE, model, precision="bfloat16")
+
+
+def test_strength_mixes_with_the_content():
+    full, half = (texture_nets.stylize(PICTURE, strength=strength) for strength in (1.0, 0.5))
+    np.testing.assert_allclose(half, (full + PICTURE) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize("function", [texture_nets.synthesize, texture_nets.train])
+def test_unknown_options_are_told(function):
+    with pytest.raises(texture_nets.ArgumentError, match="unknown option 'precison'; did you mean 'precision'"):
+        function(PICTURE, precison="float32")
+
+
+def test_observers_see_pictures_and_end_a_synthesis(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    seen = []
+
+    def observer(progress):
+        seen.append(progress.frames())
+        if len(seen) == 2:
+            raise StopIteration
+
+    texture = texture_nets.synthesize(
+        [PICTURE, PICTURE], 48, observers=[observer], count=2, octaves=1, layers=("relu1_1",), max_iter=50
+    )
+    assert texture.iterations == 2
+    assert [frames.shape for frames in seen] == [(2, 48, 48, 3)] * 2
+    np.testing.assert_allclose(texture.frames, np.clip(seen[-1], 0, 1), atol=0.6 / 255)
+    assert texture.loss == pytest.approx(sum(texture.terms.values()))
+    assert list(tmp_path.iterdir()) == []  # nothing is written
+
+
+def test_transfer_takes_pictures_for_its_options():
+    options = {"end_scale": 48, "min_scale": 48, "initial_iterations": 1, "style_layers": ("relu1_1",)}
+    options["content_layers"] = ("relu1_1",)
+    started = texture_nets.transfer(PICTURE, [PICTURE, PICTURE[::-1]], init=PICTURE, style_weights=(1, 2), **options)
+    assert started.shape == (34, 48, 3)
+    assert started.dtype == np.float32
+
+
+def test_training_writes_where_it_is_told_to_alone(tmp_path):
+    options = {"image_size": 32, "num_iterations": 1, "style_layers": ("relu1_1",), "content_layers": ("relu1_1",)}
+    texture_nets.train(PICTURE, [PICTURE], checkpoints_path=tmp_path / "run", **options)
+    assert (tmp_path / "run" / "generator.keras").is_file()
