@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
@@ -131,7 +133,8 @@ def train(style_image: PictureLike, data: Any, observers: Sequence[Any], options
             values.setdefault("save_every", NEVER)
         style = as_file(style_image, folder, "style_image")
         settings = TrainingSettings(style_image=style, data=_photo_folder(data, folder / "photos"), **values)
-        report = train_generator(settings, observers)
+        with redirect_stdout(sys.stderr):  # progress is for people, and standard output the caller's
+            report = train_generator(settings, observers)
         return load(report.generator)
 
 

@@ -41,12 +41,10 @@ def graph(sources):
     return architecture.import_graph(sources)
 
 
-@UNDER_WAY
 def test_no_circle_between_modules(graph):
     assert architecture.circle(graph) == []
 
 
-@UNDER_WAY
 def test_no_circle_between_folders(graph):
     assert architecture.folder_circles(graph) == []
 

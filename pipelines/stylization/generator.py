@@ -30,15 +30,16 @@ class Generator:
 
     Args:
         model: takes and returns float32 (batch, height, width, 3), RGB in [0, 1], of any size.
-        precision: "float32" or "bfloat16".
+        precision: "float32" or "bfloat16"; None: as the model is.
 
     Raises:
         UserError: the model does not follow the image contract.
     """
 
-    def __init__(self, model: keras.Model, *, precision: str = "float32") -> None:
+    def __init__(self, model: keras.Model, *, precision: str | None = "float32") -> None:
         check_image_contract(model)
-        set_precision(model, precision)
+        if precision is not None:
+            set_precision(model, precision)
         try:
             self.run = compile_model(model)
         except Exception as error:  # a foreign model may hold anything
