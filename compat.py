@@ -92,3 +92,22 @@ def run_through(
         return call_of(operation)
 
     getattr(model, "_functional", model)._run_through_graph(inputs, operation_fn=step)
+
+
+def lbfgsb_step() -> Any:
+    """Return SciPy's `setulb`, one step of L-BFGS-B by reverse communication.
+
+    `setulb(m, x, lower, upper, bound_kinds, f, g, factr, pgtol, wa, iwa, task, lsave, isave, dsave, maxls, ln_task)`
+    changes its arrays in place. `scipy.optimize` offers whole minimisations alone, whose memory of curvatures cannot be
+    saved.
+    """
+    from scipy.optimize import _lbfgsb
+
+    return _lbfgsb.setulb
+
+
+def lbfgsb_messages() -> tuple[dict[int, str], dict[int, str]]:
+    """Return SciPy's words for the two numbers of `task`: what to do, and why."""
+    from scipy.optimize import _lbfgsb_py
+
+    return _lbfgsb_py.status_messages, _lbfgsb_py.task_messages

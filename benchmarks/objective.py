@@ -65,9 +65,7 @@ def compare(photo: np.ndarray, stylize: Callable[[np.ndarray], np.ndarray], obje
 
     evaluate = compile_value_and_grad(loss)
     losses = []
-    minimize_lbfgs(
-        evaluate, images, max_iterations=max(SHOWN), ftol=0.0, callback=lambda state: losses.append(state.loss)
-    )
+    minimize_lbfgs(evaluate, images, maxiter=max(SHOWN), ftol=0.0, callback=lambda state: losses.append(state.loss))
     of_photo, of_generator = (
         float(ops.convert_to_numpy(evaluate(pictures).loss)) for pictures in (images, stylize(photo)[np.newaxis])
     )

@@ -138,7 +138,7 @@ def serve_optimizers(task: Task) -> None:
     ):
         clock = _Clock(evaluate)
         minimize(
-            clock.evaluate, noise(task.size), max_iterations=SETTLING + MEASURED, bounds=bounds, ftol=0, gtol=0,
+            clock.evaluate, noise(task.size), maxiter=SETTLING + MEASURED, bounds=bounds, ftol=0, gtol=0,
             callback=clock.iterated,
         )  # fmt: skip
         found[name] = clock.milliseconds()

@@ -45,8 +45,6 @@ def _own_step(precision: str, weights: str, size: tuple[int, int]) -> Callable[[
     import os
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from keras import ops
-
     from images.resizing import resize
     from optimize.adam import Adam, AdamState
     from optimize.averaging import RunningAverage
@@ -67,15 +65,15 @@ def _own_step(precision: str, weights: str, size: tuple[int, int]) -> Callable[[
     inputs = read_inputs(settings)
     evaluate = Objectives(settings, inputs).compile(size)
     adam = Adam(settings.step_size)
-    point = ops.convert_to_tensor(resize(inputs.content, *size)[np.newaxis])
-    state = [point, AdamState.zeros(point.shape), RunningAverage.of(point, settings.avg_decay)]
+    first = AdamState.zeros(resize(inputs.content, *size)[np.newaxis])
+    state = [first, RunningAverage.of(first.point, settings.avg_decay)]
 
     def step() -> float:
-        point, moments, average = state
-        evaluation = evaluate(point)
+        moments, average = state
+        evaluation = evaluate(moments.point)
         loss = finite_loss(evaluation, 1)
-        point, moments = adam.step(point, evaluation.gradient, moments)
-        state[:] = point, moments, average.updated(point, settings.avg_decay)
+        moments = adam.step(evaluation.gradient, moments)
+        state[:] = moments, average.updated(moments.point, settings.avg_decay)
         return loss
 
     return step

@@ -2,41 +2,75 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from keras import ops
 
 from optimize.line_search import Trial, strong_wolfe
-from optimize.progress import Callback, Iteration, Result, check_gradient, finite_loss
+from optimize.progress import Callback, Evaluate, Iteration, Result, check_gradient, finite_loss
+from optimize.state import OptimizerState
 from optimize.value_and_grad import Evaluation
 
 # Pairs of step and change of gradient with a smaller inner product are not remembered.
-SMALLEST_CURVATURE = 1e-10
-# The line search ends with an interval in which no value changes by more.
-SMALLEST_CHANGE = 1e-9
+MIN_CURVATURE = 1e-10
+# A line search ends with an interval in which no value changes by more.
+MIN_CHANGE = 1e-9
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LBFGSState(OptimizerState):
+    """Where L-BFGS stands: an accepted point with its loss and gradient, and the memory of curvatures.
+
+    Attributes:
+        loss: at the point.
+        gradient: vector at the point.
+        steps: (pairs, size), oldest first, and the same for the next.
+        changes: of the gradient.
+        products: (2, pairs, 2, pairs) inner products of steps and changes, see `_Memory`.
+    """
+
+    loss: float
+    gradient: Any
+    steps: Any
+    changes: Any
+    products: np.ndarray
+
+    def check(self) -> None:
+        """Raise ValueError where arrays do not fit together."""
+        point = np.asarray(self.point)
+        pairs = np.shape(self.steps)[:1] if np.ndim(self.steps) else (0,)
+        self.require(
+            {
+                "gradient": ((point.size,), point.dtype.name),
+                "steps": ((*pairs, point.size), point.dtype.name),
+                "changes": ((*pairs, point.size), point.dtype.name),
+                "products": ((2, *pairs, 2, *pairs), "float64"),
+            }
+        )
 
 
 class _Point(NamedTuple):
-    """A vector on the device, the evaluation there, and its gradient as a vector."""
+    """A vector on the device, its gradient as a vector, the loss, and the evaluations done until then."""
 
     vector: Any
-    evaluation: Evaluation
     gradient: Any
     loss: float
+    evaluations: int
+    evaluation: Evaluation
 
 
 def minimize_lbfgs(
-    evaluate: Callable[[Any], Evaluation],
+    evaluate: Evaluate,
     start: Any,
     *,
-    max_iterations: int,
+    maxiter: int,
     bounds: tuple[float, float] | None = None,
     ftol: float = 1e-9,
     gtol: float = 1e-9,
-    history: int = 10,
+    maxcor: int = 10,
     callback: Callback | None = None,
 ) -> Result:
     """Minimise with L-BFGS (Liu & Nocedal 1989), step lengths by the strong Wolfe conditions.
@@ -44,7 +78,7 @@ def minimize_lbfgs(
     Without bounds the iterates are those of torch.optim.LBFGS(line_search_fn="strong_wolfe"): the same first
     step, scale of the memory and line search. Only inner products come to the host, where the usual two loops run on
     them; so the vectors of the memory are read a few times an iteration instead of many. The loss is not scaled: one
-    near 1 at the start is best. As with `minimize_lbfgsb`, a run from a saved point starts without memory.
+    near 1 at the start is best.
 
     With bounds it is a projected L-BFGS (Bertsekas 1982; Schmidt, Kim & Sra 2011): values at a bound whose gradient
     points outwards stay, the others move along the direction and are clipped, in the line search already, so that
@@ -52,47 +86,76 @@ def minimize_lbfgs(
 
     Args:
         evaluate: see `compile_value_and_grad`.
-        start: tensor or array of any shape; values beyond the bounds are clipped.
-        max_iterations: it ends after as many.
+        start: tensor or array of any shape, values beyond the bounds are clipped; or the `LBFGSState` of a run to go
+            on with, by the same other arguments.
+        maxiter: it ends after as many iterations since the start.
         bounds: of every value, or None.
         ftol: it ends when an iteration lowers the loss by less than ftol * max(loss, 1).
         gtol: it ends when no component of the gradient (of the values that may move) is above it.
-        history: pairs kept as memory of curvatures.
+        maxcor: pairs kept as memory of curvatures.
         callback: called after every iteration.
 
     Raises:
         NotFiniteError: a loss or gradient is NaN or infinite.
     """
-    run = _Run(evaluate, ops.convert_to_tensor(start), bounds, history)
-    iterations, message = 0, "reached the limit of iterations"
-    while iterations < max_iterations:
+    run = _Run(evaluate, start, bounds, maxcor)
+    message = "reached the limit of iterations"
+    while run.iterations < maxiter:
         before = run.point.loss
         message = run.iterate(gtol)
         if message:
             break
-        iterations += 1
-        if callback is not None and run.stops(callback, iterations):
+        if callback is not None and run.stops(callback):
             message = "stopped by the callback"
             break
         if before - run.point.loss <= ftol * max(abs(before), abs(run.point.loss), 1.0):
             message = "the loss falls by less than ftol"
             break
         message = "reached the limit of iterations"
-    return run.result(iterations, message)
+    return run.result(message)
 
 
 class _Run:
     """A point and the memory of curvatures."""
 
-    def __init__(
-        self, evaluate: Callable[[Any], Evaluation], start: Any, bounds: tuple[float, float] | None, history: int
-    ) -> None:
+    def __init__(self, evaluate: Evaluate, start: Any, bounds: tuple[float, float] | None, maxcor: int) -> None:
         self.evaluate = evaluate
-        self.shape = start.shape
         self.bounds = bounds
-        self.memory = _Memory(history)
-        self.evaluations = 0
-        self.point = self._evaluate(self._clip(ops.reshape(start, (-1,))))
+        self.memory = _Memory(maxcor)
+        self.iterations = self.evaluations = 0
+        if isinstance(start, LBFGSState):
+            self._go_on(start)
+        else:
+            vector = ops.convert_to_tensor(start)
+            self.shape = vector.shape
+            self.point = self._evaluate(self._clip(ops.reshape(vector, (-1,))))
+
+    def _go_on(self, state: LBFGSState) -> None:
+        dtype = np.asarray(ops.convert_to_numpy(state.point)).dtype.name
+        vector, gradient = (ops.convert_to_tensor(values, dtype=dtype) for values in (state.point, state.gradient))
+        self.shape = vector.shape
+        self.iterations, self.evaluations = state.iterations, state.evaluations
+        evaluation = Evaluation(state.loss, {}, ops.reshape(gradient, self.shape))
+        self.point = _Point(ops.reshape(vector, (-1,)), gradient, state.loss, state.evaluations, evaluation)
+        steps, changes = (
+            [ops.convert_to_tensor(row, dtype=dtype) for row in rows] for rows in (state.steps, state.changes)
+        )
+        self.memory = _Memory(self.memory.maxcor, list(zip(steps, changes, strict=True)), np.array(state.products))
+
+    def state(self) -> LBFGSState:
+        """Return where the run stands: at the last accepted point."""
+        steps, changes = zip(*self.memory.pairs, strict=True) if self.memory.pairs else ((), ())
+        none = np.zeros((0, self.point.vector.shape[0]), ops.convert_to_numpy(self.point.vector).dtype)
+        return LBFGSState(
+            point=ops.reshape(self.point.vector, self.shape),
+            iterations=self.iterations,
+            evaluations=self.point.evaluations,
+            loss=self.point.loss,
+            gradient=self.point.gradient,
+            steps=ops.stack(steps) if steps else none,
+            changes=ops.stack(changes) if changes else none,
+            products=self.memory.products.copy(),
+        )
 
     def iterate(self, gtol: float) -> str:
         """Move to the next point; return "", or why there is none."""
@@ -102,15 +165,17 @@ class _Run:
             return "no component of the gradient is above gtol"
         direction = self._movable(self.memory.direction(gradient), point)
         slope = _dot(gradient, direction)
-        if slope > -SMALLEST_CHANGE:
+        if slope > -MIN_CHANGE:
             return "the slope along the direction is too small"
         length, found = self._search(direction, slope, self._first_step(gradient))
         if found is point:
             return "the line search found no lower loss"
         # Without bounds not the difference of the points, which has lost digits.
         step = length * direction if self.bounds is None else found.vector - point.vector
-        self.memory.add(step, found.gradient - point.gradient)
-        self.point = found
+        memory = self.memory.with_pair(step, found.gradient - point.gradient)
+        found, done = found._replace(evaluations=self.evaluations), self.iterations + 1
+        # Together, so that an interruption leaves a whole state.
+        self.memory, self.point, self.iterations = memory, found, done
         return ""
 
     def _first_step(self, gradient: Any) -> float:
@@ -131,7 +196,7 @@ class _Run:
 
         largest = float(ops.convert_to_numpy(ops.max(ops.abs(direction))))
         start = Trial(0.0, origin.loss, slope, origin)
-        found = strong_wolfe(trial, start, step, SMALLEST_CHANGE / largest)
+        found = strong_wolfe(trial, start, step, MIN_CHANGE / largest)
         return found.step, found.state
 
     def _movable(self, vector: Any, point: _Point) -> Any:
@@ -154,43 +219,49 @@ class _Run:
         loss = finite_loss(evaluation, self.evaluations)
         gradient = ops.reshape(evaluation.gradient, (-1,))
         check_gradient(_dot(gradient, gradient), evaluation, self.evaluations)
-        return _Point(vector, evaluation, gradient, loss)
+        return _Point(vector, gradient, loss, self.evaluations, evaluation)
 
-    def stops(self, callback: Callback, iterations: int) -> bool:
+    def stops(self, callback: Callback) -> bool:
         """Call `callback` and return whether it ends the run."""
-        images = ops.reshape(self.point.vector, self.shape)
+        point, images = self.point, ops.reshape(self.point.vector, self.shape)
         try:
-            callback(Iteration(iterations, self.evaluations, self.point.loss, self.point.evaluation, images))
+            callback(Iteration(self.iterations, self.evaluations, point.loss, point.evaluation, images, self.state))
         except StopIteration:
             return True
         return False
 
-    def result(self, iterations: int, message: str) -> Result:
+    def result(self, message: str) -> Result:
         """Return where the run stands."""
         images = ops.convert_to_numpy(ops.reshape(self.point.vector, self.shape)).astype(np.float32)
-        return Result(images, self.point.loss, iterations, self.evaluations, message)
+        return Result(images, self.point.loss, self.iterations, self.evaluations, message)
 
 
 class _Memory:
     """The last pairs of step s and change of gradient y, and their inner products.
 
     Attributes:
+        maxcor: number of pairs for which there is room.
         pairs: oldest first.
         products: (2, pairs, 2, pairs) inner products of steps (index 0) and changes (1). Those of the newest pair are
             found with the next direction.
     """
 
-    def __init__(self, history: int) -> None:
-        self.pairs: deque[tuple[Any, Any]] = deque(maxlen=history)
-        self.products = np.zeros((2, 0, 2, 0))
+    def __init__(self, maxcor: int, pairs: Sequence[tuple[Any, Any]] = (), products: np.ndarray | None = None) -> None:
+        self.maxcor = maxcor
+        self.pairs = list(pairs)
+        self.products = np.zeros((2, 0, 2, 0)) if products is None else products
 
-    def add(self, step: Any, change: Any) -> None:
-        """Remember a pair and forget the oldest where there are too many; one without curvature is left out."""
-        if _dot(step, change) > SMALLEST_CURVATURE:
-            forgotten = int(len(self.pairs) == self.pairs.maxlen)
-            self.pairs.append((step, change))
-            kept = self.products[:, forgotten:, :, forgotten:]
-            self.products = np.pad(kept, ((0, 0), (0, 1), (0, 0), (0, 1)))
+    def with_pair(self, step: Any, change: Any) -> _Memory:
+        """Return a memory with one more pair, without the oldest where there are too many.
+
+        A pair without curvature is left out.
+        """
+        if _dot(step, change) <= MIN_CURVATURE:
+            return self
+        forgotten = int(len(self.pairs) == self.maxcor)
+        kept = self.products[:, forgotten:, :, forgotten:]
+        products = np.pad(kept, ((0, 0), (0, 1), (0, 0), (0, 1)))
+        return _Memory(self.maxcor, [*self.pairs[forgotten:], (step, change)], products)
 
     def direction(self, gradient: Any) -> Any:
         """Return minus the approximate inverse Hessian times `gradient`."""

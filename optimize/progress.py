@@ -10,7 +10,11 @@ import numpy as np
 from keras import ops
 
 from errors import UserError
+from optimize.state import OptimizerState
 from optimize.value_and_grad import Evaluation
+
+# From a point to its evaluation: what `compile_value_and_grad` returns.
+Evaluate = Callable[[Any], Evaluation]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +27,8 @@ class Iteration:
         loss: at `point`.
         evaluation: loss, terms and gradient, at `point`.
         point: where the optimiser stands, tensor or array of the shape that it was given.
+        state: returns a copy of what the optimiser needs to go on. It may be called later too, also after an exception
+            ended the run: it is the state of then, from which nothing is lost and nothing done twice.
     """
 
     iteration: int
@@ -30,6 +36,7 @@ class Iteration:
     loss: float
     evaluation: Evaluation
     point: Any
+    state: Callable[[], OptimizerState]
 
     def numpy(self) -> np.ndarray:
         """Return a float32 copy of the point."""

@@ -1,17 +1,28 @@
 """Private interfaces of libraries: those of the versions named here, and what each is taken for."""
 
 import keras
+import numpy as np
 import pytest
+import scipy
 import tensorflow as tf
 from support.small_models import inverting_model
 
-from compat import deferred_variables, flatten_layers, run_through, tflite_flatbuffers, tflite_schema
+from compat import (
+    deferred_variables,
+    flatten_layers,
+    lbfgsb_messages,
+    lbfgsb_step,
+    run_through,
+    tflite_flatbuffers,
+    tflite_schema,
+)
 
 
 def test_versions_known_to_have_them():
     """A new version of a library that fails below needs another way to the same thing in compat.py."""
     assert (3, 12) <= tuple(int(part) for part in keras.__version__.split(".")[:2]) < (4, 0)
     assert (2, 20) <= tuple(int(part) for part in tf.__version__.split(".")[:2]) < (3, 0)
+    assert (1, 15) <= tuple(int(part) for part in scipy.__version__.split(".")[:2]) < (2, 0)
 
 
 def test_layers_of_models_within_models():
@@ -59,3 +70,18 @@ def test_a_graph_is_followed_into_the_models_in_it():
 
     run_through(outer, [keras.KerasTensor((1, 8, 8, 3))], call_of)
     assert [name for name in names if name != "InputLayer"] == ["Conv2D", "ReLU"]
+
+
+def test_scipys_lbfgsb_takes_arrays_and_changes_them_in_place():
+    size, maxcor = 3, 2
+    task, point = np.zeros(2, np.int32), np.full(size, 0.5)
+    limits = np.zeros(size), np.ones(size), np.full(size, 2, np.int32)
+    wa = np.zeros((2 * maxcor + 5) * size + (11 * maxcor + 8) * maxcor)
+    counts = np.zeros(44, np.int32)
+    lbfgsb_step()(
+        maxcor, point, *limits, 0.0, np.zeros(size), 0.0, 0.0, wa, np.zeros(3 * size, np.int32), task,
+        np.zeros(4, np.int32), counts, np.zeros(29), 20, np.zeros(2, np.int32),
+    )  # fmt: skip
+    assert task[0] == 3, "loss and gradient are wanted first"
+    tasks, reasons = lbfgsb_messages()
+    assert f"{tasks[5]}: {reasons[504]}" == "STOP: TOTAL NO. OF ITERATIONS REACHED LIMIT"

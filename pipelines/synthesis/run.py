@@ -25,8 +25,8 @@ from pipelines.synthesis.start import carried_over, first_frames, with_detail, w
 from pipelines.synthesis.tile import cut_tile
 from runs.progress import RunProgress
 
-# Of both optimisers' memory of curvatures.
-CORRECTIONS = 10
+# Pairs of both optimisers' memory of curvatures.
+MAXCOR = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,16 +122,15 @@ class SynthesisRun:
             return
         before = self.state
         minimize = {"l-bfgs-b": minimize_lbfgsb, "lbfgs": minimize_lbfgs}[self.settings.optimizer]
-        memory = {"l-bfgs-b": "maxcor", "lbfgs": "history"}[self.settings.optimizer]
         result = minimize(
             compile_loss(self.objectives.loss(scale), before.frames.shape, self.objectives.paddings.output),
             before.frames,
-            max_iterations=left,
+            maxiter=left,
             bounds=(0.0, 1.0) if self.settings.bounds else None,
             ftol=self.settings.tol,
             gtol=self.settings.tol,
+            maxcor=MAXCOR,
             callback=lambda iteration: self._follow(scale, before, iteration),
-            **{memory: CORRECTIONS},
         )
         self.message = result.message
 

@@ -16,6 +16,7 @@ from errors import UserError
 from images.deep_writing import write_deep_tiff
 from images.formats import WRITABLE_FORMATS
 from images.writing import whole_file, write_image
+from optimize.averaging import RunningAverage
 from pipelines.transfer.settings import TransferSettings
 
 TRACE = "trace.json"
@@ -56,7 +57,8 @@ class State:
 
     def result(self) -> np.ndarray:
         """Return the averaged picture, (height, width, 3) in [0, 1]."""
-        return np.clip(ops.convert_to_numpy(self.average)[0] / (1.0 - self.missing), 0, 1)
+        average = RunningAverage(ops.convert_to_numpy(self.average)[0], self.missing)
+        return np.clip(average.value(), 0, 1)
 
 
 class TransferFiles:

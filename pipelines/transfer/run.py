@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,12 +12,11 @@ from keras import ops
 
 from images.color import transfer_luma
 from images.resizing import resize
-from optimize.adam import Adam, AdamState
+from optimize.adam import AdamState, minimize_adam
 from optimize.averaging import RunningAverage
 from optimize.enlarging import enlarge_bicubic
 from optimize.lbfgs import minimize_lbfgs
-from optimize.progress import Iteration, check_gradient, finite_loss
-from optimize.value_and_grad import Evaluation
+from optimize.progress import Evaluate, Iteration
 from pipelines.transfer.files import State, TransferFiles
 from pipelines.transfer.inputs import TransferInputs
 from pipelines.transfer.objective import Objectives
@@ -26,8 +24,8 @@ from pipelines.transfer.settings import TransferSettings
 from runs.progress import RunProgress
 from web.memory import memory_in_use
 
-# Of L-BFGS' memory of curvatures, as in the original.
-CORRECTIONS = 10
+# Pairs of L-BFGS' memory of curvatures, as in the original.
+MAXCOR = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +113,9 @@ class TransferRun:
         """Begin the next scale with the enlarged average and Adam's enlarged moments."""
         size = self.sizes[self.state.scale + 1]
         state = self.state.numpy()
-        picture = enlarge_bicubic(state.average / (1.0 - state.missing), *size).clip(0, 1)
+        picture = enlarge_bicubic(RunningAverage(state.average, state.missing).value(), *size).clip(0, 1)
         average = RunningAverage.of(picture, self.settings.avg_decay)
-        moments = self._adam_state().enlarged(*size)
+        moments = self._adam_state().enlarged(picture)
         self.state = replace(
             self.state,
             picture=picture,
@@ -130,7 +128,8 @@ class TransferRun:
         )
 
     def _adam_state(self) -> AdamState:
-        return AdamState(*map(ops.convert_to_tensor, (self.state.first, self.state.second)), self.state.steps)
+        point, first, second = map(ops.convert_to_tensor, (self.state.picture, self.state.first, self.state.second))
+        return AdamState(point=point, first=first, second=second, steps=self.state.steps)
 
     def _iterations(self, scale: int) -> int:
         return self.settings.initial_iterations if scale == 0 else self.settings.iterations
@@ -142,33 +141,27 @@ class TransferRun:
             return
         evaluate = self.objectives.compile(self.sizes[self.state.scale])
         run = {"adam": self._run_adam, "lbfgs": self._run_lbfgs}[self.settings.optimizer]
-        with contextlib.suppress(StopIteration):
-            run(evaluate, left)
+        run(evaluate, left)
 
-    def _run_adam(self, evaluate: Callable[[Any], Evaluation], left: int) -> None:
-        adam, moments = Adam(self.settings.step_size), self._adam_state()
-        point = ops.convert_to_tensor(self.state.picture)
-        average = RunningAverage(ops.convert_to_tensor(self.state.average), self.state.missing)
-        for _ in range(left):
-            evaluation = evaluate(point)
-            loss = finite_loss(evaluation, self.state.iterations + 1)
-            check_gradient(float(ops.convert_to_numpy(ops.sum(ops.square(evaluation.gradient)))), evaluation, 0)
-            point, moments = adam.step(point, evaluation.gradient, moments)
-            average = average.updated(point, self.settings.avg_decay)
-            self._follow(loss, evaluation.term_values(), point, average, moments)
+    def _run_adam(self, evaluate: Evaluate, left: int) -> None:
+        start, rate = self._adam_state(), self.settings.step_size
+        minimize_adam(evaluate, start, maxiter=left, learning_rate=rate, callback=self._averaging())
 
-    def _run_lbfgs(self, evaluate: Callable[[Any], Evaluation], left: int) -> None:
+    def _run_lbfgs(self, evaluate: Evaluate, left: int) -> None:
+        minimize_lbfgs(evaluate, self.state.picture, maxiter=left, ftol=0.0, maxcor=MAXCOR, callback=self._averaging())
+
+    def _averaging(self) -> Callable[[Iteration], None]:
+        """Return a callback that takes every iterate into the average and follows the run."""
         average = RunningAverage(ops.convert_to_tensor(self.state.average), self.state.missing)
-        unused = self._adam_state()
+        is_adam, unused = self.settings.optimizer == "adam", self._adam_state()
 
         def follow(iteration: Iteration) -> None:
             nonlocal average
             average = average.updated(iteration.point, self.settings.avg_decay)
-            self._follow(iteration.loss, iteration.evaluation.term_values(), iteration.point, average, unused)
+            moments = iteration.state() if is_adam else unused
+            self._follow(iteration.loss, iteration.evaluation.term_values(), iteration.point, average, moments)
 
-        minimize_lbfgs(
-            evaluate, self.state.picture, max_iterations=left, ftol=0.0, history=CORRECTIONS, callback=follow
-        )
+        return follow
 
     def _follow(
         self, loss: float, terms: dict[str, float], point: Any, average: RunningAverage, moments: AdamState

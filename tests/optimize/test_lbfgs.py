@@ -42,7 +42,7 @@ def torch_losses(problem, start, iterations, history):
 def check_against_torch(problem, start, history):
     losses = []
     result = minimize_lbfgs(
-        compile_value_and_grad(problem), start, max_iterations=10, history=history, ftol=0, gtol=0,
+        compile_value_and_grad(problem), start, maxiter=10, maxcor=history, ftol=0, gtol=0,
         callback=lambda iteration: losses.append((iteration.loss, iteration.evaluations)),
     )  # fmt: skip
     expected = torch_losses(problem, start, 10, history)
@@ -86,7 +86,7 @@ def test_bounded_minimum_is_scipys():
     evaluate = compile_value_and_grad(problem)
     points = []
     result = minimize_lbfgs(
-        evaluate, problem.start, bounds=(0.0, 1.0), max_iterations=300, ftol=0, gtol=1e-6,
+        evaluate, problem.start, bounds=(0.0, 1.0), maxiter=300, ftol=0, gtol=1e-6,
         callback=lambda iteration: points.append(iteration.numpy()),
     )  # fmt: skip
 
@@ -109,7 +109,7 @@ def test_bounded_minimum_is_scipys():
 def test_bounds_that_nothing_touches_change_nothing():
     problem = Wavy(1000)
     evaluate = compile_value_and_grad(problem)
-    results = [minimize_lbfgs(evaluate, problem.start, bounds=bounds, max_iterations=8, ftol=0, gtol=0)
+    results = [minimize_lbfgs(evaluate, problem.start, bounds=bounds, maxiter=8, ftol=0, gtol=0)
                for bounds in (None, (-100.0, 100.0))]  # fmt: skip
     assert results[0].loss == pytest.approx(results[1].loss, rel=1e-4)
     assert results[0].evaluations == results[1].evaluations
@@ -119,9 +119,9 @@ def test_bounds_that_nothing_touches_change_nothing():
 def test_it_ends_by_its_tolerances_and_says_so():
     problem = Wavy(50)
     evaluate = compile_value_and_grad(problem)
-    assert "ftol" in minimize_lbfgs(evaluate, problem.start, max_iterations=500, ftol=1e-3).message
-    assert "gtol" in minimize_lbfgs(evaluate, problem.start, max_iterations=500, ftol=0, gtol=1e-2).message
-    limited = minimize_lbfgs(evaluate, problem.start, max_iterations=3)
+    assert "ftol" in minimize_lbfgs(evaluate, problem.start, maxiter=500, ftol=1e-3).message
+    assert "gtol" in minimize_lbfgs(evaluate, problem.start, maxiter=500, ftol=0, gtol=1e-2).message
+    limited = minimize_lbfgs(evaluate, problem.start, maxiter=3)
     assert (limited.iterations, limited.message) == (3, "reached the limit of iterations")
 
 
@@ -133,7 +133,7 @@ def test_the_callback_may_end_it():
         if iteration.iteration == 4:
             raise StopIteration
 
-    result = minimize_lbfgs(compile_value_and_grad(problem), problem.start, max_iterations=50, callback=callback)
+    result = minimize_lbfgs(compile_value_and_grad(problem), problem.start, maxiter=50, callback=callback)
     assert (result.iterations, result.message) == (4, "stopped by the callback")
 
 
@@ -144,4 +144,4 @@ def test_a_loss_that_is_not_a_number_stops_with_its_term():
         return sum(terms.values()), terms
 
     with pytest.raises(NotFiniteError, match="first in the term octave0/relu3_1"):
-        minimize_lbfgs(compile_value_and_grad(function), np.ones(3, "float32"), max_iterations=3)
+        minimize_lbfgs(compile_value_and_grad(function), np.ones(3, "float32"), maxiter=3)

@@ -31,9 +31,7 @@ def scipy_result(problem, scale, bounds, iterations):
 def test_it_is_scipys_minimize_on_the_scaled_loss(bounds):
     problem = Wavy(200)
     first = float(ops.convert_to_numpy(compile_value_and_grad(problem)(problem.start).loss))
-    result = minimize_lbfgsb(
-        compile_value_and_grad(problem), problem.start, max_iterations=12, bounds=bounds, ftol=0, gtol=0
-    )
+    result = minimize_lbfgsb(compile_value_and_grad(problem), problem.start, maxiter=12, bounds=bounds, ftol=0, gtol=0)
     expected = scipy_result(problem, 1 / first, bounds and [bounds] * 200, 12)
     assert result.loss / first == pytest.approx(expected.fun, rel=1e-6)
     assert (result.iterations, result.evaluations, result.message) == (expected.nit, expected.nfev, expected.message)
@@ -51,7 +49,7 @@ def test_pictures_keep_their_shape_and_bounds():
         assert picture.dtype == np.float32
         assert 0 <= picture.min() <= picture.max() <= 1
 
-    result = minimize_lbfgsb(compile_value_and_grad(problem), problem.start, max_iterations=20, callback=callback)
+    result = minimize_lbfgsb(compile_value_and_grad(problem), problem.start, maxiter=20, callback=callback)
     assert result.point.shape == (1, 16, 16, 3)
     assert set(shapes) == {(1, 16, 16, 3)}
     assert losses == sorted(losses, reverse=True)
@@ -69,7 +67,7 @@ def test_callbacks_see_the_accepted_point_and_its_terms():
         assert sum(iteration.evaluation.term_values().values()) == pytest.approx(iteration.loss, rel=1e-5)
         seen.append((iteration.iteration, iteration.evaluations))
 
-    minimize_lbfgsb(evaluate, problem.start, max_iterations=5, callback=callback)
+    minimize_lbfgsb(evaluate, problem.start, maxiter=5, callback=callback)
     assert [iteration for iteration, _ in seen] == [1, 2, 3, 4, 5]
     assert all(evaluations > iteration for iteration, evaluations in seen)
 
@@ -81,7 +79,7 @@ def test_the_callback_may_end_it():
         if iteration.iteration == 3:
             raise StopIteration
 
-    result = minimize_lbfgsb(compile_value_and_grad(problem), problem.start, max_iterations=50, callback=callback)
+    result = minimize_lbfgsb(compile_value_and_grad(problem), problem.start, maxiter=50, callback=callback)
     assert result.iterations == 3
     assert "CALLBACK" in result.message
 
@@ -93,7 +91,7 @@ def test_ctrl_c_comes_through():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        minimize_lbfgsb(compile_value_and_grad(problem), problem.start, max_iterations=50, callback=callback)
+        minimize_lbfgsb(compile_value_and_grad(problem), problem.start, maxiter=50, callback=callback)
 
 
 def test_the_tolerance_refers_to_a_loss_of_one():
@@ -104,7 +102,7 @@ def test_the_tolerance_refers_to_a_loss_of_one():
         return 1e6 * loss, {name: 1e6 * term for name, term in terms.items()}
 
     results = [
-        minimize_lbfgsb(compile_value_and_grad(function), problem.start, max_iterations=500, ftol=1e-4)
+        minimize_lbfgsb(compile_value_and_grad(function), problem.start, maxiter=500, ftol=1e-4)
         for function in (problem, million)
     ]
     assert results[0].iterations == results[1].iterations
@@ -121,4 +119,4 @@ def test_numbers_that_are_none_stop_it_and_are_named(where):
 
     expected = "first in the term octave0/pool2" if where == "loss" else "gradient is not finite at evaluation 1"
     with pytest.raises(NotFiniteError, match=expected):
-        minimize_lbfgsb(compile_value_and_grad(function), np.ones(3, "float32"), max_iterations=3)
+        minimize_lbfgsb(compile_value_and_grad(function), np.ones(3, "float32"), maxiter=3)
