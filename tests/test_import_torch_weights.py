@@ -150,3 +150,15 @@ def test_float16_file_is_ordinary_hdf5(tmp_path):
         types = set()
         file.visititems(lambda _, item: types.add(str(item.dtype)) if isinstance(item, h5py.Dataset) else None)
     assert types == {"float16"}
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf, 2e10])
+def test_weights_that_are_no_sound_numbers_are_refused_with_their_layer(tmp_path, capsys, value):
+    weight = np.ones((4, 3, 1, 1), np.float32)
+    weight[1, 2] = value
+    sizes = {"nInputPlane": 3, "nOutputPlane": 4, **dict.fromkeys(("kW", "kH", "dW", "dH"), 1), "padW": 0, "padH": 0}
+    network = module("nn.SpatialConvolution", weight=tensor(weight), bias=tensor(np.zeros(4)), **sizes)
+    (tmp_path / "bad.t7").write_bytes(write_t7(network))
+    assert run("--input", tmp_path / "bad.t7", "--output", tmp_path / "out.keras", "--image-io", "none") == 1
+    assert re.search(r"bad\.t7: weight \S*conv\S*/kernel holds", capsys.readouterr().err)
+    assert not (tmp_path / "out.keras").exists()

@@ -8,10 +8,12 @@ reading the answers: so requests that a browser marks as coming from another sit
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Sequence
 from email.message import Message
-from urllib.parse import urlsplit
+
+HOST = re.compile(r"(\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[0-9A-Za-z._-]+))(:[0-9]{1,5})?", re.ASCII)
 
 
 def is_loopback(address: str) -> bool:
@@ -45,14 +47,13 @@ def refusal(headers: Message, method: str, path: str, host: str, address: str) -
 def _names_this_server(header: str, host: str, address: str) -> bool:
     """Say whether a Host header has a name that no other website can point at this server.
 
-    The port may differ: forwarded ports (ssh -L) have their own. An IP address cannot be rebound.
+    Anything but a name or address and a port, such as a user before the name, is no Host header of a browser's. The
+    port may differ: forwarded ports (ssh -L) have their own. An IP address cannot be rebound.
     """
-    try:
-        name = urlsplit(f"//{header}").hostname
-    except ValueError:
+    match = HOST.fullmatch(header)
+    if match is None:
         return False
-    if name is None:
-        return False
+    name = (match["address"] or match["name"]).lower()
     if name == "localhost" or name == host.lower():
         return True
     try:

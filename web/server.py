@@ -14,7 +14,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from web.access import is_loopback, refusal
 from web.board import Board, Picture
@@ -37,8 +37,10 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Connection": "close",
 }
-# Connections beyond this are closed at once: each is a thread.
+# Each is a thread. Where there are as many, the one that has been sending its request for the longest makes room.
 MAX_CONNECTIONS = 128
+# Seconds within which a request must have arrived as a whole, and that a new one waits for another to make room.
+REQUEST_TIME, ROOM_WAIT = 10.0, 0.5
 # After so many seconds without progress of a request or an answer its viewer is given up.
 PATIENCE = 20.0
 # Seconds between two events to the same viewer, with news and without.
@@ -76,6 +78,8 @@ class LiveServer(ThreadingHTTPServer):
         self.board = board
         self.host = host
         self.connections = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        # Connections whose requests have not arrived as a whole, in the order of their beginning -> until when.
+        self.incomplete: dict[Any, float] = {}
         try:
             self.address_family, _, _, _, address = socket.getaddrinfo(
                 host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -119,17 +123,40 @@ class LiveServer(ThreadingHTTPServer):
         self.server_close()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer in a thread of its own, unless there are too many."""
-        if self.connections.acquire(blocking=False):
+        """Answer in a thread of its own, unless there are too many that have sent their requests."""
+        if self.connections.acquire(blocking=False) or self._make_room():
+            self.incomplete[request] = time.monotonic() + REQUEST_TIME
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
+
+    def _make_room(self) -> bool:
+        """End the oldest connection that is still sending its request; say whether a thread is free."""
+        oldest = next(iter(list(self.incomplete)), None)
+        if oldest is None:
+            return False
+        self._hang_up(oldest)
+        return self.connections.acquire(timeout=ROOM_WAIT)
+
+    def service_actions(self) -> None:
+        """End connections that send their requests too slowly."""
+        now = time.monotonic()
+        for request, deadline in list(self.incomplete.items()):
+            if deadline < now:
+                self._hang_up(request)
+
+    def _hang_up(self, request: Any) -> None:
+        """Let the thread that reads from a connection find its end."""
+        self.incomplete.pop(request, None)
+        with suppress(OSError):
+            request.shutdown(socket.SHUT_RDWR)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Answer, and make room for another connection."""
         try:
             super().process_request_thread(request, client_address)
         finally:
+            self.incomplete.pop(request, None)
             self.connections.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -169,7 +196,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, answers: dict[str, Callable[[], None]], other: dict[str, str]) -> None:
         """Call the answer for this path; `other`: the method that other paths need."""
-        path = urlsplit(self.path).path
+        self.server.incomplete.pop(self.connection, None)
+        path = self.path.partition("?")[0]
         why = refusal(self.headers, self.command, path, self.server.host, self.server.address)
         if why is not None:
             self._tell(HTTPStatus.FORBIDDEN, f"refused: {why}")
@@ -181,12 +209,12 @@ class Handler(BaseHTTPRequestHandler):
             self._tell(HTTPStatus.NOT_FOUND, "there is no such page")
 
     def _file(self) -> None:
-        name, kind = FILES[urlsplit(self.path).path]
+        name, kind = FILES[self.path.partition("?")[0]]
         self._send((PAGE / name).read_bytes(), kind)
 
     def _image(self) -> None:
         """Send the picture, made smaller where the query names a width."""
-        query = parse_qs(urlsplit(self.path).query)
+        query = parse_qs(self.path.partition("?")[2])
         width = query.get("w", [None])[-1]
         if width is not None and not (width.isascii() and width.isdecimal() and len(width) <= 6):
             self._tell(HTTPStatus.BAD_REQUEST, "w must be a number of pixels")

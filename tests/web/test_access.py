@@ -27,6 +27,17 @@ def test_other_names_are_refused_on_loopback(host):
     assert answer(Host=host) == "the Host header does not name this server"
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("user@localhost:8080", "user:secret@127.0.0.1", "@localhost", "localhost/", "localhost?x", "localhost#x"),
+        *("localhost:", "localhost:x", "localhost:8080:1", " localhost", "localhost\t", "[localhost]", "[::1", "::1"),
+    ],
+)
+def test_a_host_is_a_name_and_a_port_alone(host):
+    assert answer(Host=host) == "the Host header does not name this server"
+
+
 def test_a_request_needs_one_host():
     assert answer() == "the Host header does not name this server"
     twice = Message()

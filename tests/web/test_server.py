@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
@@ -50,6 +51,7 @@ def test_what_is_not_there(live):
     assert (status, headers["Allow"]) == (405, "POST")
     assert request(live[1], "POST", "/image", **origin(live[1]))[1]["Allow"] == "GET"
     assert request(live[1], "DELETE", "/")[0] == 501
+    assert request(live[1], "GET", "http://[/")[0] == 404
     assert not live[0].stop_wanted.is_set()
 
 
@@ -297,3 +299,50 @@ def wait_until(condition, seconds=20.0):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+@contextmanager
+def slow_connections(server, count):
+    """Hold `count` connections that have sent the beginning of a request; yields the sockets."""
+    sockets = []
+    try:
+        for _ in range(count):
+            sockets.append(socket.create_connection(server.server_address[:2], timeout=5))
+            sockets[-1].sendall(b"GET / HT")
+        yield sockets
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def test_slow_requests_do_not_shut_others_out(live, monkeypatch):
+    monkeypatch.setattr(module, "REQUEST_TIME", 600.0)
+    with slow_connections(live[1], 300) as slow:
+        for one in slow[-50:]:
+            one.sendall(b"T")
+        assert request(live[1], "GET", "/style.css")[0] == 200
+        assert len(live[1].incomplete) <= module.MAX_CONNECTIONS
+
+
+def test_a_request_has_a_deadline_as_a_whole(live, monkeypatch):
+    monkeypatch.setattr(module, "REQUEST_TIME", 0.2)
+    with slow_connections(live[1], 1) as [slow]:
+        with suppress(OSError):  # the server hangs up in the middle of it
+            for _ in range(50):
+                slow.sendall(b"x")
+                time.sleep(0.05)
+        assert slow.recv(100) == b""
+    assert not live[1].incomplete
+
+
+def test_an_answer_may_take_longer_than_a_request(live, monkeypatch):
+    monkeypatch.setattr(module, "REQUEST_TIME", 0.2)
+    board, server = live
+    board.publish(step(1))
+    with socket.create_connection(server.server_address[:2], timeout=5) as viewer:
+        viewer.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        time.sleep(0.6)
+        board.publish(step(2))
+        told = b""
+        while b'"iteration": 2' not in told:
+            told += viewer.recv(1 << 16) or pytest.fail("the server hung up")
