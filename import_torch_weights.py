@@ -1,24 +1,34 @@
-"""Turns a Torch7 network (.t7) into a Keras model (.keras) that gives the same pixels."""
+"""Turns a Torch7 or PyTorch network (.t7, .pth, .safetensors) into a Keras model (.keras) with the same pixels."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 
+from convert.printable import printable
 from errors import ArgumentError
 from pipelines.command_line import ArgumentParser, defaults_of, run_script
-from pipelines.importing.torch7 import DTYPES, IMAGE_IOS, TorchImportReport, import_torch_model
+from pipelines.importing.pytorch import import_pytorch_model, is_pytorch_file
+from pipelines.importing.torch7 import DTYPES, IMAGE_IOS, TorchImportReport, Verification, import_torch_model
 
 NAME = "import_torch_weights.py"
 EPILOG = """The saved model takes and returns RGB pictures in [0, 1] (float32; batch, height, width, 3) of any size,
-unless --image-io is none. No code in the file is run. Keras loads the model in safe mode after `import layers`."""
+unless --image-io is none. PyTorch's state dicts are known by the names and shapes of their tensors: the
+TransformerNet of its fast_neural_style example, VGG-19 and VGG-16. No code in the file is run. Keras loads the model
+in safe mode after `import layers`."""
 
 
 def make_parser() -> ArgumentParser:
     """Return the parser of the command line; its defaults are those of `import_torch_model`."""
     defaults = defaults_of(import_torch_model)
     parser = ArgumentParser(prog=NAME, description=__doc__, epilog=EPILOG)
-    parser.add_argument("--input", required=True, metavar="MODEL.t7", help="Torch7 file: a network or a checkpoint")
+    parser.add_argument(
+        "--input",
+        required=True,
+        metavar="MODEL.t7|.pth",
+        help="Torch7, PyTorch or safetensors file: a network or a checkpoint",
+    )
     parser.add_argument("--output", metavar="MODEL.keras", help="Keras model to write")
     parser.add_argument(
         "--image-io",
@@ -35,7 +45,9 @@ def make_parser() -> ArgumentParser:
         default=defaults["dtype"],
         help="storage of the weights in the file; the model computes in float32 either way (default: %(default)s)",
     )
-    parser.add_argument("--summary", action="store_true", help="print the module tree; without --output only that")
+    parser.add_argument(
+        "--summary", action="store_true", help="print the module tree, or the tensors; without --output only that"
+    )
     parser.add_argument(
         "--verify",
         metavar="REFERENCE.npz",
@@ -47,7 +59,12 @@ def make_parser() -> ArgumentParser:
 
 
 def print_summary(path: str) -> None:
-    """Print the module tree of a Torch7 file; needs no Keras."""
+    """Print the module tree of a Torch7 file or the tensors of a PyTorch file; needs no Keras."""
+    if is_pytorch_file(path):
+        from convert.pytorch.summary import summarize
+
+        print(summarize(path))
+        return
     from convert.torch7.file.reader import read_t7
     from convert.torch7.summary import summary
 
@@ -59,15 +76,36 @@ def print_report(report: TorchImportReport, output: str) -> None:
     conversion = report.conversion
     unused = conversion.tensors_read - conversion.tensors_used
     print(f"image-io: {report.image_io} ({report.reason})")
-    if report.verification is not None:
-        check = report.verification
-        print(f"verified: max difference {check.maximum:.3g}, relative {check.relative:.3g}")
+    print_verification(report.verification)
     print(f"modules converted: {len(conversion.modules)}")
     print(
         f"tensors: {conversion.tensors_read} read, {conversion.tensors_used} used, {unused} unused (gradients, buffers)"
     )
     print(f"parameters: {report.parameters:,}")
     print(f"wrote {output}: {report.file_size:,} bytes")
+
+
+def import_pytorch(arguments: argparse.Namespace) -> None:
+    """Import a PyTorch file and print what was done."""
+    if arguments.image_io != "auto":
+        raise ArgumentError("`image_io` is for Torch7 files; what stands around a PyTorch network is known with it")
+    report = import_pytorch_model(
+        input=arguments.input, output=arguments.output, dtype=arguments.dtype, verify=arguments.verify
+    )
+    conversion = report.conversion
+    where = f", at {printable(conversion.entry)}" if conversion.entry else ""
+    print(f"network: {conversion.architecture}{where}")
+    print(f"decided: {conversion.decided}")
+    print_verification(report.verification)
+    print(f"tensors: {conversion.tensors}")
+    print(f"parameters: {report.parameters:,}")
+    print(f"wrote {arguments.output}: {report.file_size:,} bytes")
+
+
+def print_verification(check: Verification | None) -> None:
+    """Print how far the network is from the reference, if there was one."""
+    if check is not None:
+        print(f"verified: max difference {check.maximum:.3g}, relative {check.relative:.3g}")
 
 
 def run(argv: Sequence[str] | None) -> int:
@@ -78,6 +116,9 @@ def run(argv: Sequence[str] | None) -> int:
     if arguments.summary:
         print_summary(arguments.input)
     if arguments.output is None:
+        return 0
+    if is_pytorch_file(arguments.input):
+        import_pytorch(arguments)
         return 0
     report = import_torch_model(
         input=arguments.input,

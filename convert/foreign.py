@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +12,16 @@ HEAD_SIZE = 4096
 TORCH7 = "a Torch7 file"
 CAFFEMODEL = "a caffemodel"
 PROTOTXT = "a prototxt"
+PYTORCH_LEGACY = "a PyTorch file"
+PYTORCH_ARCHIVE = "a PyTorch archive"
+SAFETENSORS = "a safetensors file"
+PYTORCH_MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the number that the pickles of older files begin with
+PYTORCH_KINDS: tuple[str | None, ...] = (PYTORCH_LEGACY, PYTORCH_ARCHIVE, SAFETENSORS)
 
 # (offset, bytes there, kind)
 _SIGNATURES = (
     (0, b"version https://git-lfs", "a Git LFS pointer (the file itself comes with `git lfs pull`)"),
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
-    (0, b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "a PyTorch file"),
     (0, b"\x93NUMPY", "a NumPy array file"),
     (0, b"\x1f\x8b", "a gzip archive (unpack it first)"),
     (0, b"BZh", "a bzip2 archive (unpack it first)"),
@@ -32,13 +37,13 @@ _SIGNATURES = (
     (0, b"MM\0*", "a TIFF picture"),
     (0, b"%PDF", "a PDF document"),
     (4, b"TFL3", "a LiteRT model"),
-    (8, b'{"', "a safetensors file"),
+    (8, b'{"', SAFETENSORS),
     (0, b"\x1bLua", "compiled Lua code"),
     (0, b"\x1bLJ", "compiled Lua code"),
 )
 
 
-def name_foreign_file(source: str | Path | bytes) -> str | None:
+def name_foreign_file(source: str | os.PathLike | bytes) -> str | None:
     """Return what a file is, None if unknown, for "model.t7 is a web page, not a Torch7 file".
 
     `source` is a path or the first bytes of a file (`HEAD_SIZE` of them are enough). The files the converters
@@ -74,8 +79,8 @@ def _zip_member(head: bytes) -> str | None:
         return "a NumPy archive (npz)"
     if name in (b"metadata.json", b"config.json"):
         return "a Keras model file"
-    if name.endswith((b"/data.pkl", b"/.format_version", b"/version", b"/constants.pkl")):
-        return "a PyTorch archive"
+    if re.search(rb"/(data\.pkl|constants\.pkl|\.?version|\.format_version|byteorder|data/\d+|code/.+)$", name):
+        return PYTORCH_ARCHIVE
     return "a zip archive"
 
 
@@ -92,6 +97,8 @@ def _torch7(head: bytes) -> str | None:
 
 
 def _pickle(head: bytes) -> str | None:
+    if PYTORCH_MAGIC in head[:32]:
+        return PYTORCH_LEGACY
     return "a Python pickle" if re.match(rb"\x80[\x02-\x05]", head) else None
 
 

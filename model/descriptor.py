@@ -13,12 +13,13 @@ from keras import ops
 
 from choices import DESCRIPTORS, RANDOM_LAYER
 from errors import ArgumentError, unknown_name
+from layers.vgg_preprocessing import VGG_MEAN
 from model.layer_names import LAYER_NAMES
 from model.normalization import divide_activations
 from model.padded_convolution import Padding
 from model.random_filters import random_filters
 from model.vgg19 import POOLING_SCALES, Pooling, vgg19
-from model.weights import DATA_DIR, VGG19_FILES, find_weights, load_convolutions
+from model.weights import DATA_DIR, VGG19_FILES, VGGWeights, find_weights, load_convolutions
 
 DescriptorName = Literal["vgg19", "vgg19-normalized", "random"]
 # Looked for in the data folder before the files of plain weights; the last two are those of the texture
@@ -34,7 +35,7 @@ def build_descriptor(
     layers: Sequence[str | int],
     *,
     descriptor: DescriptorName = "vgg19",
-    weights: str | os.PathLike | None = None,
+    weights: str | os.PathLike | VGGWeights | None = None,
     data_dir: str | os.PathLike = DATA_DIR,
     pooling: Pooling = "max",
     rescale_pooling: bool = True,
@@ -54,7 +55,8 @@ def build_descriptor(
         descriptor: "vgg19"; "vgg19-normalized", whose filters' mean activation over photos is 1 (weights of
             the ImageNet network are normalised here, by means that come with the program; any others count
             as normalised already); or "random", filters that need no file.
-        weights: file of the weights; None looks for one, see find_weights().
+        weights: file of the weights; None looks for one, see find_weights(). Or weights that were read already, of
+            VGG-19 or VGG-16.
         data_dir: folder of weights.
         pooling: see vgg19(), as for the next two; the random descriptor has none.
         rescale_pooling: whether average and L2 pooling keep the activations' size.
@@ -72,26 +74,44 @@ def build_descriptor(
         if list(layers) != [RANDOM_LAYER]:
             raise ArgumentError(f"the random descriptor has a single layer, {RANDOM_LAYER!r}, not {list(layers)}")
         return random_filters(seed=seed, padding=padding, dtype=dtype)
-    model = vgg19(layers, pooling=pooling, rescale_pooling=rescale_pooling, padding=padding, dtype=dtype)
     normalized = descriptor == "vgg19-normalized"
-    names = (*NORMALIZED_FILES, *VGG19_FILES) if normalized else VGG19_FILES
-    load_convolutions(model, find_weights(weights, data_dir=data_dir, file_names=names))
+    options = {"pooling": pooling, "rescale_pooling": rescale_pooling, "padding": padding, "dtype": dtype}
+    if isinstance(weights, VGGWeights):
+        options |= {"convolutions": weights.blocks, "mean": weights.mean}
+        if normalized and weights.mean != VGG_MEAN:
+            raise ArgumentError(
+                f"`descriptor` vgg19-normalized: no mean activations are known for the weights in {weights.source}; "
+                "use vgg19"
+            )
+    else:
+        names = (*NORMALIZED_FILES, *VGG19_FILES) if normalized else VGG19_FILES
+        weights = find_weights(weights, data_dir=data_dir, file_names=names)
+    model = vgg19(layers, **options)
+    load_convolutions(model, weights)
     if normalized:
         _normalize(model, pooling, POOLING_SCALES[pooling] if rescale_pooling else 1.0)
     return model
 
 
-def mean_activation(layer: str, *, descriptor: DescriptorName, pooling: Pooling) -> float:
+def mean_activation(
+    layer: str,
+    *,
+    descriptor: DescriptorName,
+    pooling: Pooling,
+    weights: str | os.PathLike | VGGWeights | None = None,
+) -> float:
     """Return the mean activation over photos and filters of the last convolution up to `layer`, rectified.
 
-    That of the ImageNet weights with rescaled pooling for "vgg19", 1 for the others (random filters are not far off).
+    That of the ImageNet weights with rescaled pooling for "vgg19", 1 for the others (random filters are not far off,
+    nor are weights that take pixels of unit variance, as PyTorch's).
 
     Args:
         layer: a name of LAYER_NAMES, or of the random descriptor.
         descriptor: see build_descriptor().
         pooling: see vgg19().
+        weights: those of the descriptor, see build_descriptor().
     """
-    if descriptor != "vgg19":
+    if descriptor != "vgg19" or (isinstance(weights, VGGWeights) and weights.mean != VGG_MEAN):
         return 1.0
     below = [name for name in LAYER_NAMES[: LAYER_NAMES.index(layer) + 1] if name.startswith("conv")]
     with np.load(_MEANS) as known:
@@ -100,11 +120,16 @@ def mean_activation(layer: str, *, descriptor: DescriptorName, pooling: Pooling)
 
 def _normalize(model: keras.Model, pooling: Pooling, scale: float) -> None:
     """Divide the activations of the ImageNet network by its known means; leave other weights alone."""
-    with np.load(_MEANS) as known:
-        bias = ops.convert_to_numpy(model.get_layer("conv1_1").bias).astype("float32")
-        # Loose enough for bfloat16, far from any normalised bias.
-        if np.allclose(bias, known["bias"], rtol=0.02, atol=1e-3):
+    if is_imagenet_bias(ops.convert_to_numpy(model.get_layer("conv1_1").bias).astype("float32")):
+        with np.load(_MEANS) as known:
             divide_activations(model, _rescaled_means(known, pooling, scale))
+
+
+def is_imagenet_bias(bias: np.ndarray) -> bool:
+    """Return whether `bias` (64,), of conv1_1, is that of the authors' VGG-19, which takes BGR in 0..255."""
+    with np.load(_MEANS) as known:
+        # Loose enough for bfloat16, far from any normalised bias.
+        return np.allclose(bias, known["bias"], rtol=0.02, atol=1e-3)
 
 
 def _rescaled_means(known: Mapping[str, np.ndarray], pooling: str, scale: float) -> dict[str, np.ndarray]:

@@ -9,11 +9,12 @@ import keras
 from keras import ops
 
 from errors import ArgumentError, unknown_name
-from layers.vgg_preprocessing import VGGPreprocessing
+from layers.vgg_preprocessing import VGG_MEAN, VGGPreprocessing
 from model.layer_names import BLOCKS, LAYER_NAMES, resolve_layers
 from model.padded_convolution import AxisModes, Padding, axis_modes, padded_convolution
 
 Pooling = Literal["max", "average", "l2"]
+VGG19_CONVOLUTIONS = tuple(number for number, _ in BLOCKS)
 # Factors found by trial that give the mean (or root mean square times 2) of a window the size of its maximum.
 POOLING_SCALES = {"max": 1.0, "average": 2.0, "l2": 0.78}
 
@@ -25,6 +26,8 @@ def vgg19(
     rescale_pooling: bool = True,
     padding: Padding = "same",
     dtype: Any = None,
+    convolutions: Sequence[int] = VGG19_CONVOLUTIONS,
+    mean: Sequence[float] = VGG_MEAN,
 ) -> keras.Model:
     """Build VGG-19 up to the deepest of the layers `names`, with zero weights.
 
@@ -48,20 +51,25 @@ def vgg19(
             edge in all, for textures that tile (seamless where height and width divide by 2 at every
             pooling).
         dtype: dtype policy of the layers after preprocessing, such as "bfloat16"; None is Keras' global one.
+        convolutions: in each of the five blocks: (2, 2, 3, 3, 3) is VGG-16.
+        mean: the mean pixel that the weights expect subtracted: blue, green, red, in 0..255.
 
     Raises:
-        ArgumentError: an unknown layer, pooling or padding.
+        ArgumentError: an unknown layer, pooling or padding, or a layer that a network of these convolutions lacks.
     """
     wanted = set(resolve_layers(names))
+    there = [name for name in LAYER_NAMES if _is_built(name, convolutions)]
+    if lacking := sorted(wanted.difference(there)):
+        raise ArgumentError(unknown_name(f"layer of a VGG-{sum(convolutions) + 3}", lacking[0], there))
     if pooling not in POOLING_SCALES:
         raise ArgumentError(unknown_name("pooling", pooling, POOLING_SCALES))
     scale = POOLING_SCALES[pooling] if rescale_pooling else 1.0
     modes = axis_modes(padding)
     images = keras.Input((None, None, 3), dtype="float32", name="images")
     # In float32 whatever follows: a pixel minus the mean would lose half its digits in bfloat16.
-    outputs = VGGPreprocessing(name="preprocessing", dtype="float32")(images)
+    outputs = VGGPreprocessing(mean, name="preprocessing", dtype="float32")(images)
     found = {}
-    for name in LAYER_NAMES:
+    for name in there:
         if name.startswith("pool"):
             outputs = _pool(outputs, pooling, scale, name=name, dtype=dtype)
         elif name.startswith("relu"):
@@ -76,6 +84,11 @@ def vgg19(
     model = keras.Model(images, found, name="vgg19")
     model.trainable = False
     return model
+
+
+def _is_built(name: str, convolutions: Sequence[int]) -> bool:
+    """Return whether a network with so many convolutions a block has the layer `name`, such as relu3_4."""
+    return name.startswith("pool") or int(name.partition("_")[2]) <= convolutions[int(name[4]) - 1]
 
 
 def smallest_input(names: Iterable[str | int], padding: Padding = "same") -> tuple[int, int]:

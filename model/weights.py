@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -12,7 +13,8 @@ import keras
 import numpy as np
 
 from errors import UserError
-from model.layer_names import keras_name
+from layers.vgg_preprocessing import VGG_MEAN, VGGPreprocessing
+from model.layer_names import BLOCKS, keras_name
 from model.saving import load_model
 from model.untrusted.hdf5 import check_hdf5, open_hdf5
 from model.untrusted.sizes import check_values
@@ -25,6 +27,28 @@ WEIGHTS_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg
 WEIGHTS_HASH = "253f8cb515780f3b799900260a226db6"
 # Looked for in the data folder, in this order.
 VGG19_FILES = (WEIGHTS_NAME, "vgg19_weights_tf_dim_ordering_tf_kernels.h5", "vgg19.keras")
+
+
+@dataclass(frozen=True)
+class VGGWeights:
+    """Weights of VGG-19 or VGG-16 that were read already, from a file of another program.
+
+    Args:
+        source: the file, for messages.
+        convolutions: kernel (height, width, inputs, outputs) and bias of conv1_1 ..., for BGR pixels in 0..255 minus
+            `mean`.
+        mean: the mean pixel: blue, green, red.
+    """
+
+    source: str
+    convolutions: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    mean: tuple[float, float, float] = VGG_MEAN
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """Return the number of convolutions in each of the five blocks."""
+        blocks = range(1, len(BLOCKS) + 1)
+        return tuple(sum(name.startswith(f"conv{block}_") for name in self.convolutions) for block in blocks)
 
 
 def find_weights(
@@ -52,30 +76,39 @@ def find_weights(
     return _download(data_dir)
 
 
-def load_convolutions(model: keras.Model, path: str | os.PathLike) -> None:
+def load_convolutions(model: keras.Model, weights: str | os.PathLike | VGGWeights) -> None:
     """Set kernels and biases of the convolutions conv1_1 ... of `model` from a file, layer by layer.
 
     Args:
         model: its convolutions have the descriptor's names; other layers of the file are not read.
-        path: an HDF5 file in Keras' layout (weights with or without the fully connected layers, or a whole
+        weights: an HDF5 file in Keras' layout (weights with or without the fully connected layers, or a whole
             model), or a `.keras` file (of this program's Caffe importer, say), whose layers are named
             conv1_1 ... or block1_conv1 ...; kernels for BGR pixels in 0..255 minus the mean, as Caffe and
-            keras.applications have them.
+            keras.applications have them. Or weights that were read already.
 
     Raises:
         UserError: the file is neither, or a layer is missing or holds other than a kernel and a bias of
             VGG-19's shapes, or a weight is NaN, infinite or beyond 1e10; the message names file and layer. Links
             and datasets that lie elsewhere are refused wherever they are in the file.
     """
-    path = Path(path)
     convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
     names = [layer.name for layer in convolutions]
-    stored = _of_model(load_model(path), names) if zipfile.is_zipfile(path) else _of_h5(path, names)
+    path = Path(weights.source if isinstance(weights, VGGWeights) else weights)
     try:
+        stored = _stored(weights, path, names)
         for layer, arrays in zip(convolutions, stored, strict=True):
             _set_weights(layer, arrays)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+
+
+def _stored(
+    weights: str | os.PathLike | VGGWeights, path: Path, names: Sequence[str]
+) -> Iterator[Sequence[np.ndarray]]:
+    """Return the kernel and bias of each of the convolutions `names`."""
+    if isinstance(weights, VGGWeights):
+        return iter([weights.convolutions[name] for name in names])
+    return _of_model(load_model(path), names) if zipfile.is_zipfile(path) else _of_h5(path, names)
 
 
 def _set_weights(layer: keras.layers.Conv2D, arrays: Sequence[np.ndarray]) -> None:
@@ -132,6 +165,9 @@ def _values(group: h5py.Group, key: str | bytes) -> np.ndarray:
 def _of_model(model: keras.Model, names: Sequence[str]) -> Iterator[list[np.ndarray]]:
     """Yield the weights of each of the convolutions `names`."""
     layers = {layer.name: layer for layer in model.layers}
+    for layer in layers.values():
+        if isinstance(layer, VGGPreprocessing) and layer.mean != VGG_MEAN:
+            raise UserError("its weights are for another preprocessing; give the file that it was made from")
     for name in names:
         yield [keras.ops.convert_to_numpy(weight) for weight in layers[_stored_name(name, layers)].weights]
 

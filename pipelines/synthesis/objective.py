@@ -21,6 +21,7 @@ from losses.octaves import OctaveLosses
 from losses.pyramid import gaussian_pyramid
 from losses.texture import GramComparison, GuidedGramComparison, guided_gram_matrix
 from model.descriptor import build_descriptor
+from pipelines.descriptor_weights import descriptor_weights
 from pipelines.synthesis.guides import Guides
 from pipelines.synthesis.inputs import SynthesisInputs, mirrored
 from pipelines.synthesis.plan import Scale, mirrored_size, paddings, resized
@@ -124,7 +125,7 @@ def _descriptor(settings: SynthesisSettings, padding: tuple[str, str], dtype: st
     return build_descriptor(
         settings.layers,
         descriptor=settings.descriptor,
-        weights=settings.weights,
+        weights=descriptor_weights(settings.weights),
         data_dir=settings.data_dir,
         pooling=settings.pooling,
         rescale_pooling=False,

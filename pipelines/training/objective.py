@@ -18,6 +18,7 @@ from losses.pyramid import gaussian_pyramid, pyramid_sizes
 from losses.total_variation import total_variation
 from model.descriptor import build_descriptor
 from model.vgg19 import smallest_input
+from pipelines.descriptor_weights import descriptor_weights
 from pipelines.training.settings import TrainingSettings
 
 # Half precision for the descriptor as a whole: its weights never change, so they need no float32 copy.
@@ -95,7 +96,7 @@ def _check_sizes(settings: TrainingSettings, style: np.ndarray, generated: str, 
 def _descriptor(settings: TrainingSettings, layers: Sequence[str], padding: str) -> keras.Model:
     return build_descriptor(
         layers,
-        weights=settings.weights,
+        weights=descriptor_weights(settings.weights),
         data_dir=settings.data_dir,
         padding=padding,
         dtype=DESCRIPTOR_DTYPES[settings.precision],

@@ -21,6 +21,7 @@ from model.layer_names import LAYER_NAMES
 from model.segments import split_descriptor
 from model.vgg19 import smallest_input
 from optimize.value_and_grad import Evaluation, compile_value_and_grad
+from pipelines.descriptor_weights import descriptor_weights
 from pipelines.transfer.inputs import TransferInputs, style_size
 from pipelines.transfer.resources import LARGEST_PIXELS, return_freed_memory
 from pipelines.transfer.segments import SegmentedDescriptor, SegmentedLoss
@@ -49,10 +50,9 @@ class Objectives:
         self.style_weights = settings.layer_weights("style_layers")
         self.content_weights = settings.layer_weights("content_layers")
         layers = list(dict.fromkeys([*self.style_weights, *self.content_weights]))
-        self.scales = {
-            layer: MEAN_ACTIVATION / mean_activation(layer, descriptor=settings.descriptor, pooling=settings.pooling)
-            for layer in layers
-        }
+        self.weights = descriptor_weights(settings.weights)
+        means = {"descriptor": settings.descriptor, "pooling": settings.pooling, "weights": self.weights}
+        self.scales = {layer: MEAN_ACTIVATION / mean_activation(layer, **means) for layer in layers}
         self.descriptor, self.segments = self._build(layers)
 
     def _build(self, layers: Sequence[str]) -> tuple[keras.Model, SegmentedDescriptor]:
@@ -65,7 +65,7 @@ class Objectives:
                 models[device] = build_descriptor(
                     layers,
                     descriptor=settings.descriptor,
-                    weights=settings.weights,
+                    weights=self.weights,
                     data_dir=settings.data_dir,
                     pooling=settings.pooling,
                     padding="replicate",

@@ -1,0 +1,1 @@
+"""PyTorch's files become Keras models, with no PyTorch installed."""

@@ -1,0 +1,5 @@
+"""The architectures that are known; importing the package registers them in `convert.pytorch.registry`."""
+
+from convert.pytorch.architectures import transformer_net, vgg
+
+__all__ = ["transformer_net", "vgg"]

@@ -1,0 +1,162 @@
+"""TransformerNet of PyTorch's fast_neural_style example (Johnson et al. 2016, 1603.08155)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import keras
+from keras import KerasTensor
+
+from convert.pytorch.registry import architecture
+from convert.pytorch.state_dicts import StateDict
+from layers import CropToMatch, InstanceNormalization, ReflectionPadding2D, conv2d
+
+EPSILON = 1e-5  # PyTorch's default for its normalisations
+CHANNELS = 3
+_MAX_BLOCKS = 100
+_STATISTICS = ("running_mean", "running_var")
+_COUNTER = "num_batches_tracked"
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+@architecture
+class TransformerNet:
+    """Three convolutions, residual blocks, two enlargements by nearest neighbours, a last convolution.
+
+    Any widths, kernel sizes and number of blocks. The network takes and returns RGB in 0..255.
+    """
+
+    name = "TransformerNet of PyTorch's fast_neural_style example"
+
+    def matches(self, state: StateDict) -> bool:
+        """Compare names and shapes with those of a network of these widths."""
+        expected = _shapes(state)
+        found = {name: tensor.shape for name, tensor in state.tensors.items() if not _is_statistic(name)}
+        return expected is not None and found == expected and _statistics_fit(state, expected)
+
+    def build(self, state: StateDict) -> tuple[keras.Model, str]:
+        """Return the network; instance normalisation uses a picture's own statistics unless the file tracked others."""
+        builder = _Builder(state, _tracks_statistics(state))
+        image = keras.Input((None, None, CHANNELS), name="image")
+        x = keras.layers.Rescaling(255.0, name="to_255")(image)
+        for index, stride in enumerate((1, 2, 2), start=1):
+            x = builder.unit(x, f"conv{index}", f"in{index}", stride=stride)
+        for index in range(1, _blocks(state) + 1):
+            x = builder.residual(x, f"res{index}")
+        for index in (1, 2):
+            x = keras.layers.UpSampling2D(2, interpolation="nearest", name=f"deconv{index}_upsample")(x)
+            x = builder.unit(x, f"deconv{index}", f"in{index + 3}")
+        x = keras.layers.Rescaling(1 / 255.0, name="from_255")(builder.convolution(x, "deconv3"))
+        # A strided convolution rounds an odd size up, so the result is as large as the input or a little larger.
+        stylized = CropToMatch(name="crop")([x, image])
+        source = "running statistics" if builder.tracked else "statistics of each picture"
+        return keras.Model(image, stylized, name="transformer_net"), f"instance normalisation with {source}"
+
+
+@dataclass
+class _Builder:
+    """Makes the layers of one network; `tracked`: normalisations use the running statistics of the file."""
+
+    state: StateDict
+    tracked: bool
+
+    def convolution(self, x: KerasTensor, name: str, stride: int = 1) -> KerasTensor:
+        """Return `x` padded by reflection and convolved."""
+        kernel = self.state.array(f"{name}.conv2d.weight").transpose(2, 3, 1, 0)
+        side = kernel.shape[0]
+        x = ReflectionPadding2D(side // 2, name=f"{_plain(name)}_pad")(x)
+        layer = conv2d(kernel.shape[-1], side, strides=stride, name=_plain(name))
+        outputs = layer(x)
+        layer.set_weights([kernel, self.state.array(f"{name}.conv2d.bias")])
+        return outputs
+
+    def normalization(self, x: KerasTensor, name: str) -> KerasTensor:
+        """Return `x` normalised."""
+        make = keras.layers.BatchNormalization if self.tracked else InstanceNormalization
+        layer = make(epsilon=EPSILON, name=_plain(name))
+        outputs = layer(x)
+        kinds = ("weight", "bias", *(_STATISTICS if self.tracked else ()))
+        layer.set_weights([self.state.array(f"{name}.{kind}") for kind in kinds])
+        return outputs
+
+    def unit(self, x: KerasTensor, convolution: str, normalization: str, stride: int = 1) -> KerasTensor:
+        """Return `x` convolved, normalised and rectified."""
+        x = self.normalization(self.convolution(x, convolution, stride), normalization)
+        return keras.layers.ReLU(name=f"{_plain(normalization)}_relu")(x)
+
+    def residual(self, x: KerasTensor, name: str) -> KerasTensor:
+        """Return `x` plus what two convolutions make of it."""
+        change = self.unit(x, f"{name}.conv1", f"{name}.in1")
+        change = self.normalization(self.convolution(change, f"{name}.conv2"), f"{name}.in2")
+        return keras.layers.Add(name=f"{name}_sum")([x, change])
+
+
+def _plain(name: str) -> str:
+    return name.replace(".", "_")
+
+
+def _blocks(state: StateDict) -> int:
+    return next(index for index in range(_MAX_BLOCKS) if f"res{index + 1}.conv1.conv2d.weight" not in state.tensors)
+
+
+def _units(state: StateDict) -> Iterator[tuple[str, str | None]]:
+    """Yield the names of the convolutions in their order, with those of the normalisations after them."""
+    for index in (1, 2, 3):
+        yield f"conv{index}", f"in{index}"
+    for index in range(1, _blocks(state) + 1):
+        yield f"res{index}.conv1", f"res{index}.in1"
+        yield f"res{index}.conv2", f"res{index}.in2"
+    yield "deconv1", "in4"
+    yield "deconv2", "in5"
+    yield "deconv3", None
+
+
+def _shapes(state: StateDict) -> Shapes | None:
+    """Return the shapes of all tensors of a network with the widths that `state` tells, None where it tells none."""
+    sizes = [state.shape(f"{name}.conv2d.weight") for name in ("conv1", "conv2", "conv3", "deconv1", "deconv2")]
+    if (
+        any(size is None or len(size) != 4 for size in sizes)
+        or f"res{_MAX_BLOCKS}.conv1.conv2d.weight" in state.tensors
+    ):
+        return None
+    expected: Shapes = {}
+    inputs, fixed = CHANNELS, {"deconv3": CHANNELS}
+    for convolution, normalization in _units(state):
+        size = state.shape(f"{convolution}.conv2d.weight")
+        if size is None or len(size) != 4 or size[2] % 2 == 0:
+            return None
+        outputs = fixed.get(convolution, inputs if convolution.startswith("res") else size[0])
+        expected[f"{convolution}.conv2d.weight"] = (outputs, inputs, size[2], size[2])
+        expected[f"{convolution}.conv2d.bias"] = (outputs,)
+        if normalization is not None:
+            expected |= {f"{normalization}.{kind}": (outputs,) for kind in ("weight", "bias")}
+        inputs = outputs
+    return expected
+
+
+def _is_statistic(name: str) -> bool:
+    return name.rpartition(".")[2] in (*_STATISTICS, _COUNTER)
+
+
+def _statistics_fit(state: StateDict, expected: Shapes) -> bool:
+    """Return whether running statistics, if there are any, stand beside a normalisation and have its shape."""
+    for name, tensor in state.tensors.items():
+        module, _, kind = name.rpartition(".")
+        if kind in _STATISTICS and tensor.shape != expected.get(f"{module}.weight"):
+            return False
+        if kind == _COUNTER and (tensor.shape != () or f"{module}.weight" not in expected):
+            return False
+    return True
+
+
+def _tracks_statistics(state: StateDict) -> bool:
+    """Return whether the network normalises with the running statistics in the file.
+
+    PyTorch before 0.4 wrote running statistics for every instance normalisation and used none of them. Since then
+    they are there only where they are used, with a counter beside them (since 0.4.1) and version 2 of the module.
+    """
+    if "in1.running_mean" not in state.tensors:
+        return False
+    return f"in1.{_COUNTER}" in state.tensors or state.versions.get("in1", 0) >= 2

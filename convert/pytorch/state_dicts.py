@@ -1,0 +1,105 @@
+"""The state dicts in what a PyTorch file holds: names and tensors, wherever a training script put them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from convert.printable import printable
+from convert.pytorch.tensors import FormatError, Tensor
+from convert.pytorch.unpickler import Container
+from errors import UserError
+from model.untrusted.sizes import check_values
+
+MAX_DEPTH = 8  # of dicts within dicts
+
+
+@dataclass(frozen=True)
+class StateDict:
+    """Tensors by name.
+
+    `entry` is where they stand: the keys that lead to them, with dots. `versions` holds what the file says of the
+    modules' versions, by the modules' names.
+    """
+
+    entry: str
+    tensors: Mapping[str, Tensor]
+    versions: Mapping[str, int] = field(default_factory=dict)
+
+    def shape(self, name: str) -> tuple[int, ...] | None:
+        """Return the shape of the tensor `name`, None where there is none."""
+        tensor = self.tensors.get(name)
+        return None if tensor is None else tensor.shape
+
+    def array(self, name: str) -> np.ndarray:
+        """Return the tensor `name` as float32.
+
+        Raises:
+            UserError: its numbers are not in the file, or not finite.
+        """
+        place = f"tensor {printable(join(self.entry, name))}"
+        try:
+            array = self.tensors[name].array()
+        except FormatError as error:
+            raise UserError(f"{place}: {error}") from error
+        if array.dtype.kind == "c":
+            raise UserError(f"{place} holds complex numbers, which no network here takes")
+        check_values(place, array)
+        return array.astype(np.float32)
+
+
+def join(*parts: str) -> str:
+    """Return names of nested things as one with dots."""
+    return ".".join(part for part in parts if part)
+
+
+def find_state_dicts(value: Any) -> list[StateDict]:
+    """Return every dict of tensors in `value`, the outer ones first; each dict once."""
+    return list(_search(value, "", 0, set()))
+
+
+def _search(value: Any, entry: str, depth: int, seen: set[int]) -> Iterator[StateDict]:
+    if not isinstance(value, (dict, list, tuple)) or id(value) in seen or depth > MAX_DEPTH:
+        return
+    seen.add(id(value))
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    parts = {str(key): part for key, part in items}
+    tensors = {key: part for key, part in parts.items() if isinstance(part, Tensor)}
+    if tensors:
+        yield StateDict(entry, tensors, _versions(value))
+    for key, part in parts.items():
+        yield from _search(part, join(entry, key), depth + 1, seen)
+
+
+def _versions(value: Any) -> dict[str, int]:
+    metadata = value.metadata if isinstance(value, Container) else {}
+    return {
+        name: entry["version"]
+        for name, entry in metadata.items()
+        if isinstance(entry, dict) and isinstance(entry.get("version"), int)
+    }
+
+
+def parts_of(state: StateDict, depth: int = 3) -> Iterator[StateDict]:
+    """Yield `state`, and the tensors of each of its modules as a state dict of its own, down to `depth`.
+
+    Networks are wrapped (`module.conv1.weight`, by nn.DataParallel) or stand beside others in one dict.
+    """
+    yield state
+    if depth == 0:
+        return
+    groups: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in state.tensors.items():
+        head, _, rest = name.partition(".")
+        if rest:
+            groups.setdefault(head, {})[rest] = tensor
+    for head, tensors in groups.items():
+        versions = {
+            name.removeprefix(f"{head}."): version
+            for name, version in state.versions.items()
+            if name.startswith(f"{head}.")
+        }
+        yield from parts_of(StateDict(join(state.entry, head), tensors, versions), depth - 1)

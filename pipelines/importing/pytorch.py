@@ -1,0 +1,104 @@
+"""Importing a PyTorch network: state dict in, `.keras` file out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convert.foreign import PYTORCH_KINDS, name_foreign_file
+from errors import ArgumentError, UserError, unknown_name
+from pipelines.importing.files import check_model_output
+from pipelines.importing.torch7 import DTYPES, TOLERANCE, Verification
+from pipelines.startup import quiet_startup
+
+if TYPE_CHECKING:
+    import keras
+
+    from convert.pytorch.network import Conversion
+    from model.saving import StorageType
+
+
+@dataclass(frozen=True)
+class PyTorchImportReport:
+    """What an import did."""
+
+    conversion: Conversion
+    parameters: int
+    file_size: int
+    verification: Verification | None
+
+
+def is_pytorch_file(path: str | os.PathLike) -> bool:
+    """Return whether `path` is a PyTorch or safetensors file, by its content."""
+    return Path(path).is_file() and name_foreign_file(path) in PYTORCH_KINDS
+
+
+def import_pytorch_model(
+    *,
+    input: str | os.PathLike,
+    output: str | os.PathLike,
+    dtype: StorageType = "float32",
+    entry: str | None = None,
+    verify: str | os.PathLike | None = None,
+) -> PyTorchImportReport:
+    """Convert the tensors in a PyTorch file to a `.keras` file.
+
+    The model follows the image contract (float32 RGB in [0, 1]; batch, height, width, 3).
+
+    Args:
+        input: a state dict, or a checkpoint with state dicts in it: the zip format, the older one, or safetensors.
+        output: `.keras` file to write.
+        dtype: storage of the weights in the file, `float32` or `float16`.
+        entry: keys, joined by dots, that lead to one of several networks in the file.
+        verify: `.npz` file with the arrays `input` and `output` of the network in PyTorch (NCHW, pixels in 0..255);
+            nothing is written when the differences are above pipelines.importing.torch7.TOLERANCE.
+
+    Raises:
+        ArgumentError: an argument has a value that is not allowed, or `entry` is needed.
+        UserError: the file cannot be read, is of no known network, or does not agree with the reference.
+    """
+    check_model_output(output)
+    if dtype not in DTYPES:
+        raise ArgumentError(unknown_name("`dtype`", dtype, DTYPES))
+    reference = None if verify is None else _read_reference(Path(verify))
+    with quiet_startup():
+        from convert.pytorch.network import convert_pytorch
+        from model.saving import save_model
+    conversion = convert_pytorch(input, entry=entry)
+    verification = None if reference is None else _verify(conversion.model, *reference, TOLERANCE[dtype])
+    size = save_model(conversion.model, output, dtype=dtype)
+    return PyTorchImportReport(conversion, conversion.model.count_params(), size, verification)
+
+
+def _read_reference(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the arrays `input` and `output` of a reference file, NHWC in [0, 1]."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            given, expected = (arrays[name].astype(np.float32) / 255.0 for name in ("input", "output"))
+            return given.transpose(0, 2, 3, 1), expected.transpose(0, 2, 3, 1)
+    except (ValueError, KeyError, EOFError) as error:
+        raise UserError(
+            f"`verify` {path}: not an .npz file with the arrays 'input' and 'output' of four axes"
+        ) from error
+
+
+def _verify(model: keras.Model, given: np.ndarray, expected: np.ndarray, tolerance: float) -> Verification:
+    import keras
+
+    if isinstance(model.output, dict):
+        raise ArgumentError("`verify` is for networks that make pictures; a VGG makes none")
+    outputs = keras.ops.convert_to_numpy(model(given))
+    if outputs.shape != expected.shape:
+        raise UserError(f"`verify`: the model makes {outputs.shape}, the reference is {expected.shape} (NHWC)")
+    maximum = float(np.abs(outputs - expected).max(initial=0.0))
+    relative = maximum / (float(np.abs(expected).max(initial=0.0)) or 1.0)
+    if not relative <= tolerance:
+        raise UserError(
+            f"the network does not agree with the reference: max difference {maximum:.3g}, relative {relative:.3g}, "
+            f"allowed {tolerance:g}"
+        )
+    return Verification(maximum, relative)

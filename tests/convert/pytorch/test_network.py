@@ -1,0 +1,157 @@
+"""Networks that PyTorch wrote give its pixels."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from support.pytorch_networks import TransformerNet, pictures, stylized, trained
+
+from convert.pytorch.network import convert_pytorch
+from convert.pytorch.summary import summarize
+from errors import ArgumentError, UserError
+
+TOLERANCE = 2e-5  # of the largest number
+
+
+def check(path, network, size=(44, 40), tolerance=TOLERANCE, **options):
+    conversion = convert_pytorch(path, **options)
+    images = pictures(*size)
+    expected = stylized(network, images)
+    found = np.asarray(conversion.model(images))
+    assert found.shape == images.shape
+    assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
+    return conversion
+
+
+@pytest.mark.parametrize("options", [{}, {"_use_new_zipfile_serialization": False}], ids=["zip", "legacy"])
+@pytest.mark.parametrize(("width", "blocks", "last"), [(2, 1, 3), (5, 5, 9), (8, 0, 5)])
+def test_any_width_agrees(width, blocks, last, options, tmp_path):
+    network = trained(TransformerNet(width, blocks, last=last))
+    torch.save(network.state_dict(), tmp_path / "net.model", **options)
+    conversion = check(tmp_path / "net.model", network)
+    assert conversion.tensors == len(network.state_dict())
+    assert "of each picture" in conversion.decided
+
+
+def test_odd_sizes_are_kept(tmp_path):
+    network = trained(TransformerNet())
+    torch.save(network.state_dict(), tmp_path / "net.pth")
+    check(tmp_path / "net.pth", network, size=(45, 51))
+
+
+def test_running_statistics_are_used_where_torch_uses_them(tmp_path):
+    network = trained(TransformerNet(statistics=True))
+    torch.save(network.state_dict(), tmp_path / "net.pth")
+    assert "running" in check(tmp_path / "net.pth", network).decided
+
+
+def test_running_statistics_of_old_files_are_not_used(tmp_path):
+    """PyTorch before 0.4 stored them for every instance normalisation and never used them."""
+    network = trained(TransformerNet())
+    state = network.state_dict()
+    for name in [name for name in state if ".in" in f".{name}" and name.endswith("weight")]:
+        for kind in ("running_mean", "running_var"):
+            state[name.replace("weight", kind)] = torch.rand_like(state[name])
+    del state._metadata
+    torch.save(state, tmp_path / "net.pth")
+    assert "of each picture" in check(tmp_path / "net.pth", network).decided
+
+
+@pytest.mark.parametrize("prefix", ["module.", "model.module.", "generator."])
+@pytest.mark.parametrize("key", ["state_dict", "net"])
+def test_checkpoints_and_wrappers_are_seen_through(prefix, key, tmp_path):
+    network = trained(TransformerNet())
+    optimizer = torch.optim.Adam(network.parameters())
+    state = {prefix + name: tensor for name, tensor in network.state_dict().items()}
+    torch.save({"epoch": 2, key: state, "optimizer": optimizer.state_dict()}, tmp_path / "net.pth")
+    assert check(tmp_path / "net.pth", network).entry == f"{key}.{prefix[:-1]}"
+
+
+def test_several_networks_are_chosen_from(tmp_path):
+    first, second = trained(TransformerNet(), 1), trained(TransformerNet(2, 1), 2)
+    torch.save({"a": first.state_dict(), "b": second.state_dict()}, tmp_path / "net.pth")
+    with pytest.raises(ArgumentError, match=r"holds several networks; choose with `entry`: a, b"):
+        convert_pytorch(tmp_path / "net.pth")
+    with pytest.raises(ArgumentError, match=r"no network at c; choose with `entry`: a, b"):
+        convert_pytorch(tmp_path / "net.pth", entry="c")
+    check(tmp_path / "net.pth", second, entry="b")
+
+
+def test_half_precision_agrees(tmp_path):
+    network = trained(TransformerNet()).half()
+    save_file(network.state_dict(), tmp_path / "net.safetensors")
+    check(tmp_path / "net.safetensors", network.float())
+
+
+def test_shared_and_strided_weights_agree(tmp_path):
+    network = trained(TransformerNet())
+    network.res2.load_state_dict(network.res1.state_dict())
+    state = network.state_dict()
+    state.update(network.res1.state_dict(prefix="res2."))
+    name = "conv3.conv2d.weight"
+    state[name] = state[name].permute(3, 2, 1, 0).contiguous().permute(3, 2, 1, 0)
+    torch.save(state, tmp_path / "net.pth")
+    check(tmp_path / "net.pth", network)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1e11])
+def test_weights_of_no_training_are_refused(value, tmp_path):
+    network = trained(TransformerNet())
+    network.res1.in2.bias.data[1] = value
+    torch.save(network.state_dict(), tmp_path / "net.pth")
+    with pytest.raises(UserError, match=r"net\.pth: tensor res1\.in2\.bias holds "):
+        convert_pytorch(tmp_path / "net.pth")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: state.pop("res2.conv1.conv2d.bias"),
+        lambda state: state.update(extra=torch.zeros(3)),
+        lambda state: state.update({"in3.weight": torch.zeros(7)}),
+        lambda state: state.update({"in3.running_mean": torch.zeros(7)}),
+    ],
+    ids=["lacking", "more", "shape", "statistics"],
+)
+def test_others_are_listed(change, tmp_path):
+    state = trained(TransformerNet()).state_dict()
+    change(state)
+    torch.save(state, tmp_path / "net.pth")
+    message = r"net\.pth: holds tensors of no known network: conv1\.conv2d\.weight 3 x 3 x 9 x 9, .* and \d+ more"
+    with pytest.raises(UserError, match=message):
+        convert_pytorch(tmp_path / "net.pth")
+
+
+def test_files_without_tensors_are_named(tmp_path):
+    torch.save({"epoch": 3}, tmp_path / "net.pth")
+    with pytest.raises(UserError, match="holds no tensors by name"):
+        convert_pytorch(tmp_path / "net.pth")
+
+
+def test_summary_lists_the_tensors(tmp_path):
+    torch.save({"a": {"b\x1b[2J": torch.zeros(2, 3)}, "c": torch.tensor(1)}, tmp_path / "net.pth")
+    lines = summarize(tmp_path / "net.pth").splitlines()
+    assert lines == ["c           scalar  Long", r"a.b\x1b[2J  2 x 3   Float", "tensors: 2"]
+
+
+NAMES = ("gnsmrky_candy_nc16", "gnsmrky_candy_nc8", "gnsmrky_mosaic_nc8")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_published_networks_agree(name, shared):
+    path = shared / "fixtures" / "real" / "pytorch_style" / f"{name}.model"
+    network = TransformerNet(int(name.partition("_nc")[2]), 5)
+    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    check(path, network.eval())
+
+
+def test_published_network_agrees_with_its_authors_onnx_file(shared):
+    import onnxruntime
+
+    real = shared / "fixtures" / "real"
+    session = onnxruntime.InferenceSession(real / "onnx_style" / "gnsmrky_candy_nc8_256x256.onnx")
+    images = pictures(256, 256)[:1]
+    (expected,) = session.run(None, {session.get_inputs()[0].name: images.transpose(0, 3, 1, 2) * 255})
+    expected = expected.transpose(0, 2, 3, 1) / 255
+    found = np.asarray(convert_pytorch(real / "pytorch_style" / "gnsmrky_candy_nc8.model").model(images))
+    assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()

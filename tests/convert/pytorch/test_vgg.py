@@ -1,0 +1,119 @@
+"""VGG networks of PyTorch as descriptors give its features."""
+
+import numpy as np
+import pytest
+import torch
+from support.pytorch_networks import VGG16, VGG19, pictures, vgg
+
+from convert.pytorch.architectures.vgg import read_vgg_weights
+from convert.pytorch.network import convert_pytorch
+from errors import ArgumentError, UserError
+from model.descriptor import build_descriptor
+from model.saving import save_model
+from pipelines.descriptor_weights import descriptor_weights
+
+IMAGES = pictures(36, 33)
+MEAN, DEVIATION = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
+BGR_MEAN = np.array([103.939, 116.779, 123.68], np.float32)
+
+
+def features(network, images, positions):
+    x, found = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(), []
+    with torch.no_grad():
+        for position, layer in enumerate(network):
+            x = layer(x)
+            if position in positions:
+                found.append(x.permute(0, 2, 3, 1).numpy().copy())
+    return found
+
+
+def assert_close(found, expected):
+    assert np.abs(np.asarray(found) - expected).max() <= 2e-5 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize(("blocks", "last"), [(VGG19, "conv5_4"), (VGG16, "conv5_3")], ids=["VGG-19", "VGG-16"])
+def test_torchvisions_are_descriptor_weights(blocks, last, tmp_path):
+    network = vgg(blocks)
+    state = {f"features.{name}": value for name, value in network.state_dict().items()}
+    torch.save(state | {"classifier.6.bias": torch.zeros(1000)}, tmp_path / "vgg.pth")
+    weights = descriptor_weights(tmp_path / "vgg.pth")
+    descriptor = build_descriptor(["relu1_1", "pool2", "relu3_3", last], weights=weights)
+    positions = (1, 9, 15, len(network) - 3)
+    expected = features(network, (IMAGES - MEAN) / DEVIATION, positions)
+    found = descriptor(IMAGES)
+    for name, values in zip(("relu1_1", "pool2", "relu3_3", last), expected, strict=True):
+        assert_close(found[name], values)
+
+
+def test_gatys_port_is_named_by_layers(tmp_path):
+    network = vgg(VGG19, average=True)
+    names = [f"conv{block}_{index}" for block, number in enumerate(VGG19, 1) for index in range(1, number + 1)]
+    convolutions = [layer for layer in network if isinstance(layer, torch.nn.Conv2d)]
+    state = {
+        f"{name}.{kind}": getattr(layer, kind)
+        for name, layer in zip(names, convolutions, strict=True)
+        for kind in ("weight", "bias")
+    }
+    torch.save(state, tmp_path / "vgg_conv.pth", _use_new_zipfile_serialization=False)
+    (expected,) = features(network, IMAGES[..., ::-1] * 255 - BGR_MEAN, (len(network) - 1,))
+    conversion = convert_pytorch(tmp_path / "vgg_conv.pth")
+    assert conversion.decided == "VGG-19 up to pool5, average pooling"
+    assert_close(conversion.model(IMAGES)["pool5"], expected)
+    save_model(conversion.model, tmp_path / "vgg.keras")
+    for weights in (descriptor_weights(tmp_path / "vgg_conv.pth"), tmp_path / "vgg.keras"):
+        descriptor = build_descriptor(
+            ["pool5"], descriptor="vgg19-normalized", weights=weights, pooling="average", rescale_pooling=False
+        )
+        assert_close(descriptor(IMAGES)["pool5"], expected)
+
+
+@pytest.fixture(scope="module")
+def vgg16_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("vgg") / "vgg16.pth"
+    torch.save(vgg(VGG16).state_dict(), path)
+    return path
+
+
+def test_layers_of_vgg19_are_not_those_of_vgg16(vgg16_file):
+    with pytest.raises(ArgumentError, match="unknown layer of a VGG-16 'relu5_4'; did you mean 'relu5_"):
+        build_descriptor(["relu5_4"], weights=read_vgg_weights(vgg16_file))
+
+
+def test_torchvisions_activations_are_not_normalised(vgg16_file):
+    with pytest.raises(ArgumentError, match="vgg19-normalized: no mean activations are known"):
+        build_descriptor(["relu1_1"], weights=read_vgg_weights(vgg16_file), descriptor="vgg19-normalized")
+
+
+def test_keras_models_of_torchvisions_are_refused_as_weights(vgg16_file, tmp_path):
+    save_model(convert_pytorch(vgg16_file).model, tmp_path / "vgg16.keras")
+    with pytest.raises(UserError, match="for another preprocessing; give the file that it was made from"):
+        build_descriptor(["relu1_1"], weights=tmp_path / "vgg16.keras")
+
+
+def test_the_environment_may_name_the_file(vgg16_file, monkeypatch):
+    monkeypatch.setenv("TEXTURE_NETS_VGG19", str(vgg16_file))
+    assert descriptor_weights(None).blocks == VGG16
+    assert descriptor_weights("other.h5") == "other.h5"
+
+
+def test_the_authors_weights_keep_their_preprocessing(shared, tmp_path):
+    """The converted weights of the authors' VGG-19 have torchvision's names but take BGR in 0..255."""
+    import keras
+
+    path = shared / "vgg19" / "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    source = keras.applications.VGG19(weights=str(path), include_top=False)
+    network = vgg(VGG19)
+    convolutions = [layer for layer in network if isinstance(layer, torch.nn.Conv2d)]
+    for layer, name in zip(convolutions, [layer for layer in source.layers if layer.weights], strict=True):
+        kernel, bias = name.get_weights()
+        layer.weight.data = torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy())
+        layer.bias.data = torch.from_numpy(bias)
+    torch.save(network.state_dict(), tmp_path / "vgg19.pth")
+    found = build_descriptor(["relu2_1"], weights=descriptor_weights(tmp_path / "vgg19.pth"))(IMAGES)["relu2_1"]
+    assert_close(found, build_descriptor(["relu2_1"], weights=path)(IMAGES)["relu2_1"])
+
+
+def test_other_files_are_no_weights(tmp_path):
+    torch.save({"layer.weight": torch.zeros(3)}, tmp_path / "a.pth")
+    with pytest.raises(UserError, match=r"a\.pth: no VGG-19 or VGG-16 .*\(its tensors: layer\.weight \.\.\.\)"):
+        read_vgg_weights(tmp_path / "a.pth")
