@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 from support.keras_files import damage as damaged_bytes
+from support.vgg_files import random_weights, write_weights
 
 from errors import UserError
 from model.descriptor import build_descriptor
@@ -15,7 +16,6 @@ from model.saving import save_model
 from model.weights import WEIGHTS_NAME, WEIGHTS_VARIABLE, find_weights
 
 LAYERS = ["relu1_2"]
-SHAPES = {"conv1_1": (3, 3, 3, 64), "conv1_2": (3, 3, 64, 64)}
 
 
 @pytest.fixture(autouse=True)
@@ -26,26 +26,6 @@ def no_variable_and_no_network(monkeypatch):
 
 def offline(*_, **__):
     raise Exception("URL fetch failure on https://storage: None -- [Errno -2] Name or service not known")
-
-
-def random_weights(shapes=SHAPES):
-    generator = np.random.default_rng(0)
-    return {
-        name: [generator.normal(size=size).astype("float32") for size in (shape, shape[-1:])]
-        for name, shape in shapes.items()
-    }
-
-
-def write_h5(path, weights):
-    """Write the layout of keras.applications' files: a group a layer, its datasets named by an attribute."""
-    with h5py.File(path, "w") as file:
-        for name, arrays in weights.items():
-            group = file.create_group(name)
-            names = [f"{name}_{kind}_1:0" for kind in "Wb"][: len(arrays)]
-            for dataset, array in zip(names, arrays, strict=True):
-                group[dataset] = array
-            group.attrs["weight_names"] = np.array(names, dtype="S")
-    return path
 
 
 def keras_layout(weights):
@@ -119,7 +99,7 @@ def test_a_named_file_that_is_not_there_is_an_error(tmp_path, monkeypatch):
 def test_keras_weights_with_their_top_are_read(tmp_path):
     weights = random_weights()
     top = {"fc1": [np.zeros((8, 4), "float32"), np.zeros(4, "float32")]}
-    path = write_h5(tmp_path / "with_top.h5", keras_layout(weights) | top)
+    path = write_weights(tmp_path / "with_top.h5", keras_layout(weights) | top)
     assert_has_weights(build_descriptor(LAYERS, weights=path), weights)
 
 
@@ -133,14 +113,14 @@ def test_whole_models_are_read(tmp_path, name):
 
 def test_a_saved_descriptor_is_read(tmp_path):
     weights = random_weights()
-    first = build_descriptor(LAYERS, weights=write_h5(tmp_path / "a.h5", weights))
+    first = build_descriptor(LAYERS, weights=write_weights(tmp_path / "a.h5", weights))
     save_model(first, tmp_path / "b.keras")
     assert_has_weights(build_descriptor(LAYERS, weights=tmp_path / "b.keras"), weights)
 
 
 def test_bfloat16_variables_take_rounded_weights(tmp_path):
     weights = random_weights()
-    model = build_descriptor(LAYERS, weights=write_h5(tmp_path / "a.h5", weights), dtype="bfloat16")
+    model = build_descriptor(LAYERS, weights=write_weights(tmp_path / "a.h5", weights), dtype="bfloat16")
     kernel = np.asarray(ops.convert_to_numpy(ops.cast(model.get_layer("conv1_2").kernel, "float32")))
     np.testing.assert_allclose(kernel, weights["conv1_2"][0], rtol=2**-8)
 
@@ -158,7 +138,7 @@ def damage(weights, kind):
 
 @pytest.mark.parametrize("kind", ["theano order", "narrow", "without bias", "integers"])
 def test_other_weights_are_refused_with_their_layer(tmp_path, kind):
-    path = write_h5(tmp_path / "bad.h5", damage(random_weights(), kind))
+    path = write_weights(tmp_path / "bad.h5", damage(random_weights(), kind))
     with pytest.raises(UserError) as error:
         build_descriptor(LAYERS, weights=path)
     assert str(path) in str(error.value)
@@ -174,7 +154,7 @@ def test_a_web_page_is_refused(tmp_path, suffix):
 
 
 def test_a_truncated_file_is_refused(tmp_path):
-    path = write_h5(tmp_path / "whole.h5", random_weights())
+    path = write_weights(tmp_path / "whole.h5", random_weights())
     (tmp_path / "half.h5").write_bytes(path.read_bytes()[:50_000])
     with pytest.raises(UserError, match=r"half\.h5"):
         build_descriptor(LAYERS, weights=tmp_path / "half.h5")
@@ -183,7 +163,7 @@ def test_a_truncated_file_is_refused(tmp_path):
 def test_the_weights_of_another_network_are_refused(tmp_path):
     weights = {"dense": [np.zeros((2, 2), "float32"), np.zeros(2, "float32")]}
     with pytest.raises(UserError, match=r"no layer conv1_1 or block1_conv1 in it \(its layers: dense"):
-        build_descriptor(LAYERS, weights=write_h5(tmp_path / "other.h5", weights))
+        build_descriptor(LAYERS, weights=write_weights(tmp_path / "other.h5", weights))
 
 
 def external_link(file, name):
@@ -225,7 +205,7 @@ HARMFUL = {
 @pytest.mark.parametrize("place", ["conv1_2/conv1_2_W_1:0", "conv1_2", "elsewhere"])
 @pytest.mark.parametrize("make", HARMFUL, ids=lambda make: make.__name__)
 def test_what_leads_out_of_the_file_is_refused(tmp_path, make, place):
-    path = write_h5(tmp_path / "bad.h5", random_weights())
+    path = write_weights(tmp_path / "bad.h5", random_weights())
     with h5py.File(path, "r+") as file:
         if place in file:
             del file[place]
@@ -239,7 +219,7 @@ def test_weights_that_are_no_sound_numbers_are_refused_with_their_layer(tmp_path
     weights = random_weights()
     weights["conv1_2"][0][1, 1, 5, 5] = value
     with pytest.raises(UserError, match=r"bad\.h5: layer conv1_2 holds"):
-        build_descriptor(LAYERS, weights=write_h5(tmp_path / "bad.h5", weights))
+        build_descriptor(LAYERS, weights=write_weights(tmp_path / "bad.h5", weights))
 
 
 def load_damaged(path, good, generator, count):
@@ -252,11 +232,11 @@ def load_damaged(path, good, generator, count):
 
 
 def test_damaged_files_are_refused_or_loaded(tmp_path):
-    good = write_h5(tmp_path / "good.h5", random_weights()).read_bytes()
+    good = write_weights(tmp_path / "good.h5", random_weights()).read_bytes()
     load_damaged(tmp_path / "bad.h5", good, random.Random(1), 50)
 
 
 @pytest.mark.slow
 def test_many_damaged_files_are_refused_or_loaded(tmp_path):
-    good = write_h5(tmp_path / "good.h5", random_weights()).read_bytes()
+    good = write_weights(tmp_path / "good.h5", random_weights()).read_bytes()
     load_damaged(tmp_path / "bad.h5", good, random.Random(2), 2000)

@@ -1,0 +1,75 @@
+"""Attacks by the thousand, in child processes that may die."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from benchmarks.torture import ROOT
+from benchmarks.torture.outcomes import Outcome, Tally
+
+# Attacks of one child; then another begins, with an empty memory.
+CHUNK = 100
+# Seconds of the clock, the start of a child among them, after which an attack hangs.
+PATIENCE = 240.0
+
+
+def attack_many(kind: str, count: int, seed: int, tell: Callable[[str], None]) -> Tally:
+    """Carry out `count` attacks of a kind and return what became of them.
+
+    Args:
+        kind: one of `kinds.KINDS`.
+        count: of attacks.
+        seed: of all of them.
+        tell: is told how far it is.
+    """
+    tally = Tally(kind)
+    with tempfile.TemporaryDirectory() as folder:
+        while tally.total < count:
+            last = min(count, tally.total + CHUNK)
+            for outcome in _child(kind, Path(folder), seed, tally.total, last):
+                tally.add(outcome)
+            tell(f"{kind}: {tally.total} of {count}, failures: {tally.others()}")
+    return tally
+
+
+def _child(kind: str, folder: Path, seed: int, first: int, last: int) -> Iterator[Outcome]:
+    """Yield the outcomes of the attacks first ... last - 1, or of those before one that kills the child, and of it."""
+    arguments = (kind, str(folder), str(seed), str(first), str(last))
+    with tempfile.TemporaryFile() as errors:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.torture.worker", *arguments],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        )
+        assert child.stdout is not None
+        try:
+            for number in range(first, last):
+                line = child.stdout.readline() if _is_ready(child.stdout.fileno()) else b""
+                if not line:
+                    yield _death(child, f"{kind} {number} with seed {seed}", errors.fileno())
+                    return
+                yield Outcome(**json.loads(line))
+        finally:
+            child.kill()
+            child.wait()
+
+
+def _is_ready(descriptor: int) -> bool:
+    return bool(select.select([descriptor], [], [], PATIENCE)[0])
+
+
+def _death(child: subprocess.Popen[bytes], case: str, errors: int) -> Outcome:
+    try:
+        what = f"the process ended with exit code {child.wait(timeout=5)}"
+    except subprocess.TimeoutExpired:
+        what = f"nothing happened for {PATIENCE:.0f} s"
+    told = os.pread(errors, 4000, max(0, os.fstat(errors).st_size - 4000)).decode(errors="backslashreplace")
+    return Outcome(case, None, f"{what}; {told}")

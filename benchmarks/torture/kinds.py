@@ -1,0 +1,20 @@
+"""The kinds of attack with files and folders, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.torture.files import CaffeFiles, CraftedKerasFiles, Files, KerasFiles, TorchFiles, WeightFiles
+from benchmarks.torture.folders import SynthesisFolders, TrainingFolders, TransferFolders
+
+KINDS: dict[str, Callable[[Path, int], Files]] = {
+    "crafted .keras": CraftedKerasFiles,
+    "damaged .keras": KerasFiles,
+    "damaged .h5": WeightFiles,
+    "damaged .t7": TorchFiles,
+    "damaged Caffe": CaffeFiles,
+    "folders of syntheses": SynthesisFolders,
+    "folders of transfers": TransferFolders,
+    "folders of trainings": TrainingFolders,
+}

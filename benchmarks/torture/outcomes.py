@@ -1,0 +1,93 @@
+"""What became of an attack, and the table of all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+MAX_SECONDS, MAX_MEGABYTES = 20.0, 1500.0
+GOOD = ("done", "refused")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a script did with one attack.
+
+    Attributes:
+        case: what was done, so that it can be done again.
+        code: exit code; None where an exception left the script or the process died.
+        told: what it wrote to standard error.
+        seconds: of the processor.
+        megabytes: largest resident memory.
+    """
+
+    case: str
+    code: int | None
+    told: str
+    seconds: float = 0.0
+    megabytes: float = 0.0
+
+    @property
+    def verdict(self) -> str:
+        """One of GOOD, or what must not happen."""
+        if "Traceback (most recent call last)" in self.told:
+            return "traceback"
+        if self.code is None:
+            return "crash"
+        if self.seconds > MAX_SECONDS:
+            return "slow"
+        if self.megabytes > MAX_MEGABYTES:
+            return "memory"
+        if self.code == 0:
+            return "done"
+        errors = [line for line in self.told.splitlines() if ": error: " in line]
+        is_last = bool(errors) and self.told.rstrip().endswith(errors[-1].rstrip())
+        return "refused" if len(errors) == 1 and is_last and self.code in (1, 2) else "unclear"
+
+
+@dataclass
+class Tally:
+    """The outcomes of one kind of attack.
+
+    Attributes:
+        name: of the kind.
+        verdicts: how often each came.
+        failures: what was not good, in words.
+        slowest: seconds of the processor.
+        largest: megabytes.
+    """
+
+    name: str
+    verdicts: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    slowest: float = 0.0
+    largest: float = 0.0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count an outcome of `Outcome.verdict`."""
+        self.count(outcome.verdict, f"{outcome.case}: {outcome.verdict}: {outcome.told.strip()[-600:]}")
+        self.slowest = max(self.slowest, outcome.seconds)
+        self.largest = max(self.largest, outcome.megabytes)
+
+    def count(self, verdict: str, text: str) -> None:
+        """Count a verdict; `text` describes it where it is not among GOOD."""
+        self.verdicts[verdict] += 1
+        if verdict not in GOOD:
+            self.failures.append(text)
+
+    @property
+    def total(self) -> int:
+        """Number of attacks."""
+        return self.verdicts.total()
+
+    def others(self) -> str:
+        """What was neither done nor refused, in words."""
+        found = {verdict: count for verdict, count in self.verdicts.items() if verdict not in GOOD}
+        return ", ".join(f"{count} {verdict}" for verdict, count in found.items()) or "none"
+
+
+def as_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
