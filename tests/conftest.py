@@ -32,6 +32,24 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def random_descriptor_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """VGG-19 with random weights that keep the size of activations: for tests that need any descriptor."""
+    import numpy as np
+    from support.training_cases import write_descriptor_weights
+
+    path = tmp_path_factory.mktemp("weights") / "vgg.keras"
+    write_descriptor_weights(path, np.random.default_rng(0), until="relu5_1")
+    return path
+
+
+@pytest.fixture
+def random_descriptor(random_descriptor_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let the program find `random_descriptor_file` where it looks for VGG-19."""
+    monkeypatch.setenv("TEXTURE_NETS_VGG19", str(random_descriptor_file))
+    return random_descriptor_file
+
+
 def hear_ctrl_c() -> None:
     """Let a child process hear Ctrl-C (`preexec_fn`), which shells switch off for what they run in the background."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

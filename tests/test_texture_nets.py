@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
-from support.training_cases import smooth_picture, write_descriptor_weights
+from support.training_cases import smooth_picture
 
 import texture_nets
 from images.reading import read_image
@@ -17,16 +17,8 @@ FUNCTIONS = sorted(name for name in texture_nets.__all__ if name[0].islower())
 PICTURE = smooth_picture(np.random.default_rng(0), 40, 56)
 
 
-@pytest.fixture(scope="session")
-def descriptor_weights(tmp_path_factory):
-    path = tmp_path_factory.mktemp("weights") / "vgg.keras"
-    write_descriptor_weights(path, np.random.default_rng(0), until="relu5_1")
-    return path
-
-
 @pytest.fixture(autouse=True)
-def _descriptor(descriptor_weights, monkeypatch):
-    monkeypatch.setenv("TEXTURE_NETS_VGG19", str(descriptor_weights))
+def _in_the_root(random_descriptor, monkeypatch):
     monkeypatch.chdir(ROOT)
 
 
