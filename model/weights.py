@@ -94,8 +94,8 @@ def load_convolutions(model: keras.Model, weights: str | os.PathLike | VGGWeight
     convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
     names = [layer.name for layer in convolutions]
     path = Path(weights.source if isinstance(weights, VGGWeights) else weights)
+    stored = _stored(weights, path, names)
     try:
-        stored = _stored(weights, path, names)
         for layer, arrays in zip(convolutions, stored, strict=True):
             _set_weights(layer, arrays)
     except UserError as error:

@@ -31,6 +31,7 @@ COUNTS = {
     "damaged .h5": 2000,
     "damaged .t7": 2000,
     "damaged Caffe": 2000,
+    "damaged .pth": 2000,
     "folders of syntheses": 170,
     "folders of transfers": 170,
     "folders of trainings": 170,

@@ -108,13 +108,10 @@ class TorchFiles(Files):
         """A damaged copy of one of the tests' files."""
         from support.torch7_fuzz import mutations
 
-        import import_torch_weights
-
         generator = self.random(number)
         path = self.folder / "network.t7"
         path.write_bytes(next(mutations(generator.choice(self.sound), generator.getrandbits(32))))
-        arguments = ["--input", str(path), "--output", str(self.folder / "network.keras")]
-        return f"damaged .t7 {number}", lambda: import_torch_weights.main(arguments)
+        return f"damaged .t7 {number}", _import_torch(path)
 
 
 class CaffeFiles(Files):
@@ -139,3 +136,29 @@ class CaffeFiles(Files):
             path.write_bytes(data)
         arguments = ["--prototxt", str(paths[0]), "--input", str(paths[1]), "--output", str(self.folder / "net.keras")]
         return f"damaged Caffe pair {number}", lambda: import_caffe_weights.main(arguments)
+
+
+class TorchStateDicts(Files):
+    """Damaged `.pth` files for import_torch_weights.py."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        super().__init__(folder, seed)
+        import torch
+        from support.pytorch_networks import TransformerNet
+
+        torch.save(TransformerNet().state_dict(), folder / "good.pth")
+
+    def attack(self, number: int) -> Attack:
+        """A damaged copy of a good file."""
+        from support.keras_files import damage_zip
+
+        path = self.folder / "network.pth"
+        path.write_bytes(damage_zip((self.folder / "good.pth").read_bytes(), self.random(number)))
+        return f"damaged .pth {number}", _import_torch(path)
+
+
+def _import_torch(path: Path) -> Callable[[], int]:
+    import import_torch_weights
+
+    arguments = ["--input", str(path), "--output", str(path.with_suffix(".keras"))]
+    return lambda: import_torch_weights.main(arguments)

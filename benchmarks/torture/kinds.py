@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.torture.files import CaffeFiles, CraftedKerasFiles, Files, KerasFiles, TorchFiles, WeightFiles
+from benchmarks.torture.files import (
+    CaffeFiles,
+    CraftedKerasFiles,
+    Files,
+    KerasFiles,
+    TorchFiles,
+    TorchStateDicts,
+    WeightFiles,
+)
 from benchmarks.torture.folders import SynthesisFolders, TrainingFolders, TransferFolders
 
 KINDS: dict[str, Callable[[Path, int], Files]] = {
@@ -14,6 +22,7 @@ KINDS: dict[str, Callable[[Path, int], Files]] = {
     "damaged .h5": WeightFiles,
     "damaged .t7": TorchFiles,
     "damaged Caffe": CaffeFiles,
+    "damaged .pth": TorchStateDicts,
     "folders of syntheses": SynthesisFolders,
     "folders of transfers": TransferFolders,
     "folders of trainings": TrainingFolders,

@@ -76,6 +76,13 @@ def mutants(seed: int) -> Iterator[bytes]:
             yield zip_of({**members, name: damage(members[name], generator)})
 
 
+def damage_zip(data: bytes, generator: random.Random) -> bytes:
+    """Return a zip archive damaged as a whole, or one with right check sums and a damaged member."""
+    members = members_of(data)
+    name = generator.choice([None, *members])
+    return damage(data, generator) if name is None else zip_of({**members, name: damage(members[name], generator)})
+
+
 def damage(data: bytes, generator: random.Random) -> bytes:
     """Return `data` with a few bytes changed, cut, doubled or overwritten."""
     result = bytearray(data)
