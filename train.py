@@ -54,7 +54,7 @@ def make_parser() -> ArgumentParser:
     add("data", "photos to train on, nested or flat; not needed for a texture", metavar="FOLDER")
     add("style_image", "picture whose style or texture is learned", metavar="FILE")
     add("mode", "what is learned", metavar="|".join(MODES))
-    add("model", "the generator: johnson, pyramid or skip_unpool")
+    add("model", "the generator: hourglass, johnson, pyramid or skip_unpool")
     add("normalization", "of the generator", metavar="|".join(NORMALIZATIONS))
     add("initial_generator", "begin with the weights of this one instead of new ones", metavar="NAME_OR_FILE")
     add("style_size", "resize the style picture's longer side to this many pixels, 0 keeps it", int)

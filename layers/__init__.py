@@ -3,6 +3,7 @@
 from layers.bilinear_upsampling import BilinearUpSampling2D
 from layers.center_pad_concatenate import CenterPadConcatenate
 from layers.circular_padding import CircularPadding2D
+from layers.conditional_instance_normalization import ConditionalInstanceNormalization
 from layers.crop_to_match import CropToMatch
 from layers.elementwise_affine import ElementwiseAffine
 from layers.instance_normalization import InstanceNormalization
@@ -18,6 +19,7 @@ from layers.padded_max_pooling import PaddedMaxPooling2D
 from layers.pixel_shuffle import PixelShuffle2D
 from layers.reflection_padding import ReflectionPadding2D
 from layers.replication_padding import ReplicationPadding2D
+from layers.upsampled_conv2d import UpsampledConv2D
 from layers.vgg_postprocessing import VGGPostprocessing
 from layers.vgg_preprocessing import VGGPreprocessing
 from layers.winograd_conv2d import WinogradConv2D
@@ -26,6 +28,7 @@ __all__ = [
     "BilinearUpSampling2D",
     "CenterPadConcatenate",
     "CircularPadding2D",
+    "ConditionalInstanceNormalization",
     "CropToMatch",
     "ElementwiseAffine",
     "InstanceNormalization",
@@ -40,6 +43,7 @@ __all__ = [
     "PixelShuffle2D",
     "ReflectionPadding2D",
     "ReplicationPadding2D",
+    "UpsampledConv2D",
     "VGGPostprocessing",
     "VGGPreprocessing",
     "WinogradConv2D",

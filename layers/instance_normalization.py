@@ -50,20 +50,7 @@ class InstanceNormalization(keras.layers.Layer):
         return native.instance_normalization(inputs, self.gamma, self.beta, self.epsilon, self._plain)
 
     def _plain(self, inputs: Any) -> Any:
-        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
-        x = x - self._mean(x)
-        factor = ops.rsqrt(self._mean(ops.square(x)) + self.epsilon)
-        if self.gamma is not None:
-            factor = factor * self.gamma
-        outputs = x * factor
-        if self.beta is not None:
-            outputs = outputs + self.beta
-        return ops.cast(outputs, inputs.dtype)
-
-    @staticmethod
-    def _mean(x: Any) -> Any:
-        """Return the mean over height and width: of rows first, which keeps long sums accurate."""
-        return ops.mean(ops.mean(x, axis=2, keepdims=True), axis=1, keepdims=True)
+        return normalize_instances(inputs, self.gamma, self.beta, self.epsilon)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return `input_shape`."""
@@ -77,3 +64,28 @@ class InstanceNormalization(keras.layers.Layer):
             "center": self.center,
             "scale": self.scale,
         }
+
+
+def normalize_instances(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
+    """Return `inputs` normalised over height and width, by elementary operations.
+
+    Args:
+        inputs: (batch, height, width, channels).
+        gamma: factor that spreads over `inputs`, or None.
+        beta: offset likewise, or None.
+        epsilon: added to the variance.
+    """
+    x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+    x = x - _mean(x)
+    factor = ops.rsqrt(_mean(ops.square(x)) + epsilon)
+    if gamma is not None:
+        factor = factor * gamma
+    outputs = x * factor
+    if beta is not None:
+        outputs = outputs + beta
+    return ops.cast(outputs, inputs.dtype)
+
+
+def _mean(x: Any) -> Any:
+    """Return the mean over height and width: of rows first, which keeps long sums accurate."""
+    return ops.mean(ops.mean(x, axis=2, keepdims=True), axis=1, keepdims=True)

@@ -44,8 +44,8 @@ def instance_normalization(inputs: Any, gamma: Any, beta: Any, epsilon: float, p
 
     Args:
         inputs: (batch, height, width, channels).
-        gamma: factor (channels,), or None.
-        beta: offset (channels,), or None.
+        gamma: factor (channels,), or (batch, channels) for each picture its own, or None.
+        beta: offset of such a shape, or None.
         epsilon: added to the variance.
         plain: the formula, a function of `inputs`.
     """

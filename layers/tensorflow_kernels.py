@@ -49,8 +49,14 @@ def _normalize_all(inputs: Any, scale: Any, offset: Any, epsilon: float) -> tf.T
     if batch is None:
         return _normalize_folded(inputs, scale, offset, epsilon)
     pictures = tf.split(inputs, batch) if batch > 1 else [inputs]
-    outputs = [_normalize(picture, scale, offset, epsilon) for picture in pictures]
+    scales, offsets = (_of_each(values, batch) for values in (scale, offset))
+    outputs = [_normalize(*one, epsilon) for one in zip(pictures, scales, offsets, strict=True)]
     return tf.concat(outputs, axis=0) if batch > 1 else outputs[0]
+
+
+def _of_each(values: tf.Tensor, batch: int) -> list[tf.Tensor]:
+    """Return the values (channels,) of each picture, of (channels,) for all or (batch, channels)."""
+    return [values] * batch if len(values.shape) == 1 else tf.unstack(values, batch)
 
 
 def _normalize(inputs: Any, scale: Any, offset: Any, epsilon: float) -> tf.Tensor:
@@ -67,7 +73,10 @@ def _normalize(inputs: Any, scale: Any, offset: Any, epsilon: float) -> tf.Tenso
 def _normalize_folded(inputs: Any, scale: Any, offset: Any, epsilon: float) -> tf.Tensor:
     batch, height, width, channels = tf.unstack(tf.shape(inputs))
     folded = tf.reshape(tf.transpose(inputs, (1, 2, 0, 3)), (1, height, width, batch * channels))
-    outputs = _normalize(folded, tf.tile(scale, [batch]), tf.tile(offset, [batch]), epsilon)
+    scales, offsets = (
+        tf.tile(values, [batch]) if len(values.shape) == 1 else tf.reshape(values, [-1]) for values in (scale, offset)
+    )
+    outputs = _normalize(folded, scales, offsets, epsilon)
     outputs = tf.transpose(tf.reshape(outputs, (height, width, batch, channels)), (2, 0, 1, 3))
     outputs.set_shape(inputs.shape)
     return outputs

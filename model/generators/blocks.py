@@ -15,6 +15,7 @@ from layers import (
     InstanceNormalization,
     NoisePlanes,
     ReplicationPadding2D,
+    UpsampledConv2D,
     VGGPostprocessing,
     conv2d,
 )
@@ -154,6 +155,12 @@ class Blocks:
         x = self.convolve(x, filters, kernel_size, name=name, use_bias=self.redundant_shifts, **options)
         x = self.normalize(x, name=f"{name}_norm")
         return self.activate(x, name=f"{name}_relu") if activate else x
+
+    def enlarge(self, x: Any, filters: int, *, name: str, center: bool = True) -> Any:
+        """Return `x` at twice the size by its nearest pixels, after a 3x3 convolution and its normalisation."""
+        x = PADDINGS[self.padding](1, name=f"{name}_pad")(x)
+        x = UpsampledConv2D(filters, use_bias=self.redundant_shifts, name=f"{name}_conv")(x)
+        return self.normalize(x, name=f"{name}_norm", center=center)
 
     def finish(self, inputs: Any, x: Any, *, name: str) -> keras.Model:
         """Return the model from `inputs` to the picture that `x` becomes by the output option."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import keras
 
 from errors import ArgumentError
 from layers import CircularPadding2D, CropToMatch, PaddedConv2DTranspose
 from model.generators.blocks import IMAGE_CHANNELS, PADDINGS, Blocks, Padding, check_choice, check_counts
+
+Enlargement = Literal["transposed", "nearest"]
 
 
 def johnson(
@@ -18,6 +20,7 @@ def johnson(
     blocks: int = 5,
     strided_padding: Padding | None = None,
     last_kernel_size: int = 3,
+    enlargement: Enlargement = "transposed",
     **options: Any,
 ) -> keras.Model:
     """Build the residual generator: 9x9 convolution, strided convolutions, residual blocks, transposed ones.
@@ -31,6 +34,8 @@ def johnson(
         blocks: number of residual blocks, at the smallest size.
         strided_padding: of the strided convolutions; None: like all others. Older Torch7 files have "zero".
         last_kernel_size: side of the last convolution, odd: 3 in texture_nets, 9 in Johnson et al.
+        enlargement: "transposed": the transposed convolutions of both. "nearest": by nearest pixels and a 3x3
+            convolution (Odena et al. 2016, "Deconvolution and Checkerboard Artifacts"), which prints no lattice.
         options: those of `model.generators.blocks.Blocks`.
 
     Returns:
@@ -44,6 +49,10 @@ def johnson(
     build = Blocks(**options)
     strided_padding = strided_padding or build.padding
     _check(widths, blocks, strided_padding, last_kernel_size)
+    check_choice("enlargement", enlargement, ENLARGEMENTS)
+
+    # Nothing but the zeros around a transposed convolution lets the next normalisation see a shift of the sums.
+    shifted = enlargement == "transposed" or build.redundant_shifts
 
     inputs = build.input()
     x = build.add_noise(inputs, name="noise")
@@ -51,9 +60,10 @@ def johnson(
     for i, filters in enumerate(widths[1:], start=1):
         x = build.unit(x, filters, 3, name=f"down{i}", strides=2, padding=strided_padding)
     for i in range(1, blocks + 1):
-        x = _residual(build, x, name=f"residual{i}")
+        x = _residual(build, x, name=f"residual{i}", center=shifted)
     for i, filters in enumerate(reversed(widths[:-1]), start=1):
-        x = _enlarge(build, x, filters, name=f"up{i}")
+        x = ENLARGEMENTS[enlargement](build, x, filters, name=f"up{i}")
+        x = build.activate(x, name=f"up{i}_relu")
     x = build.convolve(x, IMAGE_CHANNELS, last_kernel_size, name="last")
     # A strided convolution rounds an odd size up, so the result is as large as the input or a little larger.
     x = CropToMatch(name="crop")([x, inputs])
@@ -69,10 +79,11 @@ def _check(widths: Sequence[int], blocks: int, strided_padding: str, last_kernel
         raise ArgumentError(f"last_kernel_size must be odd, not {last_kernel_size}")
 
 
-def _residual(build: Blocks, x: Any, *, name: str) -> Any:
+def _residual(build: Blocks, x: Any, *, name: str, center: bool) -> Any:
     filters = x.shape[-1]
     change = build.unit(x, filters, 3, name=f"{name}_1")
-    change = build.unit(change, filters, 3, name=f"{name}_2", activate=False)
+    change = build.convolve(change, filters, 3, name=f"{name}_2", use_bias=build.redundant_shifts)
+    change = build.normalize(change, name=f"{name}_2_norm", center=center)
     return keras.layers.Add(name=f"{name}_sum")([x, change])
 
 
@@ -89,5 +100,7 @@ def _enlarge(build: Blocks, x: Any, filters: int, *, name: str) -> Any:
         x = keras.layers.Cropping2D(((0, 1), (0, 1)), name=f"{name}_crop")(x)
     else:
         x = PaddedConv2DTranspose(filters, 3, output_padding=1, **options)(x)
-    x = build.normalize(x, name=f"{name}_norm")
-    return build.activate(x, name=f"{name}_relu")
+    return build.normalize(x, name=f"{name}_norm")
+
+
+ENLARGEMENTS: dict[str, Callable[..., Any]] = {"transposed": _enlarge, "nearest": Blocks.enlarge}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import keras
 
 # Each is a function in the module of its name.
-GENERATORS = ("johnson", "pyramid", "skip_unpool")
+GENERATORS = ("hourglass", "johnson", "pyramid", "skip_unpool")
 
 
 def build_generator(name: str, **options: Any) -> keras.Model:
@@ -27,7 +27,8 @@ def build_generator(name: str, **options: Any) -> keras.Model:
 
     Args:
         name: one of GENERATORS.
-        options: those of the generator (`johnson`, `pyramid`, `skip_unpool`) and of `model.generators.blocks.Blocks`.
+        options: those of the generator (`hourglass`, `johnson`, `pyramid`, `skip_unpool`) and of
+            `model.generators.blocks.Blocks`.
 
     Raises:
         ArgumentError: the name, an option or its value is unknown.

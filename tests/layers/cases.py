@@ -35,7 +35,7 @@ class Case:
     def make(self, **more):
         """Return the layer, built for unknown sizes, with random weights."""
         layer = self.layer(**self.arguments, **more)
-        unknown = [(None, None, None, shape[3]) for shape in self.shapes]
+        unknown = [(*(None for _ in shape[:-1]), shape[-1]) for shape in self.shapes]
         layer.build(unknown if len(unknown) > 1 else unknown[0])
         generator = np.random.default_rng(1)
         layer.set_weights([generator.uniform(0.5, 1.5, w.shape).astype("float32") for w in layer.weights])
@@ -64,7 +64,7 @@ class Case:
         """Return a model of the layer alone that takes any size."""
         inputs = [
             keras.Input(
-                (None, None, shape[3] if channels_known else None),
+                (*(None for _ in shape[1:-1]), shape[-1] if channels_known else None),
                 dtype="int32" if self.indices and position == 1 else "float32",
             )
             for position, shape in enumerate(self.shapes)
@@ -92,6 +92,20 @@ CASES = [
     Case(NORM, {}, references.instance_normalization, shapes=((1, 6, 7, 3),), other_shapes=((3, 5, 4, 3),)),
     Case(NORM, {"epsilon": 0.5, "center": False}, references.instance_normalization),
     Case(NORM, {"epsilon": 1e-7, "scale": False}, references.instance_normalization),
+    Case(
+        layers.ConditionalInstanceNormalization,
+        {"epsilon": 1e-3},
+        references.conditional_instance_normalization,
+        shapes=((2, 6, 7, 3), (2, 4)),
+        other_shapes=((1, 5, 4, 3), (1, 4)),
+    ),
+    Case(
+        layers.ConditionalInstanceNormalization,
+        {"epsilon": 1e-7, "center": False},
+        references.conditional_instance_normalization,
+        shapes=((1, 6, 7, 3), (1, 2)),
+        other_shapes=((3, 5, 4, 3), (3, 2)),
+    ),
     Case(layers.ReplicationPadding2D, {"padding": ASYMMETRIC}, references.padding("edge")),
     Case(layers.ReplicationPadding2D, {"padding": ((9, 9), (9, 9))}, references.padding("edge")),
     Case(layers.ReflectionPadding2D, {"padding": ASYMMETRIC}, references.padding("reflect")),
@@ -158,6 +172,13 @@ CASES = [
             half_rounding=2,
         )
         for edges in ("replication", "reflection", "circular")
+    ),
+    Case(layers.UpsampledConv2D, {"filters": 4}, references.upsampled_convolution),
+    Case(
+        layers.UpsampledConv2D,
+        {"filters": 2, "use_bias": False, "activation": "relu"},
+        references.upsampled_convolution,
+        shapes=((2, 4, 3, 3),),
     ),
     Case(
         TRANSPOSED,

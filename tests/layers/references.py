@@ -24,6 +24,15 @@ def instance_normalization(x, weights, *, epsilon=1e-5, center=True, scale=True)
     return channels_last(F.instance_norm(channels_first(x), weight=gamma, bias=beta, eps=epsilon))
 
 
+def conditional_instance_normalization(x, styles, weights, *, epsilon, center=True):
+    mixed = [styles @ weight for weight in weights]
+    pictures = [
+        instance_normalization(x[i : i + 1], [values[i] for values in mixed], epsilon=epsilon, center=center)
+        for i in range(len(x))
+    ]
+    return np.concatenate(pictures)
+
+
 def padding(mode):
     def reference(x, _, *, padding):
         return np.pad(x, ((0, 0), *padding, (0, 0)), mode=mode)
@@ -89,6 +98,11 @@ def grown_convolution(x, weights, *, filters, edges=None, **options):
     modes = {"replication": "edge", "reflection": "reflect", "circular": "wrap"}
     x = x if edges is None else np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=modes[edges])
     return convolution(x, weights, filters=filters, kernel_size=3, **options)
+
+
+def upsampled_convolution(x, weights, *, filters, **options):
+    enlarged = channels_last(F.interpolate(channels_first(x), scale_factor=2, mode="nearest"))
+    return convolution(enlarged[:, 1:-1, 1:-1], weights, filters=filters, kernel_size=3, **options)
 
 
 def transposed_convolution(x, weights, *, filters, kernel_size, use_bias=True, activation=None, **arguments):

@@ -16,6 +16,7 @@ from model.saving import load_model, save_model
 
 # Small and shallow: quick, and no map so small that its variance is near 0, which blows rounding up.
 NARROW = {
+    "hourglass": {"widths": (4, 6, 8), "inner_blocks": 1},
     "johnson": {"widths": (4, 6, 8), "blocks": 2},
     "pyramid": {"scales": 3, "filters": 4},
     "skip_unpool": {"widths": (4, 8)},
@@ -242,6 +243,50 @@ def test_zero_padding_at_the_strided_convolutions_changes_the_border_alone():
     assert change[1:, 1:].max() == 0
 
 
+def lattice(model):
+    """Return by how much the four pixels of the squares differ, in the middle of an even picture's result."""
+    y = apply(model, np.full((1, HEIGHT, WIDTH, 3), 0.5, np.float32))[0, 8:-8, 8:-8]
+    squares = y.reshape(y.shape[0] // 4, 4, y.shape[1] // 4, 4, 3).mean(axis=(0, 2))
+    return np.ptp(squares, axis=(0, 1)).max()
+
+
+@pytest.mark.parametrize("name", ["johnson", "hourglass"])
+def test_enlargement_by_nearest_pixels_prints_no_lattice_on_even_areas(name):
+    # With batch normalisation: instance normalisation makes noise of rounding errors where nothing varies.
+    options = {"enlargement": "nearest"} if name == "johnson" else {}
+    assert lattice(build(name, normalization="batch", **options)) < 1e-5
+    assert lattice(build("johnson", normalization="batch")) > 1e-2
+
+
+def conditional(styles=3):
+    """Return a narrow hourglass of several styles, with random weights."""
+    return build("hourglass", styles=styles)
+
+
+@pytest.mark.backends
+def test_one_style_of_several_is_the_network_of_its_factors_and_offsets():
+    model, single = conditional(), build("hourglass")
+    for layer in single.layers:
+        weights = model.get_layer(layer.name).get_weights()
+        layer.set_weights([w[1] for w in weights] if layer.name.endswith("norm") else weights)
+    x = random_input(2)
+    one = apply(model, [x, np.float32([[0, 1, 0], [0, 1, 0]])])
+    np.testing.assert_allclose(one, apply(single, x), atol=1e-4)
+
+
+@pytest.mark.backends
+def test_every_picture_of_a_batch_has_its_own_style(tmp_path):
+    model, x = conditional(), random_input()
+    styles = np.float32([[1, 0, 0], [0, 0, 1], [0.5, 0.25, 0.25]])
+    whole = apply(model, [np.repeat(x, 3, axis=0), styles])
+    for i in range(3):
+        np.testing.assert_allclose(apply(model, [x, styles[i : i + 1]]), whole[i : i + 1], atol=2e-4)
+    assert np.abs(whole[0] - whole[1]).mean() > 0.01
+    save_model(model, tmp_path / "generator.keras")
+    np.testing.assert_allclose(apply(load_model(tmp_path / "generator.keras"), [x, styles[:1]]), whole[:1], atol=1e-6)
+    assert [tensor.name for tensor in model.inputs] == ["image", "style"]
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
@@ -258,6 +303,11 @@ def test_zero_padding_at_the_strided_convolutions_changes_the_border_alone():
         ("johnson", {"strided_padding": "same"}, "unknown strided_padding 'same'"),
         ("johnson", {"last_kernel_size": 4}, "last_kernel_size must be odd, not 4"),
         ("johnson", {"widths": ()}, "widths must be"),
+        ("johnson", {"enlargement": "neerest"}, "unknown enlargement 'neerest'; did you mean 'nearest'"),
+        ("hourglass", {"widths": (8, 8)}, "widths must be 3 numbers of filters"),
+        ("hourglass", {"outer_blocks": 0}, "outer_blocks must be at least 1, not 0"),
+        ("hourglass", {"styles": -1}, "styles must be at least 0, not -1"),
+        ("hourglass", {"styles": 2, "normalization": "batch"}, "normalization must be instance"),
         ("skip_unpool", {"widths": (8, 0)}, "widths must be"),
     ],
 )
