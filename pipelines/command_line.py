@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from errors import ArgumentError, UserError, unknown_name
 from images.errors import ImageError
+from pipelines.brief import cut_short
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -26,10 +27,11 @@ class ArgumentParser(argparse.ArgumentParser):
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> argparse.Namespace:
         """Parse; an unknown option is named with the nearest known one."""
+        self.set_defaults(**cut_short({action.dest: action.default for action in self._actions}))
         arguments, unknown = self.parse_known_args(args, namespace)
         if unknown:
             raise ArgumentError(unknown_name("argument", unknown[0], self._option_string_actions))
-        return arguments
+        return argparse.Namespace(**cut_short(vars(arguments)))
 
 
 def defaults_of(function: Callable) -> dict[str, Any]:
