@@ -27,7 +27,8 @@ class ArgumentParser(argparse.ArgumentParser):
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> argparse.Namespace:
         """Parse; an unknown option is named with the nearest known one."""
-        self.set_defaults(**cut_short({action.dest: action.default for action in self._actions}))
+        defaults = {action.dest: action.default for action in self._actions if action.default is not argparse.SUPPRESS}
+        self.set_defaults(**cut_short(defaults))
         arguments, unknown = self.parse_known_args(args, namespace)
         if unknown:
             raise ArgumentError(unknown_name("argument", unknown[0], self._option_string_actions))
