@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from textwrap import shorten
 from types import FrameType, MappingProxyType
 from typing import Any, NoReturn
 
@@ -83,6 +84,24 @@ def run_script(name: str, run: Callable[[], int], *, spellings: Mapping[str, str
     except (UserError, ImageError, OSError) as error:
         tell(f"{name}: error: {with_flags(' '.join(str(error).split()), spellings)}")
         return getattr(error, "exit_code", 1)
+    except Exception as error:
+        if not is_lack_of_memory(error):
+            raise
+        tell(f"{name}: error: {shorten(f'there is not enough memory: {error}', MAX_REASON, placeholder=' ...')}")
+        return 1
+
+
+# How the libraries say that memory has run out: by these classes, or in these words. NumPy raises MemoryError.
+OUT_OF_MEMORY_CLASSES = {"ResourceExhaustedError", "OutOfMemoryError"}
+OUT_OF_MEMORY_WORDS = ("RESOURCE_EXHAUSTED", "can't allocate memory", "out of memory")
+MAX_REASON = 300
+
+
+def is_lack_of_memory(error: Exception) -> bool:
+    """Say whether memory, of the machine or of a GPU, has run out in NumPy, TensorFlow, PyTorch or JAX."""
+    if isinstance(error, MemoryError) or type(error).__name__ in OUT_OF_MEMORY_CLASSES:
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in OUT_OF_MEMORY_WORDS)
 
 
 def printable(text: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from support.torch7_cases import SHIPPED_CASES
-from support.torch7_writer import module, tensor, write_t7
+from support.torch7_writer import module, table, tensor, write_t7
 
 import import_torch_weights
 import layers  # noqa: F401  registers what the saved models are made of
@@ -162,3 +162,19 @@ def test_weights_that_are_no_sound_numbers_are_refused_with_their_layer(tmp_path
     assert run("--input", tmp_path / "bad.t7", "--output", tmp_path / "out.keras", "--image-io", "none") == 1
     assert re.search(r"bad\.t7: .*(SpatialConvolution\): weight|conv\S*/kernel) holds", capsys.readouterr().err)
     assert not (tmp_path / "out.keras").exists()
+
+
+def write_chain(path, length):
+    """Write a network of `length` rectifiers in a row."""
+    path.write_bytes(write_t7(module("nn.Sequential", modules=table(*(module("nn.ReLU") for _ in range(length))))))
+
+
+def test_longer_chains_than_python_recurses_are_built(tmp_path):
+    write_chain(tmp_path / "deep.t7", 1200)
+    assert run("--input", tmp_path / "deep.t7", "--output", tmp_path / "deep.keras", "--image-io", "none") == 0
+
+
+def test_chains_too_long_to_build_are_refused_with_their_length(tmp_path, capsys):
+    write_chain(tmp_path / "deep.t7", 3000)
+    assert run("--input", tmp_path / "deep.t7", "--output", tmp_path / "deep.keras", "--image-io", "none") == 1
+    assert "the network has 3001 modules; at most 2000 can be built" in capsys.readouterr().err

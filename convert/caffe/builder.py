@@ -8,6 +8,7 @@ import keras
 from keras import KerasTensor
 
 import convert.caffe.converters  # noqa: F401  registers the converters
+from compat import deep_recursion
 from convert.caffe.network import Network, Node, dependencies
 from convert.caffe.parameters import Parameters
 from convert.caffe.registry import CONVERTERS, LayerStore, Step
@@ -48,11 +49,12 @@ class GraphBuilder:
         outputs = {name: self._tensors[self.network.values[name]] for name in blobs}
         needed = dependencies(self.network.nodes, (self.network.values[name] for name in blobs))
         inputs = {tensor.name: tensor for value, tensor in self._inputs.items() if value in needed}
-        return keras.Model(
-            inputs if len(inputs) > 1 else next(iter(inputs.values())),
-            outputs if len(outputs) > 1 else next(iter(outputs.values())),
-            name=self._store.unique_name(self.network.name or "caffe_network"),
-        )
+        with deep_recursion():
+            return keras.Model(
+                inputs if len(inputs) > 1 else next(iter(inputs.values())),
+                outputs if len(outputs) > 1 else next(iter(outputs.values())),
+                name=self._store.unique_name(self.network.name or "caffe_network"),
+            )
 
     def _build(self, node: Node, shapes: NodeShapes) -> Sequence[KerasTensor]:
         if not node.bottoms:

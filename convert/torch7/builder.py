@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 import convert.torch7.converters  # noqa: F401  registers the converters
+from compat import deep_recursion
 from convert.torch7.context import ChannelMismatch, Context
 from convert.torch7.module import Module
 from convert.torch7.pooling_ties import unpooled_keys
@@ -45,7 +46,8 @@ def _build_with(root: Module, channels: int | None) -> tuple[keras.Model, Contex
     outputs = _outputs(root, context.convert(root, Cell(inputs)))
     if outputs is inputs:
         outputs = keras.layers.Identity()(inputs)
-    model = keras.Model(inputs, outputs, name="network")
+    with deep_recursion():
+        model = keras.Model(inputs, outputs, name="network")
     for module in context.modules.values():
         module.check_all_read()
     return model, context

@@ -12,6 +12,7 @@ from convert.torch7.file.values import LuaTable, TorchObject, TorchTensor
 from convert.torch7.file.walking import walk
 from convert.torch7.module import Module
 from errors import UserError
+from model.untrusted.config import MAX_CALLS
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,10 @@ def convert_network(value: Any) -> Conversion:
     Raises:
         UserError: there is no network, or it cannot be converted; the message says which module is the reason.
     """
-    model, context = build_model(find_network(value))
+    network = find_network(value)
+    modules = sum(isinstance(item, TorchObject) for item in walk(network.source))
+    if modules > MAX_CALLS:
+        raise UserError(f"the network has {modules} modules; at most {MAX_CALLS} can be built")
+    model, context = build_model(network)
     tensors = sum(isinstance(item, TorchTensor) and item.array.size > 0 for item in walk(value))
     return Conversion(model, list(context.modules.values()), tensors, context.tensors_read())

@@ -14,7 +14,7 @@ from errors import UserError
 MAX_NESTING = 64
 # Calls of layers, those within models that are called several times counted each time. Keras needs milliseconds and
 # about a hundred kilobytes for each.
-MAX_CALLS = 4000
+MAX_CALLS = 2000
 # Of any integer but those that name something; the sizes of weights and of feature maps are checked besides.
 MAX_INTEGER = 1 << 24
 UNBOUNDED = {"seed", "shared_object_id"}

@@ -1,11 +1,15 @@
 """The border of the scripts: flags for parameters' names, signals, closed and narrow streams."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import tensorflow as tf
+import torch
 from conftest import ROOT
 
 from errors import ArgumentError, UserError
@@ -78,3 +82,26 @@ def test_closed_and_narrow_streams(tmp_path, closing):
     assert "Traceback" not in result.stderr
     if not closing:
         assert (result.stdout, result.stderr) == ("caf\\xe9 \\udcff\n", "x.py: error: caf\\xe9\n")
+
+
+def allocate_in_numpy():
+    np.zeros((1 << 40, 1 << 10))
+
+
+def allocate_in_tensorflow():
+    tf.zeros((1 << 20, 1 << 20, 1 << 4)) + 1
+
+
+def allocate_in_torch():
+    torch.zeros(1 << 50)
+
+
+@pytest.mark.parametrize("allocate", [allocate_in_numpy, allocate_in_tensorflow, allocate_in_torch])
+def test_lack_of_memory_is_one_line(allocate, capsys):
+    assert run_script("x.py", allocate) == 1
+    assert re.fullmatch(r"x\.py: error: there is not enough memory: .*\n", capsys.readouterr().err)
+
+
+def test_other_errors_of_the_program_are_not_hidden():
+    with pytest.raises(RuntimeError):
+        run_script("x.py", failing(RuntimeError("a fault")))
