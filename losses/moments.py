@@ -45,24 +45,30 @@ def feature_moments(features: Any, share: Any | None = None) -> Moments:
         share: what each position counts, the sum over the whole picture being 1: an array (height, width), or without
             axes where all count the same; None: the features are the whole picture, and all count the same.
     """
-    _, height, width, channels = features.shape
-    flat = ops.cast(ops.reshape(features, (height * width, channels)), "float32")
+    _, height, width, _ = features.shape
+    features = ops.cast(features, "float32")
     if share is None:
         share = 1.0 / (height * width)
     share = ops.convert_to_tensor(share, dtype="float32")
     if len(share.shape) == 0:
-        return Moments(ops.sum(flat, axis=0) * share, _gram(flat, flat) * share)
-    weighted = flat * ops.reshape(share, (height * width, 1))
-    return Moments(ops.sum(weighted, axis=0), _gram(weighted, flat))
+        return Moments(_sum(features) * share, _gram(features, features) * share)
+    weighted = features * ops.reshape(share, (1, height, width, 1))
+    return Moments(_sum(weighted), _gram(weighted, features))
 
 
-def _gram(weighted: Any, flat: Any) -> Any:
+def _sum(features: Any) -> Any:
+    """Return the sum over positions, (channels,), by rows: where all are alike a running sum would lose digits."""
+    return ops.sum(ops.sum(features, axis=2), axis=(0, 1))
+
+
+def _gram(weighted: Any, features: Any) -> Any:
     """Return W^T F (channels, channels), where W is F with weighted positions, so that the result is symmetric.
 
     Differentiated as it stands it takes two products of large matrices, one by W and one by F, which are the same
     where the gradient by the result is symmetric, as that of every distance here. So W is a constant and F counts
     twice.
     """
+    weighted, flat = (ops.reshape(values, (-1, features.shape[-1])) for values in (weighted, features))
     gram = ops.matmul(ops.transpose(ops.stop_gradient(weighted)), flat)
     return 2.0 * gram - ops.stop_gradient(gram)
 

@@ -8,7 +8,7 @@ from keras import ops
 
 from losses.moments import Moments, blend, feature_moments
 from losses.scaled_gram import ScaledGramDistance
-from losses.wasserstein import WassersteinDistance, square_root, trace_of_root
+from losses.wasserstein import EPSILON, WassersteinDistance, square_root, trace_of_root
 from optimize.value_and_grad import compile_value_and_grad
 from tests.losses import torch_reference, torch_transfer
 
@@ -90,3 +90,57 @@ def test_blend_is_the_moments_of_a_mixture():
     blended = blend([feature_moments(ops.convert_to_tensor(x)).numpy() for x in (one, two)], [0.25, 0.75])
     np.testing.assert_allclose(blended.mean, together.mean, rtol=1e-5)
     np.testing.assert_allclose(blended.second, together.second, rtol=1e-5)
+
+
+def of_rank(rank, scale, channels=24):
+    """Return maps (1, 16, 16, channels) whose covariance has this rank, and a mean of about `scale`."""
+    random = np.random.default_rng(rank)
+    # As the iterations reach, that is with eigenvalues which are not too far apart.
+    directions = np.linalg.qr(random.standard_normal((channels, channels)))[0][:rank]
+    varying = random.standard_normal((1, 16, 16, rank)) @ directions
+    return (scale * random.random(channels) + varying).astype("float32")
+
+
+def exact_distance(first, second):
+    """Return the distance by SciPy's roots in float64."""
+    stats = []
+    for maps in (first, second):
+        flat = maps.reshape(-1, maps.shape[-1]).astype("float64")
+        stats.append((flat.mean(0), np.cov(flat.T, bias=True) + EPSILON * np.eye(flat.shape[1])))
+    (mean, covariance), (target_mean, target) = stats
+    values, vectors = np.linalg.eigh(target)
+    root = vectors * np.sqrt(values) @ vectors.T
+    joint = np.sqrt(np.linalg.eigvalsh(root @ covariance @ root).clip(min=0)).sum()
+    return np.mean((mean - target_mean) ** 2) + (np.trace(covariance + target) - 2 * joint) / len(mean)
+
+
+@pytest.mark.parametrize("scale", [1, 30])
+@pytest.mark.parametrize("target_rank", [0, 1, 24])
+@pytest.mark.parametrize("rank", [0, 1, 24])
+def test_gradient_at_any_rank_is_that_of_finite_differences(rank, target_rank, scale):
+    picture, target = of_rank(rank, scale), of_rank(target_rank, scale)[:, ::-1] * np.float32(1.25)
+    distance = WassersteinDistance(feature_moments(ops.convert_to_tensor(target)).numpy())
+    evaluation = compile_value_and_grad(lambda x: (distance(feature_moments(x)), {}))(picture)
+    # What the iterations do not reach, and in float32 the means' digits.
+    assert float(ops.convert_to_numpy(evaluation.loss)) == pytest.approx(exact_distance(picture, target), rel=0.05)
+    gradient = ops.convert_to_numpy(evaluation.gradient).astype("float64")
+    random, step = np.random.default_rng(9), 1e-5
+    for _ in range(5):
+        direction = random.standard_normal(picture.shape)
+        ends = [exact_distance(picture + sign * step * direction, target) for sign in (1, -1)]
+        expected = (ends[0] - ends[1]) / (2 * step)
+        assert np.sum(gradient * direction) == pytest.approx(expected, rel=0.02, abs=0.02 * np.linalg.norm(gradient))
+
+
+def test_pictures_of_the_same_colour_are_alike():
+    plain = np.tile(np.float32(30) * np.random.default_rng(0).random(64, "float32"), (1, 40, 40, 1))
+    distance = WassersteinDistance(feature_moments(ops.convert_to_tensor(plain)).numpy())
+    evaluation = compile_value_and_grad(lambda x: (distance(feature_moments(x)), {}))(plain)
+    assert abs(float(ops.convert_to_numpy(evaluation.loss))) <= 1e-3 * np.mean(plain**2)
+    assert np.abs(ops.convert_to_numpy(evaluation.gradient)).max() <= 1e-6
+
+
+def test_the_root_of_nothing_is_nothing():
+    evaluation = compile_value_and_grad(lambda x: (trace_of_root(x), {}))(np.zeros((4, 4), "float32"))
+    assert float(ops.convert_to_numpy(evaluation.loss)) == 0
+    assert np.isfinite(ops.convert_to_numpy(evaluation.gradient)).all()
