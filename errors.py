@@ -7,6 +7,8 @@ print its flag instead, --output-width (pipelines.command_line.run_script).
 from __future__ import annotations
 
 import difflib
+import re
+import textwrap
 from collections.abc import Iterable
 
 
@@ -33,7 +35,24 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     return f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})"
 
 
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's message: TensorFlow's and Keras' go on for many."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+# Where Keras' messages tell where, or begin with more than the reason, and where the reason ends.
+WHERE = re.compile(r"Exception encountered when calling (\w+)\.call\(\)\.")
+BEFORE_REASON = ("Exception encountered:", "Example error message for object")
+AFTER_REASON = re.compile(
+    r"Arguments received by|List of objects that could not be loaded|Full object config|config=\{|\[\[\{\{node"
+)
+COLOR = re.compile(r"\x1b\[[0-9;]*m")
+MAX_REASON = 300
+
+
+def one_line(error: Exception) -> str:
+    """Return why something failed in one line of MAX_REASON characters at most.
+
+    Keras' and TensorFlow's messages go on for many lines, and some begin with where it happened.
+    """
+    text = COLOR.sub("", str(error))
+    for label in BEFORE_REASON:
+        _, found, rest = text.partition(label)
+        text = rest if found else text
+    text = AFTER_REASON.split(WHERE.sub(r"\1:", text))[0]
+    return textwrap.shorten(text, MAX_REASON, placeholder=" ...") or type(error).__name__

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import textwrap
 import warnings
 import zipfile
 from pathlib import Path
@@ -16,15 +15,13 @@ import numpy as np
 
 import layers  # noqa: F401  registers the layers that saved models are made of
 from compat import WeightsFile, deep_recursion, deferred_variables
-from errors import ArgumentError, UserError
+from errors import ArgumentError, UserError, one_line
 from model.untrusted.archive import WEIGHTS, ModelArchive, read_archive
 from model.untrusted.config import check_config
 from model.untrusted.hdf5 import check_hdf5, open_hdf5
 from model.untrusted.sizes import check_feature_maps, check_weight_count, check_weights
 
 StorageType = Literal["float32", "float16"]
-# Characters of what Keras says about a file that it cannot load.
-MAX_REASON = 300
 
 
 def save_model(model: keras.Model, path: str | os.PathLike, *, dtype: StorageType = "float32") -> int:
@@ -73,7 +70,7 @@ def load_model(path: str | os.PathLike) -> keras.Model:
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     except Exception as error:  # Keras raises anything for a configuration that does not fit together
-        raise UserError(f"{path}: Keras cannot load this model: {_reason(error)}") from error
+        raise UserError(f"{path}: Keras cannot load this model: {one_line(error)}") from error
 
 
 def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
@@ -90,7 +87,7 @@ def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     except Exception as error:  # as in load_model
-        raise UserError(f"{path}: Keras cannot load these weights: {_reason(error)}") from error
+        raise UserError(f"{path}: Keras cannot load these weights: {one_line(error)}") from error
 
 
 def _load(archive: ModelArchive) -> keras.Model:
@@ -116,17 +113,6 @@ def _count_numbers(weights: bytes) -> int:
 def _set_weights(model: keras.Model, weights: bytes) -> None:
     model.load_weights(WeightsFile(weights))
     check_weights(model.variables)
-
-
-def _reason(error: Exception) -> str:
-    """Return what Keras says was wrong in one line: without what it lists after it, which may be a whole network."""
-    text = str(error) or type(error).__name__
-    for label in ("Exception encountered:", "Example error message for object"):
-        _, found, rest = text.partition(label)
-        text = rest if found else text
-    for end in ("List of objects that could not be loaded", "Full object config", "config={"):
-        text = text.partition(end)[0]
-    return textwrap.shorten(text, MAX_REASON, placeholder=" ...") or type(error).__name__
 
 
 def _store_in_half(path: Path) -> None:

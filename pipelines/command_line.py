@@ -10,11 +10,10 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from textwrap import shorten
 from types import FrameType, MappingProxyType
 from typing import Any, NoReturn
 
-from errors import ArgumentError, UserError, unknown_name
+from errors import ArgumentError, UserError, one_line, unknown_name
 from images.errors import ImageError
 from pipelines.brief import cut_short
 
@@ -87,14 +86,13 @@ def run_script(name: str, run: Callable[[], int], *, spellings: Mapping[str, str
     except Exception as error:
         if not is_lack_of_memory(error):
             raise
-        tell(f"{name}: error: {shorten(f'there is not enough memory: {error}', MAX_REASON, placeholder=' ...')}")
+        tell(f"{name}: error: there is not enough memory: {one_line(error)}")
         return 1
 
 
 # How the libraries say that memory has run out: by these classes, or in these words. NumPy raises MemoryError.
 OUT_OF_MEMORY_CLASSES = {"ResourceExhaustedError", "OutOfMemoryError"}
 OUT_OF_MEMORY_WORDS = ("RESOURCE_EXHAUSTED", "can't allocate memory", "out of memory")
-MAX_REASON = 300
 
 
 def is_lack_of_memory(error: Exception) -> bool:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from errors import UserError, first_line
+from errors import UserError, one_line
 
 Run = Callable[[np.ndarray], np.ndarray]
 REPETITIONS = 3
@@ -40,7 +40,7 @@ def compare(model: keras.Model, run: Run, batches: Sequence[np.ndarray]) -> list
     """Run both on every batch (count, height, width, channels), float32.
 
     Raises:
-        UserError: the export fails, or its output has another shape than the model's.
+        UserError: the model or the export fails, or their outputs have different shapes or no pixels.
     """
     spec = tf.TensorSpec((None, None, None, model.inputs[0].shape[-1]), tf.float32)
     compiled = tf.function(lambda images: model(images, training=False), input_signature=[spec])
@@ -48,15 +48,20 @@ def compare(model: keras.Model, run: Run, batches: Sequence[np.ndarray]) -> list
 
 
 def _compare(model: Run, export: Run, images: np.ndarray) -> Comparison:
-    expected, model_ms = _timed(model, images)
+    try:
+        expected, model_ms = _timed(model, images)
+    except Exception as error:  # a foreign model may fail in any way, at sizes that it cannot take for one
+        raise UserError(f"the model fails on {describe(images.shape)}: {one_line(error)}") from error
+    if expected.size == 0:
+        raise UserError(f"the model makes an empty picture, {expected.shape}, of {describe(images.shape)}")
     try:
         found, export_ms = _timed(export, images)
     except Exception as error:  # each runtime has its own kinds
-        raise UserError(f"the export fails on {describe(images.shape)}: {first_line(error)}") from error
+        raise UserError(f"the export fails on {describe(images.shape)}: {one_line(error)}") from error
     if found.shape != expected.shape:
         raise UserError(f"the export returns {found.shape} where the model returns {expected.shape}")
-    difference = found.astype(np.float64) - expected
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        difference = found.astype(np.float64) - expected
         psnr = -10 * np.log10(np.mean(difference**2))
     return Comparison(images.shape[:3], float(np.abs(difference).max()), float(psnr), model_ms, export_ms)
 

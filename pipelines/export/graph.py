@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import layers
 from compat import flatten_layers
-from errors import UserError, first_line
+from errors import UserError, one_line
 from model.noise import takes_noise
 from model.saving import load_model
 from pipelines.stylization.generator import check_image_contract, set_precision
@@ -72,7 +72,7 @@ def trace(function: tf.types.experimental.PolymorphicFunction) -> tf.types.exper
         return function.get_concrete_function()
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         _, height, width, _ = function.input_signature[0].shape
-        raise UserError(f"the model cannot take pictures of {height}x{width}: {first_line(error)}") from error
+        raise UserError(f"the model cannot take pictures of {height}x{width}: {one_line(error)}") from error
 
 
 def holder_of(model: keras.Model) -> tf.Module:

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from errors import UserError, first_line
+from errors import UserError, one_line
 from pipelines.export.convolutions import suit_litert
 from pipelines.export.flatbuffer import shrink
 from pipelines.export.graph import OUTPUT, SIGNATURE, holder_of, picture_function, require_no_noise_planes, trace
@@ -55,7 +55,7 @@ def _convert(converter: tf.lite.TFLiteConverter) -> bytes:
             return converter.convert()
     except Exception as error:  # the converter's own kinds, none of them public
         unknown = re.search(r"(?:TF Select|Custom) ops: (.*)", str(error))
-        reason = f"LiteRT has no operator for {unknown[1]}" if unknown else first_line(error)
+        reason = f"LiteRT has no operator for {unknown[1]}" if unknown else one_line(error)
         raise UserError(f"the model cannot be exported to LiteRT: {reason}") from error
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from choices import POLICIES
 from compat import flatten_layers
-from errors import UserError, first_line
+from errors import UserError, one_line
 from images.color import transfer_luma
 from images.picture import Picture
 from layers import VGGPostprocessing, VGGPreprocessing
@@ -43,7 +43,7 @@ class Generator:
         try:
             self.run = compile_model(model)
         except Exception as error:  # a foreign model may hold anything
-            raise UserError(f"the model cannot be compiled in {precision}: {first_line(error)}") from error
+            raise UserError(f"the model cannot be compiled in {precision}: {one_line(error)}") from error
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Return the network's answer to one picture, clipped to [0, 1].
@@ -61,7 +61,7 @@ class Generator:
             stylized = np.asarray(self.run(pixels[None]), np.float32)
         except Exception as error:  # a network may fail in any way, at sizes smaller than its padding for one
             size = f"{pixels.shape[1]} x {pixels.shape[0]}"
-            raise UserError(f"the model fails on a picture of {size} pixels: {first_line(error)}") from error
+            raise UserError(f"the model fails on a picture of {size} pixels: {one_line(error)}") from error
         if stylized.shape != (1, *pixels.shape):
             raise UserError(f"the model made {stylized.shape[1:]} of {pixels.shape}: not the size of the picture")
         if not np.isfinite(stylized).all():

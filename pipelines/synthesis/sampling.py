@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from errors import ArgumentError, UserError, unknown_name
+from errors import ArgumentError, UserError, one_line, unknown_name
 from images.writing import write_image
 from pipelines.model_library import find_model
 from pipelines.outputs import check_picture_output
 from pipelines.startup import quiet_startup
 from pipelines.synthesis.settings import CHOICES
+
+if TYPE_CHECKING:
+    import keras
 
 # Pictures repeat without a seam where their sides are multiples of it: the coarsest scale of the default pyramid has
 # one pixel for 32, the johnson network one for 4.
@@ -48,7 +53,7 @@ def sample_textures(
     _check(Path(output), height, width, count, tileable)
     path = find_model(generator, option="--generator")
     with quiet_startup():
-        from model.noise import draw_noise, takes_noise
+        from model.noise import takes_noise
         from model.saving import load_model
     model = load_model(path)
     if not takes_noise(model):
@@ -57,11 +62,25 @@ def sample_textures(
     sides = [-(-side // MULTIPLE) * MULTIPLE for side in (height, width)]
     targets = _targets(Path(output), count)
     for i, target in enumerate(targets):
-        picture = np.asarray(model.predict_on_batch(draw_noise(model, *sides, seed=random_seed + i)))[0]
-        if not np.isfinite(picture).all():
-            raise UserError(f"{path}: the model returned values that are not numbers or infinite")
+        picture = _sample(model, path, sides, random_seed + i)
         write_image(target, np.clip(picture[:height, :width], 0, 1))
     return targets
+
+
+def _sample(model: keras.Model, path: Path, sides: Sequence[int], seed: int) -> np.ndarray:
+    """Return the picture (height, width, 3) that `model`, of the file `path`, makes of noise of that size."""
+    from model.noise import draw_noise
+
+    size = f"noise of {sides[1]} x {sides[0]}"
+    try:
+        picture = np.asarray(model.predict_on_batch(draw_noise(model, *sides, seed=seed)))[0]
+    except Exception as error:  # a foreign model may fail in any way
+        raise UserError(f"{path}: the model fails on {size}: {one_line(error)}") from error
+    if picture.shape != (*sides, 3):
+        raise UserError(f"{path}: the model made {picture.shape} of {size}, no RGB picture")
+    if not np.isfinite(picture).all():
+        raise UserError(f"{path}: the model returned values that are not numbers or infinite")
+    return picture
 
 
 def _check(output: Path, height: int, width: int, count: int, tileable: str) -> None:

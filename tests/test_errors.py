@@ -1,0 +1,38 @@
+"""Messages of libraries in one line."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from errors import MAX_REASON, one_line
+
+
+def keras_error(shape):
+    with pytest.raises(ValueError) as raised:
+        keras.layers.Reshape((5, 7, 3))(np.zeros(shape, np.float32))
+    return raised.value
+
+
+def test_keras_is_quoted_with_the_layer_and_the_reason():
+    told = one_line(keras_error((1, 4, 4, 3)))
+    assert told.startswith("Reshape: The total size of the tensor must be unchanged.")
+    assert "Arguments received" not in told
+
+
+def test_a_layer_that_cannot_be_made_is_quoted_with_the_reason():
+    config = {"class_name": "Conv2D", "module": "keras.layers", "config": {"filters": -1, "kernel_size": 3}}
+    with pytest.raises(TypeError) as raised:
+        keras.saving.deserialize_keras_object(config | {"registered_name": None})
+    assert one_line(raised.value).startswith("Invalid value for argument `filters`")
+
+
+def test_tensorflow_is_quoted_in_one_line():
+    with pytest.raises(tf.errors.InvalidArgumentError) as raised:
+        tf.reshape(tf.zeros(4), (5, 7))
+    assert "\n" not in one_line(raised.value)
+
+
+def test_long_messages_are_cut_and_empty_ones_named():
+    assert len(one_line(RuntimeError("word " * 1000))) <= MAX_REASON
+    assert one_line(KeyError()) == "KeyError"
