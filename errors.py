@@ -52,7 +52,7 @@ def one_line(error: Exception) -> str:
     """
     text = COLOR.sub("", str(error))
     for label in BEFORE_REASON:
-        _, found, rest = text.partition(label)
-        text = rest if found else text
+        text = text.rpartition(label)[2]
     text = AFTER_REASON.split(WHERE.sub(r"\1:", text))[0]
+    text = text.replace("`", "'")  # their parameters are not this program's
     return textwrap.shorten(text, MAX_REASON, placeholder=" ...") or type(error).__name__

@@ -24,7 +24,7 @@ def test_a_layer_that_cannot_be_made_is_quoted_with_the_reason():
     config = {"class_name": "Conv2D", "module": "keras.layers", "config": {"filters": -1, "kernel_size": 3}}
     with pytest.raises(TypeError) as raised:
         keras.saving.deserialize_keras_object(config | {"registered_name": None})
-    assert one_line(raised.value).startswith("Invalid value for argument `filters`")
+    assert one_line(raised.value).startswith("Invalid value for argument 'filters'")
 
 
 def test_tensorflow_is_quoted_in_one_line():
