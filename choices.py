@@ -21,3 +21,6 @@ TILEABLE = ("none", "x", "y", "both")
 MODES = ("style", "texture")
 NORMALIZATIONS = ("instance", "batch")
 LOSS_SCALINGS = ("relative", "absolute")
+
+# Of channels at the borders of a network: last, or first as Torch and Caffe have them.
+LAYOUTS = ("nhwc", "nchw")

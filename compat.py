@@ -111,3 +111,21 @@ def lbfgsb_messages() -> tuple[dict[int, str], dict[int, str]]:
     from scipy.optimize import _lbfgsb_py
 
     return _lbfgsb_py.status_messages, _lbfgsb_py.task_messages
+
+
+def input_tensors_behind(layer: keras.Layer) -> list[keras.KerasTensor]:
+    """Return the inputs of the model whose values reach `layer`, in the graphs that Keras has recorded of it."""
+    waiting = [tensor for node in layer._inbound_nodes for tensor in node.input_tensors]
+    found: dict[int, keras.KerasTensor] = {}
+    seen: set[int] = set()
+    while waiting:
+        tensor = waiting.pop()
+        if id(tensor) in seen:
+            continue
+        seen.add(id(tensor))
+        operation, index, _ = tensor._keras_history
+        before = operation._inbound_nodes[index].input_tensors
+        if not before:
+            found[id(tensor)] = tensor
+        waiting += before
+    return list(found.values())

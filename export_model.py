@@ -1,22 +1,30 @@
-"""Exports a generator (.keras) to SavedModel, LiteRT or ONNX, and compares the export with the original."""
+"""Exports a Keras model (.keras) to SavedModel, LiteRT or ONNX, and compares the export with the original."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from pipelines.command_line import ArgumentParser, defaults_of, run_script
-from pipelines.export.export import FORMATS, LEAST_PSNR, ExportReport, export_model
+from choices import LAYOUTS
+from pipelines.command_line import ArgumentParser, defaults_of, printable, run_script
+from pipelines.export.export import export_model
+from pipelines.export.settings import FORMATS, MIN_PSNR, Shape, describe_shape
+
+if TYPE_CHECKING:
+    from pipelines.export.run import ExportReport
 
 NAME = "export_model.py"
-EPILOG = """Every export takes `image` and returns `stylized`: float32 RGB pictures in [0, 1] (batch, height, width,
-3), whatever its quantisation. SavedModel and ONNX take batches of any number and size, LiteRT one picture of --size.
-The export is run in its own runtime beside the Keras model; below 40 dB PSNR (30 dB with weights in 8 bits) nothing is
-written. LiteRT and ONNX need the packages of requirements-export.txt. dynamic: weights in 8 bits; convolutions work in
-8 bits too, with ranges taken while running. int8: weights in 8 bits; wide convolutions (128 channels and more, most of
-the arithmetic) work in 8 bits with ranges taken from the calibration pictures, the others in float32. Instance
-normalisation and sums stay in float32 in both."""
+EPILOG = """A generator takes `image` and returns `stylized`: float32 RGB pictures in [0, 1] (batch, height, width, 3),
+whatever its quantisation. Any other model keeps its own inputs and outputs, by their names. SavedModel and ONNX keep
+the sizes free that the model leaves free; LiteRT has fixed ones. The export is run in its own runtime beside the Keras
+model: nothing is written below 40 dB PSNR (30 dB with weights in 8 bits), or, of other models than generators in
+float32, where it is more than 1e-4 (LiteRT 1e-3) of the largest value away. ONNX is tried in OpenCV's cv2.dnn too,
+where that is installed, and the outcome is told. LiteRT and ONNX need the packages of requirements-export.txt. dynamic:
+weights in 8 bits; convolutions work in 8 bits too, with ranges taken while running. int8: weights in 8 bits; wide
+convolutions (128 channels and more, most of the arithmetic) work in 8 bits with ranges taken from the calibration data,
+the others in float32. Instance normalisation and sums stay in float32 in both."""
 NOTHING_WIDE = "nothing to calibrate: no convolution of this model is wide, so int8 rounds weights alone"
 
 
@@ -24,21 +32,22 @@ def make_parser() -> ArgumentParser:
     """Return the parser of the command line; its defaults are those of `export_model`."""
     defaults = defaults_of(export_model)
     parser = ArgumentParser(prog=NAME, description=__doc__, epilog=EPILOG)
-    parser.add_argument("--input", required=True, metavar="MODEL.keras", help="the generator")
+    parser.add_argument("--input", required=True, metavar="MODEL.keras", help="the model")
     parser.add_argument("--output", required=True, metavar="PATH", help="a folder, or a .tflite or .onnx file")
     parser.add_argument("--format", required=True, metavar="|".join(FORMATS), help="what to write")
     parser.add_argument(
         "--quantize",
-        metavar="|".join(LEAST_PSNR),
+        metavar="|".join(MIN_PSNR),
         default=defaults["quantize"],
         help="for LiteRT: float16 halves the file, dynamic and int8 quarter it (default: %(default)s)",
     )
     parser.add_argument(
         "--calibration",
-        metavar="FOLDER",
+        metavar="FOLDER_OR_NPZ",
         default=defaults["calibration"],
-        help="pictures like those that the model will see: int8 takes its ranges from up to 16 of them, and the first "
-        "is the one that every export is compared on (default: a picture of this program)",
+        help="pictures like those that the generator will see: int8 takes its ranges from up to 16 of them, and the "
+        "first is the one that every export is compared on (default: a picture of this program); for any model an "
+        ".npz file with its inputs by their names, many of each",
     )
     height, width = defaults["size"]
     parser.add_argument(
@@ -46,7 +55,30 @@ def make_parser() -> ArgumentParser:
         type=parse_size,
         metavar="HxW",
         default=defaults["size"],
-        help=f"height and width of LiteRT's pictures, and of what is compared (default: {height}x{width})",
+        help=f"height and width of LiteRT's pictures, and of what is compared, where the model leaves them free "
+        f"(default: {height}x{width})",
+    )
+    parser.add_argument(
+        "--input-shape",
+        type=parse_shape,
+        action="append",
+        metavar="AxBxC",
+        default=[],
+        help="sizes of an input in Keras' order without the batch, such as 224x224x3 or ?x300; given once for each "
+        "input, in the model's order; ? leaves a size as the model has it",
+    )
+    parser.add_argument(
+        "--samples",
+        metavar="FILE.npz",
+        default=defaults["samples"],
+        help="inputs to compare on, by their names, one or more of each; LiteRT is made for their sizes (default for "
+        "models that are no generators: random numbers)",
+    )
+    parser.add_argument(
+        "--layout",
+        metavar="|".join(LAYOUTS),
+        default=defaults["layout"],
+        help="where channels are at the borders: last, or first as in Torch, Caffe and OpenCV (default: %(default)s)",
     )
     return parser
 
@@ -59,28 +91,53 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
+def parse_shape(text: str) -> Shape:
+    """Return "AxBxC" as (A, B, C), with None for "?"."""
+    sizes = text.lower().split("x")
+    if not all(size == "?" or size.isdecimal() for size in sizes):
+        raise argparse.ArgumentTypeError(f"{text!r} is not AxBxC, such as 224x224x3 or ?x300")
+    return tuple(None if size == "?" else int(size) for size in sizes)
+
+
 def print_report(report: ExportReport) -> None:
     """Print what an export did."""
+    if report.calibrated_on is not None:
+        print(
+            f"calibrated on {report.calibrated_on} {report.calibrated_kind}" if report.calibrated_on else NOTHING_WIDE
+        )
+    if not report.plan.makes_pictures:
+        for tensor in report.plan.inputs:
+            print(f"input {printable(tensor.name)}: {tensor.dtype} {describe_shape(tensor.shape)}")
+        print(f"outputs: {', '.join(map(printable, report.plan.outputs))}")
+    print_comparisons(report)
+    if report.opencv is not None:
+        print(report.opencv)
+    print(f"SHA-256 {report.sha256}")
+    print(f"wrote {printable(str(report.output))}")
+
+
+def print_comparisons(report: ExportReport) -> None:
+    """Print the table of differences and times."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"compared with the Keras model on {report.sample}", title_justify="left")
-    for heading in ("input", "MB", "max difference", "PSNR (dB)", "Keras (ms)", "export (ms)"):
+    from pipelines.export.check import describe_inputs
+
+    title = f"compared with the Keras model on {printable(report.sample)}"
+    table = Table(title=title, title_justify="left")
+    for heading in ("input", "MB", "max difference", "of largest", "PSNR (dB)", "Keras (ms)", "export (ms)"):
         table.add_column(heading, justify="right")
     for comparison in report.comparisons:
-        count, height, width = comparison.shape
         table.add_row(
-            f"{count} x {height}x{width}",
+            describe_inputs(comparison.shapes),
             f"{report.size / 1e6:.2f}",
             f"{comparison.max_difference:.1e}",
+            f"{comparison.relative:.1e}",
             f"{comparison.psnr:.1f}",
             f"{comparison.model_ms:.1f}",
             f"{comparison.export_ms:.1f}",
         )
-    if report.calibrated_on is not None:
-        print(f"calibrated on {report.calibrated_on} pictures" if report.calibrated_on else NOTHING_WIDE)
     Console().print(table)
-    print(f"wrote {report.output}")
 
 
 def run(argv: Sequence[str] | None) -> int:

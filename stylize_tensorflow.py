@@ -55,7 +55,9 @@ def make_parser() -> ArgumentParser:
         help="weight of the stylised picture in the mean of both; the content has the rest (default: %(default)s)",
     )
     parser.add_argument(
-        "--keep-colors", action="store_true", help="keep the content's colours; the lightness is the stylised picture's"
+        "--keep-colors",
+        action="store_true",
+        help="keep the colours and the brightness of the content; the strokes are the stylised picture's",
     )
     parser.add_argument(
         "--precision",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pipelines.arrays import PictureLike
-    from pipelines.export.export import ExportReport
+    from pipelines.export.run import ExportReport
     from runs.progress import RunProgress
 
 __version__ = VERSION
@@ -97,7 +97,7 @@ def stylize(
             (batch, height, width, 3) in [0, 1] of any size.
         image_size: longer side in pixels to which the picture is resized first; None keeps its size.
         strength: weight of the stylised picture, from 0 to 1, in its mean with the content.
-        keep_colors: keep the content's colours and take the luma of the stylised picture.
+        keep_colors: keep the content's colours and brightness; the strokes are the stylised picture's.
         precision: what a model given by name or path computes in: "float32" (None: this) or "bfloat16", which is
             faster on processors that have it. A Keras model computes in the precision that it has.
 
@@ -329,7 +329,7 @@ def export(
         model: one of `models()`, a `.keras` file, or a Keras model.
         path: what to write, whole or not at all: a folder, a `.tflite` or an `.onnx` file.
         format: "saved_model", "litert" or "onnx"; None: as `path` ends.
-        **options: `quantize`, `calibration`, `size` of `pipelines.export.export.export_model`.
+        **options: `quantize`, `calibration`, `size` and others of `pipelines.export.export.export_model`.
 
     Returns:
         What was written, and how far it is from the Keras model, in dB of peak signal-to-noise ratio.

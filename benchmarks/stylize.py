@@ -68,19 +68,19 @@ def torch_engine() -> Callable[[np.ndarray], np.ndarray]:
 
 def exported_engine(name: str) -> Callable[[np.ndarray], np.ndarray]:
     """Return an export of the model, loaded into its runtime."""
-    from pipelines.export import litert, onnx, saved_model
+    from pipelines.export.plan import make_plan
+    from pipelines.export.run import write_export
+    from pipelines.export.settings import FORMATS, ExportSettings
+    from runtimes.loading import load_graph
 
+    settings = ExportSettings({SAVED: "saved_model", ONNX: "onnx"}.get(name, "litert"), size=(SIZE, SIZE))
     model = make_model()
+    plan = make_plan(model, settings, recorded={})
     with tempfile.TemporaryDirectory() as folder:
-        if name == SAVED:
-            saved_model.write_saved_model(model, Path(folder) / "saved")
-            return saved_model.load_saved_model(Path(folder) / "saved")
-        if name == ONNX:
-            onnx.write_onnx(model, Path(folder) / "model.onnx")
-            return onnx.load_onnx(Path(folder) / "model.onnx")
-        path = Path(folder) / "model.tflite"
-        litert.write_litert(model, path, size=(SIZE, SIZE), quantize="none", calibration=())
-        return litert.load_litert(path)
+        path = Path(folder) / f"model{FORMATS[settings.format].suffix}"
+        write_export(model, path, plan, settings)
+        graph = load_graph(path)
+    return lambda images: graph(images)[0]
 
 
 def multiply_matrices(dtype: str) -> None:

@@ -22,7 +22,7 @@ from pipelines.synthesis.texture import Texture
 if TYPE_CHECKING:
     import keras
 
-    from pipelines.export.export import ExportReport
+    from pipelines.export.run import ExportReport
     from pipelines.stylization.generator import Generator
 
 # Networks given by name or path that stay loaded and compiled.
@@ -172,10 +172,11 @@ def export(
     model: str | os.PathLike | keras.Model, path: str | os.PathLike, format: str | None, options: Mapping[str, Any]
 ) -> ExportReport:
     """Write a model in another format and return the report."""
-    from pipelines.export.export import FORMATS, export_model
+    from pipelines.export.export import export_model
+    from pipelines.export.settings import FORMATS
     from pipelines.model_library import find_model
 
-    check_options(options, {"quantize", "calibration", "size"})
+    check_options(options, {"quantize", "calibration", "size", "input_shape", "samples", "layout"})
     suffixes = {kind.suffix: name for name, kind in FORMATS.items()}
     format = format or suffixes.get(Path(path).suffix, suffixes[""])
     if isinstance(model, str | os.PathLike):

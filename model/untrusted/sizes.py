@@ -14,6 +14,8 @@ from errors import UserError
 
 # No trained weight comes near; rectifiers hide NaN and infinity, so that a picture tells nothing of them.
 MAX_WEIGHT = 1e10
+# The shape of the state of a random generator.
+SEED_STATE = (2,)
 # Feature maps are measured for pictures of these sides, the second where the network cannot take the first.
 SIDES = (64, 512)
 # Values of one feature map: 256 channels at four times the input's sides are as much as any published network has.
@@ -22,8 +24,11 @@ MAX_VALUES = 1 << 24
 
 
 def check_weight_count(variables: Sequence[keras.Variable], numbers: int) -> None:
-    """Raise UserError where `variables` hold more than the `numbers` of the file: before memory is taken for them."""
-    wanted = sum(math.prod(variable.shape) for variable in variables)
+    """Raise UserError where `variables` hold more than the `numbers` of the file: before memory is taken for them.
+
+    The states of random generators, two numbers each in recurrent layers and dropout, are not always stored.
+    """
+    wanted = sum(math.prod(variable.shape) for variable in variables if tuple(variable.shape) != SEED_STATE)
     if wanted > numbers:
         largest = max(variables, key=lambda variable: math.prod(variable.shape))
         raise UserError(

@@ -12,82 +12,140 @@ import numpy as np
 import tensorflow as tf
 
 from errors import UserError, one_line
+from model.rewiring import without_structure
+from pipelines.export.plan import ExportPlan
+from pipelines.export.samples import Inputs
+from pipelines.export.settings import ExportSettings, describe_shape
 
-Run = Callable[[np.ndarray], np.ndarray]
+Run = Callable[..., Sequence[np.ndarray]]
 REPETITIONS = 3
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """An export and the Keras model on the same input.
+    """An export and the Keras model on the same inputs.
 
     Attributes:
-        shape: batch, height and width of the input.
-        max_difference: largest difference of a value; pictures are in [0, 1].
-        psnr: peak signal-to-noise ratio in dB, of a peak of 1; infinite where there is no difference.
+        shapes: of the inputs, with the batch.
+        max_difference: largest difference of a value.
+        relative: the same as a share of the output's largest value; of several outputs the largest.
+        psnr: peak signal-to-noise ratio in dB, of a peak of 1 for pictures, else of the output's largest value; of
+            several outputs the lowest. Infinite where there is no difference.
         model_ms: time of the Keras model, compiled, in milliseconds: the median of REPETITIONS after a first run.
         export_ms: the same of the export.
     """
 
-    shape: tuple[int, int, int]
+    shapes: tuple[tuple[int, ...], ...]
     max_difference: float
+    relative: float
     psnr: float
     model_ms: float
     export_ms: float
 
 
-def compare(model: keras.Model, run: Run, batches: Sequence[np.ndarray]) -> list[Comparison]:
-    """Run both on every batch (count, height, width, channels), float32.
+def compare(model: keras.Model, run: Run, batches: Sequence[Inputs], plan: ExportPlan) -> list[Comparison]:
+    """Run both on every batch.
+
+    Args:
+        model: Functional or Sequential.
+        run: the export: arrays in the order of the plan's inputs -> arrays in the order of its outputs.
+        batches: inputs of the model.
+        plan: of the export.
 
     Raises:
-        UserError: the model or the export fails, or their outputs have different shapes or no pixels.
+        UserError: the model or the export fails, an output has another shape than the model's, or the model returns
+            no finite number at all.
     """
-    spec = tf.TensorSpec((None, None, None, model.inputs[0].shape[-1]), tf.float32)
-    compiled = tf.function(lambda images: model(images, training=False), input_signature=[spec])
-    return [_compare(lambda images: compiled(images).numpy(), run, images) for images in batches]
+    flat = without_structure(model)
+    specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in model.inputs]
+
+    @tf.function(input_signature=specs, autograph=False)
+    def compiled(*inputs: tf.Tensor) -> list[tf.Tensor]:
+        return keras.tree.flatten(flat(list(inputs) if len(inputs) > 1 else inputs[0], training=False))
+
+    def reference(*inputs: np.ndarray) -> list[np.ndarray]:
+        return [output.numpy() for output in compiled(*map(tf.constant, inputs))]
+
+    return [_compare(reference, run, inputs, plan) for inputs in batches]
 
 
-def _compare(model: Run, export: Run, images: np.ndarray) -> Comparison:
-    try:
-        expected, model_ms = _timed(model, images)
-    except Exception as error:  # a foreign model may fail in any way, at sizes that it cannot take for one
-        raise UserError(f"the model fails on {describe(images.shape)}: {one_line(error)}") from error
-    if expected.size == 0:
-        raise UserError(f"the model makes an empty picture, {expected.shape}, of {describe(images.shape)}")
-    try:
-        found, export_ms = _timed(export, images)
-    except Exception as error:  # each runtime has its own kinds
-        raise UserError(f"the export fails on {describe(images.shape)}: {one_line(error)}") from error
+def _compare(model: Run, export: Run, inputs: Inputs, plan: ExportPlan) -> Comparison:
+    described = describe([array.shape for array in inputs])
+    expected, model_ms = _timed(model, inputs, f"the model fails on {described}")
+    found, export_ms = _timed(export, inputs, f"the export fails on {described}")
+    errors = [
+        _difference(name, *pair, peak=1.0 if plan.makes_pictures else None)
+        for name, *pair in zip(plan.outputs, found, expected, strict=True)
+    ]
+    largest, relative, psnr = zip(*errors, strict=True)
+    shapes = tuple(array.shape for array in inputs)
+    return Comparison(shapes, max(largest), max(relative), min(psnr), model_ms, export_ms)
+
+
+def _difference(
+    name: str, found: np.ndarray, expected: np.ndarray, *, peak: float | None
+) -> tuple[float, float, float]:
+    """Return the largest difference, the same relative to the largest value, and the PSNR."""
     if found.shape != expected.shape:
-        raise UserError(f"the export returns {found.shape} where the model returns {expected.shape}")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        difference = found.astype(np.float64) - expected
-        psnr = -10 * np.log10(np.mean(difference**2))
-    return Comparison(images.shape[:3], float(np.abs(difference).max()), float(psnr), model_ms, export_ms)
+        raise UserError(f"the export returns {found.shape} as {name} where the model returns {expected.shape}")
+    found, expected = found.astype(np.float64), expected.astype(np.float64)
+    finite = np.isfinite(expected)
+    if not expected.size:
+        raise UserError(f"the model's output {name} is empty, {expected.shape}")
+    if not finite.any():
+        raise UserError(f"the model's output {name} holds no finite number: compare on `samples` that it can take")
+    largest = float(np.abs(expected[finite]).max(initial=0.0)) or 1.0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        same = (found == expected) | (np.isnan(found) & np.isnan(expected))
+        difference = np.where(same, 0.0, found - expected)
+        maximum = float(np.abs(difference).max(initial=0.0))
+        psnr = 10 * np.log10((peak or largest) ** 2 / np.mean(difference**2))
+    return maximum, maximum / largest, float(psnr)
 
 
-def _timed(run: Run, images: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the output and the time in milliseconds."""
-    output = run(images)
+def _timed(run: Run, inputs: Inputs, failure: str) -> tuple[Sequence[np.ndarray], float]:
+    """Return the outputs and the time in milliseconds; `failure` begins the message where it fails."""
+    try:
+        outputs = run(*inputs)
+    except Exception as error:  # each runtime has its own kinds
+        raise UserError(f"{failure}: {one_line(error)}") from error
     times = []
     for _ in range(REPETITIONS):
         start = perf_counter()
-        run(images)
+        run(*inputs)
         times.append(perf_counter() - start)
-    return output, median(times) * 1000
+    return outputs, median(times) * 1000
 
 
-def describe(shape: Sequence[int]) -> str:
-    """Return (batch, height, width, ...) in words."""
-    count, height, width = shape[:3]
-    return f"{count} of {height}x{width}" if count > 1 else f"{height}x{width}"
+def describe(shapes: Sequence[Sequence[int]]) -> str:
+    """Return the shapes of inputs in words: of one alone without its batch."""
+    (count, *_), *_ = shapes
+    sizes = describe_inputs(shapes).partition(" x ")[2]
+    return f"{count} of {sizes}" if count > 1 else sizes
 
 
-def require_psnr(comparisons: Sequence[Comparison], least: float) -> None:
-    """Raise UserError unless every comparison reached `least` dB (a value that is not a number reaches nothing)."""
+def describe_inputs(shapes: Sequence[Sequence[int]]) -> str:
+    """Return the batch and the shapes of inputs as in a table: 2 x 512x512, of pictures without their channels."""
+    sizes = [shape[1:3] if len(shape) == 4 and shape[3] in (1, 3, 4) else shape[1:] for shape in shapes]
+    return f"{shapes[0][0]} x {' and '.join(describe_shape(tuple(size)) for size in sizes)}"
+
+
+def require_agreement(comparisons: Sequence[Comparison], plan: ExportPlan, settings: ExportSettings) -> None:
+    """Raise UserError unless every comparison is near enough (a value that is not a number is near nothing).
+
+    Pictures, and whatever is quantised, need a PSNR; other models in float32 a largest difference.
+    """
     for comparison in comparisons:
-        if not comparison.psnr >= least:
+        psnr = f"PSNR {comparison.psnr:.1f} dB on {describe(comparison.shapes)}"
+        relative = f"{comparison.relative:.3g} of the largest value"
+        if not comparison.psnr >= settings.min_psnr:
             raise UserError(
-                f"the export differs from the model: PSNR {comparison.psnr:.1f} dB on {describe(comparison.shape)}, "
-                f"max difference {comparison.max_difference:.3g}; at least {least:g} dB are required"
+                f"the export differs from the model: {psnr}, max difference {comparison.max_difference:.3g}, "
+                f"{relative}; at least {settings.min_psnr:g} dB are required"
+            )
+        limit = settings.kind.max_difference
+        if not plan.makes_pictures and settings.quantize == "none" and not comparison.relative <= limit:
+            raise UserError(
+                f"the export differs from the model: max difference {comparison.max_difference:.3g}, {relative} on "
+                f"{describe(comparison.shapes)}; at most {limit:g} of it is allowed"
             )

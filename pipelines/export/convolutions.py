@@ -24,11 +24,11 @@ DOUBLING = {
     "groups": 1,
 }
 # LiteRT's kernels take a pixel's channels at a time; with three they spend most of it on getting there.
-FEW_CHANNELS = 3
+MAX_PICTURE_CHANNELS = 3
 SHIFTS = 3
 
 
-def suit_litert(model: keras.Model) -> keras.Model:
+def rewrite_convolutions(model: keras.Model) -> keras.Model:
     """Return `model`, sharing its other layers, with other forms of two kinds of convolutions.
 
     Transposed ones that double the size, with a 3x3 kernel as generators have them: even and odd rows and columns of
@@ -39,7 +39,7 @@ def suit_litert(model: keras.Model) -> keras.Model:
     kernel with a third of the columns, which takes every third pixel.
 
     Args:
-        model: with one input and one output, Functional or Sequential.
+        model: Functional or Sequential.
     """
 
     def call(layer: keras.Layer, inputs: Any, *args: Any, **kwargs: Any) -> Any:
@@ -67,7 +67,7 @@ def _takes_pictures(layer: keras.Layer) -> bool:
     return (
         type(layer) is keras.layers.Conv2D
         and is_simple_convolution(layer)
-        and layer.kernel.shape[2] <= FEW_CHANNELS
+        and layer.kernel.shape[2] <= MAX_PICTURE_CHANNELS
         and layer.kernel_size[1] % SHIFTS == 0
         and layer.quantization_mode is None
     )

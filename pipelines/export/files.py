@@ -21,13 +21,13 @@ def check_output(path: Path, *, suffix: str) -> Path:
         ArgumentError: another suffix, no folder to write it in, or what stands there is of another kind.
     """
     if suffix and path.suffix != suffix:
-        raise ArgumentError(f"--output {path}: a file of this format must end in {suffix}")
+        raise ArgumentError(f"`output` {path}: a file of this format must end in {suffix}")
     if not path.resolve().parent.is_dir():
-        raise ArgumentError(f"--output {path}: there is no folder {path.parent}")
+        raise ArgumentError(f"`output` {path}: there is no folder {path.parent}")
     if suffix and path.is_dir():
-        raise ArgumentError(f"--output {path}: a folder stands there")
+        raise ArgumentError(f"`output` {path}: a folder stands there")
     if not suffix and path.exists() and not _is_replaceable_folder(path):
-        raise ArgumentError(f"--output {path}: exists and is no SavedModel, so it is not replaced")
+        raise ArgumentError(f"`output` {path}: exists and is no SavedModel, so it is not replaced")
     return path
 
 

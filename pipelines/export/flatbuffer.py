@@ -36,7 +36,22 @@ def shrink(content: bytes, *, int8_weights: bool) -> bytes:
             _store_kernels_in_8_bits(flat, graph)
         _order_by_need(graph)
     flat.metadata = flat.description = None
-    builder = _SharingBuilder(len(content))
+    return _packed(flat, len(content))
+
+
+def with_metadata(content: bytes, name: str, data: bytes) -> bytes:
+    """Return a `.tflite` file with `data` in its metadata under `name`."""
+    flat = tflite_flatbuffers().read_model_from_bytearray(bytearray(content))
+    entry, buffer = schema.MetadataT(), schema.BufferT()
+    entry.name, entry.buffer = name, len(flat.buffers)
+    buffer.data = np.frombuffer(data, np.uint8)
+    flat.buffers.append(buffer)
+    flat.metadata = [*(flat.metadata or []), entry]
+    return _packed(flat, len(content))
+
+
+def _packed(flat: schema.ModelT, size: int) -> bytes:
+    builder = _SharingBuilder(size)
     builder.Finish(flat.Pack(builder), IDENTIFIER)
     return bytes(builder.Output())
 
@@ -57,7 +72,7 @@ def _order_by_need(graph: schema.SubGraphT) -> None:
     """
     makers = {number: operator for operator in graph.operators for number in operator.outputs}
     ordered, done = [], set()
-    waiting = [makers[number] for number in graph.outputs]
+    waiting = [makers[number] for number in graph.outputs if number in makers]
     while waiting:
         operator = waiting[-1]
         needed = [makers[number] for number in operator.inputs if number in makers]
@@ -69,7 +84,8 @@ def _order_by_need(graph: schema.SubGraphT) -> None:
         if id(operator) not in done:
             done.add(id(operator))
             ordered.append(operator)
-    graph.operators = ordered
+    if len(ordered) == len(graph.operators):  # others act by themselves, on states of the model
+        graph.operators = ordered
 
 
 class _SharingBuilder(flatbuffers.Builder):

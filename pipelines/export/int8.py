@@ -11,20 +11,22 @@ from keras import ops
 
 from layers import InstanceNormalization
 from model.rewiring import rewire
+from pipelines.export.samples import Inputs
 
-# Narrower convolutions have weights in 8 bits (see export_flatbuffer.shrink) and work in float32. They are a small part
-# of a wide network, and those at its start and end, next to the picture, are where 8 bits do most harm: one range for
-# all pictures leaves a dull picture few of the 256 steps. In a johnson network the residual blocks are wide: 88 % of
-# the weights, 77 % of the arithmetic. With all convolutions calibrated a trained one lost 3 dB on most photos.
-LEAST_CHANNELS = 128
+# Narrower convolutions have weights in 8 bits (see pipelines.export.flatbuffer.shrink) and work in float32. They are
+# a small part of a wide network, and those at its start and end, next to the picture, are where 8 bits do most harm:
+# one range for all pictures leaves a dull picture few of the 256 steps. In a johnson network the residual blocks are
+# wide: 88 % of the weights, 77 % of the arithmetic. With all convolutions calibrated a trained one lost 3 dB on most
+# photos.
+MIN_CHANNELS = 128
 # The share of a channel's values in a picture that its range holds, in percent; the rest are outliers that would make
 # the steps of all others coarse.
 INSIDE = 99.999
 # How much a channel may be enlarged: in other pictures it may reach further than in the samples.
-MOST_ENLARGED = 8
+MAX_ENLARGEMENT = 8
 
 
-def round_convolutions(model: keras.Model, pictures: Iterable[np.ndarray]) -> keras.Model:
+def round_convolutions(model: keras.Model, samples: Iterable[Inputs]) -> keras.Model:
     """Return `model`, sharing its other layers, with the inputs and outputs of wide convolutions rounded to 256 steps.
 
     In this LiteRT's converter recognises convolutions to be done in 8 bits, and quantises their weights by channel;
@@ -40,8 +42,8 @@ def round_convolutions(model: keras.Model, pictures: Iterable[np.ndarray]) -> ke
     gains 3 to 6 dB.
 
     Args:
-        model: the generator.
-        pictures: (1, height, width, channels) each, as the model takes them; not read where nothing is wide.
+        model: Functional or Sequential.
+        samples: the model's inputs, with a batch of 1, time after time; not read where nothing is wide.
     """
     convolutions: dict[int, _RoundedConvolution] = {}
 
@@ -57,15 +59,15 @@ def round_convolutions(model: keras.Model, pictures: Iterable[np.ndarray]) -> ke
         return outputs
 
     result = rewire(model, call)
-    for picture in pictures if convolutions else ():
-        result(picture, training=False)
+    for inputs in samples if convolutions else ():
+        result(inputs if len(inputs) > 1 else inputs[0], training=False)
     for convolution in convolutions.values():
         convolution.round()
     return result
 
 
 def _is_wide(layer: keras.layers.Layer) -> bool:
-    return isinstance(layer, keras.layers.Conv2D) and layer.groups == 1 and layer.kernel.shape[2] >= LEAST_CHANNELS
+    return isinstance(layer, keras.layers.Conv2D) and layer.groups == 1 and layer.kernel.shape[2] >= MIN_CHANNELS
 
 
 class _RoundedConvolution(keras.layers.Layer):
@@ -137,7 +139,7 @@ class _Channels:
         """Return the factors (channels,) that make the channels reach as far from zero as the one that does most."""
         reach = np.maximum(self._high, -self._low)
         furthest = max(reach.max(), np.finfo(np.float32).tiny)
-        return np.float32(furthest / np.maximum(reach, furthest / MOST_ENLARGED))
+        return np.float32(furthest / np.maximum(reach, furthest / MAX_ENLARGEMENT))
 
     def range(self, enlarged: np.ndarray | int = 1) -> tuple[float, float]:
         """Return what holds zero and the values of all channels, each `enlarged` so many times."""

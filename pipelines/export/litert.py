@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import os
+import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
 
 from errors import UserError, one_line
-from pipelines.export.convolutions import suit_litert
-from pipelines.export.flatbuffer import shrink
-from pipelines.export.graph import OUTPUT, SIGNATURE, holder_of, picture_function, require_no_noise_planes, trace
+from model.provenance import PROVENANCE
+from pipelines.export.convolutions import rewrite_convolutions
+from pipelines.export.flatbuffer import shrink, with_metadata
+from pipelines.export.graph import graph_function, holder_of, require_no_noise_planes, trace
 from pipelines.export.int8 import round_convolutions
-from pipelines.startup import stderr_to
+from pipelines.export.plan import ExportPlan
+from pipelines.export.samples import Inputs
+from runtimes.quiet import without_stderr
 
 
 def write_litert(
-    model: keras.Model, path: Path, *, size: tuple[int, int], quantize: str, calibration: Iterable[np.ndarray]
+    model: keras.Model, path: Path, plan: ExportPlan, *, quantize: str, calibration: Iterable[Inputs]
 ) -> None:
-    """Write `model` as a `.tflite` file for one picture of `size`.
+    """Write `model` as a `.tflite` file for inputs of the plan's shapes.
 
     Args:
-        model: the generator.
+        model: Functional or Sequential.
         path: the file.
-        size: height and width.
+        plan: with fixed shapes.
         quantize: "none", "float16", "dynamic" or "int8".
-        calibration: (1, height, width, channels) each, for "int8".
+        calibration: the model's inputs, for "int8".
 
     Raises:
         UserError: the model needs an operator that LiteRT does not have.
@@ -38,8 +39,8 @@ def write_litert(
     require_no_noise_planes(model, "LiteRT")
     if quantize == "int8":
         model = round_convolutions(model, calibration)
-    model = suit_litert(model)
-    graph = trace(picture_function(model, (1, *size)))
+    model = rewrite_convolutions(model)
+    graph = trace(graph_function(model, plan))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], holder_of(model))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if quantize != "none":
@@ -51,7 +52,7 @@ def write_litert(
 
 def _convert(converter: tf.lite.TFLiteConverter) -> bytes:
     try:
-        with Path(os.devnull).open("wb") as nothing, stderr_to(nothing):  # the error tells all that stands there
+        with without_stderr():  # the error tells all that stands there
             return converter.convert()
     except Exception as error:  # the converter's own kinds, none of them public
         unknown = re.search(r"(?:TF Select|Custom) ops: (.*)", str(error))
@@ -59,11 +60,6 @@ def _convert(converter: tf.lite.TFLiteConverter) -> bytes:
         raise UserError(f"the model cannot be exported to LiteRT: {reason}") from error
 
 
-def load_litert(path: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """Return what runs a `.tflite` file on all of the processor's cores."""
-    with Path(os.devnull).open("wb") as nothing, stderr_to(nothing):  # the runtime's name for its fast kernels
-        interpreter = Interpreter(str(path), num_threads=os.cpu_count())
-        interpreter.allocate_tensors()
-    serve = interpreter.get_signature_runner(SIGNATURE)
-    (name,) = serve.get_input_details()
-    return lambda images: serve(**{name: images})[OUTPUT]
+def add_litert_provenance(path: Path, provenance: Mapping[str, object]) -> None:
+    """Write where the model comes from into the metadata of a `.tflite` file: JSON under PROVENANCE."""
+    path.write_bytes(with_metadata(path.read_bytes(), PROVENANCE, json.dumps(provenance).encode()))

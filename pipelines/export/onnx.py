@@ -2,44 +2,61 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
-import numpy as np
 import onnx
-import onnxruntime
 import tf2onnx
 
 from errors import UserError
-from pipelines.export.graph import OUTPUT, picture_function, require_no_noise_planes
+from model.provenance import PROVENANCE
+from pipelines.export.graph import graph_function, require_no_noise_planes
+from pipelines.export.plan import ExportPlan
 
 OPSET = 18
-AXES = ("batch", "height", "width")
+PICTURE_AXES = ("batch", "height", "width")
 
 
-def write_onnx(model: keras.Model, path: Path) -> None:
-    """Write `model` as an ONNX file for batches of any number and size.
+def write_onnx(model: keras.Model, path: Path, plan: ExportPlan) -> None:
+    """Write `model` as an ONNX file.
 
     Raises:
         UserError: the model needs an operator that ONNX does not have.
     """
     require_no_noise_planes(model, "ONNX")
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it cannot convert is told below
-    function = picture_function(model, (None, None, None))
+    function = graph_function(model, plan)
     converted, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=OPSET)
     unknown = {node.op_type for node in converted.graph.node if not onnx.defs.has(node.op_type, node.domain)}
     if unknown:
         raise UserError(f"ONNX has no operator for {', '.join(sorted(unknown))}")
+    _order_outputs(converted.graph, plan)
     for value in (*converted.graph.input, *converted.graph.output):
-        for axis, name in zip(value.type.tensor_type.shape.dim, AXES, strict=False):
-            axis.dim_param = name
+        _name_axes(value, plan)
     onnx.save(converted, path)
 
 
-def load_onnx(path: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """Return what runs an ONNX file on the CPU."""
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    (given,) = session.get_inputs()
-    return lambda images: session.run([OUTPUT], {given.name: images})[0]
+def _order_outputs(graph: onnx.GraphProto, plan: ExportPlan) -> None:
+    outputs = {value.name: value for value in graph.output}
+    ordered = [outputs[name] for name in plan.outputs]
+    del graph.output[:]
+    graph.output.extend(ordered)
+
+
+def _name_axes(value: onnx.ValueInfoProto, plan: ExportPlan) -> None:
+    """Give axes of any size names; the same name means the same size to ONNX's runtimes."""
+    for number, axis in enumerate(value.type.tensor_type.shape.dim):
+        if plan.makes_pictures and number < len(PICTURE_AXES) and not axis.dim_value:
+            axis.dim_param = PICTURE_AXES[number]
+        elif not axis.dim_value:
+            axis.dim_param = "batch" if number == 0 else f"{value.name}_{number}"
+
+
+def add_onnx_provenance(path: Path, provenance: Mapping[str, object]) -> None:
+    """Write where the model comes from into the metadata of an ONNX file: JSON under PROVENANCE."""
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {PROVENANCE: json.dumps(provenance)})
+    onnx.save(model, path)

@@ -1,29 +1,35 @@
-"""What an export is compared on and calibrated with: pictures, or noise for a network in texture mode."""
+"""What an export is compared on and calibrated with: pictures, noise, recorded inputs or random ones."""
 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
 import keras
 import numpy as np
 
-from errors import ArgumentError
+from compat import flatten_layers, input_tensors_behind
+from errors import ArgumentError, UserError
+from images.folders import list_pictures
 from images.formats import READABLE_SUFFIXES
 from images.reading import read_image
 from images.resizing import resize
 from model.noise import draw_noise, takes_noise
+from pipelines.export.plan import ExportPlan
+from pipelines.export.settings import ARRAYS, ExportSettings
 
+# What a model takes: one array for each input, with a batch.
+Inputs = list[np.ndarray]
 PICTURES = Path(__file__).resolve().parents[2] / "pics"
-# Their ranges hardly change from 8 pictures on.
-MOST_CALIBRATED_ON = 16
+# Ranges of activations hardly change from 8 pictures on.
+MAX_CALIBRATION_SAMPLES = 16
+MAX_LEVEL = 255
 
 
 class Samples(Protocol):
-    """Inputs of a network.
+    """Inputs of a model.
 
     Attributes:
         name: of what is compared on.
@@ -33,36 +39,73 @@ class Samples(Protocol):
     name: str
     calibrated_on: int
 
-    def batch(self, count: int, height: int, width: int) -> np.ndarray:
-        """Return (count, height, width, channels) to compare on, float32 in [0, 1], every one another."""
+    def batches(self) -> list[Inputs]:
+        """Return what to compare on: one input of the plan's sample shapes, and where sizes are free others too."""
 
-    def calibration(self, height: int, width: int) -> Iterator[np.ndarray]:
-        """Yield (1, height, width, channels) to calibrate with, float32 in [0, 1]."""
+    def calibration(self) -> Iterator[Inputs]:
+        """Yield inputs to calibrate with, of the plan's sample shapes."""
 
 
-def make_samples(model: keras.Model, folder: str | os.PathLike | None, *, calibrate: bool) -> Samples:
-    """Return the samples for `model`: the pictures in `folder` (not in folders below), or the program's own, or noise.
+def make_samples(
+    model: keras.Model,
+    plan: ExportPlan,
+    settings: ExportSettings,
+    *,
+    recorded: Mapping[str, np.ndarray],
+    calibrating: Mapping[str, np.ndarray],
+) -> Samples:
+    """Return the samples for `model`.
 
-    The first picture, in alphabetical order, is compared on. If there are others, they are what is calibrated with
-    (MOST_CALIBRATED_ON of them, spread evenly), so that the comparison is on a picture that calibration did not see.
+    Recorded arrays come first: the first of them is compared on. Without any, a generator is compared on the first
+    picture, in alphabetical order, of the calibration folder (of the program's own pictures without one) or on noise.
+    If there are others, they are what is calibrated with (MAX_CALIBRATION_SAMPLES of them, spread evenly), so that the
+    comparison is on a picture that calibration did not see. Other models get random inputs.
 
     Raises:
-        ArgumentError: no such folder, no pictures in it, or none given to calibrate a network with that takes pictures.
+        ArgumentError: no such folder, or no pictures in it; or a model that takes no pictures is to be calibrated with
+            a folder of them.
+        UserError: recorded arrays are not inputs of the model.
     """
-    if takes_noise(model):
-        return _Noise(model)
-    if folder is None and calibrate:
-        raise ArgumentError("--quantize int8 needs --calibration FOLDER: pictures like those that the model will see")
-    first, *others = _picture_files(PICTURES if folder is None else Path(folder))
-    return _Pictures(first, _spread(others or [first], MOST_CALIBRATED_ON))
+    calibration = settings.calibration
+    if recorded or calibrating:
+        return _Recorded(plan, recorded or calibrating, calibrating or recorded)
+    if plan.makes_pictures and not takes_noise(model):
+        first, *others = _picture_files(PICTURES if calibration is None else calibration)
+        return _Pictures(plan, first, _spread(others or [first], MAX_CALIBRATION_SAMPLES))
+    if plan.makes_pictures:
+        return _Noise(model, plan)
+    if calibration is not None:
+        raise ArgumentError(f"`calibration` {calibration}: this model is no generator: give an .npz file of its inputs")
+    if settings.quantize == "int8":
+        raise ArgumentError("`quantize` int8 needs `calibration` FILE.npz: inputs like those that the model will see")
+    return _Random(model, plan)
+
+
+def read_arrays(path: Path, option: str) -> dict[str, np.ndarray]:
+    """Return the arrays of an `.npz` file by their names; `option` is the argument that errors name.
+
+    Raises:
+        UserError: it cannot be read, or holds Python's objects.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except Exception as error:  # zipfile, zlib and NumPy raise anything for damaged files
+        raise UserError(f"`{option}` {path}: not an .npz file of arrays: {error}") from error
+
+
+def read_calibration(settings: ExportSettings) -> dict[str, np.ndarray]:
+    """Return the recorded inputs to calibrate with; none where pictures are, or nothing."""
+    path = settings.calibration
+    return {} if path is None or path.suffix != ARRAYS else read_arrays(path, "calibration")
 
 
 def _picture_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise ArgumentError(f"--calibration {folder}: no such folder")
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in READABLE_SUFFIXES and path.is_file())
+        raise ArgumentError(f"`calibration` {folder}: no such folder")
+    files = list_pictures(folder).pictures
     if not files:
-        raise ArgumentError(f"--calibration {folder}: no pictures in it ({', '.join(sorted(READABLE_SUFFIXES))})")
+        raise ArgumentError(f"`calibration` {folder}: no pictures in it ({', '.join(sorted(READABLE_SUFFIXES))})")
     return files
 
 
@@ -72,41 +115,148 @@ def _spread(files: list[Path], most: int) -> list[Path]:
     return [files[index * len(files) // count] for index in range(count)]
 
 
+def _more_sizes(plan: ExportPlan) -> list[tuple[int, int, int]]:
+    """Return the batch, height and width of pictures to compare on: as in the plan, and two of another free size."""
+    (picture,) = plan.inputs
+    _, height, width, _ = picture.sample_shape
+    sizes = [(1, height, width)]
+    if None in picture.shape:
+        free = [offset if size is None else 0 for offset, size in zip((3, 5), picture.shape[1:3], strict=True)]
+        sizes.append((2 if picture.shape[0] is None else 1, height + free[0], width + free[1]))
+    return sizes
+
+
 class _Pictures:
-    def __init__(self, compared: Path, calibrating: list[Path]) -> None:
+    def __init__(self, plan: ExportPlan, compared: Path, calibrating: list[Path]) -> None:
         self.name = compared.name
         self.calibrated_on = 0
+        self._plan = plan
         self._pixels = read_image(compared).pixels
         self._calibrating = calibrating
 
-    def batch(self, count: int, height: int, width: int) -> np.ndarray:
-        """Return the picture, the picture mirrored, the picture upside down ..."""
-        picture = cover(self._pixels, height, width)
-        views = [picture, picture[:, ::-1], picture[::-1], picture[::-1, ::-1]]
-        return np.stack(views[:count])
+    def batches(self) -> list[Inputs]:
+        """Return the picture, and where sizes are free the picture and its mirror image."""
+        return [[self._views(*size)] for size in _more_sizes(self._plan)]
 
-    def calibration(self, height: int, width: int) -> Iterator[np.ndarray]:
+    def _views(self, count: int, height: int, width: int) -> np.ndarray:
+        picture = cover(self._pixels, height, width)
+        return np.stack([picture, picture[:, ::-1]][:count])
+
+    def calibration(self) -> Iterator[Inputs]:
         """Yield the pictures to calibrate with."""
+        _, height, width, _ = self._plan.inputs[0].sample_shape
         for path in self._calibrating:
             self.calibrated_on += 1
-            yield cover(read_image(path).pixels, height, width)[None]
+            yield [cover(read_image(path).pixels, height, width)[None]]
 
 
 class _Noise:
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, plan: ExportPlan) -> None:
         self.name = "noise"
         self.calibrated_on = 0
         self._model = model
+        self._plan = plan
 
-    def batch(self, count: int, height: int, width: int) -> np.ndarray:
+    def batches(self) -> list[Inputs]:
         """Return noise of a seed that is not calibrated with."""
-        return draw_noise(self._model, height, width, seed=0, batch=count)
+        sizes = _more_sizes(self._plan)
+        return [[draw_noise(self._model, height, width, seed=0, batch=count)] for count, height, width in sizes]
 
-    def calibration(self, height: int, width: int) -> Iterator[np.ndarray]:
+    def calibration(self) -> Iterator[Inputs]:
         """Yield noise of other seeds."""
-        for seed in range(1, MOST_CALIBRATED_ON + 1):
+        _, height, width, _ = self._plan.inputs[0].sample_shape
+        for seed in range(1, MAX_CALIBRATION_SAMPLES + 1):
             self.calibrated_on += 1
-            yield draw_noise(self._model, height, width, seed=seed)
+            yield [draw_noise(self._model, height, width, seed=seed)]
+
+
+class _Recorded:
+    def __init__(
+        self, plan: ExportPlan, compared: Mapping[str, np.ndarray], calibrating: Mapping[str, np.ndarray]
+    ) -> None:
+        self.name = "recorded inputs"
+        self.calibrated_on = 0
+        self._compared = _inputs_of(plan, compared)
+        self._calibrating = _inputs_of(plan, calibrating)
+        self._batches = [tensor.shape[0] for tensor in plan.inputs]
+
+    def batches(self) -> list[Inputs]:
+        """Return the first input, and where the batch is free all of them."""
+        first = [array[: batch or 1] for array, batch in zip(self._compared, self._batches, strict=True)]
+        if len(self._compared[0]) == 1 or any(batch is not None for batch in self._batches):
+            return [first]
+        return [first, self._compared]
+
+    def calibration(self) -> Iterator[Inputs]:
+        """Yield the recorded inputs, one at a time."""
+        for number in range(min(len(array) for array in self._calibrating)):
+            self.calibrated_on += 1
+            yield [array[number : number + 1] for array in self._calibrating]
+
+
+def _inputs_of(plan: ExportPlan, arrays: Mapping[str, np.ndarray]) -> Inputs:
+    """Return the recorded arrays in the order of the inputs, in their types.
+
+    Raises:
+        UserError: one is not there, or is of another shape.
+    """
+    inputs = []
+    for tensor in plan.inputs:
+        if tensor.name not in arrays:
+            raise UserError(f"no recorded array {tensor.name!r} (recorded: {', '.join(sorted(arrays)) or 'none'})")
+        array = arrays[tensor.name]
+        if array.shape[1:] != tensor.sample_shape[1:] or not len(array):
+            raise UserError(
+                f"the recorded array {tensor.name!r} is {array.shape}, the model takes {tensor.sample_shape}"
+            )
+        inputs.append(np.asarray(array, tensor.dtype))
+    return inputs
+
+
+class _Random:
+    def __init__(self, model: keras.Model, plan: ExportPlan) -> None:
+        self.name = "random inputs"
+        self.calibrated_on = 0
+        self._plan = plan
+        self._limits = _index_limits(model)
+
+    def batches(self) -> list[Inputs]:
+        """Return one input, and where the batch is free two."""
+        free = all(tensor.shape[0] is None for tensor in self._plan.inputs)
+        return [self._draw(seed, count) for seed, count in enumerate([1, 2] if free else [1])]
+
+    def calibration(self) -> Iterator[Inputs]:
+        """Yield inputs of other seeds."""
+        for seed in range(2, 2 + MAX_CALIBRATION_SAMPLES):
+            self.calibrated_on += 1
+            yield self._draw(seed, 1)
+
+    def _draw(self, seed: int, count: int) -> Inputs:
+        random = np.random.default_rng(seed)
+        shapes = [(tensor.sample_shape[0] * count, *tensor.sample_shape[1:]) for tensor in self._plan.inputs]
+        inputs = zip(shapes, self._plan.inputs, self._limits, strict=True)
+        return [_draw_one(random, shape, tensor.dtype, limit) for shape, tensor, limit in inputs]
+
+
+def _draw_one(random: np.random.Generator, shape: tuple[int, ...], dtype: str, limit: int | None) -> np.ndarray:
+    """Return indices where there is a `limit`, else levels, yes and no, or normally distributed numbers."""
+    if limit is not None:
+        return random.integers(min(1, limit - 1), limit, shape).astype(dtype)  # Torch7 counts from 1
+    if dtype == "bool":
+        return random.random(shape) < 0.5
+    if dtype.startswith(("int", "uint")):
+        return random.integers(0, min(MAX_LEVEL, np.iinfo(dtype).max) + 1, shape).astype(dtype)
+    return random.standard_normal(shape).astype(dtype)
+
+
+def _index_limits(model: keras.Model) -> list[int | None]:
+    """Return for each input how many rows the embeddings have that take it, None where there are none."""
+    limits: dict[int, int] = {}
+    for layer in flatten_layers(model):
+        if isinstance(layer, keras.layers.Embedding):
+            for tensor in input_tensors_behind(layer):
+                limits[id(tensor)] = min(layer.input_dim, limits.get(id(tensor), layer.input_dim))
+    return [limits.get(id(tensor)) for tensor in model.inputs]
 
 
 def cover(pixels: np.ndarray, height: int, width: int) -> np.ndarray:

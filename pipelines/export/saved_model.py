@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from model.acceleration import accelerate
-from pipelines.export.graph import OUTPUT, SIGNATURE, holder_of, picture_function, trace
+from model.provenance import PROVENANCE
+from pipelines.export.graph import SIGNATURE, graph_function, holder_of, trace
+from pipelines.export.plan import ExportPlan
+
+# The folder that TensorFlow leaves to whoever writes a SavedModel.
+EXTRA = "assets.extra"
 
 
-def write_saved_model(model: keras.Model, path: Path) -> None:
-    """Write `model` as a SavedModel folder; its signature takes batches of any number and size."""
-    model = accelerate(model)
-    graph = trace(picture_function(model, (None, None, None), plain=False))
-    tf.saved_model.save(holder_of(model), str(path), signatures={SIGNATURE: graph})
+def write_saved_model(model: keras.Model, path: Path, plan: ExportPlan) -> None:
+    """Write `model` as a SavedModel folder.
+
+    Raises:
+        UserError: the model cannot take inputs of the plan's sizes.
+        OSError: the folder cannot be written.
+    """
+    if plan.makes_pictures:
+        model = accelerate(model)
+    graph = trace(graph_function(model, plan, plain=False))
+    try:
+        tf.saved_model.save(holder_of(model), str(path), signatures={SIGNATURE: graph})
+    except tf.errors.OpError as error:  # a full disk, above all
+        raise OSError(f"{path}: cannot be written: {error.message}") from error
 
 
-def load_saved_model(path: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """Return what runs a SavedModel through its signature."""
-    loaded = tf.saved_model.load(str(path))
-    (name,) = loaded.signatures[SIGNATURE].structured_input_signature[1]
-
-    def run(images: np.ndarray) -> np.ndarray:
-        return loaded.signatures[SIGNATURE](**{name: tf.constant(images)})[OUTPUT].numpy()
-
-    return run
+def add_saved_model_provenance(path: Path, provenance: Mapping[str, object]) -> None:
+    """Write where the model comes from into a SavedModel folder, as JSON."""
+    (path / EXTRA).mkdir(exist_ok=True)
+    (path / EXTRA / f"{PROVENANCE}.json").write_text(json.dumps(provenance, indent=1), encoding="utf-8")

@@ -15,7 +15,7 @@ class StylizationSettings:
     Attributes:
         image_size: the longer side in pixels to which each picture is resized first; None keeps its size.
         strength: weight of the stylised picture in the mean of both, 0 to 1; the content has the rest.
-        keep_colors: keep the content's colours; from the stylised picture comes the lightness.
+        keep_colors: keep the content's colours and brightness; the strokes are the stylised picture's.
         precision: what the network computes in: "float32" or "bfloat16" (faster where the processor has it).
 
     Raises:

@@ -6,7 +6,7 @@ import pytest
 
 from layers import PaddedConv2DTranspose
 from model.generators.registry import build_generator
-from pipelines.export.convolutions import DOUBLING, suit_litert
+from pipelines.export.convolutions import DOUBLING, rewrite_convolutions
 
 
 def transposed(model):
@@ -19,7 +19,7 @@ def test_doubling_the_size(options):
     layer = PaddedConv2DTranspose(4, **DOUBLING, **options)
     model = keras.Model(inputs, layer(inputs))
     layer.set_weights([np.random.default_rng(0).standard_normal(weight.shape) for weight in layer.weights])
-    split = suit_litert(model)
+    split = rewrite_convolutions(model)
     assert not transposed(split)
     for size in ((6, 7), (1, 1), (3, 1)):
         x = np.random.default_rng(1).standard_normal((2, *size, 5)).astype(np.float32)
@@ -28,7 +28,7 @@ def test_doubling_the_size(options):
 
 def test_a_generator_keeps_its_pictures():
     model = build_generator("johnson", widths=(4, 6, 8), blocks=1)
-    split = suit_litert(model)
+    split = rewrite_convolutions(model)
     assert len(transposed(model)) == 2
     assert not transposed(split)
     photo = np.random.default_rng(2).random((1, 23, 30, 3), dtype=np.float32)
@@ -43,7 +43,7 @@ def test_others_stay(change):
     inputs = keras.Input((None, None, 4))
     layer = PaddedConv2DTranspose(4, **{**DOUBLING, **change})
     model = keras.Model(inputs, layer(inputs))
-    assert transposed(suit_litert(model)) == [layer]
+    assert transposed(rewrite_convolutions(model)) == [layer]
 
 
 def convolutions(model):
@@ -55,7 +55,7 @@ def test_convolution_of_a_picture(options):
     inputs = keras.Input((None, None, 3))
     layer = keras.layers.Conv2D(**{"filters": 8, "kernel_size": 9, "bias_initializer": "random_normal", **options})
     model = keras.Model(inputs, layer(inputs))
-    suited = suit_litert(model)
+    suited = rewrite_convolutions(model)
     (found,) = convolutions(suited)
     assert found.kernel.shape[2] == 9
     for size in ((9, 9), (20, 17)):
@@ -71,4 +71,4 @@ def test_other_convolutions_stay(change):
     inputs = keras.Input((None, None, 3))
     layer = keras.layers.Conv2D(**{"filters": 8, "kernel_size": 3, **change})
     model = keras.Model(inputs, layer(inputs))
-    assert convolutions(suit_litert(model)) == [layer]
+    assert convolutions(rewrite_convolutions(model)) == [layer]

@@ -295,12 +295,6 @@ def test_a_size_that_the_model_cannot_take(export):
         export(model, "litert", size=(16, 16))
 
 
-def test_bare_networks_are_refused(export):
-    network = keras.Sequential([keras.Input((None, None, 4)), keras.layers.Conv2D(3, 1)])
-    with pytest.raises(UserError, match="not RGB pictures"):
-        export(network, "saved_model")
-
-
 def test_a_missing_package_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr("pipelines.export.export.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"needs onnx, onnxruntime, tf2onnx, .*pip install -r requirements-export\.txt"):

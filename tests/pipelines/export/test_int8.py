@@ -32,7 +32,7 @@ def convolution(random: np.random.Generator, sizes: np.ndarray, **options) -> ke
 
 def errors(model: keras.Model, pictures: np.ndarray) -> np.ndarray:
     """Return how far each channel of the rounded model is from `model`, in its standard deviations."""
-    rounded = round_convolutions(model, [picture[None] for picture in pictures])
+    rounded = round_convolutions(model, [[picture[None]] for picture in pictures])
     expected = model(pictures).numpy()
     squares = (rounded(pictures).numpy() - expected) ** 2
     return np.sqrt(squares.mean(axis=(0, 1, 2))) / expected.std(axis=(0, 1, 2))

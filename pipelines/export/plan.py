@@ -1,0 +1,151 @@
+"""What follows from a model and the settings: names and shapes of an export's inputs and outputs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from errors import ArgumentError, UserError
+from model.noise import takes_noise
+from model.rewiring import without_structure
+from pipelines.export.settings import ExportSettings, Shape, describe_shape
+from pipelines.stylization.generator import check_image_contract
+
+# The size that a free axis has where neither the settings nor the samples say it: of anything but pictures.
+FREE_SIZE = 16
+PICTURE_RANK = 4
+
+
+@dataclass(frozen=True)
+class TensorPlan:
+    """An input of an export.
+
+    Attributes:
+        name: in the export.
+        dtype: of its values.
+        shape: in the export, with the batch; None for a free size.
+        sample_shape: of one input to compare on, with the batch.
+    """
+
+    name: str
+    dtype: str
+    shape: Shape
+    sample_shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ExportPlan:
+    """What an export will be.
+
+    Attributes:
+        makes_pictures: whether the model follows the image contract: `image` (or `noise`) in, `stylized` out.
+        inputs: in the model's order.
+        outputs: names, in the model's order.
+    """
+
+    makes_pictures: bool
+    inputs: tuple[TensorPlan, ...]
+    outputs: tuple[str, ...]
+
+
+def make_plan(
+    model: keras.Model, settings: ExportSettings, *, recorded: Mapping[str, np.ndarray], bare: bool = False
+) -> ExportPlan:
+    """Return what the export of `model` will be.
+
+    A model under the image contract keeps it: `image` (in texture mode `noise`) in, `stylized` out. Others keep the
+    names of their inputs and outputs, with underscores where a runtime allows letters, digits and underscores alone.
+
+    Args:
+        model: Functional or Sequential.
+        settings: of the export.
+        recorded: arrays to compare on, by the inputs' names; their sizes fill the free ones of the model.
+        bare: the model does not follow the image contract, even if its shapes do.
+
+    Raises:
+        ArgumentError: a given shape does not fit the model.
+        UserError: the model declares no inputs.
+    """
+    if not getattr(model, "inputs", None):
+        raise UserError("the model declares no inputs, so it cannot be exported")
+    makes_pictures = not bare and follows_image_contract(model)
+    names = _input_names(model, makes_pictures)
+    shapes = settings.input_shapes or (None,) * len(names)
+    if len(shapes) != len(names):
+        raise ArgumentError(f"`input_shape` is given {len(shapes)} times, the model has {len(names)} inputs")
+    inputs = []
+    for name, tensor, given in zip(names, model.inputs, shapes, strict=True):
+        shape = _merged(name, tuple(tensor.shape), given, "`input_shape`")
+        seen = None if name not in recorded else recorded[name].shape[1:]
+        sample = _filled(_merged(name, shape, seen, "the sample"), settings.size)
+        inputs.append(TensorPlan(name, tensor.dtype, sample if settings.format == "litert" else shape, sample))
+    return ExportPlan(makes_pictures, tuple(inputs), ("stylized",) if makes_pictures else output_names(model))
+
+
+def follows_image_contract(model: keras.Model) -> bool:
+    """Say whether `model` takes pictures or noise of any size and returns pictures."""
+    if takes_noise(model):
+        return True
+    try:
+        check_image_contract(model)
+    except UserError:
+        return False
+    return True
+
+
+def _input_names(model: keras.Model, makes_pictures: bool) -> list[str]:
+    if makes_pictures:
+        return ["noise" if takes_noise(model) else "image"]
+    return _identifiers([tensor.name for tensor in model.inputs])
+
+
+def output_names(model: keras.Model) -> tuple[str, ...]:
+    """Return the names of the outputs in the order of `model.outputs`: keys of a dict, else those of their layers."""
+    if isinstance(structure := output_structure(model), Mapping):
+        keys = {id(tensor): name for name, tensor in structure.items()}
+        return tuple(keys[id(tensor)] for tensor in model.outputs)
+    return tuple(_identifiers(without_structure(model).output_names))
+
+
+def output_structure(model: keras.Model) -> Any:
+    """Return the outputs as a Functional model nests them; those of a Sequential one, which never nests, are None."""
+    return None if isinstance(model, keras.Sequential) else model.output
+
+
+def _identifiers(names: Sequence[str]) -> list[str]:
+    """Return the names made of letters, digits and underscores alone, each another."""
+    made: list[str] = []
+    for name in names:
+        plain = re.sub(r"\W|^(?=\d)", "_", name, flags=re.ASCII)
+        unique, count = plain, 1
+        while unique in made:
+            count += 1
+            unique = f"{plain}_{count}"
+        made.append(unique)
+    return made
+
+
+def _merged(name: str, shape: Shape, given: Sequence[int | None] | None, what: str) -> Shape:
+    """Return `shape` (with the batch) with its free sizes from `given` (without)."""
+    if given is None:
+        return shape
+    sizes = shape[1:]
+    fits = len(sizes) == len(given) and all(
+        None in pair or pair[0] == pair[1] for pair in zip(sizes, given, strict=True)
+    )
+    if not fits:
+        raise ArgumentError(f"{what} {describe_shape(tuple(given))}: the input {name} is {describe_shape(sizes)}")
+    return (shape[0], *(size if size is not None else other for size, other in zip(sizes, given, strict=True)))
+
+
+def _filled(shape: Shape, picture_size: tuple[int, int]) -> tuple[int, ...]:
+    """Return `shape` with 1 for a free batch, height and width of pictures as given, and FREE_SIZE elsewhere."""
+    defaults = [1] + [FREE_SIZE] * (len(shape) - 1)
+    if len(shape) == PICTURE_RANK:
+        defaults[1:3] = picture_size
+    return tuple(default if size is None else size for size, default in zip(shape, defaults, strict=True))

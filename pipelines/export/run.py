@@ -1,0 +1,149 @@
+"""Writing an export and proving it: the same for every format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from model.provenance import Provenance, sha256_of
+from pipelines.export.check import Comparison, Run, compare, require_agreement
+from pipelines.export.files import size_of, whole_or_nothing
+from pipelines.export.plan import ExportPlan, make_plan
+from pipelines.export.samples import Inputs, make_samples, read_calibration
+from pipelines.export.settings import ExportSettings
+from runtimes.loading import load_graph
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export did.
+
+    Attributes:
+        output: the file or folder written.
+        size: of it, in bytes.
+        sha256: of it, in hexadecimal (see model.provenance.sha256_of).
+        plan: names and shapes of its inputs and outputs.
+        sample: name of what it was compared on.
+        calibrated_on: number of inputs that the ranges of "int8" were taken from; None without "int8".
+        calibrated_kind: what they are, in the plural.
+        comparisons: with the Keras model, the first one at the size asked for.
+        opencv: how OpenCV runs an ONNX file, in words; None for other formats, and where OpenCV is not installed.
+    """
+
+    output: Path
+    size: int
+    sha256: str
+    plan: ExportPlan
+    sample: str
+    calibrated_on: int | None
+    calibrated_kind: str
+    comparisons: list[Comparison]
+    opencv: str | None
+
+
+def run_export(
+    model: keras.Model,
+    target: Path,
+    settings: ExportSettings,
+    *,
+    recorded: Mapping[str, np.ndarray],
+    provenance: Provenance | None,
+    bare: bool = False,
+) -> ExportReport:
+    """Write `model` to `target`, whole or not at all, and compare what came out with the model.
+
+    Args:
+        model: Functional or Sequential; its layers compute in float32.
+        target: file or folder.
+        settings: of the export.
+        recorded: inputs to compare on, by name; empty for the program's own choice.
+        provenance: where the model comes from.
+        bare: see `make_plan`.
+
+    Raises:
+        ArgumentError: the settings do not fit the model.
+        UserError: the model cannot be exported to this format, or the export differs from it.
+    """
+    calibrating = read_calibration(settings)
+    plan = make_plan(model, settings, recorded=recorded or calibrating, bare=bare)
+    samples = make_samples(model, plan, settings, recorded=recorded, calibrating=calibrating)
+    batches = samples.batches()[: 1 if settings.format == "litert" else None]
+    with whole_or_nothing(target) as temporary:
+        write_export(model, temporary, plan, settings, samples.calibration())
+        if provenance is not None:
+            _add_provenance(temporary, settings.format, provenance)
+        run = _load(temporary, plan)
+        comparisons = compare(model, run, batches, plan)
+        require_agreement(comparisons, plan, settings)
+        opencv = _try_in_opencv(temporary, run, batches[0], plan) if settings.format == "onnx" else None
+    calibrated_on = samples.calibrated_on if settings.quantize == "int8" else None
+    return ExportReport(
+        target,
+        size_of(target),
+        sha256_of(target),
+        plan,
+        samples.name,
+        calibrated_on,
+        "pictures" if plan.makes_pictures else "samples",
+        comparisons,
+        opencv,
+    )
+
+
+def write_export(
+    model: keras.Model,
+    path: Path,
+    plan: ExportPlan,
+    settings: ExportSettings,
+    calibration: Iterable[Inputs] = (),
+) -> None:
+    """Write `model` to `path`; `calibration` yields inputs for "int8"."""
+    if settings.format == "saved_model":
+        from pipelines.export.saved_model import write_saved_model
+
+        write_saved_model(model, path, plan)
+    elif settings.format == "onnx":
+        from pipelines.export.onnx import write_onnx
+
+        write_onnx(model, path, plan)
+    else:
+        from pipelines.export.litert import write_litert
+
+        write_litert(model, path, plan, quantize=settings.quantize, calibration=calibration)
+
+
+def _add_provenance(path: Path, format: str, provenance: Provenance) -> None:
+    if format == "saved_model":
+        from pipelines.export.saved_model import add_saved_model_provenance
+
+        add_saved_model_provenance(path, provenance)
+    elif format == "onnx":
+        from pipelines.export.onnx import add_onnx_provenance
+
+        add_onnx_provenance(path, provenance)
+    else:
+        from pipelines.export.litert import add_litert_provenance
+
+        add_litert_provenance(path, provenance)
+
+
+def _load(path: Path, plan: ExportPlan) -> Run:
+    """Return the export in its runtime, with inputs and outputs in the order of the plan."""
+    graph = load_graph(path)
+    names = [tensor.name for tensor in plan.inputs]
+
+    def run(*inputs: np.ndarray) -> list[np.ndarray]:
+        outputs = graph.run(dict(zip(names, inputs, strict=True)))
+        return [outputs[name] for name in plan.outputs]
+
+    return run
+
+
+def _try_in_opencv(path: Path, run: Run, inputs: Inputs, plan: ExportPlan) -> str | None:
+    from pipelines.export.opencv import try_in_opencv
+
+    return try_in_opencv(path, inputs, run(*inputs), plan)

@@ -1,0 +1,210 @@
+"""Exports of models that are no generators: own inputs and outputs, in each runtime, against the Keras model."""
+
+import hashlib
+import json
+import zipfile
+
+import keras
+import numpy as np
+import onnx
+import pytest
+import tensorflow as tf
+
+from compat import tflite_flatbuffers
+from errors import ArgumentError, UserError
+from model.provenance import PROVENANCE, add_provenance, make_provenance, read_provenance
+from model.saving import save_model
+from pipelines.export.export import export_model
+from runtimes.loading import load_graph
+
+TARGETS = {"saved_model": "export", "litert": "export.tflite", "onnx": "export.onnx"}
+TOLERANCES = {"saved_model": 1e-4, "litert": 1e-3, "onnx": 1e-4}
+
+
+def of_words_and_a_picture() -> keras.Model:
+    """Indices and a grey picture of any size in; class scores and a feature map out, by name."""
+    words = keras.Input((5,), dtype="int32", name="words")
+    picture = keras.Input((None, None, 1), name="grey-picture")
+    x = keras.layers.Flatten()(keras.layers.Embedding(7, 4)(words))
+    features = keras.layers.Conv2D(6, 3, strides=2, activation="relu")(picture)
+    joined = keras.layers.Concatenate()([x, keras.layers.GlobalAveragePooling2D()(features)])
+    return keras.Model(
+        [words, picture], {"prob/1": keras.layers.Dense(3, activation="softmax")(joined), "map": features}
+    )
+
+
+def of_indices_in_float() -> keras.Model:
+    """Indices as floats, from 1, as Torch7 counts."""
+    words = keras.Input((6,), name="input_0")
+    x = keras.layers.Embedding(4, 3)(keras.ops.cast(words - 1, "int32"))
+    return keras.Model(words, keras.layers.LSTM(5, name="output_0")(x))
+
+
+def of_volumes() -> keras.Model:
+    volume = keras.Input((None, None, None, 2), name="volume")
+    return keras.Model(volume, keras.layers.Conv3D(4, 3, padding="same", name="filtered")(volume))
+
+
+MODELS = {
+    "two inputs": of_words_and_a_picture,
+    "indices": of_indices_in_float,
+    "volumes": of_volumes,
+    "vector": lambda: keras.Sequential([keras.Input((9,), name="x"), keras.layers.Dense(4, name="y")]),
+    "one size": lambda: keras.Sequential(
+        [keras.Input((12, 10, 3)), keras.layers.Conv2D(4, 3), keras.layers.Flatten(), keras.layers.Dense(2)]
+    ),
+}
+
+
+@pytest.fixture
+def export(tmp_path):
+    """Save a model and export it; return the export's path and report."""
+
+    def run(model, format, **options):
+        save_model(model, tmp_path / "model.keras")
+        target = tmp_path / TARGETS[format]
+        return target, export_model(input=tmp_path / "model.keras", output=target, format=format, **options)
+
+    return run
+
+
+def inputs_of(report, seed=7) -> dict[str, np.ndarray]:
+    """Inputs that the program has not seen: whole numbers fit embeddings and pictures alike."""
+    random = np.random.default_rng(seed)
+    return {
+        tensor.name: random.integers(1, 4, tensor.sample_shape).astype(tensor.dtype) for tensor in report.plan.inputs
+    }
+
+
+@pytest.mark.parametrize("format", TARGETS)
+@pytest.mark.parametrize("name", MODELS)
+def test_agrees_with_keras(export, name, format):
+    keras.utils.set_random_seed(2)
+    model = MODELS[name]()
+    path, report = export(model, format, size=(32, 24))
+    graph = load_graph(path)
+    given = inputs_of(report)
+    assert {tensor.name: tensor.dtype for tensor in graph.inputs} == {
+        tensor.name: tensor.dtype for tensor in report.plan.inputs
+    }
+    found = graph.run(given)
+    expected = keras.tree.flatten(keras.Model(model.inputs, model.outputs)(list(given.values())))
+    assert sorted(found) == sorted(report.plan.outputs)
+    for output, values in zip(report.plan.outputs, expected, strict=True):
+        bar = TOLERANCES[format] * float(np.abs(values).max())
+        np.testing.assert_allclose(found[output], values, rtol=0, atol=bar)
+    assert report.sample == "random inputs"
+    assert report.sha256 == (hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else report.sha256)
+
+
+def test_names_and_sizes(export):
+    _, report = export(of_words_and_a_picture(), "onnx", size=(20, 30))
+    assert [(tensor.name, tensor.shape) for tensor in report.plan.inputs] == [
+        ("words", (None, 5)),
+        ("grey_picture", (None, None, None, 1)),
+    ]
+    assert report.plan.outputs == ("map", "prob/1")  # as Keras sorts them
+    assert report.comparisons[0].shapes == ((1, 5), (1, 20, 30, 1))
+    assert "OpenCV 4" in report.opencv
+    path, report = export(of_words_and_a_picture(), "litert", input_shape=[(None,), (40, 30, None)])
+    assert [tensor.shape for tensor in load_graph(path).inputs] == [(1, 5), (1, 40, 30, 1)] or [
+        tensor.shape for tensor in load_graph(path).inputs
+    ] == [(1, 40, 30, 1), (1, 5)]
+
+
+def test_opencv_runs_a_plain_network(export):
+    _, report = export(MODELS["one size"](), "onnx", layout="nchw")
+    assert report.plan.inputs[0].shape == (None, 3, 12, 10)
+    assert "runs it: max difference from ONNX Runtime" in report.opencv
+
+
+@pytest.mark.parametrize("format", TARGETS)
+def test_channels_first(export, format):
+    keras.utils.set_random_seed(2)
+    model = of_volumes()
+    path, report = export(model, format, layout="nchw", input_shape=[(2, 4, 5, 6)])
+    x = np.random.default_rng(1).standard_normal((1, 2, 4, 5, 6)).astype(np.float32)
+    (found,) = load_graph(path)(x)
+    assert report.plan.outputs == ("filtered",)
+    np.testing.assert_allclose(found.transpose(0, 2, 3, 4, 1), model(x.transpose(0, 2, 3, 4, 1)), atol=1e-5)
+
+
+def test_recorded_inputs(export, tmp_path):
+    random = np.random.default_rng(0)
+    np.savez(tmp_path / "samples.npz", x=random.random((4, 9)))
+    _, report = export(MODELS["vector"](), "onnx", samples=tmp_path / "samples.npz")
+    assert [comparison.shapes for comparison in report.comparisons] == [((1, 9),), ((4, 9),)]
+    assert report.sample == "recorded inputs"
+    np.savez(tmp_path / "volumes.npz", volume=random.random((3, 4, 5, 6, 2)))
+    path, _ = export(of_volumes(), "litert", samples=tmp_path / "volumes.npz")
+    assert load_graph(path).inputs[0].shape == (1, 4, 5, 6, 2)
+    for arrays, message in (({"y": np.zeros((1, 9))}, "no recorded array 'x'"), ({"x": np.zeros((1, 8))}, "is 9")):
+        np.savez(tmp_path / "wrong.npz", **arrays)
+        with pytest.raises(UserError, match=message):
+            export(MODELS["vector"](), "onnx", samples=tmp_path / "wrong.npz")
+    (tmp_path / "broken.npz").write_bytes(b"no archive")
+    with pytest.raises(UserError, match=r"`samples` .*broken\.npz: not an \.npz file"):
+        export(MODELS["vector"](), "onnx", samples=tmp_path / "broken.npz")
+
+
+def test_int8_from_recorded_inputs(export, tmp_path):
+    keras.utils.set_random_seed(2)
+    features = keras.Input((None, None, 128), name="features")
+    model = keras.Model(features, keras.layers.Conv2D(128, 3, name="next")(features))
+    np.savez(tmp_path / "calibration.npz", features=np.random.default_rng(0).normal(size=(5, 8, 8, 128)))
+    path, report = export(model, "litert", quantize="int8", calibration=tmp_path / "calibration.npz")
+    assert report.calibrated_on == 5
+    assert path.stat().st_size < 128 * 128 * 9 * 1.5
+    with pytest.raises(ArgumentError, match="int8 needs `calibration`"):
+        export(model, "litert", quantize="int8")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"input_shape": [(3,), (4,)]}, "`input_shape` is given 2 times, the model has 1 inputs"),
+        ({"input_shape": [(8,)]}, "`input_shape` 8: the input x is 9"),
+        ({"input_shape": [(0,)]}, "`input_shape` 0: sizes must be at least 1"),
+        ({"layout": "nwhc"}, "unknown `layout` 'nwhc'; did you mean 'nhwc'"),
+        ({"samples": "nothing.npz"}, "`samples` nothing.npz: no such file"),
+    ],
+)
+def test_wrong_arguments(export, options, message):
+    with pytest.raises(ArgumentError, match=message.replace("?", r"\?")):
+        export(MODELS["vector"](), "onnx", **options)
+
+
+def test_a_model_without_finite_outputs_is_not_proven(export):
+    x = keras.Input((4,), name="x")
+    with pytest.raises(UserError, match="holds no finite number: compare on `samples`"):
+        export(keras.Model(x, x / 0.0 - x / 0.0), "onnx")
+
+
+def test_provenance_goes_along(export, tmp_path):
+    (tmp_path / "source.t7").write_bytes(b"network")
+    record = make_provenance([tmp_path / "source.t7"], convention="none", parity={"max difference": 1e-7})
+    assert record["sources"] == [{"name": "source.t7", "sha256": hashlib.sha256(b"network").hexdigest()}]
+    save_model(MODELS["vector"](), tmp_path / "model.keras")
+    add_provenance(tmp_path / "model.keras", record)
+    assert read_provenance(tmp_path / "model.keras") == record
+    assert keras.saving.load_model(tmp_path / "model.keras").inputs[0].name == "x"
+    for format, name in TARGETS.items():
+        export_model(input=tmp_path / "model.keras", output=tmp_path / name, format=format)
+    properties = {entry.key: entry.value for entry in onnx.load(tmp_path / "export.onnx").metadata_props}
+    assert json.loads(properties[PROVENANCE]) == record
+    flat = tflite_flatbuffers().read_model(str(tmp_path / "export.tflite"))
+    (entry,) = [entry for entry in flat.metadata if entry.name.decode() == PROVENANCE]
+    assert json.loads(bytes(flat.buffers[entry.buffer].data)) == record
+    extra = tmp_path / "export" / "assets.extra" / f"{PROVENANCE}.json"
+    assert json.loads(extra.read_text()) == record
+    tf.saved_model.load(str(tmp_path / "export"))
+
+
+def test_no_provenance(tmp_path):
+    save_model(MODELS["vector"](), tmp_path / "model.keras")
+    assert read_provenance(tmp_path / "model.keras") is None
+    (tmp_path / "text.keras").write_text("no archive")
+    assert read_provenance(tmp_path / "text.keras") is None
+    with zipfile.ZipFile(tmp_path / "list.keras", "w") as archive:
+        archive.writestr("metadata.json", "[1]")
+    assert read_provenance(tmp_path / "list.keras") is None
