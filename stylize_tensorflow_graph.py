@@ -131,7 +131,8 @@ def plan(inputs: Sequence[Path], output: str) -> Plan:
 
 def _find_pictures(inputs: Sequence[Path]) -> tuple[list[Path], list[str]]:
     """Return the pictures among the inputs and in their folders, and why some entries of the folders are none."""
-    sources, unreadable = [], []
+    sources: list[Path] = []
+    unreadable: list[str] = []
     for path in inputs:
         if path.is_dir():
             listing = list_pictures(path)

@@ -106,7 +106,7 @@ def main() -> int:
         writer.start()
         writer.join()
         size = path.stat().st_size / 1e6
-        taken = {name: [] for name in JOBS}
+        taken: dict[str, list[tuple[float, float]]] = {name: [] for name in JOBS}
         for run in range(arguments.runs + 1):
             for name, code in JOBS.items():
                 found = measure(code, path)

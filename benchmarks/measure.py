@@ -81,24 +81,28 @@ class Worker:
         self._process = subprocess.Popen(
             [sys.executable, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._requests, self._answers = self._process.stdin, self._process.stdout
+        self._arguments = tuple(arguments)
         self.first_answer = self._answer()
 
     def run(self) -> float:
         """Have the job done once and return the seconds that it took."""
-        self._process.stdin.write("run\n")
-        self._process.stdin.flush()
+        self._requests.write("run\n")
+        self._requests.flush()
         return float(self._answer())
 
     def stop(self) -> None:
         """End the process."""
-        self._process.stdin.close()
+        self._requests.close()
         self._process.wait()
 
     def _answer(self) -> str:
-        for line in self._process.stdout:
+        for line in self._answers:
             if line.startswith(ANSWER):
                 return line.removeprefix(ANSWER).strip()
-        raise RuntimeError(f"{' '.join(self._process.args[1:])} ended")
+        raise RuntimeError(f"{' '.join(self._arguments)} ended")
 
 
 ANSWER = "answer: "
@@ -121,7 +125,7 @@ def serve(job: Callable[[], object], first_answer: str = "") -> None:
 
 def alternate_workers(workers: Mapping[str, Worker], runs: int) -> dict[str, float]:
     """Return the median seconds of each worker, taking turns."""
-    times = {name: [] for name in workers}
+    times: dict[str, list[float]] = {name: [] for name in workers}
     for _ in range(runs):
         for name, worker in workers.items():
             times[name].append(worker.run())

@@ -45,7 +45,7 @@ def measure(settings: TrainingSettings, plot: str) -> None:
     count = len(next(iter(curves.values())))
     iterations = [WINDOW * (i + 0.5) for i in range(count)]
     write_line_plot(
-        plot, [Curve(name, iterations, curve) for name, curve in curves.items()], marks={}, label="iteration"
+        plot, [Curve(name, iterations, curve.tolist()) for name, curve in curves.items()], marks={}, label="iteration"
     )
     marks = sorted({0, count // 4, count // 2, count - 1})
     header = [f"iterations {WINDOW * mark + 1}-{WINDOW * (mark + 1)}" for mark in marks]

@@ -81,6 +81,7 @@ def measure(generator: str, photos: int, settings: TrainingSettings) -> None:
         from pipelines.training.objective import build_objective
     stylize = load_generator(find_model(generator))
     objective = build_objective(settings)
+    assert settings.data is not None
     files = photo_files(settings.data)[:photos]
     rows = []
     for size in SIZES:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def picture() -> np.ndarray:
     return np.random.default_rng(0).random((1, SIZE, SIZE, 3), np.float32)
 
 
-def make_model():  # noqa: ANN201  Keras is not imported by the process that only hands out work
+def make_model() -> Any:  # Keras is not imported by the process that only hands out work
     """Return the generator, with the same weights at every call."""
     import keras
 
@@ -50,13 +51,20 @@ def keras_engine(precision: str) -> Callable[[np.ndarray], np.ndarray]:
     return compile_model(model)
 
 
+def channels_last(network: Any) -> Any:
+    """Return one of PyTorch's networks in that layout, which its type stubs do not know of modules."""
+    import torch
+
+    return network.to(memory_format=torch.channels_last)
+
+
 def torch_engine() -> Callable[[np.ndarray], np.ndarray]:
     """Return PyTorch's compiled network in its faster layout, channels last."""
     import torch
 
     from benchmarks.torch_johnson import torch_johnson
 
-    network = torch.compile(torch_johnson(make_model()).to(memory_format=torch.channels_last))
+    network = torch.compile(channels_last(torch_johnson(make_model())))
 
     def run(given: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
@@ -140,7 +148,7 @@ def measure(runs: int) -> None:
             f"{np.abs(pictures[name] - pictures[COMPILED]).max():.1e}",
             f"{100 * work / seconds[name] / rates['bfloat16' if name == BFLOAT16 else 'float32']:.0f} %",
         )
-        for name in sorted(engines, key=seconds.get)
+        for name in sorted(engines, key=lambda name: seconds[name])
     ]
     title = f"johnson, {SIZE}x{SIZE}, batch 1, {work / 1e9:.0f} GFLOP"
     print_table(title, ("engine", "ms", "difference from PyTorch", "of matrix rate"), rows)

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from benchmarks.measure import Worker, alternate_workers, print_table, run_proce
 from images.reading import read_image
 from images.resizing import resize
 from images.writing import write_image
+
+if TYPE_CHECKING:
+    from benchmarks.torch_texture import TorchTexture
 
 TEXTURES = Path(__file__).parents[2] / "shared" / "textures"
 # Pictures whose time is taken, with their sizes.
@@ -80,7 +84,7 @@ def compiled_loss(task: Task, precision: str) -> Callable:
     return compile_loss(objectives.loss(scale), (1, task.size, task.size, 3), objectives.paddings.output)
 
 
-def torch_texture(task: Task):  # noqa: ANN201  PyTorch is not imported by processes that do not need it
+def torch_texture(task: Task) -> TorchTexture:
     from benchmarks.torch_texture import TorchTexture
     from model.weights import find_weights
 
@@ -137,7 +141,7 @@ def serve_optimizers(task: Task) -> None:
         ("lbfgs", minimize_lbfgs, (0.0, 1.0)),
     ):
         clock = _Clock(evaluate)
-        minimize(
+        cast("Any", minimize)(
             clock.evaluate, noise(task.size), maxiter=SETTLING + MEASURED, bounds=bounds, ftol=0, gtol=0,
             callback=clock.iterated,
         )  # fmt: skip

@@ -51,7 +51,7 @@ class TorchTexture:
     def gram_matrices(self, images: torch.Tensor) -> list[torch.Tensor]:
         """Return the Gram matrices of pictures (1, 3, height, width), divided by the number of positions."""
         x = (images.flip(1) * 255) - torch.tensor(MEAN)[:, None, None]
-        found = []
+        found: list[torch.Tensor] = []
         for block in self.convolutions:
             for kernel, bias in block:
                 x = functional.relu(functional.conv2d(x, kernel, bias, padding=1), inplace=True)
@@ -64,7 +64,8 @@ class TorchTexture:
     def loss(self, images: torch.Tensor) -> torch.Tensor:
         """Return the loss of pictures (1, 3, height, width)."""
         pairs = zip(self.gram_matrices(images), self.targets, strict=True)
-        return sum((gram - target).square().sum() / target.square().sum() for gram, target in pairs)
+        terms = [(gram - target).square().sum() / target.square().sum() for gram, target in pairs]
+        return torch.stack(terms).sum()
 
     def value_and_gradient(self, images: torch.Tensor) -> tuple[float, torch.Tensor]:
         """Return loss and gradient."""
@@ -111,7 +112,7 @@ def _gram(x: torch.Tensor) -> torch.Tensor:
 
 def _read_convolutions(path: str | os.PathLike) -> list[list[tuple[torch.Tensor, torch.Tensor]]]:
     """Return kernel and bias of each convolution, block by block."""
-    blocks = []
+    blocks: list[list[tuple[torch.Tensor, torch.Tensor]]] = []
     with h5py.File(path) as file:
         for block, count in enumerate(BLOCKS, start=1):
             blocks.append([])

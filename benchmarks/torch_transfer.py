@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import h5py
 import numpy as np
@@ -26,6 +27,8 @@ ACTIVATION_SCALE = 1 / (255 * 0.226)
 
 class Features(nn.Module):
     """Pictures (1, 3, height, width) to activations by layer."""
+
+    mean: torch.Tensor
 
     def __init__(self, weights: str | os.PathLike) -> None:
         super().__init__()
@@ -51,8 +54,9 @@ def vgg19_layers(weights: str | os.PathLike) -> Iterator[tuple[str, nn.Module]]:
             for i in range(1, convolutions + 1):
                 group = file[f"block{block}_conv{i}"]
                 kernel, bias = (torch.tensor(group[name][:]) for name in group.attrs["weight_names"])
-                mode = "replicate" if (block, i) == (1, 1) else "zeros"
-                layer = nn.Conv2d(*kernel.shape[2:], 3, padding=1, padding_mode=mode)
+                before, after = kernel.shape[2:]
+                first = (block, i) == (1, 1)
+                layer = nn.Conv2d(before, after, 3, padding=1, padding_mode="replicate" if first else "zeros")
                 layer.load_state_dict({"weight": kernel.permute(3, 2, 0, 1).contiguous(), "bias": bias})
                 yield f"conv{block}_{i}", layer
                 yield f"relu{block}_{i}", nn.ReLU(inplace=True)
@@ -75,7 +79,7 @@ class MatrixRoot(torch.autograd.Function):
         return root
 
     @staticmethod
-    def backward(context: torch.autograd.function.FunctionCtx, gradient: torch.Tensor) -> torch.Tensor:
+    def backward(context: Any, gradient: torch.Tensor) -> torch.Tensor:
         (root,) = context.saved_tensors
         norm = root.pow(2).sum().sqrt()
         threefold = 3 * torch.eye(len(root))
@@ -127,14 +131,14 @@ class TorchTransfer:
 
     def __init__(self, weights: str | os.PathLike, content: np.ndarray, style: np.ndarray) -> None:
         self.features = Features(weights)
-        content, style = (torch.tensor(picture).permute(2, 0, 1)[None].contiguous() for picture in (content, style))
+        first, painting = (torch.tensor(picture).permute(2, 0, 1)[None].contiguous() for picture in (content, style))
         with torch.no_grad():
-            self.target = self.features(content)[CONTENT] * ACTIVATION_SCALE
-            found = self.features(style)
+            self.target = self.features(first)[CONTENT] * ACTIVATION_SCALE
+            found = self.features(painting)
             self.style = {name: Wasserstein(found[name] * ACTIVATION_SCALE) for name in STYLE}
-        self.image = content.clone().requires_grad_()
+        self.image = first.clone().requires_grad_()
         self.optimizer = torch.optim.Adam([self.image], lr=STEP_SIZE, betas=(0.9, 0.99))
-        self.average = torch.zeros_like(content)
+        self.average = torch.zeros_like(first)
 
     def step(self) -> float:
         """Do one iteration and return the loss."""

@@ -98,9 +98,11 @@ def torch_johnson() -> torch.nn.Module:
 class TorchDescriptor(torch.nn.Module):
     """VGG-19 with random weights: (style activations, content activations)."""
 
+    mean: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
-        channels = [3, *(filters for filters in VGG if filters != "M")]
+        channels = [3, *(filters for filters in VGG if isinstance(filters, int))]
         self.convolutions = torch.nn.ModuleList(
             torch.nn.Conv2d(before, after, 3, padding=1) for before, after in pairwise(channels)
         )

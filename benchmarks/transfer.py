@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,7 +67,7 @@ def _own_step(precision: str, weights: str, size: tuple[int, int]) -> Callable[[
     evaluate = Objectives(settings, inputs).compile(size)
     adam = Adam(settings.step_size)
     first = AdamState.zeros(resize(inputs.content, *size)[np.newaxis])
-    state = [first, RunningAverage.of(first.point, settings.avg_decay)]
+    state: list[Any] = [first, RunningAverage.of(first.point, settings.avg_decay)]
 
     def step() -> float:
         moments, average = state

@@ -59,8 +59,8 @@ def name_foreign_file(source: str | os.PathLike | bytes) -> str | None:
         if head.startswith(signature, offset):
             return kind
     for recognize in _RECOGNIZERS:
-        if kind := recognize(head):
-            return kind
+        if recognized := recognize(head):
+            return recognized
     return None
 
 

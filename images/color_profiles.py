@@ -50,7 +50,10 @@ def convert_to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     transform = _transform(source, mode)
     if mode == "RGB" and _is_srgb(transform):
         return image
-    return ImageCms.applyTransform(image, transform)
+    converted = ImageCms.applyTransform(image, transform)
+    if converted is None:
+        raise ProfileError("its profile cannot be applied")
+    return converted
 
 
 def convert_deep_to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray:
@@ -78,7 +81,7 @@ def convert_deep_to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray:
         return np.repeat(_encode(curve(pixels)), 3, axis=2)
     if space == "RGB" and _is_srgb(_transform(source, "RGB")):
         return pixels
-    if not source.profile.is_matrix_shaper or source.profile.clut[INTENT][0]:
+    if not source.profile.is_matrix_shaper or (source.profile.clut is not None and source.profile.clut[INTENT][0]):
         raise ProfileError("its profile is built on tables, which only 8-bit pictures can be converted with")
     curves = tone_curves(profile, "rTRC", "gTRC", "bTRC")
     linear = np.stack([curve(pixels[..., i]) for i, curve in enumerate(curves)], axis=2)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -78,7 +78,7 @@ def read_deep_tiff(path: Path) -> DeepImage | None:
     import tifffile
 
     with tifffile.TiffFile(path) as file:
-        page = file.pages[0]
+        page = file.pages.first
         deep = page.bitspersample > 8 or page.sampleformat == FLOAT
         if not deep or page.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
             return None
@@ -116,6 +116,6 @@ def _split_channels(page: tifffile.TiffPage, values: np.ndarray) -> tuple[np.nda
     return color, alpha
 
 
-def _tag(page: tifffile.TiffPage, code: int, default: bytes | int | None) -> bytes | int | None:
+def _tag(page: tifffile.TiffPage, code: int, default: Any) -> Any:
     tag = page.tags.get(code)
     return default if tag is None else tag.value

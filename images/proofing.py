@@ -37,5 +37,7 @@ def soft_proof(pixels: np.ndarray, profile: str | os.PathLike) -> np.ndarray:
         back = ImageCms.buildTransform(press, srgb, "CMYK", "RGB", renderingIntent=INTENT)
     except (OSError, ProfileError, ImageCms.PyCMSError) as error:
         raise ImageError(f"{path}: no colour profile for soft proofs: {error}") from error
-    inks = ImageCms.applyTransform(Image.fromarray(to_bytes(pixels)), there)
-    return np.asarray(ImageCms.applyTransform(inks, back), np.float32) / np.float32(255)
+    image = Image.fromarray(to_bytes(pixels))
+    for transform in (there, back):
+        image = ImageCms.applyTransform(image, transform) or image
+    return np.asarray(image, np.float32) / np.float32(255)

@@ -130,11 +130,8 @@ def _orientation(image: Image.Image, path: Path) -> int:
 
 
 def _upright(pixels: np.ndarray, alpha: np.ndarray | None, orientation: int) -> Picture:
-    turned = [
-        np.ascontiguousarray(_turn(channels, orientation)) if channels is not None else None
-        for channels in (pixels, alpha)
-    ]
-    return Picture(*turned)
+    turned_alpha = None if alpha is None else np.ascontiguousarray(_turn(alpha, orientation))
+    return Picture(np.ascontiguousarray(_turn(pixels, orientation)), turned_alpha)
 
 
 def _turn(channels: np.ndarray, orientation: int) -> np.ndarray:

@@ -45,12 +45,12 @@ def _curve(tag: bytes) -> ToneCurve:
     if tag[:4] != b"curv":
         raise ValueError(f"type {tag[:4]!r}")
     (count,) = struct.unpack_from(">I", tag, 8)
-    values = np.frombuffer(tag, ">u2", count, offset=12)
+    points = np.frombuffer(tag, ">u2", count, offset=12)
     if count == 0:
         return lambda x: x
     if count == 1:
-        return lambda x: x ** (float(values[0]) / 256)
-    return lambda x: np.interp(x, np.linspace(0, 1, count), values / 65535).astype(np.float32)
+        return lambda x: x ** (float(points[0]) / 256)
+    return lambda x: np.interp(x, np.linspace(0, 1, count), points / 65535).astype(np.float32)
 
 
 def _parametric_curve(kind: int, values: list[float]) -> ToneCurve:

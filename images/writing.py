@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -19,7 +19,7 @@ from images.formats import WRITABLE_FORMATS
 
 # How Pillow is told to write each format. Lossy WebP always halves the resolution of the chroma (VP8 knows 4:2:0
 # alone), which smears the colours of brush strokes: it is written without loss.
-OPTIONS = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
     "PNG": {},
     "WEBP": {"lossless": True, "exact": True},

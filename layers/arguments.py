@@ -24,7 +24,7 @@ def pair(value: int | Sequence[int], name: str, *, minimum: int = 1) -> Pair:
         ValueError: `value` is neither an int nor two of them, or one is below `minimum`.
     """
     values = _twice(value)
-    if values is None or not all(isinstance(v, Integral) and v >= minimum for v in values):
+    if values is None or not all(isinstance(v, Integral) and int(v) >= minimum for v in values):
         raise ValueError(
             f"{name} must be an integer or a (height, width) pair of integers of at least {minimum}, not {value!r}"
         )

@@ -47,7 +47,8 @@ class BilinearUpSampling2D(keras.layers.Layer):
     def _targets(self, sizes: Sequence[Any]) -> tuple[Any, Any]:
         if self.output_size is not None:
             return self.output_size
-        return tuple(None if size is None else size * factor for size, factor in zip(sizes, self.size, strict=True))
+        height, width = (None if n is None else n * factor for n, factor in zip(sizes, self.size, strict=True))
+        return height, width
 
     def _resize(self, inputs: Any, axis: int, size: Any, target: Any) -> Any:
         """Mix the two nearest rows (or columns) for each of the `target` new ones.

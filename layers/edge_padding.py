@@ -64,10 +64,11 @@ class EdgePadding2D(keras.layers.Layer):
     def _check_sizes(self, shape: Sequence[int | None]) -> None:
         for axis, name in ((1, "height"), (2, "width")):
             least = self.smallest_size(max(self.padding[axis - 1]))
-            if shape[axis] is not None and shape[axis] < least:
+            size = shape[axis]
+            if size is not None and size < least:
                 raise ValueError(
                     f"{type(self).__name__} {self.name!r}: padding {self.padding} needs a {name} of at least "
-                    f"{least}, not {shape[axis]}"
+                    f"{least}, not {size}"
                 )
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import ModuleType
 from typing import Any
 
 import keras
 from keras import ops
 
+kernels: ModuleType | None = None
 if keras.backend.backend() == "tensorflow":
     from layers import tensorflow_kernels as kernels
-else:
-    kernels = None
 
 _plain = ContextVar("plain", default=False)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from keras import ops
 
@@ -11,7 +12,8 @@ from layers.arguments import Border, Pair
 from layers.spatial import crop, divide_up, pad
 
 
-class PoolingWindows(NamedTuple):
+@dataclass(frozen=True)
+class PoolingWindows:
     """Windows of `size` every `strides` pixels over a picture with `padding` around it.
 
     In ceil mode a last, partial window is kept unless it would start beyond the picture and the padding

@@ -8,7 +8,6 @@ done in place, so that the conv1_1 of Gatys' papers and programs is what is call
 from __future__ import annotations
 
 from collections.abc import Iterable
-from numbers import Integral
 
 from errors import ArgumentError, unknown_name
 
@@ -50,7 +49,7 @@ def resolve_layer(name: str | int) -> str:
     Raises:
         ArgumentError: there is no such layer; the message offers the nearest name.
     """
-    if isinstance(name, Integral) or name.lstrip("-").isdecimal():
+    if not isinstance(name, str) or name.lstrip("-").isdecimal():
         return _layer_at(int(name))
     if name in LAYER_NAMES:
         return name

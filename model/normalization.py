@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -57,7 +58,8 @@ def mean_activations(model: keras.Model, photos: Iterable[np.ndarray]) -> dict[s
     """
     outputs = {layer.name: ops.mean(ops.relu(layer.output), axis=(0, 1, 2)) for layer in _convolutions(model)}
     means = keras.Model(model.input, outputs)
-    totals, pixels = dict.fromkeys(outputs, 0.0), 0
+    totals: dict[str, Any] = dict.fromkeys(outputs, 0.0)
+    pixels = 0
     for photo in photos:
         size = photo.shape[0] * photo.shape[1]
         pixels += size

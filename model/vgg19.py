@@ -93,8 +93,9 @@ def _is_built(name: str, convolutions: Sequence[int]) -> bool:
 
 def smallest_input(names: Iterable[str | int], padding: Padding = "same") -> tuple[int, int]:
     """Return the least (height, width) of a picture for which every one of the layers has an activation."""
-    names = resolve_layers(names)
-    return tuple(max(_smallest_axis(name, mode) for name in names) for mode in axis_modes(padding))
+    resolved = resolve_layers(names)
+    height, width = (max(_smallest_axis(name, mode) for name in resolved) for mode in axis_modes(padding))
+    return height, width
 
 
 def _smallest_axis(name: str, mode: str) -> int:
@@ -111,7 +112,8 @@ def _modes_of(convolution: str, modes: AxisModes) -> AxisModes:
     """Return the padding modes of one convolution: only the first replicates its edge."""
     if convolution == "conv1_1":
         return modes
-    return tuple("same" if mode == "replicate" else mode for mode in modes)
+    vertical, horizontal = ("same" if mode == "replicate" else mode for mode in modes)
+    return vertical, horizontal
 
 
 def _pool(inputs: Any, pooling: Pooling, scale: float, *, name: str, dtype: Any) -> Any:

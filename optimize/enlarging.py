@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 # Of the cubic convolution kernel (Keys 1981), as PyTorch and OpenCV have it.
@@ -45,10 +47,11 @@ def _combined(values: np.ndarray, axis: int, taps: list[tuple[np.ndarray, np.nda
     shape = [1] * values.ndim
     shape[axis] = -1
     last = values.shape[axis] - 1
-    return sum(
+    parts = (
         np.take(values, positions.clip(0, last), axis=axis) * weights.reshape(shape).astype(np.float32)
         for positions, weights in taps
     )
+    return functools.reduce(np.add, parts)
 
 
 def _cubic(distance: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -59,6 +60,7 @@ class LBFGSBState(OptimizerState):
     def first(cls, start: np.ndarray, maxcor: int) -> LBFGSBState:
         """Return the state before the first evaluation."""
         size = start.size
+        workspace: dict[str, Any] = {name: np.zeros(*kind) for name, kind in _workspace(size, maxcor).items()}
         return cls(
             point=np.array(start, np.float64),
             dtype=start.dtype.name,
@@ -66,7 +68,7 @@ class LBFGSBState(OptimizerState):
             scale=0.0,
             loss=0.0,
             gradient=np.zeros(size),
-            **{name: np.zeros(shape, dtype) for name, (shape, dtype) in _workspace(size, maxcor).items()},
+            **workspace,
         )
 
     def check(self) -> None:

@@ -74,8 +74,8 @@ class _Search:
         for _ in range(self.lengthened, MAX_TRIALS):
             if abs(high.step - low.step) < smallest_interval:
                 break
-            ends = sorted((low.step, high.step))
-            step, was_near_end = _away_from_ends(interpolate(low, high, *ends), *ends, was_near_end)
+            left, right = sorted((low.step, high.step))
+            step, was_near_end = _away_from_ends(interpolate(low, high, left, right), left, right, was_near_end)
             trial = self.evaluate(step)
             if self._too_high(trial) or trial.loss >= low.loss:
                 low, high = (low, trial) if low.loss <= trial.loss else (trial, low)

@@ -41,7 +41,8 @@ class OptimizerState:
         if missing := [name for name in names if name not in arrays]:
             raise ValueError(f"the state of the optimiser lacks {', '.join(missing)}")
         values = {name: np.asarray(arrays[name]) for name in names}
-        state = cls(**{name: value if value.ndim else value.item() for name, value in values.items()})
+        fields: dict[str, Any] = {name: value if value.ndim else value.item() for name, value in values.items()}
+        state = cls(**fields)
         state.check()
         return state
 

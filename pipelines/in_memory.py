@@ -138,7 +138,7 @@ def train(style_image: PictureLike, data: Any, observers: Sequence[Any], options
         return load(report.generator)
 
 
-def _photo_folder(data: Any, folder: Path) -> Path | None:
+def _photo_folder(data: Any, folder: Path) -> str | os.PathLike | None:
     """Return the folder of photos: the one that is given, or one with links to files and copies of pictures."""
     if data is None or (isinstance(data, str | os.PathLike) and Path(data).is_dir()):
         return data

@@ -42,8 +42,8 @@ def _unsigned(interpreter: Any) -> Graph:
         interpreter.invoke()
         return {details["name"]: interpreter.get_tensor(details["index"]) for details in results}
 
-    infos = [tuple(_info(details["name"], details) for details in group) for group in (given, results)]
-    return Graph(*infos, run)
+    inputs, outputs = (tuple(_info(details["name"], details) for details in group) for group in (given, results))
+    return Graph(inputs, outputs, run)
 
 
 def _info(name: str, details: Mapping[str, Any]) -> TensorInfo:

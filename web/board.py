@@ -91,7 +91,7 @@ class Board:
         self._picture: Picture | None = None
         self._pictures = 0
         self._names: list[str] = ["loss"]
-        self._points: list[list[float | None]] = []
+        self._points: list[list[Any]] = []  # numbers, or None for what is not finite
         self._stride = 1
         self._steps = 0
         self._times: deque[tuple[float, Step]] = deque()
@@ -172,8 +172,9 @@ class Board:
     def is_current(self) -> bool:
         """Whether the latest picture is that of the latest iteration, or none will come any more."""
         with self._lock:
-            newest = self._picture is not None and self._step is not None
-            return self.has_ended or (newest and self._picture.iteration == self._step.iteration)
+            picture, step = self._picture, self._step
+            newest = picture is not None and step is not None and picture.iteration == step.iteration
+            return self.has_ended or newest
 
     @property
     def version(self) -> int:

@@ -84,13 +84,13 @@ class LiveServer(ThreadingHTTPServer):
             self.address_family, _, _, _, address = socket.getaddrinfo(
                 host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             )[0]
-            super().__init__(address[:2], Handler)
+            super().__init__((str(address[0]), int(address[1])), Handler)
         except (OSError, UnicodeError) as error:
             why = getattr(error, "strerror", None) or error
             if getattr(error, "errno", None) == errno.EADDRINUSE:
-                why = f"{why}; --port 0 takes any free port"
-            raise ListenError(f"--web cannot listen on --host {host} --port {port}: {why}") from error
-        self.address = self.server_address[0]
+                why = f"{why}; `port` 0 takes any free port"
+            raise ListenError(f"`web` cannot listen on `host` {host} `port` {port}: {why}") from error
+        self.address = str(self.server_address[0])
 
     def server_bind(self) -> None:
         """Listen, without the look-up of this machine's full name with which HTTPServer may wait for seconds."""

@@ -100,6 +100,11 @@ def has_state(folder: Path) -> bool:
     return any(word in name for name in names for word in STATE_NAMES)
 
 
+def replace_by_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 def damage_file(folder: Path, generator: random.Random) -> str:
     """Damage one of the files under `folder` that are no pictures, and say how."""
     from support.keras_files import damage
@@ -116,7 +121,7 @@ def damage_file(folder: Path, generator: random.Random) -> str:
         "empty": lambda: path.write_bytes(b""),
         "removed": path.unlink,
         "exchanged": lambda: path.write_bytes(generator.choice(files).read_bytes()),
-        "a folder": lambda: (path.unlink(), path.mkdir()),
+        "a folder": lambda: replace_by_folder(path),
     }
     way = generator.choice(list(ways))
     ways[way]()

@@ -93,27 +93,34 @@ class Blocks:
 
     def __post_init__(self) -> None:
         check_choice("mode", self.mode, MODES)
-        for name, value in MODES[self.mode].items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)
         check_choice("normalization", self.normalization, NORMALIZATIONS)
-        check_choice("padding", self.padding, PADDINGS)
+        check_choice("padding", self.edge, PADDINGS)
         check_choice("output", self.output, OUTPUTS)
         least = 1 if self.mode == "texture" else 0
-        if self.noise_depth < least:
-            raise ArgumentError(f"noise_depth must be at least {least} in {self.mode} mode, not {self.noise_depth}")
+        if self.planes < least:
+            raise ArgumentError(f"noise_depth must be at least {least} in {self.mode} mode, not {self.planes}")
+
+    @property
+    def planes(self) -> int:
+        """The planes of noise: `noise_depth`, or what the mode has."""
+        return MODES[self.mode]["noise_depth"] if self.noise_depth is None else self.noise_depth
+
+    @property
+    def edge(self) -> Padding:
+        """The padding of convolutions: `padding`, or what the mode has."""
+        return MODES[self.mode]["padding"] if self.padding is None else self.padding
 
     def input(self) -> Any:
         """Return the network's input: a picture named "image", or noise named "noise"."""
         if self.mode == "style":
             return keras.Input((None, None, IMAGE_CHANNELS), name="image")
-        return keras.Input((None, None, self.noise_depth), name="noise")
+        return keras.Input((None, None, self.planes), name="noise")
 
     def add_noise(self, x: Any, *, name: str, seed: int = 0) -> Any:
         """Return the picture `x` with the noise planes beside it; in texture mode `x` is noise already."""
-        if self.mode == "texture" or self.noise_depth == 0:
+        if self.mode == "texture" or self.planes == 0:
             return x
-        noise = NoisePlanes(self.noise_depth, seed=seed, name=f"{name}_planes")(x)
+        noise = NoisePlanes(self.planes, seed=seed, name=f"{name}_planes")(x)
         return keras.layers.Concatenate(name=name)([x, noise])
 
     def normalize(self, x: Any, *, name: str, center: bool = True) -> Any:
@@ -144,7 +151,7 @@ class Blocks:
     ) -> Any:
         """Return `x` padded by half the (odd) kernel size and convolved: the input's size over the stride."""
         if kernel_size > 1:
-            x = PADDINGS[padding or self.padding](kernel_size // 2, name=f"{name}_pad")(x)
+            x = PADDINGS[padding or self.edge](kernel_size // 2, name=f"{name}_pad")(x)
         return conv2d(filters, kernel_size, strides=strides, use_bias=use_bias, name=f"{name}_conv")(x)
 
     def unit(self, x: Any, filters: int, kernel_size: int, *, name: str, activate: bool = True, **options: Any) -> Any:
@@ -158,7 +165,7 @@ class Blocks:
 
     def enlarge(self, x: Any, filters: int, *, name: str, center: bool = True) -> Any:
         """Return `x` at twice the size by its nearest pixels, after a 3x3 convolution and its normalisation."""
-        x = PADDINGS[self.padding](1, name=f"{name}_pad")(x)
+        x = PADDINGS[self.edge](1, name=f"{name}_pad")(x)
         x = UpsampledConv2D(filters, use_bias=self.redundant_shifts, name=f"{name}_conv")(x)
         return self.normalize(x, name=f"{name}_norm", center=center)
 

@@ -50,8 +50,8 @@ def hourglass(
     - Enlargement is by nearest pixels and a 3x3 convolution (Odena et al. 2016, "Deconvolution and Checkerboard
       Artifacts"), computed at the small size (`layers.UpsampledConv2D`).
     - Between its residual blocks at a quarter, a branch goes down to an eighth, has residual blocks there, and comes
-      back to be added (as in the hourglasses of Newell et al. 2016): a pixel of the result sees a square of 150 pixels a
-      side instead of 110, for longer strokes, and a block there takes a quarter of the multiplications.
+      back to be added (as in the hourglasses of Newell et al. 2016): a pixel of the result sees a square of 150 pixels
+      instead of 110, for longer strokes, and a block there takes a quarter of the multiplications.
     - With `styles` it is one network of many styles: normalisations take factor and offset from a second input
       named "style", (batch, styles), rows adding up to 1 (Dumoulin et al. 2017, "A Learned Representation for Artistic
       Style"). All convolutions are shared.

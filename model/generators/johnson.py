@@ -47,7 +47,7 @@ def johnson(
         ArgumentError: an option has a value that is not allowed.
     """
     build = Blocks(**options)
-    strided_padding = strided_padding or build.padding
+    strided_padding = strided_padding or build.edge
     _check(widths, blocks, strided_padding, last_kernel_size)
     check_choice("enlargement", enlargement, ENLARGEMENTS)
 
@@ -93,8 +93,8 @@ def _enlarge(build: Blocks, x: Any, filters: int, *, name: str) -> Any:
     Its border is zero, as in Torch7. Where the picture is circular, its first row and column follow the last
     ones, and what they add beyond twice the size is cut off; nothing else reaches across the edge.
     """
-    options = {"strides": 2, "padding": 1, "use_bias": build.redundant_shifts, "name": f"{name}_conv"}
-    if build.padding == "circular":
+    options: dict[str, Any] = {"strides": 2, "padding": 1, "use_bias": build.redundant_shifts, "name": f"{name}_conv"}
+    if build.edge == "circular":
         x = CircularPadding2D(((0, 1), (0, 1)), name=f"{name}_pad")(x)
         x = PaddedConv2DTranspose(filters, 3, output_padding=0, **options)(x)
         x = keras.layers.Cropping2D(((0, 1), (0, 1)), name=f"{name}_crop")(x)

@@ -83,7 +83,7 @@ def test_without_web_nobody_listens_or_observes(capsys):
 def test_a_taken_port_ends_the_program_before_its_work():
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        with pytest.raises(ListenError, match=f"--port {port}: Address already in use"):
+        with pytest.raises(ListenError, match=f"`port` {port}: Address already in use"):
             live_view("a.py", parse("--web", "--port", port)).__enter__()
 
 

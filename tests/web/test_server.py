@@ -251,13 +251,13 @@ def test_garbage_gets_an_error_and_the_server_lives_on(live):
 def test_a_taken_port_is_told():
     with served() as (_, server):
         port = server.server_address[1]
-        with pytest.raises(ListenError, match=f"--port {port}: Address already in use; --port 0 takes any free port"):
+        with pytest.raises(ListenError, match=f"`port` {port}: Address already in use; `port` 0 takes any free port"):
             LiveServer(Board("train.py"), "127.0.0.1", port)
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "203.0.113.7", "a..b"])
 def test_a_host_that_is_not_this_machine_s_is_told(host):
-    with pytest.raises(ListenError, match=f"--web cannot listen on --host {host} --port 0: .+"):
+    with pytest.raises(ListenError, match=f"`web` cannot listen on `host` {host} `port` 0: .+"):
         LiveServer(Board("train.py"), host, 0)
 
 
