@@ -10,7 +10,16 @@ from convert.printable import printable
 from errors import ArgumentError
 from pipelines.command_line import ArgumentParser, defaults_of, run_script
 from pipelines.importing.pytorch import import_pytorch_model, is_pytorch_file
-from pipelines.importing.torch7 import DTYPES, IMAGE_IOS, TorchImportReport, Verification, import_torch_model
+from pipelines.importing.shapes import written_shape
+from pipelines.importing.torch7 import (
+    DTYPES,
+    IMAGE_IOS,
+    NOISES,
+    NORM_STATISTICS,
+    TorchImportReport,
+    Verification,
+    import_torch_model,
+)
 
 NAME = "import_torch_weights.py"
 EPILOG = """The saved model takes and returns RGB pictures in [0, 1] (float32; batch, height, width, 3) of any size,
@@ -35,9 +44,38 @@ def make_parser() -> ArgumentParser:
         metavar="|".join(IMAGE_IOS),
         default=defaults["image_io"],
         help="what is wrapped around the network so that pictures go in and out: for texture-nets (takes RGB in "
-        "[0, 1], returns BGR in 0..255 minus the mean pixel of VGG), for fast-neural-style (BGR minus mean in and "
+        "[0, 1], returns BGR in 0..255 minus the mean pixel of VGG), for texture-nets-2016 (the same from the picture "
+        "twice and noise, or textures from noise alone), for fast-neural-style (BGR minus mean in and "
         "out), none (the bare network: NHWC where Torch7 has NCHW), or decided from the file and told (default: "
         "%(default)s)",
+    )
+    parser.add_argument(
+        "--entry",
+        metavar="a.b.c",
+        default=defaults["entry"],
+        help="which of several networks in the file: the keys that lead to it, joined by dots",
+    )
+    parser.add_argument(
+        "--input-shape",
+        metavar="3x224x224",
+        action="append",
+        default=[],
+        help="sizes of the network's input in Torch7's order, without the batch, ? for one that stays free; repeated "
+        "for each of several inputs, tables depth first (default: derived from the file)",
+    )
+    parser.add_argument(
+        "--noise",
+        metavar="|".join(NOISES),
+        default=defaults["noise"],
+        help="where a network's random numbers come from: a seed, or further inputs noise_0, noise_1, ... (default: "
+        "%(default)s)",
+    )
+    parser.add_argument(
+        "--norm-statistics",
+        metavar="|".join(NORM_STATISTICS),
+        default=defaults["norm_statistics"],
+        help="statistics of batch normalisations: those of the batch at hand, the running ones of the file, or "
+        "decided from the file and told (default: %(default)s)",
     )
     parser.add_argument(
         "--dtype",
@@ -52,8 +90,8 @@ def make_parser() -> ArgumentParser:
         "--verify",
         metavar="REFERENCE.npz",
         default=defaults["verify"],
-        help="compare the bare network with the arrays 'input' and 'output' (NCHW) that Torch7 computed, and write "
-        "nothing if they differ by more than rounding",
+        help="compare the bare network with the arrays 'input' and 'output' (or input_0, ..., output_0, ..., "
+        "noise_0, ...) that Torch7 computed, in its order, and write nothing if they differ by more than rounding",
     )
     return parser
 
@@ -76,6 +114,12 @@ def print_report(report: TorchImportReport, output: str) -> None:
     conversion = report.conversion
     unused = conversion.tensors_read - conversion.tensors_used
     print(f"image-io: {report.image_io} ({report.reason})")
+    for tensor in (*conversion.model.inputs, *conversion.model.outputs):
+        print(f"{tensor.name}: {written_shape(tensor.shape)}")
+    if conversion.batch_statistics:
+        print(f"normalisation: {len(conversion.batch_statistics)} modules use the statistics of the batch at hand")
+    if conversion.noisy:
+        print(f"noise: drawn by {len(conversion.noisy)} modules")
     print_verification(report.verification)
     print(f"modules converted: {len(conversion.modules)}")
     print(
@@ -87,10 +131,17 @@ def print_report(report: TorchImportReport, output: str) -> None:
 
 def import_pytorch(arguments: argparse.Namespace) -> None:
     """Import a PyTorch file and print what was done."""
+    others = arguments.input_shape or arguments.noise != "seed" or arguments.norm_statistics != "auto"
+    if others:
+        raise ArgumentError("`input_shape`, `noise` and `norm_statistics` are for Torch7 files")
     if arguments.image_io != "auto":
         raise ArgumentError("`image_io` is for Torch7 files; what stands around a PyTorch network is known with it")
     report = import_pytorch_model(
-        input=arguments.input, output=arguments.output, dtype=arguments.dtype, verify=arguments.verify
+        input=arguments.input,
+        output=arguments.output,
+        dtype=arguments.dtype,
+        entry=arguments.entry,
+        verify=arguments.verify,
     )
     conversion = report.conversion
     where = f", at {printable(conversion.entry)}" if conversion.entry else ""
@@ -123,7 +174,11 @@ def run(argv: Sequence[str] | None) -> int:
     report = import_torch_model(
         input=arguments.input,
         output=arguments.output,
+        entry=arguments.entry,
+        input_shape=arguments.input_shape,
         image_io=arguments.image_io,
+        noise=arguments.noise,
+        norm_statistics=arguments.norm_statistics,
         dtype=arguments.dtype,
         verify=arguments.verify,
     )

@@ -1,13 +1,21 @@
 """Keras layers of texture networks; importing the package registers them for loading saved models."""
 
+from layers.adaptive_pooling import AdaptivePooling2D
+from layers.batch_statistics_normalization import BatchStatisticsNormalization
 from layers.bilinear_upsampling import BilinearUpSampling2D
 from layers.center_pad_concatenate import CenterPadConcatenate
 from layers.circular_padding import CircularPadding2D
 from layers.conditional_instance_normalization import ConditionalInstanceNormalization
 from layers.crop_to_match import CropToMatch
+from layers.dilated_max_pooling import DilatedMaxPooling2D
 from layers.elementwise_affine import ElementwiseAffine
+from layers.fold_axes import FoldAxes
+from layers.fractional_max_pooling import FractionalMaxPooling
 from layers.instance_normalization import InstanceNormalization
+from layers.largest_in_order import LargestInOrder
 from layers.local_response_normalization import LocalResponseNormalization
+from layers.locally_connected import LocallyConnected2D
+from layers.masked_select import MaskedSelect
 from layers.max_unpooling import MaxUnpooling2D
 from layers.native import plain_formulas
 from layers.noise_planes import NoisePlanes
@@ -16,23 +24,34 @@ from layers.pad_to_multiple import PadToMultiple
 from layers.padded_average_pooling import PaddedAveragePooling2D
 from layers.padded_conv2d_transpose import PaddedConv2DTranspose
 from layers.padded_max_pooling import PaddedMaxPooling2D
+from layers.parameter import Parameter
 from layers.pixel_shuffle import PixelShuffle2D
 from layers.reflection_padding import ReflectionPadding2D
 from layers.replication_padding import ReplicationPadding2D
+from layers.unfold_axes import UnfoldAxes
 from layers.upsampled_conv2d import UpsampledConv2D
 from layers.vgg_postprocessing import VGGPostprocessing
 from layers.vgg_preprocessing import VGGPreprocessing
+from layers.white_noise import WhiteNoise
 from layers.winograd_conv2d import WinogradConv2D
 
 __all__ = [
+    "AdaptivePooling2D",
+    "BatchStatisticsNormalization",
     "BilinearUpSampling2D",
     "CenterPadConcatenate",
     "CircularPadding2D",
     "ConditionalInstanceNormalization",
     "CropToMatch",
+    "DilatedMaxPooling2D",
     "ElementwiseAffine",
+    "FoldAxes",
+    "FractionalMaxPooling",
     "InstanceNormalization",
+    "LargestInOrder",
     "LocalResponseNormalization",
+    "LocallyConnected2D",
+    "MaskedSelect",
     "MaxUnpooling2D",
     "NoisePlanes",
     "PackedConv2D",
@@ -40,12 +59,15 @@ __all__ = [
     "PaddedAveragePooling2D",
     "PaddedConv2DTranspose",
     "PaddedMaxPooling2D",
+    "Parameter",
     "PixelShuffle2D",
     "ReflectionPadding2D",
     "ReplicationPadding2D",
+    "UnfoldAxes",
     "UpsampledConv2D",
     "VGGPostprocessing",
     "VGGPreprocessing",
+    "WhiteNoise",
     "WinogradConv2D",
     "conv2d",
     "plain_formulas",

@@ -9,6 +9,7 @@ from keras import KerasTensor
 
 import convert.caffe.converters  # noqa: F401  registers the converters
 from compat import deep_recursion
+from convert.axes import keras_shape
 from convert.caffe.network import Network, Node, dependencies
 from convert.caffe.parameters import Parameters
 from convert.caffe.registry import CONVERTERS, LayerStore, Step
@@ -77,7 +78,7 @@ class GraphBuilder:
         return tops
 
     def _input(self, node: Node, index: int, shape: tuple[int | None, ...]) -> KerasTensor:
-        sizes = (shape[0], *shape[2:], shape[1]) if len(shape) == 4 else shape
+        sizes = keras_shape(shape)
         name = self._store.unique_name(node.layer.top[index])
         tensor = keras.Input(batch_shape=sizes, name=name)
         self._inputs[node.tops[index]] = tensor
@@ -87,7 +88,7 @@ class GraphBuilder:
 
 def _check_shape(node: Node, tensor: KerasTensor, expected: tuple[int | None, ...]) -> None:
     """Check what a converter made against the shape rule of the type: two statements of the same."""
-    order = (expected[0], *expected[2:], expected[1]) if len(expected) == 4 else expected
+    order = keras_shape(expected)
     fits = len(tensor.shape) == len(order) and all(
         a == b or a is None or b is None for a, b in zip(tensor.shape, order, strict=True)
     )

@@ -5,56 +5,143 @@ The architecture is read from the file and never assumed: each module's own fiel
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import keras
 
 import convert.torch7.converters  # noqa: F401  registers the converters
 from compat import deep_recursion
-from convert.torch7.context import ChannelMismatch, Context
+from convert.axes import keras_shape
+from convert.torch7.context import BatchStatisticsNeeded, ChannelMismatch, Context, Noise, Statistics
+from convert.torch7.input_shapes import InputPlan, Inputs, Shape, leaves, plan_inputs
 from convert.torch7.module import Module
 from convert.torch7.pooling_ties import unpooled_keys
-from convert.torch7.symbolic_values import Cell, Value
+from convert.torch7.symbolic_values import BatchConsumed, Cell, Frame, Value
 from errors import UserError
 
+MAX_TRIALS = 3  # of input channels
 
-def build_model(root: Module) -> tuple[keras.Model, Context]:
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """How a network is to be built.
+
+    Attributes:
+        shapes: shapes of the inputs in Torch7's order with the batch first, None for free sizes; none to derive them.
+        batch: whether the batch is Torch7's first dimension, or Torch7 runs the network without one; None to find out.
+        noise: whether random numbers come from layers with a seed or from inputs of the model.
+        statistics: which statistics batch normalisations use.
+    """
+
+    shapes: Sequence[Shape] = ()
+    batch: bool | None = None
+    noise: Noise = "seed"
+    statistics: Statistics = "auto"
+
+
+def build_model(root: Module, options: BuildOptions | None = None) -> tuple[keras.Model, Context]:
     """Return the network of `root` as a Keras model, and what its conversion used.
 
-    Four-dimensional tensors are (batch, height, width, channels) where Torch7 has (batch, channels, height,
-    width); a table as output becomes a flat list. Batch size, height and width are free.
+    Tensors of four and five axes have their channels last, others Torch7's order. Inputs are called input_0, ...,
+    outputs output_0, ..., in the order of the tables that Torch7 has; several are a flat list. Where Torch7 runs the
+    network without a batch dimension the model has one all the same.
 
     Raises:
         UserError: the network cannot be converted; the message says which module is the reason.
+        ArgumentError: the shapes of the inputs are needed, or do not fit.
     """
-    channels = None
-    for _ in range(3):
+    options = options or BuildOptions()
+    plan = plan_inputs(root, options.shapes)
+    try:
+        return _build(root, plan, options)
+    except BatchStatisticsNeeded:
+        return _build(root, plan, replace(options, statistics="batch"))
+
+
+def _build(root: Module, plan: InputPlan, options: BuildOptions) -> tuple[keras.Model, Context]:
+    """Build in the first of the ways to run the network that works."""
+    problem: UserError | None = None
+    for frame in _frames(options.batch, plan.guessed):
         try:
-            return _build_with(root, channels)
+            return _build_in_frame(root, plan, frame, options)
+        except BatchConsumed:
+            continue
+        except UserError as error:
+            problem = problem or error
+    raise problem or UserError("the network leaves no batch dimension")
+
+
+def _frames(batch: bool | None, guessed: bool) -> list[Frame]:
+    """Return the ways to run a network, the likeliest first.
+
+    A network whose modules work along its first dimension is taken for one that Torch7 runs without a batch, unless
+    its input is taken for a batch of pictures for want of anything that tells.
+    """
+    if batch is None:
+        return [Frame(0), Frame(1)] if guessed else [Frame(0, keep_batch=True), Frame(1), Frame(0)]
+    return [Frame(0)] if batch else [Frame(1)]
+
+
+def _build_in_frame(root: Module, plan: InputPlan, frame: Frame, options: BuildOptions) -> tuple[keras.Model, Context]:
+    """Build with the planned inputs; where one picture's channels were guessed, try what a module then asks for."""
+    inputs = plan.inputs
+    for trial in range(MAX_TRIALS):
+        try:
+            return _build_with(root, inputs, frame, options)
         except ChannelMismatch as mismatch:
-            shift = mismatch.needed if mismatch.found is None else mismatch.needed - mismatch.found
-            channels = (channels or 0) + shift
-            problem = mismatch
-        if channels <= 0:
-            break
-    raise UserError(f"cannot tell the number of input channels: {problem}")
+            channels = _corrected(inputs, mismatch)
+            if not plan.derived or channels is None or trial == MAX_TRIALS - 1:
+                raise UserError(str(mismatch)) from mismatch
+            inputs = _with_channels(inputs, channels)
+    raise UserError("cannot tell the number of input channels")
 
 
-def _build_with(root: Module, channels: int | None) -> tuple[keras.Model, Context]:
-    context = Context(unpooled_keys(root.source))
-    inputs = keras.Input((None, None, channels), name="image")
-    outputs = _outputs(root, context.convert(root, Cell(inputs)))
-    if outputs is inputs:
-        outputs = keras.layers.Identity()(inputs)
-    with deep_recursion():
-        model = keras.Model(inputs, outputs, name="network")
+def _channel_axis(shape: Shape) -> int:
+    return len(shape) - 1 if len(shape) < 4 else 1
+
+
+def _corrected(inputs: Inputs, mismatch: ChannelMismatch) -> int | None:
+    """Return the input channels that would give a module what it needs, None where nothing can be told."""
+    if not isinstance(inputs, tuple):
+        return None
+    own = inputs[_channel_axis(inputs)]
+    if mismatch.found is None:
+        return mismatch.needed if own is None else None
+    channels = (own or 0) + mismatch.needed - mismatch.found
+    return channels if channels > 0 else None
+
+
+def _with_channels(inputs: Inputs, channels: int) -> Inputs:
+    axis = _channel_axis(inputs)
+    return tuple(channels if i == axis else size for i, size in enumerate(inputs))
+
+
+def _build_with(root: Module, inputs: Inputs, frame: Frame, options: BuildOptions) -> tuple[keras.Model, Context]:
+    context = Context(unpooled_keys(root.source), options.noise, options.statistics)
+    tensors = [keras.Input(batch_shape=keras_shape(shape), name=f"input_{i}") for i, shape in enumerate(leaves(inputs))]
+    value = context.convert(root, _cells(inputs, iter(tensors), frame))
+    outputs = [keras.layers.Identity(name=f"output_{i}")(cell.tensor) for i, cell in enumerate(root.leaves(value))]
+    if not outputs:
+        raise root.fail("returns an empty table")
+    model = _model([*tensors, *context.noise_inputs], outputs, context)
     for module in context.modules.values():
         module.check_all_read()
     return model, context
 
 
-def _outputs(root: Module, value: Value) -> Any:
-    """Return the tensor, or the list of tensors of a table; tables in a table are taken apart."""
-    if isinstance(value, Cell):
-        return value.tensor
-    return [cell.tensor for cell in root.leaves(value)]
+def _cells(inputs: Inputs, tensors: Iterator[keras.KerasTensor], frame: Frame) -> Value:
+    if isinstance(inputs, tuple):
+        return Cell(next(tensors), frame)
+    return [_cells(item, tensors, frame) for item in inputs]
+
+
+def _model(inputs: list[keras.KerasTensor], outputs: list[keras.KerasTensor], context: Context) -> keras.Model:
+    try:
+        with deep_recursion():
+            return keras.Model(
+                inputs if len(inputs) > 1 else inputs[0], outputs if len(outputs) > 1 else outputs[0], name="network"
+            )
+    except RecursionError as error:
+        count = len(context.modules)
+        raise UserError(f"the network chains {count:,} modules, more than Keras can build into a model") from error

@@ -14,7 +14,7 @@ from convert.torch7.module import Module
 from errors import ArgumentError, UserError, unknown_name
 from layers import CropToMatch, PadToMultiple, ReplicationPadding2D, VGGPostprocessing, VGGPreprocessing
 
-ImageIO = Literal["texture-nets", "fast-neural-style", "none"]
+ImageIO = Literal["texture-nets", "texture-nets-2016", "fast-neural-style", "none"]
 
 # Modules at the end of a network that change nothing when it is evaluated.
 _IDLE = {"nn.TVLoss", "nn.TotalVariation", "nn.Identity", "nn.Copy", "nn.Contiguous", "nn.Sequential"}
@@ -31,7 +31,11 @@ def detect_image_io(value: Any, model: keras.Model, modules: list[Module]) -> tu
         model: the bare network.
         modules: its modules in the order in which they run.
     """
-    if isinstance(model.output, list) or not model.input.shape[-1] == model.output.shape[-1] == 3:
+    if len(model.inputs) > 1 or isinstance(model.output, list) or len(model.output.shape) != 4:
+        return "none", "it does not turn one picture into one"
+    if "nn.GenNoise" in {module.type_name for module in modules} and model.output.shape[-1] == 3:
+        return "texture-nets-2016", "it makes noise by nn.GenNoise, as the texture networks of 2016 do"
+    if len(model.input.shape) != 4 or not model.input.shape[-1] == model.output.shape[-1] == 3:
         return "none", "it does not turn 3 channels into 3 channels"
     ending = [module.type_name for module in modules if module.type_name not in _IDLE][-2:]
     if ending == ["nn.Tanh", "nn.MulConstant"]:
@@ -67,11 +71,11 @@ def wrap_network(network: keras.Model, image_io: ImageIO) -> keras.Model:
         return network
     if image_io not in get_args(ImageIO):
         raise ArgumentError(unknown_name("image-io", image_io, ("auto", *get_args(ImageIO))))
-    if isinstance(network.output, list) or network.output.shape[-1] != 3 or network.input.shape[-1] not in (3, None):
+    if not _makes_pictures(network):
         raise UserError(f"--image-io {image_io} is for networks that turn 3 channels into 3; use --image-io none")
     image = keras.Input((None, None, 3), name="image")
     x = VGGPreprocessing()(image) if image_io == "fast-neural-style" else image
-    multiple = _size_multiple(network)
+    multiple = size_multiple(network)
     if multiple > 1:
         x = PadToMultiple(multiple)(x)
     margin = _lost_margin(network, multiple)
@@ -81,26 +85,34 @@ def wrap_network(network: keras.Model, image_io: ImageIO) -> keras.Model:
     return keras.Model(image, stylized, name=image_io.replace("-", "_"))
 
 
-def _size_multiple(network: keras.Model) -> int:
+def _makes_pictures(network: keras.Model) -> bool:
+    """Return whether a network turns three channels of a picture into three."""
+    if len(network.inputs) > 1 or isinstance(network.output, list):
+        return False
+    shapes = network.inputs[0].shape, network.output.shape
+    return all(len(shape) == 4 for shape in shapes) and shapes[0][-1] in (3, None) and shapes[1][-1] == 3
+
+
+def size_multiple(network: keras.Model, channels: int = 3) -> int:
     """Return the power of two that height and width must be multiples of so that branches fit together."""
     for exponent in range(8):
-        if _output_side(network, _TRIAL_SIZE + 2**exponent) is not None:
+        if _output_side(network, _TRIAL_SIZE + 2**exponent, channels) is not None:
             return 2**exponent
     raise UserError(f"the network takes no pictures of {_TRIAL_SIZE + 1} to {_TRIAL_SIZE + 128} pixels")
 
 
 def _lost_margin(network: keras.Model, multiple: int) -> int:
     """Return how many pixels the network loses at each side (0 for most), as a multiple of `multiple`."""
-    side = _output_side(network, _TRIAL_SIZE)
+    side = _output_side(network, _TRIAL_SIZE, 3)
     if side is None or not _TRIAL_SIZE // 2 < side < _TRIAL_SIZE * 3 // 2:
         raise UserError(f"the network makes {side} pixels of {_TRIAL_SIZE}; use --image-io none")
     lost = max(0, _TRIAL_SIZE - side)
     return -(-lost // (2 * multiple)) * multiple
 
 
-def _output_side(network: keras.Model, side: int) -> int | None:
+def _output_side(network: keras.Model, side: int, channels: int) -> int | None:
     """Return the output's height for a square picture, None where the network does not take its size."""
     try:
-        return network.compute_output_shape((1, side, side, 3))[1]
+        return network.compute_output_shape((1, side, side, channels))[1]
     except ValueError:
         return None

@@ -22,7 +22,8 @@ BUFFERS = frozenset(
         "finput",
         "fgradInput",
     }
-    | {"save_mean", "save_std", "save_var", "noise", "buffer", "addBuffer", "ones", "scale", "normalized"}
+    | {"save_mean", "save_std", "save_var", "noise", "buffer", "addBuffer", "ones", "scale", "scaleT", "normalized"}
+    | {"indices", "inShape", "outShape", "formatted_input", "randomSamples"}
     | {"maxVals", "maxIdx", "minVals", "minIdx", "mask", "x_diff", "y_diff"}
 )
 
@@ -86,10 +87,22 @@ class Module:
         if value.array.size == 0:
             return None
         self.read[name] = value
+        return self._finite(name, value)
+
+    def _finite(self, name: str, value: TorchTensor) -> np.ndarray:
         array = np.asarray(value.array, dtype=np.float64 if value.array.dtype == np.float64 else np.float32)
         if not np.isfinite(array).all():
             raise self.fail(f"{name} holds values that are not finite")
         return array
+
+    def storage_array(self, name: str, count: int) -> np.ndarray | None:
+        """Return `count` numbers from the start of a tensor on, beyond its end where its storage goes on there."""
+        value = self.get(name)
+        if not isinstance(value, TorchTensor) or value.storage is None or value.stride[-1:] not in ((), (1,)):
+            return None
+        self.read[name] = value
+        numbers = value.storage.array[value.offset : value.offset + count]
+        return numbers.astype(np.float32) if numbers.size == count and np.isfinite(numbers).all() else None
 
     def required_array(self, name: str) -> np.ndarray:
         """Return a parameter that must be there."""
@@ -155,13 +168,23 @@ class Module:
             raise self.fail(f"element {index} of a table of {len(items)}")
         return items[position]
 
+    def pair(self, value: Value) -> list[Value]:
+        """Return the two elements of a table."""
+        items = self.table(value)
+        if len(items) != 2:
+            raise self.fail(f"takes a table of 2 elements, its input has {len(items)}")
+        return items
+
     def first_items(self, value: Value, count: int) -> list[Value]:
         """Return the first `count` elements of a table."""
         return [self.item(value, i + 1) for i in range(count)]
 
-    def tensors(self, value: Value) -> list:
-        """Return the tensors of a table of tensors."""
-        return [self.single(item).tensor for item in self.table(value)]
+    def cells(self, value: Value, count: int | None = None) -> list[Cell]:
+        """Return the cells of a table of tensors, which has `count` of them or at least one."""
+        cells = [self.single(item) for item in self.table(value)]
+        if not cells or (count is not None and len(cells) != count):
+            raise self.fail(f"takes a table of {count or 'some'} tensors, its input has {len(cells)}")
+        return cells
 
     def leaves(self, value: Value) -> list[Cell]:
         """Return the tensors of a table and of the tables in it, in order."""
@@ -195,5 +218,5 @@ class Module:
     def _is_unread(self, name: Any, tensor: TorchTensor) -> bool:
         if tensor.array.dtype.kind != "f":
             return False  # indices and masks; parameters are never whole numbers
-        buffer = name in BUFFERS or (isinstance(name, str) and name.startswith("_"))
+        buffer = name in BUFFERS or (isinstance(name, str) and name.startswith(("_", "grad")))
         return not buffer and name not in self.read and name not in self._ignored

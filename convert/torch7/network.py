@@ -7,8 +7,9 @@ from typing import Any
 
 import keras
 
-from convert.torch7.builder import build_model
-from convert.torch7.file.values import LuaTable, TorchObject, TorchTensor
+from convert.torch7.builder import BuildOptions, build_model
+from convert.torch7.entries import find_network, is_module
+from convert.torch7.file.values import TorchTensor
 from convert.torch7.file.walking import walk
 from convert.torch7.module import Module
 from errors import UserError
@@ -24,44 +25,41 @@ class Conversion:
         modules: Torch7 modules converted, in the order in which they run.
         tensors_read: tensors with numbers in the file.
         tensors_used: those of them that the network uses as parameters.
+        noisy: modules that draw random numbers.
+        batch_statistics: modules that normalise with the statistics of the batch at hand.
     """
 
     model: keras.Model
     modules: list[Module]
     tensors_read: int
     tensors_used: int
+    noisy: list[Module]
+    batch_statistics: list[Module]
 
 
-def find_network(value: Any) -> Module:
-    """Return the module that a file holds: at the top, or under `model` in the table of a checkpoint.
-
-    Raises:
-        UserError: there is none.
-    """
-    if isinstance(value, LuaTable):
-        if "model" not in value:
-            keys = ", ".join(str(key) for key in list(value)[:20])
-            raise UserError(f"the file holds a table without the entry 'model', only: {keys or 'nothing'}")
-        return Module(_network_object(value["model"]), "model")
-    return Module(_network_object(value), "")
-
-
-def _network_object(value: Any) -> TorchObject:
-    if not isinstance(value, TorchObject):
-        raise UserError(f"the file holds {value!r} where a network module is expected")
-    return value
-
-
-def convert_network(value: Any) -> Conversion:
+def convert_network(value: Any, options: BuildOptions | None = None, *, entry: str | None = None) -> Conversion:
     """Return the network in `value`, which `read_t7` made of a file, as a Keras model.
+
+    Args:
+        value: what the file holds.
+        options: how to build it.
+        entry: keys that lead to one of several networks, joined by dots.
 
     Raises:
         UserError: there is no network, or it cannot be converted; the message says which module is the reason.
+        ArgumentError: the entry, or the shapes of the inputs, are needed or wrong.
     """
-    network = find_network(value)
-    modules = sum(isinstance(item, TorchObject) for item in walk(network.source))
+    network = find_network(value, entry)
+    modules = sum(is_module(item) for item in walk(network.source))
     if modules > MAX_CALLS:
         raise UserError(f"the network has {modules} modules; at most {MAX_CALLS} can be built")
-    model, context = build_model(network)
+    model, context = build_model(network, options)
     tensors = sum(isinstance(item, TorchTensor) and item.array.size > 0 for item in walk(value))
-    return Conversion(model, list(context.modules.values()), tensors, context.tensors_read())
+    return Conversion(
+        model,
+        list(context.modules.values()),
+        tensors,
+        context.tensors_read(),
+        context.noisy,
+        context.batch_statistics,
+    )

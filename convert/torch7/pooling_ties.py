@@ -14,7 +14,7 @@ def unpooled_keys(root: TorchObject) -> set[Any]:
     return {
         key
         for module in unpoolings
-        if module.type_name == "nn.SpatialMaxUnpooling"
+        if module.type_name.endswith("MaxUnpooling")
         for key in pooling_keys(module.get("pooling"))
     }
 

@@ -2,7 +2,7 @@
 
 A new module type is one function with a decorator in `convert.torch7.converters`, tested because it is registered.
 A converter names as its parameters what it uses: `module`, the input as `value` (a cell or a table of them) or as `x`
-(the tensor of a cell), and `context`.
+(the tensor of a cell) or `cell`, and `context`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from convert.torch7.module import Module
-from convert.torch7.symbolic_values import Cell, Value
+from convert.torch7.symbolic_values import Cell, Value, samples
 from errors import UserError, unknown_name
 
 Converter = Callable[[Module, Value, Any], Value]
@@ -32,28 +32,41 @@ def converts_values(*type_names: str) -> Callable[[Function], Function]:
     return register
 
 
-def converts(*type_names: str) -> Callable[[Function], Function]:
+def converts(*type_names: str, sample: int | None = None) -> Callable[[Function], Function]:
     """Register a converter of modules that take one tensor and return one.
+
+    With `sample`, Torch7 takes a tensor of that many dimensions or a batch of them: the converter then gets and
+    returns tensors with one leading axis, whether there was one or not.
 
     A module with the field `inplace` overwrites its input, as Torch7 does: every other reader of that tensor sees
     the new values from then on.
     """
 
     def register(function: Function) -> Function:
-        call = _with_used(function, {"module", "x", "context"})
+        call = _with_used(function, {"module", "x", "cell", "context"})
 
         def convert(module: Module, value: Value, context: Any) -> Value:
             cell = module.single(value)
-            result = call(module=module, x=cell.tensor, context=context)
+            result = _convert_cell(call, module, cell, context, sample)
             if not module.flag("inplace"):
-                return Cell(result)
-            cell.tensor = result
+                return result
+            cell.tensor = result.tensor
             return cell
 
         _register(type_names, convert)
         return function
 
     return register
+
+
+def _convert_cell(call: Callable[..., Any], module: Module, cell: Cell, context: Any, sample: int | None) -> Cell:
+    if sample is None:
+        result = call(module=module, x=cell.tensor, cell=cell, context=context)
+        return result if isinstance(result, Cell) else cell.like(result)
+    if cell.rank not in (sample, sample + 1):
+        raise module.fail(f"takes tensors of {sample} or {sample + 1} dimensions, its input has the sizes {cell.sizes}")
+    parts = samples(cell, sample)
+    return parts.rest(call(module=module, x=parts.tensor, cell=cell, context=context))
 
 
 def _register(type_names: tuple[str, ...], converter: Converter) -> None:

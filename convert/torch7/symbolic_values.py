@@ -3,20 +3,37 @@
 A cell stands for one tensor in Torch7's memory. Modules that pass their input on without a copy (nn.Identity) return
 the same cell, and in-place modules (nn.ReLU(true)) write into it, so that aliasing has the effect it has in Torch7.
 
-Four-dimensional tensors are (batch, height, width, channels) here where Torch7 has (batch, channels, height, width);
-tensors of any other rank have Torch7's order of dimensions.
+Tensors of four and five axes have their channels last here, where Torch7 has them second; tensors of any other rank
+have Torch7's order of dimensions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Union
+from dataclasses import dataclass, field
+from typing import Any, Union
 
-from convert.axes import from_source_order, keras_axis, to_source_order
+from keras import KerasTensor, ops
 
-if TYPE_CHECKING:
-    from keras import KerasTensor
+from convert.axes import from_source_order, keras_axis, source_shape, to_source_order
+from layers import FoldAxes, UnfoldAxes
+
+
+class BatchConsumed(Exception):
+    """A module works along the batch, as one does in a network that Torch7 runs without a batch."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How Keras' axes relate to Torch7's dimensions.
+
+    Attributes:
+        hidden: leading axes that Torch7 does not see: 1 where it runs the network without a batch dimension, else 0.
+        keep_batch: refuse modules that work along the batch (`BatchConsumed`).
+    """
+
+    hidden: int = 0
+    keep_batch: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -24,29 +41,100 @@ class Cell:
     """One tensor in Torch7's memory; `tensor` is its present value."""
 
     tensor: KerasTensor
+    frame: Frame = field(default_factory=Frame)
+
+    @property
+    def rank(self) -> int:
+        """How many dimensions Torch7 sees."""
+        return len(self.tensor.shape) - self.frame.hidden
+
+    @property
+    def sizes(self) -> tuple[int | None, ...]:
+        """The sizes that Torch7 sees, None where they are free."""
+        return source_shape(self.tensor.shape)[self.frame.hidden :]
+
+    def source(self) -> KerasTensor:
+        """Return the tensor in Torch7's order, with the hidden axis first where there is one."""
+        return to_source_order(self.tensor)
+
+    def source_axis(self, dimension: int) -> int:
+        """Return the axis of `source()` that is Torch7's dimension, counted from 1 or from the end (negative)."""
+        position = dimension - 1 if dimension > 0 else self.rank + dimension
+        return self.frame.hidden + position
+
+    def axis(self, dimension: int) -> int:
+        """Return the axis of `tensor` that is Torch7's dimension, counted from 1 or from the end (negative)."""
+        return keras_axis(self.source_axis(dimension), len(self.tensor.shape))
+
+    def like(self, tensor: KerasTensor) -> Cell:
+        """Return a new cell with a tensor in Keras' order."""
+        return Cell(tensor, self.frame)
+
+    def from_source(self, tensor: KerasTensor) -> Cell:
+        """Return a new cell with a tensor in Torch7's order."""
+        return Cell(from_source_order(tensor), self.frame)
+
+    def relaxed(self) -> Cell:
+        """Return the same tensor as one whose batch modules may work along."""
+        return Cell(self.tensor, Frame(self.frame.hidden))
+
+    def keep_batch(self, dimension: int) -> None:
+        """Declare that a module works along `dimension`.
+
+        Raises:
+            BatchConsumed: it is the batch, which must be kept.
+        """
+        position = dimension - 1 if dimension > 0 else self.rank + dimension
+        if position == 0 and self.frame.keep_batch:
+            raise BatchConsumed
 
 
 Value = Union[Cell, "Slices", Sequence["Value"]]
 
 
-def axis_of(dimension: int, rank: int) -> int:
-    """Return the axis at which Torch7's dimension, counted from 1 or from the end (negative), stands here."""
-    return keras_axis(dimension - 1 if dimension > 0 else rank + dimension, rank)
-
-
-def select(x: KerasTensor, dimension: int, index: int) -> KerasTensor:
+def select(cell: Cell, dimension: int, index: int) -> Cell:
     """Return slice `index` (from 0, or from the end) along Torch7's `dimension`; the result has one rank less."""
-    axis = dimension - 1 if dimension > 0 else len(x.shape) + dimension
-    return from_source_order(to_source_order(x)[(slice(None),) * axis + (index,)])
+    return cell.from_source(cell.source()[(slice(None),) * cell.source_axis(dimension) + (index,)])
 
 
 @dataclass(eq=False, slots=True)
 class Slices:
     """A table of all slices of a tensor along a dimension whose size is not known before the network runs."""
 
-    tensor: KerasTensor
+    cell: Cell
     dimension: int
 
     def item(self, index: int) -> Cell:
         """Return slice `index`, from 0 or from the end."""
-        return Cell(select(self.tensor, self.dimension, index))
+        return select(self.cell, self.dimension, index)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A tensor as samples of a known rank: one leading axis for all that is batch, then the sample.
+
+    `tensor` is in Keras' order; `rest` brings what a layer made of it back to the leading axes of the original.
+    """
+
+    tensor: KerasTensor
+    cell: Cell
+    leading: int
+
+    def rest(self, result: KerasTensor) -> Cell:
+        """Return the cell for `result`, which has the same single leading axis."""
+        if self.leading == 1:
+            return self.cell.like(result)
+        source = to_source_order(result)
+        if self.leading == 0:
+            return self.cell.from_source(source[0])
+        return self.cell.from_source(UnfoldAxes(self.leading)([source, self.cell.source()]))
+
+
+def samples(cell: Cell, rank: int) -> Samples:
+    """Return a tensor as samples of `rank` dimensions, whatever stands before them folded into one axis."""
+    leading = len(cell.tensor.shape) - rank
+    if leading == 1:
+        return Samples(cell.tensor, cell, leading)
+    source = cell.source()
+    folded: Any = ops.expand_dims(source, 0) if leading == 0 else FoldAxes(leading)(source)
+    return Samples(from_source_order(folded), cell, leading)

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from errors import ArgumentError, UserError, unknown_name
 from pipelines.importing.files import check_model_output
+from pipelines.importing.shapes import parse_shape
+from pipelines.importing.torch7_reference import TOLERANCE, Reference, Verification, check, compare, read_reference
 from pipelines.startup import quiet_startup
 
 if TYPE_CHECKING:
     import keras
 
+    from convert.torch7.builder import BuildOptions
     from convert.torch7.network import Conversion
 
-# Largest difference allowed by --verify, relative to the largest number of the reference. Torch7 itself in float32
-# and float64 differs by up to 1e-5 on ill-conditioned networks; rounding weights to float16 costs far more.
-IMAGE_IOS = ("auto", "texture-nets", "fast-neural-style", "none")
+IMAGE_IOS = ("auto", "texture-nets", "texture-nets-2016", "fast-neural-style", "none")
 DTYPES = ("float32", "float16")
-TOLERANCE = {"float32": 1e-4, "float16": 5e-2}
+NOISES = ("seed", "input")
+NORM_STATISTICS = ("auto", "batch", "running")
 
-
-@dataclass(frozen=True)
-class Verification:
-    """Differences between a network's output and a reference: the largest, and relative to the largest number."""
-
-    maximum: float
-    relative: float
+__all__ = ["DTYPES", "IMAGE_IOS", "TOLERANCE", "TorchImportReport", "Verification", "import_torch_model"]
 
 
 @dataclass(frozen=True)
@@ -45,11 +42,25 @@ class TorchImportReport:
     verification: Verification | None
 
 
+@dataclass(frozen=True)
+class Request:
+    """What to make of a file: the network at `entry`, built in this way, under this image convention."""
+
+    input: str | os.PathLike
+    entry: str | None
+    options: BuildOptions
+    image_io: str
+
+
 def import_torch_model(
     *,
     input: str | os.PathLike,
     output: str | os.PathLike,
+    entry: str | None = None,
+    input_shape: Sequence[str] = (),
     image_io: str = "auto",
+    noise: str = "seed",
+    norm_statistics: str = "auto",
     dtype: str = "float32",
     verify: str | os.PathLike | None = None,
 ) -> TorchImportReport:
@@ -57,87 +68,146 @@ def import_torch_model(
 
     Args:
         input: `.t7` file: a network, or a checkpoint table with the network under `model`.
-        output: `.keras` file to write. With image_io `none` its model is the bare network, which takes and returns
-            NHWC where Torch7 has NCHW; else it follows the image contract (float32 RGB in [0, 1], NHWC).
-        image_io: `auto`, `texture-nets`, `fast-neural-style` or `none`.
+        output: `.keras` file to write. With image_io `none` its model is the bare network: pictures and volumes have
+            channels last, other tensors Torch7's order. Else it follows the image contract (float32 RGB in [0, 1];
+            batch, height, width, 3), or takes noise and makes textures.
+        entry: keys, joined by dots, that lead to one of several networks in the file.
+        input_shape: of each input, tables depth first, as "3x224x224" in Torch7's order without the batch, ? for a
+            free size; none to derive them from the file (and from `verify`).
+        image_io: `auto`, `texture-nets`, `texture-nets-2016`, `fast-neural-style` or `none`.
+        noise: `seed` for layers that draw the random numbers a network wants, `input` for inputs noise_0, ....
+        norm_statistics: `running` or `batch` statistics in batch normalisations; `auto` decides from the file.
         dtype: storage of the weights in the file, `float32` or `float16`.
-        verify: `.npz` file with the arrays `input` and `output` of the bare network in Torch7 (NCHW); nothing is
-            written when the differences are above `TOLERANCE`.
+        verify: `.npz` file with the arrays `input` and `output` of the bare network in Torch7 (or `input_0`, ...,
+            `output_0`, ..., and `noise_0`, ... where it draws noise); nothing is written when the differences are
+            above `TOLERANCE`.
 
     Raises:
-        ArgumentError: an argument has a value that is not allowed.
+        ArgumentError: an argument has a value that is not allowed, or one that is needed is missing.
         UserError: the file cannot be read or converted, does not agree with the reference, or a weight is NaN,
             infinite or beyond 1e10.
     """
     check_model_output(output)
-    for name, value, known in (("--image-io", image_io, IMAGE_IOS), ("--dtype", dtype, DTYPES)):
-        if value not in known:
-            raise ArgumentError(unknown_name(name, value, known))
-    reference = None if verify is None else _read_reference(Path(verify))
+    choices = {"image_io": IMAGE_IOS, "dtype": DTYPES, "noise": NOISES, "norm_statistics": NORM_STATISTICS}
+    given = {"image_io": image_io, "dtype": dtype, "noise": noise, "norm_statistics": norm_statistics}
+    for name, known in choices.items():
+        if given[name] not in known:
+            raise ArgumentError(unknown_name(f"`{name}`", given[name], known))
+    shapes = tuple((None, *parse_shape(text)) for text in input_shape)
+    reference = None if verify is None else read_reference(Path(verify))
     with quiet_startup():
+        from convert.torch7.builder import BuildOptions
         from model.saving import save_model
-    conversion, model, image_io, reason = _convert(input, image_io)
-    network = conversion.model
-    if dtype == "float16":
-        _round_weights(network)
-    verification = None if reference is None else _verify(network, *reference, tolerance=TOLERANCE[dtype])
-    size = save_model(model, output, dtype=dtype)
-    return TorchImportReport(conversion, image_io, reason, network.count_params(), size, verification)
+    options = BuildOptions(shapes, noise=noise, statistics=norm_statistics)
+    imported = convert_file(Request(input, entry, options, image_io), reference, dtype)
+    size = save_model(imported.model, output, dtype=dtype)
+    conversion = imported.conversion
+    return TorchImportReport(
+        conversion,
+        imported.image_io,
+        imported.reason,
+        conversion.model.count_params(),
+        size,
+        imported.verification,
+    )
 
 
-def _convert(input: str | os.PathLike, image_io: str) -> tuple[Conversion, keras.Model, str, str]:
-    """Return the conversion of a file, the model to save, and which image convention it follows and why."""
+@dataclass(frozen=True)
+class Imported:
+    """A converted network, the model to save and the convention that it follows."""
+
+    conversion: Conversion
+    model: keras.Model
+    image_io: str
+    reason: str
+    verification: Verification | None
+
+
+def convert_file(request: Request, reference: Reference | None, dtype: str) -> Imported:
+    """Convert, compare with a reference, and wrap the network in the file."""
     from convert.torch7.file.reader import read_t7
-    from convert.torch7.image_io import detect_image_io, wrap_network
-    from convert.torch7.network import convert_network
     from model.untrusted.sizes import check_weights
 
-    value = read_t7(input)
+    value = read_t7(request.input)
     try:
-        conversion = convert_network(value)
+        options, verification = request.options, None
+        if reference is not None:
+            options, verification = _agreeing(value, request, reference, dtype)
+        conversion = _converted(value, request.entry, options, dtype)
         check_weights(conversion.model.variables)
-        reason = "as asked for"
-        if image_io == "auto":
-            image_io, reason = detect_image_io(value, conversion.model, conversion.modules)
-        return conversion, wrap_network(conversion.model, image_io), image_io, reason
+        image_io, reason = _image_io(value, request, conversion)
+        model = _wrapped(value, replace(request, options=options), conversion, image_io)
     except UserError as error:
-        raise UserError(f"{input}: {error}") from error
+        kind = ArgumentError if isinstance(error, ArgumentError) else UserError
+        raise kind(f"{request.input}: {error}") from error
+    return Imported(conversion, model, image_io, reason, verification)
 
 
-def _read_reference(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the arrays `input` and `output` of a reference file."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return arrays["input"], arrays["output"]
-    except (ValueError, KeyError, EOFError) as error:
-        raise UserError(f"--verify {path}: not an .npz file with the arrays 'input' and 'output'") from error
+def _converted(value: Any, entry: str | None, options: BuildOptions, dtype: str) -> Conversion:
+    from convert.torch7.network import convert_network
+
+    conversion = convert_network(value, options, entry=entry)
+    if dtype == "float16":
+        _round_weights(conversion.model)
+    return conversion
+
+
+def _agreeing(value: Any, request: Request, reference: Reference, dtype: str) -> tuple[BuildOptions, Verification]:
+    """Return the options with which the network agrees with a reference, and how well.
+
+    What the file does not tell (the inputs' sizes, whether there is a batch) is taken from the reference.
+
+    Raises:
+        UserError: it agrees with none.
+    """
+    problem: UserError | None = None
+    for options in candidates(request.options, reference):
+        checked = replace(options, noise="input") if reference.noise else options
+        try:
+            network = _converted(value, request.entry, checked, dtype).model
+            return options, check(compare(network, reference), dtype)
+        except UserError as error:
+            problem = error if problem is None or "max difference" in str(error) else problem
+    raise problem or UserError("the network does not agree with the reference")
+
+
+def candidates(options: BuildOptions, reference: Reference) -> Iterator[BuildOptions]:
+    """Yield what is asked for, then what the reference suggests: with its first dimension as the batch, and without."""
+    yield options
+    yield from (replace(options, batch=batch) for batch in (True, False))
+    if options.shapes:
+        return
+    if all(x.ndim for x in reference.inputs):
+        yield replace(options, shapes=tuple((None, *x.shape[1:]) for x in reference.inputs), batch=True)
+    yield replace(options, shapes=tuple((None, *x.shape) for x in reference.inputs), batch=False)
+
+
+def _image_io(value: Any, request: Request, conversion: Conversion) -> tuple[str, str]:
+    """Return the image convention that a network follows, and why."""
+    from convert.torch7.image_io import detect_image_io
+
+    if request.image_io != "auto":
+        return request.image_io, "as asked for"
+    return detect_image_io(value, conversion.model, conversion.modules)
+
+
+def _wrapped(value: Any, request: Request, conversion: Conversion, image_io: str) -> keras.Model:
+    """Return the model that is to be saved."""
+    from convert.torch7.image_io import size_multiple, wrap_network
+    from convert.torch7.texture_networks import is_texture_network, makes_textures, style_model, texture_model
+
+    if image_io != "texture-nets-2016":
+        return wrap_network(conversion.model, image_io)
+    if not is_texture_network(conversion):
+        raise ArgumentError("`image_io` texture-nets-2016 is for networks that make pictures with nn.GenNoise")
+    if makes_textures(conversion):
+        return texture_model(value, request.options, request.entry)
+    return style_model(conversion.model, size_multiple(conversion.model, conversion.model.inputs[0].shape[-1]))
 
 
 def _round_weights(model: keras.Model) -> None:
     """Round the weights to what float16 storage keeps, so that a check before saving tells of the file."""
     with np.errstate(over="ignore"):  # what does not fit is refused when the file is written
-        rounded = [weight.astype(np.float16).astype(np.float32) for weight in model.get_weights()]
+        rounded = [weight.astype(np.float16).astype(weight.dtype) for weight in model.get_weights()]
     if all(np.isfinite(weight).all() for weight in rounded):
         model.set_weights(rounded)
-
-
-def _verify(network: keras.Model, given: np.ndarray, expected: np.ndarray, *, tolerance: float) -> Verification:
-    if isinstance(network.output, list):
-        raise UserError("--verify needs a network with one output")
-    import keras
-
-    from convert.axes import array_from_source_order, array_to_source_order
-
-    given = array_from_source_order(given).astype(np.float32)
-    outputs = array_to_source_order(keras.ops.convert_to_numpy(network(given)))
-    if outputs.shape != expected.shape:
-        raise UserError(f"--verify: the network's output has the shape {outputs.shape}, the reference {expected.shape}")
-    maximum = float(np.abs(outputs - expected).max(initial=0.0))
-    largest = float(np.abs(expected).max(initial=0.0))
-    relative = maximum / largest if largest else maximum
-    if not relative <= tolerance:
-        raise UserError(
-            f"the network does not agree with the reference: max difference {maximum:.3g}, relative {relative:.3g}, "
-            f"allowed {tolerance:g}"
-        )
-    return Verification(maximum, relative)

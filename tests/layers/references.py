@@ -165,3 +165,41 @@ def vgg_postprocessing(x, _):
     black = vgg_preprocessing(np.zeros((1, 1, 1, 3)), None)
     white = vgg_preprocessing(np.ones((1, 1, 1, 3)), None)
     return ((x - black) / (white - black))[..., ::-1]
+
+
+def dilated_max_pooling(x, _, *, pool_size, strides=None, padding=0, dilation_rate=1, ceil_mode=False):
+    pooled = F.max_pool2d(channels_first(x), pool_size, strides, padding, dilation_rate, ceil_mode=ceil_mode)
+    return channels_last(pooled)
+
+
+def adaptive_pooling(x, _, *, output_size, mode):
+    pool = F.adaptive_max_pool2d if mode == "max" else F.adaptive_avg_pool2d
+    return channels_last(pool(channels_first(x), output_size))
+
+
+def batch_statistics(x, weights, *, epsilon=1e-5, center=True, scale=True):
+    weights = [torch.tensor(w) for w in weights]
+    gamma = weights.pop(0) if scale else None
+    beta = weights.pop(0) if center else None
+    return channels_last(F.batch_norm(channels_first(x), None, None, gamma, beta, training=True, eps=epsilon))
+
+
+def largest_in_order(x, _, *, k):
+    places = np.sort(np.argsort(-x, axis=1, kind="stable")[:, :k], axis=1)
+    return np.take_along_axis(x, places, axis=1)
+
+
+def local_convolution(x, weights, *, filters, kernel_size, output_size, strides=1, use_bias=True):
+    height, width = kernel_size
+    patches = F.unfold(channels_first(x), kernel_size, stride=strides)  # channels outermost
+    patches = patches.reshape(len(x), x.shape[3], height * width, *output_size).permute(0, 3, 4, 2, 1)
+    result = np.einsum("nhwkc,hwkcf->nhwf", patches.numpy(), weights[0].reshape(*output_size, -1, x.shape[3], filters))
+    return result + weights[1] if use_bias else result
+
+
+def fold(x, _, *, axes):
+    return x.reshape(-1, *x.shape[axes:])
+
+
+def unfold(x, like, _, *, axes):
+    return x.reshape(*like.shape[:axes], *x.shape[1:])

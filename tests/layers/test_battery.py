@@ -25,8 +25,10 @@ def assert_close(actual, expected, tolerance=3e-6):
 def test_every_layer_has_a_case():
     exported = {getattr(layers, name) for name in layers.__all__}
     classes = {thing for thing in exported if isinstance(thing, type)}
-    random = {layers.NoisePlanes}  # has no reference: test_noise_planes.py
-    assert classes - random == {case.layer for case in CASES}
+    random = {layers.NoisePlanes, layers.WhiteNoise, layers.FractionalMaxPooling}  # test_noise_planes.py, test_noise.py
+    # No sizes of an input, or not those alone, make their outputs': test_weights_and_masks.py.
+    apart = {layers.Parameter, layers.MaskedSelect}
+    assert classes - random - apart == {case.layer for case in CASES}
 
 
 @each_case
@@ -58,7 +60,7 @@ def test_symbolic_call_leaves_unknown_sizes_open(case):
     model = case.model(case.make())
     for output, actual in zip(model.outputs, call(model, case.inputs()), strict=True):
         assert output.shape[0] is None
-        assert output.shape[3] == actual.shape[3]
+        assert output.shape[-1] == actual.shape[-1]
         assert all(a in (None, b) for a, b in zip(output.shape, actual.shape, strict=True))
         assert keras.backend.standardize_dtype(output.dtype) == actual.dtype.name
 
@@ -67,7 +69,7 @@ def test_symbolic_call_leaves_unknown_sizes_open(case):
 def test_channels_may_be_unknown(case):
     model, inputs = case.model(case.layer(**case.arguments), channels_known=False), case.inputs()
     outputs = call(model, inputs)
-    assert model.outputs[0].shape[3] in (None, 3)
+    assert model.outputs[0].shape[-1] in (None, 3)
     assert_close(outputs, case.expected(inputs))
 
 

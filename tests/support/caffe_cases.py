@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from conftest import ROOT, shared_folder
 
+from convert.axes import array_from_source_order
+
 SHIPPED = ROOT / "tests" / "data" / "caffe"
 
 
@@ -62,7 +64,7 @@ BAD = _reference_folder() / "bad"
 
 
 def nhwc(array: np.ndarray) -> np.ndarray:
-    return array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
+    return array_from_source_order(array)
 
 
 def compute(model: keras.Model, inputs: dict[str, np.ndarray], blobs: list[str]) -> dict[str, np.ndarray]:

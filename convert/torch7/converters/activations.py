@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import keras
 import numpy as np
-from keras import ops
+from keras import KerasTensor, ops
 
+from convert.torch7.context import Context
+from convert.torch7.module import Module
 from convert.torch7.registry import converts
-
-if TYPE_CHECKING:
-    from keras import KerasTensor
-
-    from convert.torch7.context import Context
-    from convert.torch7.module import Module
+from convert.torch7.symbolic_values import Cell
 
 
 @converts("nn.ReLU", "cudnn.ReLU", "nn.Threshold")
@@ -54,16 +49,18 @@ def randomized_leaky_relu(module: Module, x: KerasTensor) -> KerasTensor:
 
 
 @converts("nn.PReLU")
-def parametric_relu(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
-    """x, times a learnt slope where negative: one for all or one per channel."""
-    slopes = module.required_array("weight").ravel()
-    rank = len(x.shape)
-    if rank == 4 and slopes.size > 1:
+def parametric_relu(module: Module, cell: Cell, context: Context) -> KerasTensor:
+    """x, times a learnt slope where negative: one for all or one for each index of the second dimension.
+
+    The second dimension is that of a picture's channels; a vector has its first in its place.
+    """
+    slopes, x = module.required_array("weight").ravel(), cell.tensor
+    axis = cell.axis(min(2, cell.rank))
+    if slopes.size > 1 and axis == len(x.shape) - 1 and len(x.shape) > 2:
         context.expect_channels(module, x, slopes.size)
-    make = lambda: keras.layers.PReLU(shared_axes=list(range(1, rank - 1)))  # noqa: E731
-    if slopes.size == 1:
-        make = lambda: keras.layers.PReLU(shared_axes=list(range(1, rank)))  # noqa: E731
-    return context.apply(module, x, make, [slopes.reshape((1,) * (rank - 2) + (slopes.size,))])
+    shared = [i for i in range(1, len(x.shape)) if slopes.size == 1 or i != axis]
+    shape = [slopes.size if i == axis else 1 for i in range(1, len(x.shape))]
+    return context.apply(module, x, lambda: keras.layers.PReLU(shared_axes=shared), [slopes.reshape(shape)])
 
 
 @converts("nn.ELU", "cudnn.ELU")
@@ -129,23 +126,40 @@ def tanh_shrink(x: KerasTensor) -> KerasTensor:
 
 
 @converts("nn.SoftMax", "nn.SpatialSoftMax", "cudnn.SoftMax", "cudnn.SpatialSoftMax")
-def softmax(x: KerasTensor) -> KerasTensor:
+def softmax(cell: Cell) -> KerasTensor:
     """Softmax over the channels."""
-    return ops.softmax(x, axis=_channel_axis(x))
+    return ops.softmax(cell.tensor, axis=_channel_axis(cell))
 
 
 @converts("nn.LogSoftMax", "nn.SpatialLogSoftMax", "cudnn.LogSoftMax", "cudnn.SpatialLogSoftMax")
-def log_softmax(x: KerasTensor) -> KerasTensor:
+def log_softmax(cell: Cell) -> KerasTensor:
     """Logarithm of the softmax over the channels."""
-    return ops.log_softmax(x, axis=_channel_axis(x))
+    return ops.log_softmax(cell.tensor, axis=_channel_axis(cell))
 
 
 @converts("nn.SoftMin")
-def softmin(x: KerasTensor) -> KerasTensor:
+def softmin(cell: Cell) -> KerasTensor:
     """Softmax of -x."""
-    return ops.softmax(-x, axis=_channel_axis(x))
+    return ops.softmax(-cell.tensor, axis=_channel_axis(cell))
 
 
-def _channel_axis(x: KerasTensor) -> int:
-    """Torch7 takes the first dimension of 1-D and 3-D tensors for the channels, the second of 2-D and 4-D ones."""
-    return {1: 0, 2: 1, 3: 0, 4: 3}[len(x.shape)]
+def _channel_axis(cell: Cell) -> int:
+    """Torch7 takes the first dimension of 1-D and 3-D tensors for the channels, the second of 2-D, 4-D and 5-D ones."""
+    return cell.axis({1: 1, 2: 2, 3: 1, 4: 2, 5: 2}[cell.rank])
+
+
+@converts("nn.GatedLinearUnit")
+def gated_linear_unit(module: Module, cell: Cell) -> KerasTensor:
+    """The first half of a dimension times the sigmoid of the second."""
+    dimension = module.integer("dim", cell.rank)
+    dimension += cell.rank + 1 if dimension < 0 else 0
+    if not 1 <= dimension <= cell.rank:
+        raise module.fail(f"dim {dimension} of a tensor of the sizes {cell.sizes}")
+    first, second = ops.split(cell.tensor, 2, axis=cell.axis(dimension))
+    return first * ops.sigmoid(second)
+
+
+@converts("nn.Clip")
+def clip(module: Module, x: KerasTensor) -> KerasTensor:
+    """x limited to [minval, maxval]."""
+    return ops.clip(x, float(module.number("minval")), float(module.number("maxval")))

@@ -1,23 +1,19 @@
-"""Element-wise arithmetic: with constants, with learnt factors, between the tensors of a table."""
+"""Element-wise arithmetic with constants and with learnt factors."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import math
 
 import numpy as np
-from keras import ops
+from keras import KerasTensor, ops
 
-from convert.torch7.registry import converts, converts_values
-from convert.torch7.symbolic_values import Cell, Value
+from convert.axes import keras_permutation
+from convert.torch7.context import Context
+from convert.torch7.file.values import TorchTensor
+from convert.torch7.module import Module
+from convert.torch7.registry import converts
+from convert.torch7.symbolic_values import Cell
 from layers import ElementwiseAffine
-
-if TYPE_CHECKING:
-    from keras import KerasTensor
-
-    from convert.torch7.context import Context
-    from convert.torch7.module import Module
 
 
 @converts("nn.Abs")
@@ -34,7 +30,7 @@ def square(x: KerasTensor) -> KerasTensor:
 
 @converts("nn.Sqrt")
 def square_root(x: KerasTensor) -> KerasTensor:
-    """Square root of x."""
+    """Square root of x; its eps matters in training only."""
     return ops.sqrt(x)
 
 
@@ -57,9 +53,18 @@ def logarithm(x: KerasTensor) -> KerasTensor:
 
 
 @converts("nn.AddConstant")
-def add_constant(module: Module, x: KerasTensor) -> KerasTensor:
-    """x plus a constant."""
-    return x + float(module.number("constant_scalar"))
+def add_constant(module: Module, cell: Cell, context: Context) -> KerasTensor:
+    """x plus a constant: a number, or a tensor for each sample."""
+    if isinstance(module.get("constant_scalar"), TorchTensor):
+        return _affine(module, cell, context, shift=module.required_array("constant_scalar"))
+    return cell.tensor + float(module.number("constant_scalar"))
+
+
+@converts("nn.SAdd")
+def add_scalar(module: Module, x: KerasTensor) -> KerasTensor:
+    """A number added to x, and the sign changed with `negate`."""
+    shifted = x + float(module.number("addend"))
+    return -shifted if module.flag("negate") else shifted
 
 
 @converts("nn.MulConstant")
@@ -69,106 +74,102 @@ def multiply_constant(module: Module, x: KerasTensor) -> KerasTensor:
 
 
 @converts("nn.Mul")
-def multiply_learnt(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
+def multiply_learnt(module: Module, cell: Cell, context: Context) -> KerasTensor:
     """x times one learnt number."""
-    return _affine(module, x, context, scale=module.required_array("weight").ravel())
+    return _affine(module, cell, context, scale=module.required_array("weight").ravel())
 
 
 @converts("nn.CMul")
-def multiply_elements(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
+def multiply_elements(module: Module, cell: Cell, context: Context) -> KerasTensor:
     """x times a learnt tensor."""
-    return _affine(module, x, context, scale=_aligned(module, module.required_array("weight"), x))
+    return _affine(module, cell, context, scale=module.required_array("weight"))
 
 
 @converts("nn.CAdd", "nn.Add")
-def add_elements(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
+def add_elements(module: Module, cell: Cell, context: Context) -> KerasTensor:
     """x plus a learnt tensor."""
-    return _affine(module, x, context, shift=_aligned(module, module.required_array("bias"), x))
+    return _affine(module, cell, context, shift=module.required_array("bias"))
+
+
+@converts("inn.ConstAffine")
+def constant_affine(module: Module, cell: Cell, context: Context) -> KerasTensor:
+    """a x + b, with one a and b for each channel."""
+    factor, shift = module.required_array("a").ravel(), module.required_array("b").ravel()
+    if cell.rank > 2:
+        factor, shift = (v.reshape(-1, *([1] * (min(cell.rank, 4) - 2))) for v in (factor, shift))
+    return _affine(module, cell, context, scale=factor, shift=shift)
+
+
+@converts("inn.MeanSubtraction")
+def subtract_mean(module: Module, cell: Cell, context: Context) -> KerasTensor:
+    """x minus a fixed tensor; what the file holds may have been repeated for a batch."""
+    mean = module.required_array("mean")
+    return _affine(module, cell, context, shift=-(mean[0] if mean.ndim == cell.rank > 3 else mean))
+
+
+@converts("nn.SpatialFeatNormalization", sample=3)
+def normalize_features(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
+    """(x - mean) / std with one mean and std for each channel."""
+    mean, deviation = module.required_array("mean").ravel(), module.required_array("std").ravel()
+    context.expect_channels(module, x, mean.size)
+    return (x - context.parameter(module, x, "mean", mean)) / context.parameter(module, x, "std", deviation)
+
+
+@converts("nn.Constant")
+def constant(module: Module, cell: Cell, context: Context) -> Cell:
+    """A fixed tensor; repeated for each sample where nInputDim tells samples from batches."""
+    value, tensor = module.required_array("value"), cell.source()
+    made = context.parameter(module, tensor, "value", value)
+    expanded = module.get("nInputDim") is not None and cell.rank > module.integer("nInputDim")
+    if not expanded and not cell.frame.hidden:
+        return cell.from_source(made)
+    if expanded and cell.frame.hidden:
+        raise module.fail("is converted for one level of batches only")
+    return cell.from_source(_batch_zeros(tensor, value.ndim) + made)
+
+
+def _batch_zeros(tensor: KerasTensor, rank: int) -> KerasTensor:
+    """Return one zero for each sample, with `rank` further axes."""
+    zeros = ops.zeros_like(tensor)
+    while len(zeros.shape) > 1:
+        zeros = zeros[..., 0]
+    for _ in range(rank):
+        zeros = ops.expand_dims(zeros, -1)
+    return zeros
 
 
 def _affine(
-    module: Module,
-    x: KerasTensor,
-    context: Context,
-    scale: np.ndarray | None = None,
-    shift: np.ndarray | None = None,
+    module: Module, cell: Cell, context: Context, scale: np.ndarray | None = None, shift: np.ndarray | None = None
 ) -> KerasTensor:
+    scale, shift = (None if weight is None else _aligned(module, weight, cell) for weight in (scale, shift))
     shape = (shift if scale is None else scale).shape
     return context.apply(
         module,
-        x,
+        cell.tensor,
         lambda: ElementwiseAffine(shape, scale=scale is not None, shift=shift is not None),
         [scale, shift],
     )
 
 
-def _aligned(module: Module, weight: np.ndarray, x: KerasTensor) -> np.ndarray:
-    """Return a weight of nn.CMul or nn.CAdd in the order of dimensions of `x`, without a batch axis of size 1."""
-    rank = len(x.shape)
+def _aligned(module: Module, weight: np.ndarray, cell: Cell) -> np.ndarray:
+    """Return the weight of a sample, or of a batch, in Keras' order of dimensions, without a leading axis of size 1."""
     if weight.size == 1:
         return weight.ravel()
-    if weight.ndim == rank - 1:
-        weight = weight[np.newaxis]
-    if weight.ndim != rank:
-        raise module.fail(f"weights of shape {weight.shape} for a tensor of shape {x.shape}")
-    if rank == 4:
-        weight = weight.transpose(0, 2, 3, 1)
+    rank = len(cell.tensor.shape)
+    weight = _with_batch(module, weight, cell).transpose(keras_permutation(rank))
     return weight[0] if weight.shape[0] == 1 else weight
 
 
-def _converts_table(*type_names: str) -> Callable:
-    """Register a function of the list of tensors in a table; an in-place module overwrites the first of them."""
-
-    def register(function: Callable[[list[KerasTensor]], KerasTensor]) -> Callable:
-        @converts_values(*type_names)
-        def convert(module: Module, value: Value, context: Context) -> Value:
-            cells = [module.single(item) for item in module.table(value)]
-            if not cells:
-                raise module.fail("its input is an empty table")
-            result = function([cell.tensor for cell in cells])
-            if not module.flag("inplace"):
-                return Cell(result)
-            cells[0].tensor = result
-            return cells[0]
-
-        return function
-
-    return register
-
-
-@_converts_table("nn.CAddTable")
-def add_all(tensors: list[KerasTensor]) -> Any:
-    """Sum of the tensors."""
-    return functools.reduce(ops.add, tensors)
-
-
-@_converts_table("nn.CSubTable")
-def subtract(tensors: list[KerasTensor]) -> Any:
-    """First tensor minus the second."""
-    first, second = tensors
-    return first - second
-
-
-@_converts_table("nn.CMulTable")
-def multiply_all(tensors: list[KerasTensor]) -> Any:
-    """Product of the tensors."""
-    return functools.reduce(ops.multiply, tensors)
-
-
-@_converts_table("nn.CDivTable")
-def divide(tensors: list[KerasTensor]) -> Any:
-    """First tensor divided by the second."""
-    first, second = tensors
-    return first / second
-
-
-@_converts_table("nn.CMaxTable")
-def maximum(tensors: list[KerasTensor]) -> Any:
-    """Largest of the tensors, element by element."""
-    return functools.reduce(ops.maximum, tensors)
-
-
-@_converts_table("nn.CMinTable")
-def minimum(tensors: list[KerasTensor]) -> Any:
-    """Smallest of the tensors, element by element."""
-    return functools.reduce(ops.minimum, tensors)
+def _with_batch(module: Module, weight: np.ndarray, cell: Cell) -> np.ndarray:
+    """Return the weight with as many axes as the Keras tensor has, in Torch7's order."""
+    rank, hidden = len(cell.tensor.shape), cell.frame.hidden
+    if hidden and weight.ndim == rank and weight.shape[0] == 1:
+        return weight
+    if weight.ndim == rank - hidden:
+        return weight[np.newaxis] if hidden else weight
+    if weight.ndim == rank - 1:
+        return weight[np.newaxis]
+    sample = cell.sizes[1 - hidden :]
+    if None in sample or weight.size != math.prod(size for size in sample if size):
+        raise module.fail(f"weights of shape {weight.shape} for a tensor of the sizes {cell.sizes}")
+    return weight.reshape(1, *sample)

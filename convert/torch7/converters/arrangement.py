@@ -3,49 +3,43 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import keras
-import numpy as np
-from keras import ops
+from keras import KerasTensor, ops
 
-from convert.axes import from_source_order, to_source_order
+from convert.torch7.dimensions import dimension_of, has_batch
+from convert.torch7.module import Module
 from convert.torch7.registry import converts, converts_values
-from convert.torch7.symbolic_values import Slices, Value, axis_of, select
+from convert.torch7.symbolic_values import Cell, Slices, Value, select
 
-if TYPE_CHECKING:
-    from keras import KerasTensor
-
-    from convert.torch7.context import Context
-    from convert.torch7.module import Module
+MAX_COPIES = 4096
 
 
 @converts("nn.Select")
-def select_index(module: Module, x: KerasTensor) -> KerasTensor:
+def select_index(module: Module, cell: Cell) -> Cell:
     """One slice along a dimension, counted from 1 or from the end (negative)."""
-    index = module.integer("index")
-    return select(x, _dimension(module, x), index - 1 if index > 0 else index)
+    index, dimension = module.integer("index"), dimension_of(module, cell)
+    cell.keep_batch(dimension)
+    return select(cell, dimension, index - 1 if index > 0 else index)
 
 
 @converts_values("nn.SplitTable")
 def split_table(module: Module, value: Value) -> Value:
     """A table of all slices along a dimension."""
-    x = module.single(value).tensor
-    dimension = module.integer("dimension")
-    if dimension > 0 and len(x.shape) == module.integer("nInputDims", -1) + 1:
-        dimension += 1
-    _check_dimension(module, x, dimension)
-    slices = Slices(x, dimension)
-    length = x.shape[axis_of(dimension, len(x.shape))]
+    cell = module.single(value)
+    dimension = dimension_of(module, cell)
+    cell.keep_batch(dimension)
+    slices = Slices(cell, dimension)
+    length = cell.sizes[dimension - 1]
     return slices if length is None else [slices.item(i) for i in range(length)]
 
 
 @converts("nn.Narrow")
-def narrow(module: Module, x: KerasTensor) -> KerasTensor:
+def narrow(module: Module, cell: Cell) -> KerasTensor:
     """A range along a dimension."""
-    part = _narrow_range(module.integer("index"), module.integer("length", 1))
-    axis = axis_of(_dimension(module, x), len(x.shape))
-    return _slice(x, axis, part)
+    dimension = dimension_of(module, cell)
+    cell.keep_batch(dimension)
+    return cut(cell.tensor, cell.axis(dimension), _narrow_range(module.integer("index"), module.integer("length", 1)))
 
 
 def _narrow_range(index: int, length: int) -> slice:
@@ -61,19 +55,20 @@ def _narrow_range(index: int, length: int) -> slice:
 
 
 @converts("nn.Padding")
-def padding(module: Module, x: KerasTensor) -> KerasTensor:
+def padding(module: Module, cell: Cell) -> KerasTensor:
     """|pad| constant elements before position `index`, counted from the left (pad < 0) or from the right."""
     dimension = module.integer("dim")
-    if module.get("nInputDim") is not None and len(x.shape) != module.integer("nInputDim"):
+    if module.get("nInputDim") is not None and cell.rank != module.integer("nInputDim"):
         dimension += 1
-    _check_dimension(module, x, dimension)
+    if not 1 <= dimension <= cell.rank:
+        raise module.fail(f"dim {dimension} of a tensor of the sizes {cell.sizes}")
+    cell.keep_batch(dimension)
     pad, place = module.integer("pad", low=-4096, high=4096), module.integer("index", 1, low=1) - 1
-    axis = axis_of(dimension, len(x.shape))
-    value = float(module.number("value", 0))
+    x, axis, value = cell.tensor, cell.axis(dimension), float(module.number("value", 0))
     if place == 0:
         return _pad_axis(x, axis, (0, pad) if pad > 0 else (-pad, 0), value)
     split = -place if pad > 0 else place
-    head, tail = _slice(x, axis, slice(0, split)), _slice(x, axis, slice(split, None))
+    head, tail = cut(x, axis, slice(0, split)), cut(x, axis, slice(split, None))
     return ops.concatenate([_pad_axis(head, axis, (0, abs(pad)), value), tail], axis=axis)
 
 
@@ -81,77 +76,196 @@ def _pad_axis(x: KerasTensor, axis: int, widths: tuple[int, int], value: float) 
     return ops.pad(x, [widths if i == axis else (0, 0) for i in range(len(x.shape))], constant_values=value)
 
 
-def _slice(x: KerasTensor, axis: int, part: slice) -> KerasTensor:
+def cut(x: KerasTensor, axis: int, part: slice) -> KerasTensor:
+    """Return a range of a tensor along an axis."""
     return x[tuple(part if i == axis else slice(None) for i in range(len(x.shape)))]
 
 
 @converts("nn.Transpose")
-def transpose(module: Module, x: KerasTensor) -> KerasTensor:
+def transpose(module: Module, cell: Cell) -> Cell:
     """Swaps pairs of dimensions, one pair after the other."""
-    order = list(range(len(x.shape)))
+    order = list(range(len(cell.tensor.shape)))
     for pair in module.get("permutations").sequence():
-        i, j = (int(dimension) - 1 for dimension in pair.sequence())
+        i, j = (cell.source_axis(int(dimension)) for dimension in pair.sequence())
         order[i], order[j] = order[j], order[i]
-    return from_source_order(ops.transpose(to_source_order(x), order))
+    return _permuted(cell, order)
+
+
+def _permuted(cell: Cell, order: list[int]) -> Cell:
+    if order[0] != 0:
+        cell.keep_batch(1)
+    return cell.from_source(ops.transpose(cell.source(), order))
 
 
 @converts("nn.View")
-def view(module: Module, x: KerasTensor) -> KerasTensor:
-    """Other sizes for the same elements, in Torch7's order (channels, height, width)."""
+def view(module: Module, cell: Cell) -> Cell:
+    """Other sizes for the same elements, in Torch7's order (channels, height, width).
+
+    With numInputDims, dimensions before the last so many are the batch. Else what does not fit into the sizes is.
+    """
     sizes = module.sizes("size")
-    rank = len(x.shape)
-    inner = module.integer("numInputDims", rank, low=1)
-    if inner < rank:
-        return _reshape_samples(module, x, sizes)
+    leading = cell.rank - module.integer("numInputDims", cell.rank, low=0)
+    if leading > 0:
+        return _view_samples(module, cell, leading, sizes)
+    if cell.frame.hidden:
+        return _view_whole(cell, sizes)
     if -1 in sizes:
-        return _reshape(x, sizes)
-    # Without -1 what does not fit into the sizes is the batch. Four sizes that begin with 1 name the batch themselves.
-    return _reshape(x, [-1, *(sizes[1:] if len(sizes) == 4 and sizes[0] == 1 else sizes)])
+        if sizes[0] > 0 or len(sizes) == 1:
+            cell.keep_batch(1)
+        return _reshaped(cell, sizes)
+    # Four sizes that begin with 1 name the batch themselves.
+    return _reshaped(cell, [-1, *(sizes[1:] if len(sizes) == 4 and sizes[0] == 1 else sizes)])
+
+
+def _view_whole(cell: Cell, sizes: list[int]) -> Cell:
+    """Return a sample with other sizes; more elements than fit into them make a batch."""
+    count = None if None in cell.sizes else math.prod(size for size in cell.sizes if size)
+    if -1 in sizes or count is None or count == math.prod(sizes):
+        return _reshaped_samples(cell, sizes)
+    return _reshaped_samples(cell, [-1, *sizes])
+
+
+def _view_samples(module: Module, cell: Cell, leading: int, sizes: list[int]) -> Cell:
+    """Reshape what follows the first `leading` dimensions, which become one."""
+    rest = cell.sizes[leading:]
+    if sizes == [-1] and leading == 1 and not cell.frame.hidden:
+        # Flatten is the one layer that keeps the batch free when height and width are free too.
+        return cell.from_source(keras.layers.Flatten()(cell.source()))
+    if -1 in sizes:
+        if None in rest:
+            raise module.fail(f"size -1 in {sizes} cannot be told for an input of free sizes {cell.sizes}")
+        missing = math.prod(size for size in rest if size) // max(1, math.prod(size for size in sizes if size != -1))
+        sizes = [missing if size == -1 else size for size in sizes]
+    return _reshaped(cell, [-1, *sizes]) if not cell.frame.hidden else _reshaped_samples(cell, [-1, *sizes])
 
 
 @converts("nn.Reshape")
-def reshape(module: Module, x: KerasTensor) -> KerasTensor:
+def reshape(module: Module, cell: Cell) -> Cell:
     """Other sizes for the elements of each sample, or of the whole batch with batchMode false."""
-    sizes = module.sizes("size")
-    return _reshape(x, sizes) if module.get("batchMode") is False else _reshape(x, [-1, *sizes])
+    sizes, batch_mode = module.sizes("size"), module.get("batchMode")
+    if not cell.frame.hidden:
+        if batch_mode is False:
+            cell.keep_batch(1)
+        return _reshaped(cell, sizes if batch_mode is False else [-1, *sizes])
+    known = None not in cell.sizes
+    same_count = not known or math.prod(size for size in cell.sizes if size) == math.prod(sizes)
+    if batch_mode is False or (batch_mode is None and same_count and cell.sizes[:1] != (1,)):
+        return _reshaped_samples(cell, sizes)
+    return _reshaped_samples(cell, [cell.sizes[0] or -1, *sizes])
 
 
-def _reshape_samples(module: Module, x: KerasTensor, sizes: list[int]) -> KerasTensor:
-    """Reshape each sample, with at most one size -1."""
-    if sizes == [-1]:
-        # Flatten is the one layer that keeps the batch free when height and width are free too.
-        return keras.layers.Flatten()(to_source_order(x))
-    if -1 not in sizes:
-        return _reshape(x, [-1, *sizes])
-    if None in x.shape[1:]:
-        raise module.fail(f"size -1 in {sizes} cannot be told for a picture of free size {x.shape}")
-    rest = math.prod(x.shape[1:]) // max(1, math.prod(size for size in sizes if size != -1))
-    return _reshape(x, [-1, *(rest if size == -1 else size for size in sizes)])
+def _reshaped(cell: Cell, sizes: list[int]) -> Cell:
+    return cell.from_source(ops.reshape(cell.source(), sizes))
 
 
-def _reshape(x: KerasTensor, sizes: list[int]) -> KerasTensor:
-    return from_source_order(ops.reshape(to_source_order(x), sizes))
+def _reshaped_samples(cell: Cell, sizes: list[int]) -> Cell:
+    """Reshape all that Torch7 sees, behind the hidden axis."""
+    return cell.from_source(keras.layers.Reshape(sizes)(cell.source()))
 
 
-@converts("nn.Linear")
-def linear(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
-    """A dense layer."""
-    weight, bias = module.required_array("weight"), module.array("bias")
-    if weight.ndim != 2 or len(x.shape) not in (1, 2):
-        raise module.fail(f"needs a 2-D weight and a 1-D or 2-D input, not {weight.shape} and {x.shape}")
-    units, width = weight.shape
-    samples = ops.reshape(x, (-1, width)) if x.shape[-1] is None or len(x.shape) == 1 else x
-    make = lambda: keras.layers.Dense(units, use_bias=bias is not None)  # noqa: E731
-    result = context.apply(module, samples, make, [np.ascontiguousarray(weight.T), bias])
-    return result if len(x.shape) == 2 else ops.reshape(result, (-1,))
+@converts("nn.Unsqueeze")
+def unsqueeze(module: Module, cell: Cell) -> Cell:
+    """A new dimension of size 1 at `pos`, counted in a sample of numInputDims dimensions."""
+    dimension = module.integer("pos", low=1) + cell.rank - module.integer("numInputDims", cell.rank)
+    if not 1 <= dimension <= cell.rank + 1:
+        raise module.fail(f"pos {module.get('pos')} in a tensor of the sizes {cell.sizes}")
+    return _with_axis(cell, dimension)
 
 
-def _dimension(module: Module, x: KerasTensor) -> int:
-    dimension = module.integer("dimension")
-    _check_dimension(module, x, dimension)
-    return dimension
+def _with_axis(cell: Cell, dimension: int) -> Cell:
+    """Insert a dimension of size 1."""
+    cell.keep_batch(dimension)
+    return cell.from_source(ops.expand_dims(cell.source(), cell.source_axis(dimension)))
 
 
-def _check_dimension(module: Module, x: KerasTensor, dimension: int) -> None:
-    if not 1 <= abs(dimension) <= len(x.shape):
-        raise module.fail(f"dimension {dimension} of a tensor of shape {x.shape}")
+@converts("nn.Squeeze")
+def squeeze(module: Module, cell: Cell) -> Cell:
+    """Without one dimension of size 1, or without all of them but the batch; other sizes stay."""
+    if module.get("dim") is None:
+        first = 1 if has_batch(module, cell, "numInputDims") else 0
+        dimensions = [i + 1 for i, size in enumerate(cell.sizes) if size == 1 and i >= first]
+    else:
+        dimension = dimension_of(module, cell, "dim", sample_rank="numInputDims")
+        dimensions = [dimension] if cell.sizes[dimension - 1] == 1 else []
+    if len(dimensions) == cell.rank:
+        dimensions = dimensions[1:]
+    axes = tuple(cell.source_axis(dimension) for dimension in dimensions)
+    return cell.from_source(ops.squeeze(cell.source(), axis=axes)) if axes else cell
+
+
+@converts("nn.Replicate")
+def replicate(module: Module, cell: Cell) -> Cell:
+    """A new dimension along which the tensor is repeated."""
+    copies = module.integer("nfeatures", low=1, high=MAX_COPIES)
+    dimension = module.integer("dim", 1, low=1)
+    if module.get("ndim") is not None and cell.rank > module.integer("ndim"):
+        dimension += 1
+    if dimension > cell.rank + 1:
+        raise module.fail(f"dim {dimension} in a tensor of the sizes {cell.sizes}")
+    cell.keep_batch(dimension)
+    axis = cell.source_axis(dimension)
+    return cell.from_source(ops.repeat(ops.expand_dims(cell.source(), axis), copies, axis=axis))
+
+
+@converts("nn.Collapse")
+def collapse(module: Module, cell: Cell) -> Cell:
+    """All dimensions of a sample as one."""
+    if cell.rank > module.integer("nInputDim", low=1):
+        return _view_samples(module, cell, 1, [-1])
+    if not cell.frame.hidden:
+        cell.keep_batch(1)
+        return _reshaped(cell, [-1])
+    return cell.from_source(keras.layers.Flatten()(cell.source()))
+
+
+@converts("nn.OneHot")
+def one_hot(module: Module, cell: Cell) -> Cell:
+    """A new last dimension with a 1 at the index (from 1) that the input names."""
+    indices = ops.cast(cell.source() - 1, "int32")
+    return cell.from_source(ops.one_hot(indices, module.integer("outputSize", low=1, high=2**20)))
+
+
+@converts("nn.Convert")
+def convert(module: Module, cell: Cell) -> Cell:
+    """From one order of dimensions to another, each given by letters such as bchw; f stands for all but the batch."""
+    given, wanted = (_letters(module, name) for name in ("inputShape", "outputShape"))
+    if "b" not in given:
+        given, wanted = given if cell.rank == len(given) else f"b{given}", wanted
+        wanted = f"b{wanted}" if given.startswith("b") and "b" not in wanted else wanted
+    if "b" not in wanted and given.startswith("b"):
+        wanted = f"b{wanted}"
+    if cell.rank == len(given) - 1 and given.startswith("b"):
+        given, wanted = given[1:], wanted.replace("b", "")
+    if cell.rank != len(given):
+        raise module.fail(f"takes tensors {given}, its input has the sizes {cell.sizes}")
+    if sorted(given) == sorted(wanted):
+        return _reordered(cell, given, wanted)
+    return _convert_features(module, cell, given, wanted)
+
+
+def _reordered(cell: Cell, given: str, wanted: str) -> Cell:
+    hidden = cell.frame.hidden
+    return _permuted(cell, [*range(hidden), *(hidden + given.index(letter) for letter in wanted)])
+
+
+def _convert_features(module: Module, cell: Cell, given: str, wanted: str) -> Cell:
+    """Convert to `bf` (all but the batch in one), or from `bf` to dimensions of which all but one have size 1."""
+    batch_first = given if "b" not in given else "b" + given.replace("b", "")
+    ordered = _reordered(cell, given, batch_first)
+    if wanted in ("bf", "fb", "f"):
+        flat = _view_samples(module, ordered, 1, [-1]) if "b" in given else _view_whole(ordered, [-1])
+        return _reordered(flat, "bf", wanted) if "b" in given else flat
+    if set(given) <= {"b", "f"} and "f" in given:
+        inner = [letter for letter in wanted if letter != "b"]
+        channel = "c" if "c" in inner else "t" if inner == ["t"] else inner[-1]
+        sizes = [ordered.sizes[-1] or -1 if letter == channel else 1 for letter in inner]
+        shaped = _reshaped_samples(ordered, sizes) if "b" not in given else _reshaped(ordered, [-1, *sizes])
+        return _reordered(shaped, ("b" if "b" in given else "") + "".join(inner), wanted)
+    raise module.fail(f"cannot convert {given} to {wanted}")
+
+
+def _letters(module: Module, name: str) -> str:
+    text = module.get(name)
+    if not isinstance(text, str) or not text or len(set(text)) != len(text) or len(text) > 6:
+        raise module.fail(f"field {name} is {text!r}, expected letters such as bchw")
+    return text

@@ -1,20 +1,15 @@
-"""Containers, tables, and modules that pass their input on."""
+"""Containers: modules made of modules."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from convert.torch7.context import Context
+from convert.torch7.converters.tables import join
+from convert.torch7.module import Module
+from convert.torch7.registry import converts_values
+from convert.torch7.symbolic_values import Value, select
+from layers import CenterPadConcatenate, FoldAxes, UnfoldAxes
 
-from keras import ops
-
-from convert.torch7.registry import converts, converts_values
-from convert.torch7.symbolic_values import Cell, Value, axis_of
-from layers import CenterPadConcatenate
-
-if TYPE_CHECKING:
-    from keras import KerasTensor
-
-    from convert.torch7.context import Context
-    from convert.torch7.module import Module
+MAX_SLICES = 4096
 
 
 @converts_values("nn.Sequential")
@@ -39,75 +34,112 @@ def parallel_table(module: Module, value: Value, context: Context) -> Value:
     return [context.convert(child, item) for child, item in zip(children, items, strict=True)]
 
 
+@converts_values("nn.MapTable")
+def map_table(module: Module, value: Value, context: Context) -> Value:
+    """One module for all elements of the input table; its clones in `modules` share its parameters."""
+    child = module.child(module.get("module") or module.children()[0].source, "module")
+    return [context.convert(child, item) for item in module.table(value)]
+
+
 @converts_values("nn.Concat")
 def concat(module: Module, value: Value, context: Context) -> Value:
     """Each module gets the input; their outputs are joined along a dimension."""
-    outputs = [context.convert(child, value) for child in module.children()]
-    return Cell(_join(module, module.tensors(outputs), module.integer("dimension")))
+    outputs = module.cells([context.convert(child, value) for child in module.children()])
+    return join(module, outputs, module.integer("dimension"))
 
 
 @converts_values("nn.DepthConcat")
 def depth_concat(module: Module, value: Value, context: Context) -> Value:
     """As Concat over the channels, for pictures of several sizes: smaller ones are centred in zeros."""
-    outputs = module.tensors([context.convert(child, value) for child in module.children()])
-    if any(len(x.shape) != 4 for x in outputs) or axis_of(module.integer("dimension"), 4) != 3:
-        raise module.fail("is converted for the channels (dimension 2) of 4-D tensors only")
-    return Cell(CenterPadConcatenate()(outputs))
+    cells = module.cells([context.convert(child, value) for child in module.children()])
+    if any(len(cell.tensor.shape) != 4 for cell in cells) or cells[0].axis(module.integer("dimension")) != 3:
+        raise module.fail("is converted for the channels of pictures only")
+    return cells[0].like(CenterPadConcatenate()([cell.tensor for cell in cells]))
 
 
-@converts_values("nn.JoinTable")
-def join_table(module: Module, value: Value) -> Value:
-    """The tensors of a table, joined along a dimension."""
-    tensors = module.tensors(value)
-    if not tensors:
-        raise module.fail("its input is an empty table")
-    dimension = module.integer("dimension")
-    # nInputDims is the rank without the batch: one more dimension means that the count starts after the batch.
-    if dimension > 0 and len(tensors[0].shape) == module.integer("nInputDims", -1) + 1:
-        dimension += 1
-    return Cell(_join(module, tensors, dimension))
+@converts_values("inn.SpatialPyramidPooling")
+def pyramid_pooling(module: Module, value: Value, context: Context) -> Value:
+    """Concat of poolings to vectors, joined along the dimension after the batch."""
+    cell = module.single(value)
+    outputs = module.cells([context.convert(child, value) for child in module.children()])
+    return join(module, outputs, cell.rank - 2)
 
 
-def _join(module: Module, tensors: list[KerasTensor], dimension: int) -> KerasTensor:
-    ranks = {len(x.shape) for x in tensors}
-    if len(ranks) != 1 or not 1 <= abs(dimension) <= min(ranks):
-        raise module.fail(f"cannot join tensors of ranks {sorted(ranks)} along dimension {dimension}")
-    return ops.concatenate(tensors, axis=axis_of(dimension, ranks.pop()))
+@converts_values("nn.Parallel")
+def parallel(module: Module, value: Value, context: Context) -> Value:
+    """Module i gets slice i along one dimension; the results are joined along another."""
+    cell, children = module.single(value), module.children()
+    dimension = module.integer("inputDimension")
+    dimension += cell.rank + 1 if dimension < 0 else 0
+    if not 1 <= dimension <= cell.rank or len(children) > MAX_SLICES:
+        raise module.fail(f"dimension {dimension} of a tensor of the sizes {cell.sizes}")
+    cell.keep_batch(dimension)
+    outputs = [context.convert(child, select(cell, dimension, i)) for i, child in enumerate(children)]
+    along = module.integer("outputDimension")
+    cells = module.cells(outputs)
+    return join(module, cells, along if along > 0 else cells[0].rank + along + 1)
 
 
-@converts_values("nn.SelectTable")
-def select_table(module: Module, value: Value) -> Value:
-    """One element of a table, counted from 1 or from the end (negative)."""
-    return module.item(value, module.integer("index"))
+@converts_values("nn.Bottle")
+def bottle(module: Module, value: Value, context: Context) -> Value:
+    """The leading dimensions are folded into the first of the last nInputDim for the module inside."""
+    cell, (child, *_) = module.single(value), module.children()
+    rank = module.integer("nInputDim", 2, low=1)
+    leading = cell.rank - rank + 1
+    if leading <= 1:
+        return context.convert(child, cell)
+    if cell.frame.hidden:
+        raise module.fail("is converted for inputs with a batch dimension only")
+    source = cell.source()
+    inside = module.single(context.convert(child, cell.from_source(FoldAxes(leading)(source))))
+    return cell.from_source(UnfoldAxes(leading)([inside.source(), source]))
 
 
-@converts_values("nn.NarrowTable")
-def narrow_table(module: Module, value: Value) -> Value:
-    """Some consecutive elements of a table."""
-    first = module.integer("offset", low=1) - 1
-    return module.table(value)[first : first + module.integer("length", 1, low=1)]
-
-
-@converts_values("nn.FlattenTable")
-def flatten_table(module: Module, value: Value) -> Value:
-    """The elements of a table and of the tables in it, in order."""
-    return module.leaves(value)
-
-
-# nn.Copy holds Lua closures, which were skipped on reading; the losses among these do nothing when evaluated.
 @converts_values("nn.Identity", "nn.Contiguous", "nn.Copy", "nn.TVLoss", "nn.TotalVariation", "nn.GradientReversal")
 def identity(value: Value) -> Value:
-    """The input."""
+    """The input: what these do is done in training, or to Torch7's memory. (nn.Copy holds Lua closures, not read.)"""
     return value
 
 
-@converts("nn.Dropout")
-def dropout(module: Module, x: KerasTensor) -> KerasTensor:
-    """Without effect in evaluation, except that version 1 scales then by 1 - p."""
-    return x if module.flag("v2") else x * (1.0 - module.number("p"))
+@converts_values(
+    "nn.L1Penalty",
+    "nn.PrintSize",
+    "nn.TotalDropout",
+    "nn.CategoricalEntropy",
+    "SimpleColorTransform",
+    "nn.ZeroGrad",
+)
+def training_only(module: Module, value: Value) -> Value:
+    """The input: penalties, prints and augmentations that evaluation leaves out."""
+    module.ignore("range")
+    return value
 
 
-@converts("nn.SpatialDropout")
-def spatial_dropout(module: Module, x: KerasTensor) -> KerasTensor:
-    """Scales by 1 - p in evaluation."""
-    return x * (1.0 - module.number("p"))
+@converts_values("nn.LayerNormalization")
+def layer_normalization(module: Module, value: Value, context: Context) -> Value:
+    """The modules inside; in a batch, nn.Replicate lays the means the other way round, and samples mix as in Torch7."""
+    cell = module.single(value)
+    for child in module.children():
+        value = context.convert(child, value if value is not cell else cell.relaxed())
+    return cell.like(module.single(value).tensor)
+
+
+@converts_values(
+    "nn.Decorator",
+    "nn.DontCast",
+    "nn.Profile",
+    "nn.NaN",
+    "nn.GPU",
+    "nn.Serial",
+    "nn.Inception",
+    "nn.FireModule",
+    "nn.Maxout",
+    "nn.CReLU",
+    "nn.SpatialLPPooling",
+    "inn.SpatialSameResponseNormalization",
+)
+def wrapper(module: Module, value: Value, context: Context) -> Value:
+    """The modules inside, one after the other."""
+    for child in module.children():
+        value = context.convert(child, value)
+    return value

@@ -162,6 +162,9 @@ class _Reader:
             return self._read_tensor(number, type_name)
         if type_name.startswith("tds.") or type_name.endswith(("Tensor", "Storage")):
             raise FormatError(place, f"an object of type {type_name!r}", "a type with a known layout")
+        if type_name == "torch.Timer":  # writes nothing of itself
+            self.objects[number] = TorchObject(type_name, version=version)
+            return self.objects[number]
         return self._read_fields(number, type_name, version)
 
     def _read_class(self) -> tuple[int, str]:
@@ -217,6 +220,8 @@ class _Reader:
         place = self.source.offset
         result = self.objects[number] = TorchObject(type_name, version=version)
         fields = yield
+        if type_name == "nn.GPU" and isinstance(fields, LuaTable) and "modules" not in fields:
+            fields = yield  # the first table holds type and number of the card only
         if not isinstance(fields, LuaTable):
             raise FormatError(place, f"no table with the fields of {type_name!r}", "a table")
         result.fields = fields

@@ -7,8 +7,9 @@ import keras
 import pytest
 from support.torch7_fuzz import mutations, sound_files
 
+from convert.torch7.builder import BuildOptions
 from errors import UserError
-from pipelines.importing.torch7 import _convert
+from pipelines.importing.torch7 import Request, convert_file
 
 
 def convert_damaged_files(path, count, seed):
@@ -25,7 +26,7 @@ def convert_damaged_files(path, count, seed):
         path.write_bytes(next(sources[i % len(sources)]))
         start = time.process_time()
         try:
-            _convert(path, "auto")
+            convert_file(Request(path, None, BuildOptions(), "auto"), None, "float32")
             succeeded += 1
         except UserError as error:
             message = str(error)

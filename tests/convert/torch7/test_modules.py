@@ -6,8 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from support.torch7_cases import CASES
+from support.torch7_wide import WIDE_CASES
 from support.torch7_writer import module, table, tensor
 
+from convert.torch7.builder import BuildOptions
 from convert.torch7.file.reader import read_t7
 from convert.torch7.file.values import LuaTable, TorchObject, TorchStorage
 from convert.torch7.file.walking import walk
@@ -56,7 +58,7 @@ def split(*branches):
 
 def run(network, x):
     """Return what the converted network makes of an NCHW array, in Torch7's order."""
-    model = convert_network(network).model
+    model = convert_network(network, BuildOptions(batch=True)).model
     outputs = model(x.transpose(0, 2, 3, 1) if x.ndim == 4 else x)
     many = outputs if isinstance(outputs, list) else [outputs]
     arrays = [keras.ops.convert_to_numpy(y) for y in many]
@@ -77,6 +79,23 @@ def part(i):
 def sum_pool(x, kernel, stride):
     return F.avg_pool2d(x, kernel, stride) * kernel[0] * kernel[1]
 
+
+def in_steps(step):
+    return module("nn.Sequencer", modules=table(step))
+
+
+# An LSTM whose output is the sum of its input and its last output.
+LSTM_STEP = module(
+    "nn.LSTM",
+    outputSize=6,
+    recurrentModule=module(
+        "nn.ConcatTable",
+        modules=table(
+            sequential(module("nn.NarrowTable", offset=1, length=2), module("nn.CAddTable")),
+            module("nn.SelectTable", index=3),
+        ),
+    ),
+)
 
 # name: (module, what PyTorch makes of X)
 ELEMENTWISE = {
@@ -100,6 +119,13 @@ ELEMENTWISE = {
     "power": (sequential(module("nn.Abs"), module("nn.Power", pow=1.7)), X.abs().pow(1.7)),
     "log": (sequential(module("nn.Square"), module("nn.Log")), X.square().log()),
     "dropout_v1": (module("nn.Dropout", p=0.3), X * 0.7),
+    "categorical_entropy": (module("nn.CategoricalEntropy"), X),
+    "total_dropout": (module("nn.TotalDropout"), X),
+    "color_transform": (module("SimpleColorTransform", range=tensor(numbers(3))), X),
+    "response_inn": (
+        module("inn.SpatialCrossResponseNormalization", size=3, alpha=0.5, beta=0.6, k=1.5),
+        F.local_response_norm(X, 3, 0.5, 0.6, 1.5),
+    ),
     "gradient_reversal": (module("nn.GradientReversal"), X),
     "prelu_shared": (
         module("nn.PReLU", nOutputPlane=0, weight=tensor(np.array([0.3], np.float32))),
@@ -178,6 +204,19 @@ TABLES = {
     "join_without_batch": (
         sequential(split(*PARTS), module("nn.JoinTable", dimension=1, nInputDims=3)),
         torch.cat([part(0), part(1)], 1),
+    ),
+    "two_directions": (
+        sequential(
+            PARTS[0],
+            module("nn.SplitTable", dimension=2),
+            module("nn.BiSequencer", modules=table(module("nn.SeqBRNN", modules=table(in_steps(module("nn.Tanh")))))),
+            module("nn.CAddTable"),
+        ),
+        part(0).tanh().sum(1),
+    ),
+    "lstm_remembers_output_and_cell": (
+        sequential(PARTS[0], module("nn.SplitTable", dimension=2), in_steps(LSTM_STEP), module("nn.CAddTable")),
+        part(0).cumsum(1).sum(1),
     ),
     "concat_batch": (module("nn.Concat", dimension=1, modules=table(*PARTS)), torch.cat([part(0), part(1)], 0)),
     "concat_rows": (module("nn.Concat", dimension=3, modules=table(*PARTS)), torch.cat([part(0), part(1)], 2)),
@@ -292,6 +331,12 @@ WINDOWS = {
         module("nn.SpatialAveragePooling", kH=3, kW=2, dH=2, dW=1, padH=1, padW=0, divide=True, ceil_mode=True),
         F.avg_pool2d(X, (3, 2), (2, 1), (1, 0), ceil_mode=True),
     ),
+    "binary_convolution": (
+        convolution(4, 3, kind="nn.SpatialBinaryConvolution", kernel=(3, 2), weight=W4),
+        F.conv2d(
+            X, torch.tensor(np.sign(W4) * np.abs(W4).mean((1, 2, 3), keepdims=True)), torch.tensor(numbers(3, seed=2))
+        ),
+    ),
     "average_pool_cudnn": (module("cudnn.SpatialAveragePooling", kH=2, kW=3, dH=2, dW=2), F.avg_pool2d(X, (2, 3), 2)),
     "average_pool_old": (
         module("nn.SpatialAveragePooling", kH=2, kW=3, dH=1, dW=2),
@@ -347,7 +392,7 @@ def test_module_agrees_with_pytorch(name):
 
 
 def test_every_registered_type_is_tested():
-    values = [read_t7(case.path) for case in CASES] + [network for network, _ in ALL.values()]
+    values = [read_t7(case.path) for case in [*CASES, *WIDE_CASES]] + [network for network, _ in ALL.values()]
     tested = {item.type_name for value in values for item in walk(value) if isinstance(item, TorchObject)}
     # Names of cudnn for what is tested under nn's, through one and the same function.
     untested = {name for name in CONVERTERS if name not in tested and "nn." + name.partition(".")[2] not in tested}

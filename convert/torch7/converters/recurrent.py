@@ -1,0 +1,171 @@
+"""Recurrent modules of Torch7's rnn: whole sequences as Keras layers, tables of steps as plain steps.
+
+A step module that keeps its state between steps gets it from the context; it begins with zeros.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import KerasTensor, ops
+
+from convert.torch7.context import Context
+from convert.torch7.file.values import TorchObject
+from convert.torch7.module import Module
+from convert.torch7.registry import converts, converts_values
+from convert.torch7.symbolic_values import Cell, Slices, Value
+
+MAX_FEATURES = 2**20
+
+
+@converts("nn.SeqLSTM")
+def sequence_lstm(module: Module, cell: Cell, context: Context) -> Cell:
+    """LSTM over (time, batch, features), or (batch, time, features) with batchfirst; gates in the order i, f, o, g."""
+    module.ignore("h0", "c0", "next_h", "cell", "gates")
+    units = module.integer("outputsize", low=1, high=MAX_FEATURES)
+    kernel, recurrent, bias = _sequence_weights(module, (0, 1, 3, 2), units, "inputsize")
+    make = lambda: keras.layers.LSTM(units, return_sequences=True)  # noqa: E731
+    return _over_sequence(module, cell, lambda x: context.apply(module, x, make, [kernel, recurrent, bias]))
+
+
+@converts("nn.SeqGRU")
+def sequence_gru(module: Module, cell: Cell, context: Context) -> Cell:
+    """GRU over (time, batch, features), or (batch, time, features) with batchfirst; gates in the order r, u, c."""
+    module.ignore("h0", "gates")
+    units = module.integer("outputSize", low=1, high=MAX_FEATURES)
+    kernel, recurrent, bias = _sequence_weights(module, (1, 0, 2), units, "inputSize")
+    make = lambda: keras.layers.GRU(units, return_sequences=True, reset_after=False)  # noqa: E731
+    return _over_sequence(module, cell, lambda x: context.apply(module, x, make, [kernel, recurrent, bias]))
+
+
+def _sequence_weights(
+    module: Module, order: tuple[int, ...], units: int, size_name: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return kernel, recurrent kernel and bias with the gates in Keras' order."""
+    if module.flag("maskzero"):
+        raise module.fail("masks rows of zeros inside its loop, which is not converted")
+    features = module.integer(size_name, low=1, high=MAX_FEATURES)
+    weight, bias = module.required_array("weight"), module.required_array("bias").ravel()
+    if weight.shape != (features + units, len(order) * units) or bias.size != len(order) * units:
+        raise module.fail(f"weight of shape {weight.shape}, bias {bias.shape} for {features} inputs, {units} units")
+    columns = np.concatenate([np.arange(gate * units, (gate + 1) * units) for gate in order])
+    weight = np.ascontiguousarray(weight[:, columns])
+    return weight[:features], weight[features:], bias[columns]
+
+
+def _over_sequence(module: Module, cell: Cell, layer: Any) -> Cell:
+    """Apply a Keras layer of (batch, time, features) to a sequence."""
+    x = cell.tensor
+    if cell.rank != 3 or len(x.shape) != 3:
+        raise module.fail(f"takes time x batch x features, its input has the sizes {cell.sizes}")
+    if module.flag("batchfirst"):
+        return cell.like(layer(x))
+    return cell.like(ops.transpose(layer(ops.transpose(x, (1, 0, 2))), (1, 0, 2)))
+
+
+@converts("nn.SeqReverseSequence")
+def reverse_sequence(module: Module, cell: Cell) -> Cell:
+    """The steps of a sequence, the last one first."""
+    dimension = module.integer("dim", 1, low=1)
+    return cell.from_source(ops.flip(cell.source(), axis=cell.source_axis(dimension)))
+
+
+@converts_values("nn.Sequencer")
+def sequencer(module: Module, value: Value, context: Context) -> Value:
+    """A module applied to each step of a sequence: a table, or the slices along the first dimension of a tensor."""
+    child = _inner(module)
+    if not isinstance(value, Cell):
+        return _steps(child, module.table(value), context)
+    length = value.sizes[0]
+    if length is None:
+        raise module.fail("takes a tensor of steps, whose number must be known (give the input's shape)")
+    slices = Slices(value, 1)
+    results = module.cells(_steps(child, [slices.item(i) for i in range(length)], context))
+    axis = value.frame.hidden
+    return value.from_source(ops.stack([cell.source() for cell in results], axis=axis))
+
+
+def _inner(module: Module) -> Module:
+    inner = module.get("module")
+    if isinstance(inner, TorchObject):
+        return module.child(inner, "module")
+    return module.children()[0]
+
+
+def _steps(child: Module, steps: list[Value], context: Context) -> list[Value]:
+    """Run a module over the steps; what it remembers begins and ends with them."""
+    before = context.begin_sequence()
+    try:
+        return [context.convert(child, step) for step in steps]
+    finally:
+        context.end_sequence(before)
+
+
+@converts_values("nn.Recursor", "nn.BiSequencer", "nn.SeqBRNN")
+def recursor(module: Module, value: Value, context: Context) -> Value:
+    """The module inside, which remembers by itself; those of two directions are made of modules of one."""
+    return context.convert(_inner(module), value)
+
+
+@converts_values("nn.FastLSTM", "nn.LSTM")
+def lstm(module: Module, value: Value, context: Context) -> Value:
+    """One step: the module inside makes output and cell of input, last output and last cell."""
+    _ignore_states(module)
+    cell = module.single(value)
+    units = module.integer("outputSize", low=1, high=MAX_FEATURES)
+    zeros = context.zeros(cell, units)
+    output, state = context.recall(module, [zeros, zeros])
+    step = module.child(module.get("recurrentModule"), "recurrentModule")
+    made = module.pair(context.convert(step, [value, output, state]))
+    context.remember(module, made)
+    return made[0]
+
+
+@converts_values("nn.GRU")
+def gru(module: Module, value: Value, context: Context) -> Value:
+    """One step: the module inside makes the output of input and last output."""
+    _ignore_states(module)
+    cell = module.single(value)
+    zeros = context.zeros(cell, module.integer("outputSize", low=1, high=MAX_FEATURES))
+    (output,) = context.recall(module, [zeros])
+    made = context.convert(module.child(module.get("recurrentModule"), "recurrentModule"), [value, output])
+    context.remember(module, [made])
+    return made
+
+
+@converts_values("nn.Recurrent")
+def recurrent(module: Module, value: Value, context: Context) -> Value:
+    """One step of input and last output; the first one has a module of its own."""
+    _ignore_states(module)
+    last = context.recall(module, [])
+    if last:
+        made = context.convert(module.child(module.get("recurrentModule"), "recurrentModule"), [value, last[0]])
+    else:
+        made = context.convert(module.child(module.get("initialModule"), "initialModule"), value)
+    context.remember(module, [made])
+    return made
+
+
+def _ignore_states(module: Module) -> None:
+    module.ignore("zeroTensor", "cell", "userPrevOutput", "userPrevCell")
+
+
+@converts_values("nn.MaskZero")
+def mask_zero(module: Module, value: Value, context: Context) -> Value:
+    """Rows of zeros in the input give rows of zeros in the output."""
+    first = value if isinstance(value, Cell) else module.leaves(value)[0]
+    source = first.source()
+    made = context.convert(_inner(module), value)
+    kept = ops.any(ops.not_equal(source, 0), axis=-1, keepdims=True)
+    return _masked(module, made, kept)
+
+
+def _masked(module: Module, value: Value, kept: KerasTensor) -> Value:
+    if not isinstance(value, Cell):
+        return [_masked(module, item, kept) for item in module.table(value)]
+    source = value.source()
+    while len(kept.shape) < len(source.shape):
+        kept = ops.expand_dims(kept, -1)
+    return value.from_source(ops.where(kept, source, 0.0))

@@ -1,0 +1,71 @@
+"""Sums, means and extremes along a dimension, and products of pairs."""
+
+from __future__ import annotations
+
+from keras import KerasTensor, ops
+
+from convert.torch7.context import Context
+from convert.torch7.dimensions import dimension_of
+from convert.torch7.module import Module
+from convert.torch7.registry import converts
+from convert.torch7.symbolic_values import Cell
+
+
+@converts("nn.Sum")
+def total(module: Module, cell: Cell) -> Cell:
+    """Sum along a dimension, or mean with sizeAverage."""
+    dimension = dimension_of(module, cell)
+    return _reduced(module, cell, dimension, ops.mean if module.flag("sizeAverage") else ops.sum)
+
+
+@converts("nn.Mean")
+def mean(module: Module, cell: Cell) -> Cell:
+    """Mean along a dimension; files from before nn.Mean became a kind of nn.Sum have no sizeAverage and mean it too."""
+    return _reduced(module, cell, dimension_of(module, cell), ops.mean)
+
+
+def _reduced(module: Module, cell: Cell, dimension: int, reduce: type[ops.sum]) -> Cell:
+    cell.keep_batch(dimension)
+    axis = cell.source_axis(dimension)
+    keep = cell.rank == 1 or not module.flag("squeeze", True)
+    return cell.from_source(reduce(cell.source(), axis=axis, keepdims=keep))
+
+
+@converts("nn.Max")
+def maximum(module: Module, cell: Cell) -> Cell:
+    """Largest value along a dimension."""
+    return _extreme(module, cell, ops.max)
+
+
+@converts("nn.Min")
+def minimum(module: Module, cell: Cell) -> Cell:
+    """Smallest value along a dimension."""
+    return _extreme(module, cell, ops.min)
+
+
+def _extreme(module: Module, cell: Cell, reduce: type[ops.max]) -> Cell:
+    dimension = dimension_of(module, cell, default=1)
+    cell.keep_batch(dimension)
+    return cell.from_source(reduce(cell.source(), axis=cell.source_axis(dimension), keepdims=cell.rank == 1))
+
+
+@converts("nn.ArgMax")
+def position_of_maximum(module: Module, cell: Cell) -> Cell:
+    """Index (from 1) of the largest value along a dimension."""
+    dimension = module.integer("dim", 1, low=1) + (cell.rank > module.integer("nInputDim", 9999))
+    if dimension > cell.rank:
+        raise module.fail(f"dim {dimension} of a tensor of the sizes {cell.sizes}")
+    cell.keep_batch(dimension)
+    positions = ops.argmax(cell.source(), axis=cell.source_axis(dimension), keepdims=cell.rank == 1)
+    return cell.from_source(ops.cast(positions, "float32") + 1.0)
+
+
+@converts("nn.Kmeans")
+def nearest_center(module: Module, x: KerasTensor, cell: Cell, context: Context) -> KerasTensor:
+    """Index (from 1) of the nearest centre."""
+    if cell.rank != 2 - cell.frame.hidden:
+        raise module.fail(f"takes (batch, features), its input has the sizes {cell.sizes}")
+    module.ignore("clusterSampleCount")
+    centers = context.parameter(module, x, "weight")
+    distances = ops.sum(ops.square(ops.expand_dims(x, -2) - centers), axis=-1)
+    return ops.cast(ops.argmin(distances, axis=-1), "float32") + 1.0

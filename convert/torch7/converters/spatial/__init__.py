@@ -1,0 +1,27 @@
+"""Converters of modules that work along time, over pictures and over volumes."""
+
+from convert.torch7.converters.spatial import (
+    adaptive_pooling,
+    contrast,
+    convolutions,
+    local_connections,
+    normalization,
+    paddings,
+    pooling,
+    sequences,
+    upsampling,
+    volumes,
+)
+
+__all__ = [
+    "adaptive_pooling",
+    "contrast",
+    "convolutions",
+    "local_connections",
+    "normalization",
+    "paddings",
+    "pooling",
+    "sequences",
+    "upsampling",
+    "volumes",
+]

@@ -1,0 +1,80 @@
+"""Up-sampling of pictures and volumes."""
+
+from __future__ import annotations
+
+import keras
+from keras import KerasTensor
+
+from convert.torch7.converters.spatial.geometry import MAX_KERNEL
+from convert.torch7.module import Module
+from convert.torch7.registry import converts
+from convert.torch7.symbolic_values import Cell, samples
+from layers import BilinearUpSampling2D, FoldAxes, PixelShuffle2D, UnfoldAxes
+
+MAX_SIZE = 2**16
+
+
+@converts("nn.SpatialUpSamplingNearest", sample=3)
+def nearest_upsampling(module: Module, x: KerasTensor) -> KerasTensor:
+    """Each pixel becomes a square."""
+    return keras.layers.UpSampling2D(module.integer("scale_factor", low=1, high=MAX_KERNEL))(x)
+
+
+@converts("nn.SpatialUpSamplingBilinear", sample=3)
+def bilinear_upsampling(module: Module, x: KerasTensor) -> KerasTensor:
+    """Bilinear up-sampling by a factor or to a size, corners aligned."""
+    if module.get("scale_factor") is not None:
+        return BilinearUpSampling2D(module.integer("scale_factor", low=1, high=MAX_KERNEL))(x)
+    return BilinearUpSampling2D(output_size=_sizes(module, "oheight", "owidth"))(x)
+
+
+def _sizes(module: Module, *names: str) -> tuple[int, ...]:
+    return tuple(module.integer(name, low=1, high=MAX_SIZE) for name in names)
+
+
+@converts("nn.UpSampling")
+def upsampling(module: Module, cell: Cell) -> Cell:
+    """Nearest or linear up-sampling of pictures or volumes, by a factor or (linear) to a size."""
+    rank = cell.rank + cell.frame.hidden - 1
+    if rank not in (3, 4):
+        raise module.fail(f"takes pictures or volumes in batches, its input has the sizes {cell.sizes}")
+    parts = samples(cell, rank)
+    nearest = module.get("mode") == "nearest"
+    if not nearest and module.get("mode") != "linear":
+        raise module.fail(f"mode {module.get('mode')!r}: nearest and linear are known")
+    if nearest:
+        factor = module.integer("scale_factor", low=1, high=MAX_KERNEL)
+        layer = keras.layers.UpSampling2D(factor) if rank == 3 else keras.layers.UpSampling3D(factor)
+        return parts.rest(layer(parts.tensor))
+    if rank == 3:
+        return parts.rest(bilinear_upsampling(module, parts.tensor))
+    return parts.rest(_trilinear(module, parts.tensor))
+
+
+def _trilinear(module: Module, x: KerasTensor) -> KerasTensor:
+    """Up-sample each picture of a volume, then along time, which stands for the height of another picture."""
+    if module.get("scale_factor") is not None:
+        factor = module.integer("scale_factor", low=1, high=MAX_KERNEL)
+        plane, line = BilinearUpSampling2D(factor), BilinearUpSampling2D((factor, 1))
+        return along_time(line, over_pictures(plane, x))
+    depth, *size = _sizes(module, "odepth", "oheight", "owidth")
+    enlarged = over_pictures(BilinearUpSampling2D(output_size=tuple(size)), x)
+    return along_time(BilinearUpSampling2D(output_size=(depth, size[1])), enlarged)
+
+
+def over_pictures(layer: keras.Layer, x: KerasTensor) -> KerasTensor:
+    """Apply a layer of pictures to each picture of a volume (batch, time, height, width, channels)."""
+    return UnfoldAxes(2)([layer(FoldAxes(2)(x)), x])
+
+
+def along_time(layer: keras.Layer, x: KerasTensor) -> KerasTensor:
+    """Apply a layer of pictures to a volume with time in the place of the height, for each row of the volume."""
+    swapped = keras.ops.transpose(x, (0, 2, 1, 3, 4))
+    made = UnfoldAxes(2)([layer(FoldAxes(2)(swapped)), swapped])
+    return keras.ops.transpose(made, (0, 2, 1, 3, 4))
+
+
+@converts("nn.PixelShuffle", sample=3)
+def pixel_shuffle(module: Module, x: KerasTensor) -> KerasTensor:
+    """Channels become pixels."""
+    return PixelShuffle2D(module.integer("upscaleFactor", low=1, high=64))(x)

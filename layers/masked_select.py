@@ -1,0 +1,28 @@
+"""Choosing elements by a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="texture_nets")
+class MaskedSelect(keras.layers.Layer):
+    """Returns the elements of the first input where the second is not zero, row by row: nn.MaskedSelect.
+
+    Input: two tensors of the same shape. Output: a vector, as long as the mask has elements that are not zero (so
+    that JAX can run it only outside of jit).
+    """
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        """Return the chosen elements."""
+        values, mask = (ops.reshape(x, (-1,)) for x in inputs)
+        (chosen,) = ops.nonzero(mask)
+        return ops.take(values, ops.cast(chosen, "int32"))
+
+    def compute_output_shape(self, input_shape: Sequence[Sequence[int | None]]) -> tuple[int | None, ...]:
+        """Return that the length is unknown."""
+        return (None,)

@@ -1,0 +1,30 @@
+"""Shapes of inputs as the command line writes them."""
+
+from __future__ import annotations
+
+import re
+
+from errors import ArgumentError
+
+MAX_RANK = 8
+MAX_SIZE = 2**24
+
+
+def parse_shape(text: str) -> tuple[int | None, ...]:
+    """Return the sizes of "3x224x224"; a ? is a size that stays free (None).
+
+    Raises:
+        ArgumentError: the text is no such shape.
+    """
+    parts = text.split("x")
+    if len(parts) > MAX_RANK or not all(re.fullmatch(r"\?|[0-9]{1,8}", part) for part in parts):
+        raise ArgumentError(f"`input_shape` {text!r:.60}: must be sizes such as 3x224x224, ? for a free one")
+    sizes = tuple(None if part == "?" else int(part) for part in parts)
+    if any(size is not None and not 1 <= size <= MAX_SIZE for size in sizes):
+        raise ArgumentError(f"`input_shape` {text}: sizes must be from 1 to {MAX_SIZE:,}")
+    return sizes
+
+
+def written_shape(shape: tuple[int | None, ...]) -> str:
+    """Return a shape for people, such as ? x 224 x 224 x 3."""
+    return " x ".join("?" if size is None else str(size) for size in shape) or "one number"

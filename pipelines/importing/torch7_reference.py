@@ -1,0 +1,139 @@
+"""What Torch7 computed with a network, and how far a converted one is from it."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from errors import UserError
+
+if TYPE_CHECKING:
+    import keras
+
+# Largest difference allowed, relative to the largest number of the reference. Torch7 itself in float32 and float64
+# differs by up to 1e-5 on ill-conditioned networks; rounding weights to float16 costs far more.
+TOLERANCE = {"float32": 1e-4, "float16": 5e-2}
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Differences between a network's output and a reference: the largest, and relative to the largest number."""
+
+    maximum: float
+    relative: float
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Arrays in Torch7's order: inputs and outputs, tables depth first, and the noise that the network drew."""
+
+    inputs: Sequence[np.ndarray]
+    outputs: Sequence[np.ndarray]
+    noise: Sequence[np.ndarray]
+
+    def batch(self, network: keras.Model) -> bool | None:
+        """Return whether the first dimension of the arrays is the network's batch, None where they do not fit it."""
+        given = [*self.inputs, *self.noise]
+        if len(network.inputs) != len(given) or len(network.outputs) != len(self.outputs):
+            return None
+        missing = {
+            len(tensor.shape) - x.ndim for tensor, x in zip(network.inputs[: len(self.inputs)], given, strict=False)
+        }
+        expected = {len(tensor.shape) - y.ndim for tensor, y in zip(network.outputs, self.outputs, strict=True)}
+        if missing == expected == {0}:
+            return True
+        return False if missing == expected == {1} else None
+
+
+def read_reference(path: Path) -> Reference:
+    """Return the arrays `input` or `input_0`, ..., `output` or `output_0`, ..., and `noise_0`, ... of a file.
+
+    Raises:
+        UserError: the file holds no such arrays.
+    """
+    problem = f"`verify` {path}: not an .npz file with the arrays 'input' and 'output' (or input_0, output_0, ...)"
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in arrays.files if re.fullmatch(r"(input|output|noise)(_\d+)?", name)}
+    except (ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(problem) from error
+    inputs, outputs, noise = (_numbered(found, kind) for kind in ("input", "output", "noise"))
+    if not inputs or not outputs or any(array.dtype.kind not in "fiub" for array in found.values()):
+        raise UserError(problem)
+    return Reference(inputs, outputs, noise)
+
+
+def _numbered(arrays: dict[str, np.ndarray], kind: str) -> list[np.ndarray]:
+    if kind in arrays:
+        return [arrays[kind]]
+    names = [f"{kind}_{i}" for i in range(len(arrays))]
+    return [arrays[name] for name in names if name in arrays]
+
+
+def compare(network: keras.Model, reference: Reference) -> Verification:
+    """Return how far a network is from a reference that fits it.
+
+    Raises:
+        UserError: the shapes of the outputs are others.
+    """
+    import keras
+
+    from convert.axes import array_from_source_order, array_to_source_order
+
+    batch = reference.batch(network)
+    if batch is None:
+        raise UserError(f"`verify`: {_misfit(network, reference)}")
+    given = [
+        array_from_source_order(x if x.ndim == len(tensor.shape) else x[None]).astype(np.float32)
+        for tensor, x in zip(network.inputs, [*reference.inputs, *reference.noise], strict=True)
+    ]
+    made = network(given if len(given) > 1 else given[0])
+    outputs = [
+        array_to_source_order(keras.ops.convert_to_numpy(y)) for y in (made if isinstance(made, list) else [made])
+    ]
+    expected = [y if batch else y[None] for y in reference.outputs]
+    return _differences(outputs, expected)
+
+
+def _misfit(network: keras.Model, reference: Reference) -> str:
+    own = [[tuple(tensor.shape) for tensor in tensors] for tensors in (network.inputs, network.outputs)]
+    given = [[array.shape for array in arrays] for arrays in (reference.inputs, reference.outputs)]
+    noise = f" and noise {[array.shape for array in reference.noise]}" if reference.noise else ""
+    return (
+        f"the network takes {own[0]} and returns {own[1]} (channels last), the reference holds {given[0]}{noise} "
+        f"and {given[1]}"
+    )
+
+
+def _differences(outputs: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> Verification:
+    maximum = largest = 0.0
+    for output, wanted in zip(outputs, expected, strict=True):
+        if output.shape != wanted.shape:
+            raise UserError(
+                f"`verify`: the network's output has the shape {output.shape}, the reference {wanted.shape}"
+            )
+        maximum = max(maximum, float(np.abs(output.astype(np.float64) - wanted).max(initial=0.0)))
+        largest = max(largest, float(np.abs(wanted).max(initial=0.0)))
+    return Verification(maximum, maximum / largest if largest else maximum)
+
+
+def check(verification: Verification, dtype: str) -> Verification:
+    """Return a verification whose difference is small enough for the storage type.
+
+    Raises:
+        UserError: it is not.
+    """
+    allowed = TOLERANCE[dtype]
+    if not verification.relative <= allowed:
+        raise UserError(
+            f"the network does not agree with the reference: max difference {verification.maximum:.3g}, relative "
+            f"{verification.relative:.3g}, allowed {allowed:g}"
+        )
+    return verification
