@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.registration import registered
 from layers.spatial import pad
 
 
@@ -17,7 +18,7 @@ def _centring(size: Any, target: Any) -> tuple[Any, Any]:
     return before, target - size - before
 
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+@registered
 class CenterPadConcatenate(keras.layers.Layer):
     """Concatenates over the channels after centring smaller maps in zeros: Torch7's nn.DepthConcat.
 

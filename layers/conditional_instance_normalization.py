@@ -10,9 +10,10 @@ from keras import ops
 
 from layers import native
 from layers.instance_normalization import normalize_instances
+from layers.registration import registered
 
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+@registered
 class ConditionalInstanceNormalization(keras.layers.Layer):
     """Instance normalisation whose factor and offset are mixed from those of many styles: call([x, weights]).
 

@@ -8,10 +8,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.registration import registered
 from layers.spatial import crop
 
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+@registered
 class CropToMatch(keras.layers.Layer):
     """Crops the bottom and right of `x` to the height and width of `reference`: call([x, reference]).
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import keras
 
+from layers.registration import registered
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+
+@registered
 class ElementwiseAffine(keras.layers.Layer):
     """Multiplies by the weights `gamma` and adds the weights `beta`, broadcast over the input.
 

@@ -9,9 +9,10 @@ import keras
 from keras import ops
 
 from layers import native
+from layers.registration import registered
 
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+@registered
 class InstanceNormalization(keras.layers.Layer):
     """Normalises each channel of each picture over its height and width (Ulyanov et al. 2016, 1607.08022).
 

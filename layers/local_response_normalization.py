@@ -8,10 +8,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.registration import registered
 from layers.spatial import pad
 
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+@registered
 class LocalResponseNormalization(keras.layers.Layer):
     """Divides by a power of the neighbours' mean square: nn.SpatialCrossMapLRN, Caffe's LRN.
 

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from layers.arguments import border, pair
+from layers.registration import registered
 from layers.spatial import crop, pad
 
 
@@ -16,7 +17,7 @@ def _positive(difference: Any) -> Any:
     return max(difference, 0) if isinstance(difference, int) else ops.maximum(difference, 0)
 
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+@registered
 class MaxUnpooling2D(keras.layers.Layer):
     """Puts each value where its window had its maximum, zeros elsewhere: nn.SpatialMaxUnpooling.
 

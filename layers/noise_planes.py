@@ -8,8 +8,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.registration import registered
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+
+@registered
 class NoisePlanes(keras.layers.Layer):
     """Planes of independent uniform noise in [0, 1) with the batch size, height and width of the input.
 

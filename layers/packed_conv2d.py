@@ -11,6 +11,7 @@ from keras import ops
 
 from layers import native
 from layers.arguments import pair, require_simple_convolution
+from layers.registration import registered
 
 # Side of the squares. Processors' kernels compute 16 filters in the time of one: with more than MOST_FILTERS in each
 # pixel of a square nothing would be gained.
@@ -37,7 +38,7 @@ def conv2d(
     )
 
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+@registered
 class PackedConv2D(keras.layers.Conv2D):
     """keras.layers.Conv2D with stride 1 and no padding for few filters: the same weights, the same numbers, faster.
 

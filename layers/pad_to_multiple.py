@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from layers.arguments import pair
+from layers.registration import registered
 from layers.spatial import divide_up, take_lines
 
 
@@ -16,7 +17,7 @@ def _round_up(size: Any, multiple: int) -> Any:
     return divide_up(size, multiple) * multiple
 
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+@registered
 class PadToMultiple(keras.layers.Layer):
     """Repeats the last row and column at bottom and right until height and width are multiples of `multiple`.
 

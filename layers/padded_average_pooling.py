@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 from keras import ops
 
 from layers.padded_pooling import PaddedPooling2D
+from layers.registration import registered
 
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+@registered
 class PaddedAveragePooling2D(PaddedPooling2D):
     """The mean of each window: nn.SpatialAveragePooling, Caffe's AVE.
 

@@ -9,10 +9,11 @@ import keras
 from keras import ops
 
 from layers.arguments import border, pair
+from layers.registration import registered
 from layers.spatial import crop, pad
 
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+@registered
 class PaddedConv2DTranspose(keras.layers.Layer):
     """Transposed convolution with explicit padding: nn.SpatialFullConvolution, Caffe's Deconvolution.
 

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from layers.padded_pooling import PaddedPooling2D
+from layers.registration import registered
 
 # The largest negative numbers: padding that never wins, and what Torch7 and Caffe return for an empty window.
 LOWEST = {
@@ -19,7 +20,7 @@ LOWEST = {
 }
 
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+@registered
 class PaddedMaxPooling2D(PaddedPooling2D):
     """The maximum of each window, with padding that never wins: nn.SpatialMaxPooling, Caffe's MAX.
 

@@ -8,8 +8,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.registration import registered
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+
+@registered
 class PixelShuffle2D(keras.layers.Layer):
     """Enlarges `size` times by making each group of size^2 channels a square of pixels: nn.PixelShuffle.
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from layers.edge_padding import EdgePadding2D
+from layers.registration import registered
 from layers.spatial import take_lines
 
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+@registered
 class ReflectionPadding2D(EdgePadding2D):
     """Mirrors the picture at its edge pixels, which are not repeated: dcb|abcd|cba.
 

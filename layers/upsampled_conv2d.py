@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from layers.arguments import require_simple_convolution
+from layers.registration import registered
 
 KERNEL = 3
 FACTOR = 2
@@ -17,7 +18,7 @@ FACTOR = 2
 SHARES = (((1.0, 1.0, 0.0), (0.0, 0.0, 1.0)), ((1.0, 0.0, 0.0), (0.0, 1.0, 1.0)))
 
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+@registered
 class UpsampledConv2D(keras.layers.Conv2D):
     """A 3x3 convolution of the picture enlarged twice by its nearest pixels, with 4/9 of the multiplications.
 

@@ -8,10 +8,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.registration import registered
 from layers.vgg_preprocessing import VGG_MEAN
 
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+@registered
 class VGGPostprocessing(keras.layers.Layer):
     """BGR in 0..255 minus the mean pixel of ImageNet to RGB in [0, 1], without clipping.
 

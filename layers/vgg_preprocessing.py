@@ -8,11 +8,13 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.registration import registered
+
 # The mean pixel of ImageNet in Caffe's order: blue, green, red, in 0..255.
 VGG_MEAN = (103.939, 116.779, 123.68)
 
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+@registered
 class VGGPreprocessing(keras.layers.Layer):
     """RGB in [0, 1] to BGR in 0..255 minus the mean pixel of ImageNet, Caffe's and Torch7's convention.
 

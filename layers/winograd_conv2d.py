@@ -14,6 +14,7 @@ from layers.arguments import require_simple_convolution
 from layers.circular_padding import CircularPadding2D
 from layers.edge_padding import EdgePadding2D
 from layers.reflection_padding import ReflectionPadding2D
+from layers.registration import registered
 from layers.replication_padding import ReplicationPadding2D
 
 EDGES: dict[str, type[EdgePadding2D]] = {
@@ -34,7 +35,7 @@ POINTS = (0.0, 2 / 3, -2 / 3, 3 / 2, -3 / 2)
 CACHE = 5_000_000
 
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+@registered
 class WinogradConv2D(keras.layers.Conv2D):
     """A 3x3 keras.layers.Conv2D with stride 1, of the picture grown by a pixel at each edge: the same weights, faster.
 
