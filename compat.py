@@ -94,6 +94,33 @@ def run_through(
     getattr(model, "_functional", model)._run_through_graph(inputs, operation_fn=step)
 
 
+def name_apart(outputs: Sequence[keras.KerasTensor]) -> None:
+    """Rename the operations above `outputs` whose name another has, so that keras.Model takes them.
+
+    Operations that Keras names itself (x + y is "add") know nothing of layers that somebody called so.
+    """
+    operations: dict[int, keras.Operation] = {}
+    waiting = list(outputs)
+    while waiting:
+        operation = waiting.pop()._keras_history.operation
+        if operation is not None and id(operation) not in operations:
+            operations[id(operation)] = operation
+            waiting += [tensor for node in operation._inbound_nodes for tensor in node.input_tensors]
+    taken: set[str] = set()
+    # Layers keep the names that they were given.
+    for operation in sorted(operations.values(), key=_named_by_keras):
+        name, number = operation.name, 1
+        while operation.name in taken:
+            operation.name, number = f"{name}_op{number}", number + 1
+        taken.add(operation.name)
+
+
+def _named_by_keras(operation: keras.Operation) -> bool:
+    from keras import Layer
+
+    return not isinstance(operation, Layer)
+
+
 def lbfgsb_step() -> Any:
     """Return SciPy's `setulb`, one step of L-BFGS-B by reverse communication.
 

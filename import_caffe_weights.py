@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from convert.printable import printable
 from errors import ArgumentError, UserError
 from pipelines.command_line import ArgumentParser, defaults_of, run_script
 from pipelines.importing.caffe import POOLINGS, CaffeImportReport, import_caffe_model
@@ -64,6 +65,19 @@ def make_parser() -> ArgumentParser:
         help="compare with the arrays 'blob_NAME' that Caffe computed from 'input' or 'input_NAME' (NCHW) and write "
         "nothing if one is more than 5e-5 of its largest number away",
     )
+    parser.add_argument(
+        "--input-shape",
+        metavar="3x224x224",
+        action="append",
+        default=defaults["input_shape"],
+        help="size of an input without the batch, in Caffe's order, ? for a free one; once for each input, or once for "
+        "all; needed where the network reads files whose size the prototxt does not tell",
+    )
+    parser.add_argument(
+        "--raw-detections",
+        action="store_true",
+        help="give boxes and scores in the place of what a DetectionOutput layer selects",
+    )
     return parser
 
 
@@ -74,26 +88,32 @@ def print_summary(arguments: argparse.Namespace) -> None:
     print(summarize(arguments.prototxt, arguments.input))
 
 
+def listed(names: Sequence[str]) -> str:
+    """Return names from a file in a row."""
+    return ", ".join(map(printable, names))
+
+
 def print_report(report: CaffeImportReport, arguments: argparse.Namespace) -> None:
     """Print what an import did."""
     for difference in report.differences:
         verdict = "" if difference.is_small else "  TOO LARGE"
-        print(
-            f"{difference.blob}: max difference {difference.maximum:.3g}, relative {difference.relative:.3g}{verdict}"
-        )
+        far = f"max difference {difference.maximum:.3g}, relative {difference.relative:.3g}"
+        print(f"{printable(difference.blob)}: {far}{verdict}")
     if report.surplus:
-        print(f"{NAME}: warning: only in the caffemodel, not used: {', '.join(report.surplus)}", file=sys.stderr)
+        print(f"{NAME}: warning: only in the caffemodel, not used: {listed(report.surplus)}", file=sys.stderr)
+    if report.ignored:
+        print(f"{NAME}: warning: fields that Caffe does not have, ignored: {listed(report.ignored)}", file=sys.stderr)
     if report.left_out:
-        print(f"left out, for training only: {', '.join(report.left_out)}")
+        print(f"left out, for training only: {listed(report.left_out)}")
     if report.file_size is None:
         raise UserError(f"the network does not agree with {arguments.verify}; nothing is written")
     print(f"layers converted: {report.layers}")
     unused = report.blobs_read - report.blobs_used
-    cut = f" (cut off: {', '.join(report.cut)})" if report.cut else ""
+    cut = f" (cut off: {listed(report.cut)})" if report.cut else ""
     print(f"blobs: {report.blobs_read} read, {report.blobs_used} used, {unused} unused{cut}")
     for name, shape in report.input_shapes.items():
-        print(f"input {name}: {' x '.join('any' if size is None else str(size) for size in shape)}")
-    print(f"outputs: {', '.join(report.outputs)}")
+        print(f"input {printable(name)}: {' x '.join('any' if size is None else str(size) for size in shape)}")
+    print(f"outputs: {listed(report.outputs)}")
     print(f"parameters: {report.parameters:,}")
     print(f"wrote {arguments.output}: {report.file_size:,} bytes")
 
@@ -118,6 +138,8 @@ def run(argv: Sequence[str] | None) -> int:
         outputs=arguments.outputs,
         normalize=arguments.normalize,
         verify=arguments.verify,
+        input_shape=arguments.input_shape,
+        raw_detections=arguments.raw_detections,
     )
     print_report(report, arguments)
     return 0

@@ -33,7 +33,7 @@ print(json.dumps({"seconds": time.perf_counter() - start, "numbers": numbers,
 PROTOBUF = """
 import json, resource, sys, time
 import numpy as np
-from convert.caffe.schema import message_class
+from convert.caffe.file.schema import message_class
 net_class = message_class("NetParameter")
 start = time.perf_counter()
 net = net_class()
@@ -45,7 +45,7 @@ numbers = sum(array.size for array in arrays)
 MAPPED = """
 import json, resource, sys, time
 import numpy as np
-from convert.caffe.caffemodel import read_caffemodel
+from convert.caffe.file.model_file import read_caffemodel
 start = time.perf_counter()
 layers = read_caffemodel(sys.argv[1])
 arrays = [blob.array(blob.dims) for layer in layers for blob in layer.blobs]

@@ -7,11 +7,14 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from convert.wire import WireError, varint
+
 HEAD_SIZE = 4096
 
 TORCH7 = "a Torch7 file"
 CAFFEMODEL = "a caffemodel"
 PROTOTXT = "a prototxt"
+HDF5 = "an HDF5 file"
 PYTORCH_LEGACY = "a PyTorch file"
 PYTORCH_ARCHIVE = "a PyTorch archive"
 SAFETENSORS = "a safetensors file"
@@ -21,7 +24,7 @@ PYTORCH_KINDS: tuple[str | None, ...] = (PYTORCH_LEGACY, PYTORCH_ARCHIVE, SAFETE
 # (offset, bytes there, kind)
 _SIGNATURES = (
     (0, b"version https://git-lfs", "a Git LFS pointer (the file itself comes with `git lfs pull`)"),
-    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    (0, b"\x89HDF\r\n\x1a\n", HDF5),
     (0, b"\x93NUMPY", "a NumPy array file"),
     (0, b"\x1f\x8b", "a gzip archive (unpack it first)"),
     (0, b"BZh", "a bzip2 archive (unpack it first)"),
@@ -141,25 +144,17 @@ def _protobuf_fields(head: bytes) -> list[tuple[int, int, bytes]]:
     """Return number, wire type and first bytes of the fields of a message that start within `head`."""
     fields, position = [], 0
     while position < len(head):
-        tag, start = _varint(head, position)
-        number, wire_type = tag >> 3, tag & 7
+        try:
+            tag, start = varint(head, position)
+            number, wire_type = tag >> 3, tag & 7
+            value, end = varint(head, start)
+        except WireError:  # cut off by the end of the head
+            break
         if wire_type not in (0, 2) or not number:
             return []
-        value, end = _varint(head, start)
         position = end + (value if wire_type == 2 else 0)
         fields.append((number, wire_type, head[end:position]))
     return fields
-
-
-def _varint(data: bytes, position: int) -> tuple[int, int]:
-    """Return the variable-length integer at `position` and where it ends; what is cut off counts as 0."""
-    value = shift = 0
-    for byte in data[position : position + 10]:
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            break
-    return value, position + max(shift // 7, 1)
 
 
 _RECOGNIZERS: tuple[Callable[[bytes], str | None], ...] = (_zip_member, _torch7, _pickle, _protobuf, _text)

@@ -3,10 +3,12 @@
 from layers.adaptive_pooling import AdaptivePooling2D
 from layers.batch_statistics_normalization import BatchStatisticsNormalization
 from layers.bilinear_upsampling import BilinearUpSampling2D
+from layers.box_decoding import BoxDecoding
 from layers.center_pad_concatenate import CenterPadConcatenate
 from layers.circular_padding import CircularPadding2D
 from layers.conditional_instance_normalization import ConditionalInstanceNormalization
 from layers.crop_to_match import CropToMatch
+from layers.detection_selection import DetectionSelection
 from layers.dilated_max_pooling import DilatedMaxPooling2D
 from layers.elementwise_affine import ElementwiseAffine
 from layers.fold_axes import FoldAxes
@@ -26,6 +28,7 @@ from layers.padded_conv2d_transpose import PaddedConv2DTranspose
 from layers.padded_max_pooling import PaddedMaxPooling2D
 from layers.parameter import Parameter
 from layers.pixel_shuffle import PixelShuffle2D
+from layers.prior_boxes import PriorBoxes
 from layers.reflection_padding import ReflectionPadding2D
 from layers.replication_padding import ReplicationPadding2D
 from layers.unfold_axes import UnfoldAxes
@@ -39,10 +42,12 @@ __all__ = [
     "AdaptivePooling2D",
     "BatchStatisticsNormalization",
     "BilinearUpSampling2D",
+    "BoxDecoding",
     "CenterPadConcatenate",
     "CircularPadding2D",
     "ConditionalInstanceNormalization",
     "CropToMatch",
+    "DetectionSelection",
     "DilatedMaxPooling2D",
     "ElementwiseAffine",
     "FoldAxes",
@@ -61,6 +66,7 @@ __all__ = [
     "PaddedMaxPooling2D",
     "Parameter",
     "PixelShuffle2D",
+    "PriorBoxes",
     "ReflectionPadding2D",
     "ReplicationPadding2D",
     "UnfoldAxes",

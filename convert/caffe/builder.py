@@ -8,7 +8,7 @@ import keras
 from keras import KerasTensor
 
 import convert.caffe.converters  # noqa: F401  registers the converters
-from compat import deep_recursion
+from compat import deep_recursion, name_apart
 from convert.axes import keras_shape
 from convert.caffe.network import Network, Node, dependencies
 from convert.caffe.parameters import Parameters
@@ -50,6 +50,7 @@ class GraphBuilder:
         outputs = {name: self._tensors[self.network.values[name]] for name in blobs}
         needed = dependencies(self.network.nodes, (self.network.values[name] for name in blobs))
         inputs = {tensor.name: tensor for value, tensor in self._inputs.items() if value in needed}
+        name_apart(list(outputs.values()))
         with deep_recursion():
             return keras.Model(
                 inputs if len(inputs) > 1 else next(iter(inputs.values())),

@@ -11,10 +11,11 @@ import keras
 
 import convert.caffe.shape_rules  # noqa: F401  registers the shape rules
 from convert.caffe.builder import GraphBuilder
-from convert.caffe.caffemodel import read_caffemodel
-from convert.caffe.network import Network, read_network, replace_pooling, select
+from convert.caffe.file.model_file import read_caffemodel
+from convert.caffe.network import Network, read_network, replace_detections, replace_pooling, select
 from convert.caffe.parameters import Parameters, assign_parameters
-from convert.caffe.shapes import infer_open_shapes, infer_shapes
+from convert.caffe.shapes import Shape, infer_open_shapes, infer_shapes
+from convert.caffe.sources import check_free, replace_sources
 from errors import ArgumentError, UserError
 
 Pooling = Literal["keep", "average", "max"]
@@ -38,6 +39,8 @@ def convert_caffe(
     until: str | None = None,
     outputs: Sequence[str] | None = None,
     pooling: Pooling = "keep",
+    input_shape: Sequence[Shape] | None = None,
+    raw_detections: bool = False,
 ) -> Conversion:
     """Return the network of a prototxt with the numbers of a caffemodel as a Keras model.
 
@@ -51,17 +54,23 @@ def convert_caffe(
         until: name of the last layer to convert; the whole network if None.
         outputs: names of the blobs that the model gives; those that no layer reads if None.
         pooling: "average" or "max" makes every pooling layer (but global ones) one of that kind.
+        input_shape: sizes of the inputs without the batch, see convert.caffe.sources.replace_sources(); needed where
+            the network reads files.
+        raw_detections: put the boxes and scores in the place of a DetectionOutput layer's selection.
 
     Raises:
         UserError: a file is missing, damaged, or of another kind, the two do not fit, or a layer cannot be converted.
         ArgumentError: there is no such layer or blob.
     """
     network, model = replace_pooling(read_network(prototxt), pooling), read_caffemodel(caffemodel)
+    if raw_detections:
+        network = replace_detections(network)
     try:
-        part = select(network, until=until, outputs=outputs)
-        shapes = infer_shapes(part)
-        parameters = assign_parameters(network, part, shapes, model)
-        builder = GraphBuilder(part, infer_open_shapes(part), parameters)
+        part = replace_sources(select(network, until=until, outputs=outputs), input_shape)
+        parameters = assign_parameters(network, part, infer_shapes(part), model)
+        shapes = infer_open_shapes(part)
+        check_free(shapes, part, input_shape)
+        builder = GraphBuilder(part, shapes, parameters)
     except ArgumentError:
         raise
     except UserError as error:

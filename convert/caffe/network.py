@@ -7,21 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from convert.caffe.prototxt import read_prototxt
-from convert.caffe.schema import message_class
+from convert.caffe.file.prototxt import read_prototxt
+from convert.caffe.file.schema import message_class
 from errors import ArgumentError, UserError, unknown_name
 
-# Layers that only training and measuring need. They are left out of the converted network.
-LOSS_TYPES = (
-    "Accuracy",
-    "ContrastiveLoss",
-    "EuclideanLoss",
-    "HingeLoss",
-    "InfogainLoss",
-    "MultinomialLogisticLoss",
-    "SigmoidCrossEntropyLoss",
-    "SoftmaxWithLoss",
-)
+# Ends of the types that only training and measuring need. They are left out of the converted network.
+LOSS_ENDINGS = ("Accuracy", "DetectionEvaluate", "Loss")
+MAX_BLOBS = 1_000  # bottoms or tops of a layer
 SINK_TYPES = ("HDF5Output", "Silence")
 
 
@@ -53,7 +45,7 @@ class Network:
     """The layers of a network in the order of computation, and what it gives.
 
     `values` holds for each blob the number of its last value, `outputs` the names of the blobs wanted.
-    `left_out` are layers that only training needs.
+    `left_out` are layers that only training needs, `ignored` the fields of the prototxt that Caffe does not have.
     """
 
     name: str
@@ -61,6 +53,7 @@ class Network:
     values: dict[str, int]
     outputs: tuple[str, ...]
     left_out: tuple[Node, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 def read_network(prototxt: str | Path) -> Network:
@@ -69,9 +62,10 @@ def read_network(prototxt: str | Path) -> Network:
     Raises:
         UserError: the file cannot be read, or its layers do not connect; the message names the file.
     """
-    net = read_prototxt(prototxt)
+    ignored: list[str] = []
+    net = read_prototxt(prototxt, ignored)
     try:
-        return build_network(net)
+        return replace(build_network(net), ignored=tuple(dict.fromkeys(ignored)))
     except UserError as error:
         raise UserError(f"{prototxt}: {error}") from error
 
@@ -97,14 +91,19 @@ def build_network(net: Any) -> Network:
     layers = [(number, layer) for number, layer in numbered if _is_included(layer, state)]
     wiring = _Wiring()
     nodes = [wiring.add(number, layer) for number, layer in layers]
-    kept = tuple(node for node in nodes if node.layer.type not in (*LOSS_TYPES, *SINK_TYPES))
-    left_out = tuple(node for node in nodes if node.layer.type in (*LOSS_TYPES, *SINK_TYPES))
+    kept = tuple(node for node in nodes if not (_is_loss(node) or node.layer.type in SINK_TYPES))
+    left_out = tuple(node for node in nodes if _is_loss(node) or node.layer.type in SINK_TYPES)
     made = {value for node in kept for value in node.tops}
     for node in kept:
         if not made.issuperset(node.bottoms):
             raise UserError(f"{node.place}: reads the output of a loss layer, which is left out")
     values = {name: value for name, value in wiring.values.items() if value in made}
     return Network(net.name, kept, values, _unread(values, nodes), left_out)
+
+
+def _is_loss(node: Node) -> bool:
+    """Return whether a layer only trains or measures, of whatever fork: SoftmaxWithLoss, MultiBoxLoss, CenterLoss."""
+    return node.layer.type.endswith(LOSS_ENDINGS)
 
 
 def _is_included(layer: Any, state: Any) -> bool:
@@ -136,6 +135,9 @@ class _Wiring:
 
     def add(self, number: int, layer: Any) -> Node:
         node = Node(number, layer, (), ())
+        for kind, names in (("bottoms", layer.bottom), ("tops", layer.top)):
+            if len(names) > MAX_BLOBS:
+                raise UserError(f"{node.place}: has {len(names)} {kind}; {MAX_BLOBS} are allowed")
         for name in layer.bottom:
             if name not in self.values:
                 raise UserError(f"{node.place}: {unknown_name('bottom blob', name, self.values)}")
@@ -161,7 +163,7 @@ class _Wiring:
 
 def _unread(values: dict[str, int], nodes: Sequence[Node]) -> tuple[str, ...]:
     """Return the blobs whose last value no layer but a loss reads, without the network's own inputs."""
-    read = {value for node in nodes if node.layer.type not in LOSS_TYPES for value in node.bottoms}
+    read = {value for node in nodes if not _is_loss(node) for value in node.bottoms}
     inputs = {value for node in nodes if not node.bottoms for value in node.tops}
     return tuple(sorted(name for name, value in values.items() if value not in read | inputs))
 
@@ -229,3 +231,29 @@ def replace_pooling(network: Network, method: str) -> Network:
         return replace(node, layer=layer)
 
     return replace(network, nodes=tuple(map(replaced, network.nodes)))
+
+
+def replace_detections(network: Network) -> Network:
+    """Return `network` with boxes and scores, two blobs, in the place of what a DetectionOutput layer selects."""
+    values, outputs, nodes = dict(network.values), list(network.outputs), []
+    for node in network.nodes:
+        if node.layer.type == "DetectionOutput":
+            layer = type(node.layer)()
+            layer.CopyFrom(node.layer)
+            layer.type = "RawDetections"
+            names = [_free_name(name, values) for name in ("boxes", "scores")]
+            layer.top[:] = names
+            free = max(top for other in (*network.nodes, *nodes) for top in other.tops) + 1
+            tops = (free, free + 1)
+            values.update(zip(names, tops, strict=True))
+            outputs = [name for name in outputs if name not in node.layer.top] + names
+            node = replace(node, layer=layer, tops=tops)
+        nodes.append(node)
+    return replace(network, nodes=tuple(nodes), values=values, outputs=tuple(outputs))
+
+
+def _free_name(wanted: str, taken: Iterable[str]) -> str:
+    name = wanted
+    while name in taken:
+        name = f"detection_{name}"
+    return name

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from convert.caffe.caffemodel import ModelBlob, ModelLayer
+from convert.caffe.file.caffemodel import ModelBlob, ModelLayer
+from convert.caffe.file.schema import enum_name
 from convert.caffe.network import Network, Node
-from convert.caffe.schema import enum_name
 from convert.caffe.shapes import NodeShapes, written
 from errors import UserError
+from model.untrusted.sizes import check_values
 
 Slot = tuple[int, int]  # number of a node, index of its parameter
 
@@ -141,7 +142,9 @@ def _fitted(node: Node, index: int, size: tuple[int, ...], blob: ModelBlob | Non
         raise UserError(
             f"{node.place}: blob {index} of the caffemodel is {written(blob.dims)}; the prototxt needs {written(size)}"
         )
-    return blob.array(size)
+    values = blob.array(size)
+    check_values(f"{node.place}: blob {index}", values)
+    return values
 
 
 def _without_leading_ones(dims: tuple[int, ...]) -> tuple[int, ...]:

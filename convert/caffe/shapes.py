@@ -17,7 +17,7 @@ from errors import UserError, unknown_name
 
 Shape = tuple[int | None, ...]
 
-LARGEST_COUNT = 2**31 - 1  # numbers in a blob, as in Caffe
+MAX_COUNT = 2**31 - 1  # numbers in a blob, as in Caffe
 
 
 class OpenSizeError(Exception):
@@ -51,6 +51,18 @@ class RegisteredRule(NamedTuple):
     bottoms: range
     tops: range
 
+
+# Tails of YOLO networks, whose formats differ from fork to fork.
+BOX_SELECTIONS = (
+    "DetectionYolo",
+    "Region",
+    "RegionOutput",
+    "Yolo",
+    "YoloDetectionOutput",
+    "YOLO",
+    "Yolov2DetectionOutput",
+    "Yolov3DetectionOutput",
+)
 
 RULES: dict[str, RegisteredRule] = {}
 
@@ -106,13 +118,17 @@ def agree(one: Shape, other: Shape) -> bool:
     return len(one) == len(other) and all(a == b or a is None or b is None for a, b in zip(one, other, strict=True))
 
 
-def check_reshape(shape: Shape) -> None:
+def check_reshape(shape: Shape, *, keeps_batch: bool = False) -> None:
     """Check that a blob can be brought to `shape` without knowing more: at most one of its sizes is open.
+
+    Args:
+        shape: the new shape.
+        keeps_batch: the first axis stays as it is and does not count.
 
     Raises:
         OpenSizeError: more are open.
     """
-    if shape.count(None) > 1:
+    if shape[keeps_batch:].count(None) > 1:
         raise OpenSizeError
 
 
@@ -197,6 +213,11 @@ def registered(node: Node) -> RegisteredRule:
     Raises:
         UserError: there is none, or the node has a number of bottoms or tops that its type does not take.
     """
+    if node.layer.type in BOX_SELECTIONS:
+        raise UserError(
+            f"{node.place}: YOLO's selection of boxes cannot be converted; end the network before it with `outputs` "
+            f"{','.join(node.layer.bottom)}"
+        )
     if node.layer.type not in RULES:
         raise UserError(f"{node.place}: {unknown_name('layer type', node.layer.type, RULES)}")
     entry = RULES[node.layer.type]
@@ -215,6 +236,6 @@ def _checked(shape: Shape) -> Shape:
     shape = tuple(shape)
     if any(size is not None and size < 1 for size in shape):
         raise LayerError(f"makes an empty blob, {written(shape)}")
-    if math.prod(size or 1 for size in shape) > LARGEST_COUNT:
-        raise LayerError(f"makes a blob of more than {LARGEST_COUNT} numbers, {written(shape)}")
+    if math.prod(size or 1 for size in shape) > MAX_COUNT:
+        raise LayerError(f"makes a blob of more than {MAX_COUNT} numbers, {written(shape)}")
     return shape

@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import convert.caffe.shape_rules  # noqa: F401  registers the shape rules
-from convert.caffe.caffemodel import ModelLayer, read_caffemodel
+from convert.caffe.file.caffemodel import ModelLayer
+from convert.caffe.file.model_file import read_caffemodel
 from convert.caffe.network import Network, Node, read_network
 from convert.caffe.shapes import Inference, Shape, written
+from convert.printable import printable
 from errors import UserError
 
+MAX_NAMES = 20  # of blobs in a line
 _TITLES = ("", "layer", "type", "bottoms -> tops", "top shape", "parameters")
 
 
@@ -35,8 +38,8 @@ def summarize(prototxt: str | Path, caffemodel: str | Path | None = None) -> str
         if problem:
             problems.append(problem)
     lines = [*_align(rows), *problems, *_remarks(network, model)]
-    name = network.name or "unnamed network"
-    return "\n".join([name, *lines, f"outputs: {', '.join(network.outputs)}", f"parameters: {total:,}"])
+    name = printable(network.name) or "unnamed network"
+    return "\n".join([name, *lines, f"outputs: {', '.join(map(printable, network.outputs))}", f"parameters: {total:,}"])
 
 
 def _walk(network: Network) -> Iterator[tuple[Node, Sequence[Shape] | None, Sequence[Shape], str | None]]:
@@ -59,9 +62,17 @@ def _brought(node: Node, model: Sequence[ModelLayer]) -> list[Shape]:
 
 def _row(node: Node, tops: Sequence[Shape] | None, parameters: Sequence[Shape]) -> tuple[str, ...]:
     layer = node.layer
-    flow = f"{', '.join(layer.bottom)} -> {', '.join(layer.top)}" if layer.bottom else f"-> {', '.join(layer.top)}"
+    bottoms, tops_made = (", ".join(map(printable, names[:MAX_NAMES])) for names in (layer.bottom, layer.top))
+    flow = f"{bottoms} -> {tops_made}" if layer.bottom else f"-> {tops_made}"
     shape = "?" if tops is None else ", ".join(dict.fromkeys(map(written, tops)))
-    return str(node.number), layer.name, layer.type, flow, shape, ", ".join(map(written, parameters))
+    return (
+        str(node.number),
+        printable(layer.name),
+        printable(layer.type),
+        flow,
+        shape,
+        ", ".join(map(written, parameters)),
+    )
 
 
 def _align(rows: Sequence[tuple[str, ...]]) -> list[str]:
@@ -71,9 +82,13 @@ def _align(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 def _remarks(network: Network, model: Sequence[ModelLayer] | None) -> Iterator[str]:
     if network.left_out:
-        left_out = ", ".join(f"{node.layer.name} ({node.layer.type})" for node in network.left_out)
+        left_out = ", ".join(
+            f"{printable(node.layer.name)} ({printable(node.layer.type)})" for node in network.left_out
+        )
         yield f"left out, for training only: {left_out}"
+    if network.ignored:
+        yield f"fields that Caffe does not have, ignored: {', '.join(map(printable, network.ignored))}"
     known = {node.layer.name for node in network.nodes}
     surplus = [layer.name for layer in model or () if layer.blobs and layer.name not in known]
     if surplus:
-        yield f"only in the caffemodel: {', '.join(surplus)}"
+        yield f"only in the caffemodel: {', '.join(map(printable, surplus))}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from errors import ArgumentError, UserError, unknown_name
 from images.formats import READABLE_SUFFIXES
 from pipelines.importing.files import check_model_output
+from pipelines.importing.shapes import parse_shape
 from pipelines.startup import quiet_startup
 
 if TYPE_CHECKING:
@@ -28,12 +29,13 @@ PHOTO_SIZE = 512  # pixels of the longer side to which larger photos are reduced
 class CaffeImportReport:
     """What an import did.
 
-    `differences` are those from the reference, if there was one; where one is too large nothing was written and
-    `file_size` is None.
+    `ignored` are the fields of the prototxt that Caffe does not have. `differences` are those from the reference, if
+    there was one; where one is too large nothing was written and `file_size` is None.
     """
 
     layers: int
     left_out: tuple[str, ...]
+    ignored: tuple[str, ...]
     blobs_read: int
     blobs_used: int
     surplus: tuple[str, ...]
@@ -55,6 +57,8 @@ def import_caffe_model(
     outputs: Sequence[str] | None = None,
     normalize: str | os.PathLike | None = None,
     verify: str | os.PathLike | None = None,
+    input_shape: Sequence[str] | None = None,
+    raw_detections: bool = False,
 ) -> CaffeImportReport:
     """Convert a Caffe network to a `.keras` file.
 
@@ -73,6 +77,9 @@ def import_caffe_model(
             the network as to a VGG (BGR, 0..255, minus the ImageNet mean).
         verify: `.npz` file with the arrays `input` (or `input_NAME`) and `blob_NAME` as Caffe computed them (NCHW);
             the network is compared before it is normalised.
+        input_shape: sizes of each input without the batch, in Caffe's order, such as "3x224x224" or "3x?x?"; one text
+            counts for all inputs. Needed where the network reads files of unknown size.
+        raw_detections: give boxes and scores in the place of what a DetectionOutput layer selects.
 
     Raises:
         ArgumentError: an argument has a value that is not allowed.
@@ -81,13 +88,22 @@ def import_caffe_model(
     check_model_output(output)
     if pooling not in POOLINGS:
         raise ArgumentError(unknown_name("--pooling", pooling, POOLINGS))
+    shapes = None if input_shape is None else [parse_shape(text) for text in input_shape]
     photos = None if normalize is None else _photo_files(Path(normalize))
     with quiet_startup():
         from convert.caffe.conversion import convert_caffe
         from convert.caffe.verification import compare_with_caffe, read_reference
         from model.saving import save_model
     reference = None if verify is None else read_reference(verify)
-    conversion = convert_caffe(prototxt, input, until=until, outputs=outputs, pooling=pooling)
+    conversion = convert_caffe(
+        prototxt,
+        input,
+        until=until,
+        outputs=outputs,
+        pooling=pooling,
+        input_shape=shapes,
+        raw_detections=raw_detections,
+    )
     differences = () if reference is None else tuple(compare_with_caffe(conversion, reference))
     if not all(difference.is_small for difference in differences):
         return _report(conversion, None, differences)
@@ -100,6 +116,7 @@ def _report(conversion: Conversion, size: int | None, differences: tuple[Differe
     return CaffeImportReport(
         layers=len(conversion.part.nodes),
         left_out=tuple(f"{node.layer.name} ({node.layer.type})" for node in conversion.network.left_out),
+        ignored=conversion.network.ignored,
         blobs_read=parameters.read,
         blobs_used=parameters.used,
         surplus=parameters.surplus,

@@ -28,7 +28,9 @@ def test_every_layer_has_a_case():
     random = {layers.NoisePlanes, layers.WhiteNoise, layers.FractionalMaxPooling}  # test_noise_planes.py, test_noise.py
     # No sizes of an input, or not those alone, make their outputs': test_weights_and_masks.py.
     apart = {layers.Parameter, layers.MaskedSelect}
-    assert classes - random - apart == {case.layer for case in CASES}
+    # They take no pictures and have OpenCV for a reference: tests/convert/caffe/test_detection.py.
+    detection = {layers.PriorBoxes, layers.BoxDecoding, layers.DetectionSelection}
+    assert classes - random - apart - detection == {case.layer for case in CASES}
 
 
 @each_case

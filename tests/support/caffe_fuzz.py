@@ -21,8 +21,8 @@ from pathlib import Path
 
 import keras
 
-from convert.caffe.caffemodel import read_caffemodel
 from convert.caffe.conversion import convert_caffe
+from convert.caffe.file.model_file import read_caffemodel
 from convert.caffe.summary import summarize
 from errors import UserError
 from support.caffe_cases import SHIPPED_CASES

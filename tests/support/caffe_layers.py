@@ -44,6 +44,7 @@ X = (2, 4, 5, 6)
 W = rng(6, 4, 3, 3, seed=1)
 B = rng(6, seed=2)
 C4 = rng(4, seed=3)
+DEPTHWISE = rng(8, 1, 3, 3, seed=4).astype(np.float64)
 
 
 def pool(x, kernel, stride, pad=(0, 0), *, method, ceil=True):
@@ -380,6 +381,44 @@ ARRANGEMENTS = [
     Layer("argmax_batch", "ArgMax", "argmax_param { axis: 0 }", (5, 4), lambda x: x.argmax(0)[None]),
 ]  # fmt: skip
 
+
+def interpolated(size, crop=slice(None)):
+    return torched(lambda x: F.interpolate(x[:, :, crop, crop], size=size, mode="bilinear", align_corners=True))
+
+
+def normalized(axes):
+    return lambda x: x / np.sqrt((x**2).sum(axes, keepdims=True) + 1e-10)
+
+
+# Layers of other Caffes than that of Berkeley.
+FORKS = [
+    Layer("permute", "Permute", "permute_param { order: 0 order: 2 order: 3 order: 1 }", X,
+          lambda x: x.transpose(0, 2, 3, 1)),
+    Layer("permute_rest", "Permute", "permute_param { order: 2 order: 0 }", X, lambda x: x.transpose(2, 0, 1, 3)),
+    Layer("permute_2d", "Permute", "permute_param { order: 1 order: 0 }", (3, 5), lambda x: x.T),
+    Layer("permute_same", "Permute", "", X, lambda x: x),
+    Layer("normalize", "Normalize", "norm_param { across_spatial: false channel_shared: false }", X,
+          lambda x: normalized(1)(x) * C4[:, None, None], [C4]),
+    Layer("normalize_all", "Normalize", "", X, lambda x: normalized((1, 2, 3))(x) * 3.5, [np.float32(3.5)]),
+    Layer("upsample", "Upsample", "upsample_param { scale: 2 }", X, lambda x: x.repeat(2, 2).repeat(2, 3)),
+    Layer("upsample_sides", "Upsample", "upsample_param { scale_h: 3 scale_w: 2 }", X,
+          lambda x: x.repeat(3, 2).repeat(2, 3)),
+    Layer("interp_size", "Interp", "interp_param { height: 9 width: 4 }", X, interpolated((9, 4))),
+    Layer("interp_zoom", "Interp", "interp_param { zoom_factor: 3 }", X, interpolated((13, 16))),
+    Layer("interp_shrink", "Interp", "interp_param { shrink_factor: 2 pad_beg: -1 }", X,
+          interpolated((2, 3), slice(1, None))),
+    Layer("interp_both", "Interp", "interp_param { shrink_factor: 2 zoom_factor: 2 pad_end: -1 }", X,
+          interpolated((3, 5), slice(None, -1))),
+    Layer("depthwise", "DepthwiseConvolution", "convolution_param { num_output: 8 kernel_size: 3 group: 4 pad: 1 }", X,
+          torched(lambda x: F.conv2d(x, torch.tensor(DEPTHWISE), padding=1, groups=4)), [DEPTHWISE, np.zeros(8)]),
+    Layer("depthwise_by_type", "ConvolutionDepthwise",
+          "convolution_param { num_output: 8 kernel_size: 3 stride: 2 bias_term: false }", X,
+          torched(lambda x: F.conv2d(x, torch.tensor(DEPTHWISE), stride=2, groups=4)), [DEPTHWISE]),
+    Layer("shuffle", "ShuffleChannel", "shuffle_channel_param { group: 2 }", (2, 6, 3, 3),
+          lambda x: x[:, [0, 3, 1, 4, 2, 5]]),
+    Layer("relu6", "ReLU6", "", X, lambda x: np.clip(x, 0, 6)),
+]  # fmt: skip
+
 GLOBAL = Layer(
     "pool_global_max",
     "Pooling",
@@ -391,5 +430,5 @@ MASK = Layer(
     "pool_mask", "Pooling", "pooling_param { kernel_size: 3 stride: 2 pad: 1 }", (2, 4, 6, 7), pool_with_mask, tops=2
 )
 LAYERS = [
-    *CONVOLUTIONS, *POOLINGS, GLOBAL, MASK, *ELEMENTWISE, *SCALES, *NORMALIZATIONS, *PRODUCTS, *ARRANGEMENTS
+    *CONVOLUTIONS, *POOLINGS, GLOBAL, MASK, *ELEMENTWISE, *SCALES, *NORMALIZATIONS, *PRODUCTS, *ARRANGEMENTS, *FORKS
 ]  # fmt: skip

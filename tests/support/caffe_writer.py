@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.caffe.schema import message_class
+from convert.caffe.file.schema import message_class
 
 Weights = Mapping[str, Sequence[np.ndarray]]
 

@@ -7,12 +7,13 @@ import math
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 from keras import KerasTensor, ops
 
 from convert.axes import from_source_order, keras_axis, to_source_order
+from convert.caffe.file.schema import enum_name
 from convert.caffe.registry import Step, converts
-from convert.caffe.schema import enum_name
-from convert.caffe.shape_rules.arrangement import crop_offsets, joined_axis, slice_points
+from convert.caffe.shape_rules.arrangement import axis_order, crop_offsets, joined_axis, keeps_batch, slice_points
 from convert.caffe.shapes import Shape, canonical_axis
 from layers import CropToMatch
 
@@ -78,10 +79,32 @@ def tile(step: Step, x: KerasTensor) -> KerasTensor:
     return ops.tile(x, repeats)
 
 
+@converts("Permute")
+def permute(step: Step, x: KerasTensor) -> KerasTensor:
+    """Put the axes into another order."""
+    axes = len(x.shape)
+    order = axis_order(step.layer, step.shapes.bottoms[0])
+    # Which of Caffe's axes stands where in a Keras tensor.
+    stands = sorted(range(axes), key=lambda axis: keras_axis(axis, axes))
+    permutation = [keras_axis(order[axis], axes) for axis in stands]
+    return x if permutation == list(range(axes)) else ops.transpose(x, permutation)
+
+
+@converts("ShuffleChannel")
+def shuffle_channel(step: Step, x: KerasTensor) -> KerasTensor:
+    """Take the channels of the groups in turn: the first of each, the second of each."""
+    channels, group = step.shapes.bottoms[0][1], step.layer.shuffle_channel_param.group
+    return ops.take(x, np.arange(channels).reshape(group, -1).T.ravel(), axis=-1)
+
+
 @converts("Flatten", "Reshape")
 def reshape(step: Step, x: KerasTensor) -> KerasTensor:
     """Give the numbers, in Caffe's order, another shape."""
-    return _reshaped(to_source_order(x), step.shapes.tops[0])
+    top, x = step.shapes.tops[0], to_source_order(x)
+    if keeps_batch(step.layer) and top.count(None) > 1:
+        sizes = [-1 if size is None else size for size in top[1:]]
+        return from_source_order(step.apply(keras.layers.Reshape, x, target_shape=sizes))
+    return _reshaped(x, top)
 
 
 def _reshaped(x: KerasTensor, shape: Shape) -> KerasTensor:

@@ -7,8 +7,8 @@ import math
 import keras
 from keras import KerasTensor, ops
 
+from convert.caffe.file.schema import enum_name
 from convert.caffe.registry import Step, converts
-from convert.caffe.schema import enum_name
 
 _MERGES = {"PROD": keras.layers.Multiply, "SUM": keras.layers.Add, "MAX": keras.layers.Maximum}
 _ACTIVATIONS = {"BNLL": "softplus", "Sigmoid": "sigmoid", "TanH": "tanh"}
@@ -29,6 +29,12 @@ def relu(step: Step, x: KerasTensor) -> KerasTensor:
     if slope > 0:
         return step.apply(keras.layers.LeakyReLU, x, negative_slope=slope)
     return ops.relu(x) - slope * ops.relu(-x)
+
+
+@converts("ReLU6")
+def relu6(step: Step, x: KerasTensor) -> KerasTensor:
+    """Limit x to [0, 6]."""
+    return step.apply(keras.layers.ReLU, x, max_value=6.0)
 
 
 @converts("ELU")

@@ -6,8 +6,8 @@ import keras
 from keras import KerasTensor, ops
 
 from convert.axes import keras_axis
+from convert.caffe.file.schema import enum_name
 from convert.caffe.registry import Step, converts
-from convert.caffe.schema import enum_name
 from convert.caffe.shapes import canonical_axis
 from layers import LocalResponseNormalization
 

@@ -65,6 +65,20 @@ def batch_norm(step: Step, x: KerasTensor) -> KerasTensor:
     )
 
 
+@converts("Normalize")
+def normalize(step: Step, x: KerasTensor) -> KerasTensor:
+    """Divide by the root of the sum of squares, over the channels or all of a picture, and multiply."""
+    parameter = step.layer.norm_param
+    axes = (1, 2, 3) if parameter.across_spatial else (3,)
+    x = x * ops.rsqrt(ops.sum(ops.square(x), axis=axes, keepdims=True) + parameter.eps)
+    if parameter.channel_shared:
+        return x * float(step.weights[0])
+    factors = step.weights[0]
+    return step.apply(
+        ElementwiseAffine, x, [factors.reshape(1, 1, -1)], shape=(1, 1, len(factors)), scale=True, shift=False
+    )
+
+
 @converts("PReLU")
 def prelu(step: Step, x: KerasTensor) -> KerasTensor:
     """Multiply negative numbers by one slope a channel, or one for all."""

@@ -8,14 +8,14 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
+from convert.caffe.file.schema import enum_name
 from convert.caffe.geometry import Window, convolution_window, pooling_window
 from convert.caffe.registry import Step, converts
-from convert.caffe.schema import enum_name
-from convert.caffe.shape_rules.windows import rounds_down
-from layers import PaddedAveragePooling2D, PaddedConv2DTranspose, PaddedMaxPooling2D, conv2d
+from convert.caffe.shape_rules.windows import DEPTHWISE, convolution_groups, rounds_down, upsample_factors
+from layers import BilinearUpSampling2D, PaddedAveragePooling2D, PaddedConv2DTranspose, PaddedMaxPooling2D, conv2d
 
 
-@converts("Convolution")
+@converts("Convolution", *DEPTHWISE)
 def convolution(step: Step, x: KerasTensor) -> KerasTensor:
     """Convolve with symmetric zero padding.
 
@@ -37,7 +37,7 @@ def convolution(step: Step, x: KerasTensor) -> KerasTensor:
         strides=1 if dilated_strides else window.stride,
         padding="same" if keep_same else "valid",
         dilation_rate=window.dilation,
-        groups=parameter.group,
+        groups=convolution_groups(step.layer, step.shapes.bottoms[0]),
         use_bias=parameter.bias_term,
         kernel_initializer="zeros",
     )
@@ -94,3 +94,19 @@ def _positions(step: Step, indices: KerasTensor, window: Window) -> KerasTensor:
     offsets = indices // kernel_width * width + indices % kernel_width
     # Not ops.add: see converters.weighted.bias.
     return ops.cast(ops.subtract(offsets, -corners[:, :, None]), "float32")
+
+
+@converts("Upsample")
+def upsample(step: Step, x: KerasTensor) -> KerasTensor:
+    """Repeat every pixel."""
+    return step.apply(keras.layers.UpSampling2D, x, size=upsample_factors(step.layer.upsample_param))
+
+
+@converts("Interp")
+def interp(step: Step, x: KerasTensor) -> KerasTensor:
+    """Mix neighbours, the corners aligned."""
+    parameter = step.layer.interp_param
+    start, end = -parameter.pad_beg, parameter.pad_end or None
+    if start or end:
+        x = x[:, start:end, start:end, :]
+    return step.apply(BilinearUpSampling2D, x, output_size=step.shapes.tops[0][2:])

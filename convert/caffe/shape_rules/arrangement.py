@@ -16,11 +16,13 @@ from convert.caffe.shapes import (
     check_reshape,
     count,
     known,
+    picture,
     shape_rule,
     written,
 )
 
-MANY = range(1, 100_000)
+MANY = range(1, 1001)
+MAX_SHUFFLED = 65_536  # channels
 
 
 @shape_rule("Concat", bottoms=MANY)
@@ -128,6 +130,31 @@ def reduction(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     return Shapes([bottoms[0][: canonical_axis(layer.reduction_param.axis, bottoms[0])]])
 
 
+@shape_rule("Permute")
+def permute(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Put the axes into another order."""
+    return Shapes([tuple(bottoms[0][axis] for axis in axis_order(layer, bottoms[0]))])
+
+
+def axis_order(layer: Any, bottom: Shape) -> list[int]:
+    """Return which axis of `bottom` goes where; those that a Permute layer does not name follow as they stand."""
+    order = list(layer.permute_param.order)
+    if len(set(order)) != len(order) or any(axis >= len(bottom) for axis in order):
+        raise LayerError(f"order {order} must name different axes of {len(bottom)}")
+    return [*order, *(axis for axis in range(len(bottom)) if axis not in order)]
+
+
+@shape_rule("ShuffleChannel")
+def shuffle_channel(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Keep the shape; the groups are of equal size."""
+    channels, group = known(picture(bottoms[0])[1]), layer.shuffle_channel_param.group
+    if channels > MAX_SHUFFLED:
+        raise LayerError(f"has {channels} channels; {MAX_SHUFFLED} are allowed")
+    if group < 1 or channels % group:
+        raise LayerError(f"group {group} does not divide {channels} channels")
+    return Shapes([bottoms[0]])
+
+
 @shape_rule("Flatten")
 def flatten(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     """Make one axis of those from `axis` to `end_axis`."""
@@ -137,7 +164,7 @@ def flatten(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
         raise LayerError(f"axis {parameter.axis} lies behind end_axis {parameter.end_axis}")
     merged = bottom[first : last + 1]
     top = (*bottom[:first], None if None in merged else count(merged), *bottom[last + 1 :])
-    check_reshape(top)
+    check_reshape(top, keeps_batch=keeps_batch(layer))
     return Shapes([top])
 
 
@@ -156,8 +183,16 @@ def reshape(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
                 raise LayerError(f"cannot copy the size of axis {axis} of a blob with {len(bottom)} axes")
             top[axis] = bottom[axis]
     top = _fill_in(top, bottom)
-    check_reshape(top)
+    check_reshape(top, keeps_batch=keeps_batch(layer))
     return Shapes([top])
+
+
+def keeps_batch(layer: Any) -> bool:
+    """Return whether a Flatten or Reshape layer leaves the first axis, the batch, as it is."""
+    if layer.type == "Flatten":
+        return layer.flatten_param.axis > 0
+    parameter = layer.reshape_param
+    return parameter.axis > 0 or (parameter.axis == 0 and list(parameter.shape.dim[:1]) == [0])
 
 
 def _replaced_axes(parameter: Any, bottom: Shape) -> tuple[int, int]:

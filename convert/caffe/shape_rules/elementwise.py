@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from convert.caffe.file.schema import enum_name
 from convert.caffe.network import LayerError
-from convert.caffe.schema import enum_name
 from convert.caffe.shapes import Shape, Shapes, agree, canonical_axis, count, known, picture, shape_rule, written
 
 
-@shape_rule("AbsVal", "BNLL", "Dropout", "ELU", "Power", "ReLU", "Sigmoid", "Swish", "TanH", "Threshold")
+@shape_rule("AbsVal", "BNLL", "Dropout", "ELU", "Power", "ReLU", "ReLU6", "Sigmoid", "Swish", "TanH", "Threshold")
 def unary(_layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     """Keep the shape."""
     return Shapes([bottoms[0]])

@@ -35,13 +35,10 @@ def memory_data(layer: Any, _bottoms: Sequence[Shape]) -> Shapes:
     return Shapes([(batch, parameter.channels, parameter.height, parameter.width), (batch,)])
 
 
-@shape_rule("Data", "ImageData", "HDF5Data", "WindowData", bottoms=0, tops=range(1, 1000))
-def file_data(layer: Any, _bottoms: Sequence[Shape]) -> Shapes:
-    """Refuse: how large the data are stands in the files read, not in the prototxt."""
-    raise LayerError(
-        f"reads its data from files; put an Input layer in its place, such as: layer {{ name: {layer.name!r} "
-        f"type: 'Input' top: {layer.top[0]!r} input_param {{ shape {{ dim: 1 dim: 3 dim: 224 dim: 224 }} }} }}"
-    )
+@shape_rule("AnnotatedData", "Data", "ImageData", "HDF5Data", "WindowData", bottoms=0, tops=range(1, 1000))
+def file_data(_layer: Any, _bottoms: Sequence[Shape]) -> Shapes:
+    """Refuse: convert.caffe.sources puts inputs in the place of these layers."""
+    raise LayerError("reads files; the size of what is in them is given as `input_shape`, such as 3x224x224")
 
 
 def _for_each_top(layer: Any, given: list) -> list:

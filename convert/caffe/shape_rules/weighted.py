@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from convert.caffe.network import LayerError
-from convert.caffe.shapes import Shape, Shapes, agree, canonical_axis, check_reshape, count, known, shape_rule, written
+from convert.caffe.shapes import (
+    Shape,
+    Shapes,
+    agree,
+    canonical_axis,
+    check_reshape,
+    count,
+    known,
+    picture,
+    shape_rule,
+    written,
+)
 
 
 @shape_rule("InnerProduct")
@@ -29,6 +40,13 @@ def batch_norm(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
         raise LayerError(f"needs a blob of 2 or more axes, not {written(bottoms[0])}")
     channels = known(bottoms[0][1])
     return Shapes([bottoms[0]], [(channels,), (channels,), (1,)])
+
+
+@shape_rule("Normalize")
+def normalize(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Keep the shape; the parameter is one factor for all channels, or one for each."""
+    channels = known(picture(bottoms[0])[1])
+    return Shapes([bottoms[0]], [() if layer.norm_param.channel_shared else (channels,)])
 
 
 @shape_rule("PReLU")

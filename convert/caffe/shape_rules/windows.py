@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from convert.caffe.geometry import Window, convolution_window, pooling_window
+from convert.caffe.file.schema import enum_name
+from convert.caffe.geometry import Pair, Window, convolution_window, pooling_window
 from convert.caffe.network import LayerError
-from convert.caffe.schema import enum_name
 from convert.caffe.shapes import (
     Shape,
     Shapes,
@@ -18,22 +18,32 @@ from convert.caffe.shapes import (
     written,
 )
 
+# Convolutions of forks that have one group a channel, whether the prototxt says so or not.
+DEPTHWISE = ("ConvolutionDepthwise", "DepthwiseConvolution")
 
-@shape_rule("Convolution")
+
+@shape_rule("Convolution", *DEPTHWISE)
 def convolution(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     """Round the output's size down; weights are out x in / group x height x width."""
     parameter, window = layer.convolution_param, convolution_window(layer.convolution_param)
-    channels = _checked_channels(parameter, bottoms[0])
+    group = convolution_groups(layer, bottoms[0])
+    channels = _checked_channels(parameter, group, bottoms[0])
     top = _moved(bottoms[0], parameter.num_output, window, lambda size, axis: _positions(size, axis, window))
-    weights = (parameter.num_output, channels // parameter.group, *window.kernel)
+    weights = (parameter.num_output, channels // group, *window.kernel)
     return Shapes([top], _with_bias(parameter, weights))
+
+
+def convolution_groups(layer: Any, bottom: Shape) -> int:
+    """Return the number of groups of a Convolution, of whatever kind, over a blob of the shape `bottom`."""
+    group = layer.convolution_param.group
+    return known(picture(bottom)[1]) if layer.type in DEPTHWISE and group == 1 else group
 
 
 @shape_rule("Deconvolution")
 def deconvolution(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     """Turn a convolution's sizes around; weights are in x out / group x height x width."""
     parameter, window = layer.convolution_param, convolution_window(layer.convolution_param)
-    channels = _checked_channels(parameter, bottoms[0])
+    channels = _checked_channels(parameter, parameter.group, bottoms[0])
     top = _moved(
         bottoms[0],
         parameter.num_output,
@@ -44,10 +54,10 @@ def deconvolution(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     return Shapes([top], _with_bias(parameter, weights))
 
 
-def _checked_channels(parameter: Any, bottom: Shape) -> int:
+def _checked_channels(parameter: Any, group: int, bottom: Shape) -> int:
     if canonical_axis(parameter.axis, picture(bottom)) != 1:
         raise LayerError(f"axis {parameter.axis}: channels anywhere but on axis 1 cannot be converted")
-    channels, outputs, group = known(bottom[1]), parameter.num_output, parameter.group
+    channels, outputs = known(bottom[1]), parameter.num_output
     if outputs < 1 or group < 1:
         raise LayerError(f"num_output {outputs} and group {group} must be positive")
     if channels % group or outputs % group:
@@ -109,3 +119,35 @@ def lrn(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     if layer.lrn_param.local_size % 2 == 0:
         raise LayerError(f"local_size {layer.lrn_param.local_size} must be odd")
     return Shapes([picture(bottoms[0])])
+
+
+@shape_rule("Upsample")
+def upsample(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Multiply height and width."""
+    bottom, factors = picture(bottoms[0]), upsample_factors(layer.upsample_param)
+    sizes = [None if size is None else size * factor for size, factor in zip(bottom[2:], factors, strict=True)]
+    return Shapes([(*bottom[:2], *sizes)])
+
+
+def upsample_factors(parameter: Any) -> Pair:
+    """Return the factors of an UpsampleParameter for height and width."""
+    factors = parameter.scale_h or parameter.scale, parameter.scale_w or parameter.scale
+    if min(factors) < 1:
+        raise LayerError(f"scale {factors} must be positive")
+    return factors
+
+
+@shape_rule("Interp")
+def interp(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Crop, then shrink and enlarge: by factors, which leave the corners where they are, or to a size."""
+    bottom, parameter = picture(bottoms[0]), layer.interp_param
+    if max(parameter.pad_beg, parameter.pad_end) > 0:
+        raise LayerError(f"pad_beg {parameter.pad_beg} and pad_end {parameter.pad_end} must not be positive")
+    if parameter.zoom_factor < 1 or parameter.shrink_factor < 1:
+        raise LayerError("zoom_factor and shrink_factor must be positive")
+    to_size = (parameter.height, parameter.width)
+    if parameter.HasField("height") and parameter.HasField("width"):
+        return Shapes([(*bottom[:2], *to_size)])
+    sizes = [known(size) + parameter.pad_beg + parameter.pad_end for size in bottom[2:]]
+    sizes = [(size - 1) // parameter.shrink_factor + 1 for size in sizes]
+    return Shapes([(*bottom[:2], *(size + (size - 1) * (parameter.zoom_factor - 1) for size in sizes))])

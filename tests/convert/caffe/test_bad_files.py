@@ -16,7 +16,7 @@ EXPECTED = {
     "model_extra_layer": None,
     "model_missing_bias": "'c2' .Convolution.: the caffemodel has 1 blobs for it, where the prototxt needs 2",
     "shape_mismatch_kernel": "'c2' .*: blob 0 of the caffemodel is 6 x 4 x 3 x 3; the prototxt needs 6 x 4 x 1 x 1",
-    "swapped_files": "is a caffemodel, not a prototxt .are --prototxt and --input exchanged",
+    "swapped_files": "is a caffemodel, not a prototxt .are `prototxt` and `input` exchanged",
     "syntax_error": "line 28, column 1: a layer inside a layer: is a closing brace missing",
     "truncated_model": "truncated_model.caffemodel: .* 1512 bytes announced at byte 1575, 483 left",
     "unknown_field": "line 26, column 54: unknown field of PoolingParameter 'frobnicate'",

@@ -6,8 +6,8 @@ import pytest
 from support.caffe_cases import CASES, SHIPPED_CASES, compute, nhwc
 from support.caffe_writer import caffemodel, write_network
 
-from convert.caffe.caffemodel import read_caffemodel
 from convert.caffe.conversion import convert_caffe
+from convert.caffe.file.model_file import read_caffemodel
 from model.saving import load_model, save_model
 
 TOLERANCE = 5e-5  # of the largest number of each blob

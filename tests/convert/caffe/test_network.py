@@ -3,9 +3,9 @@
 import pytest
 from support.caffe_writer import input_layer
 
+from convert.caffe.file.prototxt import parse_prototxt
+from convert.caffe.file.upgrade import upgrade
 from convert.caffe.network import build_network, replace_pooling, select
-from convert.caffe.prototxt import parse_prototxt
-from convert.caffe.upgrade import upgrade
 from errors import ArgumentError, UserError
 
 DATA = input_layer("data", (1, 3, 4, 4))

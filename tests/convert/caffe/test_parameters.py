@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from support.caffe_writer import caffemodel, input_layer, packed_caffemodel, write_network
 
-from convert.caffe.caffemodel import parse_caffemodel
 from convert.caffe.conversion import convert_caffe
+from convert.caffe.file.caffemodel import parse_caffemodel
 from errors import UserError
 
 PRODUCT = "inner_product_param { num_output: 2 }"

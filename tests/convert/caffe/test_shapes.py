@@ -4,10 +4,10 @@ import pytest
 from support.caffe_writer import input_layer
 
 from convert.caffe import shape_rules  # noqa: F401
+from convert.caffe.file.prototxt import parse_prototxt
+from convert.caffe.file.upgrade import upgrade
 from convert.caffe.network import build_network, select
-from convert.caffe.prototxt import parse_prototxt
 from convert.caffe.shapes import infer_open_shapes, infer_shapes
-from convert.caffe.upgrade import upgrade
 from errors import UserError
 
 CONV = "convolution_param { num_output: 4 kernel_size: 3 %s }"
@@ -108,7 +108,13 @@ def test_what_caffe_refuses_is_refused(kind, parameters, message):
         ("Input", [], "input_param { shape { dim: 0 dim: 1 } }", 1, "makes an empty blob"),
         ("Input", [], "input_param { shape { } }", 1, "gives a shape without sizes"),
         ("Input", [], "", 1, "gives 0 shapes for 1 tops"),
-        ("Data", [], "data_param { source: 'lmdb' }", 2, "reads its data from files; put an Input layer"),
+        (
+            "Data",
+            [],
+            "data_param { source: 'lmdb' }",
+            2,
+            "reads files; the size of what is in them is given",
+        ),
     ],
 )
 def test_bottoms_and_tops_must_fit(kind, shapes, parameters, tops, message):
@@ -135,8 +141,8 @@ FREE, BATCH, SIZE, FIXED = (None, 4, None, None), (None, 4, 6, 6), (2, 4, None, 
         ([("Pooling", "pooling_param { global_pooling: true }"), PRODUCT], FREE),
         ([PRODUCT], BATCH),
         ([("InnerProduct", "inner_product_param { num_output: 3 axis: 0 }")], FIXED),
-        ([("Flatten", "")], BATCH),
-        ([("Reshape", "reshape_param { shape { dim: 0 dim: -1 } }")], BATCH),
+        ([("Flatten", "")], FREE),
+        ([("Reshape", "reshape_param { shape { dim: 0 dim: -1 } }")], FREE),
         ([("Reshape", "reshape_param { shape { dim: 2 dim: 4 dim: 36 } }")], FIXED),
         ([("Reshape", "reshape_param { shape { dim: -1 } }")], FREE),
         ([("Slice", "slice_param { axis: 0 }")], SIZE),

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.caffe.wire import BYTES, EIGHT_BYTES, FOUR_BYTES, VARINT, Field, WireError, fields, signed, varints
-from convert.foreign import CAFFEMODEL, name_foreign_file
+from convert.wire import BYTES, EIGHT_BYTES, FOUR_BYTES, VARINT, Field, WireError, fields, signed, varints
 from errors import UserError
 
 # Field numbers of caffe.proto: the layers in NetParameter, and name, type and blobs in each format of a layer.
 _V1_LAYERS, _NEW_LAYERS = 2, 100
 _V0_LAYER = 1
 
-MOST_AXES = 32  # of a blob, as in Caffe
+MAX_AXES = 32  # of a blob, as in Caffe
+# Numbers as NVIDIA's Caffe stores them: a type (double, float, float16, int, unsigned) and their bytes.
+_RAW_TYPES = tuple(map(np.dtype, ("<f8", "<f4", "<f2", "<i4", "<u4")))
+_RAW_TYPE, _RAW_DATA = 10, 12
 
 
 @dataclass(frozen=True)
@@ -55,29 +57,18 @@ class ModelLayer:
     blobs: list[ModelBlob] = field(default_factory=list)
 
 
-def read_caffemodel(path: str | Path) -> list[ModelLayer]:
+def read_protobuf_model(path: Path) -> list[ModelLayer]:
     """Return the layers of a caffemodel of format V0, V1 or new, in the file's order.
 
     The file is mapped into memory and the blobs are views of it: they cost memory only when their values are used.
     Numbers may be packed or not, float or double (`double_data` goes before `data`, as in Caffe).
 
     Raises:
-        UserError: the file is missing, no caffemodel, cut short, or has a blob with more or fewer numbers than its
-            dims say.
+        WireError: the file is no protobuf message, or it is cut short.
+        UserError: it has a blob with more or fewer numbers than its dims say.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path}: no such caffemodel file")
-    kind = name_foreign_file(path)
-    if kind not in (CAFFEMODEL, None):
-        hint = " (are --prototxt and --input exchanged?)" if kind == "a prototxt" else ""
-        raise UserError(f"{path} is {kind}, not a caffemodel{hint}")
     with path.open("rb") as file:
-        content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    try:
-        return parse_caffemodel(content)
-    except (WireError, UserError) as error:
-        raise UserError(f"{path}: not a caffemodel, or a damaged or truncated one: {error}") from error
+        return parse_caffemodel(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
 
 
 def parse_caffemodel(content: memoryview) -> list[ModelLayer]:
@@ -127,7 +118,7 @@ def _read_layer(message: memoryview, layer_format: _LayerFormat) -> ModelLayer:
 
 
 def _read_blob(message: memoryview) -> ModelBlob:
-    legacy, dims, floats, doubles = {}, (), [], []
+    legacy, dims, floats, doubles, raw_type, raw = {}, (), [], [], 1, []
     for item in fields(message):
         match item.number, item.wire_type:
             case ((1 | 2 | 3 | 4), wire_type) if wire_type == VARINT:
@@ -138,11 +129,15 @@ def _read_blob(message: memoryview) -> ModelBlob:
                 floats.append(_read_numbers(item, np.dtype("<f4"), FOUR_BYTES))
             case 8, _:
                 doubles.append(_read_numbers(item, np.dtype("<f8"), EIGHT_BYTES))
+            case number, wire_type if (number, wire_type) == (_RAW_TYPE, VARINT):
+                raw_type = int(item.value)
+            case number, _ if number == _RAW_DATA:
+                raw.append(_message(item))
     if legacy:
         dims = tuple(legacy.get(number, 0) for number in (1, 2, 3, 4))
-    values = _join(doubles or floats)
-    if len(dims) > MOST_AXES or min(dims, default=1) < 0 or math.prod(dims) != len(values):
-        stated = " x ".join(map(str, dims[: MOST_AXES + 1])) or "none"
+    values = _raw_numbers(raw[-1], raw_type) if raw else _join(doubles or floats)
+    if len(dims) > MAX_AXES or min(dims, default=1) < 0 or math.prod(dims) != len(values):
+        stated = " x ".join(map(str, dims[: MAX_AXES + 1])) or "none"
         raise UserError(f"holds {len(values)} numbers, but its dims are {stated}")
     return ModelBlob(dims, values)
 
@@ -162,6 +157,15 @@ def _read_numbers(item: Field, dtype: np.dtype, unpacked: int) -> np.ndarray:
     if len(item.value) % dtype.itemsize:
         raise WireError(f"{len(item.value)} bytes are no whole count of {dtype.itemsize}-byte numbers")
     return np.frombuffer(item.value, dtype)
+
+
+def _raw_numbers(data: memoryview, kind: int) -> np.ndarray:
+    if kind >= len(_RAW_TYPES):
+        raise UserError(f"holds numbers of the unknown type {kind}")
+    dtype = _RAW_TYPES[kind]
+    if len(data) % dtype.itemsize:
+        raise WireError(f"{len(data)} bytes are no whole count of {dtype.itemsize}-byte numbers")
+    return np.frombuffer(data, dtype)
 
 
 def _join(parts: list[np.ndarray]) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 
 VARINT, EIGHT_BYTES, BYTES, FOUR_BYTES = 0, 1, 2, 5
 
-MOST_FIELDS = 1_000_000  # in one message; more are no caffemodel and would keep us busy for minutes
+MAX_FIELDS = 1_000_000  # in one message; more are no caffemodel and would keep us busy for minutes
 
 _WIDTHS = {EIGHT_BYTES: 8, FOUR_BYTES: 4}
 
@@ -38,19 +38,19 @@ def fields(message: memoryview) -> Iterator[Field]:
 
     Raises:
         WireError: a length or number reaches beyond the end, a wire type or field number does not exist, or there
-            are more than MOST_FIELDS fields.
+            are more than MAX_FIELDS fields.
     """
     position = 0
-    for _ in range(MOST_FIELDS):
+    for _ in range(MAX_FIELDS):
         if position == len(message):
             return
         start = position
-        key, position = _varint(message, position)
+        key, position = varint(message, position)
         number, wire_type = key >> 3, key & 7
         if not number:
             raise WireError(f"field number 0 at byte {start}")
         if wire_type == VARINT:
-            value, position = _varint(message, position)
+            value, position = varint(message, position)
         elif wire_type == BYTES:
             value, position = _bytes(message, position)
         elif wire_type in _WIDTHS:
@@ -58,21 +58,21 @@ def fields(message: memoryview) -> Iterator[Field]:
         else:
             raise WireError(f"wire type {wire_type} at byte {start}")
         yield Field(number, wire_type, value)
-    raise WireError(f"more than {MOST_FIELDS} fields")
+    raise WireError(f"more than {MAX_FIELDS} fields")
 
 
 def varints(packed: memoryview) -> list[int]:
     """Return the packed integers in `packed`.
 
     Raises:
-        WireError: the last one is cut short, or there are more than MOST_FIELDS.
+        WireError: the last one is cut short, or there are more than MAX_FIELDS.
     """
     values, position = [], 0
     while position < len(packed):
-        value, position = _varint(packed, position)
+        value, position = varint(packed, position)
         values.append(value)
-        if len(values) > MOST_FIELDS:
-            raise WireError(f"more than {MOST_FIELDS} integers")
+        if len(values) > MAX_FIELDS:
+            raise WireError(f"more than {MAX_FIELDS} integers")
     return values
 
 
@@ -81,7 +81,12 @@ def signed(value: int) -> int:
     return value - 2**64 if value >= 2**63 else value
 
 
-def _varint(data: memoryview, position: int) -> tuple[int, int]:
+def varint(data: memoryview | bytes, position: int) -> tuple[int, int]:
+    """Return the integer at `position` and where it ends.
+
+    Raises:
+        WireError: it is cut short, or has more than ten bytes.
+    """
     value = 0
     for shift in range(0, 70, 7):
         if position == len(data):
@@ -95,7 +100,7 @@ def _varint(data: memoryview, position: int) -> tuple[int, int]:
 
 
 def _bytes(data: memoryview, position: int) -> tuple[memoryview, int]:
-    length, position = _varint(data, position)
+    length, position = varint(data, position)
     if length > len(data) - position:
         raise WireError(f"{length} bytes announced at byte {position}, {len(data) - position} left")
     return data[position : position + length], position + length

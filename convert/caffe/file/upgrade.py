@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from convert.caffe.schema import V1_LAYER_TYPES, enum_name, message_class
+from convert.caffe.file.schema import V1_LAYER_TYPES, enum_name, message_class
 from errors import UserError, unknown_name
 
 _V0_TYPES = {

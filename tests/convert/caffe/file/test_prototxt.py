@@ -3,7 +3,7 @@
 import pytest
 from support.caffe_cases import SHIPPED_CASES
 
-from convert.caffe.prototxt import parse_prototxt, read_prototxt
+from convert.caffe.file.prototxt import parse_prototxt, read_prototxt
 from errors import UserError
 
 
@@ -100,7 +100,7 @@ def test_several_old_inputs_become_one_layer():
 
 
 def parse_and_upgrade(text):
-    from convert.caffe.upgrade import upgrade
+    from convert.caffe.file.upgrade import upgrade
 
     return upgrade(parse_prototxt(text.encode()))
 

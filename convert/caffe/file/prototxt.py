@@ -8,19 +8,28 @@ from typing import Any
 
 from google.protobuf import text_format
 
-from convert.caffe.schema import field_names, message_class
-from convert.caffe.upgrade import upgrade
+from convert.caffe.file.schema import field_names, message_class
+from convert.caffe.file.unknown_fields import MAX_FIELDS, MAX_PARSED, idle_field, without_field
+from convert.caffe.file.upgrade import upgrade
 from convert.foreign import PROTOTXT, name_foreign_file
 from errors import UserError, unknown_name
 
-LARGEST_TEXT = 64 * 2**20  # bytes; the prototxt of a network of a thousand layers has less than one million
+MAX_TEXT = 8 * 2**20  # bytes; the prototxt of a network of a thousand layers has less than one million
+# Keras builds chains of so many.
+MAX_LAYERS = 2_000
+MAX_WIRES = 20_000  # bottoms and tops in all
+_LAYER, _WIRE = re.compile(r"\blayers?\s*:?\s*[{<]"), re.compile(r"\b(?:bottom|top)\s*:")
 
 
-def read_prototxt(path: str | Path) -> Any:
+def read_prototxt(path: str | Path, ignored: list[str] | None = None) -> Any:
     """Return the network described by a prototxt as a NetParameter message in the new format.
 
     Reads protobuf's text format with all its liberties and the old formats V0 and V1 as well; see
-    `convert.caffe.upgrade` for what becomes of them.
+    `convert.caffe.file.upgrade` for what becomes of them.
+
+    Args:
+        path: of the file.
+        ignored: see parse_prototxt().
 
     Raises:
         UserError: the file is missing, no prototxt, or one with a syntax error or a field that caffe.proto
@@ -32,22 +41,27 @@ def read_prototxt(path: str | Path) -> Any:
     kind = name_foreign_file(path)
     if kind not in (PROTOTXT, "a text", None):
         raise UserError(f"{path} is {kind}, not a prototxt{_exchanged(kind)}")
-    if path.stat().st_size > LARGEST_TEXT:
+    if path.stat().st_size > MAX_TEXT:
         raise UserError(f"{path}: {path.stat().st_size} bytes are too many for a prototxt")
     try:
-        return upgrade(parse_prototxt(path.read_bytes()))
+        return upgrade(parse_prototxt(path.read_bytes(), ignored))
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 
 
 def _exchanged(kind: str) -> str:
-    return " (are --prototxt and --input exchanged?)" if kind == "a caffemodel" else ""
+    return " (are `prototxt` and `input` exchanged?)" if kind == "a caffemodel" else ""
 
 
-def parse_prototxt(data: bytes) -> Any:
+def parse_prototxt(data: bytes, ignored: list[str] | None = None) -> Any:
     """Return the NetParameter message that the text `data` stands for, in whatever format it is.
 
     Bytes that are no UTF-8 (comments in old Chinese encodings, for instance) become replacement characters.
+
+    Args:
+        data: the text.
+        ignored: gets the names of fields that Caffe does not have, MESSAGE.FIELD, where they change nothing of what a
+            layer computes; None: they are errors as well.
 
     Raises:
         UserError: the text does not follow protobuf's text format or caffe.proto.
@@ -56,14 +70,34 @@ def parse_prototxt(data: bytes) -> Any:
     if control := re.search(r"[\0-\x08\x0e-\x1f]", text):
         line = text.count("\n", 0, control.start()) + 1
         raise UserError(f"line {line} holds the control character {control[0]!r}: not a text")
-    net = message_class("NetParameter")()
-    try:
-        text_format.Parse(text, net)
-    except (text_format.ParseError, ValueError) as error:
-        raise UserError(_explain(str(error))) from error
+    _check_counts(text)
+    net = _parse(text, ignored)
     if not (net.layer or net.layers):
         raise UserError("no layers in it")
     return net
+
+
+def _check_counts(text: str) -> None:
+    for what, pattern, most in (("layers", _LAYER, MAX_LAYERS), ("bottoms and tops", _WIRE, MAX_WIRES)):
+        number = sum(1 for _ in pattern.finditer(text))
+        if number > most:
+            raise UserError(f"has {number} {what}; {most} are allowed")
+
+
+def _parse(text: str, ignored: list[str] | None) -> Any:
+    """Return the message of `text`; fields to be ignored are blanked out one after the other."""
+    allowed = min(MAX_FIELDS, MAX_PARSED // max(len(text), 1)) if ignored is not None else 0
+    while True:
+        net = message_class("NetParameter")()
+        try:
+            return text_format.Parse(text, net)
+        except (text_format.ParseError, ValueError) as error:
+            idle = idle_field(str(error), text) if allowed else None
+            if idle is None or ignored is None:
+                raise UserError(_explain(str(error))) from error
+            name, start = idle
+        ignored.append(name)
+        text, allowed = without_field(text, start), allowed - 1
 
 
 def _explain(message: str) -> str:

@@ -7,8 +7,9 @@ import pytest
 from support.caffe_cases import SHIPPED_CASES
 from support.caffe_writer import caffemodel, packed_caffemodel, tagged
 
-from convert.caffe.caffemodel import parse_caffemodel, read_caffemodel
-from convert.caffe.wire import WireError
+from convert.caffe.file.caffemodel import parse_caffemodel
+from convert.caffe.file.model_file import read_caffemodel
+from convert.wire import WireError
 from errors import UserError
 
 WEIGHTS = {
@@ -97,11 +98,11 @@ def _varint(value):
     [
         (b"", "is empty, not a caffemodel"),
         (b"<!DOCTYPE html><html><body>404</body></html>", "is a web page"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(100), "is an HDF5 file, not a caffemodel"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "the HDF5 file is damaged"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n", "is a Git LFS pointer"),
         (
             b'name: "net"\nlayer { name: "c1" }\n',
-            "is a prototxt, not a caffemodel .are --prototxt and --input exchanged",
+            "is a prototxt, not a caffemodel .are `prototxt` and `input` exchanged",
         ),
         (bytes(1000), "zero bytes"),
         (b"\x0a\x03net", "no layers in it"),

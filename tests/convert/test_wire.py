@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from support.caffe_writer import tagged
 
-from convert.caffe import wire
-from convert.caffe.schema import message_class
-from convert.caffe.wire import BYTES, FOUR_BYTES, VARINT, WireError, fields, signed, varints
+from convert import wire
+from convert.caffe.file.schema import message_class
+from convert.wire import BYTES, FOUR_BYTES, VARINT, WireError, fields, signed, varints
 
 
 def scan(data):
@@ -76,7 +76,7 @@ def test_damage_is_named(data, message):
 
 
 def test_endless_tiny_fields_are_refused(monkeypatch):
-    monkeypatch.setattr(wire, "MOST_FIELDS", 100)
+    monkeypatch.setattr(wire, "MAX_FIELDS", 100)
     assert len(scan(b"\x08\x01" * 99)) == 99
     with pytest.raises(WireError, match="more than 100 fields"):
         scan(b"\x08\x01" * 101)

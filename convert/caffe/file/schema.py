@@ -1,8 +1,10 @@
 """Caffe's message types: the fields of caffe.proto of BVLC Caffe 1.0 (master), for reading a prototxt.
 
 Declared here in Python, so that neither Caffe nor protoc is needed, in a descriptor pool of their own, so
-that an installed Caffe does not collide with them. CropCenter's parameters (field 149, of waifu2x' Caffe) are
-an addition.
+that an installed Caffe does not collide with them. Parameters of layers that other Caffes have are additions:
+CropCenter (field 149, waifu2x), those of SSD (202 to 206), and Upsample, Interp and ShuffleChannel, whose numbers here
+are our own. Where versions of SSD differ in a
+default (clip), it is the one that OpenCV has.
 """
 
 from __future__ import annotations
@@ -75,6 +77,7 @@ _ENUMS = {
     "HingeLossParameter.Norm": "L1 1, L2 2",
     "LRNParameter.NormRegion": "ACROSS_CHANNELS 0, WITHIN_CHANNEL 1",
     "LRNParameter.Engine": _ENGINE,
+    "DetectionOutputParameter.CodeType": "CORNER 1, CENTER_SIZE 2, CORNER_SIZE 3",
     "PoolingParameter.PoolMethod": _POOL_METHOD,
     "PoolingParameter.Engine": _ENGINE,
     "PoolingParameter.RoundMode": "CEIL 0, FLOOR 1",
@@ -132,7 +135,11 @@ _MESSAGES = {
         SigmoidParameter sigmoid_param = 124; SoftmaxParameter softmax_param = 125;
         SPPParameter spp_param = 132; SliceParameter slice_param = 126; SwishParameter swish_param = 147;
         TanHParameter tanh_param = 127; ThresholdParameter threshold_param = 128;
-        TileParameter tile_param = 138; WindowDataParameter window_data_param = 129""",
+        TileParameter tile_param = 138; WindowDataParameter window_data_param = 129;
+        PermuteParameter permute_param = 202; PriorBoxParameter prior_box_param = 203;
+        DetectionOutputParameter detection_output_param = 204; NormalizeParameter norm_param = 206;
+        UpsampleParameter upsample_param = 301; InterpParameter interp_param = 302;
+        ShuffleChannelParameter shuffle_channel_param = 303""",
     "TransformationParameter": """float scale = 1; bool mirror = 2; uint32 crop_size = 3;
         string mean_file = 4; float* mean_value = 5; bool force_color = 6; bool force_gray = 7""",
     "LossParameter": """int32 ignore_label = 1; LossParameter.NormalizationMode normalization = 3;
@@ -212,6 +219,21 @@ _MESSAGES = {
         uint32 batch_size = 4; uint32 crop_size = 5; bool mirror = 6; float fg_threshold = 7;
         float bg_threshold = 8; float fg_fraction = 9; uint32 context_pad = 10; string crop_mode = 11;
         bool cache_images = 12; string root_folder = 13""",
+    "PermuteParameter": "uint32* order = 1",
+    "NormalizeParameter": """bool across_spatial = 1 [true]; FillerParameter scale_filler = 2;
+        bool channel_shared = 3 [true]; float eps = 4 [1e-10]""",
+    "PriorBoxParameter": """float* min_size = 1; float* max_size = 2; float* aspect_ratio = 3; bool flip = 4 [true];
+        bool clip = 5 [true]; float* variance = 6; uint32 img_size = 7; uint32 img_h = 8; uint32 img_w = 9;
+        float step = 10; float step_h = 11; float step_w = 12; float offset = 13 [0.5]""",
+    "NonMaximumSuppressionParameter": "float nms_threshold = 1 [0.3]; int32 top_k = 2 [-1]; float eta = 3 [1]",
+    "DetectionOutputParameter": """uint32 num_classes = 1; bool share_location = 2 [true];
+        int32 background_label_id = 3; NonMaximumSuppressionParameter nms_param = 4;
+        DetectionOutputParameter.CodeType code_type = 6; bool variance_encoded_in_target = 8; int32 keep_top_k = 7 [-1];
+        float confidence_threshold = 9""",
+    "UpsampleParameter": "uint32 scale = 1 [1]; uint32 scale_h = 2; uint32 scale_w = 3",
+    "InterpParameter": """int32 height = 1; int32 width = 2; int32 zoom_factor = 3 [1]; int32 shrink_factor = 4 [1];
+        int32 pad_beg = 5; int32 pad_end = 6""",
+    "ShuffleChannelParameter": "uint32 group = 1 [1]",
     "PReLUParameter": "FillerParameter filler = 1; bool channel_shared = 2",
     "V1LayerParameter": """string* bottom = 2; string* top = 3; string name = 4; NetStateRule* include = 32;
         NetStateRule* exclude = 33; V1LayerParameter.LayerType type = 5; BlobProto* blobs = 6;

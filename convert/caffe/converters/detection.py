@@ -1,0 +1,76 @@
+"""Converters of the layers of single-shot detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+from keras import KerasTensor, ops
+
+from convert.axes import from_source_order, to_source_order
+from convert.caffe.file.schema import enum_name
+from convert.caffe.registry import Step, converts
+from convert.caffe.shape_rules.detection import candidates, prior_sizes, prior_variances
+from layers import BoxDecoding, DetectionSelection, PriorBoxes
+
+NO_THRESHOLD = -3e38
+
+
+@converts("PriorBox")
+def prior_box(step: Step, features: KerasTensor, picture: KerasTensor) -> KerasTensor:
+    """Make boxes around every position of a feature map."""
+    parameter = step.layer.prior_box_param
+    steps = (parameter.step_h or parameter.step, parameter.step_w or parameter.step)
+    size = (parameter.img_h or parameter.img_size, parameter.img_w or parameter.img_size)
+    return step.apply(
+        PriorBoxes,
+        [features, picture],
+        sizes=prior_sizes(parameter),
+        variances=prior_variances(parameter),
+        step=steps if all(steps) else None,
+        offset=parameter.offset,
+        picture_size=size if all(size) else None,
+        clip=parameter.clip,
+    )
+
+
+@converts("DetectionOutput")
+def detection_output(step: Step, *inputs: KerasTensor) -> KerasTensor:
+    """Select the boxes that are sure and do not overlap."""
+    parameter = step.layer.detection_output_param
+    boxes, scores = _boxes_and_scores(step, *inputs)
+    rows = step.apply(
+        DetectionSelection,
+        [boxes, scores],
+        confidence_threshold=parameter.confidence_threshold
+        if parameter.HasField("confidence_threshold")
+        else NO_THRESHOLD,
+        overlap_threshold=parameter.nms_param.nms_threshold,
+        candidates=candidates(parameter, step.shapes.bottoms),
+        keep=None if parameter.keep_top_k == -1 else parameter.keep_top_k,
+        background=parameter.background_label_id,
+    )
+    return from_source_order(rows)
+
+
+@converts("RawDetections")
+def raw_detections(step: Step, *inputs: KerasTensor) -> Sequence[KerasTensor]:
+    """Return the boxes in the picture and the scores of the classes."""
+    boxes, scores = _boxes_and_scores(step, *inputs)
+    return [ops.squeeze(boxes, 1) if step.layer.detection_output_param.share_location else boxes, scores]
+
+
+def _boxes_and_scores(
+    step: Step, locations: KerasTensor, scores: KerasTensor, priors: KerasTensor
+) -> tuple[KerasTensor, KerasTensor]:
+    parameter = step.layer.detection_output_param
+    classes = parameter.num_classes
+    flat = keras.layers.Flatten(name=step.store.unique_name(f"{step.layer.name}_locations"))
+    boxes = keras.layers.Reshape((-1, classes), name=step.store.unique_name(f"{step.layer.name}_scores"))
+    decode = BoxDecoding(
+        code=enum_name(parameter, "code_type").lower(),
+        variance_encoded=parameter.variance_encoded_in_target,
+        sets=1 if parameter.share_location else classes,
+        name=step.store.unique_name(f"{step.layer.name}_boxes"),
+    )
+    return decode([flat(to_source_order(locations)), priors]), boxes(to_source_order(scores))

@@ -1,0 +1,1 @@
+"""The file room: prototxts and caffemodels as plain values."""

@@ -1,0 +1,124 @@
+"""Shapes around the layers of single-shot detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from convert.caffe.network import LayerError
+from convert.caffe.shapes import Shape, Shapes, agree, picture, shape_rule, written
+
+# All pairs of them are compared in each class.
+MAX_CANDIDATES = 4096
+MAX_BOXES = 1000  # sizes times ratios of a PriorBox layer
+
+
+@shape_rule("PriorBox", bottoms=2)
+def prior_box(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Make boxes, and beside them their variances."""
+    rows, columns = picture(bottoms[0])[2:]
+    picture(bottoms[1])
+    boxes = len(prior_sizes(layer.prior_box_param))
+    prior_variances(layer.prior_box_param)
+    return Shapes([(1, 2, None if rows is None or columns is None else 4 * rows * columns * boxes)])
+
+
+def prior_sizes(parameter: Any) -> list[tuple[float, float]]:
+    """Return (width, height) of the boxes at each position, in Caffe's order."""
+    smallest, largest = list(parameter.min_size), list(parameter.max_size)
+    if not smallest or min((*smallest, *largest, *parameter.aspect_ratio)) <= 0:
+        raise LayerError("needs min_size, and no sizes or ratios that are not positive")
+    if largest and (len(largest) != len(smallest) or any(a >= b for a, b in zip(smallest, largest, strict=True))):
+        raise LayerError(f"max_size {largest} must have one larger size for each min_size {smallest}")
+    if len(smallest) * (len(parameter.aspect_ratio) + 1) > MAX_BOXES:
+        raise LayerError(f"makes more than {MAX_BOXES} boxes at each position")
+    ratios = _ratios(parameter)
+    sizes = []
+    for index, side in enumerate(smallest):
+        sizes.append((side, side))
+        if largest:
+            sizes.append(((side * largest[index]) ** 0.5,) * 2)
+        sizes += [(side * ratio**0.5, side / ratio**0.5) for ratio in ratios]
+    return sizes
+
+
+def _ratios(parameter: Any) -> list[float]:
+    """Return the ratios of width to height but 1, each once, with their inverses where they are wanted."""
+    ratios = [1.0]
+    for ratio in parameter.aspect_ratio:
+        if all(abs(ratio - known) >= 1e-6 for known in ratios):
+            ratios += [ratio, 1 / ratio] if parameter.flip else [ratio]
+    return ratios[1:]
+
+
+def prior_variances(parameter: Any) -> list[float]:
+    """Return four variances."""
+    variances = list(parameter.variance) or [0.1]
+    if len(variances) not in (1, 4) or min(variances) <= 0:
+        raise LayerError(f"has the variances {variances}; one or four positive ones are allowed")
+    return variances * 4 if len(variances) == 1 else variances
+
+
+@shape_rule("DetectionOutput", bottoms=3)
+def detection_output(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Make a row of seven numbers for each box that is found."""
+    _check_detections(layer, bottoms)
+    parameter = layer.detection_output_param
+    candidates(parameter, bottoms)
+    if parameter.nms_param.eta != 1:
+        raise LayerError(f"eta {parameter.nms_param.eta}: a threshold that changes cannot be converted; {_WAY_OUT}")
+    if parameter.keep_top_k == 0 or parameter.keep_top_k < -1:
+        raise LayerError(f"keep_top_k {parameter.keep_top_k} must be positive, or -1 for all")
+    return Shapes([(1, 1, None, 7)])
+
+
+_WAY_OUT = "use `raw_detections`"
+
+
+def candidates(parameter: Any, bottoms: Sequence[Shape]) -> int:
+    """Return how many boxes of a class are looked at."""
+    number = parameter.nms_param.top_k
+    if number == -1:
+        boxes = bottoms[2][2]
+        number = MAX_CANDIDATES + 1 if boxes is None else boxes // 4
+    if not 1 <= number <= MAX_CANDIDATES:
+        raise LayerError(f"top_k must be at least 1 and at most {MAX_CANDIDATES}, not {number}; {_WAY_OUT}")
+    return number
+
+
+@shape_rule("RawDetections", bottoms=3, tops=2)
+def raw_detections(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Make boxes and scores of each prior box, which stand in the place of a DetectionOutput layer."""
+    _check_detections(layer, bottoms)
+    boxes = bottoms[2][2]
+    number, parameter = None if boxes is None else boxes // 4, layer.detection_output_param
+    shape = (bottoms[0][0], number, 4)
+    if not parameter.share_location:
+        shape = (bottoms[0][0], parameter.num_classes, number, 4)
+    return Shapes([shape, (bottoms[0][0], number, parameter.num_classes)])
+
+
+def _check_detections(layer: Any, bottoms: Sequence[Shape]) -> None:
+    parameter, (locations, scores, priors) = layer.detection_output_param, bottoms
+    classes = parameter.num_classes
+    if classes < 1:
+        raise LayerError("needs num_classes")
+    numbers = None if len(priors) != 3 else priors[2]
+    sets = 1 if parameter.share_location else classes
+    wanted = None if numbers is None else numbers * sets, None if numbers is None else numbers // 4 * classes
+    fits = all(
+        agree((shape[0], _product(shape[1:])), (shape[0], want))
+        for shape, want in zip((locations, scores), wanted, strict=True)
+    )
+    if len(priors) != 3 or priors[1] != 2 or not fits:
+        shapes = ", ".join(map(written, bottoms))
+        raise LayerError(f"bottoms {shapes} do not fit: four locations and {classes} scores for each prior box")
+
+
+def _product(sizes: Shape) -> int | None:
+    product = 1
+    for size in sizes:
+        if size is None:
+            return None
+        product *= size
+    return product
