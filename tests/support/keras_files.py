@@ -330,7 +330,7 @@ CRAFTED: dict[str, tuple[Callable[[], bytes], str]] = {
     "upsampling": (lambda: _set("UpSampling2D", size=[10**5, 10**5]), "feature map"),
     "not a number": (lambda: _set("ReLU", negative_slope=float("nan")), "is not a number"),
     "huge number": (lambda: _set("ReLU", max_value=10**400), "more than 18 digits"),
-    "negative": (lambda: _set("UpSampling2D", size=[-1, -1]), "UpSampling2D"),
+    "negative": (lambda: _set("UpSampling2D", size=[-1, -1]), "'size' argument must be"),
     "lambda": (lambda: _layer("Lambda", {"function": LAMBDA}), "can run code"),
     "lambda in an activation": (lambda: _set("Conv2D", activation=LAMBDA), "which class"),
     "saved model": (lambda: _layer("TFSMLayer", {"filepath": "/tmp/x"}), "can run code or read files"),
