@@ -10,14 +10,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 from benchmarks.torture import ROOT
 from benchmarks.torture.outcomes import Outcome, Tally
 
 # Attacks of one child; then another begins, with an empty memory.
 CHUNK = 100
-# Seconds of the clock, the start of a child among them, after which an attack hangs.
-PATIENCE = 240.0
+# Seconds of the clock after which an attack hangs, and those for the start of a child.
+PATIENCE, START = 240.0, 1800.0
 
 
 def attack_many(kind: str, count: int, seed: int, tell: Callable[[str], None]) -> Tally:
@@ -47,12 +48,14 @@ def _child(kind: str, folder: Path, seed: int, first: int, last: int) -> Iterato
             [sys.executable, "-m", "benchmarks.torture.worker", *arguments],
             cwd=ROOT,
             stdout=subprocess.PIPE,
+            bufsize=0,
             stderr=errors,
         )
         assert child.stdout is not None
         try:
+            is_alive = _line(child.stdout, START)
             for number in range(first, last):
-                line = child.stdout.readline() if _is_ready(child.stdout.fileno()) else b""
+                line = is_alive and _line(child.stdout, PATIENCE)
                 if not line:
                     yield _death(child, f"{kind} {number} with seed {seed}", errors.fileno())
                     return
@@ -62,14 +65,15 @@ def _child(kind: str, folder: Path, seed: int, first: int, last: int) -> Iterato
             child.wait()
 
 
-def _is_ready(descriptor: int) -> bool:
-    return bool(select.select([descriptor], [], [], PATIENCE)[0])
+def _line(pipe: IO[bytes], patience: float) -> bytes:
+    """Return the next line, nothing where none comes within `patience` seconds or the child has ended."""
+    return pipe.readline() if select.select([pipe], [], [], patience)[0] else b""
 
 
 def _death(child: subprocess.Popen[bytes], case: str, errors: int) -> Outcome:
     try:
         what = f"the process ended with exit code {child.wait(timeout=5)}"
     except subprocess.TimeoutExpired:
-        what = f"nothing happened for {PATIENCE:.0f} s"
+        what = "it hangs"
     told = os.pread(errors, 4000, max(0, os.fstat(errors).st_size - 4000)).decode(errors="backslashreplace")
     return Outcome(case, None, f"{what}; {told}")

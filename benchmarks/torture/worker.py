@@ -1,4 +1,4 @@
-"""A process that carries out attacks of one kind and tells of each in a line of JSON; see `attacks.py`.
+"""A process that carries out attacks of one kind and tells of each in a line of JSON, after an empty one.
 
 Usage: python -m benchmarks.torture.worker KIND FOLDER SEED FIRST LAST
 """
@@ -30,6 +30,7 @@ def main(kind: str, folder: str, seed: str, first: str, last: str) -> int:
     with quiet_startup():
         import keras
     maker = KINDS[kind](Path(folder), int(seed))
+    print(json.dumps({}), file=told, flush=True)  # ready
     for number in range(int(first), int(last)):
         if number % SESSION == 0:
             keras.utils.clear_session()
