@@ -114,8 +114,10 @@ def print_report(report: TorchImportReport, output: str) -> None:
     conversion = report.conversion
     unused = conversion.tensors_read - conversion.tensors_used
     print(f"image-io: {report.image_io} ({report.reason})")
-    for tensor in (*conversion.model.inputs, *conversion.model.outputs):
-        print(f"{tensor.name}: {written_shape(tensor.shape)}")
+    network = conversion.model
+    names = [tensor.name for tensor in network.inputs] + [f"output_{i}" for i in range(len(network.outputs))]
+    for name, tensor in zip(names, (*network.inputs, *network.outputs), strict=True):
+        print(f"{name}: {written_shape(tensor.shape)}")
     if conversion.batch_statistics:
         print(f"normalisation: {len(conversion.batch_statistics)} modules use the statistics of the batch at hand")
     if conversion.noisy:

@@ -8,6 +8,7 @@ from typing import Any, Union
 
 from convert.torch7.file.values import LuaTable, TorchObject
 from convert.torch7.module import Module
+from errors import UserError
 
 Shape = tuple[int | None, ...]
 MAX_DEPTH = 100
@@ -107,7 +108,6 @@ IN_TURN = frozenset(
         "Serial",
         "Inception",
         "FireModule",
-        "WeightNorm",
         "SpatialLPPooling",
         "Recursor",
         "MaskZero",
@@ -174,6 +174,19 @@ def _points_need(module: Module) -> Shape:
     return (None, module.required_array(name).shape[0])
 
 
+def _weight_normalized(module: Module) -> Shape | None:
+    """Return what the module inside needs; the file leaves its weight out."""
+    (child, *_) = module.children()
+    if child.type_name == "nn.Linear":
+        return (None, module.sizes("weightSize")[1])
+    need = RULES[_short_name(child)](child)
+    return need if isinstance(need, tuple) else None
+
+
+def _short_name(module: Module) -> str:
+    return module.type_name.removeprefix("nn.").removeprefix("cudnn.").removeprefix("inn.")
+
+
 def _time(module: Module) -> Shape:
     features = module.integer("inputFrameSize", low=1)
     return (None, features, None) if module.flag("featFirst") else (None, None, features)
@@ -218,6 +231,7 @@ RULES: dict[str, Callable[[Module], Need]] = {
     **dict.fromkeys(("LookupTable", "LookupTableMaskZero"), lambda module: (None, None)),
     "SparseLinear": lambda module: (None, None, 2),
     "IndexLinear": lambda module: Table(((None, None), (None, None))),
+    "WeightNorm": _weight_normalized,
     "Bilinear": _bilinear,
     "Index": lambda module: Table((None, None)),
     "MixtureTable": lambda module: Table((None, Table(or_tensor=True))),
@@ -235,16 +249,24 @@ def needed_input(root: Module) -> Need:
 
 
 def _find(module: Module, depth: int) -> Finding:
-    name = module.type_name.removeprefix("nn.").removeprefix("cudnn.").removeprefix("inn.")
+    name = _short_name(module)
     if depth > MAX_DEPTH:
         return Finding()
     if name in POINTWISE:
-        return Finding(goes_on=True)
+        return _in_turn(_children(module), depth)
     if name in RANKS:
         return Finding((None,) * RANKS[name], goes_on=True)
     if name in RULES:
-        return Finding(RULES[name](module))
+        return Finding(_by_rule(module, name))
     return _in_container(module, name, depth)
+
+
+def _by_rule(module: Module, name: str) -> Need:
+    """Return what a rule says, None where the file lacks what it wants: the converter will tell."""
+    try:
+        return RULES[name](module)
+    except (UserError, ValueError, LookupError):
+        return None
 
 
 def _in_container(module: Module, name: str, depth: int) -> Finding:

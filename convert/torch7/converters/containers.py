@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from convert.torch7.context import Context
 from convert.torch7.converters.tables import join
+from convert.torch7.file.values import LuaTable
 from convert.torch7.module import Module
 from convert.torch7.registry import converts_values
 from convert.torch7.symbolic_values import Value, select
@@ -95,23 +96,28 @@ def bottle(module: Module, value: Value, context: Context) -> Value:
     return cell.from_source(UnfoldAxes(leading)([inside.source(), source]))
 
 
-@converts_values("nn.Identity", "nn.Contiguous", "nn.Copy", "nn.TVLoss", "nn.TotalVariation", "nn.GradientReversal")
-def identity(value: Value) -> Value:
-    """The input: what these do is done in training, or to Torch7's memory. (nn.Copy holds Lua closures, not read.)"""
-    return value
-
-
 @converts_values(
+    "nn.Identity",
+    "nn.Contiguous",
+    "nn.Copy",
+    "nn.TVLoss",
+    "nn.TotalVariation",
+    "nn.GradientReversal",
     "nn.L1Penalty",
     "nn.PrintSize",
     "nn.TotalDropout",
     "nn.CategoricalEntropy",
-    "SimpleColorTransform",
     "nn.ZeroGrad",
+    "nn.SimpleColorTransform",
 )
-def training_only(module: Module, value: Value) -> Value:
-    """The input: penalties, prints and augmentations that evaluation leaves out."""
+def identity(module: Module, value: Value, context: Context) -> Value:
+    """The input, or what modules inside make of it.
+
+    What these do is done in training, or to Torch7's memory. (nn.Copy holds Lua closures, which are not read.)
+    """
     module.ignore("range")
+    if isinstance(module.get("modules"), LuaTable):
+        return wrapper(module, value, context)
     return value
 
 

@@ -121,7 +121,7 @@ ELEMENTWISE = {
     "dropout_v1": (module("nn.Dropout", p=0.3), X * 0.7),
     "categorical_entropy": (module("nn.CategoricalEntropy"), X),
     "total_dropout": (module("nn.TotalDropout"), X),
-    "color_transform": (module("SimpleColorTransform", range=tensor(numbers(3))), X),
+    "color_transform": (module("nn.SimpleColorTransform", range=tensor(numbers(3))), X),
     "response_inn": (
         module("inn.SpatialCrossResponseNormalization", size=3, alpha=0.5, beta=0.6, k=1.5),
         F.local_response_norm(X, 3, 0.5, 0.6, 1.5),

@@ -85,5 +85,5 @@ inn.SpatialSameResponseNormalization
 
 
 def test_every_type_has_a_converter():
-    names = ["SimpleColorTransform"] + [name if "." in name else f"nn.{name}" for name in TYPES.split()]
+    names = ["nn.SimpleColorTransform"] + [name if "." in name else f"nn.{name}" for name in TYPES.split()]
     assert [name for name in names if name not in CONVERTERS] == []

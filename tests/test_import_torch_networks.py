@@ -1,0 +1,178 @@
+"""import_torch_weights.py on networks of any inputs: shapes, entries, noise, statistics, textures of 2016."""
+
+import keras
+import numpy as np
+import pytest
+from support.torch7_wide import SHIPPED_WIDE_CASES
+from support.torch7_writer import module, table, tensor, write_t7
+
+import import_torch_weights
+import layers  # noqa: F401  registers what the saved models are made of
+
+WIDE = {case.name: case for case in SHIPPED_WIDE_CASES}
+
+
+def run(*arguments):
+    return import_torch_weights.main([str(argument) for argument in arguments])
+
+
+def numbers(*shape):
+    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+
+def sequential(*modules):
+    return module("nn.Sequential", modules=table(*modules))
+
+
+def linear(inputs, outputs):
+    return module("nn.Linear", weight=tensor(numbers(outputs, inputs)), bias=tensor(numbers(outputs)))
+
+
+def file_with(path, value):
+    path.write_bytes(write_t7(value))
+    return path
+
+
+def test_several_inputs_are_named_printed_and_verified(tmp_path, capsys):
+    case, output = WIDE["v_paralleltable_two"], tmp_path / "two.keras"
+    assert run("--input", case.path, "--output", output, "--verify", case.reference) == 0
+    told = capsys.readouterr().out
+    assert "input_0: ? x 4\ninput_1: ? x ? x ? x 3\noutput_0: ? x 2\noutput_1: ? x ? x ? x 2\n" in told
+    assert "verified: max difference" in told
+    model = keras.saving.load_model(output)
+    assert [tensor.name for tensor in model.inputs] == ["input_0", "input_1"]
+    assert {"output_0", "output_1"} <= {layer.name for layer in model.layers}
+
+
+def test_sizes_that_nothing_tells_are_asked_for_and_given(tmp_path, capsys):
+    source, output = file_with(tmp_path / "sum.t7", module("nn.CAddTable")), tmp_path / "sum.keras"
+    assert run("--input", source, "--output", output) == 2
+    assert "--input-shape is needed, once for each tensor" in capsys.readouterr().err
+    assert run("--input", source, "--output", output, "--input-shape", "3x?x?", "--input-shape", "3x?x?") == 0
+    assert "input_1: ? x ? x ? x 3" in capsys.readouterr().out
+    model = keras.saving.load_model(output)
+    x, y = numbers(2, 4, 5, 3), numbers(2, 4, 5, 3)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(model([x, y])), x + y, rtol=1e-6)
+
+
+def test_a_network_along_its_first_dimension_gets_a_batch(tmp_path):
+    source, output = file_with(tmp_path / "max.t7", module("nn.Max", dimension=1)), tmp_path / "max.keras"
+    assert run("--input", source, "--output", output, "--input-shape", "4x5") == 0
+    x = numbers(3, 4, 5)
+    found = keras.ops.convert_to_numpy(keras.saving.load_model(output)(x))
+    np.testing.assert_array_equal(found, x.max(axis=1))
+
+
+@pytest.mark.parametrize("text", ["3x", "axb", "0x3", "3x224x224x1x1x1x1x1x1", "-1x3"])
+def test_bad_shapes_are_refused(text, tmp_path, capsys):
+    source = file_with(tmp_path / "sum.t7", module("nn.Tanh"))
+    assert run("--input", source, "--output", tmp_path / "a.keras", f"--input-shape={text}") == 2
+    assert "--input-shape" in capsys.readouterr().err
+
+
+def test_one_of_several_networks_is_chosen_by_its_keys(tmp_path, capsys):
+    nets = table(first=linear(3, 2), more=table(linear(4, 2), name="x"))
+    source, output = file_with(tmp_path / "nets.t7", nets), tmp_path / "net.keras"
+    assert run("--input", source, "--output", output) == 2
+    assert "choose one with --entry: first (nn.Linear), more.1 (nn.Linear)" in capsys.readouterr().err
+    assert run("--input", source, "--output", output, "--entry", "more.2") == 2
+    assert "more.2 leads to no network; networks stand at: first" in capsys.readouterr().err
+    assert run("--input", source, "--output", output, "--entry", "more.1") == 0
+    assert "input_0: ? x 4" in capsys.readouterr().out
+
+
+def test_tensors_alone_are_named_with_their_sizes(tmp_path, capsys):
+    value = table(tensor(numbers(2, 3)), data=table(labels=tensor(numbers(4))))
+    source = file_with(tmp_path / "tensors.t7", value)
+    assert run("--input", source, "--output", tmp_path / "a.keras") == 1
+    assert "holds tensors, no network: 1 2x3, data.labels 4" in capsys.readouterr().err
+
+
+def test_noise_becomes_an_input_where_asked_for(tmp_path, capsys):
+    case, output = WIDE["v_dropout_stoch"], tmp_path / "noise.keras"
+    shape = ("--input-shape", "6")
+    verified = ("--verify", case.reference)
+    assert run("--input", case.path, "--output", output, *shape, "--noise", "input", *verified) == 0
+    assert "noise_0: ? x 6" in capsys.readouterr().out
+    assert run("--input", case.path, "--output", output, *shape, *verified) == 0
+    told = capsys.readouterr().out
+    assert "noise: drawn by 1 modules" in told
+    assert "noise_0" not in told
+
+
+def convolution(inputs, outputs):
+    return module(
+        "nn.SpatialConvolution",
+        nInputPlane=inputs,
+        nOutputPlane=outputs,
+        kH=3,
+        kW=3,
+        dH=1,
+        dW=1,
+        padW=0,
+        padH=0,
+        weight=tensor(numbers(outputs, inputs, 3, 3)),
+        bias=tensor(numbers(outputs)),
+    )
+
+
+def normalization(weights):
+    """Return a normalisation for 2 channels whose factors and offsets go on in the storage behind them."""
+    gamma, beta = (tensor(np.asarray(values, np.float32)) for values in weights)
+    for values in (gamma, beta):
+        values.array, values.size = values.array[:2], (2,)
+    return module(
+        "nn.SpatialBatchNormalization",
+        weight=gamma,
+        bias=beta,
+        running_mean=tensor(numbers(2)),
+        running_var=tensor(numbers(2) ** 2),
+        eps=1e-5,
+    )
+
+
+def padded(inner):
+    return sequential(module("nn.SpatialCircularPadding", pad_l=1, pad_r=1, pad_t=1, pad_b=1), inner)
+
+
+def scale(factor, channels):
+    pooling = module("nn.SpatialAveragePooling", kH=factor, kW=factor, dH=factor, dW=factor, divide=True)
+    return sequential(pooling, module("nn.GenNoise"), padded(convolution(channels, 2)))
+
+
+def texture_network(channels):
+    coarse = sequential(scale(2, channels), module("nn.SpatialUpSamplingNearest", scale_factor=2))
+    both = module("nn.Concat", dimension=2, modules=table(coarse, scale(1, channels)))
+    return sequential(both, normalization(([1.0, 2.0, 0.5, 3.0], [0.1, 0.2, 0.3, 0.4])), padded(convolution(4, 3)))
+
+
+def test_texture_network_of_2016_becomes_a_generator_that_wraps(tmp_path, capsys):
+    source, output = file_with(tmp_path / "texture.t7", texture_network(3)), tmp_path / "texture.keras"
+    assert run("--input", source, "--output", output) == 0
+    told = capsys.readouterr().out
+    assert "image-io: texture-nets-2016" in told
+    assert "normalisation: 1 modules use the statistics of the batch at hand" in told
+    model = keras.saving.load_model(output)
+    assert [tensor.name for tensor in model.inputs] == ["noise"]
+    assert model.inputs[0].shape == (None, None, None, 6)
+    noise = np.random.default_rng(1).random((1, 16, 24, 6)).astype(np.float32)
+    picture = keras.ops.convert_to_numpy(model(noise))
+    rolled = keras.ops.convert_to_numpy(model(np.roll(noise, (4, 6), axis=(1, 2))))
+    np.testing.assert_allclose(rolled, np.roll(picture, (4, 6), axis=(1, 2)), atol=1e-5)
+
+
+def test_style_network_of_2016_stylises_pictures_of_any_size(tmp_path, capsys):
+    source, output = file_with(tmp_path / "style.t7", texture_network(6)), tmp_path / "style.keras"
+    assert run("--input", source, "--output", output) == 0
+    assert "noise: drawn by 2 modules" in capsys.readouterr().out
+    model = keras.saving.load_model(output)
+    picture = np.random.default_rng(1).random((1, 13, 18, 3)).astype(np.float32)
+    first, again = (keras.ops.convert_to_numpy(model(picture)) for _ in range(2))
+    assert first.shape == picture.shape
+    np.testing.assert_array_equal(first, again)
+
+
+def test_statistics_beyond_the_running_ones_cannot_be_asked_for(tmp_path, capsys):
+    source = file_with(tmp_path / "texture.t7", texture_network(3))
+    assert run("--input", source, "--output", tmp_path / "a.keras", "--norm-statistics", "running") == 1
+    assert "has running statistics for 2 channels, its input has 4" in capsys.readouterr().err
