@@ -11,16 +11,17 @@ import csv
 import dataclasses
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 import train
 from benchmarks.measure import print_table
+from choices import NORMALIZATIONS
 from errors import ArgumentError
 from pipelines.command_line import run_script
-from pipelines.training.settings import NORMALIZATIONS, TrainingSettings
+from pipelines.training.settings import TrainingSettings
 from pipelines.training.train import train_generator
-from runs.live_view import without_live_view
 from runs.plot import Curve, write_line_plot
 
 NAME = "benchmarks.normalization"
@@ -30,7 +31,7 @@ WINDOW = 50  # iterations: single pictures differ too much to compare
 def losses_of(settings: TrainingSettings) -> np.ndarray:
     """Train and return the mean losses of each WINDOW iterations."""
     train_generator(settings)
-    with (settings.checkpoints_folder / "history.csv").open(newline="") as file:
+    with (Path(settings.checkpoints_path) / "history.csv").open(newline="") as file:
         losses = np.array([float(row["loss"]) for row in csv.DictReader(file)])
     whole = len(losses) // WINDOW * WINDOW
     return losses[:whole].reshape(-1, WINDOW).mean(axis=1)
@@ -40,7 +41,7 @@ def measure(settings: TrainingSettings, plot: str) -> None:
     """Train with each normalisation, write the plot and print the table."""
     curves = {}
     for name in NORMALIZATIONS:
-        folder = settings.checkpoints_folder / name
+        folder = Path(settings.checkpoints_path) / name
         curves[name] = losses_of(dataclasses.replace(settings, normalization=name, checkpoints_path=folder))
     count = len(next(iter(curves.values())))
     iterations = [WINDOW * (i + 0.5) for i in range(count)]
@@ -60,10 +61,9 @@ def run(argv: Sequence[str] | None) -> int:
     parser.add_argument("--plot", required=True, metavar="FILE", help="picture of the losses")
     arguments = parser.parse_args(argv)
     plot = arguments.plot
-    del arguments.plot
     if arguments.batch_size < 2:
         raise ArgumentError("--batch-size must be at least 2: on a batch of one the two normalisations are the same")
-    measure(TrainingSettings(**without_live_view(arguments)), plot)
+    measure(train.read_settings(arguments), plot)
     return 0
 
 

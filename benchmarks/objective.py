@@ -21,7 +21,6 @@ from benchmarks.measure import print_table
 from pipelines.command_line import run_script
 from pipelines.startup import quiet_startup
 from pipelines.training.settings import TrainingSettings
-from runs.live_view import without_live_view
 
 NAME = "benchmarks.objective"
 SIZES = (256, 512)
@@ -78,9 +77,11 @@ def measure(generator: str, photos: int, settings: TrainingSettings) -> None:
         from pipelines.model_library import find_model
         from pipelines.stylization.generator import load_generator
         from pipelines.training.data import PhotoCrops, photo_files
+        from pipelines.training.files import read_style
         from pipelines.training.objective import build_objective
+        from pipelines.training.plan import plan_training
     stylize = load_generator(find_model(generator))
-    objective = build_objective(settings)
+    objective = build_objective(plan_training(settings).objective, read_style(settings))
     assert settings.data is not None
     files = photo_files(settings.data)[:photos]
     rows = []
@@ -107,8 +108,7 @@ def run(argv: Sequence[str] | None) -> int:
     parser.add_argument("--photos", type=int, default=20, help="number of photos (default: %(default)s)")
     arguments = parser.parse_args(argv)
     generator, photos = arguments.generator, arguments.photos
-    del arguments.generator, arguments.photos
-    measure(generator, photos, TrainingSettings(**without_live_view(arguments)))
+    measure(generator, photos, train.read_settings(arguments))
     return 0
 
 

@@ -69,19 +69,19 @@ class Task:
 def compiled_loss(task: Task, precision: str) -> Callable:
     """Return the program's loss and gradient of one octave with five Gram layers."""
     from pipelines.synthesis.evaluation import compile_loss
-    from pipelines.synthesis.inputs import SynthesisInputs
+    from pipelines.synthesis.inputs import make_inputs
     from pipelines.synthesis.objective import Objectives
-    from pipelines.synthesis.plan import plan_scales
+    from pipelines.synthesis.plan import plan_synthesis
     from pipelines.synthesis.settings import SynthesisSettings
 
     settings = SynthesisSettings(
-        source=(task.source,), output_width=task.size, octaves=1, layers=GRAM_LAYERS, padding_mode="same",
+        output_width=task.size, octaves=1, layers=GRAM_LAYERS, padding_mode="same",
         precision=precision, schedule="single",
     )  # fmt: skip
     picture = task.picture()
-    objectives = Objectives(settings, SynthesisInputs([], [picture], None, [], []))
-    (scale,) = plan_scales(settings, [picture.shape[:2]])
-    return compile_loss(objectives.loss(scale), (1, task.size, task.size, 3), objectives.paddings.output)
+    plan = plan_synthesis(settings, [picture.shape[:2]])
+    objectives = Objectives(plan, make_inputs([picture]))
+    return compile_loss(objectives.loss(plan.scales[-1]), (1, task.size, task.size, 3), objectives.paddings.output)
 
 
 def torch_texture(task: Task) -> TorchTexture:

@@ -24,6 +24,8 @@ from benchmarks.measure import print_table
 from images.writing import write_image
 from pipelines.training.callbacks import IterationCallback
 from pipelines.training.data import TrainingBatches
+from pipelines.training.files import read_style
+from pipelines.training.plan import plan_training
 from pipelines.training.run import make_model
 from pipelines.training.settings import TrainingSettings
 
@@ -49,7 +51,7 @@ class StepTimes(IterationCallback):
 
 def keras_steps(settings: TrainingSettings, batch: np.ndarray) -> Callable[[], list[float]]:
     """Return what runs a few steps of train.py and returns the seconds of each."""
-    model = make_model(settings, batch.shape[1:])
+    model = make_model(plan_training(settings), read_style(settings), batch.shape[1:])
 
     def run() -> list[float]:
         times = StepTimes()

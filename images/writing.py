@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
+import re
 import secrets
+import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -86,13 +90,53 @@ def _to_image(path: Path, pixels: np.ndarray, alpha: np.ndarray | None) -> Image
     return Image.fromarray(to_bytes(channels))
 
 
+# Names of temporary files: a process, a host, a token, and a suffix where the writer wants one.
+_TEMPORARY = re.compile(r"\.(\d+)-([0-9a-f]{8})-[0-9a-f]{8}\.tmp(\.[\w.]+)?")
+# Seconds for which a temporary file of a process that is gone stays: another container may have the same host's name.
+MIN_STALE_SECONDS = 1.0
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file beside `path`; it takes its place at the end, or vanishes on an error."""
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = temporary_path(path)
     try:
         with temporary.open("xb") as file:
             yield file
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_path(path: Path, suffix: str = "") -> Path:
+    """Return a new name beside `path` for what is written there first; it tells whose it is.
+
+    Args:
+        path: what the file becomes.
+        suffix: of the name, for writers that look at it.
+    """
+    return path.with_name(f".{os.getpid()}-{_host()}-{secrets.token_hex(4)}.tmp{suffix}")
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove temporary files of this program in `folder` that killed processes of this machine have left."""
+    for path in folder.glob(".*.tmp*"):
+        found = _TEMPORARY.fullmatch(path.name)
+        if found and found[2] == _host() and not _is_alive(int(found[1])):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime >= MIN_STALE_SECONDS:
+                    path.unlink()
+
+
+def _host() -> str:
+    return hashlib.sha256(platform.node().encode(errors="surrogateescape")).hexdigest()[:8]
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

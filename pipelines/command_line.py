@@ -6,16 +6,18 @@ import argparse
 import inspect
 import os
 import re
-import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from types import FrameType, MappingProxyType
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from errors import ArgumentError, UserError, one_line, unknown_name
 from images.errors import ImageError
+from options import Option, frozen, options_of, text_of
 from pipelines.brief import cut_short
+from runs.stopping import signals_as_interrupts
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -33,6 +35,58 @@ class ArgumentParser(argparse.ArgumentParser):
         if unknown:
             raise ArgumentError(unknown_name("argument", unknown[0], self._option_string_actions))
         return argparse.Namespace(**cut_short(vars(arguments)))
+
+
+def add_options(parser: argparse.ArgumentParser | argparse._ArgumentGroup, cls: type) -> None:
+    """Give `parser` the options that the dataclass `cls` describes, with their defaults."""
+    for name, default, entry in options_of(cls):
+        if entry.command:
+            _add_option(parser, name, default, entry)
+
+
+def _add_option(
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup, name: str, default: Any, entry: Option
+) -> None:
+    # argparse formats help texts with %.
+    keywords: dict[str, Any] = {"help": text_of(default, entry).replace("%", "%%")}
+    if entry.flag is not None and not entry.flag.startswith("-"):
+        parser.add_argument(name, nargs=entry.count, metavar=entry.flag, **keywords)
+        return
+    flags = [entry.flag or flag(name), *([entry.short] if entry.short else [])]
+    keywords |= {"dest": name, "default": default}
+    if entry.kind is bool:
+        parser.add_argument(*flags, action="store_false" if default else "store_true", **keywords)
+        return
+    keywords |= {"type": _reader(entry), "metavar": "|".join(entry.choices) or entry.metavar}
+    if entry.count is not None and entry.separator is None:
+        keywords |= {"nargs": entry.count, "const": entry.const}
+    if entry.repeated:
+        keywords |= {"action": "append", "default": list(default)}
+    parser.add_argument(*flags, **keywords)
+
+
+def _reader(entry: Option) -> Callable[[str], Any]:
+    """Return what makes a value, or the tuple of the values, of an argument."""
+    if entry.separator is None:
+        return str if entry.kind is Path else entry.kind
+
+    def read(text: str) -> tuple[Any, ...]:
+        try:
+            return tuple(entry.kind(part.strip()) for part in text.split(entry.separator) if part.strip())
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 1,0.5,2") from error
+
+    return read
+
+
+def values_of(arguments: argparse.Namespace, cls: type) -> dict[str, Any]:
+    """Return the arguments that are options of the dataclass `cls`; lists become tuples."""
+    return {name: frozen(getattr(arguments, name)) for name, _, entry in options_of(cls) if entry.command}
+
+
+def spellings_of(*classes: type) -> dict[str, str]:
+    """Return the flags of the options that are not made of the options' names, see `with_flags`."""
+    return {name: entry.flag for cls in classes for name, _, entry in options_of(cls) if entry.flag is not None}
 
 
 def defaults_of(function: Callable) -> dict[str, Any]:
@@ -75,7 +129,7 @@ def run_script(name: str, run: Callable[[], int], *, spellings: Mapping[str, str
     """
     _prepare_standard_streams()
     try:
-        with _signals_as_interrupts():
+        with signals_as_interrupts():
             return run()
     except KeyboardInterrupt:
         tell(f"{name}: interrupted")
@@ -107,6 +161,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
+def note(text: str) -> None:
+    """Tell the user something on standard error: what `note` parameters of the journeys are given."""
+    tell(with_flags(text))
+
+
 def tell(line: str) -> None:
     """Print a line on standard error, if anybody is left to read it."""
     with suppress(OSError, ValueError):
@@ -128,25 +187,3 @@ def _prepare_standard_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-
-
-@contextmanager
-def _signals_as_interrupts() -> Iterator[None]:
-    """Raise KeyboardInterrupt inside at SIGTERM (docker stop) and SIGHUP (a closed ssh session) too.
-
-    A signal that the caller ignores, as nohup does SIGHUP, stays ignored.
-    """
-
-    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
-    changed = [number for number in numbers if before[number] == signal.SIG_DFL]
-    for number in changed:
-        signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number in changed:
-            signal.signal(number, before[number])

@@ -1,37 +1,108 @@
-"""The bar that shows how far an optimisation is."""
+"""The bar that shows how far a run is."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+from runs.progress import RunProgress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
-# Where the output is no terminal there are as many lines at most.
+# Where standard error is no terminal there are about as many lines.
 LINES = 20
+# Of the running means: each iteration's share, once there have been as many.
+MEAN_ITERATIONS = 100
+# Iterations after which the time for the whole run is told.
+TIMED_ITERATIONS = 20
+HOUR = 3600
 
 
-class RunBar:
-    """A bar with time left; use it as a context manager. After Ctrl-C it tells how to go on.
-
-    Attributes:
-        counted: whether the bar counts iterations; else it shows shares of the work.
-        way_on: how a run that was interrupted is taken up again; None while there is nothing to take up.
-    """
-
-    counted = True
+class RunningMeans:
+    """The mean of each loss over about the last MEAN_ITERATIONS iterations."""
 
     def __init__(self) -> None:
-        self.bar: RichProgress | None = None
-        self.way_on: str | None = None
+        self.count = 0
+        self.values: dict[str, float] = {}
 
-    def show(self, done: float, total: float, text: str) -> None:
-        """Move the bar, which appears at the first call."""
+    def add(self, losses: dict[str, float]) -> None:
+        """Take the losses of one more iteration."""
+        self.count += 1
+        share = 1 / min(self.count, MEAN_ITERATIONS)
+        for name, value in losses.items():
+            before = self.values.get(name, value)
+            self.values[name] = before + share * (value - before)
+
+
+class ProgressBar:
+    """An observer of any run that shows a bar on standard error; use it as a context manager.
+
+    The bar moves by the work done, so that the time left is right although larger scales take longer. Where standard
+    error is no terminal it prints a line now and then. After Ctrl-C it tells how to go on.
+
+    Args:
+        has_means: show beside each loss and term its running mean, for losses that jump from batch to batch.
+    """
+
+    # It never ends the run.
+    only_watches = True
+
+    def __init__(self, *, has_means: bool = False) -> None:
+        self.means = RunningMeans() if has_means else None
+        self.bar: RichProgress | None = None
+        self.way_on = ""
+        self.seen = 0
+
+    def __call__(self, progress: RunProgress) -> None:
+        """Show an iteration."""
+        self.way_on = progress.way_on
+        self.seen += 1
+        if self.seen == 1:
+            # The first iteration compiles: the time is that of the next ones.
+            self.began, self.work_at_start, self.last_line = time.monotonic(), progress.work_left, progress.work_left
+        if self.means is not None:
+            self.means.add({"loss": progress.loss, **progress.terms})
+        # Standard error may go away: a closed terminal must not end the run.
+        with contextlib.suppress(OSError):
+            self._show(progress)
+
+    def _show(self, progress: RunProgress) -> None:
+        text = f"{progress.iterations}/{progress.max_iterations}  {self._describe(progress)}"
+        if self.seen == TIMED_ITERATIONS and progress.work_left > 0:
+            self._tell_time(progress)
+        if sys.stderr.isatty():
+            self._move(progress, text)
+        elif self._is_time_for_a_line(progress):
+            self.last_line = progress.work_left
+            print(f"{1 - progress.work_left:.0%}  {text}  {progress.seconds:.1f} s", file=sys.stderr, flush=True)
+
+    def _is_time_for_a_line(self, progress: RunProgress) -> bool:
+        return self.last_line - progress.work_left >= 1 / LINES or self.seen == 1 or progress.work_left <= 0
+
+    def _describe(self, progress: RunProgress) -> str:
+        height, width = progress.size
+        if self.means is None:
+            return f"{width} x {height}  loss {progress.loss:.5g}"
+        losses = {"loss": progress.loss, **progress.terms}
+        return "  ".join(f"{name} {value:.4g} (mean {self.means.values[name]:.4g})" for name, value in losses.items())
+
+    def _tell_time(self, progress: RunProgress) -> None:
+        """Say how long the whole run takes, by the first iterations."""
+        pace = (time.monotonic() - self.began) / (self.work_at_start - progress.work_left)
+        line = f"the whole run will take about {_duration(progress.seconds + pace * progress.work_left)}"
         if self.bar is None:
-            self.bar = start_bar(self.counted)
-        self.bar.update(self.bar.task_ids[0], total=total, completed=done, text=text)
+            print(line, file=sys.stderr, flush=True)
+        else:
+            self.bar.console.print(line)
+
+    def _move(self, progress: RunProgress, text: str) -> None:
+        if self.bar is None:
+            self.bar = start_bar()
+        self.bar.update(self.bar.task_ids[0], total=1.0, completed=1.0 - progress.work_left, text=text)
 
     def __enter__(self) -> Self:
         return self
@@ -39,18 +110,24 @@ class RunBar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self.bar is not None:
-            self.bar.stop()
-        if kind is KeyboardInterrupt and self.way_on is not None:
-            print(f"saved; {self.way_on} goes on", file=sys.stderr)
+        with contextlib.suppress(OSError):
+            if self.bar is not None:
+                self.bar.stop()
+            if kind is KeyboardInterrupt and self.way_on:
+                print(f"saved; {self.way_on} goes on", file=sys.stderr)
 
 
-def start_bar(counted: bool) -> RichProgress:
-    """Return a bar that is shown: of iterations that are counted, or of shares of the work."""
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 2 * HOUR else f"{seconds / HOUR:.1f} hours"
+
+
+def start_bar() -> RichProgress:
+    """Return a bar that is shown on standard error."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
-        MofNCompleteColumn,
         Progress,
         TaskProgressColumn,
         TextColumn,
@@ -58,8 +135,7 @@ def start_bar(counted: bool) -> RichProgress:
         TimeRemainingColumn,
     )
 
-    done = MofNCompleteColumn() if counted else TaskProgressColumn()
-    columns = (done, BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    columns = (TaskProgressColumn(), BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     bar = Progress(*columns, TextColumn("{task.fields[text]}"), console=Console(stderr=True))
     bar.add_task("", text="")
     bar.start()

@@ -1,8 +1,7 @@
-"""The live view of a run in the browser: its options, and the observer that fills its board."""
+"""The live view of a run in the browser: what can be asked for, and the observer that fills its board."""
 
 from __future__ import annotations
 
-import argparse
 import io
 import math
 import sys
@@ -11,7 +10,7 @@ import time
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
@@ -19,63 +18,67 @@ from PIL import Image
 from errors import ArgumentError
 from images.color_profiles import srgb_profile
 from images.writing import to_bytes
+from options import check, described, option, options_of
+from runs.memory import memory_in_use
 from runs.progress import RunProgress
 from web.board import Board, Picture, Step
 from web.server import LiveServer
 
-# The options with their defaults, as the parsed arguments have them.
-OPTIONS = {"web": False, "host": "127.0.0.1", "port": 8080, "browser": None}
 # Part of a run's time that may go into the pictures of a view that somebody watches.
 PICTURE_SHARE = 0.03
 # zlib's: half the time of Pillow's default for a few per cent more bytes.
 COMPRESSION = 3
 
 
-def add_live_view_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the live view: those that are called OPTIONS."""
-    group = parser.add_argument_group("live view")
-    group.add_argument("--web", action="store_true", help="show the run in the browser while it lasts")
-    group.add_argument(
-        "--host",
-        default=OPTIONS["host"],
-        help="address to listen on; others than %(default)s let other machines look in",
-    )
-    group.add_argument(
-        "--port", type=int, default=OPTIONS["port"], help="to listen on, 0: any free one (default: %(default)s)"
-    )
-    group.add_argument(
-        "--browser", nargs="?", const="", metavar="NAME", help="open the page, in the system's browser or that one"
+@described
+@dataclass(frozen=True, kw_only=True)
+class LiveViewOptions:
+    """The options of a live view; checked when they are made.
+
+    Raises:
+        ArgumentError: an option has a value that is not allowed, or one stands there without `web`.
+    """
+
+    web: bool = option("show the run in the browser while it lasts", default=False, kind=bool)
+    host: str = option("address to listen on; any but this machine's own lets others watch", default="127.0.0.1")
+    port: int = option("port to listen on, 0: any free one", default=8080, kind=int, minimum=0, below=65536)
+    browser: str | None = option(
+        "open the page, in the system's browser or that one", count="?", const="", metavar="NAME"
     )
 
-
-def without_live_view(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the arguments' values but for those of the live view."""
-    return {name: value for name, value in vars(arguments).items() if name not in OPTIONS}
+    def __post_init__(self) -> None:
+        check(self)
+        alone = [f"`{name}`" for name, default, _ in options_of(type(self)) if getattr(self, name) != default]
+        if alone and not self.web:
+            raise ArgumentError(f"{' '.join(alone)}: needs `web`")
+        if self.browser:
+            try:
+                webbrowser.get(self.browser)
+            except webbrowser.Error as error:
+                raise ArgumentError(f"`browser` {self.browser}: there is no such browser") from error
 
 
 @contextmanager
-def live_view(name: str, arguments: argparse.Namespace) -> Iterator[list[LiveView]]:
-    """Show a run in the browser, if the arguments ask for it: give what is yielded to the run as its observers.
+def live_view(name: str, options: LiveViewOptions) -> Iterator[list[LiveView]]:
+    """Show a run in the browser, if the options ask for it: give what is yielded to the run as its observers.
 
     Args:
         name: of the program.
-        arguments: parsed, with those of `add_live_view_arguments`.
+        options: what is asked for.
 
     Raises:
-        ArgumentError: an option has a value that is not allowed, or one stands there without --web.
         ListenError: the port is taken, or the host is not this machine's.
     """
-    _check(arguments)
-    if not arguments.web:
+    if not options.web:
         yield []
         return
-    board = Board(name)
-    server = LiveServer(board, arguments.host, arguments.port)
+    board = Board(name, memory_in_use)
+    server = LiveServer(board, options.host, options.port)
     server.start()
     _announce(server)
-    if arguments.browser is not None:
+    if options.browser is not None:
         # In a thread: some browsers' starters last as long as the browser.
-        threading.Thread(target=_browse, args=(arguments.browser, server.url), daemon=True).start()
+        threading.Thread(target=_browse, args=(options.browser, server.url), daemon=True).start()
     view = LiveView(board)
     try:
         yield [view]
@@ -85,19 +88,6 @@ def live_view(name: str, arguments: argparse.Namespace) -> Iterator[list[LiveVie
         raise
     finally:
         server.finish()
-
-
-def _check(arguments: argparse.Namespace) -> None:
-    if not 0 <= arguments.port <= 65535:
-        raise ArgumentError(f"--port must be 0 to 65535, not {arguments.port}")
-    alone = [f"--{name}" for name, default in OPTIONS.items() if getattr(arguments, name) != default]
-    if alone and not arguments.web:
-        raise ArgumentError(f"{' '.join(alone)}: needs --web")
-    if arguments.browser:
-        try:
-            webbrowser.get(arguments.browser)
-        except webbrowser.Error as error:
-            raise ArgumentError(f"--browser {arguments.browser}: there is no such browser") from error
 
 
 def _announce(server: LiveServer) -> None:
@@ -113,7 +103,7 @@ def _announce(server: LiveServer) -> None:
 def _browse(browser: str, url: str) -> None:
     is_open = webbrowser.get(browser).open(url) if browser else webbrowser.open(url)
     if not is_open:
-        print(f"--browser: no browser could be started; open {url} yourself", file=sys.stderr, flush=True)
+        print(f"no browser could be started; open {url} yourself", file=sys.stderr, flush=True)
 
 
 class LiveView:

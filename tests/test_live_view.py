@@ -20,9 +20,10 @@ from support.training_cases import make_inputs, read_history, small_settings
 import synthesize
 import train
 from model.saving import load_model
-from pipelines.training.checkpoints import checkpoints, read_state
+from options import options_of
+from pipelines.training.files import checkpoints, read_state
 from pipelines.training.train import train_generator
-from runs.live_view import OPTIONS
+from runs.live_view import LiveViewOptions
 
 SCRIPTS = ("synthesize", "train", "style_transfer")
 
@@ -38,7 +39,7 @@ def inputs(tmp_path_factory):
 def test_scripts_have_the_same_options(script):
     arguments = ["content.png", "style.png"] if script == "style_transfer" else []
     parsed = vars(importlib.import_module(script).make_parser().parse_args(arguments))
-    assert {name: parsed[name] for name in OPTIONS} == OPTIONS
+    assert all(parsed[name] == default for name, default, _ in options_of(LiveViewOptions))
 
 
 def start(script, *argv):
@@ -171,6 +172,6 @@ def test_a_taken_port_ends_a_script_before_its_work(main, inputs, tmp_path, caps
         port = other.getsockname()[1]
         assert main([*arguments[main], "--web", "--port", str(port)]) == 1
     error = capsys.readouterr().err
-    assert re.search(rf"^\w+\.py: error: --web cannot listen on .* --port {port}: Address already in use", error)
+    assert re.search(rf"^\w+\.py: error: cannot listen on .* --port {port}: Address already in use", error)
     assert error.count("\n") == 1
     assert not list(tmp_path.iterdir())

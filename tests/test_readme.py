@@ -43,7 +43,6 @@ def run(kind, text):
     assert importlib.import_module(words[1].removesuffix(".py")).main(words[2:]) == 0
 
 
-@pytest.mark.xfail(reason="synthesize.py is about to choose the octaves that fit")
 @pytest.mark.parametrize("page", [page for page in PAGES if list(steps(page))], ids=lambda page: page.name)
 def test_commands_run_as_written(page, random_descriptor, tmp_path, monkeypatch):
     """In their order, as later ones use what earlier ones wrote, in a folder that looks like the program's."""

@@ -14,9 +14,8 @@ from support.transfer_cases import make_inputs, read_trace, small_values
 
 import style_transfer
 from images.color_profiles import srgb_profile
-from pipelines.command_line import defaults_of
-from pipelines.transfer.settings import TransferSettings, option
-from runs.live_view import without_live_view
+from pipelines.command_line import defaults_of, flag
+from pipelines.transfer.settings import TransferSettings, layer_weights
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +32,15 @@ def arguments(inputs, output, **changes):
         if name == "masks":
             parts += [part for pair in value for part in ("--mask", *map(str, pair))]
         elif value is True:
-            parts.append(option(name))
+            parts.append(flag(name))
         else:
-            parts += [option(name), *map(str, value if isinstance(value, tuple) else (value,))]
+            parts += [flag(name), *map(str, value if isinstance(value, tuple) else (value,))]
     return parts
 
 
 def settings_of(*argv):
     parsed = style_transfer.make_parser().parse_args(["setup.cfg", "style.png", *argv])
-    return style_transfer.read_settings(without_live_view(parsed))
+    return style_transfer.read_settings(parsed)
 
 
 SHORT = {
@@ -54,7 +53,7 @@ SHORT = {
 @pytest.mark.parametrize("short", SHORT)
 def test_short_options_are_the_long_ones(short):
     name, value = SHORT[short]
-    assert settings_of(short, value) == settings_of(option(name), value)
+    assert settings_of(short, value) == settings_of(flag(name), value)
     assert str(getattr(settings_of(short, value), name)) == value
 
 
@@ -66,10 +65,10 @@ def test_defaults_are_the_originals():
         "style_scale_fac": 1.0, "style_size": None, "pooling": "max", "optimizer": "adam", "random_seed": 0,
     }  # fmt: skip
     assert {name: defaults[name] for name in expected} == expected
-    assert settings_of().layer_weights("style_layers") == pytest.approx(
+    assert layer_weights(settings_of(), "style_layers") == pytest.approx(
         {f"relu{i}_1": 4 ** (5 - i) / 341 for i in range(1, 6)}
     )
-    assert settings_of().layer_weights("content_layers") == {"relu4_2": 1.0}
+    assert layer_weights(settings_of(), "content_layers") == {"relu4_2": 1.0}
 
 
 WRONG = {
@@ -78,7 +77,7 @@ WRONG = {
     "did you mean 'wasserstein'": {"style_loss": "waserstein"},
     "must be a number above 0": {"style_layers": ("relu1_1=x",)},
     "is given twice": {"style_layers": ("relu1_1", "block1_conv1")},
-    "2 weights for 1 styles": {"style_weights": (1, 2)},
+    "2 weights for 1 style;": {"style_weights": (1, 2)},
     "not all 0": {"style_weights": (0,)},
     "must be at least 1": {"iterations": 0},
     "must be at least 0 and below 1": {"avg_decay": 1.0},
@@ -89,7 +88,7 @@ WRONG = {
     "one or two different ones": {"devices": ("cpu:0", "cpu:0")},
     "did you mean 'cpu:0'": {"devices": ("cpu:7",)},
     "invalid float value": {"step_size": "fast"},
-    "2 pairs for 1 styles": {"masks": (("a", "b"), ("c", "d"))},
+    "2 pairs for 1 style;": {"masks": (("a", "b"), ("c", "d"))},
     "too small": {"min_scale": 1},
     "no such file (mask 1 of the style)": {"masks": (("left.png", "nowhere.png"),)},
     "no colour profile": {"proof": "left.png"},
@@ -172,7 +171,7 @@ def test_killed_run_is_resumed_and_ctrl_c_saves(inputs, tmp_path):
     assert 12 <= len(read_trace(broken)) < 20
 
     stopped = run_until(signal.SIGINT, 33, [*parts, "--resume"])
-    assert "--resume goes on" in stopped.stderr
+    assert "saved; the same command goes on" in stopped.stderr
     assert stopped.returncode == 130
     assert 33 <= len(read_trace(broken)) < 60
     assert Image.open(broken / "out.png").size == (42, 28)

@@ -11,10 +11,9 @@ from support.training_cases import make_inputs, smooth_picture
 import train
 from images.writing import write_image
 from model.generators.registry import GENERATORS
-from pipelines.command_line import defaults_of
-from pipelines.training import checkpoints as training_checkpoints
+from pipelines.command_line import defaults_of, values_of
+from pipelines.training import files as training_files
 from pipelines.training.settings import TrainingSettings
-from runs.live_view import without_live_view
 
 
 @pytest.fixture(scope="module")
@@ -89,16 +88,16 @@ def test_folder_without_a_readable_photo_is_refused(inputs, tmp_path, capsys):
 
 
 def test_full_disk_is_told_before_training(inputs, tmp_path, capsys, monkeypatch):
-    usage = training_checkpoints.shutil.disk_usage(tmp_path)._replace(free=10_000_000)
-    monkeypatch.setattr(training_checkpoints.shutil, "disk_usage", lambda folder: usage)
+    usage = training_files.shutil.disk_usage(tmp_path)._replace(free=10_000_000)
+    monkeypatch.setattr(training_files.shutil, "disk_usage", lambda folder: usage)
     assert train.main(arguments(inputs, tmp_path)) == 1
     assert "10 MB are free on its disk, training needs" in capsys.readouterr().err
     assert not list(tmp_path.glob("checkpoint-*"))
 
 
 def test_every_setting_but_the_generator_options_has_an_option():
-    parsed = without_live_view(train.make_parser().parse_args([]))
-    defaults = defaults_of(TrainingSettings) | {"style_image": None}
+    parsed = values_of(train.make_parser().parse_args([]), TrainingSettings)
+    defaults = defaults_of(TrainingSettings)
     defaults.pop("generator_options")
     assert parsed == defaults
     assert all(name in train.make_parser().format_help() for name in GENERATORS)
@@ -118,8 +117,10 @@ def test_style_run_counts_unreadable_files_and_writes_a_generator(inputs, tmp_pa
     (photos / "b.jpg").write_bytes(b"no picture")
     output = tmp_path / "new" / "run"
     assert train.main(arguments(inputs, output, data=photos, num_iterations=2)) == 0
-    printed = capsys.readouterr().out
-    assert "2/2 loss" in printed
+    told = capsys.readouterr()
+    printed = told.out
+    assert "2/2  loss" in told.err
+    assert "(mean " in told.err
     assert "trained 2 iterations in" in printed
     assert "left out 1 files of the data folder" in printed
     assert (output / "generator.keras").is_file()

@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from web.memory import memory_in_use
-
 # Where there are more points than this, every second one is left out.
 MAX_POINTS = 2000
 # The speed is that of the last so many seconds, or of the last iteration if that took longer.
@@ -78,10 +76,12 @@ class Board:
 
     Args:
         name: of the program that runs.
+        memory: returns the bytes of memory that it takes by name ("now", "peak"), or None where nobody knows.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, memory: Callable[[], dict[str, int] | None] = lambda: None) -> None:
         self.name = name
+        self.memory = memory
         self.stop_wanted = threading.Event()
         self._lock = threading.Lock()
         self._started = time.time()
@@ -195,7 +195,7 @@ class Board:
                 "picture": self._describe_picture(),
                 **self._describe_step(),
             }
-        return news | {"memory": memory_in_use()}
+        return news | {"memory": self.memory()}
 
     def _describe_picture(self) -> dict[str, Any] | None:
         picture = self._picture

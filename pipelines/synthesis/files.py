@@ -1,90 +1,121 @@
-"""The folder of a synthesis: what is written there, and how a run is taken up again."""
+"""The folder of a synthesis: what is written there, and how an interrupted run is found and read again."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import json
 import platform
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from errors import UserError
-from images.writing import write_image
-from pipelines.synthesis.settings import SynthesisSettings
+from errors import ArgumentError, UserError
+from images.animation import write_gif, write_mp4
+from images.writing import remove_stale, write_image
+from options import from_json, to_json
+from pipelines.synthesis.settings import SynthesisSettings, resolve_layers
+from runs.lock import hold
+from runs.plot import Curve, write_line_plot
+from runs.resuming import Found, Identity
+from runs.store import DAMAGE, DamagedError, digest, read_json, read_state, write_json, write_state, write_whole
 
-COMMAND, PROGRESS, STATE = "command.json", "progress.jsonl", "state.npz"
+if TYPE_CHECKING:
+    from pipelines.synthesis.plan import SynthesisPlan
+    from runs.state import RunState
+
+COMMAND, PROGRESS, STATE, LOCK = "command.json", "progress.jsonl", "state.npz", ".lock"
 PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy", "scipy", "pillow")
+FRAMES_PER_SECOND = 10
+# Options that do not change the result; the files that others name are compared by what is in them.
+FREE = frozenset(
+    ("source", "guide", "init", "output", "output_dir", "output_prefix", "save_every", "weights", "data_dir")
+)
+# SciPy's workspace and what stands beside it, for each value of a picture.
+STATE_BYTES = 8 * 28
 
 
-@dataclass(frozen=True, eq=False)
-class State:
-    """Where a run stands.
-
-    Attributes:
-        frames: float32 (count, height, width, 3), on the canvas of the scale.
-        scale: number of the scale, 0 for the coarsest.
-        scale_iterations: iterations done at this scale.
-        iterations: iterations done in all.
-        evaluations: evaluations of loss and gradient done in all.
-        seconds: spent so far.
-    """
-
-    frames: np.ndarray
-    scale: int = 0
-    scale_iterations: int = 0
-    iterations: int = 0
-    evaluations: int = 0
-    seconds: float = 0.0
+def newest_folder(settings: SynthesisSettings, plan: SynthesisPlan) -> RunFolder | None:
+    """Return the folder of the latest run of this name, or None."""
+    base = _base(settings, plan)
+    number = _next_number(base) - 1
+    path = base if number < 0 else base.with_name(f"{base.name}.{number}")
+    return RunFolder(path) if path.is_dir() else None
 
 
-def new_folder(settings: SynthesisSettings) -> Path:
+def new_folder(settings: SynthesisSettings, plan: SynthesisPlan) -> RunFolder:
     """Make a folder for a run, named after its settings as the old script did, and return it.
 
     Raises:
         UserError: the disk has no room for the run.
         OSError: the folder cannot be made.
     """
-    parent = Path(settings.output_dir)
-    parent.mkdir(parents=True, exist_ok=True)
-    _check_disk_space(parent, settings)
-    name = _name(settings)
-    for suffix in ("", *(f".{i}" for i in range(10_000))):
+    base = _base(settings, plan)
+    base.parent.mkdir(parents=True, exist_ok=True)
+    _check_disk_space(base.parent, settings)
+    number = _next_number(base) if base.exists() else -1
+    while True:
+        path = base if number < 0 else base.with_name(f"{base.name}.{number}")
         try:
-            folder = parent / (name + suffix)
-            folder.mkdir()
-            return folder
+            path.mkdir()
+            return RunFolder(path)
         except FileExistsError:
-            continue
-    raise UserError(f"{parent}: there are too many folders called {name}")
+            number += 1
 
 
-def _name(settings: SynthesisSettings) -> str:
-    parts = [f"{settings.output_prefix}.L{','.join(settings.layers)}.o{settings.octaves}"]
+def _base(settings: SynthesisSettings, plan: SynthesisPlan) -> Path:
+    parts = [f"{settings.output_prefix}.L{','.join(plan.geometry.layers)}.o{plan.geometry.octaves}"]
     optional = {"s": settings.source_scale, "w": settings.source_width}
     parts += [f"{letter}{value:g}" for letter, value in optional.items() if value is not None]
     parts += [f"c{settings.count}"] if settings.count > 1 else []
     parts += [f"m{settings.mul:g}"] if settings.mul != 1 else []
     parts += [f"j{settings.join_mode}"] if settings.join_mode != "average" else []
-    return ".".join([*parts, f"{settings.output_width}x{settings.output_height}"])
+    height, width = plan.geometry.size
+    return Path(settings.output_dir) / ".".join([*parts, f"{width}x{height}"])
+
+
+def _next_number(base: Path) -> int:
+    """Return the number after the highest one that a folder of this name has; 0 where none has one."""
+    found = [path.name.removeprefix(f"{base.name}.") for path in base.parent.glob("*") if path.is_dir()]
+    return 1 + max((int(suffix) for suffix in found if suffix.isascii() and suffix.isdecimal()), default=-1)
 
 
 def _check_disk_space(folder: Path, settings: SynthesisSettings) -> None:
     """Raise UserError unless the pictures and states of the run fit, none of them compressed."""
-    pixels = settings.count * settings.output_width * settings.output_height
+    values = 3 * settings.count * settings.size[0] * settings.size[1]
     pictures = settings.max_iter // settings.save_every + 3
-    needed = pixels * 3 * (pictures + 2 * 4) + 10_000_000
+    needed = values * (pictures + 2 * STATE_BYTES) + 10_000_000
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UserError(
             f"{folder}: {free / 1e6:.0f} MB are free on its disk, the run may need {needed / 1e6:.0f} MB (a larger "
-            "--save-every needs less)"
+            "`save_every` needs less)"
         )
+
+
+def identity(settings: SynthesisSettings, plan: SynthesisPlan, files: Mapping[str, Path]) -> Identity:
+    """Return what makes a run with these settings the same run."""
+    return _identity(settings, plan, {name: digest(path) for name, path in files.items()})
+
+
+def _identity(settings: SynthesisSettings, plan: SynthesisPlan, digests: Mapping[str, str]) -> Identity:
+    sources = sum(name.startswith("source") for name in digests)
+    return Identity(options={**_comparable(settings, plan), "source": sources}, digests=digests)
+
+
+def _comparable(settings: SynthesisSettings, plan: SynthesisPlan) -> dict[str, Any]:
+    """Return the options that change the result, with what stands for those that are left to the program."""
+    resolved = {
+        "output_height": settings.size[0],
+        "octaves": settings.octaves or plan.geometry.octaves,
+        "layers": list(resolve_layers(settings.descriptor, settings.layers)),
+        "schedule": settings.schedule or ("coarse-to-fine" if settings.init is None else "single"),
+        "precision": plan.descriptor.precision if settings.precision == "auto" else settings.precision,
+    }
+    return {name: value for name, value in (to_json(settings) | resolved).items() if name not in FREE}
 
 
 class RunFolder:
@@ -93,15 +124,28 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def write_command(self, settings: SynthesisSettings, files: Sequence[Path], loss: str) -> None:
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other runs away, and remove what killed ones have left.
+
+        Raises:
+            UserError: another run is at work in this folder.
+        """
+        with hold(self.path / LOCK):
+            remove_stale(self.path)
+            yield
+
+    def write_command(self, settings: SynthesisSettings, files: Mapping[str, Path], loss: str) -> None:
         """Write the arguments, versions and sources of the run."""
+        digests = {name: digest(path) for name, path in files.items()}
         content = {
-            "arguments": settings.to_json(),
-            "sources": {str(path.absolute()): _digest(path) for path in files},
+            "arguments": to_json(settings),
+            "sources": {str(files[name].absolute()): digests[name] for name in files if name.startswith("source")},
+            "digests": digests,
             "versions": _versions(),
             "loss": loss.splitlines(),
         }
-        self._write_whole(COMMAND, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+        write_json(self.path / COMMAND, content)
 
     def read_settings(self) -> SynthesisSettings:
         """Return the settings of the run.
@@ -109,40 +153,68 @@ class RunFolder:
         Raises:
             UserError: this is not the folder of a run, or a source has changed since.
         """
-        try:
-            content = json.loads((self.path / COMMAND).read_text())
-            settings = SynthesisSettings.from_json(content["arguments"])
-            digests = content["sources"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"--resume {self.path}: not the folder of a synthesis ({COMMAND}: {error})") from error
-        for path, digest in digests.items():
-            if not Path(path).is_file() or _digest(Path(path)) != digest:
-                raise UserError(f"--resume {self.path}: the source {path} is missing or has changed")
+        settings, content = self._read_command()
+        for path, kept in content["sources"].items():
+            if not Path(path).is_file() or digest(Path(path)) != kept:
+                raise UserError(f"`resume` {self.path}: the source {path} is missing or has changed")
         return settings
 
-    def write_state(self, state: State) -> None:
-        """Keep what a later run needs to go on from here."""
-        path = self.path / f".{STATE}.tmp"
-        with path.open("wb") as file:
-            np.savez(file, **asdict(state))
-        path.replace(self.path / STATE)
+    def _read_command(self) -> tuple[SynthesisSettings, dict[str, Any]]:
+        try:
+            content = read_json(self.path / COMMAND)
+            settings = from_json(SynthesisSettings, content["arguments"])
+            content = {"digests": {}, **content}
+            for part in ("sources", "digests"):
+                if not all(isinstance(text, str) for pair in content[part].items() for text in pair):
+                    raise ValueError(f"{part} are not texts")
+        except (*DAMAGE, UserError) as error:
+            raise UserError(f"`resume` {self.path}: not the folder of a synthesis ({COMMAND}: {error})") from error
+        return settings, content
 
-    def read_state(self) -> State:
-        """Return the state that was kept last, and drop the lines of progress beyond it.
+    def find(self, plan: SynthesisPlan) -> Found | None:
+        """Return the interrupted run in this folder, or None: there is none that has not ended by itself.
 
         Raises:
-            UserError: there is none, or it is damaged.
+            UserError: it cannot be read.
         """
         try:
-            with np.load(self.path / STATE, allow_pickle=False) as arrays:
-                values = {name: arrays[name] for name in arrays.files}
-        except (OSError, ValueError, EOFError) as error:
-            raise UserError(f"--resume {self.path}: no saved state to go on from ({error})") from error
-        frames = values.pop("frames")
-        state = State(frames, **{name: value.item() for name, value in values.items()})
-        lines = [line for line in self.read_progress() if line["iteration"] <= state.iterations]
-        self._write_whole(PROGRESS, "".join(json.dumps(line) + "\n" for line in lines).encode())
-        return state
+            arrays, about = read_state(self.path / STATE)
+        except FileNotFoundError:
+            return None
+        # Earlier versions do not tell; they end with the final pictures.
+        if about.get("finished", (self.path / "final_F0000.png").exists()):
+            return None
+        settings, content = self._read_command()
+        digests = content["digests"] or {f"source {i + 1}": text for i, text in enumerate(content["sources"].values())}
+        iterations = int(arrays["iterations"]) if "iterations" in arrays else 0
+        return Found(_identity(settings, plan, digests), iterations, str(self.path))
+
+    def write_state(self, state: RunState, *, finished: bool = False) -> None:
+        """Keep what a later run needs to go on from here."""
+        write_state(self.path / STATE, state.to_arrays(), {"finished": finished})
+
+    def read_state(self) -> dict[str, np.ndarray]:
+        """Return the arrays of the state that was kept last; empty where the run had not come to that.
+
+        Raises:
+            DamagedError: it cannot be read.
+        """
+        try:
+            arrays, _ = read_state(self.path / STATE)
+        except FileNotFoundError:
+            return {}
+        if "frames" in arrays:  # of earlier versions, which kept the pictures alone
+            arrays["optimizer_point"] = arrays.pop("frames")
+        return arrays
+
+    def damaged(self, reason: object) -> DamagedError:
+        """Return the error for a state that cannot be gone on from."""
+        return DamagedError(f"{self.path}: no saved state to go on from ({reason}); `restart` begins anew")
+
+    def drop_progress_after(self, iterations: int) -> None:
+        """Leave out the lines of progress beyond an iteration, which is done again."""
+        lines = [line for line in self.read_progress() if line["iteration"] <= iterations]
+        write_whole(self.path / PROGRESS, "".join(json.dumps(line) + "\n" for line in lines).encode())
 
     def append_progress(self, line: Mapping[str, Any]) -> None:
         """Add a line to the progress."""
@@ -150,10 +222,10 @@ class RunFolder:
             file.write(json.dumps(line) + "\n")
 
     def read_progress(self) -> list[dict[str, Any]]:
-        """Return the lines of progress; a last one that was cut off while it was written is left out."""
+        """Return the lines of progress; what was cut off or damaged is left out."""
         path = self.path / PROGRESS
-        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+        return [line for line in map(_parsed, lines) if line is not None]
 
     def write_pictures(self, prefix: str, frames: np.ndarray) -> list[Path]:
         """Write frames (count, height, width, 3) as `prefix_F0000.png` ... and return the files."""
@@ -162,14 +234,45 @@ class RunFolder:
             write_image(path, frame)
         return paths
 
-    def _write_whole(self, name: str, content: bytes) -> None:
-        temporary = self.path / f".{name}.tmp"
-        temporary.write_bytes(content)
-        temporary.replace(self.path / name)
+    def write_results(self, frames: np.ndarray) -> list[Path]:
+        """Write the final pictures, and for several frames the animation, and return the pictures' files."""
+        pictures = self.write_pictures("final", frames)
+        if len(frames) > 1:
+            write_gif(self.path / "animation.gif", frames, frames_per_second=FRAMES_PER_SECOND)
+            write_mp4(self.path / "animation.mp4", frames, frames_per_second=FRAMES_PER_SECOND)
+        return pictures
+
+    def write_plot(self) -> None:
+        """Draw the loss and its terms by evaluation, with a line where a scale begins; nothing without progress."""
+        lines = self.read_progress()
+        if not lines:
+            return
+        evaluations = [line["evaluation"] for line in lines]
+        curves = [Curve("loss", evaluations, [line["loss"] for line in lines])]
+        for term in dict.fromkeys(term for line in lines for term in line["terms"]):
+            seen = [line for line in lines if term in line["terms"]]
+            curves.append(Curve(term, [line["evaluation"] for line in seen], [line["terms"][term] for line in seen]))
+        sizes = [tuple(line["size"]) for line in lines]
+        begins = [i for i in range(len(lines)) if i == 0 or sizes[i] != sizes[i - 1]]
+        marks = {evaluations[i]: f"{sizes[i][1]} x {sizes[i][0]}" for i in begins}
+        write_line_plot(self.path / "loss.png", curves, marks=marks, label="evaluations")
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    """Return a line of progress, or None where it is not whole."""
+    try:
+        values = json.loads(line) if line.endswith(b"\n") else None
+        height, width = values["size"]
+        numbers = [values["iteration"], values["evaluation"], values["loss"], height, width, *values["terms"].values()]
+        return values if all(isinstance(number, int | float) for number in numbers) else None
+    except DAMAGE:
+        return None
+
+
+def check_output(settings: SynthesisSettings) -> None:
+    """Raise ArgumentError where the folder of `output` does not exist."""
+    if settings.output is not None and not Path(settings.output).absolute().parent.is_dir():
+        raise ArgumentError(f"`output` {settings.output}: its folder does not exist")
 
 
 def _versions() -> dict[str, str]:

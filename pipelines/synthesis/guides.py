@@ -10,9 +10,8 @@ import numpy as np
 from errors import UserError
 from losses.guides import guide_at
 from pipelines.synthesis.feature_positions import layer_positions, octave_positions
+from pipelines.synthesis.geometry import Geometry, Modes, Scale, mirrored_size, resized
 from pipelines.synthesis.inputs import SynthesisInputs, mirrored, nearest
-from pipelines.synthesis.plan import Modes, Scale, mirrored_size, paddings, resized
-from pipelines.synthesis.settings import SynthesisSettings
 
 # A region takes part at a layer where it has at least as many positions, in the source and in the output.
 FEWEST_POSITIONS = 1.0
@@ -22,17 +21,17 @@ class Guides:
     """The share of every position of every feature map that belongs to each region.
 
     Args:
-        settings: of the synthesis.
+        geometry: of the output.
         inputs: its pictures; without masks there are no regions.
         scale: whose sizes are meant.
     """
 
-    def __init__(self, settings: SynthesisSettings, inputs: SynthesisInputs, scale: Scale) -> None:
+    def __init__(self, geometry: Geometry, inputs: SynthesisInputs, scale: Scale) -> None:
         self.regions = len(inputs.output_masks)
-        modes = paddings(settings)
+        modes = geometry.paddings
         if self.regions:
             size = resized(inputs.sources[0].shape[:2], scale.factor)
-            least = mirrored_size(settings, size, scale.octaves)
+            least = mirrored_size(geometry, size, scale.octaves)
             source_masks = [mirrored(nearest(mask, *size), least) for mask in inputs.source_masks]
             self.source = _Maps(source_masks, modes.source, modes.source_pyramid)
             margins = [(margin, margin) for margin in scale.margins]
@@ -55,8 +54,8 @@ class Guides:
         kept = [pair for pair in pairs if min(pair[0].sum(), pair[1].sum()) >= FEWEST_POSITIONS]
         if not kept:
             raise UserError(
-                f"--guide: no region has a position left at octave {octave}, layer {layer}; use larger regions, fewer "
-                "--octaves or earlier --layers"
+                f"`guide`: no region has a position left at octave {octave}, layer {layer}; use larger regions, fewer "
+                "`octaves` or earlier `layers`"
             )
         return [pair[0] for pair in kept], [pair[1] for pair in kept]
 

@@ -1,4 +1,4 @@
-"""The pictures that a synthesis is given: sources, a picture to start from, guides."""
+"""The pictures that a synthesis is given: sources, a picture to start from, regions."""
 
 from __future__ import annotations
 
@@ -24,33 +24,78 @@ class SynthesisInputs:
     """Pictures in memory.
 
     Attributes:
-        files: the sources' files.
-        sources: for each a float32 array (height, width, 3) in [0, 1], resized as the settings ask.
+        sources: for each a float32 array (height, width, 3) in [0, 1], resized as asked for.
         init: float32 (height, width, 3) of any size, or None.
         source_masks: for each region a bool array of the source's size; empty without guides.
         output_masks: for each region a bool array of any size; empty without guides.
+        files: by what they are, where the pictures were read from files.
     """
 
-    files: list[Path]
     sources: list[np.ndarray]
     init: np.ndarray | None
     source_masks: list[np.ndarray]
     output_masks: list[np.ndarray]
+    files: dict[str, Path]
+
+    @property
+    def source_sizes(self) -> list[tuple[int, int]]:
+        """(height, width) of each source."""
+        return [source.shape[:2] for source in self.sources]
 
 
 def read_inputs(settings: SynthesisSettings) -> SynthesisInputs:
     """Read everything that the settings name.
 
     Raises:
-        ArgumentError: a folder without pictures, guides that do not fit.
+        ArgumentError: no source, a folder without pictures, guides that do not fit.
         ImageError: a picture cannot be read.
         UserError: no such file.
     """
+    if not settings.source:
+        raise ArgumentError("`source` is needed: pictures of a texture, or folders of them")
     files = source_files(settings.source)
-    sources = [_resized(read_image(path).pixels, settings) for path in files]
-    init = None if settings.init is None else read_image(settings.init).pixels
-    masks = _read_guides(settings, sources) if settings.guide else ([], [])
-    return SynthesisInputs(files, sources, init, *masks)
+    named = {f"source {i + 1}": path for i, path in enumerate(files)}
+    guide = None
+    if settings.guide is not None:
+        named |= {f"guide {i + 1}": Path(path) for i, path in enumerate(settings.guide)}
+        guide = [read_image(path).pixels for path in settings.guide]
+    if settings.init is not None:
+        named["picture to start from"] = Path(settings.init)
+    return make_inputs(
+        [read_image(path).pixels for path in files],
+        init=None if settings.init is None else read_image(settings.init).pixels,
+        guide=guide,
+        source_scale=settings.source_scale,
+        source_width=settings.source_width,
+        files=named,
+    )
+
+
+def make_inputs(
+    sources: Sequence[np.ndarray],
+    *,
+    init: np.ndarray | None = None,
+    guide: Sequence[np.ndarray] | None = None,
+    source_scale: float | None = None,
+    source_width: int | None = None,
+    files: dict[str, Path] | None = None,
+) -> SynthesisInputs:
+    """Return the inputs that pictures in memory make.
+
+    Args:
+        sources: pictures of the texture, float32 (height, width, 3) in [0, 1].
+        init: picture to start from, of any size, or None.
+        guide: label pictures of the source and of the output, or None.
+        source_scale: factor by which the sources are resized, or None.
+        source_width: width to which they are resized, or None.
+        files: that the pictures were read from, by what they are.
+
+    Raises:
+        ArgumentError: guides that do not fit.
+    """
+    resized = [_resized(source, source_scale, source_width) for source in sources]
+    source_masks, output_masks = ([], []) if guide is None else _masks(guide, resized)
+    return SynthesisInputs(resized, init, source_masks, output_masks, files or {})
 
 
 def source_files(sources: Sequence[str | os.PathLike]) -> list[Path]:
@@ -65,53 +110,45 @@ def source_files(sources: Sequence[str | os.PathLike]) -> list[Path]:
         if path.is_dir():
             found = sorted(p for p in path.iterdir() if p.suffix.lower() in READABLE_SUFFIXES and p.is_file())
             if not found:
-                raise ArgumentError(f"--source {path}: no pictures in this folder")
+                raise ArgumentError(f"`source` {path}: no pictures in this folder")
             files += found
         elif path.exists():
             files.append(path)
         else:
-            raise UserError(f"--source {path}: no such file or folder")
+            raise UserError(f"`source` {path}: no such file or folder")
     return files
 
 
-def _resized(pixels: np.ndarray, settings: SynthesisSettings) -> np.ndarray:
-    height, width = pixels.shape[:2]
-    if settings.source_width is not None:
-        factor = settings.source_width / width
-    elif settings.source_scale is not None:
-        factor = settings.source_scale
-    else:
+def _resized(pixels: np.ndarray, scale: float | None, width: int | None) -> np.ndarray:
+    rows, columns = pixels.shape[:2]
+    factor = scale if width is None else width / columns
+    if factor is None:
         return pixels
-    return resize(pixels, max(1, round(height * factor)), max(1, round(width * factor)))
+    return resize(pixels, max(1, round(rows * factor)), max(1, round(columns * factor)))
 
 
-def _read_guides(
-    settings: SynthesisSettings, sources: Sequence[np.ndarray]
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _masks(guide: Sequence[np.ndarray], sources: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return the masks of each region of the output, in the source and in the output."""
     if len(sources) != 1:
-        raise ArgumentError(f"--guide needs a single source, not {len(sources)}")
-    labels = [_read_labels(path) for path in settings.guide]
+        raise ArgumentError(f"`guide` needs a single source, not {len(sources)}")
+    # As 8 bits a channel: these are the labels.
+    labels = [np.round(picture * 255).astype(np.uint8) for picture in guide]
     colors = [{tuple(color) for color in np.unique(label.reshape(-1, 3), axis=0)} for label in labels]
-    for path, found in zip(settings.guide, colors, strict=True):
+    for place, found in zip(("source", "output"), colors, strict=True):
         if len(found) > MAX_LABELS:
-            raise ArgumentError(f"--guide {path}: {len(found)} colours; a label picture has at most {MAX_LABELS}")
-    if missing := colors[1] - colors[0]:
-        color = "/".join(map(str, min(missing)))
-        raise ArgumentError(f"--guide: the colour {color} of {settings.guide[1]} is not in {settings.guide[0]}")
-    height, width = sources[0].shape[:2]
-    in_source = nearest(labels[0], height, width)
+            raise ArgumentError(
+                f"`guide`: the label picture of the {place} has {len(found)} colours; at most {MAX_LABELS} are allowed"
+            )
+    if unknown := colors[1] - colors[0]:
+        color = "/".join(map(str, min(unknown)))
+        raise ArgumentError(f"`guide`: the colour {color} of the output's label picture is not in the source's")
+    in_source = nearest(labels[0], *sources[0].shape[:2])
     regions = sorted(colors[1])
     source_masks = [(in_source == region).all(axis=-1) for region in regions]
     for region, mask in zip(regions, source_masks, strict=True):
         if not mask.any():
-            raise ArgumentError(f"--guide: the region {'/'.join(map(str, region))} vanishes in the resized source")
+            raise ArgumentError(f"`guide`: the region {'/'.join(map(str, region))} vanishes in the resized source")
     return source_masks, [(labels[1] == region).all(axis=-1) for region in regions]
-
-
-def _read_labels(path: str | os.PathLike) -> np.ndarray:
-    """Return a label picture as uint8 (height, width, 3)."""
-    return np.round(read_image(path).pixels * 255).astype(np.uint8)
 
 
 def nearest(values: np.ndarray, height: int, width: int) -> np.ndarray:

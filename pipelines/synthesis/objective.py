@@ -22,10 +22,10 @@ from losses.pyramid import gaussian_pyramid
 from losses.texture import GramComparison, GuidedGramComparison, guided_gram_matrix
 from model.descriptor import build_descriptor
 from pipelines.descriptor_weights import descriptor_weights
+from pipelines.synthesis.geometry import Scale, mirrored_size, resized
 from pipelines.synthesis.guides import Guides
 from pipelines.synthesis.inputs import SynthesisInputs, mirrored
-from pipelines.synthesis.plan import Scale, mirrored_size, paddings, resized
-from pipelines.synthesis.settings import SynthesisSettings
+from pipelines.synthesis.plan import DescriptorPlan, SynthesisPlan
 
 # Gram matrices of an octave's layers: one for each region, or a single one.
 LayerTargets = Mapping[str, Sequence[np.ndarray]]
@@ -35,23 +35,24 @@ class Objectives:
     """Makes the loss of any scale; the descriptor is built once.
 
     Args:
-        settings: of the synthesis.
+        plan: of the synthesis.
         inputs: its pictures.
-        precision: of the descriptor; None is that of the settings.
+        precision: of the descriptor; None is that of the plan.
 
     Raises:
         UserError: the weights cannot be read.
     """
 
-    def __init__(self, settings: SynthesisSettings, inputs: SynthesisInputs, precision: str | None = None) -> None:
-        self.settings = settings
+    def __init__(self, plan: SynthesisPlan, inputs: SynthesisInputs, precision: str | None = None) -> None:
+        self.plan = plan
         self.inputs = inputs
-        self.paddings = paddings(settings)
-        dtype = precision or settings.precision
-        self.descriptor = _descriptor(settings, self.paddings.output, dtype)
+        self.layers = plan.geometry.layers
+        self.paddings = plan.geometry.paddings
+        dtype = precision or plan.descriptor.precision
+        self.descriptor = _descriptor(plan.descriptor, self.paddings.output, dtype)
         self.source_descriptor = self.descriptor
         if self.paddings.source != self.paddings.output:
-            self.source_descriptor = _descriptor(settings, self.paddings.source, dtype)
+            self.source_descriptor = _descriptor(plan.descriptor, self.paddings.source, dtype)
 
     @functools.cache  # noqa: B019  lives as long as the run
     def loss(self, scale: Scale) -> WeightedSum:
@@ -61,7 +62,7 @@ class Objectives:
             UserError: nothing is left of a region, or the sources cannot be told from a black picture.
         """
         sources = [self._source(source, scale) for source in self.inputs.sources]
-        guides = Guides(self.settings, self.inputs, scale)
+        guides = Guides(self.plan.geometry, self.inputs, scale)
         per_source = [self._octave_targets(source, scale, guides) for source in sources]
         octaves = []
         for octave in range(scale.octaves):
@@ -69,18 +70,18 @@ class Objectives:
                 layer: FeatureTerm(
                     layer, self._comparison([s[octave][layer] for s in per_source], guides, octave, layer)
                 )
-                for layer in self.settings.layers
+                for layer in self.layers
             }
             octaves.append(FeatureLoss(self.descriptor, parts))
         parts = {"texture": (1.0, OctaveLosses(octaves, self.paddings.output_pyramid))}
-        if self.settings.count > 1:
-            parts["frames"] = (self.settings.if_weight, self._frames(sources, scale))
+        if self.plan.frames.count > 1:
+            parts["frames"] = (self.plan.frames.weight, self._frames(sources, scale))
         return WeightedSum(parts)
 
     def _source(self, source: np.ndarray, scale: Scale) -> np.ndarray:
         """Return a source at the size that belongs to the scale, large enough for its octaves."""
         small = resize(source, *resized(source.shape[:2], scale.factor))
-        return mirrored(small, mirrored_size(self.settings, small.shape[:2], scale.octaves))
+        return mirrored(small, mirrored_size(self.plan.geometry, small.shape[:2], scale.octaves))
 
     def _octave_targets(self, source: np.ndarray, scale: Scale, guides: Guides) -> list[LayerTargets]:
         """Return the Gram matrices of one source, by octave, layer and region."""
@@ -89,15 +90,13 @@ class Objectives:
         result = []
         for octave, level in enumerate(levels):
             features = self.source_descriptor(level)
-            result.append(
-                {layer: _grams(features[layer], guides.of_source(octave, layer)) for layer in self.settings.layers}
-            )
+            result.append({layer: _grams(features[layer], guides.of_source(octave, layer)) for layer in self.layers})
         return result
 
     def _comparison(self, grams: Sequence[Sequence[np.ndarray]], guides: Guides, octave: int, layer: str) -> Any:
         """Return the comparison with the joined sources; `grams` are those of each source's regions."""
         regions = zip(*grams, strict=True)
-        targets = [self.settings.mul * join_gram_matrices(matrices, self.settings.join_mode) for matrices in regions]
+        targets = [self.plan.mul * join_gram_matrices(matrices, self.plan.join_mode) for matrices in regions]
         try:
             if guides.regions:
                 return GuidedGramComparison(targets, guides.of_output(octave, layer))
@@ -107,30 +106,30 @@ class Objectives:
 
     def _frames(self, sources: Sequence[np.ndarray], scale: Scale) -> Loss:
         """Return the loss that keeps frames apart: the target is the mean over the sources."""
-        settings = self.settings
-        options = {"distance": settings.if_distance_type, "octaves": min(settings.if_octaves, scale.octaves)}
-        modes = tuple("circular" if wraps else "replicate" for wraps in settings.wraps)
-        shift = settings.if_shift * scale.factor
+        frames = self.plan.frames
+        options = {"distance": frames.distance, "octaves": min(frames.octaves, scale.octaves)}
+        modes = tuple("circular" if wraps else "replicate" for wraps in self.plan.geometry.wraps)
+        shift = frames.shift * scale.factor
         targets = np.mean(
             [shift_distances(source, shift, padding=("replicate", "replicate"), **options) for source in sources],
             axis=0,
         )
         try:
-            return InterFrameLoss(targets.tolist(), order=settings.if_order, padding=modes, **options)
+            return InterFrameLoss(targets.tolist(), order=frames.order, padding=modes, **options)
         except ValueError as error:
-            raise UserError(f"--if-shift {settings.if_shift} changes nothing in the sources: {error}") from error
+            raise UserError(f"`if_shift` {frames.shift} changes nothing in the sources: {error}") from error
 
 
-def _descriptor(settings: SynthesisSettings, padding: tuple[str, str], dtype: str) -> keras.Model:
+def _descriptor(plan: DescriptorPlan, padding: tuple[str, str], dtype: str) -> keras.Model:
     return build_descriptor(
-        settings.layers,
-        descriptor=settings.descriptor,
-        weights=descriptor_weights(settings.weights),
-        data_dir=settings.data_dir,
-        pooling=settings.pooling,
+        plan.layers,
+        descriptor=plan.name,
+        weights=descriptor_weights(plan.weights),
+        data_dir=plan.data_dir,
+        pooling=plan.pooling,
         rescale_pooling=False,
         padding=padding,
-        seed=settings.random_seed,
+        seed=plan.seed,
         dtype=dtype,
     )
 

@@ -1,204 +1,181 @@
-"""The scales of a synthesis: which sizes, how many octaves and iterations at each."""
+"""What follows from the options of a synthesis and the sizes of its sources: everything that it computes with."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from errors import ArgumentError
-from losses.positions import Positions
-from losses.pyramid import pyramid_sizes, size_before_halving
-from model.random_filters import FILTER_SIZES
-from model.vgg19 import smallest_input
-from optimize.schedule import growing_sizes, split_iterations
-from pipelines.synthesis.feature_positions import layer_positions, receptive_field
-from pipelines.synthesis.settings import SynthesisSettings
+from pipelines.precision import choose_precision
+from pipelines.synthesis.geometry import (
+    Geometry,
+    Scale,
+    Size,
+    check_sizes,
+    octaves_of_output,
+    octaves_of_sources,
+    paddings,
+    plan_scales,
+)
+from pipelines.synthesis.settings import MAX_OCTAVES, SynthesisSettings, resolve_layers
+from runs.memory import check_memory
 
-# Coarse-to-fine starts no smaller than this: below it a picture holds too little to begin with.
-SMALLEST_SIDE = 48
-# Without padding few positions see the pixels near an edge. Scales before the last are continued beyond it by half of
-# what a position sees, up to so many pixels, so that nothing bad grows from the edge.
-LARGEST_MARGIN = 24
-# A source that is small at the coarsest octave is continued by mirroring, up to so many times its size.
-LARGEST_MIRRORING = 2
-# Along each axis; a Gram matrix of a single position has rank one, which no larger picture can match.
-SOURCE_POSITIONS = 4
-# Along each axis, that further octaves need at the scales before the last. A Gram matrix of fewer positions cannot
-# come near its target: its loss would outweigh all others and leave them to noise.
-OCTAVE_POSITIONS = 8
-
-Size = tuple[int, int]
-Modes = tuple[str, str]
+# What a pixel takes at least: the picture, its gradient and the optimiser's vectors in float64.
+BYTES_PER_PIXEL = 3 * 8 * 25
 
 
 @dataclass(frozen=True)
-class Scale:
-    """One size of the schedule.
+class DescriptorPlan:
+    """Which network describes the pictures; see model.descriptor.build_descriptor.
 
     Attributes:
-        size: (height, width) of the picture.
-        margins: (rows, columns) worked on beyond the picture at each side.
-        factor: of the final size, with which the sources are resized.
-        octaves: levels of the pyramid that fit at this size.
-        iterations: to be done at this size.
+        name: of the descriptor.
+        layers: by their resolved names.
+        pooling: of the network.
+        weights: file, or None.
+        data_dir: folder that is searched for weights.
+        seed: of random filters.
+        precision: in which it computes.
     """
 
-    size: Size
-    margins: Size
-    factor: float
-    octaves: int
-    iterations: int
-
-    @property
-    def canvas(self) -> Size:
-        """(height, width) of what is worked on: the picture and its margins."""
-        return self.size[0] + 2 * self.margins[0], self.size[1] + 2 * self.margins[1]
+    name: str
+    layers: tuple[str, ...]
+    pooling: str
+    weights: str | os.PathLike | None
+    data_dir: str | os.PathLike
+    seed: int
+    precision: str
 
 
 @dataclass(frozen=True)
-class Paddings:
-    """(vertical, horizontal) padding modes of the descriptor and of the pyramid.
+class FramesPlan:
+    """How several frames are kept apart; see losses.frames.
 
-    Where the output repeats, the descriptor sees it continued at its other side. The sources do not repeat: there
-    they are described without padding.
+    Attributes:
+        count: of frames.
+        weight: of the inter-frame loss.
+        shift: of the sources, in pixels, whose distance is the target.
+        order: neighbours that each frame is compared with.
+        distance: "l2" or "lap1".
+        octaves: of the distance.
     """
 
-    output: Modes
-    source: Modes
-    output_pyramid: Modes
-    source_pyramid: Modes
+    count: int
+    weight: float
+    shift: float
+    order: int
+    distance: str
+    octaves: int
 
 
-def paddings(settings: SynthesisSettings) -> Paddings:
-    """Return the paddings that the settings ask for."""
-    mode = settings.padding_mode
-    edge = "valid" if mode == "valid" else "replicate"
-    return Paddings(
-        output=tuple("circular" if wraps else mode for wraps in settings.wraps),
-        source=tuple("valid" if wraps else mode for wraps in settings.wraps),
-        output_pyramid=tuple("circular" if wraps else edge for wraps in settings.wraps),
-        source_pyramid=tuple("valid" if wraps else edge for wraps in settings.wraps),
-    )
+@dataclass(frozen=True)
+class SynthesisPlan:
+    """Everything that a synthesis computes with beside its pictures.
+
+    Attributes:
+        geometry: of the output.
+        scales: from coarse to fine; the last is the output's size with all octaves.
+        descriptor: what describes the pictures.
+        frames: how many are made, and how they are kept apart.
+        join_mode: mean of the sources' Gram matrices.
+        mul: factor of the target Gram matrices.
+        seed: kind of the first picture, "random" or "symmetric".
+        random_seed: of all noise.
+        optimizer: "l-bfgs-b" or "lbfgs".
+        bounds: of the pixels while optimising, or None.
+        tol: ftol and gtol of the optimiser.
+        match_histogram: whether finished pictures get the sources' histograms.
+        notes: what the user should know before the run begins.
+    """
+
+    geometry: Geometry
+    scales: tuple[Scale, ...]
+    descriptor: DescriptorPlan
+    frames: FramesPlan
+    join_mode: str
+    mul: float
+    seed: str
+    random_seed: int
+    optimizer: str
+    bounds: tuple[float, float] | None
+    tol: float
+    match_histogram: bool
+    notes: tuple[str, ...]
+
+    @property
+    def max_iter(self) -> int:
+        """Iterations of all scales."""
+        return sum(scale.iterations for scale in self.scales)
 
 
-def plan_scales(settings: SynthesisSettings, source_sizes: Sequence[Size]) -> list[Scale]:
-    """Return the scales from coarse to fine; the last is the output's size with all octaves.
+def plan_synthesis(
+    settings: SynthesisSettings, source_sizes: Sequence[Size], *, has_start: bool = False
+) -> SynthesisPlan:
+    """Return what follows from the settings.
+
+    Args:
+        settings: what is asked for.
+        source_sizes: (height, width) of the sources.
+        has_start: whether there is a picture to start from.
 
     Raises:
-        ArgumentError: the output or a source is too small for the layers at the smallest octave.
+        ArgumentError: the output or a source is too small for the layers at the smallest octave, or the output is too
+            large for this machine's memory.
     """
-    _check_sizes(settings, source_sizes)
-    sizes = [settings.size]
-    if settings.schedule == "coarse-to-fine":
-        sizes = growing_sizes(*settings.size, smallest=(SMALLEST_SIDE, SMALLEST_SIDE))
-    scales = [_scale(settings, source_sizes, size, 2.0 ** (i + 1 - len(sizes))) for i, size in enumerate(sizes)]
-    scales = [scale for scale in scales if scale.octaves]
-    iterations = split_iterations(settings.max_iter, len(scales))
-    return [replace(scale, iterations=count) for scale, count in zip(scales, iterations, strict=True) if count]
-
-
-def _scale(settings: SynthesisSettings, source_sizes: Sequence[Size], size: Size, factor: float) -> Scale:
-    """Return a scale without iterations."""
-    margin = min(max(map(receptive_field, settings.layers)) // 2, LARGEST_MARGIN) if factor < 1 else 0
-    margins = tuple(margin if mode == "valid" else 0 for mode in paddings(settings).output)
-    scale = Scale(size, margins, factor, settings.octaves, 0)
-    positions = OCTAVE_POSITIONS if factor < 1 else 1
-    fitting = min(
-        _octaves_of_output(settings, scale.canvas, positions), _octaves_of_sources(settings, source_sizes, factor)
-    )
-    return replace(scale, octaves=fitting)
-
-
-def invariant_step(settings: SynthesisSettings) -> int:
-    """Return the pixels by which a picture that repeats can be rolled without another loss."""
-    return _layer_step(settings) * 2 ** (settings.octaves - 1)
-
-
-def resized(size: Size, factor: float) -> Size:
-    """Return (height, width) times `factor`, rounded, at least 1."""
-    return tuple(max(1, round(side * factor)) for side in size)
-
-
-def mirrored_size(settings: SynthesisSettings, size: Size, octaves: int) -> Size:
-    """Return the (height, width) to which a source of `size` is continued by mirroring.
-
-    So that every layer has SOURCE_POSITIONS positions in every octave; where that would take more than
-    LARGEST_MIRRORING times the source, so that it has at least one.
-    """
-    least, enough = (_source_size(settings, octaves, positions) for positions in (1, SOURCE_POSITIONS))
-    largest = (LARGEST_MIRRORING * side for side in size)
-    return tuple(
-        max(side, low, min(high, limit)) for side, low, high, limit in zip(size, least, enough, largest, strict=True)
+    check_memory(settings.count * settings.size[0] * settings.size[1] * BYTES_PER_PIXEL, "`output_width`")
+    precision, precision_note = choose_precision(settings.precision)
+    geometry, octaves_note = _fitting_geometry(settings, source_sizes)
+    schedule = settings.schedule or ("single" if has_start else "coarse-to-fine")
+    return SynthesisPlan(
+        geometry=geometry,
+        scales=plan_scales(geometry, source_sizes, schedule=schedule, max_iter=settings.max_iter),
+        descriptor=DescriptorPlan(
+            name=settings.descriptor,
+            layers=geometry.layers,
+            pooling=settings.pooling,
+            weights=settings.weights,
+            data_dir=settings.data_dir,
+            seed=settings.random_seed,
+            precision=precision,
+        ),
+        frames=FramesPlan(
+            count=settings.count,
+            weight=settings.if_weight,
+            shift=settings.if_shift,
+            order=settings.if_order,
+            distance=settings.if_distance_type,
+            octaves=settings.if_octaves,
+        ),
+        join_mode=settings.join_mode,
+        mul=settings.mul,
+        seed=settings.seed,
+        random_seed=settings.random_seed,
+        optimizer=settings.optimizer,
+        bounds=(0.0, 1.0) if settings.bounds else None,
+        tol=settings.tol,
+        match_histogram=settings.match_histogram,
+        notes=tuple(note for note in (precision_note, octaves_note) if note),
     )
 
 
-def _source_size(settings: SynthesisSettings, octaves: int, positions: int) -> Size:
-    """Return the (height, width) of a source in which every layer has so many positions along both axes."""
-    modes = paddings(settings)
-    pairs = zip(_seen(settings, modes.source, positions), modes.source_pyramid, strict=True)
-    return tuple(size_before_halving(side, octaves - 1, mode) for side, mode in pairs)
-
-
-def _octaves_of_output(settings: SynthesisSettings, size: Size, positions: int = 1) -> int:
-    """Return how many octaves of an output of `size` leave the layers something to see.
-
-    The first must give them a position, further ones `positions` along each axis.
-    """
-    modes = paddings(settings)
-    heights, widths = (
-        pyramid_sizes(side, settings.octaves, mode) for side, mode in zip(size, modes.output_pyramid, strict=True)
+def _fitting_geometry(settings: SynthesisSettings, source_sizes: Sequence[Size]) -> tuple[Geometry, str]:
+    """Return the geometry and a note where fewer octaves fit than a user who names none may expect."""
+    wraps = settings.tileable in ("y", "both"), settings.tileable in ("x", "both")
+    geometry = Geometry(
+        size=settings.size,
+        layers=resolve_layers(settings.descriptor, settings.layers),
+        octaves=settings.octaves or MAX_OCTAVES,
+        wraps=wraps,
+        paddings=paddings(settings.padding_mode, wraps),
     )
-    first, further = (_seen(settings, modes.output, count) for count in (1, positions))
-    least = [first, *[further] * (settings.octaves - 1)]
-    levels = zip(heights, widths, least, strict=True)
-    return sum(height >= rows and width >= columns for height, width, (rows, columns) in levels)
-
-
-def _octaves_of_sources(settings: SynthesisSettings, source_sizes: Sequence[Size], factor: float) -> int:
-    """Return how many octaves the sources, resized by `factor`, allow when they are continued by mirroring."""
-    octaves = settings.octaves
-    while octaves and any(_too_small(settings, resized(size, factor), octaves) for size in source_sizes):
-        octaves -= 1
-    return octaves
-
-
-def _too_small(settings: SynthesisSettings, source_size: Size, octaves: int) -> bool:
-    least = _source_size(settings, octaves, 1)
-    return any(wanted > LARGEST_MIRRORING * side for wanted, side in zip(least, source_size, strict=True))
-
-
-def _check_sizes(settings: SynthesisSettings, source_sizes: Sequence[Size]) -> None:
-    layers = f"the layers {' '.join(settings.layers)}"
-    fitting = _octaves_of_output(settings, settings.size)
-    if fitting < settings.octaves:
-        least = _seen(settings, paddings(settings).output, 1)
-        raise ArgumentError(
-            f"an output of {settings.output_width} x {settings.output_height} is too small for {settings.octaves} "
-            f"octaves: {layers} see {least[1]} x {least[0]} pixels of the smallest; {_advice(fitting)}"
-        )
-    for i, size in enumerate(source_sizes):
-        if _too_small(settings, size, settings.octaves):
-            least = _source_size(settings, settings.octaves, 1)
-            raise ArgumentError(
-                f"source {i + 1} of {size[1]} x {size[0]} is too small for {settings.octaves} octaves: {layers} want "
-                f"{least[1]} x {least[0]}, which mirroring allows from half that size on; "
-                f"{_advice(_octaves_of_sources(settings, [size], 1.0))}"
-            )
-
-
-def _advice(octaves: int) -> str:
-    return f"at most --octaves {octaves} fit" if octaves else "take a larger picture or layers that see less"
-
-
-def _seen(settings: SynthesisSettings, modes: Modes, positions: int) -> Size:
-    """Return the least (height, width) at which every layer has so many activations along each axis."""
-    if settings.descriptor == "random":
-        smallest = [FILTER_SIZES[-1] if mode == "valid" else FILTER_SIZES[-1] // 2 for mode in modes]
-    else:
-        smallest = smallest_input(settings.layers, modes)
-    return tuple(side + (positions - 1) * _layer_step(settings) for side in smallest)
-
-
-def _layer_step(settings: SynthesisSettings) -> int:
-    """Return the pixels between neighbouring positions of the deepest layer."""
-    return max(int(layer_positions(layer, "same", Positions(0.0, 1.0, 1)).step) for layer in settings.layers)
+    note = ""
+    if settings.octaves is None:
+        fitting = min(octaves_of_output(geometry, geometry.size), octaves_of_sources(geometry, source_sizes, 1.0))
+        geometry = replace(geometry, octaves=max(1, fitting))
+        if fitting < MAX_OCTAVES:
+            note = f"`octaves`: {geometry.octaves} of {MAX_OCTAVES} fit the sizes of output and sources"
+    if settings.if_octaves > geometry.octaves:
+        raise ArgumentError(f"`if_octaves` {settings.if_octaves} must be at most the octaves, {geometry.octaves}")
+    check_sizes(geometry, source_sizes)
+    return geometry, note

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from choices import TILEABLE
 from errors import ArgumentError, UserError, one_line, unknown_name
 from images.writing import write_image
 from pipelines.model_library import find_model
 from pipelines.outputs import check_picture_output
 from pipelines.startup import quiet_startup
-from pipelines.synthesis.settings import CHOICES
 
 if TYPE_CHECKING:
     import keras
@@ -51,13 +51,13 @@ def sample_textures(
     """
     height, width = output_height or output_width, output_width
     _check(Path(output), height, width, count, tileable)
-    path = find_model(generator, option="--generator")
+    path = find_model(generator, option="`generator`")
     with quiet_startup():
         from model.noise import takes_noise
         from model.saving import load_model
     model = load_model(path)
     if not takes_noise(model):
-        raise UserError(f"--generator {generator}: takes pictures, not noise: stylize_tensorflow.py --model runs it")
+        raise UserError(f"`generator` {generator}: takes pictures, not noise: stylize_tensorflow.py `model` runs it")
     # The circle closes at a multiple; other sizes are cut out of the next one.
     sides = [-(-side // MULTIPLE) * MULTIPLE for side in (height, width)]
     targets = _targets(Path(output), count)
@@ -85,17 +85,17 @@ def _sample(model: keras.Model, path: Path, sides: Sequence[int], seed: int) -> 
 
 def _check(output: Path, height: int, width: int, count: int, tileable: str) -> None:
     check_picture_output(output)
-    for name, value in (("--output-width", width), ("--output-height", height), ("--count", count)):
+    for name, value in (("`output_width`", width), ("`output_height`", height), ("`count`", count)):
         if value < 1:
             raise ArgumentError(f"{name} must be at least 1, not {value}")
-    if tileable not in CHOICES["tileable"]:
-        raise ArgumentError(unknown_name("--tileable", tileable, CHOICES["tileable"]))
+    if tileable not in TILEABLE:
+        raise ArgumentError(unknown_name("`tileable`", tileable, TILEABLE))
     repeated = {"none": (), "x": (width,), "y": (height,), "both": (width, height)}
     for side in repeated[tileable]:
         if side % MULTIPLE:
             near = max(MULTIPLE, round(side / MULTIPLE) * MULTIPLE)
             raise ArgumentError(
-                f"--tileable {tileable}: a generator's sides must be multiples of {MULTIPLE}, not {side} (near: {near})"
+                f"`tileable` {tileable}: a generator's sides must be multiples of {MULTIPLE}, not {side} (near: {near})"
             )
 
 

@@ -1,33 +1,24 @@
-"""What a synthesis is asked for, with its defaults, and everything that can be checked before files are read."""
+"""What a synthesis is asked for: every option, described once, and what can be checked before files are read."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
-from errors import ArgumentError, unknown_name
+from choices import DESCRIPTORS, POOLINGS, PRECISIONS_OR_AUTO, RANDOM_LAYER, TILEABLE
+from errors import ArgumentError
 from images.formats import WRITABLE_FORMATS
 from model.layer_names import resolve_layer
+from options import check, described, option
 
-RANDOM_LAYER = "random"
-CHOICES = {
-    "padding_mode": ("valid", "same"),
-    "join_mode": ("average", "max", "log_euclidean", "affine_invariant", "riemann"),
-    "if_distance_type": ("l2", "lap1"),
-    "seed": ("random", "symmetric"),
-    "descriptor": ("vgg19", "vgg19-normalized", "random"),
-    "pooling": ("average", "max", "l2"),
-    "tileable": ("none", "x", "y", "both"),
-    "schedule": ("coarse-to-fine", "single"),
-    "optimizer": ("l-bfgs-b", "lbfgs"),
-    "precision": ("float32", "bfloat16"),
-}
+# Without `octaves`: as many as fit, but no more.
+MAX_OCTAVES = 4
+# pool1 and relu3_2.
+LAYERS = (2, 7)
+JOIN_MODES = ("average", "max", "log_euclidean", "affine_invariant", "riemann")
+SCHEDULES = ("coarse-to-fine", "single")
 # Gatys, Ecker & Bethge 2015, "Texture Synthesis Using Convolutional Neural Networks", as in their program.
 PRESETS = MappingProxyType(
     {
@@ -44,186 +35,147 @@ PRESETS = MappingProxyType(
 )
 
 
+@described
 @dataclass(frozen=True, kw_only=True)
 class SynthesisSettings:
-    """The arguments of `pipelines.synthesis.synthesize.synthesize`; checked when they are made.
-
-    Args:
-        source: pictures of the texture, and folders of pictures.
-        output: file that gets the first final picture, beside the folder of the run; or None.
-        output_width: pixels.
-        output_height: pixels; None: as the width.
-        octaves: levels of the Gaussian pyramid at which the texture is matched; 1: the full size alone.
-        layers: of the descriptor, whose Gram matrices are matched: names or positions, see model.layer_names; None:
-            2 and 7 (pool1 and relu3_2), or the single layer of the random descriptor.
-        max_iter: iterations of the optimiser, of all scales together.
-        output_prefix: how the name of the run's folder begins.
-        output_dir: where the run's folder is made.
-        save_every: iterations from one saved picture and state to the next.
-        source_scale: factor by which the sources are resized.
-        source_width: width to which the sources are resized.
-        padding_mode: of the descriptor's convolutions and the pyramid: "valid" none; "same" zeros in the
-            convolutions, repeated edges in the pyramid.
-        join_mode: how the Gram matrices of several sources become one, see losses.joins.
-        count: frames made at once.
-        mul: factor of the target Gram matrices.
-        if_weight: weight of the inter-frame loss, see losses.frames, as for the next four.
-        if_shift: pixels of shift that neighbouring frames shall seem to differ by.
-        if_order: how many neighbours of each frame are kept at a distance.
-        if_distance_type: "l2" or "lap1".
-        if_octaves: octaves of the distance.
-        seed: "random" noise or "symmetric" noise as the first picture, in the sources' colours.
-        data_dir: folder in which the descriptor's weights are looked for.
-        tol: ftol and gtol of the optimiser.
-        match_histogram: give saved pictures the sources' histograms.
-        descriptor: "vgg19", "vgg19-normalized" or "random".
-        pooling: of the descriptor.
-        weights: file of the descriptor's weights; None looks for one.
-        tileable: directions in which the picture continues at its other side.
-        schedule: "coarse-to-fine" starts small and refines, "single" works at the full size alone; None: the first,
-            but the second with `init`.
-        optimizer: "l-bfgs-b" (SciPy's) or "lbfgs" (vectors on the device).
-        bounds: keep pixels in [0, 1] while optimising; else they are clipped when saved.
-        random_seed: of the first picture and of random filters.
-        init: picture to start from.
-        precision: of the descriptor; Gram matrices are summed in float32.
-        guide: label pictures (of the source, of the output): equal colours go together; or None.
+    """The options of a synthesis; checked when they are made.
 
     Raises:
-        ArgumentError: an argument has a value that is not allowed.
+        ArgumentError: an option has a value that is not allowed.
     """
 
-    source: tuple[str | os.PathLike, ...]
-    output: str | os.PathLike | None = None
-    output_width: int = 512
-    output_height: int | None = None
-    octaves: int = 4
-    layers: tuple[str | int, ...] | None = None
-    max_iter: int = 500
-    output_prefix: str = "out"
-    output_dir: str | os.PathLike = "outputs"
-    save_every: int = 10
-    source_scale: float | None = None
-    source_width: int | None = None
-    padding_mode: str = "valid"
-    join_mode: str = "average"
-    count: int = 1
-    mul: float = 1.0
-    if_weight: float = 1.0
-    if_shift: float = 5.0
-    if_order: int = 2
-    if_distance_type: str = "l2"
-    if_octaves: int = 1
-    seed: str = "random"
-    data_dir: str | os.PathLike = "model_data"
-    tol: float = 1e-9
-    match_histogram: bool = False
-    descriptor: str = "vgg19"
-    pooling: str = "average"
-    weights: str | os.PathLike | None = None
-    tileable: str = "none"
-    schedule: str | None = None
-    optimizer: str = "l-bfgs-b"
-    bounds: bool = True
-    random_seed: int = 0
-    init: str | os.PathLike | None = None
-    precision: str = "float32"
-    guide: tuple[str | os.PathLike, str | os.PathLike] | None = None
+    source: tuple[str | os.PathLike, ...] = option(
+        "pictures of the texture, and folders of pictures",
+        default=(), short="-s", count="+", kind=Path, metavar="FILE_OR_FOLDER",
+    )  # fmt: skip
+    output_width: int = option("width of the result in pixels", default=512, short="-ow", kind=int, minimum=1)
+    output_height: int | None = option(
+        "height of the result in pixels", short="-oh", kind=int, minimum=1, default_text="the width"
+    )
+    octaves: int | None = option(
+        "number of scales, each half the size of the one before, at which the statistics are matched",
+        short="-o", kind=int, minimum=1, default_text=f"as many as fit, at most {MAX_OCTAVES}",
+    )  # fmt: skip
+    layers: tuple[str | int, ...] | None = option(
+        "layers of the descriptor whose Gram matrices are matched, by name or position",
+        short="-l", numbers=True, count="+", metavar="LAYER", default_text="2 7, or the layer of the random descriptor",
+    )  # fmt: skip
+    max_iter: int = option("iterations of the optimiser, over all scales", default=500, short="-m", kind=int, minimum=1)
+    output_prefix: str = option("beginning of the name of the run's folder", default="out", short="-op")
+    output_dir: str | os.PathLike = option(
+        "folder in which the run's folder is made", default="outputs", kind=Path, metavar="FOLDER"
+    )
+    output: str | os.PathLike | None = option(
+        "write the first final picture to this file too", kind=Path, metavar="FILE"
+    )
+    save_every: int = option(
+        "iterations between saved pictures and states", default=10, short="-n", kind=int, minimum=1
+    )
+    source_scale: float | None = option("resize the sources by this factor", short="-ss", kind=float, above=0)
+    source_width: int | None = option("resize the sources to this width in pixels", short="-sw", kind=int, minimum=1)
+    padding_mode: str = option(
+        "padding of the descriptor: valid (none) or same (zeros in the convolutions, repeated edges in the pyramid)",
+        default="valid", short="-p", choices=("valid", "same"),
+    )  # fmt: skip
+    join_mode: str = option(
+        "mean of the Gram matrices of several sources", default="average", short="-j", choices=JOIN_MODES
+    )
+    mul: float = option("factor of the target Gram matrices", default=1.0, kind=float, above=0)
+    count: int = option("number of frames that are made together", default=1, short="-c", kind=int, minimum=1)
+    if_weight: float = option("weight of the inter-frame loss", default=1.0, kind=float, minimum=0)
+    if_shift: float = option(
+        "target distance of neighbouring frames: that of the source from itself shifted by so many pixels",
+        default=5.0, kind=float, above=0,
+    )  # fmt: skip
+    if_order: int = option("number of neighbours that each frame is compared with", default=2, kind=int, minimum=1)
+    if_distance_type: str = option(
+        "distance of frames: root mean square, or of Laplacian pyramids", default="l2", choices=("l2", "lap1")
+    )
+    if_octaves: int = option("octaves of the distance, at most those of the texture", default=1, kind=int, minimum=1)
+    seed: str = option(
+        "first picture: noise in the colours of the sources, independent or smooth and symmetric",
+        default="random", choices=("random", "symmetric"),
+    )  # fmt: skip
+    data_dir: str | os.PathLike = option(
+        "folder that is searched for the descriptor's weights",
+        default="model_data", short="-d", kind=Path, metavar="FOLDER",
+    )  # fmt: skip
+    tol: float = option(
+        "relative decrease of the loss, and size of the gradient, at which the optimiser stops",
+        default=1e-9, kind=float, minimum=0,
+    )  # fmt: skip
+    descriptor: str = option(
+        "network whose features are compared; random needs no weights", default="vgg19", choices=DESCRIPTORS
+    )
+    pooling: str = option("pooling of the descriptor", default="average", choices=POOLINGS)
+    weights: str | os.PathLike | None = option(
+        "file of the descriptor's weights", kind=Path, metavar="FILE", default_text="found or downloaded"
+    )
+    tileable: str = option("directions in which the picture repeats without a seam", default="none", choices=TILEABLE)
+    schedule: str | None = option(
+        "begin small and refine, or work at full size alone",
+        choices=SCHEDULES, default_text="coarse-to-fine, single with a picture to start from",
+    )  # fmt: skip
+    optimizer: str = option(
+        "SciPy's L-BFGS-B, or L-BFGS with its vectors on the device",
+        default="l-bfgs-b", choices=("l-bfgs-b", "lbfgs"),
+    )  # fmt: skip
+    bounds: bool = option(
+        "whether pixels stay within [0, 1] while optimising; --no-bounds: they are clipped only when saved",
+        default=True, kind=bool, flag="--no-bounds",
+    )  # fmt: skip
+    random_seed: int = option("seed of the first picture and of random filters", default=0, kind=int, minimum=0)
+    init: str | os.PathLike | None = option("picture to start from", kind=Path, metavar="FILE")
+    precision: str = option(
+        "of the descriptor; auto: bfloat16 where the processor computes faster in it",
+        default="auto", choices=PRECISIONS_OR_AUTO,
+    )  # fmt: skip
+    match_histogram: bool = option(
+        "match the histograms of saved pictures to those of the sources", default=False, kind=bool
+    )
+    guide: tuple[str | os.PathLike, str | os.PathLike] | None = option(
+        "label pictures of the source and of the output: regions of equal colour correspond",
+        count=2, kind=Path, metavar=("SOURCE_MASK", "OUTPUT_MASK"),
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
-        if not self.source:
-            raise ArgumentError("--source is needed: pictures of a texture, or folders of them")
-        self._fill_in()
-        for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                raise ArgumentError(unknown_name(option(name), getattr(self, name), known))
-        self._check_numbers()
-        self._check_combinations()
-        object.__setattr__(self, "layers", self._resolved_layers())
-
-    def _fill_in(self) -> None:
-        """Replace the values that depend on others."""
-        if self.output_height is None:
-            object.__setattr__(self, "output_height", self.output_width)
-        if self.schedule is None:
-            object.__setattr__(self, "schedule", "coarse-to-fine" if self.init is None else "single")
-        if self.layers is None:
-            object.__setattr__(self, "layers", (RANDOM_LAYER,) if self.descriptor == "random" else (2, 7))
-
-    def _check_numbers(self) -> None:
-        whole = (
-            "output_width",
-            "output_height",
-            "octaves",
-            "max_iter",
-            "save_every",
-            "count",
-            "if_order",
-            "if_octaves",
-        )
-        for name in (*whole, "source_width"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ArgumentError(f"{option(name)} must be at least 1, not {value}")
-        for name in ("source_scale", "mul", "if_shift"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise ArgumentError(f"{option(name)} must be above 0, not {value}")
-        for name in ("if_weight", "tol", "random_seed"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ArgumentError(f"{option(name)} must be at least 0, not {getattr(self, name)}")
-
-    def _check_combinations(self) -> None:
+        check(self)
         if self.source_scale is not None and self.source_width is not None:
-            raise ArgumentError("--source-scale and --source-width exclude each other: give one of them")
-        if self.if_octaves > self.octaves:
-            raise ArgumentError(f"--if-octaves {self.if_octaves} must be at most --octaves, which is {self.octaves}")
-        if min(self.output_width, self.output_height) < 2 ** (self.octaves - 1):
-            raise ArgumentError(
-                f"an output of {self.output_width} x {self.output_height} cannot be halved {self.octaves - 1} times "
-                f"for --octaves {self.octaves}"
-            )
+            raise ArgumentError("`source_scale` and `source_width` exclude each other: give one of them")
+        if self.octaves is not None:
+            self._check_octaves(self.octaves)
         if self.output is not None and Path(self.output).suffix.lower() not in WRITABLE_FORMATS:
-            raise ArgumentError(f"--output {self.output}: the name must end in {', '.join(sorted(WRITABLE_FORMATS))}")
+            raise ArgumentError(f"`output` {self.output}: the name must end in {', '.join(sorted(WRITABLE_FORMATS))}")
         if not self.output_prefix or Path(self.output_prefix).name != self.output_prefix:
-            raise ArgumentError(f"--output-prefix {self.output_prefix!r} must be the beginning of a folder's name")
+            raise ArgumentError(f"`output_prefix` {self.output_prefix!r} must be the beginning of a folder's name")
+        resolve_layers(self.descriptor, self.layers)
 
-    def _resolved_layers(self) -> tuple[str, ...]:
-        if self.descriptor == "random":
-            if tuple(self.layers) != (RANDOM_LAYER,):
-                raise ArgumentError(f"--layers: the random descriptor has a single layer, {RANDOM_LAYER!r}")
-            return (RANDOM_LAYER,)
-        resolved = tuple(resolve_layer(layer) for layer in self.layers)
-        if len(set(resolved)) != len(resolved) or not resolved:
-            raise ArgumentError(f"--layers must be one or more different layers, not {' '.join(resolved) or 'none'}")
-        return resolved
+    def _check_octaves(self, octaves: int) -> None:
+        if self.if_octaves > octaves:
+            raise ArgumentError(f"`if_octaves` {self.if_octaves} must be at most `octaves`, which is {octaves}")
+        height, width = self.size
+        if min(width, height) < 2 ** (octaves - 1):
+            raise ArgumentError(
+                f"an output of {width} x {height} cannot be halved {octaves - 1} times for `octaves` {octaves}"
+            )
 
     @property
     def size(self) -> tuple[int, int]:
         """Output height and width."""
-        return self.output_height, self.output_width
-
-    @property
-    def wraps(self) -> tuple[bool, bool]:
-        """Whether the output repeats (vertically, horizontally)."""
-        return self.tileable in ("y", "both"), self.tileable in ("x", "both")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the settings as JSON keeps them, with absolute paths, so that a run can go on from anywhere."""
-        values = dataclasses.asdict(self)
-        for name in ("source", "guide"):
-            values[name] = values[name] and [str(Path(path).absolute()) for path in values[name]]
-        for name in ("init", "output", "weights", "output_dir", "data_dir"):
-            values[name] = values[name] and str(Path(values[name]).absolute())
-        return values
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> SynthesisSettings:
-        """Return the settings that `to_json` kept."""
-        lists = {name: tuple(values[name]) for name in ("source", "layers", "guide") if values[name] is not None}
-        return cls(**{**values, **lists})
+        return self.output_height or self.output_width, self.output_width
 
 
-def option(name: str) -> str:
-    """Return how the command line spells the argument `name`."""
-    return "--" + name.replace("_", "-")
+def resolve_layers(descriptor: str, layers: tuple[str | int, ...] | None) -> tuple[str, ...]:
+    """Return the names of the layers that are asked for; None: those of the descriptor.
+
+    Raises:
+        ArgumentError: there is no such layer, or one is given twice.
+    """
+    if descriptor == RANDOM_LAYER:
+        if layers not in (None, (RANDOM_LAYER,)):
+            raise ArgumentError(f"`layers`: the random descriptor has a single layer, {RANDOM_LAYER!r}")
+        return (RANDOM_LAYER,)
+    resolved = tuple(resolve_layer(layer) for layer in (LAYERS if layers is None else layers))
+    if len(set(resolved)) != len(resolved) or not resolved:
+        raise ArgumentError(f"`layers` must be one or more different layers, not {' '.join(resolved) or 'none'}")
+    return resolved

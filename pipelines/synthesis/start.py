@@ -8,9 +8,9 @@ import numpy as np
 from scipy import ndimage
 
 from images.resizing import resize
+from pipelines.synthesis.geometry import Scale, resized
 from pipelines.synthesis.inputs import SynthesisInputs
-from pipelines.synthesis.plan import Scale, resized
-from pipelines.synthesis.settings import SynthesisSettings
+from pipelines.synthesis.plan import SynthesisPlan
 
 # Radius of the symmetric seed's blur as a share of the longer side: the old script's 50 pixels of 512.
 SYMMETRIC_BLUR = 0.1
@@ -22,23 +22,23 @@ SLIGHT_NOISE = 2 / 255
 FADING = 16
 
 
-def first_frames(
-    settings: SynthesisSettings, inputs: SynthesisInputs, scale: Scale, generator: np.random.Generator
-) -> np.ndarray:
-    """Return the frames to start from, on a scale's canvas: float32 (count, height, width, 3) in [0, 1].
+def first_frames(plan: SynthesisPlan, inputs: SynthesisInputs) -> np.ndarray:
+    """Return the frames to start from, on the first scale's canvas: float32 (count, height, width, 3) in [0, 1].
 
-    The picture of --init, resized; or noise with the mean and covariance of the sources' colours: white, or
+    The picture to start from, resized; or noise with the mean and covariance of the sources' colours: white, or
     symmetric and smooth.
     """
-    shape = (settings.count, *scale.canvas)
+    scale, count = plan.scales[0], plan.frames.count
+    generator = np.random.default_rng(plan.random_seed)
+    shape = (count, *scale.canvas)
     if inputs.init is not None:
         margins = [(margin, margin) for margin in scale.margins]
         picture = np.pad(resize(inputs.init, *scale.size), [*margins, (0, 0)], mode="symmetric")
-        frames = np.repeat(picture[np.newaxis], settings.count, axis=0)
-        if settings.count > 1:
+        frames = np.repeat(picture[np.newaxis], count, axis=0)
+        if count > 1:
             frames = frames + SLIGHT_NOISE * generator.standard_normal((*shape, 3))
-    elif settings.seed == "symmetric":
-        smooth = _symmetric_noise(shape, settings.wraps, generator)
+    elif plan.seed == "symmetric":
+        smooth = _symmetric_noise(shape, plan.geometry.wraps, generator)
         frames = _colored(smooth, inputs.sources) + SLIGHT_NOISE * generator.standard_normal((*shape, 3))
     else:
         frames = _colored(generator.standard_normal((*shape, 3)), inputs.sources)

@@ -1,41 +1,47 @@
-"""Synthesising textures by optimisation."""
+"""Synthesising textures by optimisation: from pictures in memory, or from files into a folder."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from errors import ArgumentError
+from images.writing import write_image
 from pipelines.startup import quiet_startup
-from pipelines.synthesis.files import RunFolder, new_folder
-from pipelines.synthesis.inputs import read_inputs
+from pipelines.synthesis.files import RunFolder, check_output, identity, new_folder, newest_folder
+from pipelines.synthesis.inputs import SynthesisInputs, make_inputs, read_inputs
 from pipelines.synthesis.settings import SynthesisSettings
+from runs.resuming import Note, check_resumable
 
 if TYPE_CHECKING:
-    from pipelines.synthesis.run import Observer
+    from pipelines.synthesis.objective import Objectives
+    from pipelines.synthesis.plan import SynthesisPlan
+    from pipelines.synthesis.run import SynthesisRun
+    from runs.progress import Observer
+    from runs.state import RunState
 
 
-@dataclass(frozen=True)
-class SynthesisReport:
-    """What a run did.
+@dataclass(frozen=True, eq=False)
+class Texture:
+    """What a synthesis made.
 
     Attributes:
-        folder: of the run.
-        pictures: the final pictures.
+        frames: float32 (count, height, width, 3) in [0, 1].
         message: why the optimiser ended, in its words.
         iterations: in all.
         evaluations: in all.
         seconds: in all.
-        loss: of the saved pictures, in float32.
+        loss: of the frames rounded to 8 bits, in float32.
         terms: of that loss, by name.
         stopped: whether an observer ended the run.
     """
 
-    folder: Path
-    pictures: list[Path]
+    frames: np.ndarray
     message: str
     iterations: int
     evaluations: int
@@ -45,66 +51,238 @@ class SynthesisReport:
     stopped: bool
 
 
-def synthesize(settings: SynthesisSettings, observers: Sequence[Observer] = ()) -> SynthesisReport:
+@dataclass(frozen=True, eq=False)
+class SynthesisReport(Texture):
+    """What a synthesis made, and where it is.
+
+    Attributes:
+        folder: of the run.
+        pictures: the final pictures.
+    """
+
+    folder: Path
+    pictures: list[Path]
+
+
+def synthesize_pictures(
+    sources: Sequence[np.ndarray],
+    *,
+    init: np.ndarray | None = None,
+    guide: Sequence[np.ndarray] | None = None,
+    observers: Sequence[Observer] = (),
+    note: Note | None = None,
+    **options: Any,
+) -> Texture:
+    """Make pictures of the texture of pictures in memory; nothing is written.
+
+    Args:
+        sources: pictures of the texture, float32 (height, width, 3) in [0, 1], RGB.
+        init: picture to start from, of any size, or None: noise.
+        guide: label pictures (of the source, of the output), float32 (height, width, 3) in [0, 1]: regions of equal
+            colour correspond; or None.
+        observers: told after every iteration; each may raise StopIteration to end the run with its result.
+        note: told what the user should know before the run begins.
+        options: further ones of `SynthesisSettings`, but for those that name files of pictures.
+
+    Raises:
+        ArgumentError: an option has a value that is not allowed, or pictures are too small.
+        UserError: there are no weights, or the loss is not a number any more.
+    """
+    settings = SynthesisSettings(**options)
+    inputs = make_inputs(
+        sources, init=init, guide=guide, source_scale=settings.source_scale, source_width=settings.source_width
+    )
+    plan = _plan(settings, inputs, note)
+    run = _prepared(plan, inputs, _objectives(plan, inputs), observers=observers)
+    return Texture(**_result(run, run.run()))
+
+
+def synthesize(
+    settings: SynthesisSettings,
+    observers: Sequence[Observer] = (),
+    *,
+    restart: bool = False,
+    note: Note | None = None,
+) -> SynthesisReport:
     """Make pictures of the sources' texture and leave them in a new folder in `settings.output_dir`.
 
     The folder gets the final pictures (`final_F0000.png` ...), one every `save_every` iterations (`I0010_F0000.png`
     ...), `progress.jsonl`, `command.json`, `loss.png`, for several frames `animation.gif` and `animation.mp4`, and the
-    state from which `resume` goes on.
+    state from which an interrupted run goes on: where the latest folder of this name holds one with the same options
+    and pictures, this run does.
 
     Args:
         settings: what is asked for.
         observers: told after every iteration; each may raise StopIteration to end the run with its result.
+        restart: begin anew in another folder, whatever was interrupted.
+        note: told what the user should know before the run begins.
 
     Raises:
-        ArgumentError: an argument has a value that is not allowed, or pictures are too small.
+        ArgumentError: an option has a value that is not allowed, pictures are too small, or an interrupted run has
+            other options.
         UserError: a file cannot be read, the disk is full, or the loss is not a number any more.
         ImageError: a picture cannot be read or written.
         KeyboardInterrupt: Ctrl-C; the last iteration is saved.
     """
-    return _run(settings, None, observers)
+    inputs = read_inputs(settings)
+    check_output(settings)
+    plan = _plan(settings, inputs, note)
+    folder = newest_folder(settings, plan)
+    found = None if folder is None or restart else folder.find(plan)
+    if folder is not None and found is not None:
+        check_resumable(identity(settings, plan, inputs.files), found, note or _say_nothing)
+        return _run_in(folder, settings, plan, inputs, observers)
+    objectives = _objectives(plan, inputs)
+    folder = new_folder(settings, plan)
+    folder.write_command(settings, inputs.files, str(objectives.loss(plan.scales[-1])))
+    return _run_in(folder, settings, plan, inputs, observers, objectives)
 
 
-def resume(folder: str | os.PathLike, observers: Sequence[Observer] = ()) -> SynthesisReport:
+def resume(
+    folder: str | os.PathLike,
+    observers: Sequence[Observer] = (),
+    *,
+    output: str | os.PathLike | None = None,
+    note: Note | None = None,
+) -> SynthesisReport:
     """Go on with the run in `folder` from its last saved state; see `synthesize`.
 
+    Args:
+        folder: of the run.
+        observers: as for `synthesize`.
+        output: file for the first final picture. A run that was to write one outside its folder does so only if it
+            is named here: the folder may be somebody else's.
+        note: as for `synthesize`.
+
     Raises:
-        UserError: this is not the folder of a run, or its sources have changed.
+        ArgumentError: the run has an output outside of its folder, which is not confirmed.
+        UserError: this is not the folder of a run, its sources have changed, or another run is at work there.
     """
     run_folder = RunFolder(Path(folder))
-    return _run(run_folder.read_settings(), run_folder, observers)
-
-
-def _run(settings: SynthesisSettings, folder: RunFolder | None, observers: Sequence[Observer]) -> SynthesisReport:
+    settings = run_folder.read_settings()
+    if output is None and settings.output is not None and not _is_inside(settings.output, run_folder.path):
+        raise ArgumentError(
+            f"`resume` {folder}: its `output`, {settings.output}, lies outside that folder: name it again to confirm"
+        )
+    settings = replace(settings, output=settings.output if output is None else output)
+    check_output(settings)
     inputs = read_inputs(settings)
-    if settings.output is not None and not Path(settings.output).absolute().parent.is_dir():
-        raise ArgumentError(f"--output {settings.output}: its folder does not exist")
+    return _run_in(run_folder, settings, _plan(settings, inputs, note), inputs, observers)
+
+
+def _is_inside(path: str | os.PathLike, folder: Path) -> bool:
+    return Path(path).resolve().is_relative_to(folder.resolve())
+
+
+def _say_nothing(text: str) -> None:
+    pass
+
+
+def _plan(settings: SynthesisSettings, inputs: SynthesisInputs, note: Note | None) -> SynthesisPlan:
+    with quiet_startup():
+        from pipelines.synthesis.plan import plan_synthesis
+    plan = plan_synthesis(settings, inputs.source_sizes, has_start=inputs.init is not None)
+    for text in plan.notes:
+        (note or _say_nothing)(text)
+    return plan
+
+
+def _objectives(plan: SynthesisPlan, inputs: SynthesisInputs) -> Objectives:
     with quiet_startup():
         from pipelines.synthesis.objective import Objectives
-        from pipelines.synthesis.plan import plan_scales
-        from pipelines.synthesis.result import write_plot, write_results
-        from pipelines.synthesis.run import SynthesisRun
-    scales = plan_scales(settings, [source.shape[:2] for source in inputs.sources])
-    objectives = Objectives(settings, inputs)
-    state = None if folder is None else folder.read_state()
-    if folder is None:
-        folder = RunFolder(new_folder(settings))
-        folder.write_command(settings, inputs.files, str(objectives.loss(scales[-1])))
-    run = SynthesisRun(settings, inputs, scales, objectives, folder, state, observers)
+    return Objectives(plan, inputs)
+
+
+def _prepared(
+    plan: SynthesisPlan,
+    inputs: SynthesisInputs,
+    objectives: Objectives,
+    *,
+    observers: Sequence[Observer],
+    folder: RunFolder | None = None,
+    save_every: int = 0,
+) -> SynthesisRun:
+    """Return the run, at its beginning or where the folder's state has it."""
+    from pipelines.synthesis.run import SynthesisRun
+
+    state = None if folder is None else _read_state(folder, plan)
+    recorder = None if folder is None else _FolderRecorder(folder, save_every)
+    return SynthesisRun(plan, inputs, objectives, state=state, recorder=recorder, observers=observers)
+
+
+def _read_state(folder: RunFolder, plan: SynthesisPlan) -> RunState | None:
+    """Return the state that the folder keeps, or None where the run had not come to one.
+
+    Raises:
+        DamagedError: it cannot be read, or is not that of this run.
+    """
+    from pipelines.synthesis.run import OPTIMIZERS
+    from runs.state import RunState, check_fits
+    from runs.store import DAMAGE, DamagedError
+
     try:
-        frames = run.run()
-    finally:
-        write_plot(folder)
-    pictures = write_results(settings, folder, frames)
+        arrays = folder.read_state()
+        if not arrays:
+            return None
+        state = RunState.from_arrays(arrays, OPTIMIZERS[plan.optimizer][1])
+        check_fits(state, [(plan.frames.count, *scale.canvas, 3) for scale in plan.scales])
+    except (DamagedError, *DAMAGE) as error:
+        raise folder.damaged(error) from error
+    folder.drop_progress_after(state.iterations)
+    return state
+
+
+class _FolderRecorder:
+    """Keeps a run in its folder."""
+
+    def __init__(self, folder: RunFolder, save_every: int) -> None:
+        self.record = folder.append_progress
+        self.folder = folder
+        self.save_every = save_every
+        self.way_on = "the same command"
+
+    def is_time_to_save(self, iterations: int) -> bool:
+        return iterations % self.save_every == 0
+
+    def save(self, state: RunState, frames: np.ndarray) -> None:
+        self.folder.write_state(state)
+        self.folder.write_pictures(f"I{state.iterations:04d}", frames)
+
+
+def _run_in(
+    folder: RunFolder,
+    settings: SynthesisSettings,
+    plan: SynthesisPlan,
+    inputs: SynthesisInputs,
+    observers: Sequence[Observer],
+    objectives: Objectives | None = None,
+) -> SynthesisReport:
+    """Run to the end and leave everything in the folder."""
+    with folder.held():
+        objectives = objectives or _objectives(plan, inputs)
+        run = _prepared(plan, inputs, objectives, observers=observers, folder=folder, save_every=settings.save_every)
+        try:
+            frames = run.run()
+        finally:
+            folder.write_plot()
+        pictures = folder.write_results(frames)
+        if settings.output is not None:
+            write_image(settings.output, frames[0])
+        if not run.stopped:
+            folder.write_state(replace(run.state, optimizer=run.frames), finished=True)
+        return SynthesisReport(**_result(run, frames), folder=folder.path, pictures=pictures)
+
+
+def _result(run: SynthesisRun, frames: np.ndarray) -> dict[str, Any]:
+    """Return the fields of a Texture."""
     loss, terms = run.final_loss(frames)
-    return SynthesisReport(
-        folder=folder.path,
-        pictures=pictures,
-        message=run.message,
-        iterations=run.state.iterations,
-        evaluations=run.state.evaluations,
-        seconds=run.state.seconds,
-        loss=loss,
-        terms=terms,
-        stopped=run.stopped,
-    )
+    return {
+        "frames": frames,
+        "message": run.message,
+        "iterations": run.state.iterations,
+        "evaluations": run.state.evaluations,
+        "seconds": run.state.seconds,
+        "loss": loss,
+        "terms": terms,
+        "stopped": run.stopped,
+    }

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import os
-import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,16 +11,13 @@ from typing import Any, TextIO
 
 import keras
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from errors import UserError
-from images.writing import write_image
+from images.writing import temporary_path, write_image
 from model.noise import takes_noise
-from pipelines.training.checkpoints import checkpoints, weights_are_finite, write_checkpoint
+from pipelines.training.files import checkpoints, weights_are_finite, write_checkpoint
 
 HISTORY = "history.csv"
-LINES = 100  # printed in the course of a run where the output is no terminal
 
 
 class IterationCallback(keras.callbacks.Callback):
@@ -53,7 +48,7 @@ class IterationCallback(keras.callbacks.Callback):
 class StopAtNaN(IterationCallback):
     """Ends the run with an error where the loss is not a finite number."""
 
-    def __init__(self, first: int, last: int, folder: Path) -> None:
+    def __init__(self, first: int, last: int, folder: Path | None) -> None:
         super().__init__(first, last)
         self.folder = folder
 
@@ -82,7 +77,7 @@ class History(IterationCallback):
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Open the file."""
         kept = _rows(self.path, self.first) if self.first else []
-        temporary = self.path.with_name(f".{os.getpid()}.tmp.csv")
+        temporary = temporary_path(self.path)
         with temporary.open("w", newline="") as file:
             csv.writer(file).writerows([("iteration", "learning_rate", *self.names), *kept])
         temporary.replace(self.path)
@@ -100,44 +95,6 @@ class History(IterationCallback):
             self.file.close()
 
 
-class ProgressBar(IterationCallback):
-    """Shows a bar with loss by term and time left; where the output is no terminal, a line now and then."""
-
-    def __init__(self, first: int, last: int) -> None:
-        super().__init__(first, last)
-        self.console = Console()
-        self.every = max(1, last // LINES)
-        self.progress = Progress(
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[losses]}"),
-            console=self.console,
-            disable=not self.console.is_terminal,
-        )
-
-    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        """Show the bar."""
-        self.start = time.perf_counter()
-        self.task = self.progress.add_task("", total=self.last, completed=self.first, losses="")
-        self.progress.start()
-
-    def on_iteration_end(self, iteration: int, losses: Mapping[str, float]) -> None:
-        """Move the bar."""
-        if self.console.is_terminal:
-            self.progress.update(self.task, completed=iteration, losses=_describe(losses))
-        elif iteration % self.every == 0 or iteration == self.last:
-            a_step = (time.perf_counter() - self.start) / (iteration - self.first)
-            left = time.strftime("%H:%M:%S", time.gmtime((self.last - iteration) * a_step))
-            print(f"{iteration}/{self.last} {_describe(losses)} {a_step:.3f} s a step, {left} left", flush=True)
-
-    def close(self) -> None:
-        """Leave the bar as it is."""
-        self.progress.stop()
-
-
 class Saver(IterationCallback):
     """Writes a checkpoint, the result so far and previews, every so many iterations, at the end and where a run stops.
 
@@ -145,7 +102,7 @@ class Saver(IterationCallback):
         first: iterations done before.
         last: iterations when the run is complete.
         every: iterations from one checkpoint to the next.
-        folder: of the checkpoints.
+        folder: of the checkpoints, or None: none are written.
         state: to store in each.
         result: generator that takes over the trained weights each time.
         outputs: what else to do then, called with the iteration.
@@ -159,7 +116,7 @@ class Saver(IterationCallback):
         last: int,
         *,
         every: int,
-        folder: Path,
+        folder: Path | None,
         state: Mapping[str, Any],
         result: keras.Model,
         outputs: tuple[Callable[[int], None], ...],
@@ -189,7 +146,8 @@ class Saver(IterationCallback):
         take_over_weights(self.result, model)
         for output in self.outputs:
             output(iteration)
-        write_checkpoint(self.folder, model, iteration, self.state)
+        if self.folder is not None:
+            write_checkpoint(self.folder, model, iteration, self.state)
 
 
 class Previews:
@@ -198,7 +156,7 @@ class Previews:
     Args:
         generator: under the image contract, or from noise to pictures.
         inputs: (count, height, width, channels), photos or noise.
-        folder: `iteration-00001000.png` ... are written into it.
+        folder: of the run; `previews/iteration-00001000.png` ... are written into it; or None.
         watchers: called with the iteration and the sheet (height, width, 3).
     """
 
@@ -206,21 +164,23 @@ class Previews:
         self,
         generator: keras.Model,
         inputs: np.ndarray,
-        folder: Path,
+        folder: Path | None,
         watchers: tuple[Callable[[int, np.ndarray], None], ...] = (),
     ) -> None:
         self.generator = generator
         self.inputs = inputs
         self.folder = folder
         self.watchers = watchers
-        folder.mkdir(exist_ok=True)
+        if folder is not None:
+            (folder / "previews").mkdir(exist_ok=True)
 
     def __call__(self, iteration: int) -> None:
         """Write the sheet of `iteration`."""
         sheet = self.sheet()
         if not np.isfinite(sheet).all():
-            raise diverged(self.folder.parent, iteration, "the generator's pictures are")
-        write_image(self.folder / f"iteration-{iteration:08d}.png", sheet)
+            raise diverged(self.folder, iteration, "the generator's pictures are")
+        if self.folder is not None:
+            write_image(self.folder / "previews" / f"iteration-{iteration:08d}.png", sheet)
         for watch in self.watchers:
             watch(iteration, sheet)
 
@@ -239,22 +199,17 @@ def take_over_weights(result: keras.Model, model: keras.Model) -> None:
         variable.assign(keras.ops.convert_to_numpy(trained))
 
 
-def diverged(folder: Path, iteration: int, what: str) -> UserError:
+def diverged(folder: Path | None, iteration: int, what: str) -> UserError:
     """Return the error for a run whose loss or weights are not finite numbers any more."""
-    kept = checkpoints(folder)
+    kept = [] if folder is None else checkpoints(folder)
     where = f"the last good checkpoint is {kept[-1]}" if kept else "there is no checkpoint yet"
-    return UserError(f"{what} not finite any more at iteration {iteration}: stopped; {where}; lower --learning-rate")
+    return UserError(f"{what} not finite any more at iteration {iteration}: stopped; {where}; lower `learning_rate`")
 
 
 def _rows(path: Path, first: int) -> list[list[str]]:
-    """Return the lines of a history up to iteration `first`."""
+    """Return the lines of a history up to iteration `first`; what is damaged is left out."""
     if not path.is_file():
         return []
-    with path.open(newline="") as file:
-        return [row for row in csv.reader(file) if row and row[0].isdecimal() and int(row[0]) <= first]
-
-
-def _describe(losses: Mapping[str, float]) -> str:
-    # Keras sorts the names: the sum goes first.
-    losses = {"loss": losses["loss"], **losses}
-    return " ".join(f"{name} {value:.4g}" for name, value in losses.items())
+    lines = path.read_bytes().decode(errors="replace").replace("\0", "").splitlines()
+    rows = [line.split(",") for line in lines]
+    return [row for row in rows if row[0].isascii() and row[0].isdecimal() and int(row[0]) <= first]

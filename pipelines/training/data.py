@@ -25,10 +25,10 @@ def photo_files(folder: str | os.PathLike) -> list[Path]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise UserError(f"--data {folder}: no such folder")
+        raise UserError(f"`data` {folder}: no such folder")
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in READABLE_SUFFIXES and path.is_file())
     if not files:
-        raise UserError(f"--data {folder}: no photos in it ({', '.join(sorted(READABLE_SUFFIXES))})")
+        raise UserError(f"`data` {folder}: no photos in it ({', '.join(sorted(READABLE_SUFFIXES))})")
     return files
 
 
@@ -45,16 +45,16 @@ class PhotoCrops:
     file, or of a crop of a single colour, the next photo is taken.
 
     Args:
-        files: photos.
+        photos: files, or pictures in memory, float32 (height, width, 3) in [0, 1].
         size: of the crops, in pixels.
         seed: of everything random.
 
     Raises:
-        UserError: none of the files can be read, or all are of a single colour.
+        UserError: none of the photos can be read, or all are of a single colour.
     """
 
-    def __init__(self, files: Sequence[Path], *, size: int, seed: int) -> None:
-        self.files = list(files)
+    def __init__(self, photos: Sequence[Path | np.ndarray], *, size: int, seed: int) -> None:
+        self.files = list(photos)
         self.size = size
         self.seed = seed
         self.unreadable: set[Path] = set()
@@ -73,17 +73,19 @@ class PhotoCrops:
             crop = random_crop(pixels, self.size, random)
             if crop.std(axis=(0, 1)).max() >= FLAT:
                 return crop
-        raise UserError(f"none of the {len(self.files)} files of --data can be read as a picture with any detail")
+        raise UserError(f"none of the {len(self.files)} files of `data` can be read as a picture with any detail")
 
     def centre(self, number: int) -> np.ndarray:
         """Return the largest square in the middle of the photo that crop `number` is of, resized to `size`."""
-        files = np.roll(np.arange(len(self.files)), -number)
-        pixels = next(pixels for index in files if (pixels := self._read(self.files[index])) is not None)
+        order = np.roll(np.arange(len(self.files)), -number)
+        pixels = next(pixels for index in order if (pixels := self._read(self.files[index])) is not None)
         side = min(pixels.shape[:2])
         top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
         return resize(pixels[top : top + side, left : left + side], self.size, self.size)
 
-    def _read(self, path: Path) -> np.ndarray | None:
+    def _read(self, path: Path | np.ndarray) -> np.ndarray | None:
+        if isinstance(path, np.ndarray):
+            return path
         if path in self.unreadable:
             return None
         try:

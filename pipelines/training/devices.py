@@ -15,6 +15,12 @@ from pipelines.training.data import TrainingBatches
 
 # The variables that keras.distribution.initialize() reads on each of several machines.
 PROCESSES_VARIABLE = "KERAS_DISTRIBUTION_NUM_PROCESSES"
+PROCESS_VARIABLE = "KERAS_DISTRIBUTION_PROCESS_ID"
+
+
+def is_first_process() -> bool:
+    """Return whether this process is the only one of its run, or the one that writes the files."""
+    return int(os.environ.get(PROCESS_VARIABLE, "0")) == 0
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ class Devices:
     def check_batch_size(self, batch_size: int) -> None:
         """Raise ArgumentError unless a batch can be divided evenly."""
         if batch_size % self.count:
-            raise ArgumentError(f"--batch-size {batch_size} cannot be divided among {self.count} devices")
+            raise ArgumentError(f"`batch_size` {batch_size} cannot be divided among {self.count} devices")
 
     def feed(self, batches: TrainingBatches) -> Any:
         """Return `batches`, of which this process has its share, as what `fit` takes."""

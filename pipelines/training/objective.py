@@ -1,4 +1,4 @@
-"""The objective of a training run: descriptor, style targets and weights put together from the settings."""
+"""The objective of a training run: descriptor, style targets and weights put together from the plan."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import numpy as np
 from keras import ops
 
 from errors import ArgumentError
-from images.reading import read_image
-from images.resizing import resize_long_side
 from losses.gram import gram_matrix
 from losses.perceptual import PerceptualLoss, PerceptualWeights
 from losses.pyramid import gaussian_pyramid, pyramid_sizes
@@ -19,104 +17,97 @@ from losses.total_variation import total_variation
 from model.descriptor import build_descriptor
 from model.vgg19 import smallest_input
 from pipelines.descriptor_weights import descriptor_weights
-from pipelines.training.settings import TrainingSettings
+from pipelines.training.plan import ObjectivePlan
 
 # Half precision for the descriptor as a whole: its weights never change, so they need no float32 copy.
 DESCRIPTOR_DTYPES = {"float32": "float32", "bfloat16": "bfloat16"}
 
 
-def build_objective(settings: TrainingSettings) -> PerceptualLoss:
-    """Build the loss that `settings` ask for, with the targets of the style picture.
+def build_objective(plan: ObjectivePlan, style: np.ndarray) -> PerceptualLoss:
+    """Build the loss of a plan, with the targets of the style picture, float32 (height, width, 3) in [0, 1].
 
     In texture mode the generated picture repeats without a seam, so the descriptor wraps around it; the source,
     which does not repeat, is described without padding.
 
     Raises:
         ArgumentError: pictures are too small for the layers.
-        UserError: the style picture or the weights cannot be read.
+        UserError: the weights cannot be read.
     """
-    style = _style_picture(settings)
-    generated, source = _paddings(settings)
-    _check_sizes(settings, style, generated, source)
-    descriptor = _descriptor(settings, _layers(settings), generated)
-    same = descriptor if source == generated else _descriptor(settings, settings.style_layers, source)
-    padding = ("circular", "circular") if settings.mode == "texture" else ("replicate", "replicate")
+    style = style[np.newaxis]
+    generated, source = _paddings(plan)
+    _check_sizes(plan, style, generated, source)
+    descriptor = _descriptor(plan, _layers(plan), generated)
+    same = descriptor if source == generated else _descriptor(plan, plan.style_layers, source)
+    padding = ("circular", "circular") if plan.mode == "texture" else ("replicate", "replicate")
     return PerceptualLoss(
         descriptor,
-        _content_descriptor(settings, descriptor),
-        style_targets=_style_targets(settings, same, style),
-        layer_weights=settings.layer_weights,
+        _content_descriptor(plan, descriptor),
+        style_targets=_style_targets(plan, same, style),
+        layer_weights=plan.layer_weights,
         style_variation=_variation(style),
         weights=PerceptualWeights(
-            style=settings.style_weight,
-            content=settings.content_weight if settings.mode == "style" else 0.0,
-            total_variation=settings.tv_weight,
-            diversity=settings.diversity_weight,
-            octave_decay=settings.pyramid_decay,
+            style=plan.style_weight,
+            content=plan.content_weight if plan.mode == "style" else 0.0,
+            total_variation=plan.tv_weight,
+            diversity=plan.diversity_weight,
+            octave_decay=plan.octave_decay,
         ),
-        scaling=settings.loss_scaling,
+        scaling=plan.loss_scaling,
         padding=padding,
     )
 
 
-def _style_picture(settings: TrainingSettings) -> np.ndarray:
-    picture = read_image(settings.style_image)
-    if settings.style_size:
-        picture = resize_long_side(picture, settings.style_size)
-    return picture.pixels[np.newaxis]
-
-
-def _paddings(settings: TrainingSettings) -> tuple[str, str]:
+def _paddings(plan: ObjectivePlan) -> tuple[str, str]:
     """Return the descriptor's padding for generated pictures and for the style picture."""
-    if settings.vgg_no_pad:
+    if plan.vgg_no_pad:
         return "valid", "valid"
-    return ("circular", "valid") if settings.mode == "texture" else ("same", "same")
+    return ("circular", "valid") if plan.mode == "texture" else ("same", "same")
 
 
-def _layers(settings: TrainingSettings) -> tuple[str, ...]:
-    content = settings.content_layers if settings.mode == "style" else ()
-    return tuple(dict.fromkeys((*settings.style_layers, *content)))
+def _layers(plan: ObjectivePlan) -> tuple[str, ...]:
+    content = plan.content_layers if plan.mode == "style" else ()
+    return tuple(dict.fromkeys((*plan.style_layers, *content)))
 
 
-def _check_sizes(settings: TrainingSettings, style: np.ndarray, generated: str, source: str) -> None:
+def _check_sizes(plan: ObjectivePlan, style: np.ndarray, generated: str, source: str) -> None:
     """Raise ArgumentError where the smallest octave has no activation left at some layer."""
-    size = settings.image_size
+    size = plan.image_size
     wanted = {
-        f"--image-size {size}": ((size, size), _layers(settings), generated),
-        f"--style-image of {style.shape[2]} x {style.shape[1]}": (style.shape[1:3], settings.style_layers, source),
+        f"`image_size` {size}": ((size, size), _layers(plan), generated),
+        f"`style_image` of {style.shape[2]} x {style.shape[1]}": (style.shape[1:3], plan.style_layers, source),
     }
     for name, (sides, layers, padding) in wanted.items():
         least = max(smallest_input(layers, padding))
-        smallest = min(pyramid_sizes(side, settings.pyramid_loss, "replicate")[-1] for side in sides)
+        smallest = min(pyramid_sizes(side, plan.octaves, "replicate")[-1] for side in sides)
         if smallest < least:
-            octaves = f" in octave {settings.pyramid_loss}" if settings.pyramid_loss > 1 else ""
+            octaves = f" in octave {plan.octaves}" if plan.octaves > 1 else ""
             raise ArgumentError(f"{name}: {smallest} pixels{octaves}, the layers need at least {least}")
 
 
-def _descriptor(settings: TrainingSettings, layers: Sequence[str], padding: str) -> keras.Model:
+def _descriptor(plan: ObjectivePlan, layers: Sequence[str], padding: str) -> keras.Model:
     return build_descriptor(
         layers,
-        weights=descriptor_weights(settings.weights),
-        data_dir=settings.data_dir,
+        weights=descriptor_weights(plan.weights),
+        data_dir=plan.data_dir,
         padding=padding,
-        dtype=DESCRIPTOR_DTYPES[settings.precision],
+        dtype=DESCRIPTOR_DTYPES[plan.precision],
     )
 
 
-def _content_descriptor(settings: TrainingSettings, descriptor: keras.Model) -> keras.Model | None:
+def _content_descriptor(plan: ObjectivePlan, descriptor: keras.Model) -> keras.Model | None:
     """Return the part of `descriptor` that the content layers need: the same weights, cut at the deepest one."""
-    if settings.mode != "style":
+    if plan.mode != "style":
         return None
-    outputs = {name: descriptor.output[name] for name in settings.content_layers}
+    outputs = {name: descriptor.output[name] for name in plan.content_layers}
     return keras.Model(descriptor.inputs, outputs, name="content_descriptor")
 
 
-def _style_targets(settings: TrainingSettings, descriptor: keras.Model, style: np.ndarray) -> list[dict[str, Any]]:
+def _style_targets(plan: ObjectivePlan, descriptor: keras.Model, style: np.ndarray) -> list[dict[str, Any]]:
     """Return {layer: Gram matrix} of each octave of the style picture."""
-    levels = gaussian_pyramid(ops.convert_to_tensor(style), settings.pyramid_loss, ("replicate", "replicate"))
+    levels = gaussian_pyramid(ops.convert_to_tensor(style), plan.octaves, ("replicate", "replicate"))
     described = [descriptor(level) for level in levels]
     return [
-        {layer: ops.convert_to_numpy(gram_matrix(features[layer]))[0] for layer in settings.style_layers}
+        {layer: ops.convert_to_numpy(gram_matrix(features[layer]))[0] for layer in plan.style_layers}
         for features in described
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
@@ -9,10 +10,7 @@ import keras
 import numpy as np
 
 from pipelines.training.callbacks import IterationCallback, Previews, take_over_weights
-from runs.progress import RunProgress
-
-# It may raise StopIteration to end the run with the result so far.
-Observer = Callable[[RunProgress], None]
+from runs.progress import Observer, RunProgress, tell
 
 
 class Observed(IterationCallback):
@@ -26,6 +24,8 @@ class Observed(IterationCallback):
         result: generator that takes over the trained weights where an observer asks for pictures.
         previews: which it then makes.
         context: in which this is done, see Devices.outside.
+        is_interrupted: says whether a signal wants the run to end.
+        way_on: how an interrupted run goes on, see RunProgress.
 
     Attributes:
         stopped_at: the iteration after which an observer ended the run, or None.
@@ -41,6 +41,8 @@ class Observed(IterationCallback):
         result: keras.Model,
         previews: Previews,
         context: Callable[[], AbstractContextManager],
+        is_interrupted: Callable[[], bool],
+        way_on: str,
     ) -> None:
         super().__init__(first, last)
         self.observers = observers
@@ -48,17 +50,28 @@ class Observed(IterationCallback):
         self.result = result
         self.previews = previews
         self.context = context
+        self.is_interrupted = is_interrupted
+        self.way_on = way_on
+        self.start = time.perf_counter()
         self.stopped_at: int | None = None
 
     def on_iteration_end(self, iteration: int, losses: Mapping[str, float]) -> None:
         """Tell the observers."""
         terms = {name: value for name, value in losses.items() if name != "loss"}
-        left = 1 - iteration / self.last
-        progress = RunProgress(self.size, iteration, self.last, losses["loss"], terms, self._frames, left)
-        try:
-            for observer in self.observers:
-                observer(progress)
-        except StopIteration:
+        progress = RunProgress(
+            size=self.size,
+            iterations=iteration,
+            max_iterations=self.last,
+            scale_iterations=iteration,
+            max_scale_iterations=self.last,
+            loss=losses["loss"],
+            terms=terms,
+            frames=self._frames,
+            work_left=1 - iteration / self.last,
+            seconds=time.perf_counter() - self.start,
+            way_on=self.way_on,
+        )
+        if tell(self.observers, progress) or self.is_interrupted():
             self.stopped_at = iteration
             self.model.stop_training = True
 

@@ -2,113 +2,137 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import zipfile
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from keras import ops
 
-from errors import UserError
+from errors import ArgumentError, UserError
 from images.deep_writing import write_deep_tiff
 from images.formats import WRITABLE_FORMATS
-from images.writing import whole_file, write_image
-from optimize.averaging import RunningAverage
-from pipelines.transfer.settings import TransferSettings
+from images.writing import remove_stale, write_image
+from options import from_json, to_json
+from pipelines.transfer.inputs import named_files
+from pipelines.transfer.settings import INITS, TransferSettings, layer_weights
+from runs.lock import hold
+from runs.resuming import Found, Identity
+from runs.store import DAMAGE, DamagedError, digest, read_state, write_json, write_state
+
+if TYPE_CHECKING:
+    from pipelines.transfer.plan import TransferPlan
+    from runs.state import RunState
 
 TRACE = "trace.json"
+# Options that do not change the result; the files that others name are compared by what is in them.
+FREE = frozenset(("content", "styles", "masks", "proof", "output", "weights", "data_dir", "devices", "save_every"))
 
 
-@dataclass(frozen=True, eq=False)
-class State:
-    """Where a run stands; pictures are arrays or tensors.
-
-    Attributes:
-        picture: the iterate, float32 (1, height, width, 3).
-        average: of the iterates, not yet corrected, of the same shape.
-        missing: what the average's weights lack to add up to 1.
-        first: Adam's first moment, of the same shape.
-        second: Adam's second moment.
-        steps: of Adam.
-        scale: number of the scale, 0 for the smallest.
-        scale_iterations: done at this scale.
-        iterations: done in all.
-        seconds: spent so far.
-    """
-
-    picture: Any
-    average: Any
-    missing: float
-    first: Any
-    second: Any
-    steps: int
-    scale: int
-    scale_iterations: int
-    iterations: int
-    seconds: float
-
-    def numpy(self) -> State:
-        """Return the state with arrays."""
-        names = ("picture", "average", "first", "second")
-        return replace(self, **{name: ops.convert_to_numpy(getattr(self, name)) for name in names})
-
-    def result(self) -> np.ndarray:
-        """Return the averaged picture, (height, width, 3) in [0, 1]."""
-        average = RunningAverage(ops.convert_to_numpy(self.average)[0], self.missing)
-        return np.clip(average.value(), 0, 1)
+def check_output(settings: TransferSettings) -> None:
+    """Raise ArgumentError where the output cannot be written, and UserError where weights are not there."""
+    output = Path(settings.output)
+    folder = output.absolute().parent
+    if not folder.is_dir():
+        raise ArgumentError(f"`output` {output}: its folder does not exist")
+    if not os.access(folder, os.W_OK) or output.is_dir():
+        raise ArgumentError(f"`output` {output}: cannot be written there")
+    if settings.weights is not None and not Path(settings.weights).is_file():
+        raise UserError(f"`weights` {settings.weights}: no such file")
 
 
 class TransferFiles:
-    """Writes and reads what belongs to one output.
+    """What belongs to one output.
+
+    While a run lasts, its present picture stands beside the output, which is replaced at the end alone, or after
+    Ctrl-C: a run that fails leaves it as it was.
 
     Args:
         settings: of the run.
+        plan: of the run.
     """
 
-    def __init__(self, settings: TransferSettings) -> None:
+    def __init__(self, settings: TransferSettings, plan: TransferPlan) -> None:
         self.settings = settings
+        self.plan = plan
         self.output = Path(settings.output)
         self.state = self.output.with_name(f"{self.output.name}.state.npz")
+        self.partial = self.output.with_name(f"{self.output.stem}.partial{self.output.suffix}")
         self.trace = self.output.with_name(TRACE)
-        self.digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in settings.files.items()}
+        self.digests = {name: digest(path) for name, path in named_files(settings).items()}
+        self.way_on = "the same command"
 
-    def write_picture(self, pixels: np.ndarray) -> None:
-        """Write (height, width, 3) in [0, 1] as the output: TIFF with 16 bits a channel, other formats with 8."""
-        if WRITABLE_FORMATS[self.output.suffix.lower()] == "TIFF":
-            write_deep_tiff(self.output, pixels)
-        else:
-            write_image(self.output, pixels)
-
-    def write_state(self, state: State, iterates: list[dict[str, Any]]) -> None:
-        """Keep the state, and the trace within it, whole or not at all."""
-        about = {"settings": self.settings.to_json(), "digests": self.digests, "iterates": iterates}
-        with whole_file(self.state) as file:
-            np.savez(file, about=json.dumps(about), **vars(state.numpy()))
-
-    def read_state(self) -> tuple[State, list[dict[str, Any]]]:
-        """Return the state that was kept last and the iterates up to it.
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other runs with this output away, and remove what killed ones have left.
 
         Raises:
-            UserError: there is none, it is damaged, or it belongs to a run with other settings or pictures.
+            UserError: another run is at work on this output.
+        """
+        with hold(self.output.with_name(f".{self.output.name}.lock")):
+            remove_stale(self.output.absolute().parent)
+            yield
+
+    def identity(self) -> Identity:
+        """Return what makes a run the same run."""
+        return Identity(_comparable(self.settings, self.plan), self.digests)
+
+    def find(self) -> Found | None:
+        """Return the interrupted run whose state is there, or None.
+
+        Raises:
+            DamagedError: it cannot be read.
         """
         try:
-            with np.load(self.state, allow_pickle=False) as arrays:
-                values = {name: arrays[name] for name in arrays.files}
-            about = json.loads(values.pop("about").item())
-            state = State(**{name: value if value.ndim else value.item() for name, value in values.items()})
-        except FileNotFoundError as error:
-            raise UserError(f"--resume: there is no state to go on from ({self.state})") from error
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise UserError(f"--resume: {self.state} is damaged ({error})") from error
-        if different := self.settings.differences(about["settings"]):
-            raise UserError(f"--resume: the interrupted run had other values of {', '.join(different)}")
-        for name, digest in self.digests.items():
-            if about["digests"].get(name) != digest:
-                raise UserError(f"--resume: the {name} ({self.settings.files[name]}) has changed since")
-        return state, about["iterates"]
+            arrays, about = read_state(self.state)
+        except FileNotFoundError:
+            return None
+        try:
+            kept = from_json(TransferSettings, about["settings"])
+            identity = Identity(_comparable(kept, self.plan), dict(about["digests"]))
+            return Found(identity, int(arrays["iterations"]), str(self.state))
+        except (*DAMAGE, UserError) as error:
+            raise self.damaged(error) from error
+
+    def read_state(self) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
+        """Return the arrays of the state that was kept last, and the iterates up to it.
+
+        Raises:
+            DamagedError: it cannot be read.
+        """
+        arrays, about = read_state(self.state)
+        iterates = about.get("iterates")
+        if not isinstance(iterates, list) or not all(_is_iterate(iterate) for iterate in iterates):
+            raise self.damaged("its iterates are no list of losses")
+        return _of_this_version(arrays, self.plan.optimizer), iterates
+
+    def damaged(self, reason: object) -> DamagedError:
+        """Return the error for a state that cannot be gone on from."""
+        return DamagedError(f"{self.state} is damaged ({reason}); `restart` begins anew")
+
+    def is_time_to_save(self, iterations: int) -> bool:
+        """Tell whether the run is to be kept after this iteration."""
+        return iterations % self.settings.save_every == 0
+
+    def save(self, state: RunState, picture: np.ndarray, iterates: list[dict[str, Any]]) -> None:
+        """Keep the state, the present picture and the trace, each whole or not at all."""
+        about = {"settings": to_json(self.settings), "digests": self.digests, "iterates": iterates}
+        write_state(self.state, state.to_arrays(), about)
+        self._write_picture(self.partial, picture)
+        self.write_trace(iterates)
+
+    def write_output(self, picture: np.ndarray) -> None:
+        """Write a picture (height, width, 3) in [0, 1] as the output."""
+        self._write_picture(self.output, picture)
+        self.partial.unlink(missing_ok=True)
+
+    def _write_picture(self, path: Path, picture: np.ndarray) -> None:
+        """Write TIFF with 16 bits a channel, other formats with 8."""
+        if WRITABLE_FORMATS[path.suffix.lower()] == "TIFF":
+            write_deep_tiff(path, picture)
+        else:
+            write_image(path, picture)
 
     def remove_state(self) -> None:
         """Remove the state of a finished run."""
@@ -116,6 +140,42 @@ class TransferFiles:
 
     def write_trace(self, iterates: list[dict[str, Any]]) -> None:
         """Write the arguments and every iterate."""
-        content = {"arguments": self.settings.to_json(), "iterates": iterates}
-        with whole_file(self.trace) as file:
-            file.write(json.dumps(content, indent=1, ensure_ascii=False).encode())
+        write_json(self.trace, {"arguments": to_json(self.settings), "iterates": iterates})
+
+
+def _comparable(settings: TransferSettings, plan: TransferPlan) -> dict[str, Any]:
+    """Return the options that change the result, with what stands for those that are left to the program."""
+    resolved = {
+        "style_layers": layer_weights(settings, "style_layers"),
+        "content_layers": layer_weights(settings, "content_layers"),
+        "end_scale": str(settings.end_scale),
+        "init": str(settings.init) if str(settings.init) in INITS else "a file",
+        "precision": plan.descriptor.precision if settings.precision == "auto" else settings.precision,
+        "styles": len(settings.styles),
+    }
+    options = {name: value for name, value in to_json(settings).items() if name not in FREE}
+    return options | resolved
+
+
+def _is_iterate(iterate: object) -> bool:
+    return (
+        isinstance(iterate, Mapping)
+        and isinstance(iterate.get("loss"), float)
+        and isinstance(iterate.get("terms"), Mapping)
+    )
+
+
+def _of_this_version(arrays: Mapping[str, np.ndarray], optimizer: str) -> dict[str, np.ndarray]:
+    """Return the arrays of a state, also where an earlier version wrote it, which had no state of L-BFGS."""
+    if "picture" not in arrays:
+        return dict(arrays)
+    renamed = {"picture": "optimizer_point", "average": "average_total", "missing": "average_missing"}
+    if optimizer == "adam":
+        renamed |= {name: f"optimizer_{name}" for name in ("first", "second", "steps")}
+    counts = {name: arrays[name] for name in ("scale", "scale_iterations", "iterations", "seconds") if name in arrays}
+    found = {new: arrays[old] for old, new in renamed.items() if old in arrays} | counts
+    found["evaluations"] = arrays.get("iterations", np.asarray(0))
+    if optimizer == "adam":
+        done = arrays.get("scale_iterations", np.asarray(0))
+        found |= {"optimizer_iterations": done, "optimizer_evaluations": done}
+    return found

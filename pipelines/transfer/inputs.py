@@ -1,19 +1,19 @@
-"""The pictures that a style transfer is given, and the sizes at which it works."""
+"""The pictures that a style transfer is given."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from errors import ArgumentError
+from errors import ArgumentError, UserError, unknown_name
 from images.color import LUMA
 from images.proofing import soft_proof
 from images.reading import read_image
-from optimize.schedule import fitting_size, root_two_scales, safe_scale
-from pipelines.transfer.settings import INITS, TransferSettings
+from pipelines.transfer.settings import INITS, TransferSettings, style_shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,72 +33,83 @@ class TransferInputs:
     masks: list[tuple[np.ndarray, np.ndarray]]
 
 
+def named_files(settings: TransferSettings) -> dict[str, Path]:
+    """Return every picture and profile that the settings name, by what it is.
+
+    Raises:
+        ArgumentError: there is no content or style, a name is unknown, or weights and masks are not as many as styles.
+        UserError: a file does not exist.
+    """
+    if settings.content is None or not settings.styles:
+        raise ArgumentError("a content picture and a style picture are needed")
+    style_shares(settings.style_weights, len(settings.styles))
+    if settings.masks and len(settings.masks) != len(settings.styles):
+        count = len(settings.styles)
+        many = "1 style" if count == 1 else f"{count} styles"
+        raise ArgumentError(f"`masks`: {len(settings.masks)} pairs for {many}; each style needs one")
+    files: dict[str, str | os.PathLike] = {"content": settings.content}
+    files |= {f"style {i}": path for i, path in enumerate(settings.styles, start=1)}
+    for i, (first, second) in enumerate(settings.masks, start=1):
+        files |= {f"mask {i} of the content": first, f"mask {i} of the style": second}
+    if str(settings.init) not in INITS:
+        if not Path(settings.init).is_file():
+            raise ArgumentError(f"{unknown_name('`init`', str(settings.init), INITS)}, nor is it a file")
+        files["init"] = settings.init
+    if settings.proof is not None:
+        files["proof"] = settings.proof
+    for name, path in files.items():
+        if not Path(path).is_file():
+            raise UserError(f"{path}: no such file ({name})")
+    return {name: Path(path) for name, path in files.items()}
+
+
 def read_inputs(settings: TransferSettings) -> TransferInputs:
     """Read everything that the settings name.
 
     Raises:
         ImageError: a picture or profile cannot be read.
-        ArgumentError: a mask is all black.
+        ArgumentError: a mask is all black, or what `named_files` says.
     """
+    files = named_files(settings)
 
-    def read(path: str | Path) -> np.ndarray:
+    def read(path: Path) -> np.ndarray:
         pixels = read_image(path).pixels
         return pixels if settings.proof is None else soft_proof(pixels, settings.proof)
 
-    return TransferInputs(
-        content=read(settings.content),
-        styles=[read(path) for path in settings.styles],
-        init=None if str(settings.init) in INITS else read_image(settings.init).pixels,
-        masks=[tuple(_read_mask(path) for path in pair) for pair in settings.masks],
+    return make_inputs(
+        read(files["content"]),
+        [read(Path(path)) for path in settings.styles],
+        init=read_image(files["init"]).pixels if "init" in files else None,
+        masks=[tuple(read_image(path).pixels for path in pair) for pair in settings.masks],
     )
 
 
-def _read_mask(path: str | Path) -> np.ndarray:
-    mask = read_image(path).pixels @ LUMA
-    if not mask.max() > 0:
-        raise ArgumentError(f"--mask {path}: it is all black")
-    return mask
-
-
-def plan_sizes(settings: TransferSettings, content: np.ndarray) -> list[tuple[int, int]]:
-    """Return the (height, width) of every scale, from coarse to fine."""
-    height, width = content.shape[:2]
-    end = settings.end_scale
-    if isinstance(end, str):
-        end = safe_scale(height, width, int(end.removesuffix("+")))
-    return [fitting_size(height, width, longer) for longer in root_two_scales(min(settings.min_scale, end), end)]
-
-
-def style_size(settings: TransferSettings, style: np.ndarray, size: tuple[int, int]) -> tuple[int, int]:
-    """Return the (height, width) of a style for a scale of (height, width); styles are never enlarged."""
-    height, width = style.shape[:2]
-    longer = settings.style_size or max(1, round(max(size) * settings.style_scale_fac))
-    return (height, width) if max(height, width) <= longer else fitting_size(height, width, longer)
-
-
-def check_sizes(
-    settings: TransferSettings, inputs: TransferInputs, sizes: Sequence[tuple[int, int]], least: int
-) -> None:
-    """Check that the descriptor has an activation of everything at every scale.
+def make_inputs(
+    content: np.ndarray,
+    styles: Sequence[np.ndarray],
+    *,
+    init: np.ndarray | None = None,
+    masks: Sequence[tuple[np.ndarray, np.ndarray]] = (),
+) -> TransferInputs:
+    """Return the inputs that pictures in memory make.
 
     Args:
-        settings: of the run.
-        inputs: its pictures.
-        sizes: of the scales.
-        least: side of the smallest picture of which the deepest layer sees something.
+        content: float32 (height, width, 3) in [0, 1], as all pictures here.
+        styles: one or more.
+        init: first picture, of any size, or None.
+        masks: for each style a pair of pictures (of the content, of the style); or empty.
 
     Raises:
-        ArgumentError: a picture is too small.
+        ArgumentError: a mask is all black, or there are not as many as styles.
     """
-    if min(sizes[0]) < least:
-        raise ArgumentError(
-            f"the content is {sizes[0][1]} x {sizes[0][0]} at the first scale, too small for the layers asked for, "
-            f"which need {least} pixels a side: choose a larger --min-scale and --end-scale"
-        )
-    for path, style in zip(settings.styles, inputs.styles, strict=True):
-        height, width = style_size(settings, style, sizes[0])
-        if min(height, width) < least:
-            raise ArgumentError(
-                f"{path}: the style is {width} x {height} at the first scale, too small for the layers asked for, "
-                f"which need {least} pixels a side: choose a larger --min-scale, --style-scale-fac or --style-size"
-            )
+    if masks and len(masks) != len(styles):
+        raise ArgumentError(f"`masks`: {len(masks)} pairs for {len(styles)} styles; each style needs one")
+    pairs = [(_luma(first, i), _luma(second, i)) for i, (first, second) in enumerate(masks, start=1)]
+    return TransferInputs(content, list(styles), init, pairs)
+
+
+def _luma(mask: np.ndarray, number: int) -> np.ndarray:
+    values = mask @ LUMA
+    if not values.max() > 0:
+        raise ArgumentError(f"`masks`, pair {number}: it is all black")
+    return values

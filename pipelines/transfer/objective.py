@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from choices import RANDOM_LAYER
 from errors import ArgumentError
 from images.resizing import resize
 from losses.moments import Moments, blend
@@ -19,13 +20,12 @@ from losses.wasserstein import WassersteinDistance
 from model.descriptor import build_descriptor, mean_activation
 from model.layer_names import LAYER_NAMES
 from model.segments import split_descriptor
-from model.vgg19 import smallest_input
 from optimize.value_and_grad import Evaluation, compile_value_and_grad
 from pipelines.descriptor_weights import descriptor_weights
-from pipelines.transfer.inputs import TransferInputs, style_size
+from pipelines.transfer.inputs import TransferInputs
+from pipelines.transfer.plan import DescriptorPlan, TransferPlan, style_size
 from pipelines.transfer.resources import LARGEST_PIXELS, return_freed_memory
 from pipelines.transfer.segments import SegmentedDescriptor, SegmentedLoss
-from pipelines.transfer.settings import RANDOM_LAYER, TransferSettings
 
 DISTANCES = {"wasserstein": WassersteinDistance, "gram": ScaledGramDistance}
 # Activations are divided by their layer's mean over photos and multiplied by this. The weights of content, style and
@@ -40,43 +40,21 @@ class Objectives:
     """Makes the objective of any scale.
 
     Args:
-        settings: of the transfer.
+        plan: of the transfer.
         inputs: its pictures.
     """
 
-    def __init__(self, settings: TransferSettings, inputs: TransferInputs) -> None:
-        self.settings = settings
+    def __init__(self, plan: TransferPlan, inputs: TransferInputs) -> None:
+        self.plan = plan.objective
+        self.devices = plan.descriptor.devices
         self.inputs = inputs
-        self.style_weights = settings.layer_weights("style_layers")
-        self.content_weights = settings.layer_weights("content_layers")
+        self.style_weights = plan.objective.style_layers
+        self.content_weights = plan.objective.content_layers
         layers = list(dict.fromkeys([*self.style_weights, *self.content_weights]))
-        self.weights = descriptor_weights(settings.weights)
-        means = {"descriptor": settings.descriptor, "pooling": settings.pooling, "weights": self.weights}
+        self.weights = descriptor_weights(plan.descriptor.weights)
+        means = {"descriptor": plan.descriptor.name, "pooling": plan.descriptor.pooling, "weights": self.weights}
         self.scales = {layer: MEAN_ACTIVATION / mean_activation(layer, **means) for layer in layers}
-        self.descriptor, self.segments = self._build(layers)
-
-    def _build(self, layers: Sequence[str]) -> tuple[keras.Model, SegmentedDescriptor]:
-        """Return the descriptor, on the first device, and its segments: block 1 there, the rest on the last device."""
-        settings = self.settings
-        devices = settings.devices or (None,)
-        models = {}
-        for device in devices:
-            with nullcontext() if device is None else keras.device(device):
-                models[device] = build_descriptor(
-                    layers,
-                    descriptor=settings.descriptor,
-                    weights=self.weights,
-                    data_dir=settings.data_dir,
-                    pooling=settings.pooling,
-                    padding="replicate",
-                    seed=settings.random_seed,
-                    dtype=settings.precision,
-                )
-        first, *others = split_descriptor(models[devices[0]], layers)
-        if len(devices) > 1:
-            others = split_descriptor(models[devices[1]], layers)[1:]
-        places = [devices[0], *[devices[-1]] * len(others)]
-        return models[devices[0]], SegmentedDescriptor([first, *others], places)
+        self.descriptor, self.segments = _build(plan.descriptor, self.weights, layers)
 
     def compile(self, size: tuple[int, int]) -> Evaluate:
         """Return the loss and gradient of pictures (1, height, width, 3) of a scale's size.
@@ -85,11 +63,11 @@ class Objectives:
         follow one another.
         """
         self.segments.forget()
-        in_strips = len(self.settings.devices) > 1 or size[0] * size[1] > LARGEST_PIXELS
+        in_strips = len(self.devices) > 1 or size[0] * size[1] > LARGEST_PIXELS
         if in_strips:
             return_freed_memory()
         content = [
-            ContentTerm(layer, self.settings.content_weight * weight, self.scales[layer])
+            ContentTerm(layer, self.plan.content_weight * weight, self.scales[layer])
             for layer, weight in self.content_weights.items()
         ]
         picture = resize(self.inputs.content, *size)[np.newaxis]
@@ -99,7 +77,7 @@ class Objectives:
         style = [
             StyleTerm(layer, weight, self.scales[layer], regions[layer]) for layer, weight in self.style_weights.items()
         ]
-        loss = TransferLoss(self.descriptor, style, content, self.settings.tv_weight)
+        loss = TransferLoss(self.descriptor, style, content, self.plan.tv_weight)
         if in_strips:
             segmented = SegmentedLoss(self.segments, loss)
             return lambda image: segmented(image, *targets)
@@ -112,9 +90,9 @@ class Objectives:
         layers = self.style_weights
         moments = [self._style_moments(i, size) for i in range(len(self.inputs.styles))]
         if not self.inputs.masks:
-            blended = {layer: blend([found[layer] for found in moments], self.settings.shares) for layer in layers}
+            blended = {layer: blend([found[layer] for found in moments], self.plan.shares) for layer in layers}
             return {layer: (Region(self._distance(layer, blended[layer])),) for layer in layers}
-        styles = list(enumerate(zip(moments, self.settings.shares, strict=True)))
+        styles = list(enumerate(zip(moments, self.plan.shares, strict=True)))
         return {
             layer: tuple(
                 Region(self._distance(layer, found[layer]), weight, self._share(i, 0, map_size(layer, size)))
@@ -124,12 +102,12 @@ class Objectives:
         }
 
     def _distance(self, layer: str, target: Moments) -> Any:
-        return DISTANCES[self.settings.style_loss](target.scaled(self.scales[layer]))
+        return DISTANCES[self.plan.style_loss](target.scaled(self.scales[layer]))
 
     def _style_moments(self, number: int, size: tuple[int, int]) -> dict[str, Moments]:
         """Return the moments of a style, or of the part that its mask shows, by layer."""
         style = self.inputs.styles[number]
-        picture = resize(style, *style_size(self.settings, style, size))[np.newaxis]
+        picture = resize(style, *style_size(self.plan, style.shape, size))[np.newaxis]
         shares = {
             layer: [self._share(number, 1, map_size(layer, picture.shape[1:3])) if self.inputs.masks else None]
             for layer in self.style_weights
@@ -141,16 +119,31 @@ class Objectives:
         """Return what each position of a layer counts for a style: of the content (side 0) or the style (1)."""
         mask = resize(self.inputs.masks[number][side], *size)
         if not mask.sum() > 0:
-            path = self.settings.masks[number][side]
-            raise ArgumentError(f"--mask {path}: nothing is left of it at {size[1]} x {size[0]} positions")
+            raise ArgumentError(f"`masks`, pair {number + 1}: nothing is left of it at {size[1]} x {size[0]} positions")
         return (mask / mask.sum()).astype(np.float32)
 
 
-def smallest_side(settings: TransferSettings) -> int:
-    """Return the side of the smallest picture of which the deepest layer sees something."""
-    if settings.descriptor == RANDOM_LAYER:
-        return 1
-    return max(smallest_input([*settings.layer_weights("style_layers"), *settings.layer_weights("content_layers")]))
+def _build(plan: DescriptorPlan, weights: Any, layers: Sequence[str]) -> tuple[keras.Model, SegmentedDescriptor]:
+    """Return the descriptor, on the first device, and its segments: block 1 there, the rest on the last device."""
+    devices = plan.devices or (None,)
+    models = {}
+    for device in devices:
+        with nullcontext() if device is None else keras.device(device):
+            models[device] = build_descriptor(
+                layers,
+                descriptor=plan.name,
+                weights=weights,
+                data_dir=plan.data_dir,
+                pooling=plan.pooling,
+                padding="replicate",
+                seed=plan.seed,
+                dtype=plan.precision,
+            )
+    first, *others = split_descriptor(models[devices[0]], layers)
+    if len(devices) > 1:
+        others = split_descriptor(models[devices[1]], layers)[1:]
+    places = [devices[0], *[devices[-1]] * len(others)]
+    return models[devices[0]], SegmentedDescriptor([first, *others], places)
 
 
 def map_size(layer: str, size: tuple[int, int]) -> tuple[int, int]:

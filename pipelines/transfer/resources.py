@@ -33,17 +33,20 @@ def check_devices(names: Sequence[str]) -> None:
     known = known_devices()
     for name in names:
         if name not in known:
-            raise ArgumentError(unknown_name("--devices", name, known))
+            raise ArgumentError(unknown_name("`devices`", name, known))
 
 
-def memory_note(sizes: Sequence[tuple[int, int]]) -> str:
-    """Return what memory the last of the scales' (height, width) will need, and how it is described."""
-    height, width = sizes[-1]
-    pixels = height * width
-    in_strips = pixels > LARGEST_PIXELS
-    needed = BASE_BYTES + pixels * (BYTES_IN_STRIPS if in_strips else BYTES_AT_ONCE)
-    how = "in strips" if in_strips else "at once"
-    return f"{width} x {height} will need about {needed / 1e9:.1f} GB of memory, described {how}"
+def bytes_needed(size: tuple[int, int]) -> int:
+    """Return about how many bytes of memory a scale of (height, width) needs."""
+    pixels = size[0] * size[1]
+    return BASE_BYTES + pixels * (BYTES_IN_STRIPS if pixels > LARGEST_PIXELS else BYTES_AT_ONCE)
+
+
+def memory_note(size: tuple[int, int]) -> str:
+    """Return what memory a scale of (height, width) needs, for the user."""
+    height, width = size
+    how = ", computing in strips" if height * width > LARGEST_PIXELS else ""
+    return f"{width} x {height} pixels need about {bytes_needed(size) / 1e9:.1f} GB of memory{how}"
 
 
 def return_freed_memory() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, Protocol
 
 import numpy as np
 from keras import ops
@@ -15,219 +15,193 @@ from images.resizing import resize
 from optimize.adam import AdamState, minimize_adam
 from optimize.averaging import RunningAverage
 from optimize.enlarging import enlarge_bicubic
-from optimize.lbfgs import minimize_lbfgs
+from optimize.lbfgs import LBFGSState, minimize_lbfgs
 from optimize.progress import Evaluate, Iteration
-from pipelines.transfer.files import State, TransferFiles
+from optimize.state import OptimizerState
 from pipelines.transfer.inputs import TransferInputs
 from pipelines.transfer.objective import Objectives
-from pipelines.transfer.settings import TransferSettings
-from runs.progress import RunProgress
-from web.memory import memory_in_use
+from pipelines.transfer.plan import Scale, TransferPlan
+from pipelines.transfer.start import first_picture
+from runs.memory import memory_in_use
+from runs.progress import Observer, RunProgress, tell
+from runs.state import RunState
+from runs.stopping import uninterrupted
 
 # Pairs of L-BFGS' memory of curvatures, as in the original.
 MAXCOR = 10
+STATES: dict[str, type[OptimizerState]] = {"adam": AdamState, "lbfgs": LBFGSState}
 
 
-@dataclass(frozen=True, eq=False)
-class Progress(RunProgress):
-    """What an observer of this run is told besides.
+class Recorder(Protocol):
+    """What keeps a run while it lasts."""
 
-    Attributes:
-        scale_iterations: done at this size.
-        max_scale_iterations: to be done at this size.
-        seconds: spent so far.
-    """
+    way_on: str
 
-    scale_iterations: int
-    max_scale_iterations: int
-    seconds: float
+    def is_time_to_save(self, iterations: int) -> bool:
+        """Tell whether the run is to be kept after this iteration."""
 
-
-# It may raise StopIteration to end the run with the result so far.
-Observer = Callable[[Progress], None]
+    def save(self, state: RunState, picture: np.ndarray, iterates: list[dict[str, Any]]) -> None:
+        """Keep the run."""
 
 
 class TransferRun:
     """One run, from its state to its result.
 
     Args:
-        settings: of the transfer.
+        plan: of the transfer.
         inputs: its pictures.
-        sizes: (height, width) of its scales.
         objectives: of the scales.
-        files: where it writes.
-        start: the first picture of a new run, or the kept state and iterates of an interrupted one.
+        state: where it begins; None: at the beginning.
+        iterates: up to there.
+        recorder: that keeps it while it lasts, or None.
         observers: told after every iteration.
+
+    Attributes:
+        stopped: whether an observer ended the run.
     """
 
     def __init__(
         self,
-        settings: TransferSettings,
+        plan: TransferPlan,
         inputs: TransferInputs,
-        sizes: Sequence[tuple[int, int]],
         objectives: Objectives,
-        files: TransferFiles,
-        start: np.ndarray | tuple[State, list[dict[str, Any]]],
-        observers: Sequence[Observer],
+        *,
+        state: RunState | None = None,
+        iterates: Sequence[dict[str, Any]] = (),
+        recorder: Recorder | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
-        self.settings = settings
+        self.plan = plan
         self.inputs = inputs
-        self.sizes = sizes
         self.objectives = objectives
-        self.files = files
+        self.recorder = recorder
         self.observers = observers
         self.stopped = False
-        self.state, self.iterates = (self._first_state(start), []) if isinstance(start, np.ndarray) else start
+        self.iterates = list(iterates)
+        self.state = state or self._first_state()
         self.start = time.perf_counter() - self.state.seconds
+        self._take_state: Callable[[], OptimizerState] | None = None
 
     def run(self) -> np.ndarray:
         """Go through the scales that are left and return the finished picture, (height, width, 3) in [0, 1].
 
-        Ctrl-C (KeyboardInterrupt) saves the averaged picture and the state before it goes on its way.
+        Ctrl-C (KeyboardInterrupt) keeps the run before it goes on its way.
         """
-        self.files.write_state(self.state, self.iterates)
         try:
             self._optimize()
-            while not self.stopped and self.state.scale + 1 < len(self.sizes):
+            while not self.stopped and self.state.scale + 1 < len(self.plan.scales):
                 self._go_to_next_scale()
                 self._optimize()
-        finally:
+        except KeyboardInterrupt:
             self._save()
-        if not self.stopped:
-            self.files.remove_state()
+            raise
+        self._save()
         return self.finished()
 
     def finished(self) -> np.ndarray:
         """Return the present average as it is saved."""
-        picture = self.state.result()
-        if not self.settings.keep_colors:
+        average = RunningAverage(ops.convert_to_numpy(self.state.average.total)[0], self.state.average.missing)
+        picture = np.clip(average.value(), 0, 1)
+        if not self.plan.keep_colors:
             return picture
         return transfer_luma(picture, resize(self.inputs.content, *picture.shape[:2]))
 
-    def _first_state(self, picture: np.ndarray) -> State:
-        average = RunningAverage.of(picture, self.settings.avg_decay)
-        zeros = np.zeros_like(picture)
-        return State(picture, average.total, average.missing, zeros, zeros, 0, 0, 0, 0, seconds=0.0)
+    def _first_state(self) -> RunState:
+        picture = first_picture(self.plan, self.inputs, self.plan.scales[0].size)
+        return RunState(optimizer=picture, average=RunningAverage.of(picture, self.plan.avg_decay))
 
     def _go_to_next_scale(self) -> None:
-        """Begin the next scale with the enlarged average and Adam's enlarged moments."""
-        size = self.sizes[self.state.scale + 1]
-        state = self.state.numpy()
-        picture = enlarge_bicubic(RunningAverage(state.average, state.missing).value(), *size).clip(0, 1)
-        average = RunningAverage.of(picture, self.settings.avg_decay)
-        moments = self._adam_state().enlarged(picture)
+        """Begin the next scale with the enlarged average and, for Adam, its enlarged moments."""
+        size = self.plan.scales[self.state.scale + 1].size
+        average = RunningAverage(ops.convert_to_numpy(self.state.average.total), self.state.average.missing)
+        picture = enlarge_bicubic(average.value(), *size).clip(0, 1)
+        optimizer = self._optimizer_state()
         self.state = replace(
             self.state,
-            picture=picture,
-            average=average.total,
-            missing=average.missing,
-            first=moments.first,
-            second=moments.second,
+            optimizer=optimizer.enlarged(picture) if isinstance(optimizer, AdamState) else picture,
+            average=RunningAverage.of(picture, self.plan.avg_decay),
             scale=self.state.scale + 1,
             scale_iterations=0,
         )
+        self._take_state = None
 
-    def _adam_state(self) -> AdamState:
-        point, first, second = map(ops.convert_to_tensor, (self.state.picture, self.state.first, self.state.second))
-        return AdamState(point=point, first=first, second=second, steps=self.state.steps)
-
-    def _iterations(self, scale: int) -> int:
-        return self.settings.initial_iterations if scale == 0 else self.settings.iterations
+    def _optimizer_state(self) -> OptimizerState | np.ndarray:
+        return self.state.optimizer if self._take_state is None else self._take_state()
 
     def _optimize(self) -> None:
         """Do what is left of the present scale."""
-        left = self._iterations(self.state.scale) - self.state.scale_iterations
-        if left <= 0:
+        scale = self.plan.scales[self.state.scale]
+        if scale.iterations <= self.state.scale_iterations:
             return
-        evaluate = self.objectives.compile(self.sizes[self.state.scale])
-        run = {"adam": self._run_adam, "lbfgs": self._run_lbfgs}[self.settings.optimizer]
-        run(evaluate, left)
-
-    def _run_adam(self, evaluate: Evaluate, left: int) -> None:
-        start, rate = self._adam_state(), self.settings.step_size
-        minimize_adam(evaluate, start, maxiter=left, learning_rate=rate, callback=self._averaging())
-
-    def _run_lbfgs(self, evaluate: Evaluate, left: int) -> None:
-        minimize_lbfgs(evaluate, self.state.picture, maxiter=left, ftol=0.0, maxcor=MAXCOR, callback=self._averaging())
-
-    def _averaging(self) -> Callable[[Iteration], None]:
-        """Return a callback that takes every iterate into the average and follows the run."""
-        average = RunningAverage(ops.convert_to_tensor(self.state.average), self.state.missing)
-        is_adam, unused = self.settings.optimizer == "adam", self._adam_state()
+        evaluate = self.objectives.compile(scale.size)
+        base, average = self.state.base(), self.state.average
 
         def follow(iteration: Iteration) -> None:
             nonlocal average
-            average = average.updated(iteration.point, self.settings.avg_decay)
-            moments = iteration.state() if is_adam else unused
-            self._follow(iteration.loss, iteration.evaluation.term_values(), iteration.point, average, moments)
+            with uninterrupted():
+                average = average.updated(iteration.point, self.plan.avg_decay)
+                self._take_state = iteration.state
+                self.state = base.after(iteration, time.perf_counter() - self.start, average=average)
+                self._record(scale, iteration)
+            self._tell(scale, self.iterates[-1])
 
-        return follow
+        average = RunningAverage(ops.convert_to_tensor(average.total), average.missing)
+        self._minimize(evaluate, scale.iterations - base.scale_iterations, follow)
 
-    def _follow(
-        self, loss: float, terms: dict[str, float], point: Any, average: RunningAverage, moments: AdamState
-    ) -> None:
-        """Record an iteration, save now and then, tell the observers.
+    def _minimize(self, evaluate: Evaluate, maxiter: int, follow: Callable[[Iteration], None]) -> None:
+        start = self.state.optimizer
+        if self.plan.optimizer == "adam":
+            rate = self.plan.step_size
+            minimize_adam(evaluate, start, maxiter=maxiter, learning_rate=rate, callback=follow)
+        else:
+            minimize_lbfgs(evaluate, start, maxiter=maxiter, ftol=0.0, maxcor=MAXCOR, callback=follow)
 
-        Raises:
-            StopIteration: an observer wants the run to end here.
-        """
-        self.state = replace(
-            self.state,
-            picture=point,
-            average=average.total,
-            missing=average.missing,
-            first=moments.first,
-            second=moments.second,
-            steps=moments.steps,
-            scale_iterations=self.state.scale_iterations + 1,
-            iterations=self.state.iterations + 1,
-            seconds=time.perf_counter() - self.start,
-        )
-        height, width = self.sizes[self.state.scale]
+    def _record(self, scale: Scale, iteration: Iteration) -> None:
+        """Add to the iterates and save now and then."""
+        height, width = scale.size
         memory = memory_in_use()
         self.iterates.append(
             {
                 "width": width,
                 "height": height,
                 "iteration": self.state.scale_iterations,
-                "loss": loss,
-                "terms": terms,
+                "loss": iteration.loss,
+                "terms": iteration.evaluation.term_values(),
                 "seconds": round(self.state.seconds, 3),
                 "peak_memory": None if memory is None else memory["peak"],
             }
         )
-        if self.state.iterations % self.settings.save_every == 0:
+        if self.recorder is not None and self.recorder.is_time_to_save(self.state.iterations):
             self._save()
-        self._tell(loss, terms)
 
-    def _tell(self, loss: float, terms: dict[str, float]) -> None:
-        scale, counts = self.state.scale, [self._iterations(i) for i in range(len(self.sizes))]
-        left = [count - (self.state.scale_iterations if i == scale else 0) for i, count in enumerate(counts)]
-        progress = Progress(
-            size=self.sizes[scale],
-            scale_iterations=self.state.scale_iterations,
-            max_scale_iterations=counts[scale],
-            iterations=self.state.iterations,
-            max_iterations=sum(counts),
-            seconds=self.state.seconds,
-            loss=loss,
-            terms=terms,
+    def _tell(self, scale: Scale, iterate: dict[str, Any]) -> None:
+        """Tell the observers.
+
+        Raises:
+            StopIteration: an observer wants the run to end here.
+        """
+        state, scales = self.state, self.plan.scales
+        left = sum(later.work for later in scales[state.scale :])
+        left -= scale.size[0] * scale.size[1] * state.scale_iterations
+        progress = RunProgress(
+            size=scale.size,
+            iterations=state.iterations,
+            max_iterations=self.plan.max_iterations,
+            scale_iterations=state.scale_iterations,
+            max_scale_iterations=scale.iterations,
+            seconds=state.seconds,
+            loss=iterate["loss"],
+            terms=iterate["terms"],
             frames=lambda: self.finished()[np.newaxis],
-            work_left=self._work(left, scale) / self._work(counts, 0),
+            work_left=left / sum(each.work for each in scales),
+            way_on="" if self.recorder is None else self.recorder.way_on,
         )
-        try:
-            for observer in self.observers:
-                observer(progress)
-        except StopIteration:
+        if tell(self.observers, progress):
             self.stopped = True
-            raise
-
-    def _work(self, iterations: Sequence[int], first: int) -> int:
-        """Return pixels times iterations of the scales from `first` on."""
-        pairs = list(zip(self.sizes, iterations, strict=True))[first:]
-        return sum(height * width * count for (height, width), count in pairs)
+            raise StopIteration
 
     def _save(self) -> None:
-        self.files.write_state(self.state, self.iterates)
-        self.files.write_picture(self.finished())
-        self.files.write_trace(self.iterates)
+        """Keep where the run stands; before its first iteration there is nothing to keep."""
+        if self.recorder is not None and self.state.iterations:
+            state = replace(self.state, optimizer=self._optimizer_state())
+            self.recorder.save(state, self.finished(), self.iterates)

@@ -7,30 +7,30 @@ from scipy import stats
 
 from images.resizing import resize
 from pipelines.transfer.inputs import TransferInputs
-from pipelines.transfer.settings import TransferSettings
+from pipelines.transfer.plan import TransferPlan
 
 
-def first_picture(settings: TransferSettings, inputs: TransferInputs, size: tuple[int, int]) -> np.ndarray:
+def first_picture(plan: TransferPlan, inputs: TransferInputs, size: tuple[int, int]) -> np.ndarray:
     """Return the first picture, float32 (1, height, width, 3) in [0, 1].
 
     "content" and files are resized; "gray" is middle grey with noise of a level, "uniform" noise in [0, 1], "normal"
     noise of mean 0.5 and deviation 0.25, "style_stats" noise with the styles' mean and variance by channel, both cut
     off beyond [0, 1].
     """
-    random = np.random.default_rng(settings.random_seed)
+    random = np.random.default_rng(plan.random_seed)
     shape = (1, *size, 3)
     if inputs.init is not None:
         picture = resize(inputs.init, *size)[np.newaxis]
-    elif settings.init == "content":
+    elif plan.init == "content":
         picture = resize(inputs.content, *size)[np.newaxis]
-    elif settings.init == "gray":
+    elif plan.init == "gray":
         picture = 0.5 + random.random(shape) / 255
-    elif settings.init == "uniform":
+    elif plan.init == "uniform":
         picture = random.random(shape)
-    elif settings.init == "normal":
+    elif plan.init == "normal":
         picture = _cut_normal(random, shape, np.full(3, 0.5), np.full(3, 0.25))
     else:
-        pairs = list(zip(settings.shares, inputs.styles, strict=True))
+        pairs = list(zip(plan.objective.shares, inputs.styles, strict=True))
         means = sum(share * style.mean(axis=(0, 1)) for share, style in pairs)
         variances = sum(share * style.var(axis=(0, 1), ddof=1) for share, style in pairs)
         picture = _cut_normal(random, shape, means, np.sqrt(variances))

@@ -1,28 +1,34 @@
-"""Style transfer by optimisation."""
+"""Style transfer by optimisation: of pictures in memory, or from files to files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from errors import UserError
 from pipelines.startup import quiet_startup
-from pipelines.transfer.inputs import check_sizes, plan_sizes, read_inputs
+from pipelines.transfer.files import TransferFiles, check_output
+from pipelines.transfer.inputs import TransferInputs, make_inputs, read_inputs
 from pipelines.transfer.settings import TransferSettings
+from runs.resuming import Note, check_resumable
 
 if TYPE_CHECKING:
-    from pipelines.transfer.run import Observer
+    from pipelines.transfer.plan import TransferPlan
+    from pipelines.transfer.run import TransferRun
+    from runs.progress import Observer
+    from runs.state import RunState
 
 
-@dataclass(frozen=True)
-class TransferReport:
-    """What a run did.
+@dataclass(frozen=True, eq=False)
+class Transferred:
+    """What a style transfer made.
 
     Attributes:
-        output: the picture.
-        size: (height, width) of it.
+        picture: float32 (height, width, 3) in [0, 1].
         iterations: in all.
         seconds: in all.
         loss: at the last iterate.
@@ -30,13 +36,60 @@ class TransferReport:
         stopped: whether an observer ended the run.
     """
 
-    output: Path
-    size: tuple[int, int]
+    picture: np.ndarray
     iterations: int
     seconds: float
     loss: float
     terms: dict[str, float]
     stopped: bool
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the picture."""
+        return self.picture.shape[:2]
+
+
+@dataclass(frozen=True, eq=False)
+class TransferReport(Transferred):
+    """What a style transfer made, and where it is.
+
+    Attributes:
+        output: the picture's file.
+    """
+
+    output: Path
+
+
+def transfer_pictures(
+    content: np.ndarray,
+    styles: Sequence[np.ndarray],
+    *,
+    init: np.ndarray | None = None,
+    masks: Sequence[tuple[np.ndarray, np.ndarray]] = (),
+    observers: Sequence[Observer] = (),
+    note: Note | None = None,
+    **options: Any,
+) -> Transferred:
+    """Repaint a picture in memory in the style of others; nothing is written.
+
+    Args:
+        content: float32 (height, width, 3) in [0, 1], RGB, as all pictures here.
+        styles: one or more.
+        init: first picture, of any size; None: what the option `init` names.
+        masks: for each style a pair of pictures (of the content, of the style), white where they belong together.
+        observers: told after every iteration; each may raise StopIteration to end the run with its result.
+        note: told what the user should know before the run begins.
+        options: further ones of `TransferSettings`, but for those that name files of pictures.
+
+    Raises:
+        ArgumentError: an option has a value that is not allowed, or pictures are too small.
+        UserError: there are no weights, or the loss is not a number any more.
+    """
+    inputs = make_inputs(content, styles, init=init, masks=masks)
+    plan = _plan(TransferSettings(**options), inputs)
+    _tell_notes(plan, note)
+    run = _prepared(plan, inputs, observers)
+    return Transferred(**_result(run, run.run()))
 
 
 def transfer(
@@ -44,51 +97,129 @@ def transfer(
     observers: Sequence[Observer] = (),
     *,
     resume: bool = False,
-    note: Callable[[str], object] | None = None,
+    restart: bool = False,
+    note: Note | None = None,
 ) -> TransferReport:
     """Repaint the content in the style of the styles and write the result, with `trace.json` beside it.
 
     Pixels are optimised from a small scale to the full one; the result is a running average of the iterates. While it
-    lasts `OUTPUT.state.npz` keeps what is needed to go on.
+    lasts `OUTPUT.state.npz` keeps what is needed to go on: a run with the same options and pictures does. The output
+    itself is written at the end, or at Ctrl-C.
 
     Args:
         settings: what is asked for.
         observers: told after every iteration; each may raise StopIteration to end the run with its result.
-        resume: go on with an interrupted run of the same settings.
-        note: told at the start what memory the run will need.
+        resume: demand that there is an interrupted run to go on with.
+        restart: begin anew, whatever was interrupted.
+        note: told what the user should know before the run begins.
 
     Raises:
-        ArgumentError: an argument has a value that is not allowed, or pictures are too small.
+        ArgumentError: an option has a value that is not allowed, pictures are too small, or an interrupted run has
+            other options.
         UserError: the loss is not a number any more, or there is nothing to resume.
         ImageError: a picture cannot be read or written.
         KeyboardInterrupt: Ctrl-C; the averaged picture is saved.
     """
-    for name, path in settings.files.items():
-        if not path.is_file():
-            raise UserError(f"{path}: no such file ({name})")
+    check_output(settings)
     inputs = read_inputs(settings)
-    sizes = plan_sizes(settings, inputs.content)
+    plan = _plan(settings, inputs)
+    files = TransferFiles(settings, plan)
+    with files.held():
+        found = None if restart else files.find()
+        if found is None and resume:
+            raise UserError(f"`resume`: there is no state to go on from ({files.state})")
+        if found is not None:
+            check_resumable(files.identity(), found, note or _say_nothing)
+        _tell_notes(plan, note)
+        run = _prepared(plan, inputs, observers, files, is_resumed=found is not None)
+        return _run_to_output(run, files)
+
+
+def _run_to_output(run: TransferRun, files: TransferFiles) -> TransferReport:
+    try:
+        picture = run.run()
+    except KeyboardInterrupt:
+        if run.state.iterations:
+            files.write_output(run.finished())
+        raise
+    files.write_output(picture)
+    if not run.stopped:
+        files.remove_state()
+    return TransferReport(**_result(run, picture), output=files.output)
+
+
+def _say_nothing(text: str) -> None:
+    pass
+
+
+def _plan(settings: TransferSettings, inputs: TransferInputs) -> TransferPlan:
     with quiet_startup():
-        from pipelines.transfer.files import TransferFiles
-        from pipelines.transfer.objective import Objectives, smallest_side
-        from pipelines.transfer.resources import check_devices, memory_note
-        from pipelines.transfer.run import TransferRun
-        from pipelines.transfer.start import first_picture
-    check_devices(settings.devices)
-    check_sizes(settings, inputs, sizes, smallest_side(settings))
-    files = TransferFiles(settings)
-    start = files.read_state() if resume else first_picture(settings, inputs, sizes[0])
-    if note is not None:
-        note(memory_note(sizes))
-    run = TransferRun(settings, inputs, sizes, Objectives(settings, inputs), files, start, observers)
-    pixels = run.run()
-    last = run.iterates[-1]
-    return TransferReport(
-        output=files.output,
-        size=pixels.shape[:2],
-        iterations=run.state.iterations,
-        seconds=run.state.seconds,
-        loss=last["loss"],
-        terms=last["terms"],
-        stopped=run.stopped,
+        from pipelines.transfer.plan import plan_transfer
+    return plan_transfer(settings, inputs)
+
+
+def _tell_notes(plan: TransferPlan, note: Note | None) -> None:
+    for text in plan.notes:
+        (note or _say_nothing)(text)
+
+
+def _prepared(
+    plan: TransferPlan,
+    inputs: TransferInputs,
+    observers: Sequence[Observer],
+    files: TransferFiles | None = None,
+    *,
+    is_resumed: bool = False,
+) -> TransferRun:
+    """Return the run, at its beginning or where its state has it."""
+    from pipelines.transfer.objective import Objectives
+    from pipelines.transfer.run import TransferRun
+
+    state, iterates = _read_state(files, plan) if files is not None and is_resumed else (None, [])
+    return TransferRun(
+        plan,
+        inputs,
+        Objectives(plan, inputs),
+        state=state,
+        iterates=iterates,
+        recorder=files,
+        observers=observers,
     )
+
+
+def _read_state(files: TransferFiles, plan: TransferPlan) -> tuple[RunState, list[dict[str, Any]]]:
+    """Return the state that is kept and the iterates up to it.
+
+    Raises:
+        DamagedError: it cannot be read, or is not that of this run.
+    """
+    from pipelines.transfer.run import STATES
+    from runs.state import RunState, check_fits
+    from runs.store import DAMAGE, DamagedError
+
+    try:
+        arrays, iterates = files.read_state()
+        state = RunState.from_arrays(arrays, STATES[plan.optimizer])
+        check_fits(state, [(1, *scale.size, 3) for scale in plan.scales])
+        if state.average is None or np.shape(state.average.total) != state.point.shape or not iterates:
+            raise ValueError("it has no average of its iterates")
+        if not state.average.missing < 1:
+            raise ValueError("its average has no weight")
+    except DamagedError:
+        raise
+    except DAMAGE as error:
+        raise files.damaged(error) from error
+    return state, iterates
+
+
+def _result(run: TransferRun, picture: np.ndarray) -> dict[str, Any]:
+    """Return the fields of what a transfer made."""
+    last = run.iterates[-1]
+    return {
+        "picture": picture,
+        "iterations": run.state.iterations,
+        "seconds": run.state.seconds,
+        "loss": last["loss"],
+        "terms": last["terms"],
+        "stopped": run.stopped,
+    }

@@ -11,26 +11,17 @@ from PIL import Image
 from support.live_runs import events, request, served
 
 from errors import ArgumentError, UserError
-from pipelines.command_line import ArgumentParser
+from pipelines.command_line import ArgumentParser, add_options, values_of
 from runs import live_view as module
-from runs.live_view import (
-    OPTIONS,
-    LiveView,
-    add_live_view_arguments,
-    encode_png,
-    live_view,
-    side_by_side,
-    without_live_view,
-)
+from runs.live_view import LiveView, LiveViewOptions, encode_png, live_view, side_by_side
 from web.board import Board
 from web.server import ListenError
 
 
 def parse(*argv):
     parser = ArgumentParser()
-    parser.add_argument("--seed", default=3)
-    add_live_view_arguments(parser)
-    return parser.parse_args(argv)
+    add_options(parser, LiveViewOptions)
+    return LiveViewOptions(**values_of(parser.parse_args(argv), LiveViewOptions))
 
 
 def progress(iterations=1, seconds=0.0, asked=None):
@@ -52,26 +43,24 @@ def progress(iterations=1, seconds=0.0, asked=None):
 
 
 def test_defaults():
-    assert without_live_view(parse()) == {"seed": 3}
-    assert {name: getattr(parse(), name) for name in OPTIONS} == OPTIONS
-    assert OPTIONS == {"web": False, "host": "127.0.0.1", "port": 8080, "browser": None}
-    assert parse("--browser").browser == ""
-    assert parse("--browser", "firefox").browser == "firefox"
+    options = parse()
+    assert (options.web, options.host, options.port, options.browser) == (False, "127.0.0.1", 8080, None)
+    assert parse("--web", "--browser").browser == ""
 
 
 REFUSED = {
-    "port": (["--web", "--port", "65536"], "--port must be 0 to 65535, not 65536"),
-    "below": (["--web", "--port", "-1"], "--port must be 0 to 65535, not -1"),
-    "no web": (["--port", "9", "--browser"], "--port --browser: needs --web"),
-    "no browser": (["--web", "--browser", "mosaic-1993"], "--browser mosaic-1993: there is no such browser"),
+    "port": (["--web", "--port", "65536"], "`port` must be at least 0 and below 65536, not 65536"),
+    "below": (["--web", "--port", "-1"], "`port` must be at least 0 and below 65536, not -1"),
+    "no web": (["--port", "9", "--browser"], "`port` `browser`: needs `web`"),
+    "no browser": (["--web", "--browser", "mosaic-1993"], "`browser` mosaic-1993: there is no such browser"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_wrong_options_are_refused(case):
     argv, message = REFUSED[case]
-    with pytest.raises(ArgumentError, match=message), live_view("a.py", parse(*argv)):
-        pass
+    with pytest.raises(ArgumentError, match=message):
+        parse(*argv)
 
 
 def test_without_web_nobody_listens_or_observes(capsys):
@@ -122,7 +111,7 @@ def test_the_end_is_shown(wants_stop):
 
 def test_a_failure_is_shown(monkeypatch):
     boards = []
-    monkeypatch.setattr(module, "Board", lambda name: boards.append(Board(name)) or boards[0])
+    monkeypatch.setattr(module, "Board", lambda name, memory: boards.append(Board(name, memory)) or boards[0])
     for error, message in ((UserError("the disk is full"), "the disk is full"), (KeyboardInterrupt(), "interrupted")):
         boards.clear()
         with pytest.raises(type(error)), live_view("a.py", parse("--web", "--port", "0")):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from runs.live_view import encode_png
+from runs.memory import memory_in_use
 from web.board import Board, Picture, Step
 from web.server import LiveServer
 
@@ -14,7 +15,7 @@ from web.server import LiveServer
 @contextmanager
 def served(host="127.0.0.1"):
     """Serve an empty board at a free port."""
-    board = Board("synthesize.py")
+    board = Board("synthesize.py", memory_in_use)
     server = LiveServer(board, host, 0)
     server.start()
     try:

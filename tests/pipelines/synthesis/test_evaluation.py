@@ -14,7 +14,7 @@ from pipelines.synthesis import evaluation as synthesis_evaluation
 from pipelines.synthesis.feature_positions import layer_positions, receptive_field
 from pipelines.synthesis.inputs import read_inputs
 from pipelines.synthesis.objective import Objectives
-from pipelines.synthesis.plan import plan_scales
+from pipelines.synthesis.plan import plan_synthesis
 
 pytestmark = pytest.mark.backends
 CASES = {
@@ -46,8 +46,9 @@ def test_strips_change_no_number(inputs, monkeypatch, case):
         changes["guide"] = tuple(inputs / name for name in changes["guide"])
     settings = small_settings(inputs, inputs, **changes)
     given = read_inputs(settings)
-    (scale,) = plan_scales(settings, [source.shape[:2] for source in given.sources])
-    objectives = Objectives(settings, given)
+    plan = plan_synthesis(settings, given.source_sizes)
+    (scale,) = plan.scales
+    objectives = Objectives(plan, given)
     loss = objectives.loss(scale)
     images = np.random.default_rng(0).random((settings.count, *settings.size, 3), dtype="float32")
     expected = compile_value_and_grad(loss)(images)

@@ -2,8 +2,9 @@
 
 import pytest
 
+from errors import ArgumentError
 from pipelines.synthesis.feature_positions import layer_positions, octave_positions
-from pipelines.synthesis.plan import paddings, plan_scales
+from pipelines.synthesis.plan import plan_synthesis
 from pipelines.synthesis.settings import SynthesisSettings
 
 
@@ -11,8 +12,9 @@ from pipelines.synthesis.settings import SynthesisSettings
 @pytest.mark.parametrize("width", [320, 512, 1000])
 def test_further_octaves_of_coarse_scales_have_enough_positions(width, tileable):
     settings = SynthesisSettings(source=("a.png",), output_width=width, octaves=4, tileable=tileable)
-    *coarse, last = plan_scales(settings, [(900, 900)])
-    modes = paddings(settings)
+    plan = plan_synthesis(settings, [(900, 900)])
+    *coarse, last = plan.scales
+    modes = plan.geometry.paddings
     assert (last.size, last.octaves) == ((width, width), 4)
     assert len(coarse) >= 2
     for scale in coarse:
@@ -28,6 +30,24 @@ def test_further_octaves_of_coarse_scales_have_enough_positions(width, tileable)
         assert scale.octaves == 4 or counts[scale.octaves] < 8
 
 
+@pytest.mark.parametrize(("width", "source", "octaves"), [(512, 512, 4), (256, 512, 3), (256, 200, 3), (64, 64, 1)])
+def test_octaves_are_as_many_as_fit_unless_named(width, source, octaves):
+    plan = plan_synthesis(SynthesisSettings(output_width=width), [(source, source)])
+    assert plan.geometry.octaves == octaves
+    assert [note for note in plan.notes if "`octaves`" in note] == (
+        [] if octaves == 4 else [f"`octaves`: {octaves} of 4 fit the sizes of output and sources"]
+    )
+    plan = plan_synthesis(SynthesisSettings(output_width=width, octaves=octaves), [(source, source)])
+    assert plan.geometry.octaves == octaves
+    with pytest.raises(ArgumentError, match=f"at most {octaves} fit|be halved"):
+        plan_synthesis(SynthesisSettings(output_width=width, octaves=octaves + 1), [(source, source)])
+
+
+def test_sizes_that_no_memory_holds_are_refused():
+    with pytest.raises(ArgumentError, match="`output_width` is too large: it needs"):
+        plan_synthesis(SynthesisSettings(output_width=5_000_000), [(256, 256)])
+
+
 def test_iterations_add_up():
     settings = SynthesisSettings(source=("a.png",), max_iter=77)
-    assert sum(scale.iterations for scale in plan_scales(settings, [(256, 256)])) == 77
+    assert sum(scale.iterations for scale in plan_synthesis(settings, [(256, 256)]).scales) == 77

@@ -13,8 +13,9 @@ from errors import ArgumentError, UserError
 from losses.gram import gram_matrix
 from losses.pyramid import gaussian_pyramid
 from model.descriptor import build_descriptor
+from options import from_json, to_json
 from pipelines.synthesis import objective as synthesis_objective
-from pipelines.synthesis.settings import PRESETS, SynthesisSettings
+from pipelines.synthesis.settings import PRESETS, SynthesisSettings, resolve_layers
 from pipelines.synthesis.synthesize import resume, synthesize
 from tests.losses import torch_reference
 
@@ -71,7 +72,7 @@ def test_a_run_leaves_its_pictures_progress_and_command(inputs, tmp_path):
     command = json.loads((folder / "command.json").read_text())
     assert command["arguments"]["random_seed"] == 0
     assert command["versions"]["keras"]
-    assert SynthesisSettings.from_json(command["arguments"]).to_json() == settings.to_json()
+    assert to_json(from_json(SynthesisSettings, command["arguments"])) == to_json(settings)
     assert "ITERATIONS REACHED LIMIT" in report.message
 
 
@@ -173,7 +174,7 @@ def test_an_observer_may_end_the_run_and_keeps_its_result(inputs, tmp_path):
 def test_pixels_stay_within_bounds_unless_asked_not_to(inputs, tmp_path):
     def states(bounds):
         report = synthesize(small_settings(inputs, tmp_path, bounds=bounds, max_iter=25))
-        return np.load(report.folder / "state.npz")["frames"]
+        return np.load(report.folder / "state.npz")["optimizer_point"]
 
     bounded, free = states(True), states(False)
     assert 0 <= bounded.min() <= bounded.max() <= 1
@@ -294,23 +295,22 @@ def test_histograms_are_the_sources_in_all_saved_pictures(inputs, tmp_path):
 
 def test_a_picture_may_be_the_start(inputs, tmp_path):
     report = synthesize(small_settings(inputs, tmp_path, init=inputs / "folder/a.png", max_iter=1))
-    state = np.load(report.folder / "state.npz")["frames"][0]
+    state = np.load(report.folder / "state.npz")["optimizer_point"][0]
     start = pixels(inputs / "folder/a.png")
     small = np.asarray(Image.fromarray((start * 255).astype("uint8")).resize((40, 32), Image.LANCZOS)) / 255
     assert np.abs(state - small).mean() <= 0.1
-    assert SynthesisSettings(source=("a",), init="b").schedule == "single"
+    assert read_progress(report.folder)[0]["size"] == [32, 40]
 
 
 def test_symmetric_seeds_are_nearly_symmetric(inputs, tmp_path):
     from pipelines.synthesis.inputs import read_inputs
-    from pipelines.synthesis.plan import plan_scales
+    from pipelines.synthesis.plan import plan_synthesis
     from pipelines.synthesis.start import first_frames
 
     def start(seed):
         settings = small_settings(inputs, tmp_path, seed=seed, output_width=64, output_height=64)
         given = read_inputs(settings)
-        (scale,) = plan_scales(settings, [source.shape[:2] for source in given.sources])
-        return first_frames(settings, given, scale, np.random.default_rng(0))
+        return first_frames(plan_synthesis(settings, given.source_sizes), given)
 
     symmetric, white = start("symmetric"), start("random")
     for flip in (symmetric[:, ::-1], symmetric[:, :, ::-1]):
@@ -345,10 +345,10 @@ def test_a_loss_that_is_not_a_number_names_octave_and_layer(inputs, tmp_path, mo
     ("changes", "error", "message"),
     [
         ({"output_width": 7, "output_height": 7}, ArgumentError, "an output of 7 x 7 is too small for 2 octaves"),
-        ({"source": ("nothing.png",)}, UserError, "--source nothing.png: no such file"),
+        ({"source": ("nothing.png",)}, UserError, "`source` nothing.png: no such file"),
         ({"octaves": 5, "output_width": 256, "output_height": 256}, ArgumentError, "source 1 of 48 x 56 is too small"),
         ({"weights": "nothing.h5"}, UserError, "weights: nothing.h5 is not a file"),
-        ({"output": "nowhere/a.png"}, ArgumentError, "--output nowhere/a.png: its folder does not exist"),
+        ({"output": "nowhere/a.png"}, ArgumentError, "`output` nowhere/a.png: its folder does not exist"),
     ],
 )
 def test_bad_input_is_refused_before_a_folder_is_made(inputs, tmp_path, changes, error, message):
@@ -362,13 +362,13 @@ def test_a_full_disk_is_told_before_the_work(inputs, tmp_path, monkeypatch):
 
     usage = namedtuple("usage", "total used free")(0, 0, 1000)
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
-    with pytest.raises(UserError, match="0 MB are free on its disk, the run may need 10 MB"):
+    with pytest.raises(UserError, match="0 MB are free on its disk, the run may need 12 MB"):
         synthesize(small_settings(inputs, tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_preset_is_gatys():
     settings = SynthesisSettings(source=("a",), **PRESETS["gatys2015"])
-    assert settings.layers == ("relu1_1", "pool1", "pool2", "pool3", "pool4")
+    assert resolve_layers(settings.descriptor, settings.layers) == ("relu1_1", "pool1", "pool2", "pool3", "pool4")
     assert (settings.octaves, settings.pooling, settings.descriptor) == (1, "average", "vgg19-normalized")
     assert (settings.max_iter, settings.match_histogram, settings.bounds) == (2000, True, True)

@@ -86,7 +86,7 @@ def test_two_devices_of_one_process_equal_one(inputs, tmp_path):
 
 
 def test_batch_must_be_divisible():
-    with pytest.raises(ArgumentError, match="--batch-size 3 cannot be divided among 2 devices"):
+    with pytest.raises(ArgumentError, match="`batch_size` 3 cannot be divided among 2 devices"):
         Devices(count=2).check_batch_size(3)
 
 

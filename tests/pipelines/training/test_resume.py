@@ -13,7 +13,7 @@ from conftest import ROOT
 from support.training_cases import make_inputs, read_history, small_settings
 
 from errors import ArgumentError
-from pipelines.training.checkpoints import checkpoints
+from pipelines.training.files import checkpoints
 from pipelines.training.train import train_generator
 
 RUN = {"num_iterations": 60, "save_every": 10, "precision": "bfloat16", "learning_rate": 3e-3}
@@ -53,14 +53,15 @@ def test_killed_run_goes_on_as_if_nothing_had_happened(inputs, whole_run, tmp_pa
     killed = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert read_history(tmp_path)[-1]["iteration"] >= 20
-    (tmp_path / ".9999.tmp.weights.h5").write_bytes(b"half a checkpoint")
+    others = tmp_path / ".x.tmp.y"
+    others.write_bytes(b"somebody else's")
 
     report = train_generator(small_settings(inputs, tmp_path, resume=True, **RUN))
     assert report.resumed_from == 20
     whole, parts = read_history(whole_run[1]), read_history(tmp_path)
     assert [row["iteration"] for row in parts] == list(range(1, 61))
     np.testing.assert_allclose([row["loss"] for row in parts], [row["loss"] for row in whole], rtol=1e-5)
-    assert not list(tmp_path.glob(".*"))
+    assert list(tmp_path.glob(".*")) == [others]
 
 
 def test_tensorboard_gets_losses_learning_rate_and_previews(whole_run):
@@ -79,12 +80,12 @@ def test_tensorboard_gets_losses_learning_rate_and_previews(whole_run):
 
 
 def test_second_run_in_the_same_folder_is_refused(whole_run):
-    with pytest.raises(ArgumentError, match="checkpoints of an earlier run: --resume"):
+    with pytest.raises(ArgumentError, match=r"checkpoints of an earlier run, which is complete: .*`restart`"):
         train_generator(whole_run[0])
 
 
 def test_resuming_with_other_settings_is_refused(whole_run):
-    with pytest.raises(ArgumentError, match=r"--style-weight 1\.0, not 2"):
+    with pytest.raises(ArgumentError, match=r"other values of `style_weight` \(1\.0\)"):
         train_generator(dataclasses.replace(whole_run[0], resume=True, style_weight=2.0))
 
 

@@ -8,7 +8,7 @@ from support.training_cases import make_inputs, read_history, small_settings
 from errors import UserError
 from images.reading import read_image
 from model.saving import load_model
-from pipelines.training.checkpoints import checkpoints, read_state
+from pipelines.training.files import checkpoints, read_state, sign
 from pipelines.training.train import train_generator
 
 pytestmark = pytest.mark.backends
@@ -84,7 +84,7 @@ def test_run_begins_with_the_weights_of_a_trained_generator(inputs, style_run, t
 
 def test_initial_generator_of_another_kind_is_refused(inputs, style_run, tmp_path):
     options = {"normalization": "batch", "initial_generator": style_run[0].generator}
-    with pytest.raises(UserError, match=r"--initial-generator .*: its weights have other shapes"):
+    with pytest.raises(UserError, match=r"`initial_generator` .*: its weights have other shapes"):
         train_generator(small_settings(inputs, tmp_path, **options))
 
 
@@ -125,3 +125,4 @@ def _spoil(output):
 
     with h5py.File(checkpoints(output)[-1], "a") as file:
         file.visititems(spoil)
+    sign(checkpoints(output)[-1])

@@ -1,0 +1,241 @@
+"""The folder of a training: checkpoints with everything that a run needs to go on, each whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+
+from errors import ArgumentError, UserError
+from images.reading import read_image
+from images.resizing import resize_long_side
+from images.writing import remove_stale, temporary_path
+from options import to_json
+from pipelines.precision import choose_precision
+from pipelines.training.settings import TrainingSettings, distinct_layers
+from runs.lock import hold
+from runs.resuming import Found, Identity, Note, check_resumable
+from runs.store import DAMAGE, DamagedError
+
+KEPT = 3
+NAME = re.compile(r"checkpoint-(\d{8})\.weights\.h5")
+ATTRIBUTE, DIGEST = "training", "sha256"
+# What may differ between a run and its continuation; everything else must be the same.
+FREE = frozenset(
+    ("data", "style_image", "num_iterations", "save_every", "checkpoints_path", "resume", "restart", "threads")
+) | {"weights", "data_dir", "log_dir", "initial_generator"}
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Make the folder, keep other runs away from it, and remove what killed ones have left.
+
+    Raises:
+        UserError: another run is at work there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with hold(folder / ".lock"):
+        remove_stale(folder)
+        yield
+        remove_stale(folder)
+
+
+def read_style(settings: TrainingSettings) -> np.ndarray:
+    """Return the style picture, float32 (height, width, 3) in [0, 1], resized as the settings ask.
+
+    Raises:
+        ArgumentError: none is named.
+        ImageError: it cannot be read.
+    """
+    if settings.style_image is None:
+        raise ArgumentError("`style_image` is needed")
+    picture = read_image(settings.style_image)
+    return (resize_long_side(picture, settings.style_size) if settings.style_size else picture).pixels
+
+
+def write_checkpoint(folder: Path, model: keras.Model, iteration: int, state: Mapping[str, Any]) -> Path:
+    """Write the checkpoint after `iteration` and delete all but the last KEPT.
+
+    The file is Keras' own weights file: the generator's weights, the states of its random generators, and the
+    optimiser with its iteration. Batches, crops and noise are functions of the iteration and the seed, so this is
+    the data's position too.
+
+    Args:
+        folder: of the checkpoints.
+        model: compiled, with its optimiser built.
+        iteration: number of steps done.
+        state: what `read_state` returns beside the iteration, ready for JSON.
+    """
+    path = folder / f"checkpoint-{iteration:08d}.weights.h5"
+    temporary = temporary_path(path, ".weights.h5")
+    try:
+        model.save_weights(temporary, overwrite=True)
+        sign(temporary, {"iteration": iteration, **state})
+        _flush(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    for old in checkpoints(folder)[:-KEPT]:
+        old.unlink()
+    return path
+
+
+def sign(path: Path, state: Mapping[str, Any] | None = None) -> None:
+    """Put the state, if there is one to put, and the digest of the arrays into a checkpoint."""
+    with h5py.File(path, "a") as file:
+        if state is not None:
+            file.attrs[ATTRIBUTE] = json.dumps(state)
+        file.attrs[DIGEST] = _digest(file)
+
+
+def _digest(file: h5py.File) -> str:
+    """Return the SHA-256 of the names and values of all arrays in a file."""
+    digest = hashlib.sha256()
+
+    def add(name: str, item: h5py.Dataset | h5py.Group) -> None:
+        if isinstance(item, h5py.Dataset):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(item[()]).tobytes())
+
+    file.visititems(add)
+    return digest.hexdigest()
+
+
+def weights_are_finite(model: keras.Model) -> bool:
+    """Say whether all trained weights are finite numbers."""
+    return all(np.isfinite(keras.ops.convert_to_numpy(variable)).all() for variable in model.trainable_variables)
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints in `folder`, the oldest first."""
+    return sorted(path for path in folder.glob("*") if NAME.fullmatch(path.name))
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """Return the state that `write_checkpoint` stored, with the "iteration".
+
+    Raises:
+        DamagedError: the file is not such a checkpoint, or damaged.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            state = json.loads(file.attrs[ATTRIBUTE])
+            # Earlier versions kept no digest.
+            is_whole = DIGEST not in file.attrs or file.attrs[DIGEST] == _digest(file)
+        number = int(NAME.fullmatch(path.name)[1])
+        if state["iteration"] != number or not isinstance(state["settings"], dict) or not is_whole:
+            raise ValueError("its contents have changed")
+    except DAMAGE as error:
+        raise DamagedError(f"{path}: not a checkpoint of train.py, or damaged ({error})") from error
+    return state
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint to go on from.
+
+    Attributes:
+        path: of the file.
+        iteration: steps done.
+    """
+
+    path: Path
+    iteration: int
+
+
+def checkpoint_to_resume(settings: TrainingSettings, note: Note) -> Checkpoint | None:
+    """Return the newest sound checkpoint of the folder, from which this run goes on, or None: it begins anew.
+
+    Raises:
+        ArgumentError: the run there had other settings, is complete, or did more iterations than asked for.
+        DamagedError: there are checkpoints, but none that is sound.
+    """
+    folder = Path(settings.checkpoints_path)
+    if settings.restart or not checkpoints(folder):
+        return None
+    path, state = _newest_sound(folder, note)
+    iteration = state["iteration"]
+    found = Found(Identity(state["settings"], {}), iteration, str(folder))
+    _check_length(settings, path, iteration)
+    check_resumable(Identity(comparable(settings), {}), found, note)
+    return Checkpoint(path, iteration)
+
+
+def _newest_sound(folder: Path, note: Note) -> tuple[Path, dict[str, Any]]:
+    errors = []
+    for path in reversed(checkpoints(folder)):
+        try:
+            state = read_state(path)
+        except DamagedError as error:
+            errors.append(error)
+            continue
+        for error in errors:
+            note(f"{error}; an older checkpoint is used")
+        return path, state
+    raise DamagedError(f"{errors[0]}; no checkpoint there is sound: `restart` begins anew")
+
+
+def _check_length(settings: TrainingSettings, path: Path, iteration: int) -> None:
+    if iteration > settings.num_iterations:
+        raise ArgumentError(f"`num_iterations` {settings.num_iterations}: {path.name} already has {iteration}")
+    if iteration == settings.num_iterations and not settings.resume:
+        raise ArgumentError(
+            f"`checkpoints_path` {settings.checkpoints_path}: there are checkpoints of an earlier run, which is "
+            "complete: more `num_iterations` go on with it, `restart` begins anew, or choose another folder"
+        )
+
+
+def comparable(settings: TrainingSettings) -> dict[str, Any]:
+    """Return what a continued run must share with the run that it continues, ready for JSON."""
+    resolved = {
+        "content_layers": list(distinct_layers("content_layers", settings.content_layers)),
+        "style_layers": list(distinct_layers("style_layers", settings.style_layers)),
+        "precision": choose_precision(settings.precision)[0],
+        "generator_options": json.loads(json.dumps(dict(settings.generator_options))),
+    }
+    return {name: value for name, value in (to_json(settings) | resolved).items() if name not in FREE}
+
+
+def load_checkpoint(checkpoint: Checkpoint, model: keras.Model) -> None:
+    """Give the model and its optimiser the values of a checkpoint.
+
+    Raises:
+        DamagedError: the file's arrays are not those of this model.
+    """
+    try:
+        model.load_weights(checkpoint.path)
+    except DAMAGE as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DamagedError(f"{checkpoint.path}: damaged ({reason}); `restart` begins anew") from error
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Remove the checkpoints of an earlier run, before one that begins anew writes its own."""
+    for path in checkpoints(folder):
+        path.unlink()
+
+
+def check_disk_space(folder: Path, model: keras.Model) -> None:
+    """Raise UserError unless the disk has room for the checkpoints, the result and the previews of a run."""
+    # Weights and Adam's two averages, in float32, in one checkpoint more than are kept; and the result twice.
+    needed = 4 * model.count_params() * (3 * (KEPT + 1) + 2) + 50_000_000
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UserError(f"{folder}: {free / 1e6:.0f} MB are free on its disk, training needs {needed / 1e6:.0f} MB")
+
+
+def _flush(path: Path) -> None:
+    """Let the file reach the disk, so that not even a power failure leaves half of it under its final name."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,193 @@
+"""What follows from the options of a training: everything that it computes with."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.precision import choose_precision
+from pipelines.training.settings import TrainingSettings, distinct_layers
+from runs.memory import check_memory
+
+# Torch7's texture networks: the rate times 0.8 every 2000 iterations.
+DECAY_STEPS, DECAY_RATE = 2000, 0.8
+# What each generator is given beside the settings. Johnson et al.'s 9x9 last convolution leaves less of the
+# transposed convolutions' checkerboard than the 3x3 one of Torch7's texture networks.
+GENERATOR_OPTIONS: Mapping[str, dict[str, Any]] = {"johnson": {"last_kernel_size": 9}}
+# Planes of noise of texture generators.
+NOISE_DEPTH = 3
+# What a pixel of a batch takes at least: a few maps of the generator's and the descriptor's first layers, float32.
+BYTES_PER_PIXEL = 4 * 64 * 4
+
+
+@dataclass(frozen=True)
+class GeneratorPlan:
+    """The network that is trained; see model.generators.registry.
+
+    Attributes:
+        model: name of the network.
+        mode: "style" or "texture".
+        normalization: "instance" or "batch".
+        noise_depth: planes of noise, or None: the mode's.
+        options: further ones of the network.
+        precision: in which it computes.
+        initial: name or file of a trained generator to begin with, or None.
+    """
+
+    model: str
+    mode: str
+    normalization: str
+    noise_depth: int | None
+    options: Mapping[str, Any]
+    precision: str
+    initial: str | os.PathLike | None
+
+
+@dataclass(frozen=True)
+class ObjectivePlan:
+    """What generated pictures are compared in; see losses.perceptual.
+
+    Attributes:
+        mode: "style" or "texture".
+        content_layers: of the descriptor.
+        layer_weights: of the descriptor's style layers.
+        content_weight: of the content term.
+        style_weight: of the style term.
+        tv_weight: of the total variation.
+        diversity_weight: of the term that keeps texture samples different.
+        loss_scaling: "relative" or "absolute".
+        octaves: at which style and content are compared.
+        octave_decay: factor of an octave's losses relative to the next finer one.
+        vgg_no_pad: whether the descriptor's convolutions have no padding.
+        image_size: side of the generated pictures in pixels.
+        weights: file of the descriptor's weights, or None.
+        data_dir: folder that is searched for them.
+        precision: in which the descriptor computes.
+    """
+
+    mode: str
+    content_layers: tuple[str, ...]
+    layer_weights: Mapping[str, float]
+    content_weight: float
+    style_weight: float
+    tv_weight: float
+    diversity_weight: float
+    loss_scaling: str
+    octaves: int
+    octave_decay: float
+    vgg_no_pad: bool
+    image_size: int
+    weights: str | os.PathLike | None
+    data_dir: str | os.PathLike
+    precision: str
+
+    @property
+    def style_layers(self) -> tuple[str, ...]:
+        """Layers of the style."""
+        return tuple(self.layer_weights)
+
+
+@dataclass(frozen=True)
+class LearningRate:
+    """Adam's learning rate.
+
+    Attributes:
+        start: at the first iteration.
+        decay: "step" or "cosine".
+        iterations: of the whole run.
+    """
+
+    start: float
+    decay: str
+    iterations: int
+
+    def at(self, iteration: int) -> float:
+        """Return what the schedule gives for an iteration, counted from 0, without touching the device."""
+        if self.decay == "cosine":
+            return self.start * 0.5 * (1 + math.cos(math.pi * iteration / self.iterations))
+        return self.start * DECAY_RATE ** (iteration // DECAY_STEPS)
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Everything that a training computes with beside its pictures.
+
+    Attributes:
+        generator: that is trained.
+        objective: that it is trained on.
+        rate: of learning.
+        batch_size: pictures per step.
+        iterations: of the whole run.
+        save_every: iterations between checkpoints.
+        seed: of weights, crops and noise.
+        threads: that read photos.
+        style_size: longer side of the style picture in pixels, or 0.
+        notes: what the user should know before the run begins.
+    """
+
+    generator: GeneratorPlan
+    objective: ObjectivePlan
+    rate: LearningRate
+    batch_size: int
+    iterations: int
+    save_every: int
+    seed: int
+    threads: int
+    style_size: int
+    notes: tuple[str, ...]
+
+    @property
+    def noise_depth(self) -> int:
+        """Planes of noise in texture mode."""
+        return self.generator.noise_depth or NOISE_DEPTH
+
+
+def plan_training(settings: TrainingSettings) -> TrainingPlan:
+    """Return what follows from the settings.
+
+    Raises:
+        ArgumentError: batches are too large for this machine's memory.
+    """
+    check_memory(settings.batch_size * settings.image_size**2 * BYTES_PER_PIXEL, f"`image_size` {settings.image_size}")
+    precision, note = choose_precision(settings.precision)
+    layers = distinct_layers("style_layers", settings.style_layers)
+    layer_weights = settings.style_layer_weights or (1.0,) * len(layers)
+    return TrainingPlan(
+        generator=GeneratorPlan(
+            model=settings.model,
+            mode=settings.mode,
+            normalization=settings.normalization,
+            noise_depth=settings.noise_depth,
+            options={**GENERATOR_OPTIONS.get(settings.model, {}), **settings.generator_options},
+            precision=precision,
+            initial=settings.initial_generator,
+        ),
+        objective=ObjectivePlan(
+            mode=settings.mode,
+            content_layers=distinct_layers("content_layers", settings.content_layers),
+            layer_weights=dict(zip(layers, layer_weights, strict=True)),
+            content_weight=settings.content_weight,
+            style_weight=settings.style_weight,
+            tv_weight=settings.tv_weight,
+            diversity_weight=settings.diversity_weight,
+            loss_scaling=settings.loss_scaling,
+            octaves=settings.pyramid_loss,
+            octave_decay=settings.pyramid_decay,
+            vgg_no_pad=settings.vgg_no_pad,
+            image_size=settings.image_size,
+            weights=settings.weights,
+            data_dir=settings.data_dir,
+            precision=precision,
+        ),
+        rate=LearningRate(settings.learning_rate, settings.learning_rate_decay, settings.num_iterations),
+        batch_size=settings.batch_size,
+        iterations=settings.num_iterations,
+        save_every=settings.save_every,
+        seed=settings.seed,
+        threads=settings.threads,
+        style_size=settings.style_size,
+        notes=(note,) if note else (),
+    )

@@ -1,0 +1,81 @@
+"""One run at a time in one place: a lock file that tells who has it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+
+@contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Hold the lock file `path` inside; the system releases it however the process ends.
+
+    Raises:
+        UserError: another run holds it; the message names its process and host.
+    """
+    file = _locked(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        file.close()
+
+
+def _locked(path: Path) -> BinaryIO:
+    """Return the open lock file with the holder's name in it."""
+    while True:
+        file = path.open("a+b")
+        if not _lock(file):
+            file.seek(0)
+            holder = _read_holder(file.read())
+            file.close()
+            raise UserError(f"{path.parent}: another run is at work there ({holder})")
+        # The holder before may have removed the file between opening and locking.
+        if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+            file.truncate(0)
+            file.write(json.dumps({"process": os.getpid(), "host": platform.node()}).encode())
+            file.flush()
+            return file
+        file.close()
+
+
+def _lock(file: BinaryIO) -> bool:
+    if fcntl is None:
+        return _lock_on_windows(file)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _lock_on_windows(file: BinaryIO) -> bool:
+    import msvcrt
+
+    # Locked bytes cannot be read: one far behind the holder's name.
+    file.seek(1 << 20)
+    try:
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    except OSError:
+        return False
+    return True
+
+
+def _read_holder(content: bytes) -> str:
+    try:
+        holder = json.loads(content)
+        return f"process {int(holder['process'])} on {holder['host']!s}"
+    except (ValueError, KeyError, TypeError):
+        return "just starting"

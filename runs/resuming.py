@@ -1,0 +1,68 @@
+"""The one rule by which every long run goes on after an interruption.
+
+The same command goes on with the interrupted run and says so; a command with other options is refused, and told which;
+`restart` begins anew. What differs without changing the result, such as how often a run saves, may differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from errors import ArgumentError, UserError
+
+Note = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What makes a run the same run.
+
+    Attributes:
+        options: by name, as JSON has them; those alone that change the result.
+        digests: of the files that it reads, by what they are.
+    """
+
+    options: Mapping[str, Any]
+    digests: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Found:
+    """An interrupted run that is there.
+
+    Attributes:
+        identity: of it; what it does not know, such as options of a later version, may be anything.
+        iterations: that it has done.
+        place: where it is, as a message calls it.
+    """
+
+    identity: Identity
+    iterations: int
+    place: str
+
+
+def check_resumable(asked: Identity, found: Found, note: Note) -> None:
+    """Check that a found run is the one that is asked for, and say that it goes on.
+
+    Raises:
+        ArgumentError: it has other options.
+        UserError: one of its files has changed.
+    """
+    kept = found.identity
+    different = [name for name, value in asked.options.items() if name in kept.options and kept.options[name] != value]
+    if different:
+        names = ", ".join(f"`{name}` ({_shown(kept.options[name])})" for name in different)
+        raise ArgumentError(
+            f"{found.place}: an interrupted run is there, with other values of {names}: give the same to go on with "
+            "it, or `restart` to begin anew"
+        )
+    for name, value in asked.digests.items():
+        if kept.digests.get(name, value) != value:
+            raise UserError(f"{found.place}: the {name} has changed since the interruption; `restart` begins anew")
+    note(f"resuming at iteration {found.iterations} of the interrupted run in {found.place}")
+
+
+def _shown(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,85 @@
+"""How a run is stopped from outside: Ctrl-C, SIGTERM and SIGHUP, but never halfway through a change of its state."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+_NAMES = ("SIGTERM", "SIGHUP")
+
+
+@contextmanager
+def signals_as_interrupts() -> Iterator[None]:
+    """Raise KeyboardInterrupt inside at SIGTERM (docker stop) and SIGHUP (a closed ssh session) too.
+
+    A signal that the caller ignores, as nohup does SIGHUP, stays ignored.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+    changed = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
+    for number in changed:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold signals that would interrupt the run back until the end, so that what is done inside is done whole."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[tuple[int, FrameType | None]] = []
+    numbers = [signal.SIGINT, *(getattr(signal, name) for name in _NAMES if hasattr(signal, name))]
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in handlers:
+        signal.signal(number, lambda *arrived: held.append(arrived))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for number, frame in held:
+        handlers[number](number, frame)
+
+
+@contextmanager
+def interrupts_noted() -> Iterator[Callable[[], bool]]:
+    """Note the first signal that would interrupt the run, so that it can end after a whole step.
+
+    Yields a function that says whether there was one. A second signal interrupts at once.
+    """
+    noted: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+
+    numbers = [signal.SIGINT, *(getattr(signal, name) for name in _NAMES if hasattr(signal, name))]
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in handlers:
+        signal.signal(number, note)
+    try:
+        yield lambda: bool(noted)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

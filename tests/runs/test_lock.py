@@ -1,0 +1,40 @@
+"""Locks: one holder at a time, who is told, and nothing that a killed process could leave locked."""
+
+import os
+import platform
+import signal
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from errors import UserError
+from runs.lock import hold
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from runs.lock import hold
+with hold(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_second_is_told_who_has_it_and_a_kill_releases(tmp_path):
+    path = tmp_path / ".lock"
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], cwd=ROOT, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(UserError, match=f"process {holder.pid} on {platform.node()}"), hold(path):
+            pass
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+    with hold(path):
+        assert str(os.getpid()) in path.read_text()
+    assert not path.exists()
+
+
+def test_two_runs_of_one_process(tmp_path):
+    with hold(tmp_path / "lock"), pytest.raises(UserError, match="another run is at work"), hold(tmp_path / "lock"):
+        pass

@@ -1,0 +1,33 @@
+"""Memory: how much this process takes, and what is refused because it cannot fit."""
+
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from errors import ArgumentError
+from runs.memory import check_memory, memory_of_machine
+
+
+def test_memory_is_this_process_s():
+    # In a process of its own: what earlier tests freed may go back to the system at any moment.
+    program = (
+        "from runs.memory import memory_in_use\n"
+        "before = memory_in_use()\n"
+        "kept = bytearray(64 << 20)\n"
+        "kept[::1024] = bytes(len(kept[::1024]))\n"
+        "after = memory_in_use()\n"
+        "print(after['now'] - before['now'], after['peak'] - after['now'])\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    grown, below_peak = map(int, run.stdout.split())
+    assert grown == pytest.approx(64 << 20, rel=0.2)
+    assert below_peak >= 0
+
+
+def test_what_no_memory_holds_is_refused():
+    check_memory(1000, "`end_scale` 5")
+    assert memory_of_machine() > 1e8
+    with pytest.raises(ArgumentError, match=r"`end_scale` 5000000 is too large: it needs 1,000,000,000 GB"):
+        check_memory(10**18, "`end_scale` 5000000")
