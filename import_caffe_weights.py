@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from choices import LAYOUTS
 from convert.printable import printable
 from errors import ArgumentError, UserError
 from pipelines.command_line import ArgumentParser, defaults_of, run_script
@@ -27,7 +28,9 @@ def make_parser() -> ArgumentParser:
         "--prototxt", required=True, metavar="FILE", help="description of the network (deploy.prototxt)"
     )
     parser.add_argument("--input", metavar="FILE.caffemodel", help="the network's parameters")
-    parser.add_argument("--output", metavar="FILE.keras", help="Keras model to write")
+    parser.add_argument(
+        "--output", metavar="FILE_OR_FOLDER", help="a .keras, .onnx or .tflite file to write, or a SavedModel folder"
+    )
     parser.add_argument(
         "--pooling",
         metavar="|".join(POOLINGS),
@@ -78,6 +81,13 @@ def make_parser() -> ArgumentParser:
         action="store_true",
         help="give boxes and scores in the place of what a DetectionOutput layer selects",
     )
+    parser.add_argument(
+        "--layout",
+        metavar="|".join(LAYOUTS),
+        default=defaults["layout"],
+        help="where pictures and volumes have their channels at the model's borders: last, or first as in the original "
+        "(default: %(default)s)",
+    )
     return parser
 
 
@@ -105,7 +115,7 @@ def print_report(report: CaffeImportReport, arguments: argparse.Namespace) -> No
         print(f"{NAME}: warning: fields that Caffe does not have, ignored: {listed(report.ignored)}", file=sys.stderr)
     if report.left_out:
         print(f"left out, for training only: {listed(report.left_out)}")
-    if report.file_size is None:
+    if report.written is None:
         raise UserError(f"the network does not agree with {arguments.verify}; nothing is written")
     print(f"layers converted: {report.layers}")
     unused = report.blobs_read - report.blobs_used
@@ -115,7 +125,8 @@ def print_report(report: CaffeImportReport, arguments: argparse.Namespace) -> No
         print(f"input {printable(name)}: {' x '.join('any' if size is None else str(size) for size in shape)}")
     print(f"outputs: {listed(report.outputs)}")
     print(f"parameters: {report.parameters:,}")
-    print(f"wrote {arguments.output}: {report.file_size:,} bytes")
+    for line in report.written.lines():
+        print(line)
 
 
 def run(argv: Sequence[str] | None) -> int:
@@ -138,6 +149,7 @@ def run(argv: Sequence[str] | None) -> int:
         outputs=arguments.outputs,
         normalize=arguments.normalize,
         verify=arguments.verify,
+        layout=arguments.layout,
         input_shape=arguments.input_shape,
         raw_detections=arguments.raw_detections,
     )

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from choices import LAYOUTS
 from convert.printable import printable
 from errors import ArgumentError
 from pipelines.command_line import ArgumentParser, defaults_of, run_script
@@ -38,7 +39,9 @@ def make_parser() -> ArgumentParser:
         metavar="MODEL.t7|.pth",
         help="Torch7, PyTorch or safetensors file: a network or a checkpoint",
     )
-    parser.add_argument("--output", metavar="MODEL.keras", help="Keras model to write")
+    parser.add_argument(
+        "--output", metavar="FILE_OR_FOLDER", help="a .keras, .onnx or .tflite file to write, or a SavedModel folder"
+    )
     parser.add_argument(
         "--image-io",
         metavar="|".join(IMAGE_IOS),
@@ -93,6 +96,13 @@ def make_parser() -> ArgumentParser:
         help="compare the bare network with the arrays 'input' and 'output' (or input_0, ..., output_0, ..., "
         "noise_0, ...) that Torch7 computed, in its order, and write nothing if they differ by more than rounding",
     )
+    parser.add_argument(
+        "--layout",
+        metavar="|".join(LAYOUTS),
+        default=defaults["layout"],
+        help="where pictures and volumes have their channels at the model's borders: last, or first as in the original "
+        "(default: %(default)s)",
+    )
     return parser
 
 
@@ -109,7 +119,7 @@ def print_summary(path: str) -> None:
     print(summary(read_t7(path)))
 
 
-def print_report(report: TorchImportReport, output: str) -> None:
+def print_report(report: TorchImportReport) -> None:
     """Print what an import did."""
     conversion = report.conversion
     unused = conversion.tensors_read - conversion.tensors_used
@@ -128,7 +138,8 @@ def print_report(report: TorchImportReport, output: str) -> None:
         f"tensors: {conversion.tensors_read} read, {conversion.tensors_used} used, {unused} unused (gradients, buffers)"
     )
     print(f"parameters: {report.parameters:,}")
-    print(f"wrote {output}: {report.file_size:,} bytes")
+    for line in report.written.lines():
+        print(line)
 
 
 def import_pytorch(arguments: argparse.Namespace) -> None:
@@ -144,6 +155,7 @@ def import_pytorch(arguments: argparse.Namespace) -> None:
         dtype=arguments.dtype,
         entry=arguments.entry,
         verify=arguments.verify,
+        layout=arguments.layout,
     )
     conversion = report.conversion
     where = f", at {printable(conversion.entry)}" if conversion.entry else ""
@@ -152,7 +164,8 @@ def import_pytorch(arguments: argparse.Namespace) -> None:
     print_verification(report.verification)
     print(f"tensors: {conversion.tensors}")
     print(f"parameters: {report.parameters:,}")
-    print(f"wrote {arguments.output}: {report.file_size:,} bytes")
+    for line in report.written.lines():
+        print(line)
 
 
 def print_verification(check: Verification | None) -> None:
@@ -183,8 +196,9 @@ def run(argv: Sequence[str] | None) -> int:
         norm_statistics=arguments.norm_statistics,
         dtype=arguments.dtype,
         verify=arguments.verify,
+        layout=arguments.layout,
     )
-    print_report(report, arguments.output)
+    print_report(report)
     return 0
 
 

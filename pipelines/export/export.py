@@ -68,7 +68,8 @@ def export_model(
     _check_calibration(Path(input), settings)
     with quiet_startup():
         from model.provenance import read_provenance
-        from pipelines.export.graph import channels_first, load_exportable
+        from pipelines.export.graph import load_exportable
+        from pipelines.export.layout import channels_first
         from pipelines.export.run import run_export
         from pipelines.export.samples import read_arrays
     model = load_exportable(input)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from contextlib import nullcontext
 
 import keras
@@ -14,13 +13,11 @@ from compat import flatten_layers
 from errors import UserError, one_line
 from model.rewiring import without_structure
 from model.saving import load_model
-from pipelines.export.plan import ExportPlan, output_names, output_structure
+from pipelines.export.plan import ExportPlan
 from pipelines.export.settings import describe_shape
 from pipelines.stylization.generator import set_precision
 
 SIGNATURE = "serving_default"
-# Ranks of what has channels: pictures and volumes.
-CHANNELS_LAST_RANKS = (4, 5)
 
 Function = tf.types.experimental.PolymorphicFunction
 ConcreteFunction = tf.types.experimental.ConcreteFunction
@@ -42,35 +39,6 @@ def require_tensorflow() -> None:
     """Raise UserError unless Keras runs on TensorFlow."""
     if keras.backend.backend() != "tensorflow":
         raise UserError(f"exports need Keras' tensorflow backend; KERAS_BACKEND asks for {keras.backend.backend()}")
-
-
-def channels_first(model: keras.Model) -> keras.Model:
-    """Return `model` with the channels of pictures and volumes first at its borders, all else as it is."""
-    inputs = [_channels_first_input(tensor) for tensor in model.inputs]
-    given = [_permuted(tensor, (*range(2, len(tensor.shape)), 1)) for tensor in inputs]
-    flat = without_structure(model)
-    results = keras.tree.flatten(flat(given if len(given) > 1 else given[0]))
-    names = output_names(model)
-    layer_names = (None,) * len(names) if isinstance(output_structure(model), Mapping) else names
-    outputs = [
-        _permuted(tensor, (len(tensor.shape) - 1, *range(1, len(tensor.shape) - 1)), name=name)
-        for name, tensor in zip(layer_names, results, strict=True)
-    ]
-    return keras.Model(inputs, dict(zip(names, outputs, strict=True)) if layer_names != names else outputs)
-
-
-def _channels_first_input(tensor: keras.KerasTensor) -> keras.KerasTensor:
-    shape = tuple(tensor.shape)
-    if len(shape) in CHANNELS_LAST_RANKS:
-        shape = (shape[0], shape[-1], *shape[1:-1])
-    return keras.Input(batch_shape=shape, dtype=tensor.dtype, name=tensor.name)
-
-
-def _permuted(tensor: keras.KerasTensor, axes: tuple[int, ...], *, name: str | None = None) -> keras.KerasTensor:
-    """Return pictures and volumes with their axes after the batch in another order; others as they are."""
-    if len(tensor.shape) in CHANNELS_LAST_RANKS:
-        return keras.layers.Permute(axes, name=name)(tensor)
-    return keras.layers.Identity(name=name)(tensor)
 
 
 def graph_function(model: keras.Model, plan: ExportPlan, *, plain: bool = True) -> Function:

@@ -91,8 +91,8 @@ def format_of(path: Path) -> str:
     for name, kind in FORMATS.items():
         if path.suffix == kind.suffix:
             return name
-    known = ".keras, .onnx, .tflite or no suffix for a SavedModel folder"
-    raise ArgumentError(f"`output` {path}: unknown suffix {path.suffix} (known: {known})")
+    known = "must end in .keras, .onnx or .tflite, or have no suffix (a SavedModel folder)"
+    raise ArgumentError(f"`output` {path}: {known}")
 
 
 def describe_shape(shape: Shape) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from errors import ArgumentError, UserError, unknown_name
 from images.formats import READABLE_SUFFIXES
-from pipelines.importing.files import check_model_output
+from pipelines.importing.files import WrittenModel, check_model_output, write_model
 from pipelines.importing.shapes import parse_shape
 from pipelines.startup import quiet_startup
 
@@ -30,7 +30,7 @@ class CaffeImportReport:
     """What an import did.
 
     `ignored` are the fields of the prototxt that Caffe does not have. `differences` are those from the reference, if
-    there was one; where one is too large nothing was written and `file_size` is None.
+    there was one; where one is too large nothing was written and `written` is None.
     """
 
     layers: int
@@ -43,7 +43,7 @@ class CaffeImportReport:
     input_shapes: dict[str, tuple[int | None, ...]]
     outputs: tuple[str, ...]
     parameters: int
-    file_size: int | None
+    written: WrittenModel | None
     differences: tuple[Difference, ...] = ()
 
 
@@ -59,6 +59,7 @@ def import_caffe_model(
     verify: str | os.PathLike | None = None,
     input_shape: Sequence[str] | None = None,
     raw_detections: bool = False,
+    layout: str = "nhwc",
 ) -> CaffeImportReport:
     """Convert a Caffe network to a `.keras` file.
 
@@ -68,7 +69,7 @@ def import_caffe_model(
     Args:
         prototxt: description of the network, in the formats V0, V1 or new.
         input: caffemodel with its parameters, in any of these formats.
-        output: `.keras` file to write.
+        output: `.keras`, `.onnx` or `.tflite` file, or SavedModel folder (no suffix) to write.
         pooling: "average" or "max" makes all pooling layers but global ones of that kind; "keep" leaves them.
         until: name of the last layer wanted; whatever it does not need is cut off.
         outputs: names of the blobs that the model gives, by default those that no layer reads.
@@ -80,12 +81,13 @@ def import_caffe_model(
         input_shape: sizes of each input without the batch, in Caffe's order, such as "3x224x224" or "3x?x?"; one text
             counts for all inputs. Needed where the network reads files of unknown size.
         raw_detections: give boxes and scores in the place of what a DetectionOutput layer selects.
+        layout: "nchw" keeps the original order of axes at the model's borders: channels of pictures and volumes first.
 
     Raises:
         ArgumentError: an argument has a value that is not allowed.
         UserError: a file cannot be read or converted, or the network cannot be normalised.
     """
-    check_model_output(output)
+    check_model_output(output, layout=layout)
     if pooling not in POOLINGS:
         raise ArgumentError(unknown_name("--pooling", pooling, POOLINGS))
     shapes = None if input_shape is None else [parse_shape(text) for text in input_shape]
@@ -93,7 +95,7 @@ def import_caffe_model(
     with quiet_startup():
         from convert.caffe.conversion import convert_caffe
         from convert.caffe.verification import compare_with_caffe, read_reference
-        from model.saving import save_model
+        from model.provenance import make_provenance
     reference = None if verify is None else read_reference(verify)
     conversion = convert_caffe(
         prototxt,
@@ -108,10 +110,19 @@ def import_caffe_model(
     if not all(difference.is_small for difference in differences):
         return _report(conversion, None, differences)
     model = conversion.model if photos is None else _normalized(conversion.model, photos)
-    return _report(conversion, save_model(model, output), differences)
+    provenance = make_provenance([prototxt, input], convention="none", parity=_parity(differences))
+    return _report(conversion, write_model(model, output, provenance, layout=layout), differences)
 
 
-def _report(conversion: Conversion, size: int | None, differences: tuple[Difference, ...]) -> CaffeImportReport:
+def _parity(differences: Sequence[Difference]) -> dict[str, float] | str:
+    """Return what a file tells of its parity: the relative difference from Caffe of each blob, if any was compared."""
+    relative = {difference.blob: difference.relative for difference in differences}
+    return relative or "not compared with the original"
+
+
+def _report(
+    conversion: Conversion, written: WrittenModel | None, differences: tuple[Difference, ...]
+) -> CaffeImportReport:
     parameters = conversion.parameters
     return CaffeImportReport(
         layers=len(conversion.part.nodes),
@@ -124,7 +135,7 @@ def _report(conversion: Conversion, size: int | None, differences: tuple[Differe
         input_shapes={tensor.name: tuple(tensor.shape) for tensor in conversion.model.inputs},
         outputs=conversion.part.outputs,
         parameters=conversion.model.count_params(),
-        file_size=size,
+        written=written,
         differences=differences,
     )
 

@@ -1,21 +1,152 @@
-"""Checking where a model is to be written, before any long work."""
+"""The file that an import writes: Keras' own, or the model exported at once; with where it comes from."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from errors import ArgumentError
+from choices import LAYOUTS
+from errors import ArgumentError, unknown_name
+from pipelines.command_line import printable
+from pipelines.export.export import require_packages
+from pipelines.export.files import check_output, size_of, whole_or_nothing
+from pipelines.export.settings import ExportSettings, format_of
+from pipelines.outputs import check_file_output
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from model.provenance import Provenance
+
+KERAS = ".keras"
+RUNTIMES = {"saved_model": "TensorFlow's SavedModel", "litert": "LiteRT", "onnx": "ONNX Runtime"}
+# What `dtype` float16 means where weights can be stored so.
+FLOAT16 = {"litert": "float16"}
 
 
-def check_model_output(path: str | os.PathLike) -> None:
-    """Check that a `.keras` file can be written to `path`.
+@dataclass(frozen=True)
+class WrittenModel:
+    """What an import wrote.
+
+    Attributes:
+        path: the file or folder.
+        size: of it, in bytes.
+        sha256: of it, in hexadecimal (see model.provenance.sha256_of).
+        parity: how near the model in the runtime of its format is to the Keras model, in words, and how OpenCV runs it;
+            empty for `.keras`, which is that model.
+    """
+
+    path: Path
+    size: int
+    sha256: str
+    parity: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """Return what a script tells of it."""
+        return [
+            printable(line)
+            for line in (*self.parity, f"SHA-256 {self.sha256}", f"wrote {self.path}: {self.size:,} bytes")
+        ]
+
+
+def check_model_output(path: str | os.PathLike, *, dtype: str = "float32", layout: str = "nhwc") -> None:
+    """Check before any work that a model can be written to `path`: `.keras`, `.onnx`, `.tflite`, or a folder.
 
     Raises:
-        ArgumentError: the path does not end in `.keras`, or its folder does not exist.
+        ArgumentError: another suffix, no folder to write it in, what stands there is of another kind, or the format
+            does not store weights as `dtype`.
+        UserError: a package that the format needs is not installed.
     """
     path = Path(path)
-    if path.suffix != ".keras":
-        raise ArgumentError(f"--output {path}: a Keras model file must end in .keras")
-    if not path.parent.is_dir():
-        raise ArgumentError(f"--output {path}: there is no folder {path.parent}")
+    if layout not in LAYOUTS:
+        raise ArgumentError(unknown_name("`layout`", layout, LAYOUTS))
+    if path.suffix == KERAS:
+        check_file_output(path)
+        return
+    settings = _export_settings(path, dtype)
+    check_output(path, suffix=settings.kind.suffix)
+    require_packages(settings)
+
+
+def _export_settings(path: Path, dtype: str) -> ExportSettings:
+    format = format_of(path)
+    if dtype == "float16" and format not in FLOAT16:
+        raise ArgumentError(f"`dtype` float16 is for .keras and .tflite files, not for `output` {path}")
+    return ExportSettings(format, FLOAT16[format] if dtype == "float16" else "none")
+
+
+def write_model(
+    model: keras.Model,
+    path: str | os.PathLike,
+    provenance: Provenance,
+    *,
+    dtype: str = "float32",
+    layout: str = "nhwc",
+    recorded: Mapping[str, np.ndarray] | None = None,
+) -> WrittenModel:
+    """Write an imported model, whole or not at all, as the suffix of `path` says.
+
+    Args:
+        model: Functional; with channels last.
+        path: checked by `check_model_output`.
+        provenance: where the model comes from; goes into the file's metadata.
+        dtype: storage of the weights, "float32" or "float16".
+        layout: "nchw" puts the channels of pictures and volumes first, as Torch and Caffe have them.
+        recorded: inputs to compare an export on, by name; without them the program's own choice.
+
+    Raises:
+        UserError: the model cannot be exported, or the export differs from it.
+        OSError: the file cannot be written.
+    """
+    path = Path(path)
+    bare = layout == "nchw" or provenance["convention"] == "none"
+    if layout == "nchw":
+        model = _channels_first(model)
+    if path.suffix != KERAS:
+        return _export(model, path, provenance, _export_settings(path, dtype), recorded or {}, bare=bare)
+    from model.provenance import add_provenance, sha256_of
+    from model.saving import save_model
+
+    with whole_or_nothing(path) as temporary:
+        save_model(model, temporary, dtype=dtype)
+        add_provenance(temporary, provenance)
+    return WrittenModel(path, size_of(path), sha256_of(path))
+
+
+def _channels_first(model: keras.Model) -> keras.Model:
+    from pipelines.export.layout import channels_first
+
+    return channels_first(model)
+
+
+def _export(
+    model: keras.Model,
+    path: Path,
+    provenance: Provenance,
+    settings: ExportSettings,
+    recorded: Mapping[str, np.ndarray],
+    *,
+    bare: bool,
+) -> WrittenModel:
+    from pipelines.export.graph import require_tensorflow
+    from pipelines.export.run import run_export
+
+    require_tensorflow()
+    report = run_export(model, path, settings, recorded=recorded, provenance=provenance, bare=bare)
+    largest = max(report.comparisons, key=lambda comparison: comparison.relative)
+    parity = (
+        f"{RUNTIMES[settings.format]} on {report.sample}: max difference {largest.max_difference:.3g}, "
+        f"relative {largest.relative:.3g}"
+    )
+    return WrittenModel(path, report.size, report.sha256, (parity, *filter(None, [report.opencv])))
+
+
+def parity_of(verification: Any) -> dict[str, float] | str:
+    """Return what a file tells of its parity: the differences from the reference, if one was given."""
+    if verification is None:
+        return "not compared with the original"
+    return {"max difference from the original": verification.maximum, "relative": verification.relative}

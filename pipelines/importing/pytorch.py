@@ -11,7 +11,7 @@ import numpy as np
 
 from convert.foreign import PYTORCH_KINDS, name_foreign_file
 from errors import ArgumentError, UserError, unknown_name
-from pipelines.importing.files import check_model_output
+from pipelines.importing.files import WrittenModel, check_model_output, parity_of, write_model
 from pipelines.importing.torch7 import DTYPES, TOLERANCE, Verification
 from pipelines.startup import quiet_startup
 
@@ -28,7 +28,7 @@ class PyTorchImportReport:
 
     conversion: Conversion
     parameters: int
-    file_size: int
+    written: WrittenModel
     verification: Verification | None
 
 
@@ -44,6 +44,7 @@ def import_pytorch_model(
     dtype: StorageType = "float32",
     entry: str | None = None,
     verify: str | os.PathLike | None = None,
+    layout: str = "nhwc",
 ) -> PyTorchImportReport:
     """Convert the tensors in a PyTorch file to a `.keras` file.
 
@@ -51,27 +52,29 @@ def import_pytorch_model(
 
     Args:
         input: a state dict, or a checkpoint with state dicts in it: the zip format, the older one, or safetensors.
-        output: `.keras` file to write.
+        output: `.keras`, `.onnx` or `.tflite` file, or SavedModel folder (no suffix) to write.
         dtype: storage of the weights in the file, `float32` or `float16`.
         entry: keys, joined by dots, that lead to one of several networks in the file.
         verify: `.npz` file with the arrays `input` and `output` of the network in PyTorch (NCHW, pixels in 0..255);
             nothing is written when the differences are above pipelines.importing.torch7.TOLERANCE.
+        layout: "nchw" keeps Torch's order of axes at the model's borders: channels of pictures and volumes first.
 
     Raises:
         ArgumentError: an argument has a value that is not allowed, or `entry` is needed.
         UserError: the file cannot be read, is of no known network, or does not agree with the reference.
     """
-    check_model_output(output)
     if dtype not in DTYPES:
         raise ArgumentError(unknown_name("`dtype`", dtype, DTYPES))
+    check_model_output(output, dtype=dtype, layout=layout)
     reference = None if verify is None else _read_reference(Path(verify))
     with quiet_startup():
         from convert.pytorch.network import convert_pytorch
-        from model.saving import save_model
+        from model.provenance import make_provenance
     conversion = convert_pytorch(input, entry=entry)
     verification = None if reference is None else _verify(conversion.model, *reference, TOLERANCE[dtype])
-    size = save_model(conversion.model, output, dtype=dtype)
-    return PyTorchImportReport(conversion, conversion.model.count_params(), size, verification)
+    provenance = make_provenance([input], convention=conversion.architecture, parity=parity_of(verification))
+    written = write_model(conversion.model, output, provenance, dtype=dtype, layout=layout)
+    return PyTorchImportReport(conversion, conversion.model.count_params(), written, verification)
 
 
 def _read_reference(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from errors import ArgumentError, UserError, unknown_name
-from pipelines.importing.files import check_model_output
+from pipelines.importing.files import WrittenModel, check_model_output, parity_of, write_model
 from pipelines.importing.shapes import parse_shape
 from pipelines.importing.torch7_reference import TOLERANCE, Reference, Verification, check, compare, read_reference
 from pipelines.startup import quiet_startup
@@ -38,7 +38,7 @@ class TorchImportReport:
     image_io: str
     reason: str
     parameters: int
-    file_size: int
+    written: WrittenModel
     verification: Verification | None
 
 
@@ -63,12 +63,14 @@ def import_torch_model(
     norm_statistics: str = "auto",
     dtype: str = "float32",
     verify: str | os.PathLike | None = None,
+    layout: str = "nhwc",
 ) -> TorchImportReport:
     """Convert a Torch7 file to a `.keras` file.
 
     Args:
         input: `.t7` file: a network, or a checkpoint table with the network under `model`.
-        output: `.keras` file to write. With image_io `none` its model is the bare network: pictures and volumes have
+        output: `.keras`, `.onnx` or `.tflite` file, or SavedModel folder (no suffix) to write.
+            With image_io `none` its model is the bare network: pictures and volumes have
             channels last, other tensors Torch7's order. Else it follows the image contract (float32 RGB in [0, 1];
             batch, height, width, 3), or takes noise and makes textures.
         entry: keys, joined by dots, that lead to one of several networks in the file.
@@ -81,33 +83,35 @@ def import_torch_model(
         verify: `.npz` file with the arrays `input` and `output` of the bare network in Torch7 (or `input_0`, ...,
             `output_0`, ..., and `noise_0`, ... where it draws noise); nothing is written when the differences are
             above `TOLERANCE`.
+        layout: "nchw" keeps the original order of axes at the model's borders: channels of pictures and volumes first.
 
     Raises:
         ArgumentError: an argument has a value that is not allowed, or one that is needed is missing.
         UserError: the file cannot be read or converted, does not agree with the reference, or a weight is NaN,
             infinite or beyond 1e10.
     """
-    check_model_output(output)
     choices = {"image_io": IMAGE_IOS, "dtype": DTYPES, "noise": NOISES, "norm_statistics": NORM_STATISTICS}
     given = {"image_io": image_io, "dtype": dtype, "noise": noise, "norm_statistics": norm_statistics}
     for name, known in choices.items():
         if given[name] not in known:
             raise ArgumentError(unknown_name(f"`{name}`", given[name], known))
+    check_model_output(output, dtype=dtype, layout=layout)
     shapes = tuple((None, *parse_shape(text)) for text in input_shape)
     reference = None if verify is None else read_reference(Path(verify))
     with quiet_startup():
         from convert.torch7.builder import BuildOptions
-        from model.saving import save_model
+        from model.provenance import make_provenance
     options = BuildOptions(shapes, noise=noise, statistics=norm_statistics)
     imported = convert_file(Request(input, entry, options, image_io), reference, dtype)
-    size = save_model(imported.model, output, dtype=dtype)
+    provenance = make_provenance([input], convention=imported.image_io, parity=parity_of(imported.verification))
+    written = write_model(imported.model, output, provenance, dtype=dtype, layout=layout)
     conversion = imported.conversion
     return TorchImportReport(
         conversion,
         imported.image_io,
         imported.reason,
         conversion.model.count_params(),
-        size,
+        written,
         imported.verification,
     )
 
