@@ -97,7 +97,8 @@ class Context:
             return layer(inputs, **arguments)
         layer = self._layers[module.source, part] = make()
         outputs = layer(inputs, **arguments)
-        values = [np.asarray(value, np.float32) for value in weights if value is not None]
+        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is refused later
+            values = [np.asarray(value, np.float32) for value in weights if value is not None]
         variables = [variable for variable in layer.weights if "seed_generator" not in variable.path]
         if [tuple(v.shape) for v in variables] != [value.shape for value in values]:
             expected = [tuple(v.shape) for v in variables]

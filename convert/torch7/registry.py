@@ -7,13 +7,16 @@ A converter names as its parameters what it uses: `module`, the input as `value`
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from convert.torch7.module import Module
 from convert.torch7.symbolic_values import Cell, Value, samples
-from errors import UserError, unknown_name
+from errors import UserError
+
+MAX_SHOWN = 8  # types in the message of an unknown one
 
 Converter = Callable[[Module, Value, Any], Value]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -93,5 +96,8 @@ def converter_of(module: Module) -> Converter:
     try:
         return CONVERTERS[module.type_name]
     except KeyError:
-        message = unknown_name("module type", module.type_name, CONVERTERS)
-        raise UserError(f"{module.path}: no converter for {module.type_name}: {message}") from None
+        known = sorted(CONVERTERS, key=lambda name: (not name.startswith("nn."), name))
+        near = difflib.get_close_matches(module.type_name, known, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        shown = f"{hint}known: {', '.join(known[:MAX_SHOWN])} and {len(known) - MAX_SHOWN} more"
+        raise UserError(f"{module.path or 'the network'}: no converter for {module.type_name}: {shown}") from None

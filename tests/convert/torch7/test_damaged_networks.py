@@ -6,18 +6,24 @@ import time
 import keras
 import pytest
 from support.torch7_fuzz import mutations, sound_files
+from support.torch7_wide import SHIPPED_WIDE_CASES
 
 from convert.torch7.builder import BuildOptions
 from errors import UserError
 from pipelines.importing.torch7 import Request, convert_file
 
 
-def convert_damaged_files(path, count, seed):
+def wide_files(largest=9_000):
+    """Return small files of every module type."""
+    return [case.path.read_bytes() for case in SHIPPED_WIDE_CASES if case.path.stat().st_size <= largest]
+
+
+def convert_damaged_files(path, count, seed, files=None):
     """Convert `count` damaged files; return how many succeeded and the longest time of the processor.
 
     Errors other than clear ones pass through.
     """
-    files = sound_files()
+    files = files or sound_files()
     sources = [mutations(data, seed + i) for i, data in enumerate(files)]
     succeeded, slowest = 0, 0.0
     for i in range(count):
@@ -38,6 +44,12 @@ def convert_damaged_files(path, count, seed):
 
 def test_damaged_files_end_well(tmp_path):
     succeeded, slowest = convert_damaged_files(tmp_path / "damaged.t7", count=400, seed=1000)
+    assert 20 < succeeded < 380
+    assert slowest < 20
+
+
+def test_damaged_files_of_every_type_end_well(tmp_path):
+    succeeded, slowest = convert_damaged_files(tmp_path / "damaged.t7", count=400, seed=7, files=wide_files())
     assert 20 < succeeded < 380
     assert slowest < 20
 
