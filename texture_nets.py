@@ -269,13 +269,17 @@ def train(
     return in_memory.train(style_image, data, observers, options)
 
 
-def import_torch(path: str | os.PathLike, *, image_io: str = "auto") -> keras.Model:
+def import_torch(path: str | os.PathLike, *, image_io: str = "auto", **options: Any) -> keras.Model:
     """Rebuild a Torch7 network as a Keras model that gives Torch7's numbers to rounding.
 
     Args:
         path: `.t7` file: a network, or a table with one under `model`. No Lua code in it is run.
         image_io: what is wrapped around the network so that it takes and returns RGB pictures in [0, 1]:
-            "texture-nets", "fast-neural-style", "none" (the bare network, channels last), or "auto": as the file shows.
+            "texture-nets", "texture-nets-2016", "fast-neural-style", "none" (the bare network, channels last), or
+            "auto": as the file shows.
+        **options: `entry` (keys of one of several networks, joined by dots), `input_shape` (such as ["3x224x224"], one
+            for each input), `noise` ("seed" or "input"), `norm_statistics` ("auto", "batch" or "running"): see
+            import_torch_weights.py.
 
     Returns:
         The model; see `load`.
@@ -291,7 +295,7 @@ def import_torch(path: str | os.PathLike, *, image_io: str = "auto") -> keras.Mo
     """
     from pipelines import in_memory
 
-    return in_memory.import_torch(path, image_io)
+    return in_memory.import_torch(path, image_io, options)
 
 
 def import_caffe(prototxt: str | os.PathLike, caffemodel: str | os.PathLike, **options: Any) -> keras.Model:

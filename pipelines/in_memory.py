@@ -149,12 +149,13 @@ def _photo_folder(data: Any, folder: Path) -> str | os.PathLike | None:
     return folder
 
 
-def import_torch(path: str | os.PathLike, image_io: str) -> keras.Model:
+def import_torch(path: str | os.PathLike, image_io: str, options: Mapping[str, Any]) -> keras.Model:
     """Return the Keras model of a Torch7 file."""
     from pipelines.importing.torch7 import import_torch_model
 
+    check_options(options, {"entry", "input_shape", "noise", "norm_statistics"})
     with workplace() as folder:
-        import_torch_model(input=path, output=folder / "model.keras", image_io=image_io)
+        import_torch_model(input=path, output=folder / "model.keras", image_io=image_io, **options)
         return load(folder / "model.keras")
 
 
