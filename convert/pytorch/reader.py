@@ -17,7 +17,7 @@ import ml_dtypes  # noqa: F401  gives NumPy, and so safetensors, bfloat16
 import numpy as np
 import safetensors
 
-from convert.foreign import PYTORCH_KINDS, SAFETENSORS, name_foreign_file
+from convert.foreign import PYTORCH_ARCHIVE, PYTORCH_KINDS, SAFETENSORS, name_foreign_file
 from convert.printable import printable
 from convert.pytorch.tensors import NUMPY_TYPES, STORAGE_KINDS, FormatError, Storage, TensorBudget
 from convert.pytorch.unpickler import Container, Name, Unpickler
@@ -27,9 +27,10 @@ LEGACY_PROTOCOL = 1001
 MAX_PICKLE = 1 << 27  # bytes of a pickle in an archive
 MAX_INFLATION = 20  # how much larger than the file its members may be; PyTorch itself does not compress
 
-# What zipfile raises over damaged archives.
-_ZIP_ERRORS = (
+# What zipfile raises over damaged archives, FormatError included.
+_READING_ERRORS = (
     zipfile.BadZipFile,
+    ValueError,
     KeyError,
     EOFError,
     NotImplementedError,
@@ -67,10 +68,11 @@ def read_pytorch(path: str | os.PathLike) -> Any:
     kind = name_foreign_file(path)
     if kind not in PYTORCH_KINDS:
         raise UserError(f"{path} is {kind or 'of an unknown kind'}, neither a PyTorch file nor safetensors")
-    read = _read_safetensors if kind == SAFETENSORS else _read_zip if zipfile.is_zipfile(path) else _read_legacy
     try:
-        return read(path)
-    except (FormatError, zipfile.BadZipFile) as error:
+        if kind == SAFETENSORS:
+            return _read_safetensors(path)
+        return _read_zip(path) if kind == PYTORCH_ARCHIVE else _read_legacy(path)
+    except _READING_ERRORS as error:
         raise UserError(f"{path}: cannot be read as a PyTorch file: {printable(str(error), 300)}") from error
 
 
@@ -116,7 +118,7 @@ class _Archive:
                 if max_size is not None and size > max_size:
                     raise FormatError(f"the member {name} has {size} bytes")
                 return archive.read(self._root + name)
-        except _ZIP_ERRORS as error:
+        except _READING_ERRORS as error:
             raise FormatError(f"the member {name}: {error}") from error
 
 

@@ -12,7 +12,6 @@ from convert.printable import printable
 from convert.pytorch.tensors import FormatError, Tensor
 from convert.pytorch.unpickler import Container
 from errors import UserError
-from model.untrusted.sizes import check_values
 
 MAX_DEPTH = 8  # of dicts within dicts
 
@@ -40,6 +39,8 @@ class StateDict:
         Raises:
             UserError: its numbers are not in the file, or not finite.
         """
+        from model.untrusted.sizes import check_values  # loads Keras, which listing tensors does without
+
         place = f"tensor {printable(join(self.entry, name))}"
         try:
             array = self.tensors[name].array()
