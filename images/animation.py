@@ -13,7 +13,7 @@ from images.errors import ImageError
 from images.writing import to_bytes, whole_file
 
 # A film of a few frames is repeated until it is at least as long.
-SHORTEST_FILM_SECONDS = 4
+MIN_FILM_SECONDS = 4
 
 
 def write_gif(path: str | os.PathLike, frames: np.ndarray, *, frames_per_second: float) -> None:
@@ -39,7 +39,7 @@ def write_mp4(path: str | os.PathLike, frames: np.ndarray, *, frames_per_second:
     """Write frames (count, height, width, 3) in [0, 1] as an H.264 film that every player shows.
 
     Colours have half the resolution (4:2:0); the last row or column of an odd size is repeated. Few frames are
-    repeated until the film is SHORTEST_FILM_SECONDS long.
+    repeated until the film is MIN_FILM_SECONDS long.
 
     Raises:
         ImageError: the file cannot be written.
@@ -49,7 +49,7 @@ def write_mp4(path: str | os.PathLike, frames: np.ndarray, *, frames_per_second:
     path = Path(path)
     odd = [(0, side % 2) for side in frames.shape[1:3]]
     even = np.pad(to_bytes(frames), [(0, 0), *odd, (0, 0)], mode="edge")
-    repeats = -(-SHORTEST_FILM_SECONDS * frames_per_second // len(frames))
+    repeats = -(-MIN_FILM_SECONDS * frames_per_second // len(frames))
     try:
         with whole_file(path) as file, av.open(file, "w", format="mp4") as film:
             stream = film.add_stream("libx264", rate=Fraction(frames_per_second))

@@ -29,7 +29,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "WEBP": {"lossless": True, "exact": True},
     "TIFF": {"compression": "tiff_adobe_deflate"},
 }
-LARGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}
+MAX_SIDE = {"JPEG": 65500, "WEBP": 16383}
 WITHOUT_ALPHA = "JPEG"
 
 
@@ -80,7 +80,7 @@ def _to_image(path: Path, pixels: np.ndarray, alpha: np.ndarray | None) -> Image
             f"not {pixels.shape} and {None if alpha is None else alpha.shape}"
         )
     channels = pixels if alpha is None else np.dstack([pixels, alpha])
-    largest = LARGEST_SIDE.get(WRITABLE_FORMATS[path.suffix.lower()], np.inf)
+    largest = MAX_SIDE.get(WRITABLE_FORMATS[path.suffix.lower()], np.inf)
     if max(pixels.shape) > largest:
         raise ImageError(
             f"{path}: this format ends at {largest} pixels a side, the picture is {pixels.shape[1]} x {pixels.shape[0]}"

@@ -1,4 +1,4 @@
-"""The quicker roads that a backend offers beside a layer's plain formula, and the switch that closes them.
+"""The faster implementations that a backend offers beside a layer's plain formula, and the switch that closes them.
 
 This is the only place that chooses by backend. A function here gets the plain formula as its last argument and
 computes the same numbers, by that formula (or keras.ops') where the backend has nothing quicker.
@@ -55,7 +55,7 @@ def instance_normalization(inputs: Any, gamma: Any, beta: Any, epsilon: float, p
 
 
 def choose(condition: Any, quick: Callable[[], Any], plain: Callable[[], Any]) -> Any:
-    """Return `quick()` where `condition` holds, else `plain()`: two roads to the same numbers.
+    """Return `quick()` where `condition` holds, else `plain()`, which give the same numbers.
 
     For what is not known before the graph runs. A runtime that is given plain formulas is not asked to choose.
 

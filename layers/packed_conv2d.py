@@ -13,10 +13,10 @@ from layers import native
 from layers.arguments import pair, require_simple_convolution
 from layers.registration import registered
 
-# Side of the squares. Processors' kernels compute 16 filters in the time of one: with more than MOST_FILTERS in each
+# Side of the squares. Processors' kernels compute 16 filters in the time of one: with more than MAX_FILTERS in each
 # pixel of a square nothing would be gained.
 SIDE = 2
-MOST_FILTERS = 4
+MAX_FILTERS = 4
 
 
 def conv2d(
@@ -31,7 +31,7 @@ def conv2d(
 ) -> keras.layers.Conv2D:
     """Return the keras.layers.Conv2D with these arguments, a PackedConv2D where that is quicker."""
     single_steps = pair(strides, "strides") == pair(dilation_rate, "dilation_rate") == (1, 1)
-    few = filters <= MOST_FILTERS and max(pair(kernel_size, "kernel_size")) > 1
+    few = filters <= MAX_FILTERS and max(pair(kernel_size, "kernel_size")) > 1
     packed = few and single_steps and padding == "valid" and groups == 1
     return (PackedConv2D if packed else keras.layers.Conv2D)(
         filters, kernel_size, strides=strides, padding=padding, dilation_rate=dilation_rate, groups=groups, **options

@@ -7,11 +7,12 @@ from typing import Any
 
 import tensorflow as tf
 from keras import ops
-from tensorflow.python.ops import control_flow_util
+
+from layers.compat import in_xla_context
 
 # The kernel adds up a channel in float32, one pixel after the other: its standard deviation is 1e-5 off at 512 x 512
 # pixels, 1e-4 at 1024 x 1024 and 3e-3 at 3072 x 3072 on two cores. Larger pictures go through the formula.
-MOST_PIXELS = 1024 * 1024
+MAX_PIXELS = 1024 * 1024
 
 
 def instance_normalization(
@@ -20,11 +21,10 @@ def instance_normalization(
     """Normalise by fused batch normalisation in training mode, which on a batch of one is instance normalisation.
 
     The `plain` formula is taken for what the kernel does not take (float64) or does badly: pictures of more than
-    MOST_PIXELS, and graphs compiled by XLA, which would compute the variance as the difference of two large numbers
+    MAX_PIXELS, and graphs compiled by XLA, which would compute the variance as the difference of two large numbers
     (and fuses the formula by itself).
     """
-    in_xla = control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
-    if in_xla or inputs.dtype == tf.float64:
+    if in_xla_context() or inputs.dtype == tf.float64:
         return plain(inputs)
     channels = inputs.shape[-1]
     scale = tf.ones(channels) if gamma is None else tf.cast(gamma, tf.float32)
@@ -32,11 +32,11 @@ def instance_normalization(
     height, width = ops.shape(inputs)[1:3]
     if None in inputs.shape[1:3]:
         return tf.cond(
-            height * width <= MOST_PIXELS,
+            height * width <= MAX_PIXELS,
             lambda: _normalize_all(inputs, scale, offset, epsilon),
             lambda: plain(inputs),
         )
-    return _normalize_all(inputs, scale, offset, epsilon) if height * width <= MOST_PIXELS else plain(inputs)
+    return _normalize_all(inputs, scale, offset, epsilon) if height * width <= MAX_PIXELS else plain(inputs)
 
 
 def _normalize_all(inputs: Any, scale: Any, offset: Any, epsilon: float) -> tf.Tensor:

@@ -12,7 +12,7 @@ from layers.winograd_conv2d import EDGES
 from model.rewiring import rewire
 
 # With fewer channels the transforms cost as much as the multiplications that they save.
-LEAST_CHANNELS = 128
+MIN_CHANNELS = 128
 EDGES_BY_LAYER = {layer: edges for edges, layer in EDGES.items()}
 
 
@@ -48,7 +48,7 @@ def _is_wide(layer: keras.Layer) -> bool:
         and layer.kernel_size == (3, 3)
         and layer.compute_dtype in ("float32", "bfloat16")
         and layer.quantization_mode is None
-        and min(layer.kernel.shape[2:]) >= LEAST_CHANNELS
+        and min(layer.kernel.shape[2:]) >= MIN_CHANNELS
     )
 
 

@@ -60,8 +60,8 @@ def build_descriptor(
         data_dir: folder of weights.
         pooling: see vgg19(), as for the next two; the random descriptor has none.
         rescale_pooling: whether average and L2 pooling keep the activations' size.
-        padding: of the convolutions.
-        seed: of the random filters.
+        padding: at the picture's edges, in every convolution.
+        seed: from which random filters are drawn.
         dtype: dtype policy of the layers after preprocessing, such as "bfloat16"; None is Keras' global one.
 
     Raises:

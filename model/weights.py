@@ -132,8 +132,8 @@ def _download(data_dir: str | os.PathLike) -> Path:
     except Exception as error:  # where there is no network Keras raises bare Exception
         raise UserError(
             f"no VGG-19 weights: none given, {WEIGHTS_VARIABLE} is not set, none in {data_dir}, and the "
-            f"download failed ({error}). Give a file with --weights or in {WEIGHTS_VARIABLE}, or put "
-            f"{WEIGHTS_NAME} into {data_dir}, or use --descriptor random, which needs none"
+            f"download failed ({error}). Give a file as `weights` or in {WEIGHTS_VARIABLE}, or put "
+            f"{WEIGHTS_NAME} into {data_dir}"
         ) from error
 
 

@@ -25,9 +25,9 @@ def refusal(headers: Message, method: str, path: str, host: str, address: str) -
     """Return why a request is refused, None where it is welcome.
 
     Args:
-        headers: of the request.
-        method: of the request.
-        path: of the request, without its query.
+        headers: of the request, as they came.
+        method: GET or POST.
+        path: that is asked for, without its query.
         host: that the server was asked to listen on.
         address: the IP address that it listens on.
     """

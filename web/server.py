@@ -62,7 +62,7 @@ class LiveServer(ThreadingHTTPServer):
     """Serves a board from threads of its own, from `start` to `finish`.
 
     Args:
-        board: of the run.
+        board: what it shows.
         host: name or address to listen on.
         port: to listen on; 0: any free one, see `url`.
 

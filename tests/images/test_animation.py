@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from images.animation import SHORTEST_FILM_SECONDS, write_gif, write_mp4
+from images.animation import MIN_FILM_SECONDS, write_gif, write_mp4
 from images.errors import ImageError
 
 
@@ -34,7 +34,7 @@ def test_a_film_holds_the_frames_again_and_again(tmp_path):
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
         assert float(stream.average_rate) == 10
         read = np.stack([frame.to_ndarray(format="rgb24") for frame in film.decode(stream)]) / 255
-    assert len(read) >= SHORTEST_FILM_SECONDS * 10
+    assert len(read) >= MIN_FILM_SECONDS * 10
     assert len(read) % 3 == 0
     # An odd height has its last row twice.
     assert read.shape[1:3] == (34, 46)

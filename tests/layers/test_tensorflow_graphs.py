@@ -78,7 +78,7 @@ class TestFastInstanceNormalization:
 
     def test_size_known_only_at_run_time(self, monkeypatch):
         """A picture too large for the kernel takes the formula."""
-        monkeypatch.setattr(layers.tensorflow_kernels, "MOST_PIXELS", 72)
+        monkeypatch.setattr(layers.tensorflow_kernels, "MAX_PIXELS", 72)
         layer = self.layer()
         function = graph_of_unknown_sizes(layer, [tf.float32], [4])
         assert "If" in operations(function) or "StatelessIf" in operations(function)

@@ -33,7 +33,7 @@ COPYABLE = {
     "runtimes": {"numpy", "tensorflow", "ai_edge_litert", "onnxruntime"},
     "web": set(),
 }
-ALSO_ALLOWED = {"layers.tensorflow_kernels": {"tensorflow"}}
+ALSO_ALLOWED = {"layers.tensorflow_kernels": {"tensorflow"}, "layers.compat": {"tensorflow"}}
 
 Graph = Mapping[str, set[str]]
 

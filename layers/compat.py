@@ -1,0 +1,14 @@
+"""Private interfaces of TensorFlow that the layers need; the tests name the versions that have them.
+
+They stand here and not in the program's compat.py, since layers/ may be copied alone.
+"""
+
+from __future__ import annotations
+
+
+def in_xla_context() -> bool:
+    """Return whether the graph that is being traced will be compiled by XLA; TensorFlow is imported."""
+    import tensorflow as tf
+    from tensorflow.python.ops import control_flow_util
+
+    return bool(control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()))
