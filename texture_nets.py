@@ -274,12 +274,9 @@ def import_torch(path: str | os.PathLike, *, image_io: str = "auto", **options: 
 
     Args:
         path: `.t7` file: a network, or a table with one under `model`. No Lua code in it is run.
-        image_io: what is wrapped around the network so that it takes and returns RGB pictures in [0, 1]:
-            "texture-nets", "texture-nets-2016", "fast-neural-style", "none" (the bare network, channels last), or
-            "auto": as the file shows.
-        **options: `entry` (keys of one of several networks, joined by dots), `input_shape` (such as ["3x224x224"], one
-            for each input), `noise` ("seed" or "input"), `norm_statistics` ("auto", "batch" or "running"): see
-            import_torch_weights.py.
+        image_io: what makes it take and return RGB pictures in [0, 1]: "texture-nets", "texture-nets-2016",
+            "fast-neural-style", "none" (the bare network, channels last), or "auto": as the file shows.
+        **options: `entry`, `input_shape` (a list), `noise`, `norm_statistics` of import_torch_weights.py.
 
     Returns:
         The model; see `load`.
