@@ -282,8 +282,7 @@ def import_torch(path: str | os.PathLike, *, image_io: str = "auto", **options: 
         The model; see `load`.
 
     Raises:
-        ArgumentError: `image_io` is not one of these.
-        UserError: the file cannot be read, or holds something that has no equivalent here; it is named.
+        UserError: the file cannot be read, or holds something that has no equivalent here; an option is not allowed.
 
     Example:
         >>> model = texture_nets.import_torch("tests/data/torch7/tn_johnson_small.t7")
