@@ -1,0 +1,169 @@
+"""One rule for all long runs: the same command goes on, another one is refused, `restart` begins anew."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from support import synthesis_cases, training_cases, transfer_cases
+
+from errors import ArgumentError, UserError
+from pipelines.synthesis.synthesize import resume, synthesize
+from pipelines.training.files import checkpoints
+from pipelines.training.train import train_generator
+from pipelines.transfer.transfer import transfer
+from runs.lock import hold
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    folders = {}
+    for cases in (synthesis_cases, transfer_cases, training_cases):
+        folders[cases] = tmp_path_factory.mktemp("inputs")
+        cases.make_inputs(folders[cases])
+    return folders
+
+
+def interrupt_at(iteration):
+    def observe(progress):
+        if progress.iterations == iteration:
+            raise KeyboardInterrupt
+
+    return observe
+
+
+def pixels(path):
+    return np.asarray(Image.open(path).convert("RGB"), np.float32) / 255
+
+
+@pytest.mark.parametrize("optimizer", ["l-bfgs-b", "lbfgs"])
+def test_an_interrupted_synthesis_ends_as_an_uninterrupted_one(inputs, tmp_path, optimizer):
+    changes = {"output_width": 96, "output_height": 100, "schedule": "coarse-to-fine", "layers": ("pool1",)}
+    changes |= {"max_iter": 30, "save_every": 100, "optimizer": optimizer}
+    settings, other = (
+        synthesis_cases.small_settings(inputs[synthesis_cases], tmp_path / name, **changes) for name in "ab"
+    )
+    whole = synthesize(settings)
+    for iteration in (7, 22):
+        with pytest.raises(KeyboardInterrupt):
+            synthesize(other, [interrupt_at(iteration)])
+    notes = []
+    report = synthesize(other, note=notes.append)
+    assert any("resuming at iteration 22" in note for note in notes)
+    assert len(list((tmp_path / "b").iterdir())) == 1
+    np.testing.assert_allclose(pixels(report.pictures[0]), pixels(whole.pictures[0]), atol=1.01 / 255)
+    assert report.evaluations == whole.evaluations
+
+
+def test_synthesis_with_other_options_is_refused_and_restart_begins_anew(inputs, tmp_path):
+    def run(observers=(), **changes):
+        restart = changes.pop("restart", False)
+        settings = synthesis_cases.small_settings(inputs[synthesis_cases], tmp_path, **changes)
+        return synthesize(settings, observers, restart=restart)
+
+    with pytest.raises(KeyboardInterrupt):
+        run([interrupt_at(3)])
+    with pytest.raises(ArgumentError, match=r"other values of `tol` \(1e-09\), `random_seed` \(0\)"):
+        run(random_seed=1, tol=0.1)
+    with pytest.raises(UserError, match="the source 1 has changed"):
+        run(source=(inputs[synthesis_cases] / "folder/a.png",))
+    anew = run(restart=True)
+    assert (anew.iterations, anew.folder.name) == (6, "out.Lrelu1_1,pool1.o2.40x32.0")
+    # The latest run is complete: the same command makes another one.
+    assert run().folder.name == "out.Lrelu1_1,pool1.o2.40x32.1"
+
+
+def test_a_foreign_output_is_confirmed_and_a_lock_respected(inputs, tmp_path):
+    output = tmp_path / "result.png"
+    settings = synthesis_cases.small_settings(inputs[synthesis_cases], tmp_path / "runs", output=output)
+    with pytest.raises(KeyboardInterrupt):
+        synthesize(settings, [interrupt_at(3)])
+    (folder,) = (tmp_path / "runs").iterdir()
+    with pytest.raises(ArgumentError, match="lies outside that folder: name it again to confirm"):
+        resume(folder)
+    with hold(folder / ".lock"), pytest.raises(UserError, match="another run is at work there"):
+        resume(folder, output=output)
+    assert not output.exists()
+    resume(folder, output=output)
+    assert output.exists()
+    assert not list(folder.glob(".*"))
+
+
+def test_a_failed_transfer_leaves_the_output_and_restart_begins_anew(inputs, tmp_path):
+    output = tmp_path / "out.png"
+
+    def run(observers=(), restart=False, **changes):
+        settings = transfer_cases.small_settings(inputs[transfer_cases], output, **changes)
+        return transfer(settings, observers, restart=restart)
+
+    class Failed(Exception):
+        pass
+
+    def fail(progress):
+        if progress.iterations == 8:
+            raise Failed
+
+    output.write_bytes(b"precious")
+    with pytest.raises(Failed):
+        run([fail])
+    assert output.read_bytes() == b"precious"
+    with pytest.raises(ArgumentError, match=r"other values of `step_size` \(0.02\)"):
+        run(step_size=0.5)
+    assert output.read_bytes() == b"precious"
+    assert run(restart=True, step_size=0.5).iterations == 14
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.png", "trace.json"]
+
+
+def test_training_resumes_restarts_and_takes_the_newest_sound_checkpoint(inputs, tmp_path):
+    def run(observers=(), note=None, **changes):
+        settings = training_cases.small_settings(inputs[training_cases], tmp_path, **changes)
+        return train_generator(settings, observers, note=note)
+
+    def stop(progress):
+        if progress.iterations == 4:
+            raise StopIteration
+
+    assert run([stop]).iterations == 4
+    newest = checkpoints(tmp_path)[-1]
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 0x55
+    newest.write_bytes(content)
+    (tmp_path / "history.csv").write_bytes(b"\0\xff\n1,2\n\n,,,")
+    with pytest.raises(ArgumentError, match=r"other values of `style_weight` \(1\.0\)"):
+        run(style_weight=2.0)
+    notes = []
+    report = run(note=notes.append)
+    assert report.iterations == 6
+    if report.resumed_from == 2:  # the flipped bit may lie in what no array uses
+        assert any("an older checkpoint is used" in note for note in notes)
+    assert run(restart=True, style_weight=2.0).resumed_from == 0
+
+
+DAMAGES = {
+    "state cut": ("state.npz", lambda content: content[:900]),
+    "state empty": ("state.npz", lambda content: b""),
+    "command is a list": ("command.json", lambda content: b"[1]"),
+    "command is cut": ("command.json", lambda content: content[:300]),
+    "width is text": ("command.json", lambda content: content.replace(b'"output_width": 40', b'"output_width": "x"')),
+    "width is a list": ("command.json", lambda content: content.replace(b'"output_width": 40', b'"output_width": [1]')),
+    "layers are numbers": ("command.json", lambda content: content.replace(b'"relu1_1"', b"{}")),
+    "an option of nobody": ("command.json", lambda content: content.replace(b'"bounds"', b'"bonds"')),
+    "another size": ("command.json", lambda content: content.replace(b'"output_width": 40', b'"output_width": 44')),
+    "sources are missing": ("command.json", lambda content: content.replace(b'"sources"', b'"sauces"')),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGES)
+def test_damaged_folders_of_a_synthesis_end_in_one_line(inputs, tmp_path, case):
+    name, damage = DAMAGES[case]
+    with pytest.raises(KeyboardInterrupt):
+        synthesize(synthesis_cases.small_settings(inputs[synthesis_cases], tmp_path), [interrupt_at(3)])
+    (folder,) = tmp_path.iterdir()
+    (folder / "progress.jsonl").write_bytes(b"\xff\0\n[1]\n{}\n")
+    (folder / name).write_bytes(damage((folder / name).read_bytes()))
+    with pytest.raises(UserError) as caught:
+        resume(folder)
+    assert str(folder) in str(caught.value)
+    if name == "state.npz":
+        assert "no saved state to go on from" in str(caught.value)
+        assert json.loads((folder / "command.json").read_text())
