@@ -95,6 +95,7 @@ def network(parameters, inputs):
     return detector(PRIORS["plain"], text + DETECTION % (CLASSES, parameters))
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("parameters", SELECTIONS.values(), ids=SELECTIONS)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_selections_are_opencvs(parameters, seed, tmp_path):

@@ -152,3 +152,55 @@ def test_v0_padding_stands_before_convolutions_and_poolings_only():
             "layers { layer { name: 'p' type: 'padding' pad: 2 } bottom: 'data' top: 'padded' }"
             "layers { layer { name: 'r' type: 'relu' } bottom: 'padded' top: 'c' }"
         )
+
+
+FORKED = """default_forward_type: FLOAT16
+layer { name: "c" type: "Convolution" forward_type: FLOAT16 # a comment
+  convolution_param { num_output: 2 engine: MKL2017 kernel_size: 3 cudnn_math_override: 1 }
+  quantization_param < bits: [1, 2] name: 'a' "b}" inner { c: "{" } >, top: "c" }
+layer { name: "r" type: "ReLU" param { lr_mult: 1 lr_policy: "x" ; } bottom: "c" top: "r" unheard_of { } }
+"""
+
+
+def test_fields_of_forks_are_passed_over_and_named():
+    ignored = []
+    net = parse_prototxt(FORKED.encode(), ignored)
+    assert ignored == [
+        "NetParameter.default_forward_type",
+        "LayerParameter.forward_type",
+        "ConvolutionParameter.engine",
+        "ConvolutionParameter.cudnn_math_override",
+        "LayerParameter.quantization_param",
+        "ParamSpec.lr_policy",
+        "LayerParameter.unheard_of",
+    ]
+    assert [(layer.name, list(layer.top)) for layer in net.layer] == [("c", ["c"]), ("r", ["r"])]
+    assert list(net.layer[0].convolution_param.kernel_size) == [3]
+    with pytest.raises(UserError, match="unknown field of NetParameter 'default_forward_type'"):
+        parse_prototxt(FORKED.encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "layer { pooling_param { frobnicate: 1 } }",
+        "layer { name: 'a' pooling_parm { } }",
+        "layer { name: 'a' layer { name: 'b' } }",
+        "layer { name: 'a' unheard_of { }",
+    ],
+)
+def test_fields_that_a_layer_may_need_are_errors(text):
+    with pytest.raises(UserError):
+        parse_prototxt(text.encode(), [])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("layer {}" * 2001, "has 2001 layers; 2000 are allowed"),
+        ("layer { " + "top: 'a' " * 20_001 + "}", "has 20001 bottoms and tops; 20000 are allowed"),
+    ],
+)
+def test_limits_are_told(text, message):
+    with pytest.raises(UserError, match=message):
+        parse_prototxt(text.encode())
