@@ -270,13 +270,15 @@ def train(
 
 
 def import_torch(path: str | os.PathLike, *, image_io: str = "auto", **options: Any) -> keras.Model:
-    """Rebuild a Torch7 network as a Keras model that gives Torch7's numbers to rounding.
+    """Rebuild a Torch7 or PyTorch network as a Keras model that gives the same numbers to rounding.
 
     Args:
-        path: `.t7` file: a network, or a table with one under `model`. No Lua code in it is run.
+        path: `.t7` file: a network, or a table with one under `model`; or PyTorch's or safetensors' state dict of a
+            known network. No code in it is run.
         image_io: what makes it take and return RGB pictures in [0, 1]: "texture-nets", "texture-nets-2016",
             "fast-neural-style", "none" (the bare network, channels last), or "auto": as the file shows.
-        **options: `entry`, `input_shape` (a list), `noise`, `norm_statistics` of import_torch_weights.py.
+        **options: `entry`, `input_shape` (a list), `noise`, `norm_statistics` of import_torch_weights.py; of PyTorch's
+            files `entry`.
 
     Returns:
         The model; see `load`.
@@ -300,7 +302,8 @@ def import_caffe(prototxt: str | os.PathLike, caffemodel: str | os.PathLike, **o
     Args:
         prototxt: description of the network, in the formats V0, V1 or new.
         caffemodel: its weights, in any of these formats.
-        **options: `until`, `outputs`, `pooling`, `normalize` of `pipelines.importing.caffe.import_caffe_model`.
+        **options: `until`, `outputs`, `pooling`, `normalize`, `input_shape` (a list), `raw_detections` of
+            `pipelines.importing.caffe.import_caffe_model`.
 
     Returns:
         The bare network, channels last; its outputs are those of the prototxt.

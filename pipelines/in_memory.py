@@ -150,11 +150,18 @@ def _photo_folder(data: Any, folder: Path) -> str | os.PathLike | None:
 
 
 def import_torch(path: str | os.PathLike, image_io: str, options: Mapping[str, Any]) -> keras.Model:
-    """Return the Keras model of a Torch7 file."""
+    """Return the Keras model of a Torch7, PyTorch or safetensors file."""
+    from pipelines.importing.pytorch import import_pytorch_model, is_pytorch_file
     from pipelines.importing.torch7 import import_torch_model
 
-    check_options(options, {"entry", "input_shape", "noise", "norm_statistics"})
+    foreign = is_pytorch_file(path)
+    check_options(options, {"entry"} if foreign else {"entry", "input_shape", "noise", "norm_statistics"})
+    if foreign and image_io != "auto":
+        raise ArgumentError("`image_io` is for Torch7 files; what stands around a PyTorch network is known with it")
     with workplace() as folder:
+        if foreign:
+            import_pytorch_model(input=path, output=folder / "model.keras", **options)
+            return load(folder / "model.keras")
         import_torch_model(input=path, output=folder / "model.keras", image_io=image_io, **options)
         return load(folder / "model.keras")
 
@@ -163,7 +170,7 @@ def import_caffe(prototxt: str | os.PathLike, caffemodel: str | os.PathLike, opt
     """Return the Keras model of a Caffe network."""
     from pipelines.importing.caffe import import_caffe_model
 
-    check_options(options, {"until", "outputs", "pooling", "normalize"})
+    check_options(options, {"until", "outputs", "pooling", "normalize", "input_shape", "raw_detections"})
     with workplace() as folder:
         import_caffe_model(prototxt=prototxt, input=caffemodel, output=folder / "model.keras", **options)
         return load(folder / "model.keras")
