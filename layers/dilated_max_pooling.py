@@ -45,8 +45,9 @@ class DilatedMaxPooling2D(keras.layers.Layer):
         self.padding = pair(padding, "padding", minimum=0)
         self.dilation_rate = pair(dilation_rate, "dilation_rate")
         self.ceil_mode = ceil_mode
-        extent = tuple(d * (k - 1) + 1 for d, k in zip(self.dilation_rate, self.pool_size, strict=True))
-        sides = tuple((width, width) for width in self.padding)
+        (height, width), (down, right), (rows, columns) = self.pool_size, self.dilation_rate, self.padding
+        extent = (down * (height - 1) + 1, right * (width - 1) + 1)
+        sides = ((rows, rows), (columns, columns))
         self.windows = PoolingWindows(extent, self.strides, sides, ceil_mode)
         self.input_spec = keras.InputSpec(ndim=4)
 
@@ -54,8 +55,8 @@ class DilatedMaxPooling2D(keras.layers.Layer):
         """Return the maxima."""
         lowest = LOWEST[keras.backend.standardize_dtype(inputs.dtype)]
         rows, columns = self.windows.counts(ops.shape(inputs))
-        sides = [(side, side + stride - 1) for side, stride in zip(self.padding, self.strides, strict=True)]
-        padded = pad(inputs, *sides, lowest)
+        above, before = ((side, side + step - 1) for side, step in zip(self.padding, self.strides, strict=True))
+        padded = pad(inputs, above, before, lowest)
         (height, width), (down, right) = self.pool_size, self.dilation_rate
         corners = [(i * down, j * right) for i in range(height) for j in range(width)]
         planes = (self._plane(padded, top, left, rows, columns) for top, left in corners)

@@ -33,7 +33,7 @@ class FoldAxes(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return the shape with the product of the first sizes, None where one of them is free."""
         first = input_shape[: self.axes]
-        return (None if None in first else math.prod(first), *input_shape[self.axes :])
+        return (None if None in first else math.prod(size or 0 for size in first), *input_shape[self.axes :])
 
     def compute_output_spec(self, inputs: Any) -> keras.KerasTensor:
         """Return the output's shape and the input's type."""

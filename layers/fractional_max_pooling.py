@@ -94,9 +94,10 @@ class FractionalMaxPooling(keras.layers.Layer):
     def _count(self, size: Any, axis: int) -> Any:
         if self.output_size is not None:
             return self.output_size[axis]
+        ratio = (self.ratio or ())[axis]
         if isinstance(size, int):
-            return math.floor(size * self.ratio[axis])
-        return ops.cast(ops.floor(ops.cast(size, "float32") * self.ratio[axis]), "int32")
+            return math.floor(size * ratio)
+        return ops.cast(ops.floor(ops.cast(size, "float32") * ratio), "int32")
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None) -> keras.KerasTensor:
         """Return the shape with the number of windows along each axis."""

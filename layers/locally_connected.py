@@ -46,8 +46,10 @@ class LocallyConnected2D(keras.layers.Layer):
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Make the weights."""
-        height, width = self.kernel_size
-        shape = (*self.output_size, height * width * input_shape[-1], self.filters)
+        (height, width), channels = self.kernel_size, input_shape[-1]
+        if channels is None:
+            raise ValueError(f"LocallyConnected2D {self.name!r}: the input's channels must be known")
+        shape = (*self.output_size, height * width * channels, self.filters)
         self.kernel = self.add_weight(name="kernel", shape=shape, initializer="glorot_uniform")
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(*self.output_size, self.filters), initializer="zeros")

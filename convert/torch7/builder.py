@@ -113,6 +113,8 @@ def _corrected(inputs: Inputs, mismatch: ChannelMismatch) -> int | None:
 
 
 def _with_channels(inputs: Inputs, channels: int) -> Inputs:
+    if not isinstance(inputs, tuple):
+        return inputs
     axis = _channel_axis(inputs)
     return tuple(channels if i == axis else size for i, size in enumerate(inputs))
 

@@ -97,8 +97,10 @@ class _Tree:
             details = ["deeper levels are left out"]
         else:
             self._paths[id(value)] = place.path or "the first line"
-            add = self._add_entries if isinstance(value, LuaTable) else self._add_module
-            parameters, details = add(value, place)
+            if isinstance(value, LuaTable):
+                parameters, details = self._add_entries(value, place)
+            else:
+                parameters, details = self._add_module(value, place)
         self.rows[row] = "; ".join(part for part in (self.rows[row], *details, place.note) if part)
         return parameters
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import keras
 
     from convert.torch7.builder import BuildOptions
+    from convert.torch7.context import Noise, Statistics
+    from convert.torch7.image_io import ImageIO
     from convert.torch7.network import Conversion
 
 IMAGE_IOS = ("auto", "texture-nets", "texture-nets-2016", "fast-neural-style", "none")
@@ -59,8 +61,8 @@ def import_torch_model(
     entry: str | None = None,
     input_shape: Sequence[str] = (),
     image_io: str = "auto",
-    noise: str = "seed",
-    norm_statistics: str = "auto",
+    noise: Noise = "seed",
+    norm_statistics: Statistics = "auto",
     dtype: str = "float32",
     verify: str | os.PathLike | None = None,
     layout: str = "nhwc",
@@ -132,7 +134,7 @@ def convert_file(request: Request, reference: Reference | None, dtype: str) -> I
     from convert.torch7.file.reader import read_t7
     from model.untrusted.sizes import check_weights
 
-    value = read_t7(request.input)
+    value = read_t7(Path(request.input))
     try:
         options, verification = request.options, None
         if reference is not None:
@@ -201,7 +203,7 @@ def _wrapped(value: Any, request: Request, conversion: Conversion, image_io: str
     from convert.torch7.texture_networks import is_texture_network, makes_textures, style_model, texture_model
 
     if image_io != "texture-nets-2016":
-        return wrap_network(conversion.model, image_io)
+        return wrap_network(conversion.model, cast("ImageIO", image_io))
     if not is_texture_network(conversion):
         raise ArgumentError("`image_io` texture-nets-2016 is for networks that make pictures with nn.GenNoise")
     if makes_textures(conversion):

@@ -141,13 +141,13 @@ def _batch_zeros(tensor: KerasTensor, rank: int) -> KerasTensor:
 def _affine(
     module: Module, cell: Cell, context: Context, scale: np.ndarray | None = None, shift: np.ndarray | None = None
 ) -> KerasTensor:
-    scale, shift = (None if weight is None else _aligned(module, weight, cell) for weight in (scale, shift))
-    shape = (shift if scale is None else scale).shape
+    weights = [None if weight is None else _aligned(module, weight, cell) for weight in (scale, shift)]
+    shape = next(weight.shape for weight in weights if weight is not None)
     return context.apply(
         module,
         cell.tensor,
         lambda: ElementwiseAffine(shape, scale=scale is not None, shift=shift is not None),
-        [scale, shift],
+        weights,
     )
 
 

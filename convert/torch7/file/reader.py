@@ -50,7 +50,7 @@ def read_t7(path: str | Path) -> Any:
     sources: list[Source] = [BinarySource(data, 8), BinarySource(data, 4)]
     if data[1:2] == b"\n":
         sources = [AsciiSource(data)]
-    failures = {}
+    failures: dict[int, str] = {}
     for source in sources:
         try:
             return _Reader(source).read_file()

@@ -8,11 +8,12 @@ line; strings, bytes and chars stand there as they are.
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import numpy as np
 
 # Torch's names of number types; "Long" is as long as the file's C long.
-NUMPY_TYPES = {
+NUMPY_TYPES: dict[str, np.dtype[Any]] = {
     "Byte": np.dtype("<u1"),
     "Char": np.dtype("<i1"),
     "Short": np.dtype("<i2"),

@@ -64,7 +64,7 @@ def view_tensor(
     wanted = type_name.replace("Tensor", "Storage")
     if storage is not None and not (isinstance(storage, TorchStorage) and storage.type_name == wanted):
         raise FormatError(place, f"{_describe(storage)} as storage of a {type_name}", f"a {wanted} or nil")
-    geometry = {"offset": storage_offset, "size": tuple(size), "stride": tuple(stride)}
+    geometry: dict[str, Any] = {"offset": storage_offset, "size": tuple(size), "stride": tuple(stride)}
     _check_geometry(type_name, place, size, stride, storage_offset)
     numbers = np.empty(0, np.float32) if storage is None else storage.array
     if not size or not numbers.size:

@@ -31,7 +31,7 @@ class LuaTable(dict):
     """
 
     __slots__ = ()
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -44,7 +44,7 @@ class LuaTable(dict):
 
     def sequence(self) -> list[Any]:
         """Return the values at the keys 1, 2, ... up to the first that is missing."""
-        values = []
+        values: list[Any] = []
         while len(values) + 1 in self:
             values.append(self[len(values) + 1])
         return values

@@ -37,8 +37,8 @@ def convolution(module: Module, x: KerasTensor, context: Context) -> KerasTensor
 @converts("nn.SpatialDilatedConvolution", "cudnn.SpatialDilatedConvolution", sample=3)
 def dilated_convolution(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """Convolution with holes."""
-    dilation = tuple(module.integer(name, 1, low=1, high=MAX_KERNEL) for name in ("dilationH", "dilationW"))
-    return convolve(module, x, context, _kernel(module, 1), dilation=dilation)
+    down, right = (module.integer(name, 1, low=1, high=MAX_KERNEL) for name in ("dilationH", "dilationW"))
+    return convolve(module, x, context, _kernel(module, 1), dilation=(down, right))
 
 
 @converts("nn.SpatialBinaryConvolution", sample=3)

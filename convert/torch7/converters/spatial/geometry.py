@@ -15,15 +15,16 @@ Pair = tuple[int, int]
 
 def window(module: Module, stride_default: int | None = None) -> tuple[Pair, Pair]:
     """Return kernel size and strides of a convolution or pooling as (height, width) pairs."""
-    kernel = tuple(module.integer(name, low=1, high=MAX_KERNEL) for name in ("kH", "kW"))
-    strides = tuple(module.integer(name, stride_default, low=1, high=MAX_KERNEL) for name in ("dH", "dW"))
-    return kernel, strides
+    height, width = (module.integer(name, low=1, high=MAX_KERNEL) for name in ("kH", "kW"))
+    down, right = (module.integer(name, stride_default, low=1, high=MAX_KERNEL) for name in ("dH", "dW"))
+    return (height, width), (down, right)
 
 
 def zero_padding(module: Module) -> Pair:
     """Return the padding inside a convolution or pooling; old files have one field for both sides, or none."""
     common = module.integer("padding", 0, low=-MAX_PADDING, high=MAX_PADDING)
-    return tuple(module.integer(name, common, low=-MAX_PADDING, high=MAX_PADDING) for name in ("padH", "padW"))
+    rows, columns = (module.integer(name, common, low=-MAX_PADDING, high=MAX_PADDING) for name in ("padH", "padW"))
+    return rows, columns
 
 
 def module_sizes(module: Module, axes: int) -> list[tuple[int, int, int]]:

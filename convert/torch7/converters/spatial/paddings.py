@@ -24,11 +24,10 @@ def padding(module: Module, x: KerasTensor) -> KerasTensor:
 
 
 def _border(module: Module, low: int) -> tuple[Pair, Pair]:
-    rows, columns = (
-        tuple(module.integer(name, low=low, high=MAX_PADDING) for name in sides)
-        for sides in (("pad_t", "pad_b"), ("pad_l", "pad_r"))
+    top, bottom, left, right = (
+        module.integer(f"pad_{side}", low=low, high=MAX_PADDING) for side in ("t", "b", "l", "r")
     )
-    return rows, columns
+    return (top, bottom), (left, right)
 
 
 @converts("nn.SpatialCircularPadding", sample=3)

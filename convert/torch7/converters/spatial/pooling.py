@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from keras import KerasTensor, ops
 
 from convert.torch7.context import Context
@@ -19,7 +21,7 @@ MAX_UNPOOLING = 16  # an unpooling layer computes one plane for each position in
 def max_pooling(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """Max pooling; keeps the places of the maxima where a later unpooling wants them."""
     kernel, strides = window(module)
-    arguments = {"strides": strides, "padding": zero_padding(module), "ceil_mode": ceil_mode(module)}
+    arguments: dict[str, Any] = {"strides": strides, "padding": zero_padding(module), "ceil_mode": ceil_mode(module)}
     keys = [key for key in pooling_keys(module.source) if key in context.unpooled]
     if not keys:
         return PaddedMaxPooling2D(kernel, **arguments)(x)
