@@ -43,8 +43,8 @@ def sha256_of(path: Path) -> str:
                 f"{sha256_of(file)}  {file.relative_to(path).as_posix()}\n".encode("utf-8", "surrogateescape")
             )
         return digest.hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def add_provenance(path: Path, provenance: Provenance) -> None:

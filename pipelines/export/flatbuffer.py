@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import flatbuffers
 import numpy as np
 
 from compat import tflite_flatbuffers, tflite_schema
 
-schema = tflite_schema()
+schema: Any = tflite_schema()
 # Of the format, at the start of a file.
 IDENTIFIER = b"TFL3"
 # The version of LiteRT's operator that takes a scale for each channel.
@@ -50,13 +52,13 @@ def with_metadata(content: bytes, name: str, data: bytes) -> bytes:
     return _packed(flat, len(content))
 
 
-def _packed(flat: schema.ModelT, size: int) -> bytes:
+def _packed(flat: Any, size: int) -> bytes:
     builder = _SharingBuilder(size)
     builder.Finish(flat.Pack(builder), IDENTIFIER)
     return bytes(builder.Output())
 
 
-def _forget_descriptions(graph: schema.SubGraphT) -> None:
+def _forget_descriptions(graph: Any) -> None:
     for index, tensor in enumerate(graph.tensors):
         if index not in {*graph.inputs, *graph.outputs}:
             tensor.name = None
@@ -64,7 +66,7 @@ def _forget_descriptions(graph: schema.SubGraphT) -> None:
             tensor.quantization = None
 
 
-def _order_by_need(graph: schema.SubGraphT) -> None:
+def _order_by_need(graph: Any) -> None:
     """Put each operator right before the first that needs it; of one's inputs the last is made first.
 
     The converter has an instance normalisation's centred picture made before the variance, which then waits beside the
@@ -103,7 +105,7 @@ class _SharingBuilder(flatbuffers.Builder):
         return self._stored[key]
 
 
-def _store_kernels_in_8_bits(flat: schema.ModelT, graph: schema.SubGraphT) -> None:
+def _store_kernels_in_8_bits(flat: Any, graph: Any) -> None:
     """Let each convolution with a float32 kernel take it from an operator that makes it of an 8 bit one."""
     dequantize = _add_operator_code(flat, schema.BuiltinOperator.DEQUANTIZE, DEQUANTIZE_BY_CHANNEL)
     operators = []
@@ -119,7 +121,7 @@ def _store_kernels_in_8_bits(flat: schema.ModelT, graph: schema.SubGraphT) -> No
     graph.operators = operators
 
 
-def _add_operator_code(flat: schema.ModelT, builtin: int, version: int) -> int:
+def _add_operator_code(flat: Any, builtin: int, version: int) -> int:
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = builtin
     code.version = version
@@ -127,7 +129,7 @@ def _add_operator_code(flat: schema.ModelT, builtin: int, version: int) -> int:
     return len(flat.operatorCodes) - 1
 
 
-def _add_tensor_like(graph: schema.SubGraphT, tensor: schema.TensorT) -> int:
+def _add_tensor_like(graph: Any, tensor: Any) -> int:
     """Add a tensor of the same shape and type whose values an operator computes, and return its number."""
     added = schema.TensorT()
     added.shape, added.type, added.hasRank = tensor.shape, tensor.type, True
@@ -135,14 +137,14 @@ def _add_tensor_like(graph: schema.SubGraphT, tensor: schema.TensorT) -> int:
     return len(graph.tensors) - 1
 
 
-def _operator(code: int, source: int, target: int) -> schema.OperatorT:
+def _operator(code: int, source: int, target: int) -> Any:
     operator = schema.OperatorT()
     operator.opcodeIndex = code
     operator.inputs, operator.outputs = np.array([source], np.int32), np.array([target], np.int32)
     return operator
 
 
-def _quantize_kernel(kernel: schema.TensorT, buffer: schema.BufferT) -> None:
+def _quantize_kernel(kernel: Any, buffer: Any) -> None:
     """Round a kernel (output channel, height, width, input channel) to -127..127 times a scale by output channel."""
     values = np.frombuffer(bytes(buffer.data), np.float32).reshape(kernel.shape)
     scale = np.abs(values).max(axis=(1, 2, 3)) / 127

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import nullcontext
+from typing import TypeAlias
 
 import keras
 import tensorflow as tf
@@ -19,8 +20,8 @@ from pipelines.stylization.generator import set_precision
 
 SIGNATURE = "serving_default"
 
-Function = tf.types.experimental.PolymorphicFunction
-ConcreteFunction = tf.types.experimental.ConcreteFunction
+Function: TypeAlias = tf.types.experimental.PolymorphicFunction
+ConcreteFunction: TypeAlias = tf.types.experimental.ConcreteFunction
 
 
 def load_exportable(path: str | os.PathLike) -> keras.Model:

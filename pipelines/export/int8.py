@@ -122,7 +122,8 @@ class _Channels:
     """The least and the largest value of each channel, but for outliers."""
 
     def __init__(self) -> None:
-        self._low, self._high = np.inf, -np.inf
+        self._low: Any = np.inf  # an array after the first values
+        self._high: Any = -np.inf
 
     def watch(self, values: Any) -> None:
         """Take those of (1, height, width, channels) into account."""

@@ -31,7 +31,8 @@ def write_saved_model(model: keras.Model, path: Path, plan: ExportPlan) -> None:
     try:
         tf.saved_model.save(holder_of(model), str(path), signatures={SIGNATURE: graph})
     except tf.errors.OpError as error:  # a full disk, above all
-        raise OSError(f"{path}: cannot be written: {error.message}") from error
+        reason = error.message.rpartition("; ")[2].partition(" [Op:")[0]
+        raise OSError(f"{path.parent}: cannot be written: {reason}") from error
 
 
 def add_saved_model_provenance(path: Path, provenance: Mapping[str, object]) -> None:

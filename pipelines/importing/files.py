@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from choices import LAYOUTS
 from errors import ArgumentError, unknown_name
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from model.provenance import Provenance
+    from model.saving import StorageType
 
 KERAS = ".keras"
 RUNTIMES = {"saved_model": "TensorFlow's SavedModel", "litert": "LiteRT", "onnx": "ONNX Runtime"}
@@ -112,7 +113,7 @@ def write_model(
     from model.saving import save_model
 
     with whole_or_nothing(path) as temporary:
-        save_model(model, temporary, dtype=dtype)
+        save_model(model, temporary, dtype=cast("StorageType", dtype))
         add_provenance(temporary, provenance)
     return WrittenModel(path, size_of(path), sha256_of(path))
 

@@ -208,3 +208,16 @@ def test_no_provenance(tmp_path):
     with zipfile.ZipFile(tmp_path / "list.keras", "w") as archive:
         archive.writestr("metadata.json", "[1]")
     assert read_provenance(tmp_path / "list.keras") is None
+
+
+def test_a_full_disk_is_one_line(export, monkeypatch, tmp_path):
+    """What TensorFlow raises then, with the file's name shortened."""
+    message = "{{function_node __wrapped__SaveV2}} variables/part-00000.tempstate1; No space left on device [Op:SaveV2]"
+
+    def save(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, message)
+
+    monkeypatch.setattr(tf.saved_model, "save", save)
+    with pytest.raises(OSError, match=r": cannot be written: No space left on device$"):
+        export(MODELS["vector"](), "saved_model")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
