@@ -1,0 +1,1 @@
+"""What the quality of stylised pictures is measured by."""
