@@ -24,3 +24,6 @@ LOSS_SCALINGS = ("relative", "absolute")
 
 # Of channels at the borders of a network: last, or first as Torch and Caffe have them.
 LAYOUTS = ("nhwc", "nchw")
+
+# Of videos.
+CODECS = ("h264", "hevc", "av1")

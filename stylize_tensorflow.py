@@ -1,4 +1,4 @@
-"""Stylises pictures with a trained network (.keras): files or whole folders, with the model loaded once."""
+"""Stylises pictures and films with a trained network (.keras): files or whole folders, with the model loaded once."""
 
 from __future__ import annotations
 
@@ -7,32 +7,39 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from choices import PRECISIONS
+from choices import CODECS, PRECISIONS
 from errors import ArgumentError
 from pipelines.command_line import ArgumentParser, defaults_of, printable, run_script, tell, with_flags
 from pipelines.model_library import makes_textures, pretrained_models
+from pipelines.stylization.film_settings import FilmSettings
+from pipelines.stylization.settings import StylizationSettings
 from pipelines.stylization.stylize import stylize_files
 
 if TYPE_CHECKING:
+    from pipelines.stylization.film import FilmReport
     from pipelines.stylization.run import StylizationReport
 
 NAME = "stylize_tensorflow.py"
 EPILOG = """Reads JPEG, PNG, WebP, TIFF, BMP and GIF: grey, palette, CMYK, 16 bits, transparency, EXIF orientation, ICC
 profiles. Writes JPEG, PNG, WebP and TIFF as the output's suffix says, 8 bits, sRGB; transparency is kept where the
 format has it (JPEG has not). A picture goes through the network whole: a network of full width takes about 0.8 GB of
-memory for each megapixel in float32, 0.4 GB in bfloat16; --image-size makes large ones smaller."""
+memory for each megapixel in float32, 0.4 GB in bfloat16; --image-size makes large ones smaller. A film is a video
+(.mp4, .mov, .mkv, .webm), a GIF or WebP that moves, or numbered frames (frames/%%06d.png); sound, subtitles and times
+are kept, and the same command goes on with a film that was interrupted."""
 
 
 def make_parser() -> ArgumentParser:
     """Return the parser of the command line; its defaults are those of `stylize_files`."""
     defaults = defaults_of(stylize_files)
     parser = ArgumentParser(prog=NAME, description=__doc__, epilog=EPILOG)
-    parser.add_argument("--input", nargs="+", metavar="FILE_OR_FOLDER", help="pictures, and folders of pictures")
+    parser.add_argument(
+        "--input", nargs="+", metavar="FILE_OR_FOLDER", help="pictures, and folders of pictures; or one film"
+    )
     parser.add_argument(
         "--output",
         metavar="FILE_OR_FOLDER",
-        help="a file for one picture; a folder, which keeps the sub-folders of an input folder, for several (and for "
-        "one, if it exists or the name ends in a slash)",
+        help="a file for one picture or film; a folder, which keeps the sub-folders of an input folder, for several "
+        "(and for one, if it exists or the name ends in a slash)",
     )
     parser.add_argument(
         "--model",
@@ -70,8 +77,38 @@ def make_parser() -> ArgumentParser:
         action="store_true",
         help="replace outputs that exist (else those of a folder are skipped, so that a run can be taken up again)",
     )
+    _add_film_arguments(parser)
     parser.add_argument("--list-models", action="store_true", help="print the models that --model knows by name")
     return parser
+
+
+def _add_film_arguments(parser: ArgumentParser) -> None:
+    defaults = FilmSettings()
+    group = parser.add_argument_group("films")
+    group.add_argument(
+        "--steady",
+        type=float,
+        metavar="0..1",
+        default=defaults.steady,
+        help="how firmly a frame continues the one before, against flicker; 0: each on its own (default: %(default)s)",
+    )
+    group.add_argument(
+        "--codec", metavar="|".join(CODECS), default=defaults.codec, help="of a video (default: %(default)s)"
+    )
+    group.add_argument(
+        "--quality",
+        type=int,
+        metavar="1..100",
+        default=defaults.quality,
+        help="of a video or an animated WebP (default: %(default)s)",
+    )
+    group.add_argument(
+        "--frame-rate",
+        type=float,
+        metavar="FRAMES_A_SECOND",
+        default=defaults.frame_rate,
+        help="of numbered frames, which do not tell it (default: %(default)s)",
+    )
 
 
 def print_models() -> int:
@@ -100,6 +137,53 @@ def print_report(report: StylizationReport, arguments: argparse.Namespace) -> in
     return 1 if report.failed else 0
 
 
+def is_film_command(inputs: Sequence[str], output: str) -> bool:
+    """Say whether a film is asked for; a GIF that moves becomes a picture where the output is one.
+
+    Raises:
+        ArgumentError: there is a film among several inputs.
+    """
+    from film.formats import is_animation, is_film, is_film_name
+
+    films = [path for path in inputs if is_film(path)]
+    if films and len(inputs) > 1:
+        raise ArgumentError(f"`input` {films[0]} is a film: films are stylised one at a time")
+    return bool(films) and (is_film_name(output) or not is_animation(films[0]))
+
+
+def run_film(arguments: argparse.Namespace) -> int:
+    """Stylise a film, show how far it is, and return the exit code."""
+    from pipelines.stylization.film import stylize_film
+    from pipelines.stylization.film_bar import film_bar
+
+    look = StylizationSettings(arguments.image_size, arguments.strength, arguments.keep_colors, arguments.precision)
+    settings = FilmSettings(look, arguments.steady, arguments.codec, arguments.quality, arguments.frame_rate)
+    with film_bar() as observe:
+        report = stylize_film(
+            arguments.input[0],
+            arguments.output,
+            settings,
+            model=arguments.model,
+            overwrite=arguments.overwrite,
+            observe=observe,
+            note=tell,
+        )
+    return print_film_report(report)
+
+
+def print_film_report(report: FilmReport) -> int:
+    """Print what a run did and return the exit code: 1 where frames were broken."""
+    rate = report.frames / report.seconds if report.seconds else 0.0
+    print(
+        f"wrote {printable(str(report.output))}: {report.frames} frames in {report.seconds:.1f} s, {rate:.2f} a second"
+    )
+    for line in report.notes:
+        tell(f"{NAME}: warning: {line}")
+    for seconds in report.broken:
+        tell(f"{NAME}: error: the frame at {seconds:.2f} s is broken: the one before is shown in its place")
+    return 1 if report.broken else 0
+
+
 def run(argv: Sequence[str] | None) -> int:
     """Do what the arguments ask for and return the exit code."""
     arguments = make_parser().parse_args(argv)
@@ -108,6 +192,8 @@ def run(argv: Sequence[str] | None) -> int:
     for name in ("input", "output"):
         if getattr(arguments, name) is None:
             raise ArgumentError(f"`{name}` is needed")
+    if is_film_command(arguments.input, arguments.output):
+        return run_film(arguments)
     report = stylize_files(
         arguments.input,
         arguments.output,

@@ -19,6 +19,7 @@ ROOMS = (
     "model",
     "layers",
     "runtimes",
+    "film",
     "images",
 )
 FOR_ALL = ("options", "compat", "choices", "errors", "version")
@@ -30,6 +31,7 @@ READERS = ("benchmarks", "examples", "docs")  # they import whatever they show o
 COPYABLE = {
     "layers": {"keras"},
     "images": {"numpy", "scipy", "PIL", "tifffile", "imagecodecs", "av"},
+    "film": {"numpy", "PIL", "av", "cv2"},
     "runtimes": {"numpy", "tensorflow", "ai_edge_litert", "onnxruntime"},
     "web": set(),
 }

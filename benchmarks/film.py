@@ -1,0 +1,192 @@
+"""Flicker of stylised films, frame by frame and steadied, and what steadying costs.
+
+`python -m benchmarks.film --photos FOLDER --films FOLDER` measures (a) camera moves over still photos (shift, zoom,
+rotation, with sensor noise), where the true motion is known, and (b) films, with the flow of another method
+(Farneback's) than the one that steadies (DIS), where it can be believed: seen in both frames, and where the content
+has structure. Flicker is the mean absolute difference of a frame and the one before (or 8 before) moved along the
+motion; sharpness the mean gradient.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+
+import cv2
+import numpy as np
+
+from benchmarks.measure import print_table
+from errors import ArgumentError
+from film.flow import seen_in_both, warp
+from film.formats import is_film
+from film.reading import FilmReader
+from film.steadying import Steadier
+from images.folders import list_pictures
+from images.reading import read_image
+from images.resizing import resize
+from pipelines.command_line import ArgumentParser, run_script
+from pipelines.stylization.stylize import load_stylizer
+
+NAME = "benchmarks.film"
+FRAMES = 16
+DISTANCES = (1, 8)
+NOISE = 2 / 255
+SIZE = (360, 480)
+# Shift in pixels, zoom and turn in degrees of each frame.
+MOVES = ((2.3, 0.7, 1.0, 0.25), (-1.1, 1.3, 1.004, -0.25), (0.4, 0.0, 1.006, 0.0))
+# Of the structure tensor over windows of 15 pixels: below it the motion of a film cannot be told.
+MIN_STRUCTURE = 3e-5
+MAX_DIFFERENCE = 0.08
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Frames (count, height, width, 3), and for films with known motion the map of each frame's pixels to the photo."""
+
+    name: str
+    frames: np.ndarray
+    maps: np.ndarray | None = None
+
+    def motion(self, later: int, earlier: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the pixels of a frame lie in an earlier one, and where that is known."""
+        if self.maps is not None:
+            return _known_motion(self.maps[later], self.maps[earlier], self.frames.shape[1:3])
+        return _found_motion(self.frames[later], self.frames[earlier])
+
+
+def _known_motion(later: np.ndarray, earlier: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    height, width = size
+    to_earlier = cv2.invertAffineTransform(earlier) @ np.vstack([later, [0, 0, 1]])
+    columns, rows = np.meshgrid(np.arange(width), np.arange(height))
+    places = np.dstack([columns, rows, np.ones(size)]) @ to_earlier.T
+    inside = (places >= 0).all(axis=-1) & (places <= [width - 1, height - 1]).all(axis=-1)
+    return (places - np.dstack([columns, rows])).astype(np.float32), inside.astype(np.float32)
+
+
+def _found_motion(later: np.ndarray, earlier: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    first, second = (cv2.cvtColor((frame * 255).astype(np.uint8), cv2.COLOR_RGB2GRAY) for frame in (later, earlier))
+    flow, back = (
+        cv2.calcOpticalFlowFarneback(*pair, np.zeros((*first.shape, 2), np.float32), 0.5, 4, 21, 3, 7, 1.5, 0)
+        for pair in ((first, second), (second, first))
+    )
+    structure = cv2.boxFilter(cv2.cornerMinEigenVal(cv2.GaussianBlur(first, (0, 0), 1.5), 15, ksize=3), -1, (15, 15))
+    alike = np.abs(later - warp(earlier, flow)).mean(axis=-1) < MAX_DIFFERENCE
+    return flow, seen_in_both(flow, back) * alike * (structure > MIN_STRUCTURE)
+
+
+def moving_photos(folder: Path, count: int) -> Iterator[Clip]:
+    """Yield camera moves over photos."""
+    random = np.random.default_rng(0)
+    for number, path in enumerate(list_pictures(folder).pictures[:count]):
+        photo = read_image(path).pixels
+        move = MOVES[number % len(MOVES)]
+        maps = np.stack([_camera(photo.shape[:2], move, i) for i in range(FRAMES)])
+        views = [
+            cv2.warpAffine(
+                photo, camera, SIZE[::-1], flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT
+            )
+            for camera in maps
+        ]
+        frames = np.stack(views) + random.normal(0, NOISE, (FRAMES, *SIZE, 3))
+        yield Clip(path.stem, np.clip(frames, 0, 1).astype(np.float32), maps)
+
+
+def _camera(photo: tuple[int, int], move: Sequence[float], number: int) -> np.ndarray:
+    """Return the map (2, 3) from a frame's (column, row, 1) to the photo's (column, row)."""
+    right, down, zoom, turn = move
+    angle, scale = np.deg2rad(turn * number), zoom**-number
+    matrix = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    middle = np.array([photo[1] / 2 + right * number, photo[0] / 2 + down * number])
+    return np.column_stack([matrix, middle - matrix @ (SIZE[1] / 2, SIZE[0] / 2)])
+
+
+def films(folder: Path, count: int) -> Iterator[Clip]:
+    """Yield the middle of films, in half of their size where they are large."""
+    for path in [path for path in sorted(folder.iterdir()) if path.is_file() and is_film(path)][:count]:
+        reader = FilmReader(path)
+        first = max(0, ((reader.format.frame_count or 0) - FRAMES) // 2)
+        frames = [frame.pixels for frame in islice(reader, first, first + FRAMES) if frame.pixels is not None]
+        height, width = reader.format.height, reader.format.width
+        size = (height // 2, width // 2) if width > 2 * SIZE[1] else (height, width)
+        yield Clip(path.name, np.stack([resize(pixels, *size) for pixels in frames]))
+
+
+def flicker(clip: Clip, frames: np.ndarray, distance: int) -> float:
+    """Return the mean absolute difference of frames from those `distance` before, moved along the motion."""
+    found = []
+    for later in range(distance, len(frames)):
+        flow, known = clip.motion(later, later - distance)
+        difference = np.abs(frames[later] - warp(frames[later - distance], flow)).mean(axis=-1)
+        found.append((difference * known).sum() / max(known.sum(), 1))
+    return float(np.mean(found))
+
+
+def sharpness(frames: np.ndarray) -> float:
+    """Return the mean gradient of frames."""
+    return float(np.mean([np.hypot(*np.gradient(frame.mean(axis=-1))).mean() for frame in frames]))
+
+
+def measure(clip: Clip, generator: Callable[[np.ndarray], np.ndarray], strength: float) -> list[float]:
+    """Return flicker after and before for each distance, the share of sharpness kept, and the share of time added."""
+    generator(clip.frames[0])
+    start = perf_counter()
+    plain = np.stack([generator(frame) for frame in clip.frames])
+    network, start = perf_counter() - start, perf_counter()
+    steadier = Steadier(strength)
+    steady = np.stack([steadier(*pair) for pair in zip(clip.frames, plain, strict=True)])
+    added = (perf_counter() - start) / network
+    values = [flicker(clip, frames, distance) for distance in DISTANCES for frames in (steady, plain)]
+    return [*values, sharpness(steady) / sharpness(plain), added]
+
+
+def make_parser() -> ArgumentParser:
+    """Return the parser of the command line."""
+    parser = ArgumentParser(prog=NAME, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=Path, metavar="FOLDER", help="of still photos")
+    parser.add_argument("--films", type=Path, metavar="FOLDER", help="of films")
+    parser.add_argument("--model", default="starry_night", metavar="NAME_OR_PATH", help="(default: %(default)s)")
+    parser.add_argument("--steady", type=float, default=1.0, metavar="0..1", help="(default: %(default)s)")
+    parser.add_argument("--count", type=int, default=6, help="of photos and of films (default: %(default)s)")
+    return parser
+
+
+def run(argv: Sequence[str] | None) -> int:
+    """Measure, print the table, and return the exit code."""
+    arguments = make_parser().parse_args(argv)
+    if arguments.photos is None and arguments.films is None:
+        raise ArgumentError("`photos` or `films` is needed: a folder")
+    generator = load_stylizer(arguments.model)
+    kinds = {"photo": (moving_photos, arguments.photos), "film": (films, arguments.films)}
+    rows = []
+    for kind, (clips, folder) in kinds.items():
+        found = (
+            [(clip.name, measure(clip, generator, arguments.steady)) for clip in clips(folder, arguments.count)]
+            if (folder)
+            else []
+        )
+        if found:
+            medians = np.median([values for _, values in found], axis=0).tolist()
+            rows += [_row(name, values) for name, values in [*found, (f"median ({kind}s)", medians)]]
+    titles = ["clip", *(f"{distance} apart" for distance in DISTANCES), "sharpness", "time added"]
+    print_table(f"{arguments.model}, flicker steadied / frame by frame", titles, rows)
+    return 0
+
+
+def _row(name: str, values: Sequence[float]) -> list[str]:
+    pairs = zip(values[0:4:2], values[1:4:2], strict=True)
+    flickers = [f"{steady:.4f} / {plain:.4f} = {steady / plain:.2f}" for steady, plain in pairs]
+    return [name, *flickers, f"{values[4]:.3f}", f"{values[5]:.2f}"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program with the given arguments (default: the command line's) and return its exit code."""
+    return run_script(NAME, lambda: run(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""The colours of video: which matrix and range lie between a frame's YCbCr and RGB."""
+
+from __future__ import annotations
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
+
+# Codes of ITU-T H.273.
+BT709, UNSPECIFIED, FCC, BT470BG, SMPTE170M, SMPTE240M, BT2020 = 1, 2, 4, 5, 6, 7, 9
+MATRICES = {
+    BT709: Colorspace.ITU709,
+    FCC: Colorspace.FCC,
+    BT470BG: Colorspace.ITU601,
+    SMPTE170M: Colorspace.ITU601,
+    SMPTE240M: Colorspace.SMPTE240M,
+    BT2020: Colorspace.BT2020,
+}
+# From this height on a film that does not tell its matrix is high definition, as players take it.
+MIN_HD_HEIGHT = 720
+# Exact rounding, and chroma interpolated at every pixel.
+EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
+
+
+def matrix_of(code: int, height: int) -> int:
+    """Return the code of the matrix of a film of `height` rows that tells `code`."""
+    if code in MATRICES:
+        return code
+    return BT709 if height >= MIN_HD_HEIGHT else SMPTE170M
+
+
+def to_rgb(frame: av.VideoFrame, matrix: int) -> np.ndarray:
+    """Return a decoded frame as float32 (height, width, 3), RGB in [0, 1], with 8 bits of precision, or 16."""
+    deep = max(component.bits for component in frame.format.components) > 8
+    full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj") or frame.format.is_rgb
+    converted = frame.reformat(
+        format="rgb48le" if deep else "rgb24",
+        src_colorspace=MATRICES[matrix],
+        src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
+        dst_color_range=ColorRange.JPEG,
+        interpolation=EXACT,
+    )
+    return converted.to_ndarray().astype(np.float32) / np.float32(65535 if deep else 255)
+
+
+def from_rgb(pixels: np.ndarray, matrix: int, pixel_format: str) -> av.VideoFrame:
+    """Return RGB (height, width, 3) in [0, 1] as a frame of limited range in `pixel_format`, a YCbCr format."""
+    levels = np.floor(np.clip(pixels, 0, 1) * 255 + np.float32(0.5)).astype(np.uint8)
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(levels), format="rgb24")
+    return frame.reformat(
+        format=pixel_format,
+        dst_colorspace=MATRICES[matrix],
+        src_color_range=ColorRange.JPEG,
+        dst_color_range=ColorRange.MPEG,
+        interpolation=EXACT,
+    )

@@ -1,0 +1,75 @@
+"""Optical flow between the frames of a film, and pictures moved along it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+# Flow is found on frames of about so many rows, which is enough for pictures to follow, and far quicker.
+MAX_FLOW_SIDE = 640
+
+
+def grey(pixels: np.ndarray) -> np.ndarray:
+    """Return a frame (height, width, 3) in [0, 1] for `FlowFinder`: uint8, the longer side at most MAX_FLOW_SIDE."""
+    values = cv2.cvtColor(np.clip(pixels * 255 + 0.5, 0, 255).astype(np.uint8), cv2.COLOR_RGB2GRAY)
+    scale = MAX_FLOW_SIDE / max(values.shape)
+    if scale >= 1:
+        return values
+    size = (max(1, round(values.shape[1] * scale)), max(1, round(values.shape[0] * scale)))
+    return cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+
+
+class FlowFinder:
+    """Dense inverse search (Kroeger, Timofte, Dai & Van Gool 2016, "Fast Optical Flow using Dense Inverse Search")."""
+
+    def __init__(self) -> None:
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+
+    def __call__(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Return float32 (height, width, 2): where each pixel (x, y) of `first` lies in `second`, minus its place."""
+        if min(first.shape) < 16:
+            return np.zeros((*first.shape, 2), np.float32)
+        return self._dis.calc(first, second, np.zeros((*first.shape, 2), np.float32))
+
+
+def resize_flow(flow: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return a flow for frames of another size."""
+    factors = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
+    return cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * factors
+
+
+def warp(picture: np.ndarray, flow: np.ndarray, *, interpolation: int = cv2.INTER_CUBIC) -> np.ndarray:
+    """Return the picture that at each place shows what `picture` shows where the flow leads from there.
+
+    Args:
+        picture: float32 (height, width) or (height, width, channels).
+        flow: float32 (height, width, 2).
+        interpolation: OpenCV's.
+    """
+    height, width = flow.shape[:2]
+    columns = flow[..., 0] + np.arange(width, dtype=np.float32)
+    rows = flow[..., 1] + np.arange(height, dtype=np.float32)[:, np.newaxis]
+    return cv2.remap(picture, columns, rows, interpolation, borderMode=cv2.BORDER_REPLICATE)
+
+
+def seen_in_both(forwards: np.ndarray, backwards: np.ndarray) -> np.ndarray:
+    """Return where a flow can be believed: what it leads to leads back, and lies within the picture.
+
+    Sundaram, Brox & Keutzer 2010, "Dense Point Trajectories by GPU-Accelerated Large Displacement Optical Flow":
+    |w + w'|^2 < 0.01 (|w|^2 + |w'|^2) + 0.5.
+
+    Args:
+        forwards: float32 (height, width, 2), from the first frame to the second.
+        backwards: the same from the second to the first.
+
+    Returns:
+        float32 (height, width), 1 where it holds, else 0.
+    """
+    height, width = forwards.shape[:2]
+    back = warp(backwards, forwards, interpolation=cv2.INTER_LINEAR)
+    squares = np.square(forwards).sum(axis=-1) + np.square(back).sum(axis=-1)
+    agrees = np.square(forwards + back).sum(axis=-1) < 0.01 * squares + 0.5
+    x = forwards[..., 0] + np.arange(width)
+    y = forwards[..., 1] + np.arange(height)[:, np.newaxis]
+    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    return (agrees & inside).astype(np.float32)

@@ -1,0 +1,58 @@
+"""Which names are films."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from PIL import Image
+
+# Suffixes of containers that FFmpeg reads.
+READABLE_CONTAINERS = frozenset(
+    (
+        *(".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".m2ts", ".ogv", ".ts"),
+        *(".webm", ".wmv", ".y4m"),
+    )
+)
+# Container to the codecs that it can hold.
+WRITABLE_CONTAINERS = {
+    ".mp4": ("h264", "hevc", "av1"),
+    ".m4v": ("h264", "hevc", "av1"),
+    ".mov": ("h264", "hevc", "av1"),
+    ".mkv": ("h264", "hevc", "av1"),
+    ".webm": ("av1",),
+}
+ANIMATIONS = {".gif": "GIF", ".webp": "WEBP"}
+NUMBERED = re.compile(r"%(0\d{1,2})?d")
+
+
+def is_numbered(path: str | os.PathLike) -> bool:
+    """Say whether a name stands for numbered frames, as `frames/%06d.png` does."""
+    return NUMBERED.search(Path(path).name) is not None
+
+
+def is_film(path: str | os.PathLike) -> bool:
+    """Say whether a file to be read is a film: a video, an animation of several frames, or numbered frames."""
+    path = Path(path)
+    suffix = path.suffix.lower()
+    return is_numbered(path) or suffix in READABLE_CONTAINERS or (suffix in ANIMATIONS and _moves(path))
+
+
+def is_film_name(path: str | os.PathLike) -> bool:
+    """Say whether a name to be written is a film's; `.webp` may be a picture's as well."""
+    return is_numbered(path) or Path(path).suffix.lower() in {*WRITABLE_CONTAINERS, *ANIMATIONS}
+
+
+def is_animation(path: str | os.PathLike) -> bool:
+    """Say whether a film is a GIF or WebP file, which is a picture too."""
+    return Path(path).suffix.lower() in ANIMATIONS and not is_numbered(path)
+
+
+def _moves(path: Path) -> bool:
+    """Say whether a GIF or WebP file has several frames; one that cannot be read counts as a picture."""
+    try:
+        with Image.open(path, formats=tuple(ANIMATIONS.values())) as image:
+            return getattr(image, "n_frames", 1) > 1
+    except (OSError, ValueError, SyntaxError):
+        return False

@@ -1,0 +1,253 @@
+"""Reading films: videos, animations and numbered frames, a frame at a time, upright, with their times."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image, ImageSequence
+
+from film.color import matrix_of, to_rgb
+from film.errors import FilmError
+from film.formats import ANIMATIONS, NUMBERED, is_numbered
+from film.frame import FilmFormat, Frame
+
+# What yields the frames, and what is known before.
+OpenedFilm = tuple[Callable[[], Iterator[Frame]], FilmFormat]
+
+MILLISECOND = Fraction(1, 1000)
+# What browsers give to GIF frames that tell no time, or one below 20 ms.
+DEFAULT_DURATION = 100
+MIN_DURATION = 20
+
+
+class FilmReader:
+    """A film to be read.
+
+    Args:
+        path: a file, or a pattern such as `frames/%06d.png`.
+        frame_rate: of numbered frames, which do not tell it.
+
+    Attributes:
+        format: what is known of the film before its frames are read.
+
+    Raises:
+        FilmError: there is no such film, or it has no picture that can be read.
+    """
+
+    def __init__(self, path: str | os.PathLike, *, frame_rate: Fraction = Fraction(25)) -> None:
+        self.path = Path(path)
+        if is_numbered(self.path):
+            self._frames, self.format = _open_numbered(self.path, frame_rate)
+        elif not self.path.is_file():
+            raise FilmError(f"{self.path}: no such file")
+        elif self.path.suffix.lower() in ANIMATIONS:
+            self._frames, self.format = _open_animation(self.path)
+        else:
+            self._frames, self.format = _open_video(self.path)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames in the order in which they are shown; broken ones have no pixels.
+
+        Raises:
+            FilmError: the first frame is broken, or the size changes in the middle.
+        """
+        yield from self._frames()
+
+
+def _open_numbered(pattern: Path, frame_rate: Fraction) -> OpenedFilm:
+    numbers = frame_numbers(pattern)
+    if not numbers:
+        raise FilmError(f"{pattern}: there are no such numbered frames")
+    first = _read_picture(frame_path(pattern, numbers[0]))
+    if first is None:
+        raise FilmError(f"{frame_path(pattern, numbers[0])}: the first frame cannot be read")
+    height, width = first.shape[:2]
+    count = numbers[-1] - numbers[0] + 1
+
+    def frames() -> Iterator[Frame]:
+        for i in range(count):
+            pixels = _read_picture(frame_path(pattern, numbers[0] + i))
+            yield Frame(_of_size(pixels, (height, width), pattern), i, 1)
+
+    return frames, FilmFormat(width, height, 1 / frame_rate, frame_rate, count)
+
+
+def frame_path(pattern: Path, number: int) -> Path:
+    """Return the path of one of the numbered frames."""
+    return pattern.with_name(pattern.name % number)
+
+
+def frame_numbers(pattern: Path) -> list[int]:
+    """Return the numbers of the frames that are there, in order.
+
+    Raises:
+        FilmError: the name has another `%` than the one of the number.
+    """
+    place = NUMBERED.search(pattern.name)
+    before, after = (pattern.name[: place.start()], pattern.name[place.end() :]) if place else (pattern.name, "")
+    if place is None or "%" in before + after:
+        raise FilmError(f"{pattern}: the name must have one number such as %06d, and no other %")
+    name = re.compile(re.escape(before) + r"(\d+)" + re.escape(after))
+    if not pattern.parent.is_dir():
+        return []
+    found = (name.fullmatch(entry.name) for entry in pattern.parent.iterdir())
+    numbers = (int(match[1]) for match in found if match)
+    return sorted(number for number in numbers if frame_path(pattern, number).is_file())
+
+
+def _read_picture(path: Path) -> np.ndarray | None:
+    """Return a picture file as float32 (height, width, 3); None where it cannot be read."""
+    try:
+        with Image.open(path) as image:
+            return _pixels(image)
+    except (OSError, ValueError, SyntaxError):
+        return None
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    """Return a Pillow picture; what is transparent lies on white."""
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.asarray(image.convert("RGB"), np.float32) / np.float32(255)
+
+
+def _open_animation(path: Path) -> OpenedFilm:
+    try:
+        with Image.open(path) as image:
+            (width, height), count = image.size, getattr(image, "n_frames", 1)
+            durations = [_duration(frame) for frame in ImageSequence.Iterator(image)]
+    except (OSError, ValueError, SyntaxError) as error:
+        raise FilmError(f"{path}: not an animation that can be read ({error})") from error
+
+    def frames() -> Iterator[Frame]:
+        time = 0
+        with Image.open(path) as image:
+            for i, duration in enumerate(durations):
+                yield Frame(_animation_frame(image, i), time, duration)
+                time += duration
+
+    return frames, FilmFormat(width, height, MILLISECOND, Fraction(1000 * count, sum(durations)), count)
+
+
+def _duration(frame: Image.Image) -> int:
+    frame.load()  # WebP tells the time only then
+    duration = round(frame.info.get("duration", 0))
+    return duration if duration >= MIN_DURATION else DEFAULT_DURATION
+
+
+def _animation_frame(image: Image.Image, number: int) -> np.ndarray | None:
+    try:
+        image.seek(number)
+        return _pixels(image)
+    except (OSError, ValueError, SyntaxError, EOFError):
+        return None
+
+
+@contextmanager
+def open_container(path: Path) -> Iterator[av.container.InputContainer]:
+    """Open a file with FFmpeg.
+
+    Raises:
+        FilmError: it is no film that FFmpeg reads.
+    """
+    try:
+        # In "ignore" mode metadata that is not UTF-8 does not stop anything.
+        with av.open(os.fspath(path), metadata_errors="ignore") as container:
+            if not container.streams.video:
+                raise FilmError(f"{path}: there is no picture in it")
+            yield container
+    except av.FFmpegError as error:
+        raise FilmError(f"{path}: not a film that can be read ({error.strerror})") from error
+
+
+def _open_video(path: Path) -> OpenedFilm:
+    with open_container(path) as container:
+        stream = container.streams.video[0]
+        first = next((frame for frame in _decoded(container, stream) if isinstance(frame, av.VideoFrame)), None)
+        if first is None or stream.time_base is None:
+            raise FilmError(f"{path}: none of its frames can be decoded")
+        turns = round(first.rotation / 90) % 4
+        sides = (first.width, first.height) if turns % 2 == 0 else (first.height, first.width)
+        aspect = Fraction(stream.sample_aspect_ratio or 1)
+        about = FilmFormat(
+            *sides,
+            time_base=stream.time_base,
+            frame_rate=stream.average_rate or stream.guessed_rate or Fraction(25),
+            frame_count=stream.frames or None,
+            matrix=matrix_of(first.colorspace, first.height),
+            primaries=first.color_primaries,
+            transfer=first.color_trc,
+            pixel_aspect=aspect if turns % 2 == 0 else 1 / aspect,
+        )
+
+    def frames() -> Iterator[Frame]:
+        with open_container(path) as container:
+            stream = container.streams.video[0]
+            for frame in _in_order(_decoded(container, stream)):
+                yield _upright(frame, about, turns, path) if isinstance(frame, av.VideoFrame) else Frame(None, frame)
+
+    return frames, about
+
+
+def _decoded(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame | int]:
+    """Yield decoded frames, and the times of packets that cannot be decoded."""
+    stream.thread_type = "AUTO"
+    for packet in container.demux(stream):
+        try:
+            yield from (frame for frame in packet.decode() if frame.pts is not None)
+        except av.FFmpegError:
+            if packet.pts is not None:
+                yield packet.pts
+
+
+def _in_order(frames: Iterator[av.VideoFrame | int]) -> Iterator[av.VideoFrame | int]:
+    """Yield frames by time: the times of broken ones come before their turn; those that come too late are dropped."""
+    broken: list[int] = []
+    last: int | None = None
+    for frame in frames:
+        if isinstance(frame, int):
+            heapq.heappush(broken, frame)
+            continue
+        present = time_of(frame)
+        while broken and broken[0] < present:
+            time = heapq.heappop(broken)
+            if last is not None and time > last:
+                last = time
+                yield time
+        if last is None or present > last:
+            last = present
+            yield frame
+    yield from (time for time in sorted(broken) if last is not None and time > last)
+
+
+def time_of(frame: av.VideoFrame) -> int:
+    """Return when a frame is shown; those without a time have been left out."""
+    if frame.pts is None:
+        raise ValueError("a frame without a time")
+    return frame.pts
+
+
+def _upright(frame: av.VideoFrame, about: FilmFormat, turns: int, path: Path) -> Frame:
+    """Return a decoded frame, turned; one that the decoder marks as corrupt has no pixels."""
+    duration = frame.duration or 0
+    if frame.is_corrupt:
+        return Frame(None, time_of(frame), duration)
+    pixels = np.ascontiguousarray(np.rot90(to_rgb(frame, about.matrix), turns))
+    return Frame(_of_size(pixels, (about.height, about.width), path), time_of(frame), duration)
+
+
+def _of_size(pixels: np.ndarray | None, size: tuple[int, int], path: Path) -> np.ndarray | None:
+    if pixels is not None and pixels.shape[:2] != size:
+        raise FilmError(
+            f"{path}: its pictures change from {size[1]} x {size[0]} to {pixels.shape[1]} x {pixels.shape[0]} pixels"
+        )
+    return pixels

@@ -1,0 +1,319 @@
+"""Writing films in parts, so that an interrupted run keeps what it had: videos, animations, numbered frames.
+
+Every `end_part` keeps the frames so far, whole or not at all; a writer that is made anew for the same film and folder
+goes on after them. `finish` puts the parts together.
+"""
+
+from __future__ import annotations
+
+import abc
+import heapq
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image
+
+from film.color import from_rgb
+from film.errors import FilmError
+from film.formats import ANIMATIONS, WRITABLE_CONTAINERS, is_numbered
+from film.frame import FilmFormat, Frame
+from film.reading import frame_path, open_container
+
+CODECS = ("h264", "hevc", "av1")
+MAX_QUALITY = 100
+ENCODERS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
+# No frame is predicted from a later one: so the packets of the parts can be put one behind the other.
+ENCODER_OPTIONS = {
+    "h264": {"preset": "medium", "bf": "0"},
+    "hevc": {"preset": "fast", "x265-params": "bframes=0:log-level=error"},
+    "av1": {"preset": "8", "svtav1-params": "pred-struct=1"},
+}
+COUNT_NAME = "frames.json"
+
+
+class FilmWriter(abc.ABC):
+    """Writes the frames of a film.
+
+    Args:
+        folder: of the parts; it exists.
+
+    Attributes:
+        frame_count: frames that the parts hold.
+        notes: what could not be kept, a line each.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.notes: list[str] = []
+        try:
+            self.times: list[tuple[int, int]] = [tuple(time) for time in json.loads((folder / COUNT_NAME).read_text())]
+        except FileNotFoundError:
+            self.times = []
+        self.frame_count = len(self.times)
+
+    @abc.abstractmethod
+    def write(self, frame: Frame) -> None:
+        """Add a frame, which has pixels, to the present part."""
+
+    def end_part(self) -> None:
+        """Keep the frames so far."""
+        with whole_path(self.folder / COUNT_NAME) as temporary:
+            temporary.write_text(json.dumps(self.times))
+        self.frame_count = len(self.times)
+
+    @abc.abstractmethod
+    def finish(self) -> None:
+        """Put the parts together. The film appears whole or not at all."""
+
+
+def film_writer(
+    path: str | os.PathLike, folder: Path, about: FilmFormat, *, source: Path, codec: str = "h264", quality: int = 75
+) -> FilmWriter:
+    """Return the writer of a film.
+
+    Args:
+        path: what to write: a video, `.gif`, `.webp`, or a pattern such as `frames/%06d.png`.
+        folder: for the parts; it exists.
+        about: the film that is written.
+        source: film whose sound and subtitles are copied into a video.
+        codec: of a video: "h264", "hevc" or "av1".
+        quality: of a video or a WebP, 1 to 100.
+
+    Raises:
+        FilmError: the name, the codec or the quality is not allowed.
+    """
+    path = Path(path)
+    check_target(path, codec=codec, quality=quality)
+    suffix = path.suffix.lower()
+    if is_numbered(path):
+        return _NumberedWriter(path, folder)
+    if suffix in ANIMATIONS:
+        return _AnimationWriter(path, folder, about, quality)
+    return _VideoWriter(path, folder, about, source=source, codec=codec, quality=quality)
+
+
+def check_target(path: Path, *, codec: str, quality: int) -> None:
+    """Raise FilmError unless such a film can be written."""
+    suffix = path.suffix.lower()
+    if not 1 <= quality <= MAX_QUALITY:
+        raise FilmError(f"the quality must be 1 to {MAX_QUALITY}, not {quality}")
+    if is_numbered(path):
+        if suffix not in Image.registered_extensions() or suffix == ".gif":
+            raise FilmError(f"{path}: numbered frames are written as pictures (.png, .jpg, .webp, .tif)")
+        return
+    if suffix not in WRITABLE_CONTAINERS and suffix not in ANIMATIONS:
+        known = ", ".join([*WRITABLE_CONTAINERS, *ANIMATIONS])
+        raise FilmError(f"{path}: no film is written under such a name (known: {known}, and frames/%06d.png)")
+    if suffix in WRITABLE_CONTAINERS and codec not in WRITABLE_CONTAINERS[suffix]:
+        raise FilmError(
+            f"{path}: a {suffix} file cannot hold {codec} (it can: {', '.join(WRITABLE_CONTAINERS[suffix])})"
+        )
+
+
+@contextmanager
+def whole_path(path: Path) -> Iterator[Path]:
+    """Yield the name of a temporary file beside `path`; it takes its place at the end, or vanishes on an error."""
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp{path.suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _to_image(pixels: np.ndarray | None) -> Image.Image:
+    if pixels is None:
+        raise ValueError("a broken frame has to be replaced before it is written")
+    return Image.fromarray(np.floor(np.clip(pixels, 0, 1) * 255 + np.float32(0.5)).astype(np.uint8))
+
+
+class _NumberedWriter(FilmWriter):
+    """Numbered frames are their own parts: each is a whole file, under its final name."""
+
+    def __init__(self, pattern: Path, folder: Path) -> None:
+        super().__init__(folder)
+        self.pattern = pattern
+        pattern.parent.mkdir(parents=True, exist_ok=True)
+
+    def write(self, frame: Frame) -> None:
+        with whole_path(frame_path(self.pattern, len(self.times))) as temporary:
+            _to_image(frame.pixels).save(temporary)
+        self.times.append((frame.time, frame.duration))
+
+    def finish(self) -> None:
+        """There is nothing to put together."""
+
+
+class _AnimationWriter(FilmWriter):
+    """GIF and animated WebP; the parts are PNG files."""
+
+    def __init__(self, path: Path, folder: Path, about: FilmFormat, quality: int) -> None:
+        super().__init__(folder)
+        self.path = path
+        self.about = about
+        self.quality = quality
+
+    def write(self, frame: Frame) -> None:
+        _to_image(frame.pixels).save(self._frame(len(self.times)), compress_level=1)
+        self.times.append((frame.time, frame.duration))
+
+    def _frame(self, number: int) -> Path:
+        return self.folder / f"frame-{number:06d}.png"
+
+    def finish(self) -> None:
+        first, *rest = (self._frame(i) for i in range(len(self.times)))
+        form = ANIMATIONS[self.path.suffix.lower()]
+        options = {"optimize": False} if form == "GIF" else {"quality": self.quality, "method": 4}
+        with whole_path(self.path) as temporary:
+            _read(first, form).save(
+                temporary,
+                format=form,
+                save_all=True,
+                append_images=(_read(path, form) for path in rest),
+                duration=self._durations(),
+                loop=0,
+                **options,
+            )
+
+    def _durations(self) -> list[int]:
+        """Return how long each frame is shown, in milliseconds: until the next one comes."""
+        times = [time for time, _ in self.times]
+        usual = 1 / (self.about.frame_rate * self.about.time_base)
+        ends = [*times[1:], times[-1] + (self.times[-1][1] or usual)]
+        return [round((end - start) * self.about.time_base * 1000) for start, end in zip(times, ends, strict=True)]
+
+
+def _read(path: Path, form: str) -> Image.Image:
+    with Image.open(path) as image:
+        image.load()
+    return image.quantize(256, dither=Image.Dither.FLOYDSTEINBERG) if form == "GIF" else image
+
+
+class _VideoWriter(FilmWriter):
+    """Videos; each part is a file that holds an encoder's packets alone, the times stand beside it."""
+
+    def __init__(self, path: Path, folder: Path, about: FilmFormat, *, source: Path, codec: str, quality: int) -> None:
+        super().__init__(folder)
+        self.path = path
+        self.about = about
+        self.source = source
+        self.codec = codec
+        self.quality = quality
+        # YCbCr 4:2:0 has no odd sizes; whoever shows a film of an odd size shows 4:4:4.
+        self.pixel_format = "yuv420p" if about.width % 2 == 0 and about.height % 2 == 0 else "yuv444p"
+        self.part: av.container.OutputContainer | None = None
+        self.temporary = folder / "present.mp4"
+
+    def write(self, frame: Frame) -> None:
+        if frame.pixels is None:
+            raise ValueError("a broken frame has to be replaced before it is written")
+        if self.part is None:
+            self.part = av.open(os.fspath(self.temporary), "w", format="mp4")
+            self.stream = self._encoder(self.part)
+        picture = from_rgb(frame.pixels, self.about.matrix, self.pixel_format)
+        picture.pts, picture.time_base = frame.time, self.about.time_base
+        self.part.mux(self.stream.encode(picture))
+        self.times.append((frame.time, frame.duration))
+
+    def _encoder(self, container: av.container.OutputContainer) -> av.VideoStream:
+        os.environ.setdefault("SVT_LOG", "1")  # else SVT-AV1 prints its settings: it knows no other switch
+        about = self.about
+        stream = container.add_stream(ENCODERS[self.codec], rate=about.frame_rate)
+        if not isinstance(stream, av.VideoStream):
+            raise TypeError(f"{ENCODERS[self.codec]} encodes no video")
+        stream.width, stream.height, stream.pix_fmt = about.width, about.height, self.pixel_format
+        stream.options = {**ENCODER_OPTIONS[self.codec], "crf": str(_crf(self.codec, self.quality))}
+        context = stream.codec_context
+        context.time_base = about.time_base
+        context.sample_aspect_ratio = about.pixel_aspect
+        context.colorspace, context.color_range = about.matrix, 1
+        context.color_primaries, context.color_trc = about.primaries, about.transfer
+        return stream
+
+    def end_part(self) -> None:
+        if self.part is None:
+            return
+        self.part.mux(self.stream.encode())
+        self.part.close()
+        self.part = None
+        # Named after its first frame: frames beyond the count that is kept next are written over.
+        self.temporary.replace(self._part(self.frame_count))
+        super().end_part()
+
+    def _part(self, first: int) -> Path:
+        return self.folder / f"part-{first:08d}.mp4"
+
+    def _parts(self) -> list[Path]:
+        return [path for path in sorted(self.folder.glob("part-*.mp4")) if int(path.stem[5:]) < self.frame_count]
+
+    def finish(self) -> None:
+        options = {"movflags": "faststart"} if self.path.suffix.lower() in (".mp4", ".m4v", ".mov") else {}
+        with (
+            whole_path(self.path) as temporary,
+            av.open(os.fspath(temporary), "w", options=options) as film,
+            av.open(os.fspath(self._parts()[0])) as first,
+        ):
+            video = film.add_stream_from_template(first.streams.video[0], opaque=True)
+            video.time_base = self.about.time_base
+            with _other_packets(self.source, film, self.notes) as others:
+                for _, packet in heapq.merge(self._packets(video), others, key=lambda pair: pair[0]):
+                    film.mux(packet)
+
+    def _packets(self, stream: av.VideoStream) -> Iterator[tuple[float, av.Packet]]:
+        """Yield the packets of all parts with their seconds, at the times of the frames."""
+        times = iter(self.times)
+        for path in self._parts():
+            with av.open(os.fspath(path)) as part:
+                for packet in part.demux(part.streams.video[0]):
+                    if packet.size == 0:
+                        continue  # the end
+                    time, duration = next(times)
+                    packet.pts = packet.dts = time
+                    packet.duration = duration
+                    packet.time_base = self.about.time_base
+                    packet.stream = stream
+                    yield float(time * self.about.time_base), packet
+
+
+def _crf(codec: str, quality: int) -> int:
+    """Return the encoder's constant rate factor: 18 for H.264 at quality 75, at which no eye sees the difference."""
+    crf = 51 - 0.44 * quality
+    return round({"h264": crf, "hevc": crf + 3, "av1": crf * 63 / 51 + 4}[codec])
+
+
+@contextmanager
+def _other_packets(
+    source: Path, film: av.container.OutputContainer, notes: list[str]
+) -> Iterator[Iterator[tuple[float, av.Packet]]]:
+    """Yield the packets of the source's sound and subtitles with their seconds, made ready for `film`."""
+    if not source.is_file():
+        yield iter(())
+        return
+    with open_container(source) as container:
+        streams = {}
+        for stream in (*container.streams.audio, *container.streams.subtitles):
+            name = stream.codec_context.codec.canonical_name
+            if name in film.supported_codecs:
+                streams[stream.index] = film.add_stream_from_template(stream, opaque=True)
+            else:
+                notes.append(f"{source}: its {stream.type} stream {stream.index} ({name}) does not go into this format")
+        yield _copied(container, streams, film)
+
+
+def _copied(
+    container: av.container.InputContainer, streams: dict[int, av.stream.Stream], film: av.container.OutputContainer
+) -> Iterator[tuple[float, av.Packet]]:
+    if not streams:
+        return
+    for packet in container.demux([container.streams[index] for index in streams]):
+        if packet.dts is None:
+            continue
+        seconds = float(packet.dts * packet.time_base)
+        packet.stream = streams[packet.stream.index]
+        yield seconds, packet

@@ -1,0 +1,37 @@
+"""The bar that shows how far a film is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+from rich.text import Text
+
+from pipelines.stylization.film import FrameObserver
+
+
+class FrameRateColumn(ProgressColumn):
+    """Frames a second."""
+
+    def render(self, task: Task) -> Text:
+        """Return the rate as text."""
+        return Text(f"{task.speed:.2f} frames/s" if task.speed else "")
+
+
+@contextmanager
+def film_bar() -> Iterator[FrameObserver]:
+    """Show a bar with frames a second and the time left on standard error; what is yielded moves it."""
+    columns = (MofNCompleteColumn(), BarColumn(), FrameRateColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=None)
+        begun: list[int] = []
+
+        def observe(done: int, count: int | None) -> None:
+            if not begun:  # frames of an interrupted run took no time of this one
+                begun.append(done)
+                bar.reset(task, completed=done - 1)
+            bar.update(task, completed=done, total=count)
+
+        yield observe

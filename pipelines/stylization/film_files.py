@@ -1,0 +1,114 @@
+"""The files of a film that is stylised: its parts, and what an interrupted run needs to go on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from errors import ArgumentError
+from film.formats import is_numbered
+from film.reading import frame_numbers, frame_path
+from pipelines.stylization.film_settings import FilmSettings
+from runs.lock import hold
+from runs.resuming import Found, Identity, Note, check_resumable
+from runs.store import digest, read_json, read_state, write_json, write_state
+
+if TYPE_CHECKING:
+    from film.steadying import Steadier
+
+COMMAND = "command.json"
+
+
+class FilmFiles:
+    """The folder of parts beside a film.
+
+    Args:
+        source: the film to read.
+        output: the film to write.
+        model: file of the network.
+        settings: of the run.
+    """
+
+    def __init__(self, source: Path, output: Path, model: Path, settings: FilmSettings) -> None:
+        self.output = output
+        self.folder = output.with_name(f"{output.name.replace('%', '')}.parts")
+        files = _first_files(source) | {"model": model}
+        self.identity = Identity(asdict(settings), {name: digest(path) for name, path in files.items()})
+
+    @contextmanager
+    def held(self, *, overwrite: bool, note: Note) -> Iterator[None]:
+        """Hold the folder inside; begin it anew, or go on with the interrupted run that it holds.
+
+        Args:
+            overwrite: begin anew, whatever is there.
+            note: told that a run goes on.
+
+        Raises:
+            ArgumentError: the output is there already, or the interrupted run had other options.
+            UserError: another run is at work there, or a file has changed since.
+        """
+        if _exists(self.output) and not self.folder.exists() and not overwrite:
+            raise ArgumentError(f"`output` {self.output} exists; `overwrite` replaces it")
+        self.output.absolute().parent.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(exist_ok=True)
+        with hold(self.folder / ".lock"):
+            if overwrite:
+                self._empty()
+            if (self.folder / COMMAND).exists():
+                self._check(note)
+            else:
+                write_json(self.folder / COMMAND, asdict(self.identity))
+            yield
+
+    def _check(self, note: Note) -> None:
+        kept = read_json(self.folder / COMMAND)
+        identity = Identity(kept.get("options", {}), kept.get("digests", {}))
+        done = max((_number(path) for path in self.folder.glob("state-*.npz")), default=0)
+        check_resumable(self.identity, Found(identity, done, str(self.folder)), note)
+
+    def _empty(self) -> None:
+        for path in self.folder.iterdir():
+            if path.name != ".lock":
+                path.unlink()
+
+    def write_state(self, frame_count: int, state: Mapping[str, np.ndarray]) -> None:
+        """Keep what the frame after `frame_count` frames needs; call it before the part with these ends."""
+        write_state(self.folder / f"state-{frame_count}.npz", state, {})
+
+    def drop_states_before(self, frame_count: int) -> None:
+        """Remove what is not needed any more."""
+        for path in self.folder.glob("state-*.npz"):
+            if _number(path) < frame_count:
+                path.unlink()
+
+    def restore(self, frame_count: int, steadier: Steadier) -> None:
+        """Give `steadier` the state after `frame_count` frames."""
+        if frame_count:
+            arrays, _ = read_state(self.folder / f"state-{frame_count}.npz")
+            steadier.restore(arrays)
+
+    def remove(self) -> None:
+        """Remove the folder of a finished film."""
+        shutil.rmtree(self.folder)
+
+
+def _number(path: Path) -> int:
+    return int(path.stem.removeprefix("state-"))
+
+
+def _exists(output: Path) -> bool:
+    return bool(frame_numbers(output)) if is_numbered(output) else os.path.lexists(output)
+
+
+def _first_files(source: Path) -> dict[str, Path]:
+    """Return the files by which a film is known again."""
+    if not is_numbered(source):
+        return {"input": source}
+    return {"first frame": frame_path(source, frame_numbers(source)[0])}

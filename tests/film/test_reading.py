@@ -1,0 +1,114 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.films import turned_in_player, write_video
+
+from film.color import from_rgb, to_rgb
+from film.errors import FilmError
+from film.formats import is_film
+from film.reading import FilmReader
+
+ONE = 1 << 16
+SIZE = (48, 64)
+
+
+def blocks(seed=0):
+    """Return a picture of blocks large enough for any subsampling of the chroma."""
+    colors = np.random.default_rng(seed).integers(0, 256, (3, 4, 3), dtype=np.uint8)
+    return colors.repeat(16, 0).repeat(16, 1)
+
+
+def ycbcr(red, green, blue, kr, kb):
+    """Return 8-bit YCbCr of limited range by ITU-R's definition."""
+    luma = kr * red + (1 - kr - kb) * green + kb * blue
+    return 16 + 219 * luma, 128 + 112 * (blue - luma) / (1 - kb), 128 + 112 * (red - luma) / (1 - kr)
+
+
+@pytest.mark.parametrize(("matrix", "kr", "kb"), [(1, 0.2126, 0.0722), (6, 0.299, 0.114), (9, 0.2627, 0.0593)])
+def test_colours_are_those_of_the_standards(matrix, kr, kb):
+    pixels = blocks().astype(np.float32) / 255
+    planes = from_rgb(pixels, matrix, "yuv444p").to_ndarray()
+    expected = ycbcr(*np.moveaxis(pixels, -1, 0), kr, kb)
+    assert np.abs(planes - np.stack(expected)).max() < 1.01
+    assert np.abs(to_rgb(from_rgb(pixels, matrix, "yuv420p"), matrix) - pixels)[4:12, 4:12].max() < 2 / 255
+
+
+def test_frames_have_their_times_and_pixels(tmp_path):
+    times = [0, 3000, 10_000, 11_000, 20_000]
+    pictures = [blocks(i) for i in range(5)]
+    write_video(tmp_path / "film.mp4", pictures, times=times)
+    reader = FilmReader(tmp_path / "film.mp4")
+    frames = list(reader)
+    assert [frame.time * reader.format.time_base for frame in frames] == [Fraction(time, 90_000) for time in times]
+    assert (reader.format.height, reader.format.width) == SIZE
+    for frame, picture in zip(frames, pictures, strict=True):
+        assert np.abs(frame.pixels * 255 - picture).mean() < 3
+
+
+@pytest.mark.parametrize(
+    ("matrix", "turns"),
+    [((0, ONE, 0, -ONE, 0, 0, SIZE[0] * ONE, 0, 1 << 30), 3), ((-ONE, 0, 0, 0, -ONE, 0, 0, 0, 1 << 30), 2)],
+    ids=["a quarter clockwise, as phones write it", "half"],
+)
+def test_rotation_is_applied(tmp_path, matrix, turns):
+    path = tmp_path / "film.mp4"
+    write_video(path, [blocks()] * 3)
+    turned_in_player(path, matrix)
+    frame = next(iter(FilmReader(path)))
+    expected = np.rot90(blocks(), turns)
+    assert frame.pixels.shape == expected.shape
+    assert np.abs(frame.pixels * 255 - expected).mean() < 3
+
+
+def test_a_damaged_middle_costs_its_frames_alone(tmp_path):
+    path = tmp_path / "film.mp4"
+    noise = np.random.default_rng(0).integers(0, 256, (36, *SIZE, 3), dtype=np.uint8)
+    write_video(path, list(noise))
+    whole = [frame.time for frame in FilmReader(path)]
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 9000] = bytes(9000)
+    path.write_bytes(content)
+    frames = list(FilmReader(path))
+    broken = [frame for frame in frames if frame.pixels is None]
+    assert 0 < len(broken) < 30
+    assert [frame.time for frame in frames] == sorted({frame.time for frame in frames})
+    assert {frame.time for frame in frames} <= set(whole)
+    assert frames[-1].time == whole[-1]
+
+
+def test_numbered_frames_with_a_gap_and_a_broken_one(tmp_path):
+    for number in (3, 4, 6):
+        Image.fromarray(blocks(number)).save(tmp_path / f"{number:04d}.png")
+    (tmp_path / "0007.png").write_bytes(b"nothing")
+    reader = FilmReader(tmp_path / "%04d.png", frame_rate=Fraction(10))
+    frames = list(reader)
+    assert reader.format.frame_count == 5
+    assert [frame.pixels is None for frame in frames] == [False, False, True, False, True]
+    assert np.array_equal(np.round(frames[3].pixels * 255), blocks(6))
+    assert [frame.time * reader.format.time_base for frame in frames] == [Fraction(i, 10) for i in range(5)]
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp"])
+def test_animations_have_their_durations(tmp_path, suffix):
+    path = tmp_path / f"film{suffix}"
+    first, *rest = (Image.fromarray(blocks(i)) for i in range(3))
+    first.save(path, save_all=True, append_images=rest, duration=[50, 200, 90], lossless=True)
+    assert is_film(path)
+    frames = list(FilmReader(path))
+    assert [frame.time for frame in frames] == [0, 50, 250]
+    assert np.abs(frames[1].pixels * 255 - blocks(1)).max() < 1
+
+
+def test_what_is_no_film_is_refused_in_one_line(tmp_path):
+    (tmp_path / "film.mp4").write_bytes(b"\0" * 500)
+    with pytest.raises(FilmError, match="not a film that can be read"):
+        FilmReader(tmp_path / "film.mp4")
+    with pytest.raises(FilmError, match="no such file"):
+        FilmReader(tmp_path / "none.mkv")
+    with pytest.raises(FilmError, match="no such numbered frames"):
+        FilmReader(tmp_path / "%d.png")
+    with pytest.raises(FilmError, match="one number"):
+        FilmReader(tmp_path / "%d-%s.png")

@@ -1,0 +1,99 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+from film.flow import FlowFinder, grey, resize_flow, seen_in_both, warp
+from film.steadying import Steadier
+
+
+def read_flow(path):
+    """Read Middlebury's .flo: float32 (height, width, 2), and where it is known."""
+    values = np.fromfile(path, np.float32)
+    width, height = values[1:3].view(np.int32)
+    flow = values[3:].reshape(height, width, 2)
+    return flow, np.abs(flow).max(axis=-1) < 1e9
+
+
+def picture(seed=0, size=(120, 160)):
+    noise = np.random.default_rng(seed).random((*size, 3))
+    smooth = ndimage.gaussian_filter(noise, (3, 3, 0), mode="wrap")
+    return ((smooth - smooth.min()) / np.ptp(smooth)).astype(np.float32)
+
+
+@pytest.mark.parametrize("pair", ["RubberWhale", "Hydrangea"])
+def test_flow_is_near_the_truth(shared, pair):
+    folder = shared / "film" / "flow" / pair
+    first, second = (np.asarray(Image.open(folder / f"frame{i}.png"), np.float32) / 255 for i in (10, 11))
+    truth, known = read_flow(folder / "flow10.flo")
+    flow = resize_flow(FlowFinder()(grey(first), grey(second)), *first.shape[:2])
+    error = np.hypot(*np.moveaxis(flow - truth, -1, 0))[known]
+    assert np.median(error) < 0.25
+    moved = np.abs(warp(second, flow) - first).mean()
+    assert moved < 0.4 * np.abs(second - first).mean()
+
+
+def test_warp_is_scipys_interpolation_at_whole_shifts():
+    values = picture()
+    flow = np.full((*values.shape[:2], 2), (3, -2), np.float32)
+    expected = ndimage.shift(values, (2, -3, 0), order=1, mode="nearest")
+    assert np.allclose(warp(values, flow), expected, atol=1e-6)
+
+
+def test_what_is_uncovered_is_not_believed():
+    right = np.zeros((20, 40, 2), np.float32)
+    right[..., 0] = 5
+    seen = seen_in_both(right, -right)
+    assert seen[:, :35].all()
+    assert not seen[:, 35:].any()
+    assert not seen_in_both(right, right).any()
+
+
+def stylized(content, number):
+    """Return what a flickering network makes: the content and strokes that are new in every frame."""
+    strokes = ndimage.gaussian_filter(np.random.default_rng(number).normal(size=content.shape), (1, 1, 0))
+    return np.clip(content + 0.3 * strokes, 0, 1).astype(np.float32)
+
+
+def film(count=10):
+    wide = picture(size=(120, 260))
+    return [wide[:, 2 * i : 2 * i + 160] for i in range(count)]
+
+
+def flicker(frames):
+    """Return the mean difference of neighbours, moved by the two pixels by which the film moves."""
+    return np.mean([np.abs(after[:, :-2] - before[:, 2:]).mean() for before, after in pairwise(frames[2:])])
+
+
+def test_flicker_is_halved_and_sharpness_kept():
+    contents = film()
+    plain = [stylized(content, i) for i, content in enumerate(contents)]
+    steadier = Steadier(1.0)
+    steady = [steadier(*pair) for pair in zip(contents, plain, strict=True)]
+    assert flicker(steady) < 0.5 * flicker(plain)
+    sharpness = [np.mean([np.abs(np.diff(one, axis=1)).mean() for one in frames]) for frames in (steady, plain)]
+    assert sharpness[0] > 0.9 * sharpness[1]
+    half = Steadier(0.5)
+    assert flicker(steady) < flicker([half(*pair) for pair in zip(contents, plain, strict=True)]) < flicker(plain)
+
+
+def test_strength_0_and_cuts_leave_frames_alone():
+    contents, other = film(3), picture(9)
+    off, on = Steadier(0.0), Steadier(1.0)
+    for content in contents:
+        on(content, content)
+        assert np.array_equal(off(content, content**2), content**2)
+    assert np.array_equal(on(other, other**2), other**2)
+
+
+def test_a_restored_steadier_goes_on_alike():
+    contents = film(6)
+    first, second = Steadier(1.0), Steadier(1.0)
+    for i in range(3):
+        first(contents[i], stylized(contents[i], i))
+    second.restore(first.state())
+    for i in range(3, 6):
+        frame = stylized(contents[i], i)
+        assert np.array_equal(first(contents[i], frame), second(contents[i], frame))

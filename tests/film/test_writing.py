@@ -1,0 +1,109 @@
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.films import packets, write_video
+
+from film.errors import FilmError
+from film.frame import FilmFormat, Frame
+from film.reading import FilmReader
+from film.writing import check_target, film_writer
+
+RAMP = np.tile(np.arange(256, dtype=np.float32)[:, np.newaxis, np.newaxis] / 255, (1, 64, 3))
+FORMAT = FilmFormat(64, 256, Fraction(1, 90_000), Fraction(25))
+NONE = Path("no source")
+
+
+def write(path, folder, frames, *, about=FORMAT, source=NONE, every=2, **options):
+    """Write frames with a new writer for every part, as resumed runs do."""
+    folder.mkdir(exist_ok=True)
+    for first in range(0, len(frames), every):
+        writer = film_writer(path, folder, about, source=source, **options)
+        assert writer.frame_count == first
+        for frame in frames[first : first + every]:
+            writer.write(frame)
+        writer.end_part()
+    writer.finish()
+    return writer
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "h264"), (".mkv", "hevc"), (".webm", "av1"), (".mov", "h264")])
+@pytest.mark.parametrize("matrix", [1, 6])
+def test_a_grey_ramp_comes_back(tmp_path, suffix, codec, matrix):
+    times = [0, 3600, 9000, 10_800, 18_000]
+    about = FilmFormat(64, 256, Fraction(1, 90_000), Fraction(25), matrix=matrix)
+    path = tmp_path / f"film{suffix}"
+    write(path, tmp_path / "parts", [Frame(RAMP, time, 1800) for time in times], about=about, codec=codec, quality=95)
+    reader = FilmReader(path)
+    frames = list(reader)
+    assert reader.format.matrix == matrix
+    seconds = [float(frame.time * reader.format.time_base) for frame in frames]
+    assert np.allclose(seconds, np.array(times) / 90_000, atol=6e-4 if suffix in (".mkv", ".webm") else 0)
+    for frame in frames:
+        assert np.abs(frame.pixels - RAMP).max() * 255 <= 2.01
+
+
+def test_sound_is_copied_and_stays_where_it_was(tmp_path):
+    source = tmp_path / "source.mp4"
+    write_video(source, [(RAMP * 255).astype(np.uint8)] * 6, sound=True)
+    frames = list(FilmReader(source))
+    path = tmp_path / "film.mp4"
+    about = FilmReader(source).format
+    writer = write(path, tmp_path / "parts", frames, about=about, source=source, codec="h264")
+    assert packets(path, "audio") == packets(source, "audio")
+    assert [seconds for seconds, _ in packets(path, "video")] == sorted(
+        seconds for seconds, _ in packets(source, "video")
+    )
+    assert writer.notes == []
+    note = write(tmp_path / "film.webm", tmp_path / "more", frames, about=about, source=source, codec="av1").notes
+    assert "aac" in note[0]
+    assert "does not go into this format" in note[0]
+
+
+def test_odd_sizes_are_kept(tmp_path):
+    pixels = RAMP[:31, :33]
+    about = FilmFormat(33, 31, Fraction(1, 25), Fraction(25))
+    write(tmp_path / "film.mp4", tmp_path / "parts", [Frame(pixels, i) for i in range(3)], about=about)
+    assert [frame.pixels.shape for frame in FilmReader(tmp_path / "film.mp4")] == [(31, 33, 3)] * 3
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp"])
+def test_animations(tmp_path, suffix):
+    durations = [100, 40, 250]
+    times = [0, 100, 140]
+    frames = [
+        Frame(np.roll(RAMP, 20 * i, axis=0), time, duration)
+        for i, (time, duration) in enumerate(zip(times, durations, strict=True))
+    ]
+    about = FilmFormat(64, 256, Fraction(1, 1000), Fraction(10))
+    path = tmp_path / f"film{suffix}"
+    write(path, tmp_path / "parts", frames, about=about, quality=100)
+    with Image.open(path) as image:
+        assert image.info["loop"] == 0
+    found = list(FilmReader(path))
+    assert [frame.time for frame in found] == times
+    for frame, one in zip(frames, found, strict=True):
+        assert np.abs(frame.pixels - one.pixels).mean() < 0.02
+
+
+def test_numbered_frames(tmp_path):
+    pattern = tmp_path / "out" / "%03d.png"
+    write(pattern, tmp_path / "parts", [Frame(np.roll(RAMP, i, axis=0), i) for i in range(3)])
+    assert sorted(path.name for path in pattern.parent.iterdir()) == ["000.png", "001.png", "002.png"]
+    assert np.array_equal(np.asarray(Image.open(pattern.parent / "002.png")), np.round(np.roll(RAMP, 2, axis=0) * 255))
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "quality", "words"),
+    [
+        ("film.avi", "h264", 75, "no film is written under such a name"),
+        ("film.webm", "h264", 75, "cannot hold h264"),
+        ("film.mp4", "h264", 0, "1 to 100"),
+        ("%d.doc", "h264", 75, "written as pictures"),
+    ],
+)
+def test_what_cannot_be_written_is_refused(name, codec, quality, words):
+    with pytest.raises(FilmError, match=words):
+        check_target(Path(name), codec=codec, quality=quality)

@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+from PIL import Image
+from support.films import packets, turned_in_player, write_video
+
+from errors import ArgumentError, UserError
+from film.reading import FilmReader
+from pipelines.stylization import film as module
+from pipelines.stylization.film import stylize_film
+from pipelines.stylization.film_settings import FilmSettings
+
+EACH_ON_ITS_OWN = FilmSettings(steady=0.0, quality=95)
+
+
+@pytest.fixture(scope="module")
+def identity(tmp_path_factory):
+    """Return the file of a model that returns its pictures."""
+    import keras
+
+    path = tmp_path_factory.mktemp("model") / "identity.keras"
+    layer = keras.layers.Conv2D(3, 1, use_bias=False)
+    model = keras.Sequential([keras.Input((None, None, 3)), layer])
+    layer.set_weights([np.eye(3, dtype=np.float32)[np.newaxis, np.newaxis]])
+    model.save(path)
+    return path
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "source.mp4"
+    ramp = np.tile(np.arange(0, 256, 4, dtype=np.uint8)[:, np.newaxis, np.newaxis], (1, 48, 3))
+    times = [0, *np.cumsum([3600, 7200, 1800, 3600, 3600, 9000]).tolist()]
+    write_video(path, [np.roll(ramp, i, axis=1) for i in range(7)], times=times, sound=True)
+    return path
+
+
+def test_an_identity_returns_the_film(tmp_path, source, identity):
+    path = tmp_path / "out" / "film.mp4"
+    report = stylize_film(source, path, EACH_ON_ITS_OWN, model=str(identity))
+    before, after = FilmReader(source), FilmReader(path)
+    frames, results = list(before), list(after)
+    assert [float(frame.time * before.format.time_base) for frame in frames] == pytest.approx(
+        [float(frame.time * after.format.time_base) for frame in results]
+    )
+    for frame, result in zip(frames, results, strict=True):
+        assert np.abs(frame.pixels - result.pixels).max() * 255 <= 2.01
+    assert packets(path, "audio") == packets(source, "audio")
+    assert (report.frames, report.broken, report.notes) == (7, [], [])
+    assert [entry.name for entry in path.parent.iterdir()] == ["film.mp4"]
+
+
+def test_an_upright_film_comes_out(tmp_path, source, identity):
+    turned_in_player(source, (0, 1 << 16, 0, -(1 << 16), 0, 0, 64 << 16, 0, 1 << 30))
+    stylize_film(source, tmp_path / "film.mp4", EACH_ON_ITS_OWN, model=str(identity))
+    assert FilmReader(tmp_path / "film.mp4").format.height == 48
+
+
+@pytest.mark.parametrize("target", ["film.mp4", "film.gif", "%03d.png"])
+def test_an_interrupted_film_ends_like_an_uninterrupted_one(tmp_path, source, identity, target, monkeypatch):
+    monkeypatch.setattr(module, "PART_FRAMES", 2)
+    settings = FilmSettings(steady=1.0)
+    for name in ("whole", "broken"):
+        (tmp_path / name).mkdir()
+
+    def interrupt(done, count):
+        if done == 5:
+            raise KeyboardInterrupt
+
+    stylize_film(source, tmp_path / "whole" / target, settings, model=str(identity))
+    with pytest.raises(KeyboardInterrupt):
+        stylize_film(source, tmp_path / "broken" / target, settings, model=str(identity), observe=interrupt)
+    if target != "%03d.png":
+        assert not (tmp_path / "broken" / target).exists()
+    with pytest.raises(ArgumentError, match="steady"):
+        stylize_film(source, tmp_path / "broken" / target, EACH_ON_ITS_OWN, model=str(identity))
+    notes = []
+    report = stylize_film(source, tmp_path / "broken" / target, settings, model=str(identity), note=notes.append)
+    assert report.resumed_from == 4
+    assert "resuming" in notes[0]
+    files = [sorted((tmp_path / name).iterdir()) for name in ("whole", "broken")]
+    assert [path.name for path in files[0]] == [path.name for path in files[1]]
+    assert [path.read_bytes() for path in files[0]] == [path.read_bytes() for path in files[1]]
+
+
+def test_a_broken_frame_repeats_the_one_before_and_is_told(tmp_path, identity):
+    for number in (1, 2, 4):
+        Image.fromarray(np.full((32, 32, 3), 40 * number, np.uint8)).save(tmp_path / f"{number}.png")
+    path = tmp_path / "film.gif"
+    report = stylize_film(tmp_path / "%d.png", path, EACH_ON_ITS_OWN, model=str(identity))
+    assert report.broken == [pytest.approx(2 / 25)]
+    values = [round(float(frame.pixels.mean() * 255)) for frame in FilmReader(path)]
+    # GIF has no duration for frames that show the same as the one before: it is one frame, shown longer.
+    assert values in ([40, 80, 80, 160], [40, 80, 160])
+
+
+def test_what_is_wrong_is_told_in_one_line(tmp_path, source, identity):
+    path = tmp_path / "film.mp4"
+    with pytest.raises(UserError, match="no such file"):
+        stylize_film(tmp_path / "none.mp4", path, EACH_ON_ITS_OWN, model=str(identity))
+    with pytest.raises(ArgumentError, match="is the input"):
+        stylize_film(source, source, EACH_ON_ITS_OWN, model=str(identity))
+    with pytest.raises(UserError, match="no film is written under such a name"):
+        stylize_film(source, tmp_path / "film.avi", EACH_ON_ITS_OWN, model=str(identity))
+    path.write_bytes(b"mine")
+    with pytest.raises(ArgumentError, match="exists"):
+        stylize_film(source, path, EACH_ON_ITS_OWN, model=str(identity))
+    assert path.read_bytes() == b"mine"
+    for wrong in ({"steady": 1.5}, {"codec": "mpeg"}, {"quality": 0}, {"frame_rate": 0}):
+        with pytest.raises(ArgumentError, match=next(iter(wrong))):
+            FilmSettings(**wrong)

@@ -1,0 +1,57 @@
+"""Small films, written by PyAV alone."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+
+
+def write_video(path, frames, *, times=None, time_base=Fraction(1, 90000), codec="libx264", sound=False, **tags):
+    """Write frames, uint8 (height, width, 3); `tags` are attributes of the stream's codec context."""
+    times = [i * 3600 for i in range(len(frames))] if times is None else times
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream(codec, rate=25)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = tags.pop("pix_fmt", "yuv444p")
+        stream.options = {"crf": "1", "bf": "2", "g": "12"}
+        stream.codec_context.time_base = time_base
+        for name, value in tags.items():
+            setattr(stream.codec_context, name, value)
+        audio = _add_sound(film) if sound else None
+        for pixels, time in zip(frames, times, strict=True):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = time, time_base
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode())
+        if audio is not None:
+            _write_sound(film, audio)
+
+
+def _add_sound(film):
+    return film.add_stream("aac", rate=8000, layout="mono")
+
+
+def _write_sound(film, stream):
+    for i in range(8):
+        samples = (np.sin(np.arange(1024) * 0.3 + i) * 9000).astype(np.int16)[np.newaxis]
+        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+        frame.sample_rate, frame.pts = 8000, i * 1024
+        film.mux(stream.encode(frame))
+    film.mux(stream.encode())
+
+
+def packets(path, kind):
+    """Return (seconds, bytes) of the packets of the first stream of a kind."""
+    with av.open(str(path)) as film:
+        stream = next(stream for stream in film.streams if stream.type == kind)
+        found = [packet for packet in film.demux(stream) if packet.size]
+        return [(float(packet.pts * packet.time_base), bytes(packet)) for packet in found]
+
+
+def turned_in_player(path, matrix):
+    """Write a matrix (nine integers) into the track header of an MP4 file: players turn the picture by it."""
+    content = bytearray(path.read_bytes())
+    place = content.index(b"tkhd") + 4
+    place += {0: 40, 1: 52}[content[place]]
+    content[place : place + 36] = b"".join(value.to_bytes(4, "big", signed=True) for value in matrix)
+    path.write_bytes(content)
