@@ -164,11 +164,8 @@ def run(argv: Sequence[str] | None) -> int:
     kinds = {"photo": (moving_photos, arguments.photos), "film": (films, arguments.films)}
     rows = []
     for kind, (clips, folder) in kinds.items():
-        found = (
-            [(clip.name, measure(clip, generator, arguments.steady)) for clip in clips(folder, arguments.count)]
-            if (folder)
-            else []
-        )
+        chosen = clips(folder, arguments.count) if folder else ()
+        found = [(clip.name, measure(clip, generator, arguments.steady)) for clip in chosen]
         if found:
             medians = np.median([values for _, values in found], axis=0).tolist()
             rows += [_row(name, values) for name, values in [*found, (f"median ({kind}s)", medians)]]
