@@ -43,8 +43,17 @@ class Found:
     place: str
 
 
-def check_resumable(asked: Identity, found: Found, note: Note) -> None:
+def check_resumable(
+    asked: Identity, found: Found, note: Note, *, anew: str = "restart", unit: str = "iteration"
+) -> None:
     """Check that a found run is the one that is asked for, and say that it goes on.
+
+    Args:
+        asked: the run that is asked for.
+        found: the run that is there.
+        note: told that it goes on.
+        anew: the parameter that begins anew.
+        unit: what `found.iterations` counts.
 
     Raises:
         ArgumentError: it has other options.
@@ -56,12 +65,12 @@ def check_resumable(asked: Identity, found: Found, note: Note) -> None:
         names = ", ".join(f"`{name}` ({_shown(kept.options[name])})" for name in different)
         raise ArgumentError(
             f"{found.place}: an interrupted run is there, with other values of {names}: give the same to go on with "
-            "it, or `restart` to begin anew"
+            f"it, or `{anew}` to begin anew"
         )
     for name, value in asked.digests.items():
         if kept.digests.get(name, value) != value:
-            raise UserError(f"{found.place}: the {name} has changed since the interruption; `restart` begins anew")
-    note(f"resuming at iteration {found.iterations} of the interrupted run in {found.place}")
+            raise UserError(f"{found.place}: the {name} has changed since the interruption; `{anew}` begins anew")
+    note(f"resuming at {unit} {found.iterations} of the interrupted run in {found.place}")
 
 
 def _shown(value: Any) -> str:

@@ -5,9 +5,11 @@ import re
 import shlex
 import webbrowser
 
+import numpy as np
 import pytest
 from conftest import ROOT
 from support import architecture
+from support.films import write_video
 
 from pipelines.brief import VARIABLE
 from pipelines.command_line import ArgumentParser
@@ -15,7 +17,7 @@ from pipelines.command_line import ArgumentParser
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "CONTRIBUTING.md"]
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # The reader's own files, by what stands in their places.
-PLACES = {"<photos>": "pics"}
+PLACES = {"<photos>": "pics", "<film.mp4>": "film.mp4"}
 # Setting up, the tests themselves, and what runs on other machines.
 LEFT_OUT = re.compile(r"(\S*python3 -m venv|\S*pip install|\S*pre-commit|\.ci/run|ssh |\S*python -m pytest)")
 
@@ -49,6 +51,7 @@ def test_commands_run_as_written(page, random_descriptor, tmp_path, monkeypatch)
     for path in ROOT.iterdir():
         if not path.name.startswith("."):
             (tmp_path / path.name).symlink_to(path)
+    write_video(tmp_path / "film.mp4", [np.full((32, 48, 3), 40 * i, np.uint8) for i in range(3)])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(VARIABLE, "1")
     monkeypatch.setattr(webbrowser, "open", lambda url: True)

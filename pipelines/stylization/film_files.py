@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class FilmFiles:
         self.output = output
         self.folder = output.with_name(f"{output.name.replace('%', '')}.parts")
         files = _first_files(source) | {"model": model}
-        self.identity = Identity(asdict(settings), {name: digest(path) for name, path in files.items()})
+        self.identity = Identity(_options(settings), {name: digest(path) for name, path in files.items()})
 
     @contextmanager
     def held(self, *, overwrite: bool, note: Note) -> Iterator[None]:
@@ -71,7 +71,7 @@ class FilmFiles:
         kept = read_json(self.folder / COMMAND)
         identity = Identity(kept.get("options", {}), kept.get("digests", {}))
         done = max((_number(path) for path in self.folder.glob("state-*.npz")), default=0)
-        check_resumable(self.identity, Found(identity, done, str(self.folder)), note)
+        check_resumable(self.identity, Found(identity, done, str(self.folder)), note, anew="overwrite", unit="frame")
 
     def _empty(self) -> None:
         for path in self.folder.iterdir():
@@ -97,6 +97,12 @@ class FilmFiles:
     def remove(self) -> None:
         """Remove the folder of a finished film."""
         shutil.rmtree(self.folder)
+
+
+def _options(settings: FilmSettings) -> dict[str, Any]:
+    """Return the options by name, those of a frame beside those of the film."""
+    options = asdict(settings)
+    return {**options.pop("frame"), **options}
 
 
 def _number(path: Path) -> int:
