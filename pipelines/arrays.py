@@ -40,6 +40,11 @@ def as_pixels(picture: PictureLike, name: str = "picture") -> np.ndarray:
     raise ArgumentError(f"`{name}` must be an array, a path or a Pillow image, not {type(picture).__name__}")
 
 
+def all_pixels(pictures: Any, name: str) -> list[np.ndarray]:
+    """Return one picture, or each of a sequence of them, as `as_pixels` does."""
+    return [as_pixels(picture, name) for picture in ([pictures] if is_picture(pictures) else pictures)]
+
+
 def _checked(pixels: np.ndarray, name: str) -> np.ndarray:
     if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
         raise ArgumentError(f"`{name}` must have the shape (height, width, 3), not {pixels.shape}")

@@ -1,11 +1,9 @@
-"""The long journeys for programs that hold pictures in memory: each runs in a folder that is removed in the end."""
+"""The journeys for programs that hold pictures in memory; files that a journey needs have a folder of a short life."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
 from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +13,7 @@ import numpy as np
 
 from errors import ArgumentError
 from images.reading import read_image
-from pipelines.arrays import PictureLike, as_file, as_files, check_options, is_picture, workplace
+from pipelines.arrays import PictureLike, all_pixels, as_file, as_files, as_pixels, check_options, is_picture, workplace
 from pipelines.startup import quiet_startup
 from pipelines.synthesis.texture import Texture
 
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
 
     from pipelines.export.run import ExportReport
     from pipelines.stylization.generator import Generator
+    from runs.progress import Observer
 
 # Networks given by name or path that stay loaded and compiled.
 MAX_LOADED = 4
@@ -58,6 +57,7 @@ def _compiled(model: keras.Model, precision: str | None) -> Generator:
     """Return a Keras model as it is, ready to run."""
     with quiet_startup():
         from pipelines.stylization.generator import Generator
+
     if precision is not None:
         raise ArgumentError("`precision` is for models given by name or path: a Keras model has its own")
     return Generator(model, precision=None)
@@ -80,48 +80,37 @@ def sample(model: str | os.PathLike, size: int | tuple[int, int], tileable: str,
 
 
 def synthesize(
-    sources: Any, size: int | tuple[int, int], observers: Sequence[Any], options: Mapping[str, Any]
+    sources: Any, size: int | tuple[int, int], observers: Sequence[Observer], options: Mapping[str, Any]
 ) -> Texture:
     """Return what a synthesis of a square, or of (height, width), made."""
     from pipelines.synthesis.settings import SynthesisSettings
-    from pipelines.synthesis.synthesize import synthesize as synthesize_files
+    from pipelines.synthesis.synthesize import synthesize_pictures
 
     own = {"source", "output", "output_width", "output_height", "output_dir", "output_prefix", "save_every"}
     _check(options, SynthesisSettings, own)
-    with workplace() as folder:
-        settings = SynthesisSettings(
-            source=as_files(sources, folder, "source"),
-            output_height=_height_and_width(size)[0],
-            output_width=_height_and_width(size)[1],
-            output_dir=folder,
-            save_every=NEVER,
-            **_with_files(options, ("init", "guide"), folder),
-        )
-        report = synthesize_files(settings, observers)
-        frames = np.stack([read_image(path).pixels for path in report.pictures])
-    return Texture(frames, report.loss, report.terms, report.iterations, report.message)
+    height, width = _height_and_width(size)
+    values = {"output_height": height, "output_width": width, **_with_pixels(options, "init", "guide")}
+    return synthesize_pictures(all_pixels(sources, "sources"), observers=observers, **values)
 
 
-def transfer(content: PictureLike, styles: Any, observers: Sequence[Any], options: Mapping[str, Any]) -> np.ndarray:
+def transfer(
+    content: PictureLike, styles: Any, observers: Sequence[Observer], options: Mapping[str, Any]
+) -> np.ndarray:
     """Return the result of a style transfer, float32 (height, width, 3)."""
     from pipelines.transfer.settings import INITS, TransferSettings
-    from pipelines.transfer.transfer import transfer as transfer_files
+    from pipelines.transfer.transfer import transfer_pictures
 
     _check(options, TransferSettings, {"content", "styles", "output", "save_every"})
     init = options.get("init")
-    pictures = () if isinstance(init, str) and init in INITS else ("init",)
-    with workplace() as folder:
-        settings = TransferSettings(
-            content=as_file(content, folder, "content"),
-            styles=as_files(styles, folder, "style"),
-            output=folder / "result.tiff",  # 16 bits a channel
-            save_every=NEVER,
-            **_with_files(options, pictures, folder),
-        )
-        return read_image(transfer_files(settings, observers).output).pixels
+    pictures = ("masks",) if isinstance(init, str) and init in INITS else ("init", "masks")
+    values = _with_pixels(options, *pictures)
+    given = (as_pixels(content, "content"), all_pixels(styles, "styles"))
+    return transfer_pictures(*given, observers=observers, **values).picture
 
 
-def train(style_image: PictureLike, data: Any, observers: Sequence[Any], options: Mapping[str, Any]) -> keras.Model:
+def train(
+    style_image: PictureLike, data: Any, observers: Sequence[Observer], options: Mapping[str, Any]
+) -> keras.Model:
     """Return the generator that a training made."""
     from pipelines.training.settings import TrainingSettings
     from pipelines.training.train import train_generator
@@ -133,8 +122,7 @@ def train(style_image: PictureLike, data: Any, observers: Sequence[Any], options
             values.setdefault("save_every", NEVER)
         style = as_file(style_image, folder, "style_image")
         settings = TrainingSettings(style_image=style, data=_photo_folder(data, folder / "photos"), **values)
-        with redirect_stdout(sys.stderr):  # progress is for people, and standard output the caller's
-            report = train_generator(settings, observers)
+        report = train_generator(settings, observers)
         return load(report.generator)
 
 
@@ -215,11 +203,13 @@ def _check(options: Mapping[str, Any], settings: type, own: set[str]) -> None:
     check_options(options, {field.name for field in fields(settings)} - own)
 
 
-def _with_files(options: Mapping[str, Any], names: Sequence[str], folder: Path) -> dict[str, Any]:
-    """Return the options with files in place of the pictures that some of them are."""
-    values = dict(options)
-    for name in names:
-        if values.get(name) is not None:
-            one = is_picture(values[name])
-            values[name] = as_file(values[name], folder, name) if one else as_files(values[name], folder, name)
-    return values
+def _with_pixels(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Return the options with arrays in place of the pictures that some of them are, or hold."""
+    found = {name: _pixels_in(value, name) for name, value in options.items() if name in names and value is not None}
+    return {**options, **found}
+
+
+def _pixels_in(value: Any, name: str) -> Any:
+    if is_picture(value):
+        return as_pixels(value, name)
+    return [_pixels_in(entry, name) for entry in value]

@@ -16,6 +16,7 @@ from pipelines.startup import quiet_startup
 from pipelines.synthesis.files import RunFolder, check_output, identity, new_folder, newest_folder
 from pipelines.synthesis.inputs import SynthesisInputs, make_inputs, read_inputs
 from pipelines.synthesis.settings import SynthesisSettings
+from pipelines.synthesis.texture import Texture
 from runs.resuming import Note, check_resumable
 
 if TYPE_CHECKING:
@@ -24,31 +25,6 @@ if TYPE_CHECKING:
     from pipelines.synthesis.run import SynthesisRun
     from runs.progress import Observer
     from runs.state import RunState
-
-
-@dataclass(frozen=True, eq=False)
-class Texture:
-    """What a synthesis made.
-
-    Attributes:
-        frames: float32 (count, height, width, 3) in [0, 1].
-        message: why the optimiser ended, in its words.
-        iterations: in all.
-        evaluations: in all.
-        seconds: in all.
-        loss: of the frames rounded to 8 bits, in float32.
-        terms: of that loss, by name.
-        stopped: whether an observer ended the run.
-    """
-
-    frames: np.ndarray
-    message: str
-    iterations: int
-    evaluations: int
-    seconds: float
-    loss: float
-    terms: dict[str, float]
-    stopped: bool
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""What a synthesis gives to programs that hold pictures in memory."""
+"""What a synthesis gives to programs that hold pictures in memory; importing it loads nothing."""
 
 from __future__ import annotations
 
@@ -11,21 +11,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Texture:
-    """What `texture_nets.synthesize` returns.
+    """What a synthesis made.
 
     Attributes:
-        frames: float32 (count, height, width, 3) in [0, 1]; a single picture is `frames[0]`, or `pixels`.
-        loss: of these frames, without unit.
-        terms: of the loss, weighted, by name; they add up to it.
-        iterations: of the optimiser, over all scales.
-        message: the optimiser's reason to end.
+        frames: float32 (count, height, width, 3) in [0, 1].
+        message: why the optimiser ended, in its words.
+        iterations: in all.
+        evaluations: in all.
+        seconds: in all.
+        loss: of the frames rounded to 8 bits, in float32.
+        terms: of that loss, by name.
+        stopped: whether an observer ended the run.
     """
 
     frames: np.ndarray
+    message: str
+    iterations: int
+    evaluations: int
+    seconds: float
     loss: float
     terms: dict[str, float]
-    iterations: int
-    message: str
+    stopped: bool
 
     @property
     def pixels(self) -> np.ndarray:
