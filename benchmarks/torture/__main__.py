@@ -92,7 +92,7 @@ def report(results: Sequence[Tally], command: str, seconds: float) -> str:
         for tally in results
     ]
     versions = f"Keras {keras.__version__}, h5py {h5py.__version__}, Python {platform.python_version()}"
-    failures = [f"- {text}" for tally in results for text in tally.failures]
+    failures = [f"- {' '.join(text.split())}" for tally in results for text in tally.failures]
     return TEMPLATE.format(
         command=command,
         seconds=seconds / 60,
