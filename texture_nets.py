@@ -273,12 +273,10 @@ def import_torch(path: str | os.PathLike, *, image_io: str = "auto", **options: 
     """Rebuild a Torch7 or PyTorch network as a Keras model that gives the same numbers to rounding.
 
     Args:
-        path: `.t7` file: a network, or a table with one under `model`; or PyTorch's or safetensors' state dict of a
-            known network. No code in it is run.
+        path: a `.t7` file, or PyTorch's or safetensors' state dict of a known network. No code in it is run.
         image_io: what makes it take and return RGB pictures in [0, 1]: "texture-nets", "texture-nets-2016",
             "fast-neural-style", "none" (the bare network, channels last), or "auto": as the file shows.
-        **options: `entry`, `input_shape` (a list), `noise`, `norm_statistics` of import_torch_weights.py; of PyTorch's
-            files `entry`.
+        **options: `entry`, and for Torch7 `input_shape` (a list), `noise`, `norm_statistics` of the script.
 
     Returns:
         The model; see `load`.
@@ -302,8 +300,7 @@ def import_caffe(prototxt: str | os.PathLike, caffemodel: str | os.PathLike, **o
     Args:
         prototxt: description of the network, in the formats V0, V1 or new.
         caffemodel: its weights, in any of these formats.
-        **options: `until`, `outputs`, `pooling`, `normalize`, `input_shape` (a list), `raw_detections` of
-            `pipelines.importing.caffe.import_caffe_model`.
+        **options: `until`, `outputs`, `pooling`, `normalize`, `input_shape`, `raw_detections` of the script.
 
     Returns:
         The bare network, channels last; its outputs are those of the prototxt.
