@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __version__ = VERSION
 __all__ = ["export", "import_caffe", "import_torch", "load", "models", "sample", "stylize", "synthesize", "train"]
 __all__ += ["ArgumentError", "ImageError", "Texture", "UserError", "transfer"]
-Observer = Callable[["RunProgress"], object]
+Observer = Callable[["RunProgress"], None]
 
 
 def models() -> dict[str, Path]:
