@@ -173,18 +173,20 @@ def earlier_file(commit: str, name: str, folder: Path) -> Path | None:
     return path
 
 
-def measure_file(painting: Painting, path: Path, label: str, arguments: argparse.Namespace) -> list[list[str]]:
-    """Return the table's rows of one model, one a size."""
+def measure_file(
+    painting: Painting, path: Path, label: str, arguments: argparse.Namespace
+) -> dict[str, dict[str, float]]:
+    """Return the figures of one model for each size, by the table's column."""
     from pipelines.stylization.generator import load_generator
 
     stylize = load_generator(path)
-    rows = []
+    columns = {}
     for size in arguments.sizes:
         photos = list(painting.yardsticks.photos(arguments.photos, size))
         photos = track(photos, f"{label}, {size}", transient=True)
         figures = medians([painting.measure(stylize, photo, arguments.shifts) for photo in photos])
-        rows.append([f"{label}, {size}", *(f"{value:.3g}" for value in figures.values())])
-    return rows
+        columns[f"{label}, {size}"] = figures
+    return columns
 
 
 def measure(yardsticks: Yardsticks, names: Sequence[str], arguments: argparse.Namespace) -> None:
@@ -197,16 +199,19 @@ def measure(yardsticks: Yardsticks, names: Sequence[str], arguments: argparse.Na
             files = {"earlier": earlier_file(arguments.against, path.stem, Path(folder)), "now": path}
             known = {label: file for label, file in files.items() if file is not None}
             painting = Painting(yardsticks, path.stem)
-            rows = [row for label, file in known.items() for row in measure_file(painting, file, label, arguments)]
-            print_table(f"{path.stem}: medians over {arguments.photos} photos", ("model, pixels", *COLUMNS), rows)
+            columns: dict[str, dict[str, float]] = {}
+            for label, file in known.items():
+                columns |= measure_file(painting, file, label, arguments)
+            _print_figures(f"{path.stem}: medians over {arguments.photos} photos", columns)
             if arguments.worth:
                 _print_worth(yardsticks, path.stem, known, arguments.worth)
 
 
-COLUMNS = (
-    *("lattice x", "lattice levels", "border mean", "border variance", "Gram", "sliced W", "cosine", "LPIPS"),
-    *("AlexNet style", "SSIM", "shift"),
-)
+def _print_figures(title: str, columns: Mapping[str, Mapping[str, float]]) -> None:
+    """Print one row a figure and one column a model and size."""
+    names = next(iter(columns.values()))
+    rows = [[name, *(f"{figures[name]:.3g}" for figures in columns.values())] for name in names]
+    print_table(title, ("model, pixels", *columns), rows)
 
 
 def _print_worth(yardsticks: Yardsticks, name: str, files: Mapping[str, Path], photos: int) -> None:
