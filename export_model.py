@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from choices import LAYOUTS
 from pipelines.command_line import ArgumentParser, defaults_of, printable, run_script
@@ -32,6 +32,13 @@ def make_parser() -> ArgumentParser:
     """Return the parser of the command line; its defaults are those of `export_model`."""
     defaults = defaults_of(export_model)
     parser = ArgumentParser(prog=NAME, description=__doc__, epilog=EPILOG)
+    _add_target(parser, defaults)
+    _add_pictures(parser, defaults)
+    _add_inputs(parser, defaults)
+    return parser
+
+
+def _add_target(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
     parser.add_argument("--input", required=True, metavar="MODEL.keras", help="the model")
     parser.add_argument("--output", required=True, metavar="PATH", help="a folder, or a .tflite or .onnx file")
     parser.add_argument("--format", required=True, metavar="|".join(FORMATS), help="what to write")
@@ -41,6 +48,9 @@ def make_parser() -> ArgumentParser:
         default=defaults["quantize"],
         help="for LiteRT: float16 halves the file, dynamic and int8 quarter it (default: %(default)s)",
     )
+
+
+def _add_pictures(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
     parser.add_argument(
         "--calibration",
         metavar="FOLDER_OR_NPZ",
@@ -58,6 +68,9 @@ def make_parser() -> ArgumentParser:
         help=f"height and width of LiteRT's pictures, and of what is compared, where the model leaves them free "
         f"(default: {height}x{width})",
     )
+
+
+def _add_inputs(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
     parser.add_argument(
         "--input-shape",
         type=parse_shape,
@@ -80,7 +93,6 @@ def make_parser() -> ArgumentParser:
         default=defaults["layout"],
         help="where channels are at the borders: last, or first as in Torch, Caffe and OpenCV (default: %(default)s)",
     )
-    return parser
 
 
 def parse_size(text: str) -> tuple[int, int]:

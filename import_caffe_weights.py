@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from choices import LAYOUTS
 from convert.printable import printable
@@ -24,6 +25,13 @@ def make_parser() -> ArgumentParser:
     """Return the parser of the command line; its defaults are those of `import_caffe_model`."""
     defaults = defaults_of(import_caffe_model)
     parser = ArgumentParser(prog=NAME, description=__doc__, epilog=EPILOG)
+    _add_files(parser, defaults)
+    _add_changes(parser, defaults)
+    _add_checks(parser, defaults)
+    return parser
+
+
+def _add_files(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
     parser.add_argument(
         "--prototxt", required=True, metavar="FILE", help="description of the network (deploy.prototxt)"
     )
@@ -31,6 +39,9 @@ def make_parser() -> ArgumentParser:
     parser.add_argument(
         "--output", metavar="FILE_OR_FOLDER", help="a .keras, .onnx or .tflite file to write, or a SavedModel folder"
     )
+
+
+def _add_changes(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
     parser.add_argument(
         "--pooling",
         metavar="|".join(POOLINGS),
@@ -58,6 +69,9 @@ def make_parser() -> ArgumentParser:
         help="scale the weights so that each filter's mean activation over these photos is 1, as in Gatys' normalised "
         "VGG; for chains of convolutions, rectifications and poolings (use --until to cut the rest)",
     )
+
+
+def _add_checks(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
     parser.add_argument(
         "--summary", action="store_true", help="print the layers with shapes and parameters; without --output only that"
     )
@@ -88,7 +102,6 @@ def make_parser() -> ArgumentParser:
         help="where pictures and volumes have their channels at the model's borders: last, or first as in the original "
         "(default: %(default)s)",
     )
-    return parser
 
 
 def print_summary(arguments: argparse.Namespace) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from choices import LAYOUTS
 from convert.printable import printable
@@ -33,6 +34,13 @@ def make_parser() -> ArgumentParser:
     """Return the parser of the command line; its defaults are those of `import_torch_model`."""
     defaults = defaults_of(import_torch_model)
     parser = ArgumentParser(prog=NAME, description=__doc__, epilog=EPILOG)
+    _add_files(parser, defaults)
+    _add_reading(parser, defaults)
+    _add_results(parser, defaults)
+    return parser
+
+
+def _add_files(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
     parser.add_argument(
         "--input",
         required=True,
@@ -42,6 +50,9 @@ def make_parser() -> ArgumentParser:
     parser.add_argument(
         "--output", metavar="FILE_OR_FOLDER", help="a .keras, .onnx or .tflite file to write, or a SavedModel folder"
     )
+
+
+def _add_reading(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
     parser.add_argument(
         "--image-io",
         metavar="|".join(IMAGE_IOS),
@@ -73,6 +84,9 @@ def make_parser() -> ArgumentParser:
         help="where a network's random numbers come from: a seed, or further inputs noise_0, noise_1, ... (default: "
         "%(default)s)",
     )
+
+
+def _add_results(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
     parser.add_argument(
         "--norm-statistics",
         metavar="|".join(NORM_STATISTICS),
@@ -103,7 +117,6 @@ def make_parser() -> ArgumentParser:
         help="where pictures and volumes have their channels at the model's borders: last, or first as in the original "
         "(default: %(default)s)",
     )
-    return parser
 
 
 def print_summary(path: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from choices import CODECS, PRECISIONS
 from errors import ArgumentError
@@ -32,6 +32,19 @@ def make_parser() -> ArgumentParser:
     """Return the parser of the command line; its defaults are those of `stylize_files`."""
     defaults = defaults_of(stylize_files)
     parser = ArgumentParser(prog=NAME, description=__doc__, epilog=EPILOG)
+    _add_files(parser, defaults)
+    _add_look(parser, defaults)
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace outputs that exist (else those of a folder are skipped, so that a run can be taken up again)",
+    )
+    _add_film_arguments(parser)
+    parser.add_argument("--list-models", action="store_true", help="print the models that --model knows by name")
+    return parser
+
+
+def _add_files(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
     parser.add_argument(
         "--input", nargs="+", metavar="FILE_OR_FOLDER", help="pictures, and folders of pictures; or one film"
     )
@@ -47,6 +60,9 @@ def make_parser() -> ArgumentParser:
         default=defaults["model"],
         help="a .keras file, or a name of --list-models (default: %(default)s)",
     )
+
+
+def _add_look(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
     parser.add_argument(
         "--image-size",
         type=int,
@@ -72,14 +88,6 @@ def make_parser() -> ArgumentParser:
         default=defaults["precision"],
         help="what the network computes in; bfloat16 is faster where the processor has it (default: %(default)s)",
     )
-    parser.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="replace outputs that exist (else those of a folder are skipped, so that a run can be taken up again)",
-    )
-    _add_film_arguments(parser)
-    parser.add_argument("--list-models", action="store_true", help="print the models that --model knows by name")
-    return parser
 
 
 def _add_film_arguments(parser: ArgumentParser) -> None:
