@@ -149,16 +149,17 @@ def worth(yardsticks: Yardsticks, name: str, stylize: Stylize, *, photos: int, s
 
 
 def _objective(yardsticks: Yardsticks, name: str) -> PerceptualLoss:
+    from pipelines.training.files import read_style
     from pipelines.training.objective import build_objective
+    from pipelines.training.plan import plan_training
     from pipelines.training.settings import TrainingSettings
 
-    return build_objective(
-        TrainingSettings(
-            style_image=yardsticks.painting(name), data=yardsticks.shared / "photos_heldout", style_size=STYLE_SIZE,
-            style_layers=STYLE_LAYERS, content_layers=("relu4_1",), content_weight=1.0, style_weight=20.0,
-            tv_weight=0.3, weights=yardsticks.shared / VGG,
-        )
+    settings = TrainingSettings(
+        style_image=yardsticks.painting(name), data=yardsticks.shared / "photos_heldout", style_size=STYLE_SIZE,
+        style_layers=STYLE_LAYERS, content_layers=("relu4_1",), content_weight=1.0, style_weight=20.0,
+        tv_weight=0.3, weights=yardsticks.shared / VGG,
     )  # fmt: skip
+    return build_objective(plan_training(settings).objective, read_style(settings))
 
 
 def earlier_file(commit: str, name: str, folder: Path) -> Path | None:

@@ -52,6 +52,7 @@ def _own_step(precision: str, weights: str, size: tuple[int, int]) -> Callable[[
     from optimize.progress import finite_loss
     from pipelines.transfer.inputs import read_inputs
     from pipelines.transfer.objective import Objectives
+    from pipelines.transfer.plan import plan_transfer
     from pipelines.transfer.settings import TransferSettings
 
     with tempfile.TemporaryDirectory() as folder:
@@ -64,17 +65,18 @@ def _own_step(precision: str, weights: str, size: tuple[int, int]) -> Callable[[
             style_size=max(size),
         )
     inputs = read_inputs(settings)
-    evaluate = Objectives(settings, inputs).compile(size)
-    adam = Adam(settings.step_size)
+    plan = plan_transfer(settings, inputs)
+    evaluate = Objectives(plan, inputs).compile(size)
+    adam = Adam(plan.step_size)
     first = AdamState.zeros(resize(inputs.content, *size)[np.newaxis])
-    state: list[Any] = [first, RunningAverage.of(first.point, settings.avg_decay)]
+    state: list[Any] = [first, RunningAverage.of(first.point, plan.avg_decay)]
 
     def step() -> float:
         moments, average = state
         evaluation = evaluate(moments.point)
         loss = finite_loss(evaluation, 1)
         moments = adam.step(evaluation.gradient, moments)
-        state[:] = moments, average.updated(moments.point, settings.avg_decay)
+        state[:] = moments, average.updated(moments.point, plan.avg_decay)
         return loss
 
     return step
