@@ -79,6 +79,7 @@ def test_links_and_pictures_are_there(page):
 
 
 def test_only_sizes_and_iterations_are_cut(monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
     parser = ArgumentParser()
     parser.add_argument("--output-width", type=int, default=512)
     parser.add_argument("--end-scale", default="512+")
