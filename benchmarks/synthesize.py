@@ -68,7 +68,6 @@ class Task:
 
 def compiled_loss(task: Task, precision: str) -> Callable:
     """Return the program's loss and gradient of one octave with five Gram layers."""
-    from pipelines.synthesis.evaluation import compile_loss
     from pipelines.synthesis.inputs import make_inputs
     from pipelines.synthesis.objective import Objectives
     from pipelines.synthesis.plan import plan_synthesis
@@ -81,7 +80,7 @@ def compiled_loss(task: Task, precision: str) -> Callable:
     picture = task.picture()
     plan = plan_synthesis(settings, [picture.shape[:2]])
     objectives = Objectives(plan, make_inputs([picture]))
-    return compile_loss(objectives.loss(plan.scales[-1]), (1, task.size, task.size, 3), objectives.paddings.output)
+    return objectives.compile(plan.scales[-1], (1, task.size, task.size, 3))
 
 
 def torch_texture(task: Task) -> TorchTexture:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from keras import ops
+
+from losses.features import Comparison
 
 
 def relative_content_distance(features: Any, target: Any) -> Any:
@@ -35,6 +39,33 @@ def absolute_content_distance(features: Any, target: Any) -> Any:
     Arguments and result as for `relative_content_distance`.
     """
     return ops.mean(ops.square(_float32(features) - _float32(target)))
+
+
+class ContentComparison(Comparison):
+    """The mean squared difference of scaled activations from those of the content, `absolute_content_distance`.
+
+    Args:
+        target: the content's activations (batch, height, width, channels), not yet scaled.
+        scale: by which both are multiplied.
+    """
+
+    def __init__(self, target: np.ndarray, scale: float = 1.0) -> None:
+        self.rows = (target,)
+        self.scale = scale
+
+    def sums(self, features: Any, positions: int, *rows: Any) -> list[Any]:
+        """Return the mean squared difference, or what a part of the map adds to it."""
+        (target,) = rows
+        part = features.shape[1] * features.shape[2] / positions
+        return [part * absolute_content_distance(features, target)]
+
+    def distance(self, sums: Sequence[Any]) -> Any:
+        """Return the loss of the only sum."""
+        (difference,) = sums
+        return self.scale**2 * difference
+
+    def __str__(self) -> str:
+        return f"mean squared difference of features times {self.scale:.4g}"
 
 
 def _float32(values: Any) -> Any:

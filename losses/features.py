@@ -2,30 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import abc
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
+
+import numpy as np
 
 from losses.loss import Loss, Node, weighted_node
 
 
-class Comparison(Protocol):
-    """What compares one layer's activations, (batch, height, width, channels), with its target."""
+class Comparison(abc.ABC):
+    """What compares one layer's activations with its target, by sums over positions, so that strips add up.
 
-    def __call__(self, features: Any) -> Any:
-        """Return the loss, a scalar."""
+    Attributes:
+        rows: arrays (batch or 1, height, width, ...) that go with the positions: guides, targets.
+        signature: see `describe.descriptor.Statistic`.
+    """
 
+    rows: Sequence[np.ndarray] = ()
+    signature: tuple[int, ...] = (1,)
+
+    @abc.abstractmethod
+    def sums(self, features: Any, positions: int, *rows: Any) -> list[Any]:
+        """Return what some rows of the map add to the sums; see `describe.descriptor.Statistic`."""
+
+    @abc.abstractmethod
+    def distance(self, sums: Sequence[Any]) -> Any:
+        """Return the loss of the whole map's sums, a scalar."""
+
+    @abc.abstractmethod
     def __str__(self) -> str:
         """Return what is compared, for the printed tree."""
 
+    def __call__(self, features: Any, *rows: Any) -> Any:
+        """Return the loss of activations (batch, height, width, channels); rows as for `Loss.terms`."""
+        positions = features.shape[1] * features.shape[2]
+        return self.distance(self.sums(features, positions, *(rows or self.rows)))
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class FeatureTerm:
     """One comparison of a layer's activations, times a weight."""
 
     layer: str
     comparison: Comparison
     weight: float = 1.0
+
+    @property
+    def rows(self) -> Sequence[np.ndarray]:
+        """Those of the comparison."""
+        return self.comparison.rows
+
+    @property
+    def signature(self) -> tuple[int, ...]:
+        """That of the comparison."""
+        return self.comparison.signature
+
+    def sums(self, features: Any, positions: int, *rows: Any) -> list[Any]:
+        """Return the comparison's sums."""
+        return self.comparison.sums(features, positions, *rows)
+
+    def distance(self, sums: Sequence[Any]) -> Any:
+        """Return the weighted loss of the whole map's sums."""
+        return self.weight * self.comparison.distance(sums)
 
 
 class FeatureLoss(Loss):
@@ -41,10 +81,19 @@ class FeatureLoss(Loss):
         self.descriptor = descriptor
         self.parts = dict(parts)
 
-    def terms(self, images: Any) -> dict[str, Any]:
+    @property
+    def rows(self) -> list[np.ndarray]:
+        """The arrays of all comparisons."""
+        return [array for part in self.parts.values() for array in part.rows]
+
+    def terms(self, images: Any, *rows: Any) -> dict[str, Any]:
         """Return the weighted comparisons."""
         features = self.descriptor(images)
-        return {name: part.weight * part.comparison(features[part.layer]) for name, part in self.parts.items()}
+        values = iter(rows or self.rows)
+        return {
+            name: part.weight * part.comparison(features[part.layer], *(next(values) for _ in part.rows))
+            for name, part in self.parts.items()
+        }
 
     def tree(self) -> Node:
         """Return the comparisons with their weights."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from losses.positions import Positions
+from describe.positions import Positions
 
 
 def guide_at(mask: np.ndarray, rows: Positions, columns: Positions) -> np.ndarray:

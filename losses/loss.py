@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -28,21 +30,31 @@ class Node:
 class Loss(abc.ABC):
     """How far pictures are from what is wanted, as a sum of named terms.
 
-    `loss(images)` returns (the sum, the terms), which is what `optimize.value_and_grad` takes; `str(loss)` is the
-    tree of its parts with their weights. Images are (batch, height, width, 3), RGB in [0, 1].
+    `loss(images, *loss.rows)` returns (the sum, the terms), which is what `optimize.value_and_grad` takes; `str(loss)`
+    is the tree of its parts with their weights. Images are (batch, height, width, 3), RGB in [0, 1].
     """
 
+    @property
+    def rows(self) -> list[np.ndarray]:
+        """Large constants of the loss (targets, guides), which go into its compiled function as arguments."""
+        return []
+
     @abc.abstractmethod
-    def terms(self, images: Any) -> dict[str, Any]:
-        """Return the weighted terms by name, scalars, in the order in which they are computed."""
+    def terms(self, images: Any, *rows: Any) -> dict[str, Any]:
+        """Return the weighted terms by name, scalars, in the order in which they are computed.
+
+        Args:
+            images: (batch, height, width, 3).
+            rows: what the attribute `rows` holds; nothing: the same.
+        """
 
     @abc.abstractmethod
     def tree(self) -> Node:
         """Return the tree of parts."""
 
-    def __call__(self, images: Any) -> tuple[Any, dict[str, Any]]:
-        """Return (the sum of the terms, the terms)."""
-        terms = self.terms(images)
+    def __call__(self, images: Any, *rows: Any) -> tuple[Any, dict[str, Any]]:
+        """Return (the sum of the terms, the terms); arguments as for `terms`."""
+        terms = self.terms(images, *rows)
         return sum(terms.values()), terms
 
     def __str__(self) -> str:
@@ -59,12 +71,18 @@ class WeightedSum(Loss):
     def __init__(self, parts: Mapping[str, tuple[float, Loss]]) -> None:
         self.parts = dict(parts)
 
-    def terms(self, images: Any) -> dict[str, Any]:
+    @property
+    def rows(self) -> list[np.ndarray]:
+        """The constants of all parts."""
+        return [array for _, loss in self.parts.values() for array in loss.rows]
+
+    def terms(self, images: Any, *rows: Any) -> dict[str, Any]:
         """Return the weighted terms of all parts."""
+        shares = shared_out(rows, [loss for _, loss in self.parts.values()])
         return {
             path(name, term): weight * value
-            for name, (weight, loss) in self.parts.items()
-            for term, value in loss.terms(images).items()
+            for (name, (weight, loss)), own in zip(self.parts.items(), shares, strict=True)
+            for term, value in loss.terms(images, *own).items()
         }
 
     def tree(self) -> Node:
@@ -74,11 +92,17 @@ class WeightedSum(Loss):
         )
 
 
+def shared_out(rows: Sequence[Any], losses: Sequence[Loss]) -> list[list[Any]]:
+    """Return the constants of each of several losses, given those of all; none stay none."""
+    values = iter(rows)
+    return [[next(values) for _ in loss.rows] if rows else [] for loss in losses]
+
+
 def path(part: str, term: str) -> str:
-    """Return the name of a part's term; the nameless term ("") of a part is called like the part."""
-    return f"{part}/{term}" if term else part
+    """Return the name of a part's term; the nameless one ("") of the two is left out."""
+    return f"{part}/{term}" if part and term else part or term
 
 
 def weighted_node(weight: float, name: str, node: Node) -> Node:
     """Return `node` under the label `weight x name: its own label`."""
-    return Node(f"{weight:g} x {name}: {node.label}", node.children)
+    return Node(f"{weight:g} x {name}: {node.label}" if name else f"{weight:g} x {node.label}", node.children)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from losses.loss import Loss, Node, path
+import numpy as np
+
+from losses.loss import Loss, Node, path, shared_out
 from losses.pyramid import PyramidPadding, gaussian_pyramid
 
 
@@ -24,13 +26,19 @@ class OctaveLosses(Loss):
         self.losses = list(losses)
         self.padding = padding
 
-    def terms(self, images: Any) -> dict[str, Any]:
+    @property
+    def rows(self) -> list[np.ndarray]:
+        """The constants of all octaves."""
+        return [array for loss in self.losses for array in loss.rows]
+
+    def terms(self, images: Any, *rows: Any) -> dict[str, Any]:
         """Return the terms of all octaves."""
         levels = gaussian_pyramid(images, len(self.losses), self.padding)
+        shares = shared_out(rows, self.losses)
         return {
             path(f"octave{i}", term): value
-            for i, (loss, level) in enumerate(zip(self.losses, levels, strict=True))
-            for term, value in loss.terms(level).items()
+            for i, (loss, level, own) in enumerate(zip(self.losses, levels, shares, strict=True))
+            for term, value in loss.terms(level, *own).items()
         }
 
     def tree(self) -> Node:

@@ -11,9 +11,8 @@ from keras import ops
 
 from losses.content import absolute_content_distance, relative_content_distance
 from losses.diversity import diversity_loss
-from losses.gram import gram_matrix
 from losses.pyramid import PyramidPadding, gaussian_pyramid
-from losses.texture import GramComparison
+from losses.texture import AbsoluteGramComparison, GramComparison
 from losses.total_variation import total_variation
 
 Descriptor = Callable[[Any], Mapping[str, Any]]
@@ -31,26 +30,6 @@ class PerceptualWeights:
     total_variation: float = 0.0
     diversity: float = 0.0
     octave_decay: float = 1.0
-
-
-class AbsoluteGramComparison:
-    """The mean squared difference of Gram matrices divided by positions and channels: Torch7's texture networks'.
-
-    Their texture loss has the Gram matrix over the number of activations, and nn.MSECriterion's mean over its entries,
-    for activations of pixels in 0..255.
-
-    Args:
-        target: (channels, channels), as `gram_matrix` gives it.
-    """
-
-    def __init__(self, target: np.ndarray) -> None:
-        self.target = np.asarray(target)
-
-    def __call__(self, features: Any) -> Any:
-        """Return the difference of the Gram matrices of `features` (batch, height, width, channels), a scalar."""
-        gram = gram_matrix(features)
-        difference = gram - ops.convert_to_tensor(self.target, dtype=gram.dtype)
-        return ops.mean(ops.square(difference)) / len(self.target) ** 2
 
 
 GRAM_COMPARISONS = {"relative": GramComparison, "absolute": AbsoluteGramComparison}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from losses.moments import Moments
+from describe.moments import Moments
 
 # Keeps the quotient finite where nothing differs.
 EPSILON = 1e-8

@@ -9,10 +9,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from losses.gram import gram_matrix
+from describe.gram import gram_sum
+from losses.features import Comparison
 
 
-class GramComparison:
+class GramComparison(Comparison):
     """The squared distance of Gram matrices relative to the target's size: |G - G*|^2 / |G*|^2.
 
     |.| is the Frobenius norm; the mean over the batch is taken, so that each of several frames matches the target.
@@ -27,27 +28,51 @@ class GramComparison:
         ValueError: the target is all zero, or not finite.
     """
 
-    # The whole picture as its only region.
-    guides = (None,)
-
     def __init__(self, target: np.ndarray) -> None:
         self.target = np.asarray(target)
         self._norm = _squared_norm(self.target)
 
-    def __call__(self, features: Any) -> Any:
-        """Return the loss of activations (batch, height, width, channels)."""
-        return self.distance([gram_matrix(features)])
+    def sums(self, features: Any, positions: int, *rows: Any) -> list[Any]:
+        """Return the Gram matrices, or a part of them."""
+        return [gram_sum(features) / float(positions)]
 
-    def distance(self, grams: Sequence[Any]) -> Any:
-        """Return the loss of the only entry of `grams`, Gram matrices (batch, channels, channels)."""
-        (gram,) = grams
+    def distance(self, sums: Sequence[Any]) -> Any:
+        """Return the loss of the only entry of `sums`, Gram matrices (batch, channels, channels)."""
+        (gram,) = sums
         return _relative_distance(gram, self.target, self._norm)
 
     def __str__(self) -> str:
         return "Gram matrix {} x {}, relative to its target".format(*self.target.shape)
 
 
-class GuidedGramComparison:
+class AbsoluteGramComparison(Comparison):
+    """The mean squared difference of Gram matrices divided by positions and channels: Torch7's texture networks'.
+
+    Their texture loss has the Gram matrix over the number of activations, and nn.MSECriterion's mean over its entries,
+    for activations of pixels in 0..255.
+
+    Args:
+        target: (channels, channels), as `gram_matrix` gives it.
+    """
+
+    def __init__(self, target: np.ndarray) -> None:
+        self.target = np.asarray(target)
+
+    def sums(self, features: Any, positions: int, *rows: Any) -> list[Any]:
+        """Return the Gram matrices, or a part of them."""
+        return [gram_sum(features) / float(positions)]
+
+    def distance(self, sums: Sequence[Any]) -> Any:
+        """Return the mean squared difference of the only entry of `sums`."""
+        (gram,) = sums
+        difference = gram - ops.convert_to_tensor(self.target, dtype=gram.dtype)
+        return ops.mean(ops.square(difference)) / len(self.target) ** 2
+
+    def __str__(self) -> str:
+        return "Gram matrix {} x {} over channels, mean squared difference".format(*self.target.shape)
+
+
+class GuidedGramComparison(Comparison):
     """The mean over regions of GramComparison's distance, each region with a Gram matrix of its own.
 
     Gatys, Ecker, Bethge, Hertzmann & Shechtman 2016, "Controlling Perceptual Factors in Neural Style Transfer",
@@ -62,22 +87,23 @@ class GuidedGramComparison:
     """
 
     def __init__(self, targets: Sequence[np.ndarray], guides: Sequence[np.ndarray]) -> None:
-        self.guides = tuple(np.asarray(guide) for guide in guides)
         self._targets = [(np.asarray(target), _squared_norm(np.asarray(target))) for target in targets]
-        if len(self.guides) != len(self._targets) or not all(np.sum(guide) > 0 for guide in self.guides):
+        if len(guides) != len(self._targets) or not all(np.sum(guide) > 0 for guide in guides):
             raise ValueError(f"{len(self._targets)} regions need as many guides, none of them empty")
+        self.rows = tuple(_root(guide) for guide in guides)
+        self.signature = (len(guides),)
 
-    def __call__(self, features: Any) -> Any:
-        """Return the loss of activations (batch, height, width, channels)."""
-        return self.distance([guided_gram_matrix(features, guide) for guide in self.guides])
+    def sums(self, features: Any, positions: int, *rows: Any) -> list[Any]:
+        """Return the regions' Gram matrices, or a part of them."""
+        return [_guided_sum(features, root) for root in rows]
 
-    def distance(self, grams: Sequence[Any]) -> Any:
+    def distance(self, sums: Sequence[Any]) -> Any:
         """Return the loss of the regions' Gram matrices (batch, channels, channels)."""
-        pairs = zip(grams, self._targets, strict=True)
+        pairs = zip(sums, self._targets, strict=True)
         return sum(_relative_distance(gram, target, norm) for gram, (target, norm) in pairs) / len(self._targets)
 
     def __str__(self) -> str:
-        return f"Gram matrices of {len(self.guides)} regions, relative to their targets"
+        return f"Gram matrices of {len(self._targets)} regions, relative to their targets"
 
 
 def guided_gram_matrix(features: Any, guide: np.ndarray) -> Any:
@@ -98,9 +124,17 @@ def guided_gram_matrix(features: Any, guide: np.ndarray) -> Any:
     """
     if not np.sum(guide) > 0:
         raise ValueError("the region has no positions at this layer")
+    return _guided_sum(features, _root(guide))
+
+
+def _root(guide: np.ndarray) -> np.ndarray:
+    """Return T of the paper, (1, height, width, 1) float32: the sum of its squares is 1."""
+    return np.sqrt(guide / np.sum(guide)).astype(np.float32)[np.newaxis, ..., np.newaxis]
+
+
+def _guided_sum(features: Any, root: Any) -> Any:
     dtype = keras.backend.result_type(features.dtype, "float32")
-    root = np.sqrt(guide / np.mean(guide))[..., np.newaxis]
-    return gram_matrix(ops.cast(features, dtype) * ops.convert_to_tensor(root, dtype=dtype))
+    return gram_sum(ops.cast(features, dtype) * ops.convert_to_tensor(root, dtype=dtype))
 
 
 def _relative_distance(gram: Any, target: np.ndarray, squared_norm: float) -> Any:

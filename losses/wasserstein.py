@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from losses.moments import Moments
+from describe.moments import Moments
 
 # Added to the diagonal of covariances, which have fewer dimensions than channels in small pictures.
 EPSILON = 1e-4

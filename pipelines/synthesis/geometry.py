@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from choices import RANDOM_LAYER
+from describe.positions import Positions, layer_positions, receptive_field
 from errors import ArgumentError
-from losses.positions import Positions
 from losses.pyramid import pyramid_sizes, size_before_halving
 from model.random_filters import FILTER_SIZES
 from model.vgg19 import smallest_input
 from optimize.schedule import growing_sizes, split_iterations
-from pipelines.synthesis.feature_positions import layer_positions, receptive_field
 
 # Coarse-to-fine starts no smaller than this: below it a picture holds too little to begin with.
 MIN_SIDE = 48

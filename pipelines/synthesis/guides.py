@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from describe.positions import layer_positions, octave_positions
 from errors import UserError
 from losses.guides import guide_at
-from pipelines.synthesis.feature_positions import layer_positions, octave_positions
 from pipelines.synthesis.geometry import Geometry, Modes, Scale, mirrored_size, resized
 from pipelines.synthesis.inputs import SynthesisInputs, mirrored, nearest
 

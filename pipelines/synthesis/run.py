@@ -16,7 +16,6 @@ from optimize.lbfgs import LBFGSState, minimize_lbfgs
 from optimize.lbfgsb import LBFGSBState, minimize_lbfgsb
 from optimize.progress import Iteration
 from optimize.state import OptimizerState
-from pipelines.synthesis.evaluation import compile_loss
 from pipelines.synthesis.geometry import Scale, invariant_step
 from pipelines.synthesis.inputs import SynthesisInputs, nearest
 from pipelines.synthesis.objective import Objectives
@@ -126,9 +125,8 @@ class SynthesisRun:
             return
         minimize, _ = OPTIMIZERS[self.plan.optimizer]
         base = before.base()
-        loss = self.objectives.loss(scale)
         result = minimize(
-            compile_loss(loss, before.point.shape, self.objectives.paddings.output),
+            self.objectives.compile(scale, before.point.shape),
             before.optimizer,
             maxiter=scale.iterations - base.scale_iterations,
             bounds=self.plan.bounds,
@@ -221,6 +219,5 @@ class SynthesisRun:
         if self.plan.descriptor.precision != "float32":
             objectives = Objectives(self.plan, self.inputs, "float32")
         saved = to_bytes(frames).astype(np.float32) / 255
-        loss = objectives.loss(self.plan.scales[-1])
-        evaluation = compile_loss(loss, saved.shape, objectives.paddings.output)(saved)
+        evaluation = objectives.compile(self.plan.scales[-1], saved.shape)(saved)
         return float(ops.convert_to_numpy(evaluation.loss)), evaluation.term_values()

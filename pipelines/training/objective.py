@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from describe.gram import gram_matrix
 from errors import ArgumentError
-from losses.gram import gram_matrix
 from losses.perceptual import PerceptualLoss, PerceptualWeights
 from losses.pyramid import gaussian_pyramid, pyramid_sizes
 from losses.total_variation import total_variation

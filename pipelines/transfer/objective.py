@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
-from choices import RANDOM_LAYER
+from describe.descriptor import StripedDescriptor
+from describe.moments import Moments, blend
+from describe.positions import map_size
+from describe.segments import split_descriptor
 from errors import ArgumentError
 from images.resizing import resize
-from losses.moments import Moments, blend
+from losses.content import ContentComparison
+from losses.evaluation import compile_loss
+from losses.features import FeatureLoss, FeatureTerm
+from losses.loss import Loss, WeightedSum
 from losses.scaled_gram import ScaledGramDistance
-from losses.transfer import ContentTerm, Region, StyleTerm, TransferLoss
+from losses.style import Region, StyleComparison
+from losses.total_variation import TotalVariation
 from losses.wasserstein import WassersteinDistance
 from model.descriptor import build_descriptor, mean_activation
-from model.layer_names import LAYER_NAMES
-from model.segments import split_descriptor
-from optimize.value_and_grad import Evaluation, compile_value_and_grad
+from optimize.progress import Evaluate
 from pipelines.descriptor_weights import descriptor_weights
 from pipelines.transfer.inputs import TransferInputs
 from pipelines.transfer.plan import DescriptorPlan, TransferPlan, style_size
-from pipelines.transfer.resources import LARGEST_PIXELS, return_freed_memory
-from pipelines.transfer.segments import SegmentedDescriptor, SegmentedLoss
+from pipelines.transfer.resources import MAX_PIXELS, return_freed_memory
 
+# (vertical, horizontal) of the descriptor.
+PADDING = ("replicate", "replicate")
 DISTANCES = {"wasserstein": WassersteinDistance, "gram": ScaledGramDistance}
 # Activations are divided by their layer's mean over photos and multiplied by this. The weights of content, style and
 # total variation were tuned to PyTorch's VGG-19, whose filters were trained anew and are about as active at every
 # depth, while those of the original VGG-19 (Caffe's, Keras') are active by 20 (relu1_1) to 465 (relu4_1).
 MEAN_ACTIVATION = 0.5
-
-Evaluate = Callable[[Any], Evaluation]
 
 
 class Objectives:
@@ -54,36 +57,42 @@ class Objectives:
         self.weights = descriptor_weights(plan.descriptor.weights)
         means = {"descriptor": plan.descriptor.name, "pooling": plan.descriptor.pooling, "weights": self.weights}
         self.scales = {layer: MEAN_ACTIVATION / mean_activation(layer, **means) for layer in layers}
-        self.descriptor, self.segments = _build(plan.descriptor, self.weights, layers)
+        self.descriptor, self.striped = _build(plan.descriptor, self.weights, layers)
 
     def compile(self, size: tuple[int, int]) -> Evaluate:
         """Return the loss and gradient of pictures (1, height, width, 3) of a scale's size.
 
-        Up to LARGEST_PIXELS on a single device everything is one compiled function; else the descriptor's segments
-        follow one another.
+        Up to MAX_PIXELS on a single device everything is one compiled function; else the descriptor's segments follow
+        one another.
         """
-        self.segments.forget()
-        in_strips = len(self.devices) > 1 or size[0] * size[1] > LARGEST_PIXELS
-        if in_strips:
+        self.striped.forget()
+        max_pixels = 0 if len(self.devices) > 1 else MAX_PIXELS
+        if size[0] * size[1] > max_pixels:
             return_freed_memory()
-        content = [
-            ContentTerm(layer, self.plan.content_weight * weight, self.scales[layer])
-            for layer, weight in self.content_weights.items()
-        ]
+        return compile_loss(self.loss(size), (1, *size, 3), self.striped, max_pixels)
+
+    def loss(self, size: tuple[int, int]) -> Loss:
+        """Return the loss of pictures (1, height, width, 3) of a scale's size, that of Crowson's script.
+
+        Content (mean squared), style (distances of moments) and total variation.
+        """
         picture = resize(self.inputs.content, *size)[np.newaxis]
-        _, features, _ = self.segments.describe(picture, {}, list(self.content_weights))
-        targets = [features[term.layer] for term in content]
+        _, content, _ = self.striped.sums(picture, {}, list(self.content_weights))
+        terms = {
+            f"content/{layer}": FeatureTerm(
+                layer, ContentComparison(content[layer], self.scales[layer]), self.plan.content_weight * weight
+            )
+            for layer, weight in self.content_weights.items()
+        }
         regions = self._regions(size)
-        style = [
-            StyleTerm(layer, weight, self.scales[layer], regions[layer]) for layer, weight in self.style_weights.items()
-        ]
-        loss = TransferLoss(self.descriptor, style, content, self.plan.tv_weight)
-        if in_strips:
-            segmented = SegmentedLoss(self.segments, loss)
-            return lambda image: segmented(image, *targets)
-        evaluate = compile_value_and_grad(loss)
-        constants = [ops.convert_to_tensor(target) for target in targets]
-        return lambda image: evaluate(image, *constants)
+        terms |= {
+            f"style/{layer}": FeatureTerm(layer, StyleComparison(regions[layer], self.scales[layer]), weight)
+            for layer, weight in self.style_weights.items()
+        }
+        parts: dict[str, tuple[float, Loss]] = {"": (1.0, FeatureLoss(self.descriptor, terms))}
+        if self.plan.tv_weight:
+            parts["total_variation"] = (self.plan.tv_weight, TotalVariation())
+        return WeightedSum(parts)
 
     def _regions(self, size: tuple[int, int]) -> dict[str, tuple[Region, ...]]:
         """Return the regions of each style layer."""
@@ -95,7 +104,7 @@ class Objectives:
         styles = list(enumerate(zip(moments, self.plan.shares, strict=True)))
         return {
             layer: tuple(
-                Region(self._distance(layer, found[layer]), weight, self._share(i, 0, map_size(layer, size)))
+                Region(self._distance(layer, found[layer]), weight, self._share(i, 0, map_size(layer, size, PADDING)))
                 for i, (found, weight) in styles
             )
             for layer in layers
@@ -108,12 +117,12 @@ class Objectives:
         """Return the moments of a style, or of the part that its mask shows, by layer."""
         style = self.inputs.styles[number]
         picture = resize(style, *style_size(self.plan, style.shape, size))[np.newaxis]
-        shares = {
-            layer: [self._share(number, 1, map_size(layer, picture.shape[1:3])) if self.inputs.masks else None]
-            for layer in self.style_weights
-        }
-        moments, _, _ = self.segments.describe(picture, shares)
-        return {layer: found.numpy() for layer, (found,) in moments.items()}
+        statistics = {}
+        for layer in self.style_weights:
+            share = self._share(number, 1, map_size(layer, picture.shape[1:3], PADDING)) if self.inputs.masks else None
+            statistics[layer] = FeatureTerm(layer, StyleComparison([Region(_no_distance, share=share)]))
+        sums, _, _ = self.striped.sums(picture, statistics)
+        return {layer: Moments(*found).numpy() for layer, found in sums.items()}
 
     def _share(self, number: int, side: int, size: tuple[int, int]) -> np.ndarray:
         """Return what each position of a layer counts for a style: of the content (side 0) or the style (1)."""
@@ -123,7 +132,7 @@ class Objectives:
         return (mask / mask.sum()).astype(np.float32)
 
 
-def _build(plan: DescriptorPlan, weights: Any, layers: Sequence[str]) -> tuple[keras.Model, SegmentedDescriptor]:
+def _build(plan: DescriptorPlan, weights: Any, layers: Sequence[str]) -> tuple[keras.Model, StripedDescriptor]:
     """Return the descriptor, on the first device, and its segments: block 1 there, the rest on the last device."""
     devices = plan.devices or (None,)
     models = {}
@@ -135,7 +144,7 @@ def _build(plan: DescriptorPlan, weights: Any, layers: Sequence[str]) -> tuple[k
                 weights=weights,
                 data_dir=plan.data_dir,
                 pooling=plan.pooling,
-                padding="replicate",
+                padding=PADDING,
                 seed=plan.seed,
                 dtype=plan.precision,
             )
@@ -143,12 +152,9 @@ def _build(plan: DescriptorPlan, weights: Any, layers: Sequence[str]) -> tuple[k
     if len(devices) > 1:
         others = split_descriptor(models[devices[1]], layers)[1:]
     places = [devices[0], *[devices[-1]] * len(others)]
-    return models[devices[0]], SegmentedDescriptor([first, *others], places)
+    return models[devices[0]], StripedDescriptor([first, *others], PADDING, places)
 
 
-def map_size(layer: str, size: tuple[int, int]) -> tuple[int, int]:
-    """Return the (height, width) of a layer's maps of a picture of (height, width)."""
-    if layer == RANDOM_LAYER:
-        return size
-    poolings = sum(name.startswith("pool") for name in LAYER_NAMES[: LAYER_NAMES.index(layer) + 1])
-    return size[0] >> poolings, size[1] >> poolings
+def _no_distance(moments: Moments) -> float:
+    """Return 0: the moments themselves are wanted."""
+    return 0.0

@@ -11,7 +11,7 @@ import keras
 from errors import ArgumentError, unknown_name
 
 # Pictures with more pixels are described in segments and strips, which takes less memory and a third more time.
-LARGEST_PIXELS = 400_000
+MAX_PIXELS = 400_000
 # Measured on a CPU in float32 with the default layers: the program itself and the descriptor's weights, and what each
 # pixel adds, described at once or in strips.
 BASE_BYTES, BYTES_AT_ONCE, BYTES_IN_STRIPS = 800_000_000, 3_400, 850
@@ -39,13 +39,13 @@ def check_devices(names: Sequence[str]) -> None:
 def bytes_needed(size: tuple[int, int]) -> int:
     """Return about how many bytes of memory a scale of (height, width) needs."""
     pixels = size[0] * size[1]
-    return BASE_BYTES + pixels * (BYTES_IN_STRIPS if pixels > LARGEST_PIXELS else BYTES_AT_ONCE)
+    return BASE_BYTES + pixels * (BYTES_IN_STRIPS if pixels > MAX_PIXELS else BYTES_AT_ONCE)
 
 
 def memory_note(size: tuple[int, int]) -> str:
     """Return what memory a scale of (height, width) needs, for the user."""
     height, width = size
-    how = ", computing in strips" if height * width > LARGEST_PIXELS else ""
+    how = ", computing in strips" if height * width > MAX_PIXELS else ""
     return f"{width} x {height} pixels need about {bytes_needed(size) / 1e9:.1f} GB of memory{how}"
 
 

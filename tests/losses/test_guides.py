@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from describe.positions import Positions
 from losses.guides import guide_at
-from losses.positions import Positions
 
 
 def test_at_the_pixels_a_guide_is_the_mask():

@@ -5,8 +5,8 @@ import pytest
 import torch
 from keras import ops
 
+from describe.gram import gram_matrix
 from losses.features import FeatureLoss, FeatureTerm
-from losses.gram import gram_matrix
 from losses.loss import Loss, Node, WeightedSum
 from losses.octaves import OctaveLosses
 from losses.pyramid import gaussian_pyramid

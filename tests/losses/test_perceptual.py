@@ -8,8 +8,8 @@ from keras import ops
 
 from losses.content import absolute_content_distance, relative_content_distance
 from losses.diversity import diversity_loss
-from losses.perceptual import AbsoluteGramComparison, PerceptualLoss, PerceptualWeights
-from losses.texture import GramComparison
+from losses.perceptual import PerceptualLoss, PerceptualWeights
+from losses.texture import AbsoluteGramComparison, GramComparison
 
 pytestmark = pytest.mark.backends
 

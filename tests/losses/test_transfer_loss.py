@@ -8,9 +8,13 @@ from PIL import Image
 from support import vgg_reference
 from torch.nn import functional
 
-from losses.moments import feature_moments
+from describe.moments import feature_moments
+from losses.content import ContentComparison
+from losses.features import FeatureLoss, FeatureTerm
+from losses.loss import WeightedSum
 from losses.scaled_gram import ScaledGramDistance
-from losses.transfer import ContentTerm, Region, StyleTerm, TransferLoss
+from losses.style import Region, StyleComparison
+from losses.total_variation import TotalVariation
 from losses.wasserstein import WassersteinDistance
 from model.descriptor import build_descriptor
 from optimize.value_and_grad import compile_value_and_grad
@@ -55,18 +59,14 @@ def test_terms_and_gradient_agree_with_pytorch(shared, kind):
 
     descriptor = build_descriptor([*STYLE, CONTENT], weights=shared / vgg_reference.WEIGHTS, padding="replicate")
     found = descriptor(style)
-    terms = [
-        StyleTerm(
-            layer,
-            weight,
-            SCALES[layer],
-            (Region(distance(feature_moments(found[layer]).numpy().scaled(SCALES[layer]))),),
-        )
-        for layer, weight in STYLE.items()
-    ]
-    loss = TransferLoss(descriptor, terms, [ContentTerm(CONTENT, CONTENT_WEIGHT, SCALES[CONTENT])], TV_WEIGHT)
     target = ops.convert_to_numpy(descriptor(content)[CONTENT])
-    evaluation = compile_value_and_grad(loss)(image, target)
+    terms = {f"content/{CONTENT}": FeatureTerm(CONTENT, ContentComparison(target, SCALES[CONTENT]), CONTENT_WEIGHT)}
+    for layer, weight in STYLE.items():
+        region = Region(distance(feature_moments(found[layer]).numpy().scaled(SCALES[layer])))
+        terms[f"style/{layer}"] = FeatureTerm(layer, StyleComparison([region], SCALES[layer]), weight)
+    parts = {"": (1.0, FeatureLoss(descriptor, terms)), "total_variation": (TV_WEIGHT, TotalVariation())}
+    loss = WeightedSum(parts)
+    evaluation = compile_value_and_grad(loss)(image, *loss.rows)
 
     weights = vgg_reference.read_weights(shared / vgg_reference.WEIGHTS)
     with torch.no_grad():

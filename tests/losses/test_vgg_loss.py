@@ -8,8 +8,8 @@ from PIL import Image
 from support import vgg_reference
 from torch.nn import functional
 
+from describe.gram import gram_matrix
 from losses.features import FeatureLoss, FeatureTerm
-from losses.gram import gram_matrix
 from losses.octaves import OctaveLosses
 from losses.pyramid import gaussian_pyramid
 from losses.texture import GramComparison

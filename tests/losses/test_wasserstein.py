@@ -6,7 +6,7 @@ import scipy.linalg
 import torch
 from keras import ops
 
-from losses.moments import Moments, blend, feature_moments
+from describe.moments import Moments, blend, feature_moments
 from losses.scaled_gram import ScaledGramDistance
 from losses.wasserstein import EPSILON, WassersteinDistance, square_root, trace_of_root
 from optimize.value_and_grad import compile_value_and_grad

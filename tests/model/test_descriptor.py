@@ -8,8 +8,8 @@ import torch
 from keras import ops
 from torch.nn import functional
 
+from describe.gram import gram_matrix
 from errors import ArgumentError, UserError
-from losses.gram import gram_matrix
 from model.descriptor import build_descriptor
 from model.layer_names import BLOCKS, keras_name
 from model.random_filters import FILTER_SIZES, random_filters

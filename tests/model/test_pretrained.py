@@ -8,9 +8,9 @@ import pytest
 from conftest import ROOT
 from support.vgg_reference import WEIGHTS
 
+from describe.gram import gram_matrix
 from images.reading import read_image
 from images.resizing import resize_long_side
-from losses.gram import gram_matrix
 from model.descriptor import build_descriptor
 from model.noise import draw_noise
 from pipelines.export.export import export_model

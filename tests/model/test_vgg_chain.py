@@ -9,7 +9,7 @@ from support.caffe_writer import packed_caffemodel
 from support.vgg_reference import relative_difference
 
 from convert.caffe.conversion import convert_caffe
-from losses.gram import gram_matrix
+from describe.gram import gram_matrix
 from model.descriptor import build_descriptor
 from model.layer_names import BLOCKS, LAYER_NAMES
 from pipelines.importing.caffe import import_caffe_model

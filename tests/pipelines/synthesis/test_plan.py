@@ -2,8 +2,8 @@
 
 import pytest
 
+from describe.positions import layer_positions, octave_positions
 from errors import ArgumentError
-from pipelines.synthesis.feature_positions import layer_positions, octave_positions
 from pipelines.synthesis.plan import plan_synthesis
 from pipelines.synthesis.settings import SynthesisSettings
 

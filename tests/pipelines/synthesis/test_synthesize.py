@@ -9,8 +9,8 @@ from keras import ops
 from PIL import Image
 from support.synthesis_cases import LAYERS, make_inputs, read_progress, small_settings
 
+from describe.gram import gram_matrix
 from errors import ArgumentError, UserError
-from losses.gram import gram_matrix
 from losses.pyramid import gaussian_pyramid
 from model.descriptor import build_descriptor
 from options import from_json, to_json

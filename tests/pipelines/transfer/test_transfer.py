@@ -11,15 +11,11 @@ from support.transfer_cases import make_inputs, read_trace, small_settings
 from errors import ArgumentError, UserError
 from images.reading import read_image
 from images.writing import write_image
-from model.descriptor import build_descriptor
-from model.segments import split_descriptor
-from model.vgg19 import vgg19
 from pipelines.transfer import objective as transfer_objective
 from pipelines.transfer.files import TransferFiles
 from pipelines.transfer.inputs import read_inputs
-from pipelines.transfer.objective import Objectives, map_size
+from pipelines.transfer.objective import Objectives
 from pipelines.transfer.plan import plan_scales, plan_transfer, style_size
-from pipelines.transfer.segments import cut_strips
 from pipelines.transfer.settings import INITS
 from pipelines.transfer.start import first_picture
 from pipelines.transfer.transfer import transfer
@@ -153,49 +149,14 @@ def test_evaluation_in_segments_and_strips_is_that_of_the_whole(inputs, tmp_path
     size = (37, 45)
     picture = np.random.default_rng(1).random((1, *size, 3), dtype="float32")
     whole = objectives.compile(size)(picture)
-    monkeypatch.setattr(transfer_objective, "LARGEST_PIXELS", 0)
-    objectives.segments.strip_values = 8 * 64 * size[1]
-    assert len(objectives.segments.strips(0, picture.shape)) > 2
+    monkeypatch.setattr(transfer_objective, "MAX_PIXELS", 0)
+    objectives.striped.strip_values = 8 * 64 * size[1]
+    assert len(objectives.striped.strips(0, picture.shape)) > 2
     parts = objectives.compile(size)(picture)
     found = {name: float(ops.convert_to_numpy(value)) for name, value in parts.terms.items()}
     assert found == pytest.approx(whole.term_values(), rel=1e-4)
     gradients = [ops.convert_to_numpy(evaluation.gradient) for evaluation in (whole, parts)]
     assert np.abs(gradients[0] - gradients[1]).max() <= 1e-4 * np.abs(gradients[0]).max()
-
-
-@pytest.mark.parametrize("height", [2, 3, 16, 17, 33, 101])
-@pytest.mark.parametrize("rows", [1, 4, 7, 50])
-def test_strips_cover_every_row_and_every_pooled_row_once(height, rows):
-    strips = cut_strips(height, rows=rows, margin=3)
-    for layer, count in (("relu", height), ("pool", height // 2)):
-        owned = [row for strip in strips for row in range(height)[strip.owned(layer)]]
-        assert owned == list(range(count))
-    for strip in strips:
-        assert strip.start % 2 == 0
-        assert strip.start in (0, strip.first - 4)
-        assert strip.start + strip.count in (height, strip.last + 4)
-
-
-@pytest.mark.backends
-def test_segments_compute_what_the_descriptor_does():
-    names = ["relu1_1", "pool1", "conv2_1", "pool2", "relu3_2"]
-    (segment,) = split_descriptor(build_descriptor(["random"], descriptor="random"), ["random"])
-    assert segment.taps == ("random",)
-    model = vgg19(names, padding="replicate")
-    random = np.random.default_rng(0)
-    for layer in model.layers:
-        if layer.weights:
-            layer.set_weights([random.normal(0, 0.1, weight.shape) for weight in layer.weights])
-    picture = random.random((1, 21, 26, 3), dtype="float32")
-    expected, found, inputs_of_next = model(picture), {}, picture
-    for segment in split_descriptor(model, names):
-        outputs = segment.model(inputs_of_next)
-        found |= {name: outputs[name] for name in segment.taps}
-        inputs_of_next = outputs.get(segment.output)
-    assert found.keys() == expected.keys()
-    for name, values in expected.items():
-        np.testing.assert_array_equal(ops.convert_to_numpy(found[name]), ops.convert_to_numpy(values))
-        assert map_size(name, (21, 26)) == tuple(values.shape[1:3])
 
 
 def test_masks_send_each_style_to_its_part(inputs, tmp_path):

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 from keras import ops
 
-from losses.positions import Positions
+from describe.positions import Positions, layer_positions, octave_positions, receptive_field
 from losses.pyramid import gaussian_pyramid
 from model.vgg19 import vgg19
 from optimize.value_and_grad import compile_value_and_grad
-from pipelines.synthesis.feature_positions import layer_positions, octave_positions, receptive_field
 
 pytestmark = pytest.mark.backends
 SIZES = (61, 90)

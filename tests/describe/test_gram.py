@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from losses.gram import gram_matrix
+from describe.gram import gram_matrix
 
 pytestmark = pytest.mark.backends
 

@@ -42,8 +42,9 @@ def feature_moments(features: Any, share: Any | None = None) -> Moments:
 
     Args:
         features: (1, height, width, channels); half precision is multiplied and summed in float32.
-        share: what each position counts, the sum over the whole picture being 1: an array (height, width), or without
-            axes where all count the same; None: the features are the whole picture, and all count the same.
+        share: what each position counts, the sum over the whole picture being 1: an array (height, width), with axes of
+            length 1 around it or not, or a number where all count the same; None: the features are the whole picture,
+            and all count the same.
     """
     _, height, width, _ = features.shape
     features = ops.cast(features, "float32")

@@ -23,7 +23,14 @@ def gram_matrix(features: Any) -> Any:
         (batch, channels, channels). Features of half precision (float16 or bfloat16) are multiplied and
         summed in float32 and give a float32 result; others keep their type.
     """
+    _, height, width, _ = ops.shape(features)
+    total = gram_sum(features)
+    return total / ops.cast(height * width, total.dtype)
+
+
+def gram_sum(features: Any) -> Any:
+    """Return `gram_matrix` times the number of positions: what a part of a picture adds to the whole."""
     dtype = keras.backend.result_type(features.dtype, "float32")
     batch, height, width, channels = ops.shape(features)
     flat = ops.reshape(ops.cast(features, dtype), (batch, height * width, channels))
-    return ops.matmul(ops.transpose(flat, (0, 2, 1)), flat) / ops.cast(height * width, dtype)
+    return ops.matmul(ops.transpose(flat, (0, 2, 1)), flat)
