@@ -184,8 +184,8 @@ def measure_file(
     columns = {}
     for size in arguments.sizes:
         photos = list(painting.yardsticks.photos(arguments.photos, size))
-        photos = track(photos, f"{label}, {size}", transient=True)
-        figures = medians([painting.measure(stylize, photo, arguments.shifts) for photo in photos])
+        shown = track(photos, f"{label}, {size}", transient=True)
+        figures = medians([painting.measure(stylize, photo, arguments.shifts) for photo in shown])
         columns[f"{label}, {size}"] = figures
     return columns
 

@@ -35,9 +35,14 @@ class Statistic(Protocol):
         signature: how many sums there are, and whatever else `sums` depends on: it does the same where they are equal.
     """
 
-    layer: str
-    rows: Sequence[np.ndarray]
-    signature: tuple[int, ...]
+    @property
+    def layer(self) -> str: ...  # noqa: D102  see Attributes
+
+    @property
+    def rows(self) -> Sequence[np.ndarray]: ...  # noqa: D102
+
+    @property
+    def signature(self) -> tuple[int, ...]: ...  # noqa: D102
 
     def sums(self, features: Any, positions: int, *rows: Any) -> list[Any]:
         """Return what some rows of the map add to the sums.
@@ -118,9 +123,11 @@ class StripedDescriptor:
             statistics: that they were of.
             slopes: for each statistic the gradients by its sums.
         """
-        gradient = None
+        gradient: np.ndarray | None = None
         for number in reversed(range(len(inputs))):
             gradient = self._back(number, inputs.pop(), statistics, slopes, gradient)
+        if gradient is None:
+            raise ValueError("no inputs: `sums` comes first, and its inputs serve once")
         return gradient
 
     def _pass(

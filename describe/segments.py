@@ -39,9 +39,9 @@ class Segment:
         """The layers that `model` returns."""
         return self.taps if self.output is None or self.output in self.taps else (*self.taps, self.output)
 
-    def positions(self, layer: str, mode: str, inputs: Positions) -> Positions:
+    def positions(self, layer: str | None, mode: str, inputs: Positions) -> Positions:
         """Return where the positions of a layer lie, given those of the segment's input along an axis."""
-        if not self.layers:
+        if layer is None or not self.layers:
             return inputs.convolved(self.margin if mode == "valid" else 0)
         return positions_after(self.layers[: self.layers.index(layer) + 1], mode, inputs)
 

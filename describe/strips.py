@@ -64,7 +64,7 @@ class Strip:
         if self.start >= 0 and self.start + self.count <= self.height:
             total[:, self.start : self.start + self.count] += part
         else:
-            np.add.at(total, (slice(None), self._rows() % self.height), part)
+            np.add.at(total.swapaxes(0, 1), self._rows() % self.height, part.swapaxes(0, 1))
 
     def _rows(self) -> np.ndarray:
         return np.arange(self.start, self.start + self.count)

@@ -90,8 +90,8 @@ def frame_distances(
     Returns:
         Tensors (batch,), one for each octave (l2), or a single one (lap1).
     """
-    pyramids = (_levels(images, octaves, distance, padding) for images in (first, second))
-    return _distances(*pyramids, distance)
+    levels = [_levels(images, octaves, distance, padding) for images in (first, second)]
+    return _distances(levels[0], levels[1], distance)
 
 
 def shift_distances(

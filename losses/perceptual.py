@@ -101,7 +101,7 @@ class PerceptualLoss:
         levels = gaussian_pyramid(pictures, len(self.style), self.padding)
         octaves = [self.descriptor(level) for level in levels]
         terms = {"style": self.weights.style * self._over_octaves(self._style_of, octaves, self.style)}
-        if self.content_descriptor is not None:
+        if self.content_descriptor is not None and content is not None:
             terms["content"] = self.weights.content * self._over_octaves(self._content_of, octaves, content)
         if self.weights.total_variation:
             terms["total_variation"] = self.weights.total_variation * self._variation_of(pictures)

@@ -54,7 +54,9 @@ def laplacian_pyramid(images: Any, octaves: int, padding: PyramidPadding = ("rep
         padding: "replicate" or "circular" for each axis.
     """
     levels = gaussian_pyramid(images, octaves + 1, padding)
-    bands = [fine - expand(coarse, *fine.shape[1:3], padding) for fine, coarse in itertools.pairwise(levels)]
+    bands = [
+        fine - expand(coarse, fine.shape[1], fine.shape[2], padding) for fine, coarse in itertools.pairwise(levels)
+    ]
     return [*bands, levels[-1]]
 
 

@@ -45,7 +45,7 @@ def lattice_height(picture: np.ndarray) -> float:
     """
     gray = luma(picture)
     fine = (gray - scipy.ndimage.uniform_filter(gray, CELL))[CELL:-CELL, CELL:-CELL]
-    rows, columns = np.indices(fine.shape)
+    rows, columns = np.mgrid[: fine.shape[0], : fine.shape[1]]
     return 255.0 * max(_ripple(fine, places) for places in (rows, columns, rows + columns, rows - columns))
 
 

@@ -140,7 +140,7 @@ class _Channels:
         """Return the factors (channels,) that make the channels reach as far from zero as the one that does most."""
         reach = np.maximum(self._high, -self._low)
         furthest = max(reach.max(), np.finfo(np.float32).tiny)
-        return np.float32(furthest / np.maximum(reach, furthest / MAX_ENLARGEMENT))
+        return (furthest / np.maximum(reach, furthest / MAX_ENLARGEMENT)).astype(np.float32)
 
     def range(self, enlarged: np.ndarray | int = 1) -> tuple[float, float]:
         """Return what holds zero and the values of all channels, each `enlarged` so many times."""

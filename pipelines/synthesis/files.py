@@ -261,7 +261,9 @@ class RunFolder:
 def _parsed(line: bytes) -> dict[str, Any] | None:
     """Return a line of progress, or None where it is not whole."""
     try:
-        values = json.loads(line) if line.endswith(b"\n") else None
+        if not line.endswith(b"\n"):
+            return None
+        values = json.loads(line)
         height, width = values["size"]
         numbers = [values["iteration"], values["evaluation"], values["loss"], height, width, *values["terms"].values()]
         return values if all(isinstance(number, int | float) for number in numbers) else None

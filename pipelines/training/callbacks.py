@@ -86,6 +86,8 @@ class History(IterationCallback):
 
     def on_iteration_end(self, iteration: int, losses: Mapping[str, float]) -> None:
         """Write the line."""
+        if self.file is None:
+            raise RuntimeError("the history is not open: training has not begun")
         values = [f"{losses[name]:.9g}" for name in self.names]
         csv.writer(self.file).writerow([iteration, f"{self.learning_rate(iteration - 1):.6g}", *values])
 

@@ -133,8 +133,13 @@ def read_state(path: Path) -> dict[str, Any]:
             state = json.loads(file.attrs[ATTRIBUTE])
             # Earlier versions kept no digest.
             is_whole = DIGEST not in file.attrs or file.attrs[DIGEST] == _digest(file)
-        number = int(NAME.fullmatch(path.name)[1])
-        if state["iteration"] != number or not isinstance(state["settings"], dict) or not is_whole:
+        name = NAME.fullmatch(path.name)
+        if (
+            name is None
+            or state["iteration"] != int(name[1])
+            or not isinstance(state["settings"], dict)
+            or not is_whole
+        ):
             raise ValueError("its contents have changed")
     except DAMAGE as error:
         raise DamagedError(f"{path}: not a checkpoint of train.py, or damaged ({error})") from error
@@ -180,8 +185,8 @@ def _newest_sound(folder: Path, note: Note) -> tuple[Path, dict[str, Any]]:
         except DamagedError as error:
             errors.append(error)
             continue
-        for error in errors:
-            note(f"{error}; an older checkpoint is used")
+        for newer in errors:
+            note(f"{newer}; an older checkpoint is used")
         return path, state
     raise DamagedError(f"{errors[0]}; no checkpoint there is sound: `restart` begins anew")
 

@@ -264,11 +264,14 @@ class _Fit:
         names = tuple(self.model.trackers)
         return History(self.first, self.plan.iterations, path / HISTORY, names, self.plan.rate.at)
 
+    def _save_result(self, path: Path, iteration: int) -> None:
+        save_model(self.result, path)
+
     def _saver(self, previews: Previews, observed: Observed) -> Saver:
         folder = self.folder
         outputs: tuple[Callable[[int], None], ...] = ()
         if folder is not None:
-            outputs = (previews, lambda iteration: save_model(self.result, folder.path / RESULT))
+            outputs = (previews, partial(self._save_result, folder.path / RESULT))
         return Saver(
             self.first,
             self.plan.iterations,

@@ -80,7 +80,7 @@ def read_inputs(settings: TransferSettings) -> TransferInputs:
         read(files["content"]),
         [read(Path(path)) for path in settings.styles],
         init=read_image(files["init"]).pixels if "init" in files else None,
-        masks=[tuple(read_image(path).pixels for path in pair) for pair in settings.masks],
+        masks=[(read_image(first).pixels, read_image(second).pixels) for first, second in settings.masks],
     )
 
 

@@ -100,11 +100,17 @@ class TransferRun:
 
     def finished(self) -> np.ndarray:
         """Return the present average as it is saved."""
-        average = RunningAverage(ops.convert_to_numpy(self.state.average.total)[0], self.state.average.missing)
+        average = RunningAverage(ops.convert_to_numpy(self._average.total)[0], self._average.missing)
         picture = np.clip(average.value(), 0, 1)
         if not self.plan.keep_colors:
             return picture
         return transfer_luma(picture, resize(self.inputs.content, *picture.shape[:2]))
+
+    @property
+    def _average(self) -> RunningAverage:
+        if self.state.average is None:
+            raise ValueError("the state of a style transfer has an average")
+        return self.state.average
 
     def _first_state(self) -> RunState:
         picture = first_picture(self.plan, self.inputs, self.plan.scales[0].size)
@@ -113,7 +119,7 @@ class TransferRun:
     def _go_to_next_scale(self) -> None:
         """Begin the next scale with the enlarged average and, for Adam, its enlarged moments."""
         size = self.plan.scales[self.state.scale + 1].size
-        average = RunningAverage(ops.convert_to_numpy(self.state.average.total), self.state.average.missing)
+        average = RunningAverage(ops.convert_to_numpy(self._average.total), self._average.missing)
         picture = enlarge_bicubic(average.value(), *size).clip(0, 1)
         optimizer = self._optimizer_state()
         self.state = replace(
@@ -134,7 +140,7 @@ class TransferRun:
         if scale.iterations <= self.state.scale_iterations:
             return
         evaluate = self.objectives.compile(scale.size)
-        base, average = self.state.base(), self.state.average
+        base, average = self.state.base(), self._average
 
         def follow(iteration: Iteration) -> None:
             nonlocal average
