@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from choices import RANDOM_LAYER
 from describe.positions import Positions, layer_positions, receptive_field
 from errors import ArgumentError
-from losses.pyramid import pyramid_sizes, size_before_halving
+from losses.pyramid import PyramidMode, pyramid_sizes, size_before_halving
+from model.padded_convolution import PaddingMode
 from model.random_filters import FILTER_SIZES
 from model.vgg19 import smallest_input
 from optimize.schedule import growing_sizes, split_iterations
@@ -26,8 +28,10 @@ SOURCE_POSITIONS = 4
 # come near its target: its loss would outweigh all others and leave them to noise.
 OCTAVE_POSITIONS = 8
 
+T = TypeVar("T")
 Size = tuple[int, int]
-Modes = tuple[str, str]
+Modes = tuple[PaddingMode, PaddingMode]
+PyramidModes = tuple[PyramidMode, PyramidMode]
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,8 @@ class Paddings:
 
     output: Modes
     source: Modes
-    output_pyramid: Modes
-    source_pyramid: Modes
+    output_pyramid: PyramidModes
+    source_pyramid: PyramidModes
 
 
 @dataclass(frozen=True)
@@ -87,19 +91,18 @@ class Geometry:
     paddings: Paddings
 
 
-def paddings(mode: str, wraps: tuple[bool, bool]) -> Paddings:
+def paddings(mode: PaddingMode, wraps: tuple[bool, bool]) -> Paddings:
     """Return the paddings for the mode "valid" or "same" of axes that repeat or not."""
-    edge = "valid" if mode == "valid" else "replicate"
-    return Paddings(
-        output=_modes("circular" if wrap else mode for wrap in wraps),
-        source=_modes("valid" if wrap else mode for wrap in wraps),
-        output_pyramid=_modes("circular" if wrap else edge for wrap in wraps),
-        source_pyramid=_modes("valid" if wrap else edge for wrap in wraps),
-    )
+    edge: PyramidMode = "valid" if mode == "valid" else "replicate"
+    output: list[PaddingMode] = ["circular" if wrap else mode for wrap in wraps]
+    source: list[PaddingMode] = ["valid" if wrap else mode for wrap in wraps]
+    output_pyramid: list[PyramidMode] = ["circular" if wrap else edge for wrap in wraps]
+    source_pyramid: list[PyramidMode] = ["valid" if wrap else edge for wrap in wraps]
+    return Paddings(_pair(output), _pair(source), _pair(output_pyramid), _pair(source_pyramid))
 
 
-def _modes(pair: Iterable[str]) -> Modes:
-    vertical, horizontal = pair
+def _pair(values: Iterable[T]) -> tuple[T, T]:
+    vertical, horizontal = values
     return vertical, horizontal
 
 
@@ -117,7 +120,7 @@ def plan_scales(geometry: Geometry, source_sizes: Sequence[Size], *, schedule: s
 def _scale(geometry: Geometry, source_sizes: Sequence[Size], size: Size, factor: float) -> Scale:
     """Return a scale without iterations."""
     margin = min(max(map(receptive_field, geometry.layers)) // 2, MAX_MARGIN) if factor < 1 else 0
-    margins = tuple(margin if mode == "valid" else 0 for mode in geometry.paddings.output)
+    margins = _pair(margin if mode == "valid" else 0 for mode in geometry.paddings.output)
     scale = Scale(size, margins, factor, geometry.octaves, 0)
     positions = OCTAVE_POSITIONS if factor < 1 else 1
     fitting = min(
@@ -133,7 +136,7 @@ def invariant_step(geometry: Geometry) -> int:
 
 def resized(size: Size, factor: float) -> Size:
     """Return (height, width) times `factor`, rounded, at least 1."""
-    return tuple(max(1, round(side * factor)) for side in size)
+    return _pair(max(1, round(side * factor)) for side in size)
 
 
 def mirrored_size(geometry: Geometry, size: Size, octaves: int) -> Size:
@@ -144,7 +147,7 @@ def mirrored_size(geometry: Geometry, size: Size, octaves: int) -> Size:
     """
     least, enough = (_source_size(geometry, octaves, positions) for positions in (1, SOURCE_POSITIONS))
     largest = (MAX_MIRRORING * side for side in size)
-    return tuple(
+    return _pair(
         max(side, low, min(high, limit)) for side, low, high, limit in zip(size, least, enough, largest, strict=True)
     )
 
@@ -153,7 +156,7 @@ def _source_size(geometry: Geometry, octaves: int, positions: int) -> Size:
     """Return the (height, width) of a source in which every layer has so many positions along both axes."""
     modes = geometry.paddings
     pairs = zip(_seen(geometry, modes.source, positions), modes.source_pyramid, strict=True)
-    return tuple(size_before_halving(side, octaves - 1, mode) for side, mode in pairs)
+    return _pair(size_before_halving(side, octaves - 1, mode) for side, mode in pairs)
 
 
 def octaves_of_output(geometry: Geometry, size: Size, positions: int = 1) -> int:
@@ -211,10 +214,10 @@ def _advice(octaves: int) -> str:
 def _seen(geometry: Geometry, modes: Modes, positions: int) -> Size:
     """Return the least (height, width) at which every layer has so many activations along each axis."""
     if geometry.layers == (RANDOM_LAYER,):
-        smallest = [FILTER_SIZES[-1] if mode == "valid" else FILTER_SIZES[-1] // 2 for mode in modes]
+        smallest = _pair(FILTER_SIZES[-1] if mode == "valid" else FILTER_SIZES[-1] // 2 for mode in modes)
     else:
         smallest = smallest_input(geometry.layers, modes)
-    return tuple(side + (positions - 1) * _layer_step(geometry) for side in smallest)
+    return _pair(side + (positions - 1) * _layer_step(geometry) for side in smallest)
 
 
 def _layer_step(geometry: Geometry) -> int:

@@ -21,12 +21,12 @@ from losses.frames import InterFrameLoss, shift_distances
 from losses.joins import join_gram_matrices
 from losses.loss import Loss, WeightedSum
 from losses.octaves import OctaveLosses
-from losses.pyramid import gaussian_pyramid
+from losses.pyramid import PyramidPadding, gaussian_pyramid
 from losses.texture import GramComparison, GuidedGramComparison, guided_gram_matrix
 from model.descriptor import build_descriptor
 from optimize.progress import Evaluate
 from pipelines.descriptor_weights import descriptor_weights
-from pipelines.synthesis.geometry import Scale, mirrored_size, resized
+from pipelines.synthesis.geometry import Modes, Scale, mirrored_size, resized
 from pipelines.synthesis.guides import Guides
 from pipelines.synthesis.inputs import SynthesisInputs, mirrored
 from pipelines.synthesis.plan import DescriptorPlan, SynthesisPlan
@@ -75,14 +75,14 @@ class Objectives:
         per_source = [self._octave_targets(source, scale, guides) for source in sources]
         octaves = []
         for octave in range(scale.octaves):
-            parts = {
+            terms = {
                 layer: FeatureTerm(
                     layer, self._comparison([s[octave][layer] for s in per_source], guides, octave, layer)
                 )
                 for layer in self.layers
             }
-            octaves.append(FeatureLoss(self.descriptor, parts))
-        parts = {"texture": (1.0, OctaveLosses(octaves, self.paddings.output_pyramid))}
+            octaves.append(FeatureLoss(self.descriptor, terms))
+        parts: dict[str, tuple[float, Loss]] = {"texture": (1.0, OctaveLosses(octaves, self.paddings.output_pyramid))}
         if self.plan.frames.count > 1:
             parts["frames"] = (self.plan.frames.weight, self._frames(sources, scale))
         return WeightedSum(parts)
@@ -104,7 +104,7 @@ class Objectives:
         """Return the Gram matrices of one source, by octave, layer and region."""
         pictures = ops.convert_to_tensor(source[np.newaxis])
         levels = gaussian_pyramid(pictures, scale.octaves, self.paddings.source_pyramid)
-        result = []
+        result: list[LayerTargets] = []
         for octave, level in enumerate(levels):
             features = self.source_descriptor(level)
             result.append({layer: _grams(features[layer], guides.of_source(octave, layer)) for layer in self.layers})
@@ -124,20 +124,22 @@ class Objectives:
     def _frames(self, sources: Sequence[np.ndarray], scale: Scale) -> Loss:
         """Return the loss that keeps frames apart: the target is the mean over the sources."""
         frames = self.plan.frames
-        options = {"distance": frames.distance, "octaves": min(frames.octaves, scale.octaves)}
-        modes = tuple("circular" if wraps else "replicate" for wraps in self.plan.geometry.wraps)
+        distance, octaves = frames.distance, min(frames.octaves, scale.octaves)
         shift = frames.shift * scale.factor
-        targets = np.mean(
-            [shift_distances(source, shift, padding=("replicate", "replicate"), **options) for source in sources],
-            axis=0,
-        )
+        edges: PyramidPadding = ("replicate", "replicate")
+        distances = [
+            shift_distances(source, shift, distance=distance, octaves=octaves, padding=edges) for source in sources
+        ]
+        targets = np.mean(distances, axis=0).tolist()
+        vertical, horizontal = self.plan.geometry.wraps
+        padding: PyramidPadding = ("circular" if vertical else "replicate", "circular" if horizontal else "replicate")
         try:
-            return InterFrameLoss(targets.tolist(), order=frames.order, padding=modes, **options)
+            return InterFrameLoss(targets, distance=distance, octaves=octaves, order=frames.order, padding=padding)
         except ValueError as error:
             raise UserError(f"`if_shift` {frames.shift} changes nothing in the sources: {error}") from error
 
 
-def _descriptor(plan: DescriptorPlan, padding: tuple[str, str], dtype: str) -> keras.Model:
+def _descriptor(plan: DescriptorPlan, padding: Modes, dtype: str) -> keras.Model:
     return build_descriptor(
         plan.layers,
         descriptor=plan.name,

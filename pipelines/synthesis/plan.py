@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
 
 from errors import ArgumentError
 from pipelines.precision import choose_precision
@@ -20,6 +21,13 @@ from pipelines.synthesis.geometry import (
 )
 from pipelines.synthesis.settings import MAX_OCTAVES, SynthesisSettings, resolve_layers
 from runs.memory import check_memory
+
+if TYPE_CHECKING:
+    from losses.frames import FrameDistance
+    from losses.joins import JoinMode
+    from model.descriptor import DescriptorName
+    from model.padded_convolution import PaddingMode
+    from model.vgg19 import Pooling
 
 # What a pixel takes at least: the picture, its gradient and the optimiser's vectors in float64.
 BYTES_PER_PIXEL = 3 * 8 * 25
@@ -39,9 +47,9 @@ class DescriptorPlan:
         precision: in which it computes.
     """
 
-    name: str
+    name: DescriptorName
     layers: tuple[str, ...]
-    pooling: str
+    pooling: Pooling
     weights: str | os.PathLike | None
     data_dir: str | os.PathLike
     seed: int
@@ -65,7 +73,7 @@ class FramesPlan:
     weight: float
     shift: float
     order: int
-    distance: str
+    distance: FrameDistance
     octaves: int
 
 
@@ -93,7 +101,7 @@ class SynthesisPlan:
     scales: tuple[Scale, ...]
     descriptor: DescriptorPlan
     frames: FramesPlan
-    join_mode: str
+    join_mode: JoinMode
     mul: float
     seed: str
     random_seed: int
@@ -131,9 +139,9 @@ def plan_synthesis(
         geometry=geometry,
         scales=plan_scales(geometry, source_sizes, schedule=schedule, max_iter=settings.max_iter),
         descriptor=DescriptorPlan(
-            name=settings.descriptor,
+            name=cast("DescriptorName", settings.descriptor),
             layers=geometry.layers,
-            pooling=settings.pooling,
+            pooling=cast("Pooling", settings.pooling),
             weights=settings.weights,
             data_dir=settings.data_dir,
             seed=settings.random_seed,
@@ -144,10 +152,10 @@ def plan_synthesis(
             weight=settings.if_weight,
             shift=settings.if_shift,
             order=settings.if_order,
-            distance=settings.if_distance_type,
+            distance=cast("FrameDistance", settings.if_distance_type),
             octaves=settings.if_octaves,
         ),
-        join_mode=settings.join_mode,
+        join_mode=cast("JoinMode", settings.join_mode),
         mul=settings.mul,
         seed=settings.seed,
         random_seed=settings.random_seed,
@@ -167,7 +175,7 @@ def _fitting_geometry(settings: SynthesisSettings, source_sizes: Sequence[Size])
         layers=resolve_layers(settings.descriptor, settings.layers),
         octaves=settings.octaves or MAX_OCTAVES,
         wraps=wraps,
-        paddings=paddings(settings.padding_mode, wraps),
+        paddings=paddings(cast("PaddingMode", settings.padding_mode), wraps),
     )
     note = ""
     if settings.octaves is None:

@@ -12,9 +12,10 @@ from keras import ops
 from describe.gram import gram_matrix
 from errors import ArgumentError
 from losses.perceptual import PerceptualLoss, PerceptualWeights
-from losses.pyramid import gaussian_pyramid, pyramid_sizes
+from losses.pyramid import PyramidPadding, gaussian_pyramid, pyramid_sizes
 from losses.total_variation import total_variation
 from model.descriptor import build_descriptor
+from model.padded_convolution import PaddingMode
 from model.vgg19 import smallest_input
 from pipelines.descriptor_weights import descriptor_weights
 from pipelines.training.plan import ObjectivePlan
@@ -38,7 +39,7 @@ def build_objective(plan: ObjectivePlan, style: np.ndarray) -> PerceptualLoss:
     _check_sizes(plan, style, generated, source)
     descriptor = _descriptor(plan, _layers(plan), generated)
     same = descriptor if source == generated else _descriptor(plan, plan.style_layers, source)
-    padding = ("circular", "circular") if plan.mode == "texture" else ("replicate", "replicate")
+    padding: PyramidPadding = ("circular", "circular") if plan.mode == "texture" else ("replicate", "replicate")
     return PerceptualLoss(
         descriptor,
         _content_descriptor(plan, descriptor),
@@ -57,7 +58,7 @@ def build_objective(plan: ObjectivePlan, style: np.ndarray) -> PerceptualLoss:
     )
 
 
-def _paddings(plan: ObjectivePlan) -> tuple[str, str]:
+def _paddings(plan: ObjectivePlan) -> tuple[PaddingMode, PaddingMode]:
     """Return the descriptor's padding for generated pictures and for the style picture."""
     if plan.vgg_no_pad:
         return "valid", "valid"
@@ -69,10 +70,10 @@ def _layers(plan: ObjectivePlan) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*plan.style_layers, *content)))
 
 
-def _check_sizes(plan: ObjectivePlan, style: np.ndarray, generated: str, source: str) -> None:
+def _check_sizes(plan: ObjectivePlan, style: np.ndarray, generated: PaddingMode, source: PaddingMode) -> None:
     """Raise ArgumentError where the smallest octave has no activation left at some layer."""
     size = plan.image_size
-    wanted = {
+    wanted: dict[str, tuple[tuple[int, ...], tuple[str, ...], PaddingMode]] = {
         f"`image_size` {size}": ((size, size), _layers(plan), generated),
         f"`style_image` of {style.shape[2]} x {style.shape[1]}": (style.shape[1:3], plan.style_layers, source),
     }
@@ -84,7 +85,7 @@ def _check_sizes(plan: ObjectivePlan, style: np.ndarray, generated: str, source:
             raise ArgumentError(f"{name}: {smallest} pixels{octaves}, the layers need at least {least}")
 
 
-def _descriptor(plan: ObjectivePlan, layers: Sequence[str], padding: str) -> keras.Model:
+def _descriptor(plan: ObjectivePlan, layers: Sequence[str], padding: PaddingMode) -> keras.Model:
     return build_descriptor(
         layers,
         weights=descriptor_weights(plan.weights),

@@ -24,6 +24,7 @@ from losses.style import Region, StyleComparison
 from losses.total_variation import TotalVariation
 from losses.wasserstein import WassersteinDistance
 from model.descriptor import build_descriptor, mean_activation
+from model.padded_convolution import PaddingMode
 from optimize.progress import Evaluate
 from pipelines.descriptor_weights import descriptor_weights
 from pipelines.transfer.inputs import TransferInputs
@@ -31,7 +32,7 @@ from pipelines.transfer.plan import DescriptorPlan, TransferPlan, style_size
 from pipelines.transfer.resources import MAX_PIXELS, return_freed_memory
 
 # (vertical, horizontal) of the descriptor.
-PADDING = ("replicate", "replicate")
+PADDING: tuple[PaddingMode, PaddingMode] = ("replicate", "replicate")
 DISTANCES = {"wasserstein": WassersteinDistance, "gram": ScaledGramDistance}
 # Activations are divided by their layer's mean over photos and multiplied by this. The weights of content, style and
 # total variation were tuned to PyTorch's VGG-19, whose filters were trained anew and are about as active at every
@@ -55,8 +56,9 @@ class Objectives:
         self.content_weights = plan.objective.content_layers
         layers = list(dict.fromkeys([*self.style_weights, *self.content_weights]))
         self.weights = descriptor_weights(plan.descriptor.weights)
-        means = {"descriptor": plan.descriptor.name, "pooling": plan.descriptor.pooling, "weights": self.weights}
-        self.scales = {layer: MEAN_ACTIVATION / mean_activation(layer, **means) for layer in layers}
+        name, pooling = plan.descriptor.name, plan.descriptor.pooling
+        means = (mean_activation(layer, descriptor=name, pooling=pooling, weights=self.weights) for layer in layers)
+        self.scales = {layer: MEAN_ACTIVATION / mean for layer, mean in zip(layers, means, strict=True)}
         self.descriptor, self.striped = _build(plan.descriptor, self.weights, layers)
 
     def compile(self, size: tuple[int, int]) -> Evaluate:

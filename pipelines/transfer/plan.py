@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from choices import RANDOM_LAYER
 from errors import ArgumentError
@@ -15,6 +16,10 @@ from pipelines.transfer.inputs import TransferInputs
 from pipelines.transfer.resources import bytes_needed, check_devices, memory_note
 from pipelines.transfer.settings import TransferSettings, layer_weights, longer_side, style_shares
 from runs.memory import check_memory
+
+if TYPE_CHECKING:
+    from model.descriptor import DescriptorName
+    from model.vgg19 import Pooling
 
 Size = tuple[int, int]
 
@@ -51,8 +56,8 @@ class DescriptorPlan:
         devices: one or two of Keras' device names; empty: Keras' own choice.
     """
 
-    name: str
-    pooling: str
+    name: DescriptorName
+    pooling: Pooling
     weights: str | os.PathLike | None
     data_dir: str | os.PathLike
     seed: int
@@ -144,8 +149,8 @@ def plan_transfer(settings: TransferSettings, inputs: TransferInputs) -> Transfe
     return TransferPlan(
         scales=scales,
         descriptor=DescriptorPlan(
-            name=settings.descriptor,
-            pooling=settings.pooling,
+            name=cast("DescriptorName", settings.descriptor),
+            pooling=cast("Pooling", settings.pooling),
             weights=settings.weights,
             data_dir=settings.data_dir,
             seed=settings.random_seed,
