@@ -122,7 +122,8 @@ def _check_one(name: str, value: Any, entry: Option) -> None:
     types, words = _KINDS[entry.kind]
     if entry.numbers and isinstance(value, Integral) and not isinstance(value, bool):
         return
-    if not isinstance(value, types) or (isinstance(value, bool) and entry.kind is not bool):
+    fits = isinstance(value, types) and (entry.kind is bool or not isinstance(value, bool))
+    if not fits:
         raise ArgumentError(f"`{name}` must be {words}, not {value!r}")
     if entry.choices and value not in entry.choices:
         raise ArgumentError(unknown_name(f"`{name}`", value, entry.choices))

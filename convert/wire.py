@@ -40,6 +40,7 @@ def fields(message: memoryview) -> Iterator[Field]:
         WireError: a length or number reaches beyond the end, a wire type or field number does not exist, or there
             are more than MAX_FIELDS fields.
     """
+    value: int | memoryview
     position = 0
     for _ in range(MAX_FIELDS):
         if position == len(message):
@@ -115,7 +116,7 @@ def _numbers(data: memoryview, start: int, position: int, width: int) -> tuple[m
     count = (len(data) - start) // size
     records = np.frombuffer(data[start : start + count * size], np.uint8).reshape(count, size)
     run = _run_length(records[:, :key_size])
-    return memoryview(np.ascontiguousarray(records[:run, key_size:])).cast("B"), start + run * size
+    return np.ascontiguousarray(records[:run, key_size:]).data.cast("B"), start + run * size
 
 
 def _run_length(keys: np.ndarray) -> int:

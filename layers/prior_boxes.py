@@ -61,7 +61,7 @@ class PriorBoxes(keras.layers.Layer):
         variances = ops.reshape(ops.zeros_like(ops.reshape(boxes, (-1, 4))) + _floats(self.variances), (1, 1, -1))
         return ops.concatenate([boxes, variances], axis=1)
 
-    def _steps(self, positions: Sequence[Any], size: Sequence[Any]) -> tuple[Any, Any]:
+    def _steps(self, positions: Sequence[Any], size: Sequence[Any]) -> tuple[Any, ...]:
         if self.step is not None:
             return self.step
         return tuple(ops.cast(b, "float32") / ops.cast(a, "float32") for a, b in zip(positions, size, strict=True))
@@ -77,8 +77,9 @@ class PriorBoxes(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Sequence[Sequence[int | None]]) -> tuple[int | None, ...]:
         """Return (1, 2, 4 * boxes)."""
         rows, columns = input_shape[0][1:3]
-        known = rows is not None and columns is not None
-        return (1, 2, rows * columns * len(self.sizes) * 4 if known else None)
+        if rows is None or columns is None:
+            return (1, 2, None)
+        return (1, 2, rows * columns * len(self.sizes) * 4)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""

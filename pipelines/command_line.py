@@ -7,7 +7,7 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -27,8 +27,8 @@ class ArgumentParser(argparse.ArgumentParser):
         """Raise ArgumentError where argparse would print its usage and end the program."""
         raise ArgumentError(message)
 
-    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> argparse.Namespace:
-        """Parse; an unknown option is named with the nearest known one."""
+    def parse_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
+        """Return a Namespace; an unknown option is named with the nearest known one."""
         defaults = {action.dest: action.default for action in self._actions if action.default is not argparse.SUPPRESS}
         self.set_defaults(**cut_short(defaults))
         arguments, unknown = self.parse_known_args(args, namespace)

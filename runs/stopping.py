@@ -44,8 +44,9 @@ def uninterrupted() -> Iterator[None]:
         return
     held: list[tuple[int, FrameType | None]] = []
     numbers = [signal.SIGINT, *(getattr(signal, name) for name in _NAMES if hasattr(signal, name))]
-    handlers = {number: signal.getsignal(number) for number in numbers}
-    handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
+    found = {number: signal.getsignal(number) for number in numbers}
+    # SIG_DFL and SIG_IGN are integers; None stands for a handler that Python did not set.
+    handlers = {number: handler for number, handler in found.items() if not isinstance(handler, int | None)}
     for number in handlers:
         signal.signal(number, lambda *arrived: held.append(arrived))
     try:

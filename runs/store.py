@@ -72,7 +72,9 @@ def write_state(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str
         about: everything else, ready for JSON.
     """
     with whole_file(path) as file:
-        np.savez(file, **{ABOUT: np.asarray(json.dumps(about))}, **arrays)
+        # Any, for the stubs of savez take each name for that of its own argument, a bool.
+        content: dict[str, Any] = {ABOUT: np.asarray(json.dumps(about)), **arrays}
+        np.savez(file, **content)
 
 
 def read_state(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

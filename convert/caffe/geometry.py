@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from convert.caffe.network import LayerError
 
@@ -64,7 +64,7 @@ def _repeated(values: Sequence[int], name: str, default: int | None) -> Pair:
     return values[0], values[-1]
 
 
-def pooling_window(parameter: Any, size: Pair) -> Window:
+def pooling_window(parameter: Any, size: Sequence[int | None]) -> Window:
     """Return the window of a PoolingParameter over a picture of `size` (height, width), which global pooling needs.
 
     Raises:
@@ -82,14 +82,15 @@ def pooling_window(parameter: Any, size: Pair) -> Window:
     return Window(kernel, stride, padding)
 
 
-def _global_window(parameter: Any, size: Pair) -> Window:
+def _global_window(parameter: Any, size: Sequence[int | None]) -> Window:
     if any(parameter.HasField(name) for name in ("kernel_size", "kernel_h", "kernel_w")):
         raise LayerError("has both global_pooling and a kernel size; one of them is allowed")
     stride = _single_or_pair(parameter, "stride", "stride")
     padding = _single_or_pair(parameter, "pad", "pad")
     if stride != (1, 1) or padding != (0, 0):
         raise LayerError(f"global pooling with stride {stride} and pad {padding}; Caffe takes 1 and 0 only")
-    return Window(size, stride, padding)
+    # Of a picture of open size only the checks above are wanted.
+    return Window(cast("Pair", size), stride, padding)
 
 
 def _single_or_pair(parameter: Any, single: str, prefix: str) -> Pair:

@@ -235,7 +235,8 @@ def replace_pooling(network: Network, method: str) -> Network:
 
 def replace_detections(network: Network) -> Network:
     """Return `network` with boxes and scores, two blobs, in the place of what a DetectionOutput layer selects."""
-    values, outputs, nodes = dict(network.values), list(network.outputs), []
+    values, outputs = dict(network.values), list(network.outputs)
+    nodes: list[Node] = []
     for node in network.nodes:
         if node.layer.type == "DetectionOutput":
             layer = type(node.layer)()

@@ -18,7 +18,7 @@ from convert.caffe.network import Node
 from convert.caffe.parameters import Slot
 from convert.caffe.shapes import NodeShapes
 
-Converter = Callable[["Step", Any], Sequence[KerasTensor]]
+Converter = Callable[..., KerasTensor | Sequence[KerasTensor]]
 
 CONVERTERS: dict[str, Converter] = {}
 

@@ -99,9 +99,10 @@ def count(shape: Shape) -> int:
     Raises:
         OpenSizeError: one of its sizes is open.
     """
-    if None in shape:
+    sizes = [size for size in shape if size is not None]
+    if len(sizes) < len(shape):
         raise OpenSizeError
-    return math.prod(shape)
+    return math.prod(sizes)
 
 
 def known(size: int | None) -> int:
@@ -166,10 +167,9 @@ class Inference:
             raise UserError(f"{node.place}: {error}") from error
         if not node.bottoms:
             tops = [self._open(shape) for shape in tops]
-        for shape in shapes.parameters:
-            count(shape)
+        parameters = tuple(tuple(map(known, shape)) for shape in shapes.parameters)
         self.values.update(zip(node.tops, tops, strict=True))
-        return NodeShapes(bottoms, tuple(tops), tuple(shapes.parameters))
+        return NodeShapes(bottoms, tuple(tops), parameters)
 
     def _open(self, shape: Shape) -> Shape:
         batch = None if self.free_batch else shape[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import convert.caffe.shape_rules  # noqa: F401  registers the shape rules
 from convert.caffe.file.caffemodel import ModelLayer
 from convert.caffe.file.model_file import read_caffemodel
 from convert.caffe.network import Network, Node, read_network
-from convert.caffe.shapes import Inference, Shape, written
+from convert.caffe.shapes import Inference, Shape, count, written
 from convert.printable import printable
 from errors import UserError
 
@@ -30,11 +29,12 @@ def summarize(prototxt: str | Path, caffemodel: str | Path | None = None) -> str
     """
     network = read_network(prototxt)
     model = None if caffemodel is None else read_caffemodel(caffemodel)
-    rows, problems, total = [_TITLES], [], 0
+    rows: list[tuple[str, ...]] = [_TITLES]
+    problems, total = [], 0
     for node, tops, parameters, problem in _walk(network):
         shapes = parameters if model is None else _brought(node, model)
         rows.append(_row(node, tops, shapes))
-        total += sum(map(math.prod, shapes))
+        total += sum(map(count, shapes))
         if problem:
             problems.append(problem)
     lines = [*_align(rows), *problems, *_remarks(network, model)]

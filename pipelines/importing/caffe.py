@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from convert.caffe.conversion import Conversion
+    from convert.caffe.conversion import Conversion, Pooling
     from convert.caffe.verification import Difference
 
 POOLINGS = ("keep", "average", "max")
@@ -52,7 +52,7 @@ def import_caffe_model(
     prototxt: str | os.PathLike,
     input: str | os.PathLike,
     output: str | os.PathLike,
-    pooling: str = "keep",
+    pooling: Pooling = "keep",
     until: str | None = None,
     outputs: Sequence[str] | None = None,
     normalize: str | os.PathLike | None = None,
@@ -96,10 +96,10 @@ def import_caffe_model(
         from convert.caffe.conversion import convert_caffe
         from convert.caffe.verification import compare_with_caffe, read_reference
         from model.provenance import make_provenance
-    reference = None if verify is None else read_reference(verify)
+    reference = None if verify is None else read_reference(os.fspath(verify))
     conversion = convert_caffe(
-        prototxt,
-        input,
+        os.fspath(prototxt),
+        os.fspath(input),
         until=until,
         outputs=outputs,
         pooling=pooling,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 
 import keras
@@ -14,7 +13,7 @@ from convert.axes import from_source_order, keras_axis, to_source_order
 from convert.caffe.file.schema import enum_name
 from convert.caffe.registry import Step, converts
 from convert.caffe.shape_rules.arrangement import axis_order, crop_offsets, joined_axis, keeps_batch, slice_points
-from convert.caffe.shapes import Shape, canonical_axis
+from convert.caffe.shapes import Shape, canonical_axis, count, known
 from layers import CropToMatch
 
 
@@ -32,7 +31,7 @@ def slices(step: Step, x: KerasTensor) -> Sequence[KerasTensor]:
     """Cut along one axis."""
     bottom = step.shapes.bottoms[0]
     axis = joined_axis(step.layer.slice_param, "slice_dim", bottom)
-    points = slice_points(step.layer, bottom[axis])
+    points = slice_points(step.layer, known(bottom[axis]))
     return [_cut(x, {axis: slice(start, end)}) for start, end in itertools.pairwise(points)]
 
 
@@ -52,7 +51,7 @@ def crop(step: Step, x: KerasTensor, reference: KerasTensor) -> KerasTensor:
     axis = canonical_axis(step.layer.crop_param.axis, bottom)
     offsets = dict(enumerate(crop_offsets(step.layer, bottom), axis))
     if None not in bottom[axis:] + wanted[axis:]:
-        return _cut(x, {axis: slice(start, start + wanted[axis]) for axis, start in offsets.items()})
+        return _cut(x, {axis: slice(start, start + known(wanted[axis])) for axis, start in offsets.items()})
     return step.apply(CropToMatch, [_cut(x, {axis: slice(start, None) for axis, start in offsets.items()}), reference])
 
 
@@ -93,7 +92,7 @@ def permute(step: Step, x: KerasTensor) -> KerasTensor:
 @converts("ShuffleChannel")
 def shuffle_channel(step: Step, x: KerasTensor) -> KerasTensor:
     """Take the channels of the groups in turn: the first of each, the second of each."""
-    channels, group = step.shapes.bottoms[0][1], step.layer.shuffle_channel_param.group
+    channels, group = known(step.shapes.bottoms[0][1]), step.layer.shuffle_channel_param.group
     return ops.take(x, np.arange(channels).reshape(group, -1).T.ravel(), axis=-1)
 
 
@@ -131,10 +130,10 @@ def argmax(step: Step, x: KerasTensor) -> KerasTensor:
     x = to_source_order(x)
     if parameter.HasField("axis"):
         axis = canonical_axis(parameter.axis, bottom)
-        values, positions = _largest(ops.moveaxis(x, axis, -1), parameter.top_k, bottom[axis])
+        values, positions = _largest(ops.moveaxis(x, axis, -1), parameter.top_k, known(bottom[axis]))
         return from_source_order(ops.moveaxis(values if parameter.out_max_val else positions, -1, axis))
-    count = math.prod(bottom[1:])
-    values, positions = _largest(ops.reshape(x, (-1, count)), parameter.top_k, count)
+    length = count(bottom[1:])
+    values, positions = _largest(ops.reshape(x, (-1, length)), parameter.top_k, length)
     pairs = ops.stack([positions, values], axis=1) if parameter.out_max_val else positions
     return _reshaped(pairs, step.shapes.tops[0])
 

@@ -119,9 +119,10 @@ def eltwise(step: Step, *inputs: KerasTensor) -> KerasTensor:
     """Multiply, add (with coefficients) or take the maximum."""
     parameter = step.layer.eltwise_param
     operation = enum_name(parameter, "operation")
+    terms = list(inputs)
     if operation == "SUM" and parameter.coeff:
-        inputs = [_linear(x, coeff, 0) for x, coeff in zip(inputs, parameter.coeff, strict=True)]
-    return step.apply(_MERGES[operation], list(inputs))
+        terms = [_linear(x, coeff, 0) for x, coeff in zip(inputs, parameter.coeff, strict=True)]
+    return step.apply(_MERGES[operation], terms)
 
 
 @converts("Axpy")

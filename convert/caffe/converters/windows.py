@@ -12,6 +12,7 @@ from convert.caffe.file.schema import enum_name
 from convert.caffe.geometry import Window, convolution_window, pooling_window
 from convert.caffe.registry import Step, converts
 from convert.caffe.shape_rules.windows import DEPTHWISE, convolution_groups, rounds_down, upsample_factors
+from convert.caffe.shapes import known
 from layers import BilinearUpSampling2D, PaddedAveragePooling2D, PaddedConv2DTranspose, PaddedMaxPooling2D, conv2d
 
 
@@ -72,7 +73,7 @@ def pooling(step: Step, x: KerasTensor) -> Any:
         pool = keras.layers.GlobalMaxPooling2D if is_max else keras.layers.GlobalAveragePooling2D
         return step.apply(pool, x, keepdims=True)
     window = pooling_window(parameter, step.shapes.bottoms[0][2:])
-    config = {
+    config: dict[str, Any] = {
         "pool_size": window.kernel,
         "strides": window.stride,
         "padding": window.padding,
@@ -86,9 +87,9 @@ def pooling(step: Step, x: KerasTensor) -> Any:
 
 def _positions(step: Step, indices: KerasTensor, window: Window) -> KerasTensor:
     """Turn offsets inside the windows into Caffe's mask: row * width + column in the whole picture."""
-    width, kernel_width = step.shapes.bottoms[0][3], window.kernel[1]
+    width, kernel_width = known(step.shapes.bottoms[0][3]), window.kernel[1]
     (down, right), (top, left) = window.stride, window.padding
-    rows, columns = step.shapes.tops[0][2:]
+    rows, columns = map(known, step.shapes.tops[0][2:])
     # Row and column in the picture of the first pixel of each window; the layer's offsets count from there.
     corners = (np.arange(rows)[:, None] * down - top) * width + (np.arange(columns) * right - left)
     offsets = indices // kernel_width * width + indices % kernel_width

@@ -90,7 +90,7 @@ def parse_caffemodel(content: memoryview) -> list[ModelLayer]:
 
 
 def _message(item: Field) -> memoryview:
-    if item.wire_type != BYTES:
+    if item.wire_type != BYTES or isinstance(item.value, int):
         raise WireError(f"field {item.number} has wire type {item.wire_type}, not {BYTES}")
     return item.value
 
@@ -118,11 +118,12 @@ def _read_layer(message: memoryview, layer_format: _LayerFormat) -> ModelLayer:
 
 
 def _read_blob(message: memoryview) -> ModelBlob:
-    legacy, dims, floats, doubles, raw_type, raw = {}, (), [], [], 1, []
+    dims: tuple[int, ...] = ()
+    legacy, floats, doubles, raw_type, raw = {}, [], [], 1, []
     for item in fields(message):
         match item.number, item.wire_type:
             case ((1 | 2 | 3 | 4), wire_type) if wire_type == VARINT:
-                legacy[item.number] = signed(item.value)
+                legacy[item.number] = signed(int(item.value))
             case 7, _:
                 dims = _read_shape(_message(item))
             case 5, _:
@@ -144,15 +145,15 @@ def _read_blob(message: memoryview) -> ModelBlob:
 
 def _read_shape(message: memoryview) -> tuple[int, ...]:
     """Return the dims in a BlobShape, packed or not."""
-    dims = []
+    dims: list[int] = []
     for item in fields(message):
         if item.number == 1:
-            dims += [item.value] if item.wire_type == VARINT else varints(_message(item))
+            dims += [int(item.value)] if item.wire_type == VARINT else varints(_message(item))
     return tuple(map(signed, dims))
 
 
 def _read_numbers(item: Field, dtype: np.dtype, unpacked: int) -> np.ndarray:
-    if item.wire_type not in (BYTES, unpacked):
+    if item.wire_type not in (BYTES, unpacked) or isinstance(item.value, int):
         raise WireError(f"numbers of wire type {item.wire_type}")
     if len(item.value) % dtype.itemsize:
         raise WireError(f"{len(item.value)} bytes are no whole count of {dtype.itemsize}-byte numbers")

@@ -308,6 +308,8 @@ def _pool() -> descriptor_pool.DescriptorPool:
 
 def _add_field(message: descriptor_pb2.DescriptorProto, declaration: str) -> None:
     match = _FIELD.fullmatch(declaration)
+    if match is None:
+        raise ValueError(f"no declaration of a field: {declaration!r}")
     field = message.field.add(name=match["name"], number=int(match["number"]))
     field.label = field.LABEL_REPEATED if match["star"] else field.LABEL_OPTIONAL
     type_name = match["type"]

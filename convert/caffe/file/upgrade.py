@@ -139,7 +139,8 @@ def _set(message: Any, path: str, value: Any) -> None:
 
 def _merge_v0_padding(net: Any) -> list[Any]:
     """Return the V0 layers of `net`, the `padding` layers turned into the padding of what follows them."""
-    producers, kept = {}, []
+    producers: dict[str, Any] = {}
+    kept = []
     for layer in net.layers:
         if layer.layer.type != "padding":
             for index, name in enumerate(layer.bottom):

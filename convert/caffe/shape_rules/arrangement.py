@@ -34,7 +34,7 @@ def concat(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
         if not agree((*bottom[:axis], *bottom[axis + 1 :]), (*first[:axis], *first[axis + 1 :])):
             raise LayerError(f"cannot join {written(first)} and {written(bottom)} along axis {axis}")
     sizes = [bottom[axis] for bottom in bottoms]
-    return Shapes([(*first[:axis], None if None in sizes else sum(sizes), *first[axis + 1 :])])
+    return Shapes([(*first[:axis], None if None in sizes else sum(map(known, sizes)), *first[axis + 1 :])])
 
 
 def joined_axis(parameter: Any, old_field: str, shape: Shape) -> int:
@@ -176,13 +176,13 @@ def reshape(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     wanted = list(layer.reshape_param.shape.dim)
     if wanted.count(-1) > 1 or min(wanted, default=0) < -1:
         raise LayerError(f"cannot reshape to {wanted}: one -1 is allowed, no other negative sizes")
-    top = [*bottom[:first], *wanted, *bottom[last:]]
+    sizes: list[int | None] = [*bottom[:first], *wanted, *bottom[last:]]
     for axis in range(first, first + len(wanted)):
-        if top[axis] == 0:
+        if sizes[axis] == 0:
             if axis >= len(bottom):
                 raise LayerError(f"cannot copy the size of axis {axis} of a blob with {len(bottom)} axes")
-            top[axis] = bottom[axis]
-    top = _fill_in(top, bottom)
+            sizes[axis] = bottom[axis]
+    top = _fill_in(sizes, bottom)
     check_reshape(top, keeps_batch=keeps_batch(layer))
     return Shapes([top])
 

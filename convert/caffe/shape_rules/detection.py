@@ -92,7 +92,7 @@ def raw_detections(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     _check_detections(layer, bottoms)
     boxes = bottoms[2][2]
     number, parameter = None if boxes is None else boxes // 4, layer.detection_output_param
-    shape = (bottoms[0][0], number, 4)
+    shape: Shape = (bottoms[0][0], number, 4)
     if not parameter.share_location:
         shape = (bottoms[0][0], parameter.num_classes, number, 4)
     return Shapes([shape, (bottoms[0][0], number, parameter.num_classes)])

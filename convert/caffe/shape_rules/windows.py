@@ -73,7 +73,7 @@ def _positions(size: int, axis: int, window: Window) -> int:
     return window.room(size, axis) // window.stride[axis] + 1
 
 
-def _moved(bottom: Shape, channels: int, window: Window, resize: Callable[[int, int], int]) -> Shape:
+def _moved(bottom: Shape, channels: int | None, window: Window, resize: Callable[[int, int], int]) -> Shape:
     sizes = [None if size is None else resize(size, axis) for axis, size in enumerate(bottom[2:])]
     if any(size is not None and size < 1 for size in sizes):
         raise LayerError(f"a kernel {window.kernel} with pad {window.padding} leaves nothing of {written(bottom)}")
