@@ -172,6 +172,6 @@ def test_a_taken_port_ends_a_script_before_its_work(main, inputs, tmp_path, caps
         port = other.getsockname()[1]
         assert main([*arguments[main], "--web", "--port", str(port)]) == 1
     error = capsys.readouterr().err
-    assert re.search(rf"^\w+\.py: error: cannot listen on .* --port {port}: Address already in use", error)
+    assert re.search(rf"^\w+\.py: error: --web cannot listen on .* --port {port}: Address already in use", error)
     assert error.count("\n") == 1
     assert not list(tmp_path.iterdir())
