@@ -10,9 +10,10 @@ from keras import ops
 
 from layers.arguments import pair
 from layers.padded_max_pooling import LOWEST
+from layers.registration import registered
 
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+@registered
 class AdaptivePooling2D(keras.layers.Layer):
     """Maxima or means of as many windows as asked for, which together cover the picture.
 

@@ -8,8 +8,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.registration import registered
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+
+@registered
 class BatchStatisticsNormalization(keras.layers.Layer):
     """Normalises each channel over the whole batch, at inference as in training.
 

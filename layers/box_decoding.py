@@ -8,10 +8,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.registration import registered
+
 CODES = ("corner", "center_size", "corner_size")
 
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+@registered
 class BoxDecoding(keras.layers.Layer):
     """Moves and sizes prior boxes: call([locations, priors]).
 

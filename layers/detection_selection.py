@@ -9,8 +9,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.registration import registered
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+
+@registered
 class DetectionSelection(keras.layers.Layer):
     """Selects boxes class by class, as the DetectionOutput layer of SSD's Caffe does: call([boxes, scores]).
 

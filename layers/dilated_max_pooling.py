@@ -12,10 +12,11 @@ from keras import ops
 from layers.arguments import pair
 from layers.padded_max_pooling import LOWEST
 from layers.pooling import PoolingWindows
+from layers.registration import registered
 from layers.spatial import pad
 
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+@registered
 class DilatedMaxPooling2D(keras.layers.Layer):
     """The maximum of every `dilation_rate`-th pixel of each window: nn.SpatialDilatedMaxPooling.
 

@@ -9,8 +9,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.registration import registered
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+
+@registered
 class FoldAxes(keras.layers.Layer):
     """Makes one axis of the first `axes`; all sizes may be free.
 

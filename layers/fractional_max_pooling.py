@@ -10,8 +10,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.registration import registered
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+
+@registered
 class FractionalMaxPooling(keras.layers.Layer):
     """Maxima of windows whose distances are a random sequence of two whole numbers (Graham 2014, 1412.6071).
 

@@ -8,8 +8,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.registration import registered
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+
+@registered
 class LargestInOrder(keras.layers.Layer):
     """Keeps the `k` largest values of each feature, in the order of time: nn.TemporalDynamicKMaxPooling.
 

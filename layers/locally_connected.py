@@ -9,9 +9,10 @@ import keras
 from keras import ops
 
 from layers.arguments import pair
+from layers.registration import registered
 
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+@registered
 class LocallyConnected2D(keras.layers.Layer):
     """A convolution without padding whose weights differ from place to place: nn.SpatialConvolutionLocal.
 

@@ -8,8 +8,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.registration import registered
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+
+@registered
 class MaskedSelect(keras.layers.Layer):
     """Returns the elements of the first input where the second is not zero, row by row: nn.MaskedSelect.
 

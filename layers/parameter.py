@@ -8,8 +8,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.registration import registered
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+
+@registered
 class Parameter(keras.layers.Layer):
     """Returns its weight `value`, whatever the input: for operations between weights and tensors.
 

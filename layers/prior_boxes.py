@@ -8,8 +8,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.registration import registered
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+
+@registered
 class PriorBoxes(keras.layers.Layer):
     """Boxes of fixed sizes around every position of a feature map: call([features, picture]).
 

@@ -8,8 +8,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.registration import registered
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+
+@registered
 class UnfoldAxes(keras.layers.Layer):
     """Undoes FoldAxes: the first axis of the first input gets the first `axes` sizes of the second.
 

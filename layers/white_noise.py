@@ -7,8 +7,10 @@ from typing import Any
 
 import keras
 
+from layers.registration import registered
 
-@keras.saving.register_keras_serializable(package="texture_nets")
+
+@registered
 class WhiteNoise(keras.layers.Layer):
     """Adds normal noise in training and its mean at inference: nn.WhiteNoise.
 
