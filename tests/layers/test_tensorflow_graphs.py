@@ -11,9 +11,10 @@ from tests.layers.gradients import layer_gradients
 tf = pytest.importorskip("tensorflow")
 
 
-def graph_of_unknown_sizes(layer, dtypes, channels):
-    """Return the layer's concrete function, traced for pictures of unknown batch, height and width."""
-    signature = [tf.TensorSpec((None, None, None, c), dtype) for c, dtype in zip(channels, dtypes, strict=True)]
+def graph_of_unknown_sizes(layer, dtypes, channels, ranks=(4,)):
+    """Return the layer's concrete function, traced for inputs of which the last size alone is known."""
+    sizes = [(*[None] * (rank - 1), count) for rank, count in zip(ranks, channels, strict=True)]
+    signature = [tf.TensorSpec(size, dtype) for size, dtype in zip(sizes, dtypes, strict=True)]
     function = tf.function(lambda *inputs: layer(list(inputs) if len(inputs) > 1 else inputs[0]))
     return function.get_concrete_function(*signature)
 
@@ -29,7 +30,8 @@ def operations(function):
 def test_graph_of_unknown_sizes_matches_reference(case):
     layer = case.make()
     inputs = case.inputs()
-    function = graph_of_unknown_sizes(layer, [x.dtype for x in inputs], [x.shape[3] for x in inputs])
+    dtypes, channels, ranks = zip(*((x.dtype, x.shape[-1], x.ndim) for x in inputs), strict=True)
+    function = graph_of_unknown_sizes(layer, dtypes, channels, ranks)
     for shapes in (case.shapes, case.other_shapes):
         inputs = case.inputs(shapes)
         outputs = tf.nest.flatten(function(*map(tf.constant, inputs)))
