@@ -53,3 +53,9 @@ def random_descriptor(random_descriptor_file: Path, monkeypatch: pytest.MonkeyPa
 def hear_ctrl_c() -> None:
     """Let a child process hear Ctrl-C (`preexec_fn`), which shells switch off for what they run in the background."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def first_photos(shared: Path) -> list[Path]:
+    """Return the photos that lay there first: the figures of the tests were found on them, not on the newer ones."""
+    newer = {line.split("\t")[0] for line in (shared / "photos" / "MANIFEST.tsv").read_text().splitlines()}
+    return [path for path in sorted((shared / "photos").glob("*.jpg")) if path.name not in newer]

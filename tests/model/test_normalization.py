@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from conftest import first_photos
 from keras import ops
 from PIL import Image
 from support import vgg_reference
@@ -76,7 +77,7 @@ def test_no_photos_is_an_error():
 
 def crops(shared, first, size=72):
     """Yield the middle of every second photo."""
-    for path in sorted((shared / "photos").iterdir())[first::2]:
+    for path in first_photos(shared)[first::2]:
         photo = np.asarray(Image.open(path).convert("RGB"), dtype="float32") / 255
         top, left = ((length - size) // 2 for length in photo.shape[:2])
         yield photo[top : top + size, left : left + size]
@@ -114,7 +115,7 @@ def test_the_mean_is_one_on_photos_that_were_not_seen(shared, tmp_path):
 
 
 def whole_photos(shared, step):
-    for path in sorted((shared / "photos").iterdir())[::step]:
+    for path in first_photos(shared)[::step]:
         yield np.asarray(Image.open(path).convert("RGB"), dtype="float32") / 255
 
 

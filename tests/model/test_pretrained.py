@@ -5,7 +5,7 @@ import shutil
 import keras
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, first_photos
 from support.vgg_reference import WEIGHTS
 
 from describe.gram import gram_matrix
@@ -77,7 +77,7 @@ def test_samples_of_a_texture_differ_and_have_the_source_s_statistics(shared, na
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STYLES)
 def test_int8_exports_keep_30_db_on_photos_that_calibration_did_not_see(shared, name, tmp_path):
-    photos = sorted((shared / "photos").iterdir())
+    photos = first_photos(shared)
     held_out = photos[HELD_OUT]
     (tmp_path / "photos").mkdir()
     for photo in set(photos) - set(held_out):
