@@ -84,7 +84,7 @@ def test_the_download_is_the_one_of_keras_applications(monkeypatch):
 def test_without_weights_and_network_the_ways_out_are_told():
     with pytest.raises(UserError) as error:
         build_descriptor(LAYERS, data_dir="nowhere")
-    for way in ("--weights", WEIGHTS_VARIABLE, f"{WEIGHTS_NAME} into nowhere", "--descriptor random", "Errno -2"):
+    for way in ("`weights`", WEIGHTS_VARIABLE, f"{WEIGHTS_NAME} into nowhere", "Errno -2"):
         assert way in str(error.value)
 
 
