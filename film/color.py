@@ -43,10 +43,14 @@ def to_rgb(frame: av.VideoFrame, matrix: int) -> np.ndarray:
     return converted.to_ndarray().astype(np.float32) / np.float32(65535 if deep else 255)
 
 
+def to_levels(pixels: np.ndarray) -> np.ndarray:
+    """Return values in [0, 1] as uint8: clipped, then rounded to nearest, halves upwards."""
+    return np.floor(np.clip(pixels, 0, 1) * 255 + np.float32(0.5)).astype(np.uint8)
+
+
 def from_rgb(pixels: np.ndarray, matrix: int, pixel_format: str) -> av.VideoFrame:
     """Return RGB (height, width, 3) in [0, 1] as a frame of limited range in `pixel_format`, a YCbCr format."""
-    levels = np.floor(np.clip(pixels, 0, 1) * 255 + np.float32(0.5)).astype(np.uint8)
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(levels), format="rgb24")
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(to_levels(pixels)), format="rgb24")
     return frame.reformat(
         format=pixel_format,
         dst_colorspace=MATRICES[matrix],

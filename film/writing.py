@@ -19,13 +19,12 @@ import av
 import numpy as np
 from PIL import Image
 
-from film.color import from_rgb
+from film.color import from_rgb, to_levels
 from film.errors import FilmError
 from film.formats import ANIMATIONS, WRITABLE_CONTAINERS, is_numbered
 from film.frame import FilmFormat, Frame
 from film.reading import frame_path, open_container
 
-CODECS = ("h264", "hevc", "av1")
 MAX_QUALITY = 100
 ENCODERS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
 # No frame is predicted from a later one: so the packets of the parts can be put one behind the other.
@@ -130,7 +129,7 @@ def whole_path(path: Path) -> Iterator[Path]:
 def _to_image(pixels: np.ndarray | None) -> Image.Image:
     if pixels is None:
         raise ValueError("a broken frame has to be replaced before it is written")
-    return Image.fromarray(np.floor(np.clip(pixels, 0, 1) * 255 + np.float32(0.5)).astype(np.uint8))
+    return Image.fromarray(to_levels(pixels))
 
 
 class _NumberedWriter(FilmWriter):
