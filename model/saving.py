@@ -73,23 +73,6 @@ def load_model(path: str | os.PathLike) -> keras.Model:
         raise UserError(f"{path}: Keras cannot load this model: {one_line(error)}") from error
 
 
-def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
-    """Load a `.weights.h5` file that Keras wrote for a model like `model`.
-
-    Raises:
-        UserError: the file is damaged, is of another model, or a weight is NaN, infinite or beyond MAX_WEIGHT.
-    """
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-        _count_numbers(data)
-        _set_weights(model, data)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-    except Exception as error:  # as in load_model
-        raise UserError(f"{path}: Keras cannot load these weights: {one_line(error)}") from error
-
-
 def _load(archive: ModelArchive) -> keras.Model:
     check_config(archive.config)
     numbers = _count_numbers(archive.weights)
