@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +28,7 @@ DATA_DIR = "model_data"
 WEIGHTS_NAME = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
 WEIGHTS_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg19/{WEIGHTS_NAME}"
 WEIGHTS_HASH = "253f8cb515780f3b799900260a226db6"
+WEIGHTS_MEGABYTES = 80
 # Looked for in the data folder, in this order.
 VGG19_FILES = (WEIGHTS_NAME, "vgg19_weights_tf_dim_ordering_tf_kernels.h5", "vgg19.keras")
 
@@ -127,6 +131,13 @@ def _existing(path: Path, what: str) -> Path:
 
 
 def _download(data_dir: str | os.PathLike) -> Path:
+    # Keras says nothing of the size before it begins.
+    if not any(Path(home, "models", WEIGHTS_NAME).is_file() for home in _keras_homes()):
+        with suppress(OSError, ValueError):  # standard error may be closed
+            print(
+                f"downloading the weights of VGG-19 ({WEIGHTS_MEGABYTES} MB, once) from {WEIGHTS_URL}",
+                file=sys.stderr, flush=True,
+            )  # fmt: skip
     try:
         return Path(keras.utils.get_file(WEIGHTS_NAME, WEIGHTS_URL, cache_subdir="models", file_hash=WEIGHTS_HASH))
     except Exception as error:  # where there is no network Keras raises bare Exception
@@ -135,6 +146,11 @@ def _download(data_dir: str | os.PathLike) -> Path:
             f"download failed ({error}). Give a file as `weights` or in {WEIGHTS_VARIABLE}, or put "
             f"{WEIGHTS_NAME} into {data_dir}"
         ) from error
+
+
+def _keras_homes() -> tuple[Path, ...]:
+    """Return the folders in one of which Keras keeps what it downloads."""
+    return (Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras"), Path(tempfile.gettempdir(), ".keras"))
 
 
 def _of_h5(path: Path, names: Sequence[str]) -> Iterator[list[np.ndarray]]:

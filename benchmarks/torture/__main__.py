@@ -13,16 +13,15 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
-
-import h5py
-import keras
 
 from benchmarks.torture import ROOT
 from benchmarks.torture.attacks import attack_many
 from benchmarks.torture.jobs import JOBS
 from benchmarks.torture.kills import kill_many
 from benchmarks.torture.outcomes import MAX_MEGABYTES, MAX_SECONDS, Tally, as_table
+from pipelines.startup import quiet_startup
 
 # Attacks of each kind in all.
 COUNTS = {
@@ -91,7 +90,7 @@ def report(results: Sequence[Tally], command: str, seconds: float) -> str:
         )
         for tally in results
     ]
-    versions = f"Keras {keras.__version__}, h5py {h5py.__version__}, Python {platform.python_version()}"
+    versions = f"Keras {version('keras')}, h5py {version('h5py')}, Python {platform.python_version()}"
     failures = [f"- {' '.join(text.split())}" for tally in results for text in tally.failures]
     return TEMPLATE.format(
         command=command,
@@ -126,6 +125,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run everything and write the page; return 1 where anything went wrong."""
     arguments = make_parser().parse_args(argv)
     start = time.monotonic()
+    with quiet_startup():
+        import keras  # noqa: F401  before what needs it
     results = list(tallies(arguments))
     given = sys.argv[1:] if argv is None else argv
     page = report(results, shlex.join(["python", "-m", "benchmarks.torture", *given]), time.monotonic() - start)

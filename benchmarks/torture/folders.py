@@ -48,7 +48,7 @@ class Folders(Files):
         shutil.rmtree(self.damaged, ignore_errors=True)
         shutil.copytree(self.whole, self.damaged)
         what = [damage_file(self.damaged, generator) for _ in range(generator.choice((1, 1, 2)))]
-        script, *arguments = self.job.command(self.inputs, self.damaged, again=True)
+        script, *arguments = self.job.command(self.inputs, self.damaged)
         main = importlib.import_module(Path(script).stem).main
         return f"folder of a {self.job.name} {number}: {', '.join(what)}", lambda: main(arguments)
 

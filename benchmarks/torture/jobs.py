@@ -18,19 +18,18 @@ class Job:
     Attributes:
         name: what it does.
         script: file at the project's root.
-        arguments: of its first run, after folder of the inputs and of the outputs.
-        again: of the run after a kill; None: the same.
+        arguments: for it, made of the folders of the inputs and of the outputs.
+        complete: what the same command says where there is nothing left to do; "": it does all anew.
     """
 
     name: str
     script: str
     arguments: Callable[[Path, Path], list[str]]
-    again: Callable[[Path, Path], list[str]] | None = None
+    complete: str = ""
 
-    def command(self, inputs: Path, outputs: Path, *, again: bool = False) -> list[str]:
+    def command(self, inputs: Path, outputs: Path) -> list[str]:
         """Return the script and its arguments."""
-        make = self.again if again and self.again is not None else self.arguments
-        return [self.script, *make(inputs, outputs)]
+        return [self.script, *self.arguments(inputs, outputs)]
 
 
 def write_inputs(folder: Path) -> None:
@@ -89,14 +88,9 @@ def _stylizing(inputs: Path, outputs: Path) -> list[str]:
     return ["--input", str(inputs / PHOTOS), "--output", output, "--model", str(inputs / "network.keras")]
 
 
-def run_folder(outputs: Path) -> Path:
-    """Return the folder that a synthesis has made in `outputs`."""
-    return min((path for path in outputs.iterdir() if path.is_dir()), default=outputs)
-
-
 SYNTHESIS = Job("synthesis", "synthesize.py", _synthesis)
 TRANSFER = Job("transfer", "style_transfer.py", _transfer)
-TRAINING = Job("training", "train.py", _training)
+TRAINING = Job("training", "train.py", _training, complete="an earlier run, which is complete")
 JOBS = {
     job.name: job
     for job in (

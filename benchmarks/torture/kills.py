@@ -81,7 +81,7 @@ def _kill_and_finish(
     if torn := [found for path in files(outputs) if (found := why_torn(path))]:
         return "torn", "; ".join(torn)
     with tempfile.TemporaryFile() as errors:
-        child = _start(job.command(inputs, outputs, again=True), errors.fileno())
+        child = _start(job.command(inputs, outputs), errors.fileno())
         try:
             code = child.wait(patience)
         except subprocess.TimeoutExpired:
@@ -89,8 +89,9 @@ def _kill_and_finish(
             child.wait()
             return "hangs", f"the next run took more than {patience:.0f} s"
         errors.seek(0)
-        if code:
-            return "does not go on", errors.read().decode(errors="backslashreplace")[-600:]
+        told = errors.read().decode(errors="backslashreplace")
+        if code and not (job.complete and job.complete in told):
+            return "does not go on", told[-600:]
     return compare_folders(outputs, whole)
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,8 @@ from errors import ArgumentError, UserError
 from images.reading import read_image
 from images.resizing import resize_long_side
 from images.writing import remove_stale, temporary_path
+from model.untrusted.hdf5 import check_hdf5
+from model.untrusted.sizes import check_values
 from options import to_json
 from pipelines.precision import choose_precision
 from pipelines.training.settings import TrainingSettings, distinct_layers
@@ -100,13 +102,19 @@ def sign(path: Path, state: Mapping[str, Any] | None = None) -> None:
 
 
 def _digest(file: h5py.File) -> str:
-    """Return the SHA-256 of the names and values of all arrays in a file."""
+    """Return the SHA-256 of the names and values of all arrays in a file.
+
+    Raises:
+        UserError: one is NaN, infinite or beyond MAX_WEIGHT.
+    """
     digest = hashlib.sha256()
 
     def add(name: str, item: h5py.Dataset | h5py.Group) -> None:
         if isinstance(item, h5py.Dataset):
+            values = np.ascontiguousarray(item[()])
+            check_values(f"weight {name}", values)
             digest.update(name.encode())
-            digest.update(np.ascontiguousarray(item[()]).tobytes())
+            digest.update(values.tobytes())
 
     file.visititems(add)
     return digest.hexdigest()
@@ -126,13 +134,15 @@ def read_state(path: Path) -> dict[str, Any]:
     """Return the state that `write_checkpoint` stored, with the "iteration".
 
     Raises:
-        DamagedError: the file is not such a checkpoint, or damaged.
+        DamagedError: the file is not such a checkpoint, or damaged; or a weight is NaN, infinite or beyond MAX_WEIGHT.
     """
     try:
         with h5py.File(path, "r") as file:
             state = json.loads(file.attrs[ATTRIBUTE])
-            # Earlier versions kept no digest.
-            is_whole = DIGEST not in file.attrs or file.attrs[DIGEST] == _digest(file)
+            check_hdf5(file, path.stat().st_size)
+            digest = _digest(file)
+            # Earlier versions kept none.
+            is_whole = file.attrs.get(DIGEST, digest) == digest
         name = NAME.fullmatch(path.name)
         if (
             name is None
@@ -159,8 +169,8 @@ class Checkpoint:
     iteration: int
 
 
-def checkpoint_to_resume(settings: TrainingSettings, note: Note) -> Checkpoint | None:
-    """Return the newest sound checkpoint of the folder, from which this run goes on, or None: it begins anew.
+def checkpoints_to_resume(settings: TrainingSettings, note: Note) -> list[Checkpoint]:
+    """Return the sound checkpoints of the folder, the newest first, from which this run goes on; none: it begins anew.
 
     Raises:
         ArgumentError: the run there had other settings, is complete, or did more iterations than asked for.
@@ -168,27 +178,28 @@ def checkpoint_to_resume(settings: TrainingSettings, note: Note) -> Checkpoint |
     """
     folder = Path(settings.checkpoints_path)
     if settings.restart or not checkpoints(folder):
-        return None
-    path, state = _newest_sound(folder, note)
-    iteration = state["iteration"]
-    found = Found(Identity(state["settings"], {}), iteration, str(folder))
-    _check_length(settings, path, iteration)
+        return []
+    sound = _sound(folder, note)
+    path, state = sound[0]
+    found = Found(Identity(state["settings"], {}), state["iteration"], str(folder))
+    _check_length(settings, path, state["iteration"])
     check_resumable(Identity(comparable(settings), {}), found, note)
-    return Checkpoint(path, iteration)
+    return [Checkpoint(path, other["iteration"]) for path, other in sound if other["settings"] == state["settings"]]
 
 
-def _newest_sound(folder: Path, note: Note) -> tuple[Path, dict[str, Any]]:
-    errors = []
+def _sound(folder: Path, note: Note) -> list[tuple[Path, dict[str, Any]]]:
+    """Return the sound checkpoints, at least one, with their states, the newest first."""
+    found, errors = [], []
     for path in reversed(checkpoints(folder)):
         try:
-            state = read_state(path)
+            found.append((path, read_state(path)))
         except DamagedError as error:
             errors.append(error)
-            continue
-        for newer in errors:
-            note(f"{newer}; an older checkpoint is used")
-        return path, state
-    raise DamagedError(f"{errors[0]}; no checkpoint there is sound: `restart` begins anew")
+    if not found:
+        raise DamagedError(f"{errors[0]}; no checkpoint there is sound: `restart` begins anew")
+    for damage in errors:
+        note(f"{damage}; it is not used")
+    return found
 
 
 def _check_length(settings: TrainingSettings, path: Path, iteration: int) -> None:
@@ -212,17 +223,23 @@ def comparable(settings: TrainingSettings) -> dict[str, Any]:
     return {name: value for name, value in (to_json(settings) | resolved).items() if name not in FREE}
 
 
-def load_checkpoint(checkpoint: Checkpoint, model: keras.Model) -> None:
-    """Give the model and its optimiser the values of a checkpoint.
+def load_checkpoint(found: Sequence[Checkpoint], model: keras.Model, note: Note) -> int:
+    """Give the model and its optimiser the values of the first checkpoint that fits them; return its iteration.
 
     Raises:
-        DamagedError: the file's arrays are not those of this model.
+        DamagedError: the arrays of none are those of this model.
     """
-    try:
-        model.load_weights(checkpoint.path)
-    except DAMAGE as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DamagedError(f"{checkpoint.path}: damaged ({reason}); `restart` begins anew") from error
+    for checkpoint in found:
+        try:
+            model.load_weights(checkpoint.path)
+        except DAMAGE as error:
+            reason = " ".join(str(error).split())[:200]
+            note(f"{checkpoint.path}: damaged ({reason}); it is not used")
+            continue
+        if checkpoint is not found[0]:
+            note(f"resuming at iteration {checkpoint.iteration}")
+        return checkpoint.iteration
+    raise DamagedError(f"{found[0].path}: damaged, and no older checkpoint is sound: `restart` begins anew")
 
 
 def remove_checkpoints(folder: Path) -> None:

@@ -27,6 +27,7 @@ from pipelines.training.objective import build_objective
 from pipelines.training.observers import Observed
 from pipelines.training.plan import DECAY_RATE, DECAY_STEPS, GeneratorPlan, LearningRate, TrainingPlan
 from runs.progress import Observer
+from runs.resuming import Note
 from runs.stopping import interrupts_noted
 
 RESULT = "generator.keras"
@@ -43,13 +44,15 @@ class TrainingFolder:
         path: of the folder.
         state: that each checkpoint holds, ready for JSON.
         log_dir: folder for TensorBoard, or None.
-        checkpoint: to go on from, or None: checkpoints that are there are removed.
+        checkpoints: to go on from, the newest first; none: checkpoints that are there are removed.
+        note: told where one of them does not fit the model.
     """
 
     path: Path
     state: dict[str, Any]
     log_dir: str | os.PathLike | None
-    checkpoint: Checkpoint | None
+    checkpoints: Sequence[Checkpoint]
+    note: Note
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,9 +165,8 @@ def _start(plan: TrainingPlan, model: TrainingModel, folder: TrainingFolder | No
     """Load the checkpoint, if there is one to go on from, or the initial weights; return the iteration."""
     if folder is not None:
         check_disk_space(folder.path, model)
-        if folder.checkpoint is not None:
-            load_checkpoint(folder.checkpoint, model)
-            return folder.checkpoint.iteration
+        if folder.checkpoints:
+            return load_checkpoint(folder.checkpoints, model, folder.note)
     if plan.generator.initial is not None:
         _copy_weights(plan.generator.initial, model.generator)
     return 0
@@ -212,7 +214,7 @@ class _Fit:
             threads=self.plan.threads,
             shard=(self.devices.process, self.devices.processes),
         )
-        if self.folder is not None and self.folder.checkpoint is None and self.devices.process == 0:
+        if self.folder is not None and not self.folder.checkpoints and self.devices.process == 0:
             remove_checkpoints(self.folder.path)
         with interrupts_noted() as is_interrupted:
             callbacks = self._callbacks(is_interrupted)

@@ -111,8 +111,9 @@ def train_generator(
     photos = photo_files(settings.data) if settings.mode == "style" and settings.data is not None else []
     path = Path(settings.checkpoints_path)
     with files.held(path) if is_first_process() else nullcontext():
-        checkpoint = files.checkpoint_to_resume(settings, note or _say_nothing)
-        folder = TrainingFolder(path, {"settings": files.comparable(settings)}, settings.log_dir, checkpoint)
+        found = files.checkpoints_to_resume(settings, note or _say_nothing)
+        state = {"settings": files.comparable(settings)}
+        folder = TrainingFolder(path, state, settings.log_dir, found, note or _say_nothing)
         trained = run_training(plan, style, photos, folder=folder, observers=observers)
     return TrainingReport(
         generator=path / RESULT,

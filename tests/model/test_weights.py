@@ -65,6 +65,19 @@ def test_places_are_tried_in_their_order(tmp_path, monkeypatch):
     assert find_weights(given, data_dir=data) == given
 
 
+def test_a_download_is_told_with_its_size_before_it_begins(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "temporary"))
+    with pytest.raises(UserError, match="the download failed"):
+        find_weights(data_dir="nowhere")
+    assert capsys.readouterr().err.startswith("downloading the weights of VGG-19 (80 MB, once) from https://")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / WEIGHTS_NAME).write_bytes(b"there already")
+    monkeypatch.setattr(keras.utils, "get_file", lambda *_, **__: "cache.h5")
+    find_weights(data_dir="nowhere")
+    assert capsys.readouterr().err == ""
+
+
 def test_the_download_is_the_one_of_keras_applications(monkeypatch):
     calls = []
 
