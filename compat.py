@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import sys
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import keras
@@ -54,6 +55,12 @@ def deferred_variables() -> Iterator[list[keras.Variable]]:
         raise
     with keras.StatelessScope():  # its end gives all of them their values
         pass
+
+
+def zip_directory_size(file: IO[bytes]) -> int:
+    """Return the bytes that the list of members of a zip archive takes, 0 where the file is none."""
+    end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
+    return end[zipfile._ECD_SIZE] if end else 0  # type: ignore[attr-defined]
 
 
 class WeightsFile(io.BytesIO):

@@ -35,6 +35,11 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     return f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})"
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Return a count with its noun: "1 style", "2 styles"; the plural is told where it is not made by an s."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
 # Where Keras' messages tell where, or begin with more than the reason, and where the reason ends.
 WHERE = re.compile(r"Exception encountered when calling (\w+)\.call\(\)\.")
 BEFORE_REASON = ("Exception encountered:", "Example error message for object")

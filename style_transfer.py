@@ -1,4 +1,4 @@
-"""Repaints a picture in the style of others: multi-scale optimisation of the pixels."""
+"""Repaints a picture in the style of one or more others, by optimising its pixels at growing sizes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from errors import counted
 from options import check, described, option
 from pipelines.command_line import ArgumentParser, add_options, note, run_script, spellings_of, values_of
 from pipelines.transfer.settings import TransferSettings
@@ -15,8 +16,9 @@ from runs.bar import ProgressBar
 from runs.live_view import LiveViewOptions, live_view
 
 NAME = "style_transfer.py"
-EPILOG = """trace.json beside the output holds the arguments and every iterate. After an interruption the same command
-goes on. A quick first try: style_transfer.py photo.jpg painting.jpg -o out.png -s 256 -ii 200 -i 100."""
+EPILOG = """trace.json beside the output holds the arguments and the loss of every iteration. After an interruption
+the same command resumes the run. For a quick first try: pics/coffee.jpg pics/wheat_field.jpg -s 256 -ii 200 -i
+100."""
 
 
 @described
@@ -25,9 +27,9 @@ class Command:
     """What the command line can ask for beside the options of a transfer."""
 
     resume: bool = option(
-        "demand that there is an interrupted run of the same command to go on with", default=False, kind=bool
+        "fail unless there is an interrupted run of the same command to resume", default=False, kind=bool
     )
-    restart: bool = option("begin anew even if a run with this output was interrupted", default=False, kind=bool)
+    restart: bool = option("start over, even if a run with this output was interrupted", default=False, kind=bool)
 
     def __post_init__(self) -> None:
         check(self)
@@ -49,7 +51,7 @@ def read_settings(arguments: argparse.Namespace) -> TransferSettings:
 
 def print_report(report: TransferReport) -> None:
     """Print what a run did."""
-    print(f"{report.iterations} iterations, {report.seconds:.1f} s, loss {report.loss:.5g}")
+    print(f"{counted(report.iterations, 'iteration')}, {report.seconds:.1f} s, loss {report.loss:.5g}")
     for name, value in report.terms.items():
         print(f"  {name}: {value:.5g}")
     print(f"wrote {report.output}: {report.size[1]} x {report.size[0]}")

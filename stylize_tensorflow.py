@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from choices import CODECS, PRECISIONS
-from errors import ArgumentError
+from errors import ArgumentError, counted
 from pipelines.command_line import ArgumentParser, defaults_of, printable, run_script, tell, with_flags
 from pipelines.model_library import makes_textures, pretrained_models
 from pipelines.stylization.film_settings import FilmSettings
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from pipelines.stylization.run import StylizationReport
 
 NAME = "stylize_tensorflow.py"
-EPILOG = """Reads JPEG, PNG, WebP, TIFF, BMP and GIF: grey, palette, CMYK, 16 bits, transparency, EXIF orientation, ICC
-profiles. Writes JPEG, PNG, WebP and TIFF as the output's suffix says, 8 bits, sRGB; transparency is kept where the
-format has it (JPEG has not). A picture goes through the network whole: a network of full width takes about 0.8 GB of
+EPILOG = """Reads JPEG, PNG, WebP, TIFF, BMP and GIF, with palettes, CMYK, 16 bits, transparency, EXIF orientation and
+ICC profiles. Writes JPEG, PNG, WebP or TIFF according to the suffix of the output, in 8 bits and sRGB. Transparency is
+kept except in JPEG. A picture goes through the network whole: a network of full width takes about 0.8 GB of
 memory for each megapixel in float32, 0.4 GB in bfloat16; --image-size makes large ones smaller. A film is a video
-(.mp4, .mov, .mkv, .webm), a GIF or WebP that moves, or numbered frames (frames/%%06d.png); sound, subtitles and times
-are kept, and the same command goes on with a film that was interrupted."""
+(.mp4, .mov, .mkv, .webm), an animated GIF or WebP, or numbered frames (frames/%06d.png). Sound, subtitles and time
+stamps are kept. After an interruption the same command resumes the film."""
 
 
 def make_parser() -> ArgumentParser:
@@ -37,28 +37,30 @@ def make_parser() -> ArgumentParser:
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace outputs that exist (else those of a folder are skipped, so that a run can be taken up again)",
+        help="replace existing outputs; otherwise those in a folder are skipped, so that an interrupted run can be "
+        "resumed",
     )
     _add_film_arguments(parser)
-    parser.add_argument("--list-models", action="store_true", help="print the models that --model knows by name")
+    parser.add_argument("--list-models", action="store_true", help="print the names of the models that ship")
     return parser
 
 
 def _add_files(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
     parser.add_argument(
-        "--input", nargs="+", metavar="FILE_OR_FOLDER", help="pictures, and folders of pictures; or one film"
+        "--input", nargs="+", metavar="FILE_OR_FOLDER", help="pictures and folders of pictures, or one film"
     )
     parser.add_argument(
         "--output",
         metavar="FILE_OR_FOLDER",
-        help="a file for one picture or film; a folder, which keeps the sub-folders of an input folder, for several "
-        "(and for one, if it exists or the name ends in a slash)",
+        help="a file for one picture or film; a folder for several (also for one, if it exists or the name ends in "
+        "a slash); "
+        "the subfolders of an input folder are kept",
     )
     parser.add_argument(
         "--model",
         metavar="NAME_OR_PATH",
         default=defaults["model"],
-        help="a .keras file, or a name of --list-models (default: %(default)s)",
+        help="a .keras file, or a name that --list-models prints (default: %(default)s)",
     )
 
 
@@ -68,25 +70,25 @@ def _add_look(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         type=int,
         metavar="LONG_SIDE",
         default=defaults["image_size"],
-        help="resize pictures so that the longer side has this many pixels (default: as they are)",
+        help="resize pictures so that their longer side has this many pixels (default: keep their size)",
     )
     parser.add_argument(
         "--strength",
         type=float,
         metavar="0..1",
         default=defaults["strength"],
-        help="weight of the stylised picture in the mean of both; the content has the rest (default: %(default)s)",
+        help="blend with the content: 1 is the stylised picture alone, 0 the content (default: %(default)s)",
     )
     parser.add_argument(
         "--keep-colors",
         action="store_true",
-        help="keep the colours and the brightness of the content; the strokes are the stylised picture's",
+        help="keep the colours and the overall brightness of the content, and take only the strokes from the result",
     )
     parser.add_argument(
         "--precision",
         metavar="|".join(PRECISIONS),
         default=defaults["precision"],
-        help="what the network computes in; bfloat16 is faster where the processor has it (default: %(default)s)",
+        help="precision of the computation; bfloat16 is faster on processors that support it (default: %(default)s)",
     )
 
 
@@ -98,24 +100,25 @@ def _add_film_arguments(parser: ArgumentParser) -> None:
         type=float,
         metavar="0..1",
         default=defaults.steady,
-        help="how firmly a frame continues the one before, against flicker; 0: each on its own (default: %(default)s)",
+        help="how strongly each frame is tied to the previous one, to avoid flicker; 0 treats frames independently "
+        "(default: %(default)s)",
     )
     group.add_argument(
-        "--codec", metavar="|".join(CODECS), default=defaults.codec, help="of a video (default: %(default)s)"
+        "--codec", metavar="|".join(CODECS), default=defaults.codec, help="codec of a video (default: %(default)s)"
     )
     group.add_argument(
         "--quality",
         type=int,
         metavar="1..100",
         default=defaults.quality,
-        help="of a video or an animated WebP (default: %(default)s)",
+        help="quality of a video or an animated WebP (default: %(default)s)",
     )
     group.add_argument(
         "--frame-rate",
         type=float,
         metavar="FRAMES_A_SECOND",
         default=defaults.frame_rate,
-        help="of numbered frames, which do not tell it (default: %(default)s)",
+        help="frame rate of numbered frames (default: %(default)s)",
     )
 
 
@@ -134,12 +137,13 @@ def print_report(report: StylizationReport, arguments: argparse.Namespace) -> in
     if count:
         seconds = report.stylize_seconds
         print(
-            f"stylised {count} {'picture' if count == 1 else 'pictures'} ({report.megapixels:.2f} megapixels) "
+            f"stylised {counted(count, 'picture')} ({report.megapixels:.2f} megapixels) "
             f"in {seconds:.2f} s: {seconds / count:.2f} s a picture, {seconds / report.megapixels:.2f} s a megapixel "
             f"(reading and writing: {report.file_seconds:.2f} s)"
         )
     if report.skipped:
-        print(f"skipped {len(report.skipped)} whose outputs exist (--overwrite writes them anew)")
+        skipped = counted(len(report.skipped), "picture")
+        print(f"skipped {skipped} with an existing output (--overwrite replaces it)")
     for reason in report.failed.values():
         tell(f"{NAME}: error: {with_flags(' '.join(reason.split()))}")
     return 1 if report.failed else 0
@@ -183,12 +187,13 @@ def print_film_report(report: FilmReport) -> int:
     """Print what a run did and return the exit code: 1 where frames were broken."""
     rate = report.frames / report.seconds if report.seconds else 0.0
     print(
-        f"wrote {printable(str(report.output))}: {report.frames} frames in {report.seconds:.1f} s, {rate:.2f} a second"
+        f"wrote {printable(str(report.output))}: {counted(report.frames, 'frame')} in "
+        f"{report.seconds:.1f} s, {rate:.2f} a second"
     )
     for line in report.notes:
         tell(f"{NAME}: warning: {line}")
     for seconds in report.broken:
-        tell(f"{NAME}: error: the frame at {seconds:.2f} s is broken: the one before is shown in its place")
+        tell(f"{NAME}: error: the frame at {seconds:.2f} s is broken; the previous one is shown instead")
     return 1 if report.broken else 0
 
 

@@ -87,7 +87,7 @@ def _picture_graph(path: Path) -> PictureGraph:
         raise RunError(f"--model {error}") from error
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         counts = f"{len(graph.inputs)} inputs and {len(graph.outputs)} outputs"
-        raise RunError(f"--model {path}: has {counts}, not a picture in and a picture out")
+        raise RunError(f"--model {path}: has {counts}; a model with one picture as input and one as output is needed")
     return PictureGraph(lambda images: graph(images)[0], _fixed_size(path, graph.inputs[0]))
 
 

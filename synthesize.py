@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from errors import ArgumentError
+from errors import ArgumentError, counted
 from options import check, described, option
 from pipelines.command_line import ArgumentParser, add_options, note, run_script, spellings_of, values_of
 from pipelines.synthesis.sampling import sample_textures
@@ -20,10 +20,9 @@ from runs.live_view import LiveViewOptions, live_view
 NAME = "synthesize.py"
 # The options that --generator takes.
 SAMPLING = ("output", "output_width", "output_height", "count", "tileable", "random_seed")
-EPILOG = """Layers are called as in the papers (relu1_1, pool1, relu3_2 ...) or counted in the list of VGG-19's layers
-without its input: 0 is relu1_1, 2 pool1, 7 relu3_2. The pictures, the loss and the state of the run stand in a new
-folder in --output-dir. After an interruption the same command goes on. A quick first try: -s pebbles.jpg -ow 256 -m
-100."""
+EPILOG = """Layers are named as in the papers (relu1_1, pool1, relu3_2 ...) or numbered in VGG-19 without its input: 0
+is relu1_1, 2 pool1, 7 relu3_2. Pictures, loss and state of the run are saved in a new folder in --output-dir. After
+an interruption the same command resumes the run. For a quick first try: -s pics/bricks.jpg -ow 256 -m 100."""
 
 
 @described
@@ -31,16 +30,19 @@ folder in --output-dir. After an interruption the same command goes on. A quick 
 class Command:
     """What the command line can ask for beside the options of a synthesis."""
 
-    preset: str | None = option("use the settings of a paper; other options override them", choices=tuple(PRESETS))
-    restart: bool = option("begin anew even if a run of this name was interrupted", default=False, kind=bool)
+    preset: str | None = option(
+        "use the settings of a paper; options given explicitly override them", choices=tuple(PRESETS)
+    )
+    restart: bool = option("start over in a new folder, even if the same run was interrupted", default=False, kind=bool)
     resume: str | None = option(
-        "go on with the interrupted run in this folder; takes no other options but --output, which confirms an output "
-        "outside of the folder",
+        "resume the interrupted run in this folder; the only other option allowed is --output, which confirms an "
+        "output "
+        "file outside the folder",
         metavar="FOLDER",
     )
     generator: str | None = option(
-        "no optimisation: write pictures of a trained texture generator (bark, or a .keras file of train.py); takes "
-        + ", ".join(f"--{name.replace('_', '-')}" for name in SAMPLING),
+        "write samples of a trained texture generator (bark, or a .keras file of train.py) instead of optimising; "
+        "takes " + ", ".join(f"--{name.replace('_', '-')}" for name in SAMPLING),
         metavar="NAME_OR_FILE",
     )
 
@@ -68,9 +70,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     command = Command(**values_of(arguments, Command))
     if command.resume is not None:
-        _refuse_others(parser, arguments, ("resume", "output"), "`resume` goes on with the settings of its run")
+        _refuse_others(parser, arguments, ("resume", "output"), "`resume` uses the settings of the interrupted run")
     if command.generator is not None:
-        _refuse_others(parser, arguments, ("generator", *SAMPLING), "`generator` has no optimisation to set")
+        _refuse_others(parser, arguments, ("generator", *SAMPLING), "`generator` does not optimise")
     if command.preset is not None:
         parser.set_defaults(**PRESETS[command.preset])
         arguments = parser.parse_args(argv)
@@ -101,7 +103,8 @@ def sample(arguments: argparse.Namespace) -> int:
 def print_report(report: SynthesisReport) -> None:
     """Print what a run did."""
     print(
-        f"{report.message} ({report.iterations} iterations, {report.evaluations} evaluations, {report.seconds:.1f} s)"
+        f"{report.message} ({counted(report.iterations, 'iteration')}, "
+        f"{counted(report.evaluations, 'evaluation')}, {report.seconds:.1f} s)"
     )
     print(f"loss of the saved picture: {report.loss:.6g}")
     for name, value in report.terms.items():

@@ -114,7 +114,7 @@ class ProgressBar:
             if self.bar is not None:
                 self.bar.stop()
             if kind is KeyboardInterrupt and self.way_on:
-                print(f"saved; {self.way_on} goes on", file=sys.stderr)
+                print(f"saved; {self.way_on} resumes the run", file=sys.stderr)
 
 
 def _duration(seconds: float) -> str:

@@ -39,11 +39,13 @@ class LiveViewOptions:
         ArgumentError: an option has a value that is not allowed, or one stands there without `web`.
     """
 
-    web: bool = option("show the run in the browser while it lasts", default=False, kind=bool)
-    host: str = option("address to listen on; any but this machine's own lets others watch", default="127.0.0.1")
-    port: int = option("port to listen on, 0: any free one", default=8080, kind=int, minimum=0, below=65536)
+    web: bool = option("serve a web page that shows the run live", default=False, kind=bool)
+    host: str = option(
+        "address to listen on; 0.0.0.0 lets other machines watch the run, and stop it", default="127.0.0.1"
+    )
+    port: int = option("port to listen on; 0: any free port", default=8080, kind=int, minimum=0, below=65536)
     browser: str | None = option(
-        "open the page, in the system's browser or that one", count="?", const="", metavar="NAME"
+        "open the page in the default browser, or in the one named", count="?", const="", metavar="NAME"
     )
 
     def __post_init__(self) -> None:

@@ -1,7 +1,7 @@
 """The one rule by which every long run goes on after an interruption.
 
 The same command goes on with the interrupted run and says so; a command with other options is refused, and told which;
-`restart` begins anew. What differs without changing the result, such as how often a run saves, may differ.
+`restart` starts over. What differs without changing the result, such as how often a run saves, may differ.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def check_resumable(
         asked: the run that is asked for.
         found: the run that is there.
         note: told that it goes on.
-        anew: the parameter that begins anew.
+        anew: the parameter that starts over.
         unit: what `found.iterations` counts.
 
     Raises:
@@ -64,12 +64,12 @@ def check_resumable(
     if different:
         names = ", ".join(f"`{name}` ({_shown(kept.options[name])})" for name in different)
         raise ArgumentError(
-            f"{found.place}: an interrupted run is there, with other values of {names}: give the same to go on with "
-            f"it, or `{anew}` to begin anew"
+            f"{found.place}: an interrupted run is there, with other values of {names}: give the same values to "
+            f"resume it, or `{anew}` to start over"
         )
     for name, value in asked.digests.items():
         if kept.digests.get(name, value) != value:
-            raise UserError(f"{found.place}: the {name} has changed since the interruption; `{anew}` begins anew")
+            raise UserError(f"{found.place}: the {name} has changed since the interruption; `{anew}` starts over")
     note(f"resuming at {unit} {found.iterations} of the interrupted run in {found.place}")
 
 

@@ -1,5 +1,8 @@
 """Private interfaces of libraries: those of the versions named here, and what each is taken for."""
 
+import io
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from compat import (
     run_through,
     tflite_flatbuffers,
     tflite_schema,
+    zip_directory_size,
 )
 
 
@@ -42,6 +46,15 @@ def test_litert_files():
     assert isinstance(flat, tflite_schema().ModelT)
     codes = [code.builtinCode for code in flat.operatorCodes]
     assert tflite_schema().BuiltinOperator.CONV_2D in codes
+
+
+def test_size_of_the_list_of_members_of_a_zip_archive():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(5):
+            archive.writestr(f"{number:04}", b"x")
+    assert zip_directory_size(file) == 5 * (46 + 4)
+    assert zip_directory_size(io.BytesIO(b"no archive")) == 0
 
 
 def test_deferred_variables_have_shapes_and_take_no_memory_after_an_error():

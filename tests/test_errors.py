@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from errors import MAX_REASON, one_line
+from errors import MAX_REASON, counted, one_line
 
 
 def keras_error(shape):
@@ -36,3 +36,8 @@ def test_tensorflow_is_quoted_in_one_line():
 def test_long_messages_are_cut_and_empty_ones_named():
     assert len(one_line(RuntimeError("word " * 1000))) <= MAX_REASON
     assert one_line(KeyError()) == "KeyError"
+
+
+def test_counts_have_the_right_noun():
+    assert [counted(count, "style") for count in (0, 1, 2000)] == ["0 styles", "1 style", "2,000 styles"]
+    assert counted(2, "entry", "entries") == "2 entries"

@@ -92,7 +92,7 @@ WRONG = {
     "too small": {"min_scale": 1},
     "no such file (mask 1 of the style)": {"masks": (("left.png", "nowhere.png"),)},
     "no colour profile": {"proof": "left.png"},
-    "no state to go on from": {"resume": True},
+    "no saved state to resume from": {"resume": True},
 }
 
 
@@ -171,7 +171,7 @@ def test_killed_run_is_resumed_and_ctrl_c_saves(inputs, tmp_path):
     assert 12 <= len(read_trace(broken)) < 20
 
     stopped = run_until(signal.SIGINT, 33, [*parts, "--resume"])
-    assert "saved; the same command goes on" in stopped.stderr
+    assert "saved; the same command resumes the run" in stopped.stderr
     assert stopped.returncode == 130
     assert 33 <= len(read_trace(broken)) < 60
     assert Image.open(broken / "out.png").size == (42, 28)

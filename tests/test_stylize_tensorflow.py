@@ -80,7 +80,7 @@ def test_folder_to_folder_with_a_broken_file(stylize, photo, tmp_path, capsys):
     assert "stylised 3 pictures" in output.out
     (folder / "broken.jpg").unlink()
     assert stylize(folder, tmp_path / "out") == 0
-    assert "skipped 3 whose outputs exist" in capsys.readouterr().out
+    assert "skipped 3 pictures with an existing output" in capsys.readouterr().out
 
 
 def test_alpha_is_kept(stylize, photo, tmp_path):

@@ -125,7 +125,7 @@ REFUSED = {
         {"source": "{inputs}/folder", "guide": ("{inputs}/source_mask.png", "{inputs}/output_mask.png")}, 2,
         "--guide needs a single source, not 2",
     ),
-    "resume": ({"resume": "{inputs}"}, 2, "--resume goes on with the settings of its run: leave out"),
+    "resume": ({"resume": "{inputs}"}, 2, "--resume uses the settings of the interrupted run: leave out"),
 }  # fmt: skip
 
 
@@ -189,7 +189,7 @@ def test_a_run_ended_from_outside_is_taken_up_again(inputs, tmp_path, by):
     saved = int(np.load(folder / "state.npz")["iterations"])
     if by == signal.SIGINT:
         assert process.returncode == 130
-        assert "saved; the same command goes on" in error
+        assert "saved; the same command resumes the run" in error
         assert "Traceback" not in error
         assert (folder / f"I{seen:04d}_F0000.png").exists()
         assert saved == seen

@@ -5,6 +5,7 @@ import random
 
 import numpy as np
 import pytest
+from support.keras_files import CRAFTED
 
 from benchmarks.torture.__main__ import COUNTS, main
 from benchmarks.torture.folders import change_text, damage_file
@@ -21,6 +22,7 @@ REFUSAL = "script.py: error: net.t7: damaged\n"
 
 def test_every_kind_is_counted():
     assert set(COUNTS) == set(KINDS)
+    assert COUNTS["crafted .keras"] == len(CRAFTED)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ REFUSED = {
     "style layer": ({"style_layers": "relu1_9"}, "unknown layer 'relu1_9'"),
     "layer twice": ({"style_layers": "relu1_1,block1_conv1"}, "--style-layers: a layer stands there twice"),
     "no layer": ({"content_layers": ","}, "--content-layers: no layer is given"),
-    "layer weights": ({"style_layer_weights": "1,2"}, "--style-layer-weights has 2 numbers for 1 style layers"),
+    "layer weights": ({"style_layer_weights": "1,2"}, "--style-layer-weights: 2 weights for 1 style layer;"),
     "no numbers": ({"style_layer_weights": "1,x"}, "is not a list of numbers"),
     "image size": ({"image_size": 0}, "--image-size must be at least 1, not 0"),
     "learning rate": ({"learning_rate": 0}, "--learning-rate must be above 0"),
@@ -84,7 +84,7 @@ def test_folder_without_a_readable_photo_is_refused(inputs, tmp_path, capsys):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"no picture")
     assert train.main(arguments(inputs, tmp_path / "out", data=tmp_path / "photos")) == 1
-    assert "none of the 1 files of --data can be read" in capsys.readouterr().err
+    assert "--data: no picture with any detail among 1 file" in capsys.readouterr().err
 
 
 def test_full_disk_is_told_before_training(inputs, tmp_path, capsys, monkeypatch):
@@ -122,5 +122,5 @@ def test_style_run_counts_unreadable_files_and_writes_a_generator(inputs, tmp_pa
     assert "2/2  loss" in told.err
     assert "(mean " in told.err
     assert "trained 2 iterations in" in printed
-    assert "left out 1 files of the data folder" in printed
+    assert "left out 1 file of the data folder" in printed
     assert (output / "generator.keras").is_file()

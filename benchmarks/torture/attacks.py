@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -17,8 +18,9 @@ from benchmarks.torture.outcomes import Outcome, Tally
 
 # Attacks of one child; then another begins, with an empty memory.
 CHUNK = 100
-# Seconds of the clock after which an attack hangs, and those for the start of a child.
-PATIENCE, START = 240.0, 1800.0
+# An attack counts as hanging after MAX_WORK seconds of the processor; or after PATIENCE seconds of the clock, many, for
+# other work may keep the machine busy. Every LOOK seconds that is looked at. START: those for the start of a child.
+LOOK, MAX_WORK, PATIENCE, START = 20.0, 60.0, 1800.0, 1800.0
 
 
 def attack_many(kind: str, count: int, seed: int, tell: Callable[[str], None]) -> Tally:
@@ -55,7 +57,7 @@ def _child(kind: str, folder: Path, seed: int, first: int, last: int) -> Iterato
         try:
             is_alive = _line(child.stdout, START)
             for number in range(first, last):
-                line = is_alive and _line(child.stdout, PATIENCE)
+                line = is_alive and _line_of_attack(child)
                 if not line:
                     yield _death(child, f"{kind} {number} with seed {seed}", errors.fileno())
                     return
@@ -68,6 +70,22 @@ def _child(kind: str, folder: Path, seed: int, first: int, last: int) -> Iterato
 def _line(pipe: IO[bytes], patience: float) -> bytes:
     """Return the next line, nothing where none comes within `patience` seconds or the child has ended."""
     return pipe.readline() if select.select([pipe], [], [], patience)[0] else b""
+
+
+def _line_of_attack(child: subprocess.Popen[bytes]) -> bytes:
+    """Return the next line, nothing where the child hangs or has ended."""
+    assert child.stdout is not None
+    begun, start = work_of(child.pid), time.monotonic()
+    while not select.select([child.stdout], [], [], LOOK)[0]:
+        if work_of(child.pid) - begun > MAX_WORK or time.monotonic() - start > PATIENCE:
+            return b""
+    return child.stdout.readline()
+
+
+def work_of(process: int) -> float:
+    """Return the seconds that a process has had the processor, in all its threads (Linux)."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _death(child: subprocess.Popen[bytes], case: str, errors: int) -> Outcome:

@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from compat import zip_directory_size
 from errors import UserError
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 # A layer takes about a thousand characters of configuration; tens of thousands of layers cannot be built anyway.
-MAX_CONFIG_BYTES = 16 << 20
+MAX_CONFIG_BYTES = 8 << 20
 MAX_METADATA_BYTES = 1 << 16
 # Weights hardly compress: what grows by more than this was made to fill the memory.
 MAX_EXPANSION = 16
 MAX_MEMBERS = 16
+# Of the list of members, which zipfile reads whole, at a kilobyte of memory for each.
+MAX_DIRECTORY_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ def read_archive(path: str | os.PathLike) -> ModelArchive:
     """
     path = Path(path)
     try:
+        _check_directory(path)
         with zipfile.ZipFile(path) as archive:
             members = _members(archive, path.stat().st_size)
             config = archive.read(members[CONFIG])
@@ -52,6 +56,15 @@ def read_archive(path: str | os.PathLike) -> ModelArchive:
             raise
         raise UserError(f"the zip archive is damaged: {error}") from error
     return ModelArchive(_parse(config), weights)
+
+
+def _check_directory(path: Path) -> None:
+    with path.open("rb") as file:
+        size = zip_directory_size(file)
+    if size > MAX_DIRECTORY_BYTES:
+        raise UserError(
+            f"the archive's list of members has {size} bytes; a model has {CONFIG}, {METADATA} and {WEIGHTS} alone"
+        )
 
 
 def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -31,6 +32,13 @@ BASES = (
     keras.constraints.Constraint,
     keras.DTypePolicy,
 )
+# Layers of this program go through the positions of such windows one by one, or through their rows and columns.
+WINDOWS, MAX_WINDOW = ("pool_size", "kernel_size", "strides", "output_size", "size"), 1 << 12
+ROW_BY_ROW = {"output_size", "size"}
+# Types of the arrays that a configuration may hold.
+NUMBERS = {"bool", "float16", "bfloat16", "float32", "float64"} | {
+    f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
+}
 # What Keras writes for values that JSON has not; the text says how many numbers they hold.
 VALUES = {"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__"}
 
@@ -59,6 +67,8 @@ def _count_calls(value: Any, depth: int) -> int:
 
 def _count_calls_of(value: dict[str, Any], depth: int) -> int:
     kind = _resolve(value) if "class_name" in value else None
+    if value.get("unroll"):
+        raise UserError("a recurrent layer is unrolled ('unroll'), which makes a layer of every step")
     inner = 0
     for key, item in value.items():
         if key in UNBOUNDED and isinstance(item, int):
@@ -72,6 +82,15 @@ def _count_calls_of(value: dict[str, Any], depth: int) -> int:
         return inner
     nodes = value.get("inbound_nodes")
     return max(1, len(nodes) if isinstance(nodes, list) else 1) * (1 + inner)
+
+
+def _check_windows(config: Any) -> None:
+    for key in WINDOWS:
+        sizes = config.get(key) if isinstance(config, dict) else None
+        sides = [side for side in (sizes if isinstance(sizes, list) else [sizes] * 2) if isinstance(side, int)]
+        positions = max(sides, default=0) if key in ROW_BY_ROW else math.prod(sides)
+        if positions > MAX_WINDOW:
+            raise UserError(f"{key!r} is {sizes!r:.80}, more than {MAX_WINDOW} positions")
 
 
 def _check_number(key: str, value: Any) -> None:
@@ -92,7 +111,8 @@ def _resolve(value: dict[str, Any]) -> type | None:
         UserError: it is neither of Keras nor of this program, or can run code or read files.
     """
     name, module = value.get("class_name"), value.get("module")
-    if name in VALUES and isinstance(name, str):
+    if isinstance(name, str) and name in VALUES:
+        _check_array(value.get("config"))
         return None
     if not isinstance(name, str) or not isinstance(module, str):
         raise UserError(f"an object of the configuration, {name!r:.80}, does not say which class it is of")
@@ -103,9 +123,18 @@ def _resolve(value: dict[str, Any]) -> type | None:
     if not (isinstance(kind, type) and issubclass(kind, BASES)):
         raise UserError(f"{module}.{name}"[:120] + " is neither a class of Keras' networks nor of this program")
     home = kind.__module__
+    if not home.startswith("keras"):
+        _check_windows(value.get("config"))
     if kind.__name__ in REFUSED or (home.startswith(PREPROCESSING) and kind.__name__ not in HARMLESS):
         raise UserError(f"layer {name} can run code or read files and is not loaded")
     return kind
+
+
+def _check_array(config: Any) -> None:
+    """Raise UserError where NumPy would make more of a few values than they are: text of a given length, say."""
+    dtype = config.get("dtype", "float32") if isinstance(config, dict) else "float32"
+    if dtype is not None and dtype not in NUMBERS:
+        raise UserError(f"the configuration holds an array of {dtype!r:.80}, not of numbers")
 
 
 def _registered(name: Any) -> type | None:

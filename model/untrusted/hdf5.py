@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,11 +51,11 @@ def check_hdf5(file: h5py.File, size: int) -> int:
         if objects >= MAX_OBJECTS:
             raise UserError(f"the file has more than {MAX_OBJECTS} groups and datasets")
         if isinstance(item, h5py.h5d.DatasetID):
-            count, width = _size_of(place, item)
+            count, taken = _size_of(place, item)
             numbers += count
-            held += count * width
+            held += taken
             if held > MAX_EXPANSION * size:
-                raise UserError(f"dataset {place} of {item.shape} makes the values larger than the file can hold")
+                raise UserError(f"dataset {place} of {item.shape} takes more memory than a file of this size can need")
     return numbers
 
 
@@ -79,7 +80,11 @@ def _items(
 
 
 def _size_of(place: str, dataset: h5py.h5d.DatasetID) -> tuple[int, int]:
-    """Return how many values a dataset has and the bytes of each; raise UserError unless all lie in this file."""
+    """Return how many values a dataset has and the bytes that reading them takes.
+
+    Raises:
+        UserError: not all lie in this file, or they are no numbers.
+    """
     properties = dataset.get_create_plist()
     if properties.get_layout() == h5py.h5d.VIRTUAL:
         raise UserError(f"dataset {place} is virtual: its values lie in other datasets, which are not read")
@@ -91,7 +96,10 @@ def _size_of(place: str, dataset: h5py.h5d.DatasetID) -> tuple[int, int]:
     space = dataset.get_space()
     if space.get_simple_extent_type() == h5py.h5s.NULL:
         raise UserError(f"dataset {place} is empty")
-    return space.get_simple_extent_npoints(), _width(place, dataset.dtype)
+    count, width = space.get_simple_extent_npoints(), _width(place, dataset.dtype)
+    # A chunk is unpacked as a whole, however little of it belongs to the dataset.
+    chunk = math.prod(properties.get_chunk()) if properties.get_layout() == h5py.h5d.CHUNKED else 0
+    return count, width * max(count, chunk)
 
 
 def _width(place: str, dtype: np.dtype) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from errors import ArgumentError, UserError
+from errors import ArgumentError, UserError, counted
 from model.noise import takes_noise
 from model.rewiring import without_structure
 from pipelines.export.settings import ExportSettings, Shape, describe_shape
@@ -77,7 +77,9 @@ def make_plan(
     names = _input_names(model, makes_pictures)
     shapes = settings.input_shapes or (None,) * len(names)
     if len(shapes) != len(names):
-        raise ArgumentError(f"`input_shape` is given {len(shapes)} times, the model has {len(names)} inputs")
+        raise ArgumentError(
+            f"`input_shape`: {counted(len(shapes), 'shape')} for {counted(len(names), 'input')}; each input needs one"
+        )
     inputs = []
     for name, tensor, given in zip(names, model.inputs, shapes, strict=True):
         shape = _merged(name, tuple(tensor.shape), given, "`input_shape`")

@@ -55,7 +55,7 @@ def stylize_jobs(
                 _stylize_one(job, generator, settings, report, progress)
                 progress.advance(task)
         except KeyboardInterrupt:
-            _tell(progress, f"{len(report.written)} of {len(jobs)} pictures are written and stay")
+            _tell(progress, f"{len(report.written)} of {len(jobs)} pictures are written")
             raise
 
 

@@ -209,7 +209,7 @@ class RunFolder:
 
     def damaged(self, reason: object) -> DamagedError:
         """Return the error for a state that cannot be gone on from."""
-        return DamagedError(f"{self.path}: no saved state to go on from ({reason}); `restart` begins anew")
+        return DamagedError(f"{self.path}: there is no saved state to resume from ({reason}); `restart` starts over")
 
     def drop_progress_after(self, iterations: int) -> None:
         """Leave out the lines of progress beyond an iteration, which is done again."""

@@ -57,19 +57,23 @@ class SynthesisSettings:
         short="-o", kind=int, minimum=1, default_text=f"as many as fit, at most {MAX_OCTAVES}",
     )  # fmt: skip
     layers: tuple[str | int, ...] | None = option(
-        "layers of the descriptor whose Gram matrices are matched, by name or position",
+        "layers of the descriptor at which Gram matrices are compared, by name or number",
         short="-l", numbers=True, count="+", metavar="LAYER", default_text="2 7, or the layer of the random descriptor",
     )  # fmt: skip
     max_iter: int = option("iterations of the optimiser, over all scales", default=500, short="-m", kind=int, minimum=1)
-    output_prefix: str = option("beginning of the name of the run's folder", default="out", short="-op")
+    output_prefix: str = option("prefix of the name of the run's folder", default="out", short="-op")
     output_dir: str | os.PathLike = option(
-        "folder in which the run's folder is made", default="outputs", kind=Path, metavar="FOLDER"
+        "folder in which the run's folder is created", default="outputs", kind=Path, metavar="FOLDER"
     )
     output: str | os.PathLike | None = option(
-        "write the first final picture to this file too", kind=Path, metavar="FILE"
+        "also write the result (the first, if there are several) to this file", kind=Path, metavar="FILE"
     )
     save_every: int = option(
-        "iterations between saved pictures and states", default=10, short="-n", kind=int, minimum=1
+        "iterations between savings of the pictures and the state of the run",
+        default=10,
+        short="-n",
+        kind=int,
+        minimum=1,
     )
     source_scale: float | None = option("resize the sources by this factor", short="-ss", kind=float, above=0)
     source_width: int | None = option("resize the sources to this width in pixels", short="-sw", kind=int, minimum=1)
@@ -78,63 +82,72 @@ class SynthesisSettings:
         default="valid", short="-p", choices=("valid", "same"),
     )  # fmt: skip
     join_mode: str = option(
-        "mean of the Gram matrices of several sources", default="average", short="-j", choices=JOIN_MODES
+        "how the Gram matrices of several sources are averaged", default="average", short="-j", choices=JOIN_MODES
     )
-    mul: float = option("factor of the target Gram matrices", default=1.0, kind=float, above=0)
-    count: int = option("number of frames that are made together", default=1, short="-c", kind=int, minimum=1)
+    mul: float = option("factor by which the target Gram matrices are multiplied", default=1.0, kind=float, above=0)
+    count: int = option("number of frames to optimise together", default=1, short="-c", kind=int, minimum=1)
     if_weight: float = option("weight of the inter-frame loss", default=1.0, kind=float, minimum=0)
     if_shift: float = option(
-        "target distance of neighbouring frames: that of the source from itself shifted by so many pixels",
+        "target distance between neighbouring frames: that between the source and the source shifted by this many "
+        "pixels",
         default=5.0, kind=float, above=0,
     )  # fmt: skip
-    if_order: int = option("number of neighbours that each frame is compared with", default=2, kind=int, minimum=1)
+    if_order: int = option("number of neighbours to which each frame is compared", default=2, kind=int, minimum=1)
     if_distance_type: str = option(
-        "distance of frames: root mean square, or of Laplacian pyramids", default="l2", choices=("l2", "lap1")
+        "distance between frames: root mean square, or L1 on Laplacian pyramids", default="l2", choices=("l2", "lap1")
     )
-    if_octaves: int = option("octaves of the distance, at most those of the texture", default=1, kind=int, minimum=1)
+    if_octaves: int = option(
+        "number of octaves at which frames are compared, at most those of the texture", default=1, kind=int, minimum=1
+    )
     seed: str = option(
-        "first picture: noise in the colours of the sources, independent or smooth and symmetric",
+        "initial picture, noise in the colours of the sources: random (independent pixels) or symmetric (smooth "
+        "and symmetric)",
         default="random", choices=("random", "symmetric"),
     )  # fmt: skip
     data_dir: str | os.PathLike = option(
-        "folder that is searched for the descriptor's weights",
+        "folder to search for the descriptor's weights",
         default="model_data", short="-d", kind=Path, metavar="FOLDER",
     )  # fmt: skip
     tol: float = option(
-        "relative decrease of the loss, and size of the gradient, at which the optimiser stops",
+        "tolerance for termination: relative decrease of the loss, and largest element of the gradient",
         default=1e-9, kind=float, minimum=0,
     )  # fmt: skip
     descriptor: str = option(
-        "network whose features are compared; random needs no weights", default="vgg19", choices=DESCRIPTORS
+        "network whose features are compared; random filters need no weights and give a much poorer result",
+        default="vgg19",
+        choices=DESCRIPTORS,
     )
     pooling: str = option("pooling of the descriptor", default="average", choices=POOLINGS)
     weights: str | os.PathLike | None = option(
         "file of the descriptor's weights", kind=Path, metavar="FILE", default_text="found or downloaded"
     )
-    tileable: str = option("directions in which the picture repeats without a seam", default="none", choices=TILEABLE)
+    tileable: str = option(
+        "directions in which the result can be repeated without a seam", default="none", choices=TILEABLE
+    )
     schedule: str | None = option(
-        "begin small and refine, or work at full size alone",
-        choices=SCHEDULES, default_text="coarse-to-fine, single with a picture to start from",
+        "optimise from small to full size, or at full size only",
+        choices=SCHEDULES, default_text="coarse-to-fine; single with an initial picture",
     )  # fmt: skip
     optimizer: str = option(
-        "SciPy's L-BFGS-B, or L-BFGS with its vectors on the device",
+        "SciPy's L-BFGS-B, or L-BFGS that keeps its vectors on the device",
         default="l-bfgs-b", choices=("l-bfgs-b", "lbfgs"),
     )  # fmt: skip
     bounds: bool = option(
-        "whether pixels stay within [0, 1] while optimising; --no-bounds: they are clipped only when saved",
+        "let pixels leave [0, 1] while optimising; they are clipped only when saved",
         default=True, kind=bool, flag="--no-bounds",
     )  # fmt: skip
-    random_seed: int = option("seed of the first picture and of random filters", default=0, kind=int, minimum=0)
-    init: str | os.PathLike | None = option("picture to start from", kind=Path, metavar="FILE")
+    random_seed: int = option("seed of the initial picture and of random filters", default=0, kind=int, minimum=0)
+    init: str | os.PathLike | None = option("initial picture", kind=Path, metavar="FILE")
     precision: str = option(
-        "of the descriptor; auto: bfloat16 where the processor computes faster in it",
+        "precision of the descriptor; auto: bfloat16 where this processor is faster in it",
         default="auto", choices=PRECISIONS_OR_AUTO,
     )  # fmt: skip
     match_histogram: bool = option(
         "match the histograms of saved pictures to those of the sources", default=False, kind=bool
     )
     guide: tuple[str | os.PathLike, str | os.PathLike] | None = option(
-        "label pictures of the source and of the output: regions of equal colour correspond",
+        "label pictures of the source and of the output: each region of the output is filled with the texture of "
+        "the source's region of the same colour",
         count=2, kind=Path, metavar=("SOURCE_MASK", "OUTPUT_MASK"),
     )  # fmt: skip
 

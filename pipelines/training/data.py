@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from errors import UserError
+from errors import UserError, counted
 from images.errors import ImageError
 from images.formats import READABLE_SUFFIXES
 from images.reading import read_image
@@ -73,7 +73,7 @@ class PhotoCrops:
             crop = random_crop(pixels, self.size, random)
             if crop.std(axis=(0, 1)).max() >= FLAT:
                 return crop
-        raise UserError(f"none of the {len(self.files)} files of `data` can be read as a picture with any detail")
+        raise UserError(f"`data`: no picture with any detail among {counted(len(self.files), 'file')}")
 
     def centre(self, number: int) -> np.ndarray:
         """Return the largest square in the middle of the photo that crop `number` is of, resized to `size`."""

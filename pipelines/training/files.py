@@ -170,7 +170,7 @@ class Checkpoint:
 
 
 def checkpoints_to_resume(settings: TrainingSettings, note: Note) -> list[Checkpoint]:
-    """Return the sound checkpoints of the folder, the newest first, from which this run goes on; none: it begins anew.
+    """Return the sound checkpoints of the folder, the newest first, from which this run goes on; none: it starts over.
 
     Raises:
         ArgumentError: the run there had other settings, is complete, or did more iterations than asked for.
@@ -196,7 +196,7 @@ def _sound(folder: Path, note: Note) -> list[tuple[Path, dict[str, Any]]]:
         except DamagedError as error:
             errors.append(error)
     if not found:
-        raise DamagedError(f"{errors[0]}; no checkpoint there is sound: `restart` begins anew")
+        raise DamagedError(f"{errors[0]}; no checkpoint there is sound: `restart` starts over")
     for damage in errors:
         note(f"{damage}; it is not used")
     return found
@@ -208,7 +208,7 @@ def _check_length(settings: TrainingSettings, path: Path, iteration: int) -> Non
     if iteration == settings.num_iterations and not settings.resume:
         raise ArgumentError(
             f"`checkpoints_path` {settings.checkpoints_path}: there are checkpoints of an earlier run, which is "
-            "complete: more `num_iterations` go on with it, `restart` begins anew, or choose another folder"
+            "complete: more `num_iterations` continue it, `restart` starts over, or choose another folder"
         )
 
 
@@ -239,11 +239,11 @@ def load_checkpoint(found: Sequence[Checkpoint], model: keras.Model, note: Note)
         if checkpoint is not found[0]:
             note(f"resuming at iteration {checkpoint.iteration}")
         return checkpoint.iteration
-    raise DamagedError(f"{found[0].path}: damaged, and no older checkpoint is sound: `restart` begins anew")
+    raise DamagedError(f"{found[0].path}: damaged, and no older checkpoint is sound: `restart` starts over")
 
 
 def remove_checkpoints(folder: Path) -> None:
-    """Remove the checkpoints of an earlier run, before one that begins anew writes its own."""
+    """Remove the checkpoints of an earlier run, before a run that starts over writes its own."""
     for path in checkpoints(folder):
         path.unlink()
 

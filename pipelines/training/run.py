@@ -18,6 +18,7 @@ from errors import UserError
 from model.generators.registry import build_generator
 from model.saving import load_model, save_model
 from pipelines.model_library import find_model
+from pipelines.training.balance import BalanceCheck, losses_without_training
 from pipelines.training.callbacks import HISTORY, History, IterationCallback, Previews, Saver, StopAtNaN
 from pipelines.training.data import PhotoCrops, TrainingBatches, noise_sample
 from pipelines.training.devices import Devices, find_devices
@@ -253,7 +254,17 @@ class _Fit:
             way_on="" if path is None else "the same command",
         )
         history = [] if path is None else [self._history(path)]
-        return [*callbacks, *history, *logs, observed, self._saver(previews, observed)]
+        return [*callbacks, *history, *logs, *self._balance(), observed, self._saver(previews, observed)]
+
+    def _balance(self) -> list[IterationCallback]:
+        if self.folder is None or self.plan.generator.mode != "style":
+            return []
+
+        def reference() -> dict[str, float]:
+            with self.devices.outside():
+                return losses_without_training(self.model.objective, _preview_inputs(self.sample))
+
+        return [BalanceCheck(self.first, self.plan.iterations, reference=reference, note=self.folder.note)]
 
     def _logs(self) -> list[Any]:
         if self.folder is None or self.folder.log_dir is None:

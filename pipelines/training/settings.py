@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from choices import LOSS_SCALINGS, MODES, NORMALIZATIONS, PRECISIONS_OR_AUTO
-from errors import ArgumentError
+from errors import ArgumentError, counted
 from model.generators.registry import GENERATORS
 from model.layer_names import resolve_layer
 from options import check, described, option
@@ -36,27 +36,31 @@ class TrainingSettings:
     mode: str = option(
         "style: photos become pictures in the style; texture: noise becomes texture", default="style", choices=MODES
     )
-    model: str = option("network of the generator", default="johnson", choices=GENERATORS)
+    model: str = option("architecture of the generator", default="johnson", choices=GENERATORS)
     normalization: str = option("normalisation of the generator", default="instance", choices=NORMALIZATIONS)
     initial_generator: str | os.PathLike | None = option(
-        "begin with the weights of this trained generator", metavar="NAME_OR_FILE", default_text="new weights"
+        "start from the weights of this trained generator", metavar="NAME_OR_FILE", default_text="new weights"
     )
     style_size: int = option(
-        "longer side of the style picture in pixels; 0 keeps its size", default=256, kind=int, minimum=0
+        "longer side of the style picture in pixels; 0 keeps its size", default=384, kind=int, minimum=0
     )
     image_size: int = option("side of the crops trained on, in pixels", default=256, kind=int, minimum=1)
     batch_size: int = option("pictures per step, on all devices together", default=1, kind=int, minimum=1)
     learning_rate: float = option("learning rate of Adam at the start", default=1e-3, kind=float, above=0)
     learning_rate_decay: str = option(
         "step: times 0.8 every 2000 iterations; cosine: along half a cosine to 0 at the last iteration",
-        default="step", choices=DECAYS,
+        default="cosine", choices=DECAYS,
     )  # fmt: skip
-    num_iterations: int = option("steps of the whole run", default=50000, kind=int, minimum=1)
+    num_iterations: int = option("steps of the whole run", default=10000, kind=int, minimum=1)
     content_layers: tuple[str, ...] = option(
-        "VGG-19 layers whose activations are kept", default=("relu4_2",), count="+", separator=",", metavar="LAYER,..."
+        "VGG-19 layers at which the content is compared",
+        default=("relu4_1",),
+        count="+",
+        separator=",",
+        metavar="LAYER,...",
     )
     style_layers: tuple[str, ...] = option(
-        "VGG-19 layers whose Gram matrices are matched",
+        "VGG-19 layers at which Gram matrices are compared",
         default=("relu1_1", "relu2_1", "relu3_1", "relu4_1"), count="+", separator=",", metavar="LAYER,...",
     )  # fmt: skip
     style_layer_weights: tuple[float, ...] | None = option(
@@ -64,14 +68,16 @@ class TrainingSettings:
         default_text="1 each",
     )  # fmt: skip
     content_weight: float = option("weight of the content term", default=1.0, kind=float, minimum=0)
-    style_weight: float = option("weight of the style term", default=1.0, kind=float, minimum=0)
-    tv_weight: float = option("weight of the total variation, which smooths", default=0.0, kind=float, minimum=0)
+    style_weight: float = option("weight of the style term", default=20.0, kind=float, minimum=0)
+    tv_weight: float = option(
+        "weight of the total variation, which makes the result smooth", default=0.3, kind=float, minimum=0
+    )
     diversity_weight: float = option(
-        "weight of the term that keeps texture samples different (batches of 2 and more)",
+        "weight of the term that keeps the samples of a batch different (textures, batches of 2 and more)",
         default=0.0, kind=float, minimum=0,
     )  # fmt: skip
     loss_scaling: str = option(
-        "terms relative to their targets, or absolute as in the old Torch7 trainer",
+        "terms of the loss relative to the size of their targets, or absolute as in the Torch7 trainer",
         default="relative", choices=LOSS_SCALINGS,
     )  # fmt: skip
     pyramid_loss: int = option(
@@ -79,27 +85,27 @@ class TrainingSettings:
         default=1, kind=int, minimum=1,
     )  # fmt: skip
     pyramid_decay: float = option(
-        "factor of the losses of a scale relative to the next finer one", default=0.9, kind=float, minimum=0
+        "weight of each scale relative to the next finer one", default=0.9, kind=float, minimum=0
     )
     vgg_no_pad: bool = option("no padding in the convolutions of VGG-19", default=False, kind=bool)
     noise_depth: int | None = option(
-        "planes of noise", kind=int, minimum=0, default_text="3 for a texture, none for a style"
+        "number of noise planes in the input", kind=int, minimum=0, default_text="3 for a texture, none for a style"
     )
-    save_every: int = option("iterations between checkpoints, each with a preview", default=1000, kind=int, minimum=1)
+    save_every: int = option("iterations between checkpoints, each with a preview", default=250, kind=int, minimum=1)
     checkpoints_path: str | os.PathLike = option(
         "folder of checkpoints, previews, history.csv and the result, generator.keras",
         default="checkpoints", kind=Path, metavar="FOLDER",
     )  # fmt: skip
     resume: bool = option(
-        "go on from the last checkpoint even if the run was complete, for more iterations", default=False, kind=bool
+        "continue from the last checkpoint even if the run was complete (with more iterations)",
+        default=False,
+        kind=bool,
     )
-    restart: bool = option(
-        "begin anew even if there are checkpoints of an earlier run: they are removed", default=False, kind=bool
-    )
+    restart: bool = option("start over: checkpoints of an earlier run are removed", default=False, kind=bool)
     seed: int = option("seed of weights, crops and noise", default=0, kind=int, minimum=0)
     threads: int = option("threads that read photos", default=4, kind=int, minimum=1)
     precision: str = option(
-        "what is computed in, weights stay float32; auto: bfloat16 where the processor computes faster in it",
+        "precision of the computation (weights stay in float32); auto: bfloat16 where this processor is faster in it",
         default="auto", choices=PRECISIONS_OR_AUTO,
     )  # fmt: skip
     weights: str | os.PathLike | None = option(
@@ -108,7 +114,9 @@ class TrainingSettings:
     data_dir: str | os.PathLike = option(
         "folder that is searched for VGG-19's weights", default="model_data", kind=Path, metavar="FOLDER"
     )
-    log_dir: str | os.PathLike | None = option("write TensorBoard logs into this folder", kind=Path, metavar="FOLDER")
+    log_dir: str | os.PathLike | None = option(
+        "write TensorBoard logs into this folder (README says how to view them)", kind=Path, metavar="FOLDER"
+    )
     generator_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -118,7 +126,8 @@ class TrainingSettings:
         weights = self.style_layer_weights
         if weights is not None and len(weights) != len(self.style_layers):
             raise ArgumentError(
-                f"`style_layer_weights` has {len(weights)} numbers for {len(self.style_layers)} style layers"
+                f"`style_layer_weights`: {counted(len(weights), 'weight')} for "
+                f"{counted(len(self.style_layers), 'style layer')}; each layer needs one"
             )
         if self.style_weight == 0 and self.content_weight == 0:
             raise ArgumentError("`style_weight` and `content_weight` are both 0: there is nothing to learn")

@@ -109,7 +109,7 @@ class TransferFiles:
 
     def damaged(self, reason: object) -> DamagedError:
         """Return the error for a state that cannot be gone on from."""
-        return DamagedError(f"{self.state} is damaged ({reason}); `restart` begins anew")
+        return DamagedError(f"{self.state} is damaged ({reason}); `restart` starts over")
 
     def is_time_to_save(self, iterations: int) -> bool:
         """Tell whether the run is to be kept after this iteration."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from errors import ArgumentError, UserError, unknown_name
+from errors import ArgumentError, UserError, counted, unknown_name
 from images.color import LUMA
 from images.proofing import soft_proof
 from images.reading import read_image
@@ -44,9 +44,7 @@ def named_files(settings: TransferSettings) -> dict[str, Path]:
         raise ArgumentError("a content picture and a style picture are needed")
     style_shares(settings.style_weights, len(settings.styles))
     if settings.masks and len(settings.masks) != len(settings.styles):
-        count = len(settings.styles)
-        many = "1 style" if count == 1 else f"{count} styles"
-        raise ArgumentError(f"`masks`: {len(settings.masks)} pairs for {many}; each style needs one")
+        raise ArgumentError(_misfit(len(settings.masks), len(settings.styles)))
     files: dict[str, str | os.PathLike] = {"content": settings.content}
     files |= {f"style {i}": path for i, path in enumerate(settings.styles, start=1)}
     for i, (first, second) in enumerate(settings.masks, start=1):
@@ -103,7 +101,7 @@ def make_inputs(
         ArgumentError: a mask is all black, or there are not as many as styles.
     """
     if masks and len(masks) != len(styles):
-        raise ArgumentError(f"`masks`: {len(masks)} pairs for {len(styles)} styles; each style needs one")
+        raise ArgumentError(_misfit(len(masks), len(styles)))
     pairs = [(_luma(first, i), _luma(second, i)) for i, (first, second) in enumerate(masks, start=1)]
     return TransferInputs(content, list(styles), init, pairs)
 
@@ -113,3 +111,7 @@ def _luma(mask: np.ndarray, number: int) -> np.ndarray:
     if not values.max() > 0:
         raise ArgumentError(f"`masks`, pair {number}: it is all black")
     return values
+
+
+def _misfit(pairs: int, styles: int) -> str:
+    return f"`masks`: {counted(pairs, 'pair')} for {counted(styles, 'style')}; each style needs one"

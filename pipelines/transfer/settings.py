@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from choices import DESCRIPTORS, POOLINGS, PRECISIONS_OR_AUTO, RANDOM_LAYER
-from errors import ArgumentError
+from errors import ArgumentError, counted
 from images.formats import WRITABLE_FORMATS
 from model.layer_names import resolve_layer
 from options import check, described, option
@@ -30,7 +30,7 @@ class TransferSettings:
 
     content: str | os.PathLike | None = option("picture that is repainted", kind=Path, flag="CONTENT")
     styles: tuple[str | os.PathLike, ...] = option(
-        "pictures in whose style", default=(), kind=Path, flag="STYLE", count="+"
+        "pictures that give the style", default=(), kind=Path, flag="STYLE", count="+"
     )
     output: str | os.PathLike = option(
         "file of the result: .png, .jpg, .webp, or .tif with 16 bits",
@@ -41,17 +41,24 @@ class TransferSettings:
         default_text="all the same",
     )  # fmt: skip
     devices: tuple[str, ...] = option(
-        "one device, or two that share the descriptor, such as gpu:0 gpu:1", default=(), count="+", metavar="NAME"
+        "one device, or two among which the descriptor is split, such as gpu:0 gpu:1",
+        default=(),
+        count="+",
+        metavar="NAME",
     )
     random_seed: int = option(
         "seed of the first picture and of random filters", default=0, short="-r", kind=int, minimum=0
     )
-    content_weight: float = option("weight of the content", default=0.015, short="-cw", kind=float, minimum=0)
+    content_weight: float = option("weight of the content term", default=0.015, short="-cw", kind=float, minimum=0)
     tv_weight: float = option(
-        "weight of smoothness (L2 total variation)", default=2.0, short="-tw", kind=float, minimum=0
+        "weight of the total variation (squared differences), which makes the result smooth",
+        default=2.0,
+        short="-tw",
+        kind=float,
+        minimum=0,
     )
     optimizer: str = option(
-        "Adam, with pixels kept in [0, 1], or L-BFGS, without", default="adam", choices=("adam", "lbfgs")
+        "Adam, which keeps pixels in [0, 1], or L-BFGS, which does not", default="adam", choices=("adam", "lbfgs")
     )
     min_scale: int = option(
         "longer side of the smallest scale, in pixels", default=128, short="-ms", kind=int, minimum=1
@@ -60,54 +67,65 @@ class TransferSettings:
         "longer side of the result, in pixels; 512+: with the area of 512 x 512",
         default=512, short="-s", numbers=True, metavar="PIXELS",
     )  # fmt: skip
-    iterations: int = option("iterations of every scale but the first", default=500, short="-i", kind=int, minimum=1)
-    initial_iterations: int = option("iterations of the first scale", default=1000, short="-ii", kind=int, minimum=1)
-    save_every: int = option("iterations between saved pictures and states", default=50, kind=int, minimum=1)
+    iterations: int = option("iterations at every scale but the first", default=500, short="-i", kind=int, minimum=1)
+    initial_iterations: int = option("iterations at the first scale", default=1000, short="-ii", kind=int, minimum=1)
+    save_every: int = option(
+        "iterations between savings of the picture and the state of the run", default=50, kind=int, minimum=1
+    )
     step_size: float = option("step size of Adam", default=0.02, short="-ss", kind=float, above=0)
     avg_decay: float = option(
-        "decay of the running average of iterates, which is the result",
+        "decay of the running average over iterations, which is the result",
         default=0.99, short="-ad", kind=float, minimum=0, below=1,
     )  # fmt: skip
     init: str | os.PathLike = option(
         f"first picture: {', '.join(INITS)}, or a file", default="content", metavar="NAME|FILE"
     )
     style_scale_fac: float = option(
-        "longer side of the styles, which are never enlarged, as a factor of that of the result",
+        "longer side of the style pictures relative to that of the result; they are never enlarged",
         default=1.0, kind=float, above=0,
     )  # fmt: skip
-    style_size: int | None = option("longer side of the styles at every scale, in pixels", kind=int, minimum=1)
+    style_size: int | None = option(
+        "longer side of the style pictures in pixels, the same at every scale", kind=int, minimum=1
+    )
     style_loss: str = option(
         "statistics that make up the style: means and covariances (wasserstein), or Gram matrices",
         default="wasserstein", choices=("wasserstein", "gram"),
     )  # fmt: skip
     content_layers: tuple[str, ...] | None = option(
-        "layers of the content, as LAYER or LAYER=WEIGHT; only ratios of weights matter",
+        "layers at which the content is compared, as LAYER or LAYER=WEIGHT; only the ratios of weights matter",
         count="+", metavar="LAYER", default_text=" ".join(CONTENT_LAYERS),
     )  # fmt: skip
     style_layers: tuple[str, ...] | None = option(
-        "layers of the style, likewise", count="+", metavar="LAYER", default_text=" ".join(STYLE_LAYERS)
+        "layers at which the style is compared, in the same form",
+        count="+",
+        metavar="LAYER",
+        default_text=" ".join(STYLE_LAYERS),
     )
     masks: tuple[tuple[str | os.PathLike, str | os.PathLike], ...] = option(
-        "once for each style: grey pictures that are white where the style applies in the content, and where it is "
-        "taken from the style", default=(), kind=Path, flag="--mask", count=2, repeated=True,
+        "two grey pictures, given once for each style: white where the style is applied to the content, and where "
+        "it is taken from the style picture", default=(), kind=Path, flag="--mask", count=2, repeated=True,
         metavar=("CONTENT_MASK", "STYLE_MASK"),
     )  # fmt: skip
-    keep_colors: bool = option("give the result the colours of the content", default=False, kind=bool)
+    keep_colors: bool = option("keep the colours of the content", default=False, kind=bool)
     proof: str | os.PathLike | None = option(
-        "CMYK profile: reduce content and styles to the colours of a press", kind=Path, metavar="ICC_PROFILE"
+        "soft proof: convert content and styles to the colours that this CMYK profile can print",
+        kind=Path,
+        metavar="ICC_PROFILE",
     )
     descriptor: str = option(
-        "network whose features are compared; random needs no weights", default="vgg19", choices=DESCRIPTORS
+        "network whose features are compared; random filters need no weights and give a much poorer result",
+        default="vgg19",
+        choices=DESCRIPTORS,
     )
     pooling: str = option("pooling of the descriptor", default="max", choices=POOLINGS)
     weights: str | os.PathLike | None = option(
         "file of the descriptor's weights", kind=Path, metavar="FILE", default_text="found or downloaded"
     )
     data_dir: str | os.PathLike = option(
-        "folder that is searched for the descriptor's weights", default="model_data", kind=Path, metavar="FOLDER"
+        "folder to search for the descriptor's weights", default="model_data", kind=Path, metavar="FOLDER"
     )
     precision: str = option(
-        "of the descriptor; auto: bfloat16 where the processor computes faster in it",
+        "precision of the descriptor; auto: bfloat16 where this processor is faster in it",
         default="auto", choices=PRECISIONS_OR_AUTO,
     )  # fmt: skip
 
@@ -172,8 +190,8 @@ def style_shares(weights: tuple[float, ...] | None, count: int) -> tuple[float, 
     if weights is None:
         return (1 / count,) * count
     if len(weights) != count:
-        many = "1 style" if count == 1 else f"{count} styles"
-        raise ArgumentError(f"`style_weights`: {len(weights)} weights for {many}; each style needs one")
+        many, styles = counted(len(weights), "weight"), counted(count, "style")
+        raise ArgumentError(f"`style_weights`: {many} for {styles}; each style needs one")
     if not sum(weights):
         raise ArgumentError("`style_weights` must be at least 0, and not all 0")
     return tuple(weight / sum(weights) for weight in weights)

@@ -127,7 +127,7 @@ def transfer(
     with files.held():
         found = None if restart else files.find()
         if found is None and resume:
-            raise UserError(f"`resume`: there is no state to go on from ({files.state})")
+            raise UserError(f"`resume`: there is no saved state to resume from ({files.state})")
         if found is not None:
             check_resumable(files.identity(), found, note or _say_nothing)
         _tell_notes(plan, note)

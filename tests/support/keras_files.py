@@ -6,6 +6,7 @@ import copy
 import io
 import json
 import random
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -301,6 +302,70 @@ def _false_size() -> bytes:
     return bytes(data)
 
 
+def _chunk_bomb(group: h5py.Group, name: str) -> None:
+    """A small dataset whose one chunk is unpacked to 256 MB."""
+    made = group.create_dataset(
+        name, (3, 3, 3, 4), "f4", maxshape=(None,) * 4, chunks=(256, 256, 256, 4), compression="gzip"
+    )
+    made[...] = 1
+
+
+def _many_names(count: int) -> bytes:
+    """The good file with so many more members, all empty."""
+    return zip_of({**members_of(good_file()), **{f"assets/{number}": b"" for number in range(count)}})
+
+
+def _twice() -> bytes:
+    """The good file with another configuration of the same name."""
+    file = io.BytesIO(good_file())
+    with warnings.catch_warnings(), zipfile.ZipFile(file, "a") as archive:
+        warnings.simplefilter("ignore")
+        archive.writestr(CONFIG, b"{}")
+    return file.getvalue()
+
+
+def _link() -> bytes:
+    """The good file whose weights are a symbolic link."""
+    members = members_of(good_file())
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(CONFIG, members[CONFIG])
+        link = zipfile.ZipInfo(WEIGHTS)
+        link.create_system, link.external_attr = 3, 0o120777 << 16
+        archive.writestr(link, "/etc/passwd")
+    return file.getvalue()
+
+
+def _value(kind: str, values: dict[str, Any]) -> bytes:
+    return _set("ReLU", max_value={"class_name": kind, "config": values})
+
+
+def _own(name: str, values: dict[str, Any]) -> bytes:
+    """The rectifier replaced by a layer of this program."""
+    kind = getattr(layers, name)
+    registered = keras.saving.get_registered_name(kind)
+    return _replaced(
+        module=kind.__module__, class_name=name, config={"name": "x", **values}, registered_name=registered
+    )
+
+
+def _recurrent(**values: Any) -> bytes:
+    """A recurrent network over many steps."""
+    image = _object("keras.layers", "InputLayer", {"name": "i", "batch_shape": [None, 1_000_000, 3]})
+    lstm = _object("keras.layers", "LSTM", {"name": "r", "units": 1, **values})
+    return _config_of(json.dumps(_object("keras", "Sequential", {"name": "s", "layers": [image, lstm]})).encode())
+
+
+def _many_sources(count: int) -> bytes:
+    """The sum with so many inputs, all the same."""
+
+    def change(config: dict[str, Any]) -> None:
+        node = layer_of(config, "Add")["inbound_nodes"][0]
+        node["args"] = [[node["args"][0][0]] * count]
+
+    return changed_config(change)
+
+
 DEFLATED, LZMA = zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA
 LAMBDA = {"class_name": "__lambda__", "config": {"value": "4wEAAAA=", "defaults": None, "closure": None}}
 # Name -> (what makes the file, what its one line must say).
@@ -365,10 +430,20 @@ CRAFTED: dict[str, tuple[Callable[[], bytes], str]] = {
     "soft link": (lambda: _kernel(lambda group, name: group.__setitem__(name, h5py.SoftLink("/x"))), "soft link"),
     "external values": (lambda: _kernel(_external), "another file"),
     "virtual values": (lambda: _kernel(_virtual), "virtual"),
-    "bomb of values": (lambda: _kernel(_bomb), "larger than the file"),
+    "bomb of values": (lambda: _kernel(_bomb), "more memory than"),
     "groups in themselves": (lambda: _kernel(_loop), "within themselves"),
     "damaged weights": (lambda: _with_member(WEIGHTS, zlib.compress(b"x" * 99)), "HDF5 file is damaged"),
     "NaN": (_values(np.nan), "first/kernel holds values that are not numbers"),
     "infinity": (_values(-np.inf), "first/kernel holds infinite values"),
     "beyond": (_values(2e10), "first/kernel holds 2e+10"),
+    "chunk bomb": (lambda: _kernel(_chunk_bomb), "more memory than"),
+    "many members": (lambda: _many_names(3000), "list of members"),
+    "a member twice": (_twice, "a name twice"),
+    "symbolic link": (_link, "HDF5 file is damaged"),
+    "array of long texts": (lambda: _value("__numpy__", {"value": [1, 1], "dtype": "S400000000"}), "not of numbers"),
+    "tensor of objects": (lambda: _value("__tensor__", {"value": [1, 1], "dtype": "object"}), "not of numbers"),
+    "unrolled": (lambda: _recurrent(unroll=True), "unrolled"),
+    "window": (lambda: _own("DilatedMaxPooling2D", {"pool_size": [3000, 3000]}), "positions"),
+    "rows": (lambda: _own("AdaptivePooling2D", {"output_size": [1, 10**6], "mode": "max"}), "positions"),
+    "sum over channels": (lambda: _own("LocalResponseNormalization", {"size": 10**6}), "positions"),
 }

@@ -162,7 +162,7 @@ def test_int8_from_recorded_inputs(export, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"input_shape": [(3,), (4,)]}, "`input_shape` is given 2 times, the model has 1 inputs"),
+        ({"input_shape": [(3,), (4,)]}, "`input_shape`: 2 shapes for 1 input; each input needs one"),
         ({"input_shape": [(8,)]}, "`input_shape` 8: the input x is 9"),
         ({"input_shape": [(0,)]}, "`input_shape` 0: sizes must be at least 1"),
         ({"layout": "nwhc"}, "unknown `layout` 'nwhc'; did you mean 'nhwc'"),

@@ -1,5 +1,6 @@
 """Whole training runs, on every backend."""
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -8,8 +9,10 @@ from support.training_cases import make_inputs, read_history, small_settings
 from errors import UserError
 from images.reading import read_image
 from model.saving import load_model
+from pipelines.training.data import PhotoCrops
 from pipelines.training.files import checkpoints, read_state, sign
 from pipelines.training.train import train_generator
+from runs.store import DamagedError
 
 pytestmark = pytest.mark.backends
 
@@ -99,13 +102,43 @@ def test_texture_mode_with_diversity(inputs, tmp_path):
     assert set(read_history(tmp_path)[0]) == {"iteration", "learning_rate", "loss", "style", "diversity"}
 
 
-def test_loss_that_is_no_number_stops_the_run(inputs, tmp_path):
+def test_loss_that_is_no_number_stops_the_run(inputs, tmp_path, monkeypatch):
     train_generator(small_settings(inputs, tmp_path, num_iterations=2))
-    settings = small_settings(inputs, tmp_path, num_iterations=6, resume=True)
-    _spoil(tmp_path)
+    crop = PhotoCrops.__call__
+    monkeypatch.setattr(PhotoCrops, "__call__", lambda self, number: crop(self, number) * (1 if number < 2 else np.nan))
     with pytest.raises(UserError, match=r"iteration 3: .*last good checkpoint is .*checkpoint-00000002"):
-        train_generator(settings)
+        train_generator(small_settings(inputs, tmp_path, num_iterations=6, resume=True))
     assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-00000002.weights.h5"]
+
+
+@pytest.mark.parametrize(("value", "reason"), [(np.inf, "infinite"), (np.nan, "not numbers"), (2e10, "2e+10, beyond")])
+def test_checkpoint_with_a_weight_that_is_no_weight_is_not_used(value, reason, inputs, tmp_path):
+    train_generator(small_settings(inputs, tmp_path, num_iterations=4))
+    newest = checkpoints(tmp_path)[-1]
+    _spoil(newest, value)
+    notes = []
+    report = train_generator(small_settings(inputs, tmp_path), note=notes.append)
+    assert report.resumed_from == 2
+    assert any(newest.name in note and "generator" in note and reason in note for note in notes)
+    for path in checkpoints(tmp_path):
+        _spoil(path, value)
+    with pytest.raises(DamagedError, match="no checkpoint there is sound"):
+        train_generator(small_settings(inputs, tmp_path, num_iterations=8))
+
+
+def test_checkpoint_of_another_network_is_not_used(inputs, tmp_path):
+    """Its arrays have other shapes: nothing that its digest tells."""
+    train_generator(small_settings(inputs, tmp_path, num_iterations=4))
+    newest = checkpoints(tmp_path)[-1]
+    with h5py.File(newest, "a") as file:
+        name = next(name for name in _kernels(file))
+        flat = file[name][()].ravel()
+        del file[name]
+        file[name] = flat
+    sign(newest)
+    notes = []
+    assert train_generator(small_settings(inputs, tmp_path), note=notes.append).resumed_from == 2
+    assert notes[-1] == "resuming at iteration 2"
 
 
 def test_diverging_run_ends_before_it_writes_a_checkpoint(inputs, tmp_path):
@@ -115,14 +148,15 @@ def test_diverging_run_ends_before_it_writes_a_checkpoint(inputs, tmp_path):
     assert not checkpoints(tmp_path)
 
 
-def _spoil(output):
-    """Put an infinite weight into the checkpoint, so that the next loss is not a number."""
-    import h5py
+def _kernels(file):
+    """Return the places of the generator's kernels in a checkpoint."""
+    found = []
+    file.visititems(lambda name, item: found.append(name) if getattr(item, "ndim", 0) == 4 else None)
+    return [name for name in found if "generator" in name]
 
-    def spoil(name, item):
-        if isinstance(item, h5py.Dataset) and "generator" in name and item.ndim == 4:
-            item[...] = np.inf
 
-    with h5py.File(checkpoints(output)[-1], "a") as file:
-        file.visititems(spoil)
-    sign(checkpoints(output)[-1])
+def _spoil(path, value):
+    """Put a weight that is none into a checkpoint."""
+    with h5py.File(path, "a") as file:
+        file[_kernels(file)[0]][0, 0, 0, 0] = value
+        file.attrs.pop("sha256", None)  # earlier versions kept none

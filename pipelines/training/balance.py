@@ -1,0 +1,83 @@
+"""Whether the weights of content and style suit: a warning by the losses of the first part of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from keras import ops
+
+from losses.perceptual import PerceptualLoss
+from pipelines.training.callbacks import IterationCallback
+from runs.bar import RunningMeans
+from runs.resuming import Note
+
+# By then a generator of the recipe has taken up its style; the first losses say nothing.
+CHECKED_AFTER = 1000
+# Of the losses that a picture has that was not stylised, or shows something else.
+MAX_STYLE, MAX_CONTENT = 0.1, 1.5
+
+
+class BalanceCheck(IterationCallback):
+    """Warns, once, where the losses show that the weight of the style is too low or too high.
+
+    Args:
+        first: iterations done before.
+        last: iterations when the run is complete.
+        reference: returns what `losses_without_training` does.
+        note: is told the warning.
+    """
+
+    def __init__(self, first: int, last: int, *, reference: Callable[[], Mapping[str, float]], note: Note) -> None:
+        super().__init__(first, last)
+        self.reference = reference
+        self.note = note
+        self.means = RunningMeans()
+
+    def on_iteration_end(self, iteration: int, losses: Mapping[str, float]) -> None:
+        """Compare the running means when it is time."""
+        self.means.add(dict(losses))
+        if self.means.count == CHECKED_AFTER:
+            for text in warnings(self.means.values, self.reference()):
+                self.note(text)
+
+
+def losses_without_training(objective: PerceptualLoss, photos: np.ndarray) -> dict[str, float]:
+    """Return the weighted losses of pictures that no generator has made.
+
+    Args:
+        objective: of the training.
+        photos: two or more of its inputs, float32 (count, height, width, 3) in [0, 1].
+
+    Returns:
+        "style": of the photos as they are; "content": of each photo beside another one.
+    """
+    content = objective.content_targets(ops.convert_to_tensor(photos))
+    same, others = (
+        objective.terms(ops.convert_to_tensor(pictures), content) for pictures in (photos, np.roll(photos, 1, 0))
+    )
+    losses = {"style": same["style"], "content": others.get("content", 0.0)}
+    return {name: float(ops.convert_to_numpy(value)) for name, value in losses.items()}
+
+
+def warnings(means: Mapping[str, float], reference: Mapping[str, float]) -> list[str]:
+    """Return what the user should change, if anything.
+
+    Args:
+        means: of the losses of the latest iterations, by term.
+        reference: what `losses_without_training` returns.
+    """
+    found = []
+    if means["style"] > MAX_STYLE * reference["style"]:
+        share = means["style"] / reference["style"]
+        found.append(
+            f"warning: the style loss is still {share:.0%} of that of photos that are not stylised: a higher "
+            "`style_weight` or `learning_rate` gives more style"
+        )
+    if means.get("content", 0.0) > MAX_CONTENT * reference["content"] > 0:
+        share = means["content"] / reference["content"]
+        found.append(
+            f"warning: the content loss is {share:.0%} of that of pictures of other things: a lower `style_weight` or "
+            "`learning_rate` keeps more of the content"
+        )
+    return found
