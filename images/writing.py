@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import secrets
+import shutil
 import time
 import warnings
 from collections.abc import Iterator
@@ -119,12 +120,16 @@ def temporary_path(path: Path, suffix: str = "") -> Path:
 
 
 def remove_stale(folder: Path) -> None:
-    """Remove temporary files of this program in `folder` that killed processes of this machine have left."""
+    """Remove temporary files and folders of this program in `folder` that killed processes here have left."""
     for path in folder.glob(".*.tmp*"):
         found = _TEMPORARY.fullmatch(path.name)
         if found and found[2] == _host() and not _is_alive(int(found[1])):
             with suppress(OSError):
-                if time.time() - path.stat().st_mtime >= MIN_STALE_SECONDS:
+                if time.time() - path.stat().st_mtime < MIN_STALE_SECONDS:
+                    continue
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
                     path.unlink()
 
 

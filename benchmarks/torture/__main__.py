@@ -1,4 +1,4 @@
-"""Tries to break the whole program and writes what became of it: python -m benchmarks.torture [--full].
+"""Tries to break the whole program and writes a table of the outcomes: python -m benchmarks.torture [--full].
 
 Damaged and hostile files and folders of runs go through the scripts that read them; runs are killed at random moments
 and finished by a second run. By default a tenth of the files and 15 kills of each kind, about an hour; with --full all
@@ -103,15 +103,19 @@ def report(results: Sequence[Tally], command: str, seconds: float) -> str:
     )
 
 
-TEMPLATE = """# What the program stands
+TEMPLATE = """# Reliability
 
-Written by `{command}` in {seconds:.0f} minutes ({versions}).
+Written by `{command}` in {seconds:.0f} minutes ({versions}). A tenth of the files and folders and 15 kills of each kind
+take about an hour on a machine with nothing else to do; `--full` tries ten times as many.
 
-Damaged files and folders go through the script that reads them, in a process whose memory and processor time are
-measured. Each must work or end in one line that says why not (exit code 1 or 2): no traceback, no crash, at most
-{max_seconds:.0f} seconds of the processor and {max_megabytes:.0f} MB. Runs are killed (SIGKILL) at random moments and
-started again: no file may be torn, nothing may be left behind, and the result must be that of a run that was not killed
-(pictures to one step of 255, weights to rounding).
+Damaged and hostile files, and damaged folders of interrupted runs, are given to the script that reads them, in a
+process whose memory and processor time are measured. The script must either work, or end in one line that says why not
+(exit code 1 or 2): no traceback, no crash, at most {max_seconds:.0f} seconds of processor time and {max_megabytes:.0f}
+MB of memory, of which Keras and TensorFlow take about 750.
+
+Runs are killed (SIGKILL) at random moments, and the same command is given again. No file may be torn, no temporary file
+may be left after the second run, and the result must be that of a run that was not killed: pictures to one level of
+255, weights to rounding.
 
 {table}
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from errors import ArgumentError
+from images.writing import remove_stale, temporary_path
 
 # What makes a folder a SavedModel.
 SAVED_MODEL_FILE = "saved_model.pb"
@@ -37,9 +37,13 @@ def _is_replaceable_folder(path: Path) -> bool:
 
 @contextmanager
 def whole_or_nothing(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; at the end it takes the place of `path`, or vanishes on an error."""
+    """Yield a path beside `path` to write to; at the end it takes the place of `path`, or vanishes on an error.
+
+    What killed processes have left there is removed first.
+    """
     path = path.resolve()
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    remove_stale(path.parent)
+    temporary = temporary_path(path, path.suffix)
     try:
         yield temporary
         if path.is_dir():
@@ -52,7 +56,7 @@ def whole_or_nothing(path: Path) -> Iterator[Path]:
 
 def _replace_folder(path: Path, new: Path) -> None:
     """Put the folder `new` in the place of `path`; a folder with files in it cannot be renamed over."""
-    old = path.with_name(f".{path.name}.{os.getpid()}.old.tmp")
+    old = temporary_path(path, ".old")
     path.rename(old)
     try:
         new.rename(path)

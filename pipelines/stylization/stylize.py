@@ -35,7 +35,7 @@ def stylize_files(
 
     A picture that cannot be read, stylised or written is noted in the report and does not stop the others; so is
     whatever else stands in a folder and is called like a picture. Warnings and a progress bar with the time left go to
-    standard error. On Ctrl-C what is written stays; the same call goes on with the rest.
+    standard error. On Ctrl-C what is written stays, and the same call continues with the rest.
 
     Args:
         inputs: files and folders (see pipelines.stylization.plan.plan_jobs).
@@ -55,8 +55,11 @@ def stylize_files(
     path = find_model(model)
     plan = plan_jobs(inputs, output, overwrite=overwrite)
     start = perf_counter()
+    from images.writing import remove_stale
     from pipelines.stylization.run import StylizationReport, stylize_jobs
 
+    for folder in {job.target.parent for job in (*plan.jobs, *plan.existing)}:
+        remove_stale(folder)
     report = StylizationReport(skipped=plan.existing, failed=dict(plan.unreadable))
     if plan.jobs:
         generator = _load(path, precision)

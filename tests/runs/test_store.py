@@ -75,8 +75,10 @@ def test_only_own_stale_temporaries_are_removed(tmp_path):
     fresh = dead.with_name(dead.name + ".keras")
     for path in (*others, dead, fresh):
         path.write_bytes(b"")
+    folder = dead.with_name(dead.name + ".old")
+    (folder / "variables").mkdir(parents=True)
     old = time.time() - 60
-    for path in (*others, dead):
+    for path in (*others, dead, folder):
         os.utime(path, (old, old))
     remove_stale(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([*others, fresh])
