@@ -16,6 +16,10 @@ MAX_NESTING = 64
 # Calls of layers, those within models that are called several times counted each time. Keras needs milliseconds and
 # about a hundred kilobytes for each.
 MAX_CALLS = 2000
+# Of the layers together: a sum of thousands takes as long as as many layers.
+MAX_TENSORS = 5000
+# Of all lists together: Keras makes arrays of them one by one.
+MAX_ENTRIES = 200_000
 # Of any integer but those that name something; the sizes of weights and of feature maps are checked besides.
 MAX_INTEGER = 1 << 24
 UNBOUNDED = {"seed", "shared_object_id"}
@@ -40,17 +44,37 @@ NUMBERS = {"bool", "float16", "bfloat16", "float32", "float64"} | {
     f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
 }
 # What Keras writes for values that JSON has not; the text says how many numbers they hold.
-VALUES = {"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__"}
+TENSOR = "__keras_tensor__"
+VALUES = {TENSOR, "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__"}
 
 
 def check_config(config: dict[str, Any]) -> None:
     """Raise UserError unless Keras can build `config` in bounded time and memory and without running foreign code."""
+    _check_amounts(config)
     kind = _resolve(config)
     if kind is None or not issubclass(kind, keras.Model):
         raise UserError(f"the file holds a {config['class_name']}, not a model")
     calls = _count_calls(config, 0)
     if calls > MAX_CALLS:
         raise UserError(f"the model calls {calls} layers; at most {MAX_CALLS} can be built")
+
+
+def _check_amounts(config: dict[str, Any]) -> None:
+    """Raise UserError where layers take too many inputs, or lists hold too many entries."""
+    tensors = entries = 0
+    waiting: list[Any] = [config]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            tensors += value.get("class_name") == TENSOR
+            waiting += value.values()
+        elif isinstance(value, list):
+            entries += len(value)
+            waiting += value
+    if tensors > MAX_TENSORS:
+        raise UserError(f"the model's layers take {tensors} inputs; at most {MAX_TENSORS} can be built")
+    if entries > MAX_ENTRIES:
+        raise UserError(f"the configuration has lists of {entries} entries; at most {MAX_ENTRIES} are allowed")
 
 
 def _count_calls(value: Any, depth: int) -> int:

@@ -47,5 +47,11 @@ def test_a_child_process_is_quiet_too_and_the_search_for_devices_says_nothing():
     assert standard_error(run) == "after\n"
 
 
+def test_warnings_of_tensorflows_python_side_are_for_programmers():
+    assert (
+        standard_error("import logging, tensorflow; logging.getLogger('tensorflow').warning('retracing')") == "after\n"
+    )
+
+
 def test_who_sets_the_variable_sees_the_notes():
     assert "oneDNN" in standard_error(r"os.write(2, b'I0000 oneDNN\n')", TF_CPP_MIN_LOG_LEVEL="0")

@@ -442,6 +442,13 @@ CRAFTED: dict[str, tuple[Callable[[], bytes], str]] = {
     "symbolic link": (_link, "HDF5 file is damaged"),
     "array of long texts": (lambda: _value("__numpy__", {"value": [1, 1], "dtype": "S400000000"}), "not of numbers"),
     "tensor of objects": (lambda: _value("__tensor__", {"value": [1, 1], "dtype": "object"}), "not of numbers"),
+    "inputs of a sum": (lambda: _many_sources(30_000), "take 30"),
+    "initial values": (
+        lambda: _set(
+            "Conv2D", kernel_initializer=_object("keras.initializers", "Constant", {"value": [[0] * 1000] * 1000})
+        ),
+        "entries; at most",
+    ),
     "unrolled": (lambda: _recurrent(unroll=True), "unrolled"),
     "window": (lambda: _own("DilatedMaxPooling2D", {"pool_size": [3000, 3000]}), "positions"),
     "rows": (lambda: _own("AdaptivePooling2D", {"output_size": [1, 10**6], "mode": "max"}), "positions"),
