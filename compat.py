@@ -83,13 +83,16 @@ def deep_recursion() -> Iterator[None]:
 
 def run_through(
     model: keras.Model, inputs: Sequence[Any], call_of: Callable[[keras.Operation], Callable[..., Any]]
-) -> None:
+) -> Any:
     """Follow the graph of `model`, and of the models in it, from `inputs`; `call_of(layer)` stands for each layer.
 
     Args:
         model: Functional or Sequential.
         inputs: one for each of the model's inputs, of any kind that `call_of` understands.
         call_of: returns what is called with a layer's inputs in its place, and returns its outputs.
+
+    Returns:
+        The outputs, as `model` has them.
     """
 
     def step(operation: keras.Operation) -> Callable[..., Any]:
@@ -98,7 +101,7 @@ def run_through(
             return lambda inputs, **_: inner._run_through_graph(inputs, operation_fn=step)
         return call_of(operation)
 
-    getattr(model, "_functional", model)._run_through_graph(inputs, operation_fn=step)
+    return getattr(model, "_functional", model)._run_through_graph(inputs, operation_fn=step)
 
 
 def name_apart(outputs: Sequence[keras.KerasTensor]) -> None:

@@ -1,0 +1,169 @@
+"""The steps that compute one strip of a stage: which rows of each map, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from keras import ops
+
+from strips.cut import Cut
+from strips.graph import Call, Tensor
+from strips.rows import RowRule, Rows, maps_of, take_rows
+
+_SAME_ROWS = RowRule()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call for some rows of its outputs.
+
+    Attributes:
+        call: what is called.
+        rows: of its outputs.
+        wanted: the rows of each of its maps that it needs.
+    """
+
+    call: Call
+    rows: range
+    wanted: tuple[Rows, ...]
+
+
+class Program:
+    """The computation of some rows of some maps from those that are stored.
+
+    Args:
+        cut: the network.
+        targets: which rows of which maps.
+        stored: maps that are there already, the picture among them.
+
+    Attributes:
+        targets: as given.
+        steps: in their order.
+        leaves: the rows of stored maps that are needed.
+    """
+
+    def __init__(self, cut: Cut, targets: Mapping[Tensor, range], stored: Collection[Tensor]) -> None:
+        self.cut = cut
+        self.targets = dict(targets)
+        wanted: dict[Tensor, list[range]] = {tensor: [rows] for tensor, rows in targets.items()}
+        self.steps: list[Step] = []
+        for call in reversed(cut.graph.calls):
+            rows = [one for tensor in call.outputs if tensor not in stored for one in wanted.get(tensor, ())]
+            for piece in merged(rows) if call in cut.rules or call in cut.reductions else ():
+                step = Step(call, piece, tuple(self._rule(call).wanted(call, piece)))
+                self.steps.append(step)
+                for tensor, needed in zip(maps_of(call), step.wanted, strict=True):
+                    wanted.setdefault(tensor, []).extend(needed)
+        self.steps.reverse()
+        self.leaves = {tensor: merged(wanted[tensor]) for tensor in stored if tensor in wanted}
+        self._last_use = self._last_uses()
+
+    def _rule(self, call: Call) -> RowRule:
+        return self.cut.rules.get(call, _SAME_ROWS)
+
+    def _last_uses(self) -> dict[Tensor, int]:
+        uses = {
+            tensor: number
+            for number, step in enumerate(self.steps)
+            for tensor, rows in zip(maps_of(step.call), step.wanted, strict=True)
+            if rows
+        }
+        return {tensor: number for tensor, number in uses.items() if tensor not in self.targets}
+
+    @property
+    def geometry(self) -> Hashable:
+        """What two strips have in common whose steps differ in nothing but where they are."""
+        held = dict(self.leaves)
+        for step in self.steps:
+            for tensor in step.call.outputs:
+                held[tensor] = (*held.get(tensor, ()), step.rows)
+        leaves = tuple(tuple(map(len, pieces)) for pieces in self.leaves.values())
+        targets = tuple(_place(held[tensor], rows) for tensor, rows in self.targets.items())
+        return leaves, tuple(self._step_geometry(step, held) for step in self.steps), targets
+
+    def _step_geometry(self, step: Step, held: Mapping[Tensor, Rows]) -> Hashable:
+        places = tuple(
+            tuple(_place(held[tensor], rows) for rows in pieces)
+            for tensor, pieces in zip(maps_of(step.call), step.wanted, strict=True)
+        )
+        return len(step.rows), places, self._rule(step.call).geometry(step.call, step.rows, step.wanted)
+
+    def run(self, leaves: Sequence[Sequence[Any]], held: Mapping[Tensor, Any], numbers: Mapping[Call, Any]) -> list[Any]:
+        """Return the rows of the targets.
+
+        Args:
+            leaves: the pieces of each of `self.leaves`.
+            held: the tensors that are no maps.
+            numbers: of the reductions that have been summed up.
+        """
+        values: dict[Tensor, list[tuple[range, Any]]] = {
+            tensor: list(zip(pieces, arrays, strict=True))
+            for (tensor, pieces), arrays in zip(self.leaves.items(), leaves, strict=True)
+        }
+        for number, step in enumerate(self.steps):
+            for tensor, value in zip(step.call.outputs, self._compute(step, values, held, numbers), strict=True):
+                values.setdefault(tensor, []).append((step.rows, value))
+            for tensor in maps_of(step.call):
+                if self._last_use.get(tensor) == number:
+                    values.pop(tensor, None)
+        return [_take(values[tensor], (rows,)) for tensor, rows in self.targets.items()]
+
+    def _compute(
+        self,
+        step: Step,
+        values: Mapping[Tensor, list[tuple[range, Any]]],
+        held: Mapping[Tensor, Any],
+        numbers: Mapping[Call, Any],
+    ) -> tuple[Any, ...]:
+        maps = zip(maps_of(step.call), step.wanted, strict=True)
+        pieces = {tensor: _take(values[tensor], rows) for tensor, rows in maps if rows}
+        if step.call in self.cut.reductions:
+            apply = self.cut.reductions[step.call].apply
+            assert apply is not None  # its output is a map
+            return (apply(pieces[maps_of(step.call)[0]], *numbers[step.call]),)
+        return self._rule(step.call).compute(step.call, {**held, **pieces}, step.rows, step.wanted)
+
+    def peak_bytes(self) -> int:
+        """Return what the maps of the steps take at most at a time."""
+        sizes = {tensor: sum(map(len, pieces)) * tensor.row_bytes for tensor, pieces in self.leaves.items()}
+        peak = now = sum(sizes.values())
+        for number, step in enumerate(self.steps):
+            for tensor in step.call.outputs:
+                sizes[tensor] = sizes.get(tensor, 0) + len(step.rows) * tensor.row_bytes
+                now += len(step.rows) * tensor.row_bytes
+            peak = max(peak, now)
+            for tensor in maps_of(step.call):
+                if self._last_use.get(tensor) == number:
+                    now -= sizes.pop(tensor, 0)
+        return peak
+
+
+def merged(rows: Iterable[range]) -> Rows:
+    """Return ranges that cover the same rows without overlapping or touching, in their order."""
+    pieces: list[range] = []
+    for piece in sorted(rows, key=lambda one: one.start):
+        if pieces and piece.start <= pieces[-1].stop:
+            pieces[-1] = range(pieces[-1].start, max(piece.stop, pieces[-1].stop))
+        else:
+            pieces.append(piece)
+    return tuple(pieces)
+
+
+def _take(pieces: Sequence[tuple[range, Any]], wanted: Rows) -> Any:
+    taken = [_take_one(pieces, rows) for rows in wanted]
+    return taken[0] if len(taken) == 1 else ops.concatenate(taken, axis=1)
+
+
+def _take_one(pieces: Sequence[tuple[range, Any]], rows: range) -> Any:
+    number, start, count = _place([piece for piece, _ in pieces], rows)
+    return take_rows(pieces[number][1], start, count)
+
+
+def _place(held: Sequence[range], rows: range) -> tuple[int, int, int]:
+    """Return which piece holds `rows`, where in it they begin, and how many they are."""
+    number = next(
+        number for number, piece in enumerate(held) if piece.start <= rows.start and rows.stop <= piece.stop
+    )
+    return number, rows.start - held[number].start, len(rows)
