@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
-from collections.abc import Sequence
 
 import ml_dtypes
 import numpy as np
@@ -23,7 +21,7 @@ class StoredMap:
             process is.
     """
 
-    def __init__(self, tensor: Tensor, folder: str | os.PathLike | None) -> None:
+    def __init__(self, tensor: Tensor, folder: str | None) -> None:
         dtype = NUMPY_TYPES.get(tensor.dtype) or np.dtype(tensor.dtype)
         if folder is None:
             self._rows = np.empty(tensor.shape[1:], dtype)
@@ -36,6 +34,6 @@ class StoredMap:
         """Keep `values` (1, rows, width, channels)."""
         self._rows[rows.start : rows.stop] = values[0]
 
-    def read(self, pieces: Sequence[range]) -> list[np.ndarray]:
-        """Return the rows of each piece: (1, rows, width, channels)."""
-        return [self._rows[None, rows.start : rows.stop] for rows in pieces]
+    def read(self, rows: range) -> np.ndarray:
+        """Return some rows: (1, rows, width, channels)."""
+        return self._rows[None, rows.start : rows.stop]

@@ -1,22 +1,24 @@
-"""How a picture goes through a network in strips under a memory bound: which maps are kept, where, and which are not."""
+"""How a picture goes through a network in strips under a memory bound: which maps are kept, and where."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import prod
 
 from strips.cut import Cut, Stage
-from strips.graph import ITEM_BYTES, Call, Tensor
+from strips.graph import ITEM_BYTES, Call, Graph, Tensor
 from strips.program import Program
 from strips.rows import maps_of
 
 # Rows of the picture in a strip, at most and at least. More than the most are not faster.
-MAX_ROWS, MIN_ROWS = 1024, 16
+MAX_ROWS, MIN_ROWS = 256, 16
 # The share of the memory that the strips may take; kept maps have the rest.
 STRIP_SHARE = 0.5
 # What a strip takes beyond its maps: copies at the borders of the backend, and the backend's own buffers.
-OVERHEAD = 1.5
+OVERHEAD = 1.3
+# The same of a network over a whole picture, for the largest input and output of a layer.
+WHOLE_OVERHEAD = 2.4
 # Rough speeds by which the plan weighs computing a map again against keeping it: multiplications and additions a
 # second; bytes a second of passes over maps, of kept maps in memory, and in files.
 FLOPS, PASS_SPEED, MEMORY_SPEED, FILE_SPEED = 2.5e11, 4e9, 3e9, 5e8
@@ -176,7 +178,16 @@ def operations(call: Call) -> float:
     return 2.0 * prod(kernel.shape) * pixels
 
 
-def whole_bytes(calls: Iterable[Call]) -> int:
-    """Return roughly what a network takes that runs over the whole picture: its two largest neighbouring maps."""
-    sizes = [sum(prod(tensor.shape) * ITEM_BYTES.get(tensor.dtype, 4) for tensor in call.outputs) for call in calls]
-    return int(OVERHEAD * max(map(sum, zip(sizes, [*sizes[1:], 0], strict=True))))
+def whole_bytes(graph: Graph) -> int:
+    """Return roughly what a network takes that runs over the whole picture.
+
+    A layer's input and output, and as much again: normalisation by a formula has two maps beside them.
+    """
+    sizes = [
+        sum(prod(tensor.shape) * ITEM_BYTES.get(tensor.dtype, 4) for tensor in _maps(call)) for call in graph.calls
+    ]
+    return int(WHOLE_OVERHEAD * max(sizes, default=0))
+
+
+def _maps(call: Call) -> list[Tensor]:
+    return [*maps_of(call), *(tensor for tensor in call.outputs if tensor.is_map)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,35 +72,18 @@ class Program:
         }
         return {tensor: number for tensor, number in uses.items() if tensor not in self.targets}
 
-    @property
-    def geometry(self) -> Hashable:
-        """What two strips have in common whose steps differ in nothing but where they are."""
-        held = dict(self.leaves)
-        for step in self.steps:
-            for tensor in step.call.outputs:
-                held[tensor] = (*held.get(tensor, ()), step.rows)
-        leaves = tuple(tuple(map(len, pieces)) for pieces in self.leaves.values())
-        targets = tuple(_place(held[tensor], rows) for tensor, rows in self.targets.items())
-        return leaves, tuple(self._step_geometry(step, held) for step in self.steps), targets
-
-    def _step_geometry(self, step: Step, held: Mapping[Tensor, Rows]) -> Hashable:
-        places = tuple(
-            tuple(_place(held[tensor], rows) for rows in pieces)
-            for tensor, pieces in zip(maps_of(step.call), step.wanted, strict=True)
-        )
-        return len(step.rows), places, self._rule(step.call).geometry(step.call, step.rows, step.wanted)
-
-    def run(self, leaves: Sequence[Sequence[Any]], held: Mapping[Tensor, Any], numbers: Mapping[Call, Any]) -> list[Any]:
-        """Return the rows of the targets.
+    def run(
+        self, read: Callable[[Tensor, range], Any], held: Mapping[Tensor, Any], numbers: Mapping[Call, Any]
+    ) -> dict[Tensor, tuple[range, Any]]:
+        """Return the rows of the targets, and which ones they are.
 
         Args:
-            leaves: the pieces of each of `self.leaves`.
+            read: returns rows of a stored map.
             held: the tensors that are no maps.
             numbers: of the reductions that have been summed up.
         """
         values: dict[Tensor, list[tuple[range, Any]]] = {
-            tensor: list(zip(pieces, arrays, strict=True))
-            for (tensor, pieces), arrays in zip(self.leaves.items(), leaves, strict=True)
+            tensor: [(rows, read(tensor, rows)) for rows in pieces] for tensor, pieces in self.leaves.items()
         }
         for number, step in enumerate(self.steps):
             for tensor, value in zip(step.call.outputs, self._compute(step, values, held, numbers), strict=True):
@@ -108,7 +91,7 @@ class Program:
             for tensor in maps_of(step.call):
                 if self._last_use.get(tensor) == number:
                     values.pop(tensor, None)
-        return [_take(values[tensor], (rows,)) for tensor, rows in self.targets.items()]
+        return {tensor: (rows, _take(values[tensor], (rows,))) for tensor, rows in self.targets.items()}
 
     def _compute(
         self,
@@ -133,7 +116,8 @@ class Program:
             for tensor in step.call.outputs:
                 sizes[tensor] = sizes.get(tensor, 0) + len(step.rows) * tensor.row_bytes
                 now += len(step.rows) * tensor.row_bytes
-            peak = max(peak, now)
+            # A formula of several operations has their results beside its own.
+            peak = max(peak, now + len(step.rows) * step.call.outputs[0].row_bytes)
             for tensor in maps_of(step.call):
                 if self._last_use.get(tensor) == number:
                     now -= sizes.pop(tensor, 0)
@@ -157,13 +141,5 @@ def _take(pieces: Sequence[tuple[range, Any]], wanted: Rows) -> Any:
 
 
 def _take_one(pieces: Sequence[tuple[range, Any]], rows: range) -> Any:
-    number, start, count = _place([piece for piece, _ in pieces], rows)
-    return take_rows(pieces[number][1], start, count)
-
-
-def _place(held: Sequence[range], rows: range) -> tuple[int, int, int]:
-    """Return which piece holds `rows`, where in it they begin, and how many they are."""
-    number = next(
-        number for number, piece in enumerate(held) if piece.start <= rows.start and rows.stop <= piece.stop
-    )
-    return number, rows.start - held[number].start, len(rows)
+    held, value = next(piece for piece in pieces if piece[0].start <= rows.start and rows.stop <= piece[0].stop)
+    return take_rows(value, rows.start - held.start, len(rows))

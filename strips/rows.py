@@ -1,12 +1,12 @@
 """Which rows of its inputs each layer sees: one rule a kind of layers, and how it is called on a strip.
 
-A layer is called on a strip as it is, with the padding of its own; what that padding made at a cut is dropped. The rules
-find strips for which the rest is what the layer makes of the whole map.
+A layer is called on a strip as it is, with the padding of its own; what that padding made at a cut is dropped. The
+rules find strips for which the rest is what the layer makes of the whole map.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,10 +36,6 @@ class RowRule:
             wanted: what `wanted` has returned.
         """
         return call(values)
-
-    def geometry(self, call: Call, rows: range, wanted: Sequence[Rows]) -> Hashable:
-        """Return what of the places of `rows` and `wanted` the computation depends on."""
-        return None
 
 
 def maps_of(call: Call) -> list[Tensor]:
@@ -86,10 +82,6 @@ class Windows(RowRule):
         start = rows.start - strip.start // self.stride
         return tuple(take_rows(value, start, len(rows)) for value in call(values))
 
-    def geometry(self, call: Call, rows: range, wanted: Sequence[Rows]) -> Hashable:
-        """Return where in the strip the first window stands."""
-        return rows.start - wanted[0][0].start // self.stride
-
 
 @dataclass(frozen=True)
 class Enlargement(RowRule):
@@ -117,10 +109,6 @@ class Enlargement(RowRule):
         ((strip,),) = wanted
         start = rows.start - strip.start * self.factor
         return tuple(take_rows(value, start, len(rows)) for value in call(values))
-
-    def geometry(self, call: Call, rows: range, wanted: Sequence[Rows]) -> Hashable:
-        """Return where in the enlarged strip the rows begin."""
-        return rows.start - wanted[0][0].start * self.factor
 
 
 @dataclass(frozen=True)
@@ -182,10 +170,23 @@ class Padding(RowRule):
             value = ops.pad(value, ((0, 0), (before, len(rows) - before - len(inside)), (0, 0), (0, 0)))
         return (value if self.call_columns is None else self.call_columns(value),)
 
-    def geometry(self, call: Call, rows: range, wanted: Sequence[Rows]) -> Hashable:
-        """Return the rows that stand in the output where they are not simply the map's own."""
-        sources = self._sources(maps_of(call)[0], rows)
-        return None if sources == list(wanted[0][0]) else (*sources, wanted[0])
+
+@dataclass(frozen=True)
+class CircularWindows(Padding):
+    """Windows of an odd size with stride 1 over a map that the layer itself continues with its opposite edge."""
+
+    def wanted(self, call: Call, rows: range) -> list[Rows]:
+        """Return the rows under the windows."""
+        return super().wanted(call, self._padded(rows))
+
+    def compute(self, call: Call, values: Mapping[Tensor, Any], rows: range, wanted: Sequence[Rows]) -> tuple[Any, ...]:
+        """Return the windows' results."""
+        (tensor,) = maps_of(call)
+        (value,) = super().compute(call, values, self._padded(rows), wanted)
+        return tuple(take_rows(made, self.above, len(rows)) for made in call({**values, tensor: value}))
+
+    def _padded(self, rows: range) -> range:
+        return range(rows.start, rows.stop + 2 * self.above)
 
 
 def _picked(value: Any, rows: Sequence[int], picked: Sequence[int]) -> Any:
@@ -209,12 +210,29 @@ def joined(rows: Iterable[int]) -> Rows:
     return tuple(pieces)
 
 
+class SizeOnly(RowRule):
+    """Noise, which depends on the map's size alone; it is made whole once, so that it is the same as without strips."""
+
+    def __init__(self) -> None:
+        self._made: tuple[Any, ...] | None = None
+
+    def wanted(self, call: Call, rows: range) -> list[Rows]:
+        """Return that no rows are needed."""
+        return [() for _ in maps_of(call)]
+
+    def compute(self, call: Call, values: Mapping[Tensor, Any], rows: range, wanted: Sequence[Rows]) -> tuple[Any, ...]:
+        """Return the rows of the noise."""
+        if self._made is None:
+            self._made = call({tensor: ops.zeros((*tensor.shape[:3], 1)) for tensor in maps_of(call)})
+        return tuple(take_rows(value, rows.start, len(rows)) for value in self._made)
+
+
 class MatchingCrop(RowRule):
     """Crops the first input to the second's size, whose values do not matter."""
 
     def wanted(self, call: Call, rows: range) -> list[Rows]:
         """Return the same rows of the first input."""
-        first, *others = maps_of(call)
+        _, *others = maps_of(call)
         return [(rows,), *(() for _ in others)]
 
     def compute(self, call: Call, values: Mapping[Tensor, Any], rows: range, wanted: Sequence[Rows]) -> tuple[Any, ...]:
@@ -252,10 +270,6 @@ class Unpooling(RowRule):
         (made,) = call({**values, call.inputs[2]: ops.zeros(size)})
         return (take_rows(made, start, len(rows)),)
 
-    def geometry(self, call: Call, rows: range, wanted: Sequence[Rows]) -> Hashable:
-        """Return where in the strip with the values the rows begin."""
-        return rows.start - wanted[0][0].start * self.stride
-
 
 @dataclass(frozen=True)
 class AlignedResize(RowRule):
@@ -287,10 +301,6 @@ class AlignedResize(RowRule):
         share = ops.cast(ops.reshape(ops.convert_to_tensor([share for _, share in places]), (1, -1, 1, 1)), value.dtype)
         near, far = ops.take(value, lower, axis=1), ops.take(value, upper, axis=1)
         return (self.call_columns(near + (far - near) * share),)
-
-    def geometry(self, call: Call, rows: range, wanted: Sequence[Rows]) -> Hashable:
-        """Return the place: each row has shares of its own."""
-        return rows
 
 
 def twin(layer: keras.Layer, **options: Any) -> Callable[[Any], Any]:

@@ -12,11 +12,13 @@ from layers.arguments import pair
 from strips.graph import Call, Tensor
 from strips.rows import (
     AlignedResize,
+    CircularWindows,
     Enlargement,
     MatchingCrop,
     Padding,
     RowRule,
     Shift,
+    SizeOnly,
     Unpooling,
     Windows,
     twin,
@@ -91,6 +93,14 @@ def _local_response(call: Call) -> RowRule:
 def _convolution(call: Call) -> RowRule:
     layer = call.operation
     return _windows(call, layer.kernel_size[0], layer.strides[0], layer.dilation_rate[0])
+
+
+@_rule("WinogradConv2D")
+def _winograd(call: Call) -> RowRule:
+    edges = call.operation.edges
+    if edges == "circular":
+        return CircularWindows(1, _circular)
+    return Windows(3, 1, 0 if edges is None else 1)
 
 
 @_rule("MaxPooling2D", "AveragePooling2D")
@@ -178,6 +188,11 @@ def _transposed(extent: int, stride: int, padding: tuple[int, int], output_paddi
 def _cropping(call: Call) -> RowRule:
     (top, _), columns = call.operation.cropping
     return Shift(top, call_columns=twin(call.operation, cropping=((0, 0), columns)) if any(columns) else None)
+
+
+@_rule("NoisePlanes")
+def _noise(call: Call) -> RowRule:
+    return SizeOnly()
 
 
 @_rule("CropToMatch")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -21,8 +20,6 @@ Source = Callable[[range], np.ndarray]
 Sink = Callable[[range, np.ndarray], object]
 # Told after each strip: the share of the work that is done.
 Observer = Callable[[float], object]
-# Strips of as many kinds (at the top, in the middle, at the bottom) have graphs of their own at a time.
-MAX_GRAPHS = 4
 
 
 def run_strips(
@@ -31,7 +28,7 @@ def run_strips(
     source: Source,
     sink: Sink,
     *,
-    folder: str | os.PathLike | None = None,
+    folder: str | None = None,
     observe: Observer = lambda share: None,
 ) -> None:
     """Compute the network's answer to a picture.
@@ -54,7 +51,7 @@ class _Run:
         plan: Plan,
         source: Source,
         sink: Sink,
-        folder: str | os.PathLike | None,
+        folder: str | None,
         observe: Observer,
     ) -> None:
         self.cut, self.plan, self.source, self.sink, self.folder = cut, plan, source, sink, folder
@@ -88,35 +85,35 @@ class _Run:
         made = made_in(self.cut, stage, self.plan.stored, there)
         self.maps |= {tensor: self._new_map(tensor) for tensor in made}
         totals: list[Any] = [None] * len(stage.reductions)
-        run = _Runner(self.cut, stage, {self.cut.graph.output, *made}, self.held, self.numbers)
         for strip in range(self.count):
             spans = {tensor: strip_of(tensor, self.height, self.plan.rows, strip) for tensor in (stage.target, *made)}
             program = Program(self.cut, {tensor: rows for tensor, rows in spans.items() if rows}, there)
-            kept, partials = run(program, [self._read(*leaf) for leaf in program.leaves.items()])
-            self._keep({tensor: spans[tensor] for tensor in run.kept_of(program)}, kept)
-            self._sum_up(stage, spans[stage.target], partials, totals)
+            results = program.run(self._read, self.held, self.numbers)
+            for tensor, (rows, value) in results.items():
+                self._keep(tensor, rows, value)
+            if stage.target in results:
+                self._sum_up(stage, *results.pop(stage.target), totals)
             self.observe((number + (strip + 1) / self.count) / len(self.cut.stages))
         self._finish(stage, totals)
 
     def _new_map(self, tensor: Tensor) -> StoredMap:
-        return StoredMap(tensor, (self.folder or os.curdir) if self.plan.stored[tensor] else None)
+        return StoredMap(tensor, (self.folder or tempfile.gettempdir()) if self.plan.stored[tensor] else None)
 
-    def _read(self, tensor: Tensor, pieces: Sequence[range]) -> list[np.ndarray]:
-        if tensor is self.cut.graph.input:
-            return [self.source(rows)[None] for rows in pieces]
-        return self.maps[tensor].read(pieces)
+    def _read(self, tensor: Tensor, rows: range) -> Any:
+        values = self.source(rows)[None] if tensor is self.cut.graph.input else self.maps[tensor].read(rows)
+        return ops.convert_to_tensor(values)
 
-    def _keep(self, spans: Mapping[Tensor, range], kept: Sequence[Any]) -> None:
-        for (tensor, rows), value in zip(spans.items(), kept, strict=True):
-            if tensor is self.cut.graph.output:
-                self.sink(rows, ops.convert_to_numpy(value)[0].astype(np.float32))
-            else:
-                self.maps[tensor].write(rows, ops.convert_to_numpy(value))
+    def _keep(self, tensor: Tensor, rows: range, value: Any) -> None:
+        if tensor in self.maps:
+            self.maps[tensor].write(rows, ops.convert_to_numpy(value))
+        elif tensor is self.cut.graph.output:
+            self.sink(rows, ops.convert_to_numpy(value)[0].astype(np.float32))
 
-    def _sum_up(self, stage: Stage, rows: range, partials: Sequence[Any], totals: list[Any]) -> None:
-        for place, (call, found) in enumerate(zip(stage.reductions, partials, strict=False)):
-            arrays = [ops.convert_to_numpy(value).astype(np.float64) for value in found]
-            summed = self.cut.reductions[call].sum_up(*arrays, len(rows) * stage.target.shape[2])
+    def _sum_up(self, stage: Stage, rows: range, value: Any, totals: list[Any]) -> None:
+        for place, call in enumerate(stage.reductions):
+            reduction = self.cut.reductions[call]
+            first, second = (ops.convert_to_numpy(one).astype(np.float64) for one in reduction.partial(value))
+            summed = reduction.sum_up(first, second, len(rows) * stage.target.shape[2])
             totals[place] = summed if totals[place] is None else totals[place] + summed
 
     def _finish(self, stage: Stage, totals: Sequence[Any]) -> None:
@@ -133,46 +130,3 @@ class _Run:
         for call in self.cut.whole:
             if call.outputs[0] not in self.held and all(tensor in self.held for tensor in call.inputs):
                 self.held.update(zip(call.outputs, call(self.held), strict=True))
-
-
-class _Runner:
-    """Runs the programs of one stage; on TensorFlow as graphs, which strips of the same geometry share."""
-
-    def __init__(
-        self,
-        cut: Cut,
-        stage: Stage,
-        kept: Collection[Tensor],
-        held: Mapping[Tensor, Any],
-        numbers: Mapping[Call, tuple[Any, ...]],
-    ) -> None:
-        self._stage, self._kept, self._held, self._numbers = stage, kept, dict(held), dict(numbers)
-        self._partials = [cut.reductions[call].partial for call in stage.reductions]
-        self._graphs: dict[Hashable, Callable[..., Any]] = {}
-
-    def kept_of(self, program: Program) -> list[Tensor]:
-        """Return the maps whose rows a program's run returns."""
-        return [tensor for tensor in program.targets if tensor in self._kept]
-
-    def __call__(self, program: Program, leaves: Sequence[Sequence[np.ndarray]]) -> tuple[list[Any], list[Any]]:
-        """Return the rows of the maps to keep, and what each reduction sums up of the strip."""
-        tensors = [[ops.convert_to_tensor(array) for array in pieces] for pieces in leaves]
-        if keras.backend.backend() != "tensorflow":
-            return self._run(program, tensors)
-        geometry = program.geometry
-        if geometry not in self._graphs:
-            while len(self._graphs) >= MAX_GRAPHS:
-                del self._graphs[next(iter(self._graphs))]
-            self._graphs[geometry] = self._traced(program)
-        return self._graphs[geometry](tensors)
-
-    def _traced(self, program: Program) -> Callable[..., Any]:
-        import tensorflow as tf
-
-        return tf.function(lambda leaves: self._run(program, leaves), autograph=False)
-
-    def _run(self, program: Program, leaves: Sequence[Sequence[Any]]) -> tuple[list[Any], list[Any]]:
-        results = dict(zip(program.targets, program.run(leaves, self._held, self._numbers), strict=True))
-        target = results.get(self._stage.target)
-        partials = [] if target is None else [partial(target) for partial in self._partials]
-        return [results[tensor] for tensor in self.kept_of(program)], partials

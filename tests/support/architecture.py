@@ -16,6 +16,7 @@ ROOMS = (
     "losses",
     "describe",
     "optimize",
+    "strips",
     "model",
     "layers",
     "runtimes",

@@ -1,0 +1,140 @@
+"""Every layer in strips against the same layer over the whole map."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from support.in_strips import in_strips, whole
+
+import layers
+from strips.cut import CannotCutError, cut
+from strips.graph import trace
+
+pytestmark = pytest.mark.backends
+CHANNELS = 4
+
+LAYERS = {
+    "valid": lambda: keras.layers.Conv2D(3, (5, 3)),
+    "same": lambda: keras.layers.Conv2D(3, 5, padding="same"),
+    "same, stride 2": lambda: keras.layers.Conv2D(3, 3, 2, padding="same"),
+    "same, stride 3": lambda: keras.layers.Conv2D(3, 4, 3, padding="same"),
+    "dilated": lambda: keras.layers.Conv2D(3, 3, padding="same", dilation_rate=3),
+    "depthwise": lambda: keras.layers.DepthwiseConv2D(3, padding="same"),
+    "separable": lambda: keras.layers.SeparableConv2D(3, 3, padding="same"),
+    "packed": lambda: layers.PackedConv2D(3, 3),
+    "upsampled convolution": lambda: layers.UpsampledConv2D(3),
+    "winograd": lambda: layers.WinogradConv2D(3, edges="replication"),
+    "winograd, circular": lambda: layers.WinogradConv2D(3, edges="circular"),
+    "winograd, valid": lambda: layers.WinogradConv2D(3),
+    "transposed, valid": lambda: keras.layers.Conv2DTranspose(3, 3, 2),
+    "transposed, same": lambda: keras.layers.Conv2DTranspose(3, 4, 2, padding="same"),
+    "transposed, wide stride": lambda: keras.layers.Conv2DTranspose(3, 2, 3),
+    "full convolution": lambda: layers.PaddedConv2DTranspose(3, 3, 2, padding=1, output_padding=1),
+    "full convolution, 4": lambda: layers.PaddedConv2DTranspose(3, 4, 2, padding=((2, 0), (1, 1))),
+    "full convolution, 9": lambda: layers.PaddedConv2DTranspose(3, 9, 1, padding=4),
+    "full convolution, dilated": lambda: layers.PaddedConv2DTranspose(3, 3, 2, padding=1, dilation_rate=2),
+    "full convolution, longer": lambda: layers.PaddedConv2DTranspose(3, 2, 4, output_padding=3),
+    "max pooling": lambda: keras.layers.MaxPooling2D(3, 2, padding="same"),
+    "average pooling": lambda: keras.layers.AveragePooling2D(3, 2, padding="same"),
+    "average, ceil": lambda: layers.PaddedAveragePooling2D(4, 4, ceil_mode=True),
+    "average, padded": lambda: layers.PaddedAveragePooling2D(3, 2, padding=1, ceil_mode=True, count_include_pad=False),
+    "max, padded": lambda: layers.PaddedMaxPooling2D(3, 2, padding=1, ceil_mode=True),
+    "max, dilated": lambda: layers.DilatedMaxPooling2D(3, 2, padding=1, dilation_rate=2),
+    "zeros": lambda: keras.layers.ZeroPadding2D(((3, 20), (1, 2))),
+    "replication": lambda: layers.ReplicationPadding2D(((20, 3), (1, 2))),
+    "reflection": lambda: layers.ReflectionPadding2D(20),
+    "circular": lambda: layers.CircularPadding2D(20),
+    "to multiple": lambda: layers.PadToMultiple(16),
+    "crop": lambda: keras.layers.Cropping2D(((3, 5), (1, 2))),
+    "nearest": lambda: keras.layers.UpSampling2D(2),
+    "bilinear": lambda: keras.layers.UpSampling2D(3, interpolation="bilinear"),
+    "bicubic": lambda: keras.layers.UpSampling2D(2, interpolation="bicubic"),
+    "aligned corners": lambda: layers.BilinearUpSampling2D(2),
+    "aligned corners, smaller": lambda: layers.BilinearUpSampling2D(output_size=(31, 20)),
+    "pixel shuffle": lambda: layers.PixelShuffle2D(2),
+    "across channels": lambda: layers.LocalResponseNormalization(3, 1e-1, 0.75),
+    "within channels": lambda: layers.LocalResponseNormalization(5, 1e-1, 0.75, across_channels=False),
+    "softmax of channels": lambda: keras.layers.Softmax(),
+    "batch normalisation": lambda: keras.layers.BatchNormalization(),
+    "slopes": lambda: keras.layers.PReLU(shared_axes=(1, 2)),
+    "affine": lambda: layers.ElementwiseAffine((CHANNELS,)),
+    "noise": lambda: layers.NoisePlanes(2, seed=3),
+    # Of all rows:
+    "instances": lambda: layers.InstanceNormalization(),
+    "batch statistics": lambda: layers.BatchStatisticsNormalization(scale=False),
+    "groups": lambda: keras.layers.GroupNormalization(2),
+    "softmax over pixels": lambda: keras.layers.Softmax(axis=(1, 2)),
+    "whole layer": lambda: keras.layers.LayerNormalization(axis=(1, 2, 3), center=False, scale=False),
+}
+OPERATIONS = {
+    "constants": lambda x: 1.5 * x - 0.5,
+    "every third row": lambda x: x[:, 1::3, ::2],
+    "squeezed and excited": lambda x: x * keras.layers.Dense(CHANNELS)(ops.mean(x, axis=(1, 2), keepdims=True)),
+    "global pooling": lambda x: (
+        x
+        + ops.reshape(keras.layers.GlobalMaxPooling2D()(x), (-1, 1, 1, CHANNELS))
+        + keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
+    ),
+    "deviation": lambda x: (x - ops.min(x, axis=(1, 2), keepdims=True)) / ops.std(x, axis=(1, 2), keepdims=True),
+    "symmetric": lambda x: ops.pad(x, ((0, 0), (20, 9), (3, 4), (0, 0)), mode="symmetric"),
+    "reflect": lambda x: ops.pad(x, ((0, 0), (20, 9), (3, 4), (0, 0)), mode="reflect"),
+    "joined": lambda x: keras.layers.Concatenate()([x, layers.CropToMatch()([keras.layers.UpSampling2D(2)(x), x])]),
+}
+
+
+@pytest.fixture(scope="module", params=[61, 64])
+def pixels(request):
+    return np.random.default_rng(1).normal(size=(request.param, 23, CHANNELS)).astype(np.float32)
+
+
+def randomised(inputs, outputs):
+    model = keras.Model(inputs, outputs)
+    random = np.random.default_rng(2)
+    for weight in model.weights:
+        if weight.dtype == "float32":
+            weight.assign(random.uniform(0.2, 0.6, weight.shape))
+    return model
+
+
+def check(model, pixels):
+    expected = whole(model, pixels)
+    for rows in (5, 16):
+        found = in_strips(model, pixels, rows=rows)
+        assert found.shape == expected.shape
+        np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layer(name, pixels):
+    picture = keras.Input((None, None, CHANNELS))
+    check(randomised(picture, LAYERS[name]()(picture)), pixels)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operation(name, pixels):
+    picture = keras.Input((None, None, CHANNELS))
+    check(randomised(picture, OPERATIONS[name](picture)), pixels)
+
+
+def test_unpooling(pixels):
+    picture = keras.Input((None, None, CHANNELS))
+    options = {"pool_size": 3, "strides": 2, "padding": 1}
+    pooled, indices = layers.PaddedMaxPooling2D(return_indices=True, ceil_mode=True, **options)(picture)
+    check(keras.Model(picture, layers.MaxUnpooling2D(**options)([pooled * 2, indices, picture])), pixels)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        keras.layers.Permute((2, 1, 3)),
+        keras.layers.Flatten(),
+        keras.layers.Concatenate(axis=1),
+        keras.layers.UnitNormalization(axis=1),
+        keras.layers.PReLU(),
+    ],
+)
+def test_what_mixes_rows_in_other_ways_is_named(layer):
+    picture = keras.Input((24, 24, CHANNELS))
+    model = keras.Model(picture, layer([picture, picture] if isinstance(layer, keras.layers.Concatenate) else picture))
+    with pytest.raises(CannotCutError, match=layer.name):
+        cut(trace(model, 24, 24))
