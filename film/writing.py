@@ -7,9 +7,11 @@ goes on after them. `finish` puts the parts together.
 from __future__ import annotations
 
 import abc
+import hashlib
 import heapq
 import json
 import os
+import platform
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -118,7 +120,9 @@ def check_target(path: Path, *, codec: str, quality: int) -> None:
 @contextmanager
 def whole_path(path: Path) -> Iterator[Path]:
     """Yield the name of a temporary file beside `path`; it takes its place at the end, or vanishes on an error."""
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp{path.suffix}")
+    # The process and the host, as in images.writing: who finds the file later sees whose it is.
+    host = hashlib.sha256(platform.node().encode(errors="surrogateescape")).hexdigest()[:8]
+    temporary = path.with_name(f".{os.getpid()}-{host}-{secrets.token_hex(4)}.tmp{path.suffix}")
     try:
         yield temporary
         temporary.replace(path)

@@ -15,6 +15,7 @@ import numpy as np
 from errors import ArgumentError
 from film.formats import is_numbered
 from film.reading import frame_numbers, frame_path
+from images.writing import remove_stale
 from pipelines.stylization.film_settings import FilmSettings
 from runs.lock import hold
 from runs.resuming import Found, Identity, Note, check_resumable
@@ -59,6 +60,8 @@ class FilmFiles:
         self.output.absolute().parent.mkdir(parents=True, exist_ok=True)
         self.folder.mkdir(exist_ok=True)
         with hold(self.folder / ".lock"):
+            for folder in (self.folder, self.output.absolute().parent):
+                remove_stale(folder)
             if overwrite:
                 self._empty()
             if (self.folder / COMMAND).exists():

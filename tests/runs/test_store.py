@@ -2,13 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 import zipfile
 
 import numpy as np
 import pytest
+from support.left_behind import leave_temporary
 
 from images.writing import remove_stale, temporary_path
 from runs.store import DamagedError, read_json, read_state, write_state
@@ -67,19 +66,15 @@ def test_json_that_is_no_object_is_told(tmp_path, content):
 
 
 def test_only_own_stale_temporaries_are_removed(tmp_path):
-    process = subprocess.Popen([sys.executable, "-c", "pass"])
-    process.wait()
+    leave_temporary(tmp_path / "a.png")
+    leave_temporary(tmp_path / "model", ".old", folder=True)
+    fresh = leave_temporary(tmp_path / "a.keras", ".keras")
+    os.utime(fresh, (time.time() + 3600,) * 2)
     mine = temporary_path(tmp_path / "a.png")
-    dead = mine.with_name(mine.name.replace(f".{os.getpid()}-", f".{process.pid}-", 1))
-    others = [mine, tmp_path / ".x.tmp.y", tmp_path / ".1-00000000-00000000.tmp", tmp_path / f".{process.pid}.tmp"]
-    fresh = dead.with_name(dead.name + ".keras")
-    for path in (*others, dead, fresh):
+    others = [mine, tmp_path / ".x.tmp.y", tmp_path / ".1-00000000-00000000.tmp", tmp_path / ".4194305.tmp"]
+    for path in others:
         path.write_bytes(b"")
-    folder = dead.with_name(dead.name + ".old")
-    (folder / "variables").mkdir(parents=True)
-    old = time.time() - 60
-    for path in (*others, dead, folder):
-        os.utime(path, (old, old))
+        os.utime(path, (0, 0))
     remove_stale(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([*others, fresh])
 

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from support.left_behind import leave_temporary
 from support.small_models import convolutional_model, inverting_model
 
 from errors import ArgumentError, UserError
@@ -87,8 +88,10 @@ def test_interrupted_runs_keep_what_is_done_and_go_on(tmp_path, folder, model, m
         stylize_files([folder], tmp_path / "out", model=model)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "1.png"]
     assert "2 of 5 pictures are written" in capsys.readouterr().err
+    left = leave_temporary(tmp_path / "out" / "2.png")
     report = stylize_files([folder], tmp_path / "out", model=model)
     assert (len(report.skipped), len(report.written)) == (2, 3)
+    assert not left.exists()
 
 
 def test_warnings_of_pictures_are_told(tmp_path, model, capsys):

@@ -1,0 +1,32 @@
+"""Exports appear whole or not at all, and what killed ones have left goes."""
+
+import pytest
+from support.left_behind import leave_temporary
+
+from pipelines.export.files import whole_or_nothing
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "model"])
+def test_what_killed_exports_have_left_is_removed(name, tmp_path):
+    left = [leave_temporary(tmp_path / name, suffix, folder=suffix == "") for suffix in (".tflite", "")]
+    others = tmp_path / ".model.tmp"
+    others.write_bytes(b"somebody else's")
+    with whole_or_nothing(tmp_path / name) as temporary:
+        temporary.write_bytes(b"new")
+        assert not any(path.exists() for path in left)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [others.name, name]
+
+
+def test_a_failed_export_leaves_what_was_there(tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"old")
+
+    def fail():
+        with whole_or_nothing(path) as temporary:
+            temporary.write_bytes(b"half")
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
