@@ -16,6 +16,7 @@ from pipelines.stylization.settings import StylizationSettings
 from pipelines.stylization.stylize import stylize_files
 
 if TYPE_CHECKING:
+    from pipelines.cluster.pictures import ClusterReport
     from pipelines.stylization.film import FilmReport
     from pipelines.stylization.run import StylizationReport
 
@@ -41,6 +42,7 @@ def make_parser() -> ArgumentParser:
         "resumed",
     )
     _add_film_arguments(parser)
+    _add_cluster_arguments(parser)
     parser.add_argument("--list-models", action="store_true", help="print the names of the models that ship")
     return parser
 
@@ -122,6 +124,23 @@ def _add_film_arguments(parser: ArgumentParser) -> None:
     )
 
 
+def _add_cluster_arguments(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("several machines (docs/cluster.md)")
+    group.add_argument(
+        "--cluster",
+        metavar="local|ADDRESS",
+        help="share the work among the workers of a Ray cluster: one that is started here, or the one at this address "
+        "(auto, HOST:6379, ray://HOST:10001); inputs and outputs may be buckets then (s3://, gs://)",
+    )
+    group.add_argument(
+        "--worker-cpus",
+        type=int,
+        metavar="THREADS",
+        default=1,
+        help="processor threads of a worker; a cluster with GPUs has a worker for each of them (default: %(default)s)",
+    )
+
+
 def print_models() -> int:
     """Print the models that ship with the program, one a line."""
     for name, path in pretrained_models().items():
@@ -166,11 +185,11 @@ def is_film_command(inputs: Sequence[str], output: str) -> bool:
 def run_film(arguments: argparse.Namespace) -> int:
     """Stylise a film, show how far it is, and return the exit code."""
     from pipelines.stylization.film import stylize_film
-    from pipelines.stylization.film_bar import film_bar
+    from pipelines.stylization.rate_bar import rate_bar
 
     look = StylizationSettings(arguments.image_size, arguments.strength, arguments.keep_colors, arguments.precision)
     settings = FilmSettings(look, arguments.steady, arguments.codec, arguments.quality, arguments.frame_rate)
-    with film_bar() as observe:
+    with rate_bar("frames") as observe:
         report = stylize_film(
             arguments.input[0],
             arguments.output,
@@ -197,6 +216,43 @@ def print_film_report(report: FilmReport) -> int:
     return 1 if report.broken else 0
 
 
+def run_cluster(arguments: argparse.Namespace) -> int:
+    """Stylise pictures on the machines of a cluster, and return the exit code."""
+    from pipelines.cluster.pictures import stylize_on_cluster
+    from pipelines.stylization.rate_bar import rate_bar
+
+    look = StylizationSettings(arguments.image_size, arguments.strength, arguments.keep_colors, arguments.precision)
+    with rate_bar("pictures") as observe:
+        report = stylize_on_cluster(
+            arguments.input,
+            arguments.output,
+            look,
+            cluster=arguments.cluster,
+            model=arguments.model,
+            worker_cpus=arguments.worker_cpus,
+            overwrite=arguments.overwrite,
+            observe=observe,
+            note=tell,
+        )
+    return print_cluster_report(report)
+
+
+def print_cluster_report(report: ClusterReport) -> int:
+    """Print what a run did and return the exit code: 1 where pictures failed."""
+    if report.written:
+        print(
+            f"stylised {report.written} {'picture' if report.written == 1 else 'pictures'} "
+            f"({report.megapixels:.2f} megapixels) in {report.seconds:.1f} s with room for {report.workers} workers: "
+            f"{report.network_seconds / report.written:.2f} s of the network a picture "
+            f"(reading and writing: {report.file_seconds / report.written:.2f} s)"
+        )
+    if report.skipped:
+        print(f"skipped {report.skipped} whose outputs exist (--overwrite writes them anew)")
+    for reason in report.failed.values():
+        tell(f"{NAME}: error: {with_flags(' '.join(reason.split()))}")
+    return 1 if report.failed else 0
+
+
 def run(argv: Sequence[str] | None) -> int:
     """Do what the arguments ask for and return the exit code."""
     arguments = make_parser().parse_args(argv)
@@ -205,6 +261,8 @@ def run(argv: Sequence[str] | None) -> int:
     for name in ("input", "output"):
         if getattr(arguments, name) is None:
             raise ArgumentError(f"`{name}` is needed")
+    if arguments.cluster is not None:
+        return run_cluster(arguments)
     if is_film_command(arguments.input, arguments.output):
         return run_film(arguments)
     report = stylize_files(

@@ -95,15 +95,16 @@ def _check_folder(output: Path) -> None:
 
 def _jobs_of(path: Path, output: Path, plan: StylizationPlan) -> Iterable[Job]:
     if path.is_file():
-        return [Job(path, output / _output_name(Path(path.name)))]
+        return [Job(path, output / output_name(Path(path.name)))]
     listing = list_pictures(path, recursive=True, skip=output)
     plan.unreadable.update(listing.unreadable)
     if not (listing.pictures or listing.unreadable):
         raise ArgumentError(f"`input` {path}: no pictures in this folder ({', '.join(sorted(READABLE_SUFFIXES))})")
-    return [Job(picture, output / _output_name(picture.relative_to(path))) for picture in listing.pictures]
+    return [Job(picture, output / output_name(picture.relative_to(path))) for picture in listing.pictures]
 
 
-def _output_name(name: Path) -> Path:
+def output_name(name: Path) -> Path:
+    """Return what the stylised picture is called; formats that are not written become PNG."""
     return name if name.suffix.lower() in WRITABLE_FORMATS else name.with_suffix(".png")
 
 

@@ -1,4 +1,4 @@
-"""The bar that shows how far a film is."""
+"""The bar that shows how far a film is, or a folder that several machines work on."""
 
 from __future__ import annotations
 
@@ -12,18 +12,30 @@ from rich.text import Text
 from pipelines.stylization.film import FrameObserver
 
 
-class FrameRateColumn(ProgressColumn):
-    """Frames a second."""
+class RateColumn(ProgressColumn):
+    """So many a second.
+
+    Args:
+        unit: what is counted, in the plural.
+    """
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
 
     def render(self, task: Task) -> Text:
         """Return the rate as text."""
-        return Text(f"{task.speed:.2f} frames/s" if task.speed else "")
+        return Text(f"{task.speed:.2f} {self.unit}/s" if task.speed else "")
 
 
 @contextmanager
-def film_bar() -> Iterator[FrameObserver]:
-    """Show a bar with frames a second and the time left on standard error; what is yielded moves it."""
-    columns = (MofNCompleteColumn(), BarColumn(), FrameRateColumn(), TimeRemainingColumn())
+def rate_bar(unit: str) -> Iterator[FrameObserver]:
+    """Show a bar with the rate and the time left on standard error; what is yielded moves it.
+
+    Args:
+        unit: what is counted, in the plural.
+    """
+    columns = (MofNCompleteColumn(), BarColumn(), RateColumn(unit), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=None)
         begun: list[int] = []

@@ -1,0 +1,1 @@
+"""Pictures and films stylised by many machines at once, through Ray."""

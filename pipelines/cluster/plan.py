@@ -1,0 +1,106 @@
+"""Which picture goes where, in folders and in buckets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from errors import ArgumentError
+from images.folders import list_pictures
+from images.formats import READABLE_SUFFIXES
+from pipelines.cluster.storage import is_bucket, list_files
+from pipelines.stylization.plan import output_name, plan_jobs
+
+Row = dict[str, str]
+
+
+@dataclass
+class ClusterPlan:
+    """What a run will do.
+
+    Attributes:
+        rows: to do: the addresses "source" and "target" of each picture.
+        existing: number of pictures whose outputs exist.
+        failed: address of what is called like a picture and is none -> the reason.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    existing: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def plan_pictures(inputs: Sequence[str], output: str, *, overwrite: bool) -> ClusterPlan:
+    """Decide before any work which address each picture goes to; the rules are those of `plan_jobs`.
+
+    Args:
+        inputs: files, folders, and buckets or folders of them.
+        output: a folder or a bucket; a file where the only input is a local file.
+        overwrite: whether outputs that exist are written anew.
+
+    Raises:
+        ArgumentError: see `plan_jobs`.
+        UserError: a bucket cannot be listed.
+    """
+    if not any(map(is_bucket, (*inputs, output))):
+        plan = plan_jobs(inputs, output, overwrite=overwrite)
+        rows = [{"source": str(job.source.absolute()), "target": str(job.target.absolute())} for job in plan.jobs]
+        return ClusterPlan(rows, len(plan.existing), {str(path): reason for path, reason in plan.unreadable.items()})
+    if PurePosixPath(output).suffix.lower() in READABLE_SUFFIXES:
+        raise ArgumentError(f"`output` {output}: must be a folder or a bucket")
+    return _sorted_out(inputs, output, overwrite)
+
+
+def _sorted_out(inputs: Sequence[str], output: str, overwrite: bool) -> ClusterPlan:
+    plan = ClusterPlan()
+    there = set(list_files(output)) if is_bucket(output) else _files_below(Path(output))
+    writers: dict[str, str] = {}
+    for source, name in (found for address in inputs for found in _pictures(address, plan)):
+        target = output_name(Path(name)).as_posix()
+        if target in writers and writers[target] != source:
+            raise ArgumentError(f"`input`: {writers[target]} and {source} would both become {target}")
+        if target in writers:
+            continue
+        writers[target] = source
+        row = {"source": source, "target": joined(output, target)}
+        if row["target"] == source:
+            raise ArgumentError(f"`output`: {source} is an input and would be overwritten")
+        if target in there and not overwrite:
+            plan.existing += 1
+        else:
+            plan.rows.append(row)
+    return plan
+
+
+def _pictures(address: str, plan: ClusterPlan) -> Iterator[tuple[str, str]]:
+    """Yield the address of each picture of an input, and its name below the input."""
+    names = list_files(address) if is_bucket(address) else _local_files(Path(address), plan)
+    if names == [""]:
+        yield address, PurePosixPath(address).name
+        return
+    pictures = [name for name in names if _is_picture(name)]
+    if not pictures and address not in plan.failed:
+        raise ArgumentError(f"`input` {address}: no pictures there ({', '.join(sorted(READABLE_SUFFIXES))})")
+    yield from ((joined(address, name), name) for name in pictures)
+
+
+def _local_files(path: Path, plan: ClusterPlan) -> list[str]:
+    if path.is_file():
+        return [""]
+    listing = list_pictures(path, recursive=True)
+    plan.failed.update({str(path): reason for path, reason in listing.unreadable.items()})
+    return [picture.relative_to(path).as_posix() for picture in listing.pictures]
+
+
+def _is_picture(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.suffix.lower() in READABLE_SUFFIXES and not any(part.startswith(".") for part in path.parts)
+
+
+def _files_below(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def joined(folder: str, name: str) -> str:
+    """Return the address of a file in a folder or a bucket; a local one from the root."""
+    return f"{folder.rstrip('/')}/{name}" if is_bucket(folder) else str(Path(folder, name).absolute())

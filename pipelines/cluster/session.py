@@ -1,0 +1,103 @@
+"""The connection with a Ray cluster: started here for one machine, or found at an address."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from errors import ArgumentError, UserError, one_line
+
+PROGRAM = Path(__file__).resolve().parent.parent.parent
+# The cluster that is started on this machine for one run.
+LOCAL = "local"
+# What workers need not have of the program's folder, which is sent to them.
+NOT_SENT = [".git", ".github", ".ci", ".venv", "tests", "docs", "examples", "benchmarks", "pics", "checkpoints"]
+# Variables that workers take from the machine that starts the run.
+PASSED_ON = ("KERAS_BACKEND", "TF_CPP_MIN_LOG_LEVEL")
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The workers that a cluster has room for.
+
+    Attributes:
+        count: at most so many at once; 1 where the cluster is still to grow.
+        cpus: processor threads of each.
+        gpus: GPUs of each, 0 or 1.
+    """
+
+    count: int
+    cpus: int
+    gpus: int
+
+
+def check_installed() -> None:
+    """Raise ArgumentError unless Ray is installed."""
+    if importlib.util.find_spec("ray") is None:
+        raise ArgumentError("`cluster` needs Ray, which is not installed: pip install -r requirements-cluster.txt")
+
+
+@contextmanager
+def connected(address: str) -> Iterator[None]:
+    """Be connected with a cluster inside.
+
+    Args:
+        address: "local" starts one on this machine and ends it afterwards; else the address of one that runs:
+            "auto" on one of its machines, `HOST:6379`, or `ray://HOST:10001` from outside.
+
+    Raises:
+        ArgumentError: Ray is not installed.
+        UserError: no cluster answers at the address.
+    """
+    check_installed()
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # A worker without GPUs must not hide them from itself: Ray's future default.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+
+    try:
+        ray.init(
+            address=address,
+            runtime_env=_environment(address),
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            include_dashboard=False if address == LOCAL else None,
+        )
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        raise UserError(f"`cluster` {address}: no Ray cluster can be reached there ({one_line(error)})") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _environment(address: str) -> dict[str, Any]:
+    """Return what workers get of this program: its folder by name on this machine, else a copy of it."""
+    variables = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    if address == LOCAL:
+        return {"env_vars": variables | {"PYTHONPATH": os.fspath(PROGRAM)}}
+    return {"env_vars": variables, "working_dir": os.fspath(PROGRAM), "excludes": NOT_SENT}
+
+
+def find_workers(cpus: int) -> Workers:
+    """Return the workers that the connected cluster has room for: one a GPU if it has any, else one a `cpus` threads.
+
+    Raises:
+        UserError: no machine of the cluster has so many processor threads.
+    """
+    import ray
+
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    gpus = any(node.get("GPU", 0) >= 1 for node in nodes)
+    counts = [
+        int(min(node.get("CPU", 0) // cpus, node.get("GPU", 0) if gpus else node.get("CPU", 0))) for node in nodes
+    ]
+    if not any(counts) and any(node.get("CPU", 0) for node in nodes):
+        raise UserError(f"`worker_cpus` {cpus}: no machine of the cluster has so many processor threads")
+    return Workers(max(1, sum(counts)), cpus, int(gpus))

@@ -1,0 +1,109 @@
+"""Pictures on real Ray clusters: one on this machine, and two nodes of which one is killed in the middle."""
+
+import importlib.util
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+from support.small_models import inverting_model
+
+from errors import ArgumentError, UserError
+from pipelines.cluster.pictures import stylize_on_cluster
+from pipelines.stylization.settings import StylizationSettings
+
+LOOK = StylizationSettings()
+# A machine that has much to do must not count as lost, and one that is gone must be noticed soon.
+HEALTH = {"health_check_period_ms": 1000, "health_check_timeout_ms": 60_000, "health_check_failure_threshold": 3}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "invert.keras"
+    inverting_model().save(path)
+    return str(path)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "in"
+    (folder / "sub").mkdir(parents=True)
+    for i in range(12):
+        Image.new("RGB", (40, 50), (i, i, i)).save(folder / ("sub" if i % 2 else ".") / f"{i}.png")
+    (folder / "bad.png").write_bytes(b"no picture")
+    return folder
+
+
+@pytest.fixture
+def _light_workers(monkeypatch):
+    """Workers import JAX in place of TensorFlow, which takes far longer."""
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+
+
+def assert_inverted(output):
+    written = sorted(path for path in output.rglob("*") if path.is_file())
+    assert len(written) == 12
+    for path in written:
+        assert np.asarray(Image.open(path)).mean() == 255 - int(path.stem)
+
+
+@pytest.mark.usefixtures("_light_workers")
+def test_one_machine(tmp_path, pictures, model):
+    output = tmp_path / "out"
+    arguments = ["--input", str(pictures), "--output", str(output), "--cluster", "local", "--model", model]
+    command = [sys.executable, str(ROOT / "stylize_tensorflow.py"), *arguments]
+    first = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert first.returncode == 1
+    assert "stylised 12 pictures" in first.stdout
+    lines = first.stderr.strip().splitlines()
+    assert [line for line in lines if "error" in line] == lines[-1:]
+    assert lines[-1].startswith(f"stylize_tensorflow.py: error: {pictures / 'bad.png'}: broken")
+    assert_inverted(output)
+    (pictures / "bad.png").unlink()
+    again = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert (again.returncode, again.stdout) == (0, "skipped 12 whose outputs exist (--overwrite writes them anew)\n")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_light_workers")
+def test_pictures_of_a_lost_machine_are_done_by_another(tmp_path, pictures, model):
+    from ray.cluster_utils import Cluster
+
+    head = {"num_cpus": 0, "include_dashboard": False, "_system_config": HEALTH}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    machines = [cluster.add_node(num_cpus=1) for _ in range(2)]
+
+    def observe(done, count):
+        if done == 2 and len(machines) == 2:
+            cluster.remove_node(machines.pop(), allow_graceful=False)
+
+    try:
+        report = stylize_on_cluster(
+            [str(pictures)], str(tmp_path / "out"), LOOK, cluster=cluster.address, model=model, observe=observe
+        )
+    finally:
+        cluster.shutdown()
+    assert len(machines) == 1
+    assert (report.written, list(report.failed)) == (12, [str(pictures / "bad.png")])
+    assert_inverted(tmp_path / "out")
+
+
+def test_without_ray_there_is_one_line(monkeypatch, pictures, tmp_path, model):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "ray" else find(name, *rest))
+    with pytest.raises(ArgumentError, match=r"`cluster` needs Ray.*requirements-cluster.txt"):
+        stylize_on_cluster([str(pictures)], str(tmp_path / "out"), LOOK, cluster="local", model=model)
+
+
+def test_an_address_without_a_cluster(pictures, tmp_path, model):
+    with pytest.raises(UserError, match="`cluster` nowhere: no Ray cluster can be reached there"):
+        stylize_on_cluster([str(pictures)], str(tmp_path / "out"), LOOK, cluster="nowhere", model=model)
+
+
+def test_what_is_wrong_is_told_before_the_cluster_starts(pictures, tmp_path, model):
+    with pytest.raises(ArgumentError, match="`worker_cpus` must be at least 1"):
+        stylize_on_cluster([str(pictures)], str(tmp_path / "out"), LOOK, cluster="local", model=model, worker_cpus=0)
+    with pytest.raises(ArgumentError, match="unknown model"):
+        stylize_on_cluster([str(pictures)], str(tmp_path / "out"), LOOK, cluster="local", model="nobody")
