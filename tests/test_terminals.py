@@ -8,7 +8,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-from benchmarks.torture.jobs import JOBS, write_inputs
+from benchmarks.torture.jobs import JOBS, PHOTOS, write_inputs
 
 # Neither UTF-8 nor ASCII.
 ODD = os.fsdecode(b"fotos \xff\xe9")
@@ -26,6 +26,7 @@ def inputs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("inputs") / ODD
     folder.mkdir()
     write_inputs(folder)
+    (folder / PHOTOS / "00.png").rename(folder / PHOTOS / f"{ODD}.png")
     return folder
 
 

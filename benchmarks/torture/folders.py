@@ -81,8 +81,9 @@ def interrupt(command: list[str], folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         child = subprocess.Popen(
-            [sys.executable, *command], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
+            [sys.executable, *command], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            preexec_fn=hear_ctrl_c,
+        )  # fmt: skip
         while child.poll() is None and not has_state(folder):
             time.sleep(0.02)
         child.send_signal(signal.SIGINT)
@@ -92,6 +93,11 @@ def interrupt(command: list[str], folder: Path) -> None:
         if child.returncode == 1:
             raise RuntimeError(errors.decode(errors="backslashreplace"))
     raise RuntimeError(f"{command[0]} ended before it could be interrupted")
+
+
+def hear_ctrl_c() -> None:
+    """Let a child hear Ctrl-C, which shells switch off for what they run in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def has_state(folder: Path) -> bool:

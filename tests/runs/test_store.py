@@ -10,7 +10,7 @@ import pytest
 from support.left_behind import leave_temporary
 
 from images.writing import remove_stale, temporary_path
-from runs.store import DamagedError, read_json, read_state, write_state
+from runs.store import DamagedError, read_json, read_state, write_json, write_state
 
 
 @pytest.fixture
@@ -56,6 +56,13 @@ def test_no_file_asks_for_more_memory_than_it_has(tmp_path):
         archive.writestr("point.npy", bytes(10_000))
     with pytest.raises(DamagedError, match="is compressed"):
         read_state(tmp_path / "deflated.npz")
+
+
+def test_json_keeps_names_of_files_that_are_not_utf8(tmp_path):
+    content = {"file": os.fsdecode(b"caf\xe9/\xff.png"), "other": "café"}
+    write_json(tmp_path / "command.json", content)
+    assert read_json(tmp_path / "command.json") == content
+    assert "café" in (tmp_path / "command.json").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"\xff\x00", b"[" * 100_000])

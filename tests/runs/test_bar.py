@@ -1,0 +1,50 @@
+"""The bar: running means, and how long the whole run takes."""
+
+import itertools
+import time
+
+import numpy as np
+import pytest
+
+from runs.bar import TIMED_ITERATIONS, ProgressBar, RunningMeans
+from runs.progress import RunProgress
+
+
+def progress(iteration, count, *, loss=1.0, seconds=0.0):
+    return RunProgress(
+        size=(8, 9), iterations=iteration, max_iterations=count, scale_iterations=iteration,
+        max_scale_iterations=count, loss=loss, terms={"style": loss / 2}, frames=lambda: np.zeros((1, 8, 9, 3)),
+        work_left=1 - iteration / count, seconds=seconds, way_on="the same command",
+    )  # fmt: skip
+
+
+def test_means_are_those_of_the_first_hundred_and_then_follow():
+    means = RunningMeans()
+    for value in range(100):
+        means.add({"loss": float(value)})
+    assert means.values["loss"] == pytest.approx(49.5)
+    means.add({"loss": 149.5})
+    assert means.values["loss"] == pytest.approx(50.5)
+
+
+def test_the_time_of_the_whole_run_is_told_after_twenty_iterations(capsys, monkeypatch):
+    """Two seconds each but for the first, which compiles for a minute: 60 + 199 x 2 s."""
+    clock = itertools.chain([0.0], itertools.count(2.0 * (TIMED_ITERATIONS - 1)))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    with ProgressBar(has_means=True) as bar:
+        for iteration in range(1, TIMED_ITERATIONS + 1):
+            bar(progress(iteration, 200, loss=float(iteration), seconds=60 + 2.0 * (iteration - 1)))
+    told = capsys.readouterr().err
+    assert "the whole run will take about 8 minutes" in told
+    assert "loss 11 (mean 6)" in told
+
+
+def test_an_interrupted_run_says_how_to_resume_it(capsys):
+    def interrupted():
+        with ProgressBar() as bar:
+            bar(progress(1, 5))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert capsys.readouterr().err.endswith("saved; the same command resumes the run\n")
