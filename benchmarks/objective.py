@@ -48,7 +48,7 @@ def compare(photo: np.ndarray, stylize: Callable[[np.ndarray], np.ndarray], obje
     Args:
         photo: float32 (height, width, 3) in [0, 1].
         stylize: the generator, from such to such.
-        objective: a PerceptualLoss.
+        objective: a TrainingObjective.
     """
     from keras import ops
 
@@ -56,13 +56,8 @@ def compare(photo: np.ndarray, stylize: Callable[[np.ndarray], np.ndarray], obje
     from optimize.value_and_grad import compile_value_and_grad
 
     images = photo[np.newaxis]
-    content = objective.content_targets(ops.convert_to_tensor(images))
-
-    def loss(pictures: Any) -> tuple[Any, dict[str, Any]]:
-        terms = objective.terms(pictures, content)
-        return sum(terms.values()), terms
-
-    evaluate = compile_value_and_grad(loss)
+    rows = objective.rows_of(ops.convert_to_tensor(images))
+    evaluate = compile_value_and_grad(lambda pictures: objective.loss(pictures, *rows))
     losses = []
     minimize_lbfgs(evaluate, images, maxiter=max(SHOWN), ftol=0.0, callback=lambda state: losses.append(state.loss))
     of_photo, of_generator = (
@@ -78,10 +73,9 @@ def measure(generator: str, photos: int, settings: TrainingSettings) -> None:
         from pipelines.stylization.generator import load_generator
         from pipelines.training.data import PhotoCrops, photo_files
         from pipelines.training.files import read_style
-        from pipelines.training.objective import build_objective
         from pipelines.training.plan import plan_training
     stylize = load_generator(find_model(generator))
-    objective = build_objective(plan_training(settings).objective, read_style(settings))
+    objective = plan_training(settings).objective.build(read_style(settings))
     assert settings.data is not None
     files = photo_files(settings.data)[:photos]
     rows = []

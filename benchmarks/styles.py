@@ -31,7 +31,7 @@ from pipelines.command_line import run_script
 from pipelines.startup import quiet_startup
 
 if TYPE_CHECKING:
-    from losses.perceptual import PerceptualLoss
+    from pipelines.training.targets import TrainingObjective
 
 NAME = "benchmarks.styles"
 ROOT = Path(__file__).resolve().parent.parent
@@ -148,9 +148,8 @@ def worth(yardsticks: Yardsticks, name: str, stylize: Stylize, *, photos: int, s
     return float(np.median([compare(crops.centre(i), stylize, objective).worth for i in range(photos)]))
 
 
-def _objective(yardsticks: Yardsticks, name: str) -> PerceptualLoss:
+def _objective(yardsticks: Yardsticks, name: str) -> TrainingObjective:
     from pipelines.training.files import read_style
-    from pipelines.training.objective import build_objective
     from pipelines.training.plan import plan_training
     from pipelines.training.settings import TrainingSettings
 
@@ -159,7 +158,7 @@ def _objective(yardsticks: Yardsticks, name: str) -> PerceptualLoss:
         style_layers=STYLE_LAYERS, content_layers=("relu4_1",), content_weight=1.0, style_weight=20.0,
         tv_weight=0.3, weights=yardsticks.shared / VGG,
     )  # fmt: skip
-    return build_objective(plan_training(settings).objective, read_style(settings))
+    return plan_training(settings).objective.build(read_style(settings))
 
 
 def earlier_file(commit: str, name: str, folder: Path) -> Path | None:

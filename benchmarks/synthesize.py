@@ -69,7 +69,6 @@ class Task:
 def compiled_loss(task: Task, precision: str) -> Callable:
     """Return the program's loss and gradient of one octave with five Gram layers."""
     from pipelines.synthesis.inputs import make_inputs
-    from pipelines.synthesis.objective import Objectives
     from pipelines.synthesis.plan import plan_synthesis
     from pipelines.synthesis.settings import SynthesisSettings
 
@@ -79,7 +78,7 @@ def compiled_loss(task: Task, precision: str) -> Callable:
     )  # fmt: skip
     picture = task.picture()
     plan = plan_synthesis(settings, [picture.shape[:2]])
-    objectives = Objectives(plan, make_inputs([picture]))
+    objectives = plan.objective.build(make_inputs([picture]))
     return objectives.compile(plan.scales[-1], (1, task.size, task.size, 3))
 
 

@@ -51,7 +51,6 @@ def _own_step(precision: str, weights: str, size: tuple[int, int]) -> Callable[[
     from optimize.averaging import RunningAverage
     from optimize.progress import finite_loss
     from pipelines.transfer.inputs import read_inputs
-    from pipelines.transfer.objective import Objectives
     from pipelines.transfer.plan import plan_transfer
     from pipelines.transfer.settings import TransferSettings
 
@@ -66,7 +65,7 @@ def _own_step(precision: str, weights: str, size: tuple[int, int]) -> Callable[[
         )
     inputs = read_inputs(settings)
     plan = plan_transfer(settings, inputs)
-    evaluate = Objectives(plan, inputs).compile(size)
+    evaluate = plan.objective.build(inputs).compile(size)
     adam = Adam(plan.step_size)
     first = AdamState.zeros(resize(inputs.content, *size)[np.newaxis])
     state: list[Any] = [first, RunningAverage.of(first.point, plan.avg_decay)]

@@ -45,6 +45,11 @@ def octave_positions(size: int, octave: int, pyramid_mode: str) -> Positions:
     return positions
 
 
+def pyramid_sizes(size: int, octaves: int, mode: str) -> list[int]:
+    """Return the heights (or widths) of a Gaussian pyramid's levels; they may be 0 or less: too many octaves."""
+    return [octave_positions(size, octave, mode).count for octave in range(octaves)]
+
+
 def layer_positions(layer: str, mode: str, pixels: Positions) -> Positions:
     """Return where the positions of a descriptor's layer lie, given the pixels that the descriptor sees."""
     if layer == RANDOM_LAYER:
@@ -68,6 +73,28 @@ def map_size(layer: str, size: tuple[int, int], modes: tuple[str, str]) -> tuple
         layer_positions(layer, mode, Positions(0.0, 1.0, side)).count for side, mode in zip(size, modes, strict=True)
     )
     return height, width
+
+
+def smallest_input(layers: Iterable[str], modes: tuple[str, str] = ("same", "same")) -> tuple[int, int]:
+    """Return the least (height, width) of a picture for which every one of VGG-19's layers has an activation.
+
+    Args:
+        layers: by their names.
+        modes: (vertical, horizontal) padding of the convolutions.
+    """
+    names = list(layers)
+    height, width = (max(_smallest_axis(name, mode) for name in names) for mode in modes)
+    return height, width
+
+
+def _smallest_axis(name: str, mode: str) -> int:
+    size = 1
+    for layer in reversed(LAYER_NAMES[: LAYER_NAMES.index(name) + 1]):
+        if layer.startswith("pool"):
+            size *= 2
+        elif layer.startswith("conv") and mode == "valid":
+            size += 2
+    return size
 
 
 def receptive_field(layer: str) -> int:

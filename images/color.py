@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-# Luma of ITU-R BT.601, on sRGB-encoded values: the Y of YIQ, YUV and YCbCr (JPEG).
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+from images.picture import LUMA
+
 # The standard deviation of the blur that takes the brush strokes from a picture, as a share of its longer side.
 STROKE_SHARE = 1 / 64
 

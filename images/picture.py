@@ -9,6 +9,9 @@ import numpy as np
 # Where Pillow refuses a picture as a decompression bomb (twice its MAX_IMAGE_PIXELS): 179 megapixels.
 MAX_PIXELS = 2 * (1024 * 1024 * 1024 // 4 // 3)
 
+# Luma of ITU-R BT.601, on sRGB-encoded values: the Y of YIQ, YUV and YCbCr (JPEG).
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
 
 @dataclass(frozen=True, eq=False)
 class Picture:

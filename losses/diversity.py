@@ -6,8 +6,22 @@ from typing import Any
 
 from keras import ops
 
+from losses.loss import Loss, Node
+
 # Below this root mean squared difference (a fifth of a level of 8 bits) pictures count as equal.
-SMALLEST_DISTANCE = 1e-3
+MIN_DISTANCE = 1e-3
+
+
+class Diversity(Loss):
+    """Minus the mean logarithm of each picture's distance from the nearest other one, see `diversity_loss`."""
+
+    def terms(self, images: Any, *rows: Any) -> dict[str, Any]:
+        """Return the one nameless term."""
+        return {"": diversity_loss(images)}
+
+    def tree(self) -> Node:
+        """Return a leaf."""
+        return Node("minus the log distance of nearest pictures")
 
 
 def diversity_loss(pictures: Any) -> Any:
@@ -31,4 +45,4 @@ def diversity_loss(pictures: Any) -> Any:
         others = [ops.mean(ops.square(flat[i] - flat[j])) for j in range(batch) if j != i]
         nearest.append(ops.min(ops.stack(others)))
     # The floor is added, not the larger one taken: equal pictures are to be driven apart too.
-    return -0.5 * ops.mean(ops.log(ops.stack(nearest) + SMALLEST_DISTANCE**2))
+    return -0.5 * ops.mean(ops.log(ops.stack(nearest) + MIN_DISTANCE**2))

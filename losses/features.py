@@ -11,12 +11,15 @@ import numpy as np
 
 from losses.loss import Loss, Node, weighted_node
 
+# Stands among the rows of a comparison for a target that comes with each call.
+GIVEN = np.zeros((0, 0, 0, 0), np.float32)
+
 
 class Comparison(abc.ABC):
     """What compares one layer's activations with its target, by sums over positions, so that strips add up.
 
     Attributes:
-        rows: arrays (batch or 1, height, width, ...) that go with the positions: guides, targets.
+        rows: arrays (batch or 1, height, width, ...) that go with the positions: guides, targets; or GIVEN.
         signature: see `describe.descriptor.Statistic`.
     """
 

@@ -92,6 +92,36 @@ class WeightedSum(Loss):
         )
 
 
+class Totals(Loss):
+    """A loss whose terms are added up by group: `octave1/style/relu2_1` counts to `style`.
+
+    Args:
+        loss: whose terms have the name of one group each as a part of theirs.
+        groups: names of the totals, in their order.
+    """
+
+    def __init__(self, loss: Loss, groups: Sequence[str]) -> None:
+        self.loss = loss
+        self.groups = tuple(groups)
+
+    @property
+    def rows(self) -> list[np.ndarray]:
+        """The constants of the loss."""
+        return self.loss.rows
+
+    def terms(self, images: Any, *rows: Any) -> dict[str, Any]:
+        """Return the totals of the groups."""
+        totals: dict[str, Any] = dict.fromkeys(self.groups, 0)
+        for name, value in self.loss.terms(images, *rows).items():
+            (group,) = set(name.split("/")) & set(self.groups)
+            totals[group] += value
+        return totals
+
+    def tree(self) -> Node:
+        """Return the loss, under the totals."""
+        return Node(f"totals of {', '.join(self.groups)}", (self.loss.tree(),))
+
+
 def shared_out(rows: Sequence[Any], losses: Sequence[Loss]) -> list[list[Any]]:
     """Return the constants of each of several losses, given those of all; none stay none."""
     values = iter(rows)

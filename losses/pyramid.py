@@ -87,21 +87,6 @@ def expand(images: Any, height: int, width: int, padding: PyramidPadding) -> Any
     return crop(outputs, 0, 0, height, width)
 
 
-def pyramid_sizes(size: int, octaves: int, mode: PyramidMode) -> list[int]:
-    """Return the heights (or widths) of a Gaussian pyramid's levels; they may be 0 or less: too many octaves."""
-    sizes = [size]
-    while len(sizes) < octaves:
-        sizes.append((sizes[-1] - 5) // 2 + 1 if mode == "valid" else -(-sizes[-1] // 2))
-    return sizes
-
-
-def size_before_halving(size: int, times: int, mode: PyramidMode) -> int:
-    """Return the least height (or width) of a picture whose pyramid reaches `size` after `times` halvings."""
-    for _ in range(times):
-        size = 2 * size + 3 if mode == "valid" else 2 * size - 1
-    return size
-
-
 def _double(images: Any, axis: int) -> Any:
     """Return the interpolated lines of `images`, which have one line too many at both sides."""
     count = images.shape[axis] - 2

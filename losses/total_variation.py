@@ -17,15 +17,35 @@ class TotalVariation(Loss):
     2 * (mean dx^2 / 3 + mean dy^2 / 3 + (mean of the squares along each diagonal) / 12) with the edge pixels
     repeated once, the L2 total variation of Crowson's style-transfer-pytorch. The stencil treats all directions
     nearly alike, which the usual sum of dx^2 and dy^2 (Mahendran & Vedaldi 2015) does not.
+
+    Args:
+        relative_to: what the value is divided by, such as that of another picture.
     """
 
-    def terms(self, images: Any) -> dict[str, Any]:
+    def __init__(self, relative_to: float = 1.0) -> None:
+        self.relative_to = relative_to
+
+    def terms(self, images: Any, *rows: Any) -> dict[str, Any]:
         """Return the one nameless term."""
-        return {"": total_variation(images)}
+        return {"": total_variation(images) / self.relative_to}
 
     def tree(self) -> Node:
         """Return a leaf."""
-        return Node("mean squared difference of neighbours (nine points)")
+        relative = "" if self.relative_to == 1 else f", relative to {self.relative_to:.4g}"
+        return Node(f"mean squared difference of neighbours (nine points){relative}")
+
+
+class SummedTotalVariation(Loss):
+    """`TotalVariation` as Torch7's texture networks scale it: the sum over pixels and channels, of values in 0..255."""
+
+    def terms(self, images: Any, *rows: Any) -> dict[str, Any]:
+        """Return the one nameless term."""
+        height, width, channels = images.shape[1:]
+        return {"": total_variation(images) * (255.0**2 * height * width * channels)}
+
+    def tree(self) -> Node:
+        """Return a leaf."""
+        return Node("sum of squared differences of neighbours (nine points) of values in 0..255")
 
 
 def total_variation(images: Any) -> Any:

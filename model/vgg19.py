@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import keras
@@ -89,23 +89,6 @@ def vgg19(
 def _is_built(name: str, convolutions: Sequence[int]) -> bool:
     """Return whether a network with so many convolutions a block has the layer `name`, such as relu3_4."""
     return name.startswith("pool") or int(name.partition("_")[2]) <= convolutions[int(name[4]) - 1]
-
-
-def smallest_input(names: Iterable[str | int], padding: Padding = "same") -> tuple[int, int]:
-    """Return the least (height, width) of a picture for which every one of the layers has an activation."""
-    resolved = resolve_layers(names)
-    height, width = (max(_smallest_axis(name, mode) for name in resolved) for mode in axis_modes(padding))
-    return height, width
-
-
-def _smallest_axis(name: str, mode: str) -> int:
-    size = 1
-    for layer in reversed(LAYER_NAMES[: LAYER_NAMES.index(name) + 1]):
-        if layer.startswith("pool"):
-            size *= 2
-        elif layer.startswith("conv") and mode == "valid":
-            size += 2
-    return size
 
 
 def _modes_of(convolution: str, modes: AxisModes) -> AxisModes:

@@ -1,4 +1,4 @@
-"""Pictures as Python programs hold them: arrays, Pillow's images and paths become arrays, or files of a short life."""
+"""Pictures as Python programs hold them: arrays, Pillow's images and paths become arrays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import tifffile
 from PIL import Image
 
 from errors import ArgumentError, unknown_name
@@ -60,25 +59,6 @@ def workplace() -> Iterator[Path]:
     """Yield an empty folder that is removed in the end: for journeys that go from file to file."""
     with TemporaryDirectory(prefix="texture_nets_") as folder:
         yield Path(folder)
-
-
-def as_file(picture: PictureLike, folder: Path, name: str) -> Path:
-    """Return the path of a picture: its own, or that of a float32 TIFF written to `folder` with its exact values.
-
-    Raises:
-        ArgumentError: an array has another shape, type or range than `as_pixels` takes.
-    """
-    if isinstance(picture, str | os.PathLike):
-        return Path(picture)
-    path = folder / f"{name}.tiff"
-    tifffile.imwrite(path, as_pixels(picture, name), photometric="rgb")
-    return path
-
-
-def as_files(pictures: Any, folder: Path, name: str) -> tuple[Path, ...]:
-    """Return the paths of one picture or of a sequence of them; see `as_file`."""
-    found = [pictures] if is_picture(pictures) else list(pictures)
-    return tuple(as_file(picture, folder, f"{name}_{i}") for i, picture in enumerate(found))
 
 
 def is_picture(value: Any) -> bool:

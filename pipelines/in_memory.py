@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from errors import ArgumentError
-from images.reading import read_image
-from pipelines.arrays import PictureLike, all_pixels, as_file, as_files, as_pixels, check_options, is_picture, workplace
+from pipelines.arrays import PictureLike, all_pixels, as_pixels, check_options, is_picture, workplace
 from pipelines.startup import quiet_startup
 from pipelines.synthesis.texture import Texture
 
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
 # Networks given by name or path that stay loaded and compiled.
 MAX_LOADED = 4
-# More than any run has: no intermediate pictures and states are written.
-NEVER = 10**9
 
 
 def stylize(
@@ -65,18 +62,13 @@ def _compiled(model: keras.Model, precision: str | None) -> Generator:
 
 def sample(model: str | os.PathLike, size: int | tuple[int, int], tileable: str, random_seed: int) -> np.ndarray:
     """Return a picture of a texture generator, float32 (height, width, 3)."""
-    from pipelines.synthesis.sampling import sample_textures
+    from pipelines.synthesis.sampling import sample_pictures
 
-    with workplace() as folder:
-        (file,) = sample_textures(
-            os.fspath(model),
-            folder / "texture.png",
-            output_height=_height_and_width(size)[0],
-            output_width=_height_and_width(size)[1],
-            tileable=tileable,
-            random_seed=random_seed,
-        )
-        return read_image(file).pixels
+    height, width = _height_and_width(size)
+    pictures = sample_pictures(
+        os.fspath(model), output_height=height, output_width=width, tileable=tileable, random_seed=random_seed
+    )
+    return next(pictures)
 
 
 def synthesize(
@@ -113,28 +105,22 @@ def train(
 ) -> keras.Model:
     """Return the generator that a training made."""
     from pipelines.training.settings import TrainingSettings
-    from pipelines.training.train import train_generator
+    from pipelines.training.train import train_on_pictures
 
     _check(options, TrainingSettings, {"style_image", "data"})
-    with workplace() as folder:
-        values = {"checkpoints_path": folder / "checkpoints", **options}
-        if "checkpoints_path" not in options:
-            values.setdefault("save_every", NEVER)
-        style = as_file(style_image, folder, "style_image")
-        settings = TrainingSettings(style_image=style, data=_photo_folder(data, folder / "photos"), **values)
-        report = train_generator(settings, observers)
-        return load(report.generator)
+    return train_on_pictures(as_pixels(style_image, "style_image"), _photos(data), observers=observers, **options)
 
 
-def _photo_folder(data: Any, folder: Path) -> str | os.PathLike | None:
-    """Return the folder of photos: the one that is given, or one with links to files and copies of pictures."""
-    if data is None or (isinstance(data, str | os.PathLike) and Path(data).is_dir()):
-        return data
-    folder.mkdir()
-    for path in as_files(data, folder, "photo"):
-        if path.parent != folder:
-            (folder / f"{len(list(folder.iterdir()))}_{path.name}").symlink_to(path.absolute())
-    return folder
+def _photos(data: Any) -> list[Path | np.ndarray]:
+    """Return the photos in a folder, or each picture that is given: files as their paths."""
+    if data is None:
+        return []
+    if isinstance(data, str | os.PathLike) and Path(data).is_dir():
+        with quiet_startup():
+            from pipelines.training.data import photo_files
+        return [*photo_files(data)]
+    pictures = [data] if is_picture(data) else data
+    return [Path(one) if isinstance(one, str | os.PathLike) else as_pixels(one, "data") for one in pictures]
 
 
 def import_torch(path: str | os.PathLike, image_io: str, options: Mapping[str, Any]) -> keras.Model:

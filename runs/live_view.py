@@ -19,7 +19,7 @@ from errors import ArgumentError
 from images.color_profiles import srgb_profile
 from images.writing import to_bytes
 from options import check, described, option, options_of
-from runs.memory import memory_in_use
+from runs.machine import memory_in_use
 from runs.progress import RunProgress
 from web.board import Board, Picture, Step
 from web.server import LiveServer

@@ -12,6 +12,8 @@ from support.training_cases import smooth_picture
 
 import texture_nets
 from images.reading import read_image
+from images.writing import write_image
+from pipelines import in_memory
 
 FUNCTIONS = sorted(name for name in texture_nets.__all__ if name[0].islower())
 PICTURE = smooth_picture(np.random.default_rng(0), 40, 56)
@@ -123,7 +125,43 @@ def test_transfer_takes_pictures_for_its_options():
     assert started.dtype == np.float32
 
 
-def test_training_writes_where_it_is_told_to_alone(tmp_path):
-    options = {"image_size": 32, "num_iterations": 1, "style_layers": ("relu1_1",), "content_layers": ("relu1_1",)}
-    texture_nets.train(PICTURE, [PICTURE], checkpoints_path=tmp_path / "run", **options)
+TRAINING = {"image_size": 32, "num_iterations": 1, "style_layers": ("relu1_1",), "content_layers": ("relu1_1",)}
+
+
+def test_training_writes_where_it_is_told_to_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    generator = texture_nets.train(PICTURE, [PICTURE], checkpoints_path=tmp_path / "run", **TRAINING)
     assert (tmp_path / "run" / "generator.keras").is_file()
+    again = texture_nets.train(PICTURE, PICTURE, **TRAINING)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    for one, other in zip(generator.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_photos_may_be_files_a_folder_or_pictures(tmp_path):
+    write_image(tmp_path / "photo.png", PICTURE)
+    saved = read_image(tmp_path / "photo.png").pixels
+    photos = (
+        tmp_path,
+        tmp_path / "photo.png",
+        [str(tmp_path / "photo.png")],
+        saved,
+        [Image.open(tmp_path / "photo.png")],
+    )
+    found = [in_memory._photos(data) for data in photos]
+    for (photo,) in found:
+        pixels = photo if isinstance(photo, np.ndarray) else read_image(photo).pixels
+        np.testing.assert_array_equal(pixels, saved)
+    assert in_memory._photos(None) == []
+
+
+def test_training_on_photos_wants_photos():
+    with pytest.raises(texture_nets.ArgumentError, match="`data` is needed in style mode"):
+        texture_nets.train(PICTURE, **TRAINING)
+
+
+def test_a_sample_is_not_rounded_to_the_levels_of_a_file():
+    picture = texture_nets.sample("bark", 32)
+    levels = picture * 255
+    assert picture.dtype == np.float32
+    assert np.abs(levels - np.round(levels)).max() > 0.1

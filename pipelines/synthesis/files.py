@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import platform
+import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,49 +18,83 @@ from images.writing import remove_stale, write_image
 from options import from_json, to_json
 from pipelines.synthesis.settings import SynthesisSettings, resolve_layers
 from runs.lock import hold
+from runs.machine import versions
 from runs.plot import Curve, write_line_plot
-from runs.resuming import Found, Identity
+from runs.resuming import Found, Identity, Note, check_resumable
 from runs.store import DAMAGE, DamagedError, digest, read_json, read_state, write_json, write_state, write_whole
 
 if TYPE_CHECKING:
+    from optimize.state import OptimizerState
     from pipelines.synthesis.plan import SynthesisPlan
     from runs.state import RunState
 
 COMMAND, PROGRESS, STATE, LOCK = "command.json", "progress.jsonl", "state.npz", ".lock"
-PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy", "scipy", "pillow")
 FRAMES_PER_SECOND = 10
 # Options that do not change the result; the files that others name are compared by what is in them.
-FREE = frozenset(
-    ("source", "guide", "init", "output", "output_dir", "output_prefix", "save_every", "weights", "data_dir")
-)
+FREE = frozenset({"source", "guide", "init", "output", "output_dir", "output_prefix"})
+FREE |= {"save_every", "weights", "data_dir"}
 # SciPy's workspace and what stands beside it, for each value of a picture.
 STATE_BYTES = 8 * 28
 
 
-def newest_folder(settings: SynthesisSettings, plan: SynthesisPlan) -> RunFolder | None:
-    """Return the folder of the latest run of this name, or None."""
-    base = _base(settings, plan)
-    number = _next_number(base) - 1
-    path = base if number < 0 else base.with_name(f"{base.name}.{number}")
-    return RunFolder(path) if path.is_dir() else None
+@contextmanager
+def open_folder(
+    settings: SynthesisSettings,
+    plan: SynthesisPlan,
+    files: Mapping[str, Path],
+    describe: Callable[[], str],
+    *,
+    restart: bool,
+    note: Note,
+) -> Iterator[RunFolder]:
+    """Yield the folder of a run, held: that of an interrupted one with the same options and pictures, or a new one.
 
-
-def new_folder(settings: SynthesisSettings, plan: SynthesisPlan) -> RunFolder:
-    """Make a folder for a run, named after its settings as the old script did, and return it.
+    Args:
+        settings: what is asked for.
+        plan: that follows from it.
+        files: that were read, by what they are.
+        describe: returns the printed loss, for a new folder.
+        restart: whether to begin anew in any case.
+        note: told that an interrupted run goes on.
 
     Raises:
-        UserError: the disk has no room for the run.
-        OSError: the folder cannot be made.
+        ArgumentError: an interrupted run has other options.
+        UserError: it cannot be read, or the disk has no room for a new one.
     """
+    folder = None if restart else _interrupted(settings, plan, files, note)
+    if folder is None:
+        loss = describe()
+        folder = _new_folder(settings, plan)
+        folder.write_command(settings, files, loss)
+    with folder.held():
+        yield folder
+
+
+def _interrupted(
+    settings: SynthesisSettings, plan: SynthesisPlan, files: Mapping[str, Path], note: Note
+) -> RunFolder | None:
+    """Return the folder of the latest run of this name if it was interrupted, or None."""
+    base = _base(settings, plan)
+    folder = RunFolder(_numbered(base, _next_number(base) - 1), settings.save_every, settings.output)
+    found = folder.find(plan) if folder.path.is_dir() else None
+    if found is None:
+        return None
+    digests = {name: digest(path) for name, path in files.items()}
+    check_resumable(_identity(settings, plan, digests), found, note)
+    return folder
+
+
+def _new_folder(settings: SynthesisSettings, plan: SynthesisPlan) -> RunFolder:
+    """Make a folder for a run, named after its settings as the old script did, and return it."""
     base = _base(settings, plan)
     base.parent.mkdir(parents=True, exist_ok=True)
     _check_disk_space(base.parent, settings)
     number = _next_number(base) if base.exists() else -1
     while True:
-        path = base if number < 0 else base.with_name(f"{base.name}.{number}")
+        path = _numbered(base, number)
         try:
             path.mkdir()
-            return RunFolder(path)
+            return RunFolder(path, settings.save_every, settings.output)
         except FileExistsError:
             number += 1
 
@@ -75,6 +108,10 @@ def _base(settings: SynthesisSettings, plan: SynthesisPlan) -> Path:
     parts += [f"j{settings.join_mode}"] if settings.join_mode != "average" else []
     height, width = plan.geometry.size
     return Path(settings.output_dir) / ".".join([*parts, f"{width}x{height}"])
+
+
+def _numbered(base: Path, number: int) -> Path:
+    return base if number < 0 else base.with_name(f"{base.name}.{number}")
 
 
 def _next_number(base: Path) -> int:
@@ -96,11 +133,6 @@ def _check_disk_space(folder: Path, settings: SynthesisSettings) -> None:
         )
 
 
-def identity(settings: SynthesisSettings, plan: SynthesisPlan, files: Mapping[str, Path]) -> Identity:
-    """Return what makes a run with these settings the same run."""
-    return _identity(settings, plan, {name: digest(path) for name, path in files.items()})
-
-
 def _identity(settings: SynthesisSettings, plan: SynthesisPlan, digests: Mapping[str, str]) -> Identity:
     sources = sum(name.startswith("source") for name in digests)
     return Identity(options={**_comparable(settings, plan), "source": sources}, digests=digests)
@@ -113,19 +145,59 @@ def _comparable(settings: SynthesisSettings, plan: SynthesisPlan) -> dict[str, A
         "octaves": settings.octaves or plan.geometry.octaves,
         "layers": list(resolve_layers(settings.descriptor, settings.layers)),
         "schedule": settings.schedule or ("coarse-to-fine" if settings.init is None else "single"),
-        "precision": plan.descriptor.precision if settings.precision == "auto" else settings.precision,
+        "precision": plan.objective.descriptor.precision if settings.precision == "auto" else settings.precision,
     }
     return {name: value for name, value in (to_json(settings) | resolved).items() if name not in FREE}
 
 
-class RunFolder:
-    """The files of one run."""
+def read_settings(folder: Path) -> SynthesisSettings:
+    """Return the settings of the run in a folder.
 
-    def __init__(self, path: Path) -> None:
+    Raises:
+        UserError: this is not the folder of a run, or a source has changed since.
+    """
+    settings, content = _read_command(folder)
+    for path, kept in content["sources"].items():
+        if not Path(path).is_file() or digest(Path(path)) != kept:
+            raise UserError(f"`resume` {folder}: the source {path} is missing or has changed")
+    return settings
+
+
+def _read_command(folder: Path) -> tuple[SynthesisSettings, dict[str, Any]]:
+    try:
+        content = read_json(folder / COMMAND)
+        settings = from_json(SynthesisSettings, content["arguments"])
+        content = {"digests": {}, **content}
+        for part in ("sources", "digests"):
+            if not all(isinstance(text, str) for pair in content[part].items() for text in pair):
+                raise ValueError(f"{part} are not texts")
+    except (*DAMAGE, UserError) as error:
+        raise UserError(f"`resume` {folder}: not the folder of a synthesis ({COMMAND}: {error})") from error
+    return settings, content
+
+
+class RunFolder:
+    """The files of one run, which keep it while it lasts.
+
+    Args:
+        path: of the folder.
+        save_every: iterations between saved pictures and states.
+        output: further file for the first final picture, or None.
+
+    Attributes:
+        pictures: files of the final pictures, once they are there.
+    """
+
+    way_on = "the same command"
+
+    def __init__(self, path: Path, save_every: int, output: str | os.PathLike | None) -> None:
         self.path = path
+        self.save_every = save_every
+        self.output = output
+        self.pictures: list[Path] = []
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> Iterator[RunFolder]:
         """Keep other runs away, and remove what killed ones have left.
 
         Raises:
@@ -133,7 +205,7 @@ class RunFolder:
         """
         with hold(self.path / LOCK):
             remove_stale(self.path)
-            yield
+            yield self
 
     def write_command(self, settings: SynthesisSettings, files: Mapping[str, Path], loss: str) -> None:
         """Write the arguments, versions and sources of the run."""
@@ -142,34 +214,10 @@ class RunFolder:
             "arguments": to_json(settings),
             "sources": {str(files[name].absolute()): digests[name] for name in files if name.startswith("source")},
             "digests": digests,
-            "versions": _versions(),
+            "versions": versions(),
             "loss": loss.splitlines(),
         }
         write_json(self.path / COMMAND, content)
-
-    def read_settings(self) -> SynthesisSettings:
-        """Return the settings of the run.
-
-        Raises:
-            UserError: this is not the folder of a run, or a source has changed since.
-        """
-        settings, content = self._read_command()
-        for path, kept in content["sources"].items():
-            if not Path(path).is_file() or digest(Path(path)) != kept:
-                raise UserError(f"`resume` {self.path}: the source {path} is missing or has changed")
-        return settings
-
-    def _read_command(self) -> tuple[SynthesisSettings, dict[str, Any]]:
-        try:
-            content = read_json(self.path / COMMAND)
-            settings = from_json(SynthesisSettings, content["arguments"])
-            content = {"digests": {}, **content}
-            for part in ("sources", "digests"):
-                if not all(isinstance(text, str) for pair in content[part].items() for text in pair):
-                    raise ValueError(f"{part} are not texts")
-        except (*DAMAGE, UserError) as error:
-            raise UserError(f"`resume` {self.path}: not the folder of a synthesis ({COMMAND}: {error})") from error
-        return settings, content
 
     def find(self, plan: SynthesisPlan) -> Found | None:
         """Return the interrupted run in this folder, or None: there is none that has not ended by itself.
@@ -184,67 +232,90 @@ class RunFolder:
         # Earlier versions do not tell; they end with the final pictures.
         if about.get("finished", (self.path / "final_F0000.png").exists()):
             return None
-        settings, content = self._read_command()
+        settings, content = _read_command(self.path)
         digests = content["digests"] or {f"source {i + 1}": text for i, text in enumerate(content["sources"].values())}
         iterations = int(arrays["iterations"]) if "iterations" in arrays else 0
         return Found(_identity(settings, plan, digests), iterations, str(self.path))
 
-    def write_state(self, state: RunState, *, finished: bool = False) -> None:
+    def _write_state(self, state: RunState, *, finished: bool = False) -> None:
         """Keep what a later run needs to go on from here."""
         write_state(self.path / STATE, state.to_arrays(), {"finished": finished})
 
-    def read_state(self) -> dict[str, np.ndarray]:
-        """Return the arrays of the state that was kept last; empty where the run had not come to that.
+    def restored(self, optimizer: type[OptimizerState], shapes: list[tuple[int, ...]]) -> RunState | None:
+        """Return the state that was kept last, or None where the run had not come to that.
+
+        Args:
+            optimizer: class of the optimiser's state.
+            shapes: of the frames at each scale.
 
         Raises:
-            DamagedError: it cannot be read.
+            DamagedError: it cannot be read, or is not that of this run.
         """
+        from runs.state import RunState, check_fits  # loads Keras
+
         try:
             arrays, _ = read_state(self.path / STATE)
+            if "frames" in arrays:  # of earlier versions, which kept the pictures alone
+                arrays["optimizer_point"] = arrays.pop("frames")
+            state = RunState.from_arrays(arrays, optimizer)
+            check_fits(state, shapes)
         except FileNotFoundError:
-            return {}
-        if "frames" in arrays:  # of earlier versions, which kept the pictures alone
-            arrays["optimizer_point"] = arrays.pop("frames")
-        return arrays
+            return None
+        except (DamagedError, *DAMAGE) as error:
+            raise self._damaged(error) from error
+        self._drop_progress_after(state.iterations)
+        return state
 
-    def damaged(self, reason: object) -> DamagedError:
+    def _damaged(self, reason: object) -> DamagedError:
         """Return the error for a state that cannot be gone on from."""
         return DamagedError(f"{self.path}: there is no saved state to resume from ({reason}); `restart` starts over")
 
-    def drop_progress_after(self, iterations: int) -> None:
+    def _drop_progress_after(self, iterations: int) -> None:
         """Leave out the lines of progress beyond an iteration, which is done again."""
-        lines = [line for line in self.read_progress() if line["iteration"] <= iterations]
+        lines = [line for line in self._read_progress() if line["iteration"] <= iterations]
         write_whole(self.path / PROGRESS, "".join(json.dumps(line) + "\n" for line in lines).encode())
 
-    def append_progress(self, line: Mapping[str, Any]) -> None:
-        """Add a line to the progress."""
+    def is_time_to_save(self, iterations: int) -> bool:
+        """Tell whether pictures and state are to be kept after this iteration."""
+        return iterations % self.save_every == 0
+
+    def save(self, state: RunState, frames: np.ndarray) -> None:
+        """Keep pictures and state."""
+        self._write_state(state)
+        self._write_pictures(f"I{state.iterations:04d}", frames)
+
+    def record(self, line: Mapping[str, Any]) -> None:
+        """Add the numbers of an iteration to the progress."""
         with (self.path / PROGRESS).open("a") as file:
             file.write(json.dumps(line) + "\n")
 
-    def read_progress(self) -> list[dict[str, Any]]:
+    def _read_progress(self) -> list[dict[str, Any]]:
         """Return the lines of progress; what was cut off or damaged is left out."""
         path = self.path / PROGRESS
         lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
         return [line for line in map(_parsed, lines) if line is not None]
 
-    def write_pictures(self, prefix: str, frames: np.ndarray) -> list[Path]:
+    def _write_pictures(self, prefix: str, frames: np.ndarray) -> list[Path]:
         """Write frames (count, height, width, 3) as `prefix_F0000.png` ... and return the files."""
         paths = [self.path / f"{prefix}_F{i:04d}.png" for i in range(len(frames))]
         for path, frame in zip(paths, frames, strict=True):
             write_image(path, frame)
         return paths
 
-    def write_results(self, frames: np.ndarray) -> list[Path]:
-        """Write the final pictures, and for several frames the animation, and return the pictures' files."""
-        pictures = self.write_pictures("final", frames)
+    def finish(self, frames: np.ndarray, state: RunState | None) -> None:
+        """Write the final pictures, for several frames the animation, and the last state of a run that is complete."""
+        self.pictures = self._write_pictures("final", frames)
         if len(frames) > 1:
             write_gif(self.path / "animation.gif", frames, frames_per_second=FRAMES_PER_SECOND)
             write_mp4(self.path / "animation.mp4", frames, frames_per_second=FRAMES_PER_SECOND)
-        return pictures
+        if self.output is not None:
+            write_image(self.output, frames[0])
+        if state is not None:
+            self._write_state(state, finished=True)
 
-    def write_plot(self) -> None:
+    def close(self) -> None:
         """Draw the loss and its terms by evaluation, with a line where a scale begins; nothing without progress."""
-        lines = self.read_progress()
+        lines = self._read_progress()
         if not lines:
             return
         evaluations = [line["evaluation"] for line in lines]
@@ -275,13 +346,3 @@ def check_output(settings: SynthesisSettings) -> None:
     """Raise ArgumentError where the folder of `output` does not exist."""
     if settings.output is not None and not Path(settings.output).absolute().parent.is_dir():
         raise ArgumentError(f"`output` {settings.output}: its folder does not exist")
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version(), "machine": platform.machine()}
-    for package in PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions

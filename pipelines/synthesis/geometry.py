@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from choices import RANDOM_LAYER
-from describe.positions import Positions, layer_positions, receptive_field
+from describe.positions import (
+    Positions,
+    layer_positions,
+    pyramid_sizes,
+    receptive_field,
+    smallest_input,
+)
 from errors import ArgumentError
-from losses.pyramid import PyramidMode, pyramid_sizes, size_before_halving
+from losses.pyramid import PyramidMode
 from model.padded_convolution import PaddingMode
 from model.random_filters import FILTER_SIZES
-from model.vgg19 import smallest_input
-from optimize.schedule import growing_sizes, split_iterations
 
 # Coarse-to-fine starts no smaller than this: below it a picture holds too little to begin with.
 MIN_SIDE = 48
@@ -117,6 +122,35 @@ def plan_scales(geometry: Geometry, source_sizes: Sequence[Size], *, schedule: s
     return tuple(replace(scale, iterations=count) for scale, count in zip(scales, iterations, strict=True) if count)
 
 
+def growing_sizes(height: int, width: int, *, smallest: tuple[int, int]) -> list[tuple[int, int]]:
+    """Return the (height, width) of every scale, from coarse to fine; the last is the final size.
+
+    Each scale is the final size divided by a power of 2 and rounded, so that an octave of one is one of the others.
+
+    Args:
+        height: final.
+        width: final.
+        smallest: (height, width) below which no scale may lie; the final size is returned in any case.
+    """
+    sizes = [(height, width)]
+    while True:
+        scale = 2 ** len(sizes)
+        size = (math.floor(height / scale + 0.5), math.floor(width / scale + 0.5))
+        if size[0] < max(1, smallest[0]) or size[1] < max(1, smallest[1]):
+            return sizes[::-1]
+        sizes.append(size)
+
+
+def split_iterations(total: int, scales: int) -> list[int]:
+    """Return the iterations of each scale, from coarse to fine; they add up to `total`.
+
+    Equal shares: iterations at a coarse scale cost little, but beyond some dozens of them the last scale gains more.
+    What cannot be shared out goes to the finest scales.
+    """
+    share, rest = divmod(total, scales)
+    return [share] * (scales - rest) + [share + 1] * rest
+
+
 def _scale(geometry: Geometry, source_sizes: Sequence[Size], size: Size, factor: float) -> Scale:
     """Return a scale without iterations."""
     margin = min(max(map(receptive_field, geometry.layers)) // 2, MAX_MARGIN) if factor < 1 else 0
@@ -156,7 +190,14 @@ def _source_size(geometry: Geometry, octaves: int, positions: int) -> Size:
     """Return the (height, width) of a source in which every layer has so many positions along both axes."""
     modes = geometry.paddings
     pairs = zip(_seen(geometry, modes.source, positions), modes.source_pyramid, strict=True)
-    return _pair(size_before_halving(side, octaves - 1, mode) for side, mode in pairs)
+    return _pair(_size_before_halving(side, octaves - 1, mode) for side, mode in pairs)
+
+
+def _size_before_halving(size: int, times: int, mode: str) -> int:
+    """Return the least height (or width) of a picture whose pyramid reaches `size` after `times` halvings."""
+    for _ in range(times):
+        size = 2 * size + 3 if mode == "valid" else 2 * size - 1
+    return size
 
 
 def octaves_of_output(geometry: Geometry, size: Size, positions: int = 1) -> int:

@@ -55,16 +55,15 @@ def read_inputs(settings: SynthesisSettings) -> SynthesisInputs:
         raise ArgumentError("`source` is needed: pictures of a texture, or folders of them")
     files = source_files(settings.source)
     named = {f"source {i + 1}": path for i, path in enumerate(files)}
-    guide = None
     if settings.guide is not None:
         named |= {f"guide {i + 1}": Path(path) for i, path in enumerate(settings.guide)}
-        guide = [read_image(path).pixels for path in settings.guide]
     if settings.init is not None:
         named["picture to start from"] = Path(settings.init)
+    pixels = {name: read_image(path).pixels for name, path in named.items()}
     return make_inputs(
-        [read_image(path).pixels for path in files],
-        init=None if settings.init is None else read_image(settings.init).pixels,
-        guide=guide,
+        [pixels[f"source {i + 1}"] for i in range(len(files))],
+        init=pixels.get("picture to start from"),
+        guide=None if settings.guide is None else [pixels["guide 1"], pixels["guide 2"]],
         source_scale=settings.source_scale,
         source_width=settings.source_width,
         files=named,

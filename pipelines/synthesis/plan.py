@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from errors import ArgumentError
-from pipelines.precision import choose_precision
+from pipelines.descriptors import Descriptor
 from pipelines.synthesis.geometry import (
     Geometry,
     Scale,
@@ -20,7 +19,8 @@ from pipelines.synthesis.geometry import (
     plan_scales,
 )
 from pipelines.synthesis.settings import MAX_OCTAVES, SynthesisSettings, resolve_layers
-from runs.memory import check_memory
+from pipelines.synthesis.targets import FramesPlan, ObjectivePlan
+from runs.machine import check_memory, choose_precision
 
 if TYPE_CHECKING:
     from losses.frames import FrameDistance
@@ -34,60 +34,12 @@ BYTES_PER_PIXEL = 3 * 8 * 25
 
 
 @dataclass(frozen=True)
-class DescriptorPlan:
-    """Which network describes the pictures; see model.descriptor.build_descriptor.
-
-    Attributes:
-        name: of the descriptor.
-        layers: by their resolved names.
-        pooling: of the network.
-        weights: file, or None.
-        data_dir: folder that is searched for weights.
-        seed: of random filters.
-        precision: in which it computes.
-    """
-
-    name: DescriptorName
-    layers: tuple[str, ...]
-    pooling: Pooling
-    weights: str | os.PathLike | None
-    data_dir: str | os.PathLike
-    seed: int
-    precision: str
-
-
-@dataclass(frozen=True)
-class FramesPlan:
-    """How several frames are kept apart; see losses.frames.
-
-    Attributes:
-        count: of frames.
-        weight: of the inter-frame loss.
-        shift: of the sources, in pixels, whose distance is the target.
-        order: neighbours that each frame is compared with.
-        distance: "l2" or "lap1".
-        octaves: of the distance.
-    """
-
-    count: int
-    weight: float
-    shift: float
-    order: int
-    distance: FrameDistance
-    octaves: int
-
-
-@dataclass(frozen=True)
 class SynthesisPlan:
     """Everything that a synthesis computes with beside its pictures.
 
     Attributes:
-        geometry: of the output.
+        objective: what is compared.
         scales: from coarse to fine; the last is the output's size with all octaves.
-        descriptor: what describes the pictures.
-        frames: how many are made, and how they are kept apart.
-        join_mode: mean of the sources' Gram matrices.
-        mul: factor of the target Gram matrices.
         seed: kind of the first picture, "random" or "symmetric".
         random_seed: of all noise.
         optimizer: "l-bfgs-b" or "lbfgs".
@@ -97,12 +49,8 @@ class SynthesisPlan:
         notes: what the user should know before the run begins.
     """
 
-    geometry: Geometry
+    objective: ObjectivePlan
     scales: tuple[Scale, ...]
-    descriptor: DescriptorPlan
-    frames: FramesPlan
-    join_mode: JoinMode
-    mul: float
     seed: str
     random_seed: int
     optimizer: str
@@ -110,6 +58,21 @@ class SynthesisPlan:
     tol: float
     match_histogram: bool
     notes: tuple[str, ...]
+
+    @property
+    def geometry(self) -> Geometry:
+        """Sizes and boundaries of the output."""
+        return self.objective.geometry
+
+    @property
+    def count(self) -> int:
+        """Number of frames."""
+        return self.objective.frames.count
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """(count, height, width, 3) of the frames at each scale."""
+        return [(self.count, *scale.canvas, 3) for scale in self.scales]
 
     @property
     def max_iter(self) -> int:
@@ -135,13 +98,13 @@ def plan_synthesis(
     precision, precision_note = choose_precision(settings.precision)
     geometry, octaves_note = _fitting_geometry(settings, source_sizes)
     schedule = settings.schedule or ("single" if has_start else "coarse-to-fine")
-    return SynthesisPlan(
+    objective = ObjectivePlan(
         geometry=geometry,
-        scales=plan_scales(geometry, source_sizes, schedule=schedule, max_iter=settings.max_iter),
-        descriptor=DescriptorPlan(
+        descriptor=Descriptor(
+            geometry.layers,
             name=cast("DescriptorName", settings.descriptor),
-            layers=geometry.layers,
             pooling=cast("Pooling", settings.pooling),
+            rescale_pooling=False,
             weights=settings.weights,
             data_dir=settings.data_dir,
             seed=settings.random_seed,
@@ -157,6 +120,10 @@ def plan_synthesis(
         ),
         join_mode=cast("JoinMode", settings.join_mode),
         mul=settings.mul,
+    )
+    return SynthesisPlan(
+        objective=objective,
+        scales=plan_scales(geometry, source_sizes, schedule=schedule, max_iter=settings.max_iter),
         seed=settings.seed,
         random_seed=settings.random_seed,
         optimizer=settings.optimizer,

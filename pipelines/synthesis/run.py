@@ -16,12 +16,11 @@ from optimize.lbfgs import LBFGSState, minimize_lbfgs
 from optimize.lbfgsb import LBFGSBState, minimize_lbfgsb
 from optimize.progress import Iteration
 from optimize.state import OptimizerState
+from pipelines.synthesis.frames import carried_over, cut_tile, first_frames, with_detail, without_margins
 from pipelines.synthesis.geometry import Scale, invariant_step
 from pipelines.synthesis.inputs import SynthesisInputs, nearest
-from pipelines.synthesis.objective import Objectives
 from pipelines.synthesis.plan import SynthesisPlan
-from pipelines.synthesis.start import carried_over, first_frames, with_detail, without_margins
-from pipelines.synthesis.tile import cut_tile
+from pipelines.synthesis.targets import Objectives
 from runs.progress import Observer, RunProgress, tell
 from runs.state import RunState
 from runs.stopping import uninterrupted
@@ -36,6 +35,14 @@ class Recorder(Protocol):
 
     way_on: str
 
+    def restored(self, optimizer: type[OptimizerState], shapes: list[tuple[int, ...]]) -> RunState | None:
+        """Return the state that was kept, or None where the run had not come to one.
+
+        Args:
+            optimizer: class of the optimiser's state.
+            shapes: of the frames at each scale.
+        """
+
     def record(self, line: dict) -> None:
         """Keep the numbers of an iteration."""
 
@@ -45,6 +52,12 @@ class Recorder(Protocol):
     def save(self, state: RunState, frames: np.ndarray) -> None:
         """Keep pictures and state."""
 
+    def finish(self, frames: np.ndarray, state: RunState | None) -> None:
+        """Keep the finished frames and the last state; None: an observer ended the run, which may go on."""
+
+    def close(self) -> None:
+        """Do what is to be done however the run ends."""
+
 
 class SynthesisRun:
     """One run, from its state to its result.
@@ -53,8 +66,7 @@ class SynthesisRun:
         plan: of the synthesis.
         inputs: its pictures.
         objectives: its losses.
-        state: where it begins; None: at the beginning.
-        recorder: that keeps it while it lasts, or None.
+        recorder: that keeps it while it lasts, and has what an earlier part of it left; or None.
         observers: told after every iteration.
 
     Attributes:
@@ -69,7 +81,6 @@ class SynthesisRun:
         inputs: SynthesisInputs,
         objectives: Objectives,
         *,
-        state: RunState | None = None,
         recorder: Recorder | None = None,
         observers: Sequence[Observer] = (),
     ) -> None:
@@ -80,6 +91,7 @@ class SynthesisRun:
         self.observers = observers
         self.message = "nothing was left to do"
         self.stopped = False
+        state = None if recorder is None else recorder.restored(OPTIMIZERS[plan.optimizer][1], plan.shapes)
         self.state = state or RunState(optimizer=first_frames(plan, inputs))
         self.frames = self.state.point
         self.start = time.perf_counter() - self.state.seconds
@@ -90,6 +102,16 @@ class SynthesisRun:
 
         Ctrl-C (KeyboardInterrupt) saves the last iteration before it goes on its way.
         """
+        try:
+            frames = self._through_scales()
+        finally:
+            if self.recorder is not None:
+                self.recorder.close()
+        if self.recorder is not None:
+            self.recorder.finish(frames, None if self.stopped else replace(self.state, optimizer=self.frames))
+        return frames
+
+    def _through_scales(self) -> np.ndarray:
         try:
             self._optimize(self.plan.scales[self.state.scale])
             while not self.stopped and self.state.scale + 1 < len(self.plan.scales):
@@ -215,9 +237,10 @@ class SynthesisRun:
 
     def final_loss(self, frames: np.ndarray) -> tuple[float, dict[str, float]]:
         """Return the loss of the full size and its terms, of frames as the saved 8-bit files hold them, in float32."""
-        objectives = self.objectives
-        if self.plan.descriptor.precision != "float32":
-            objectives = Objectives(self.plan, self.inputs, "float32")
+        objectives, plan = self.objectives, self.plan.objective
+        if plan.descriptor.precision != "float32":
+            exact = replace(plan, descriptor=replace(plan.descriptor, precision="float32"))
+            objectives = exact.build(self.inputs)
         saved = to_bytes(frames).astype(np.float32) / 255
         evaluation = objectives.compile(self.plan.scales[-1], saved.shape)(saved)
         return float(ops.convert_to_numpy(evaluation.loss)), evaluation.term_values()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,21 +24,40 @@ if TYPE_CHECKING:
 MULTIPLE = 32
 
 
-def sample_textures(
+def sample_textures(generator: str, output: str | os.PathLike, *, count: int = 1, **options: Any) -> list[Path]:
+    """Write pictures of a generator that `train.py --mode texture` made.
+
+    Args:
+        generator: name of a model that ships, or a `.keras` file.
+        output: file of the picture; of several, NAME_F0000.png, NAME_F0001.png ... in its place.
+        count: number of pictures.
+        options: further ones of `sample_pictures`.
+
+    Raises:
+        ArgumentError: a side, the count or the output's format is not allowed, or there is no such model.
+        UserError: the file is no texture generator, or its picture is not finite.
+    """
+    check_picture_output(Path(output))
+    pictures = sample_pictures(generator, count=count, **options)
+    targets = _targets(Path(output), count)
+    for target, picture in zip(targets, pictures, strict=True):
+        write_image(target, picture)
+    return targets
+
+
+def sample_pictures(
     generator: str,
-    output: str | os.PathLike,
     *,
     output_width: int = 512,
     output_height: int | None = None,
     count: int = 1,
     tileable: str = "none",
     random_seed: int = 0,
-) -> list[Path]:
-    """Write pictures of a generator that `train.py --mode texture` made.
+) -> Iterator[np.ndarray]:
+    """Return pictures of a texture generator one after another, float32 (height, width, 3) in [0, 1].
 
     Args:
         generator: name of a model that ships, or a `.keras` file.
-        output: file of the picture; of several, NAME_F0000.png, NAME_F0001.png ... in its place.
         output_width: pixels.
         output_height: pixels; None: as the width.
         count: number of pictures.
@@ -46,11 +65,11 @@ def sample_textures(
         random_seed: of the first picture's noise; the others take the following numbers.
 
     Raises:
-        ArgumentError: a side, the count or the output's format is not allowed, or there is no such model.
-        UserError: the file is no texture generator, or its picture is not finite.
+        ArgumentError: a side or the count is not allowed, or there is no such model.
+        UserError: the file is no texture generator, or a picture is not finite.
     """
     height, width = output_height or output_width, output_width
-    _check(Path(output), height, width, count, tileable)
+    _check(height, width, count, tileable)
     path = find_model(generator, option="`generator`")
     with quiet_startup():
         from model.noise import takes_noise
@@ -60,11 +79,8 @@ def sample_textures(
         raise UserError(f"`generator` {generator}: takes pictures, not noise: stylize_tensorflow.py `model` runs it")
     # The circle closes at a multiple; other sizes are cut out of the next one.
     sides = [-(-side // MULTIPLE) * MULTIPLE for side in (height, width)]
-    targets = _targets(Path(output), count)
-    for i, target in enumerate(targets):
-        picture = _sample(model, path, sides, random_seed + i)
-        write_image(target, np.clip(picture[:height, :width], 0, 1))
-    return targets
+    samples = (_sample(model, path, sides, random_seed + i) for i in range(count))
+    return (np.clip(picture[:height, :width], 0, 1) for picture in samples)
 
 
 def _sample(model: keras.Model, path: Path, sides: Sequence[int], seed: int) -> np.ndarray:
@@ -83,8 +99,7 @@ def _sample(model: keras.Model, path: Path, sides: Sequence[int], seed: int) -> 
     return picture
 
 
-def _check(output: Path, height: int, width: int, count: int, tileable: str) -> None:
-    check_picture_output(output)
+def _check(height: int, width: int, count: int, tileable: str) -> None:
     for name, value in (("`output_width`", width), ("`output_height`", height), ("`count`", count)):
         if value < 1:
             raise ArgumentError(f"{name} must be at least 1, not {value}")

@@ -11,20 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from errors import ArgumentError
-from images.writing import write_image
 from pipelines.startup import quiet_startup
-from pipelines.synthesis.files import RunFolder, check_output, identity, new_folder, newest_folder
+from pipelines.synthesis.files import RunFolder, check_output, open_folder, read_settings
 from pipelines.synthesis.inputs import SynthesisInputs, make_inputs, read_inputs
 from pipelines.synthesis.settings import SynthesisSettings
 from pipelines.synthesis.texture import Texture
-from runs.resuming import Note, check_resumable
+from runs.resuming import Note
 
 if TYPE_CHECKING:
-    from pipelines.synthesis.objective import Objectives
     from pipelines.synthesis.plan import SynthesisPlan
     from pipelines.synthesis.run import SynthesisRun
+    from pipelines.synthesis.targets import Objectives
     from runs.progress import Observer
-    from runs.state import RunState
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +66,7 @@ def synthesize_pictures(
     inputs = make_inputs(
         sources, init=init, guide=guide, source_scale=settings.source_scale, source_width=settings.source_width
     )
-    plan = _plan(settings, inputs, note)
-    run = _prepared(plan, inputs, _objectives(plan, inputs), observers=observers)
+    run = _start(_plan(settings, inputs, note), inputs, observers)
     return Texture(**_result(run, run.run()))
 
 
@@ -103,15 +100,16 @@ def synthesize(
     inputs = read_inputs(settings)
     check_output(settings)
     plan = _plan(settings, inputs, note)
-    folder = newest_folder(settings, plan)
-    found = None if folder is None or restart else folder.find(plan)
-    if folder is not None and found is not None:
-        check_resumable(identity(settings, plan, inputs.files), found, note or _say_nothing)
-        return _run_in(folder, settings, plan, inputs, observers)
-    objectives = _objectives(plan, inputs)
-    folder = new_folder(settings, plan)
-    folder.write_command(settings, inputs.files, str(objectives.loss(plan.scales[-1])))
-    return _run_in(folder, settings, plan, inputs, observers, objectives)
+    objectives = plan.objective.build(inputs)
+    with open_folder(
+        settings,
+        plan,
+        inputs.files,
+        describe=lambda: str(objectives.loss(plan.scales[-1])),
+        restart=restart,
+        note=note or _say_nothing,
+    ) as folder:
+        return _run_in(folder, _start(plan, inputs, observers, folder, objectives))
 
 
 def resume(
@@ -134,16 +132,17 @@ def resume(
         ArgumentError: the run has an output outside of its folder, which is not confirmed.
         UserError: this is not the folder of a run, its sources have changed, or another run is at work there.
     """
-    run_folder = RunFolder(Path(folder))
-    settings = run_folder.read_settings()
-    if output is None and settings.output is not None and not _is_inside(settings.output, run_folder.path):
+    settings = read_settings(Path(folder))
+    if output is None and settings.output is not None and not _is_inside(settings.output, Path(folder)):
         raise ArgumentError(
             f"`resume` {folder}: its `output`, {settings.output}, lies outside that folder: name it again to confirm"
         )
     settings = replace(settings, output=settings.output if output is None else output)
     check_output(settings)
     inputs = read_inputs(settings)
-    return _run_in(run_folder, settings, _plan(settings, inputs, note), inputs, observers)
+    plan = _plan(settings, inputs, note)
+    with RunFolder(Path(folder), settings.save_every, settings.output).held() as run_folder:
+        return _run_in(run_folder, _start(plan, inputs, observers, run_folder))
 
 
 def _is_inside(path: str | os.PathLike, folder: Path) -> bool:
@@ -163,90 +162,24 @@ def _plan(settings: SynthesisSettings, inputs: SynthesisInputs, note: Note | Non
     return plan
 
 
-def _objectives(plan: SynthesisPlan, inputs: SynthesisInputs) -> Objectives:
-    with quiet_startup():
-        from pipelines.synthesis.objective import Objectives
-    return Objectives(plan, inputs)
-
-
-def _prepared(
+def _start(
     plan: SynthesisPlan,
     inputs: SynthesisInputs,
-    objectives: Objectives,
-    *,
     observers: Sequence[Observer],
     folder: RunFolder | None = None,
-    save_every: int = 0,
+    objectives: Objectives | None = None,
 ) -> SynthesisRun:
     """Return the run, at its beginning or where the folder's state has it."""
     from pipelines.synthesis.run import SynthesisRun
 
-    state = None if folder is None else _read_state(folder, plan)
-    recorder = None if folder is None else _FolderRecorder(folder, save_every)
-    return SynthesisRun(plan, inputs, objectives, state=state, recorder=recorder, observers=observers)
+    objectives = objectives or plan.objective.build(inputs)
+    return SynthesisRun(plan, inputs, objectives, recorder=folder, observers=observers)
 
 
-def _read_state(folder: RunFolder, plan: SynthesisPlan) -> RunState | None:
-    """Return the state that the folder keeps, or None where the run had not come to one.
-
-    Raises:
-        DamagedError: it cannot be read, or is not that of this run.
-    """
-    from pipelines.synthesis.run import OPTIMIZERS
-    from runs.state import RunState, check_fits
-    from runs.store import DAMAGE, DamagedError
-
-    try:
-        arrays = folder.read_state()
-        if not arrays:
-            return None
-        state = RunState.from_arrays(arrays, OPTIMIZERS[plan.optimizer][1])
-        check_fits(state, [(plan.frames.count, *scale.canvas, 3) for scale in plan.scales])
-    except (DamagedError, *DAMAGE) as error:
-        raise folder.damaged(error) from error
-    folder.drop_progress_after(state.iterations)
-    return state
-
-
-class _FolderRecorder:
-    """Keeps a run in its folder."""
-
-    def __init__(self, folder: RunFolder, save_every: int) -> None:
-        self.record = folder.append_progress
-        self.folder = folder
-        self.save_every = save_every
-        self.way_on = "the same command"
-
-    def is_time_to_save(self, iterations: int) -> bool:
-        return iterations % self.save_every == 0
-
-    def save(self, state: RunState, frames: np.ndarray) -> None:
-        self.folder.write_state(state)
-        self.folder.write_pictures(f"I{state.iterations:04d}", frames)
-
-
-def _run_in(
-    folder: RunFolder,
-    settings: SynthesisSettings,
-    plan: SynthesisPlan,
-    inputs: SynthesisInputs,
-    observers: Sequence[Observer],
-    objectives: Objectives | None = None,
-) -> SynthesisReport:
+def _run_in(folder: RunFolder, run: SynthesisRun) -> SynthesisReport:
     """Run to the end and leave everything in the folder."""
-    with folder.held():
-        objectives = objectives or _objectives(plan, inputs)
-        run = _prepared(plan, inputs, objectives, observers=observers, folder=folder, save_every=settings.save_every)
-        try:
-            frames = run.run()
-        finally:
-            folder.write_plot()
-        pictures = folder.write_results(frames)
-        if settings.output is not None:
-            write_image(settings.output, frames[0])
-        if not run.stopped:
-            folder.write_state(replace(run.state, optimizer=run.frames), finished=True)
-        return SynthesisReport(**_result(run, frames), folder=folder.path, pictures=pictures)
+    frames = run.run()
+    return SynthesisReport(**_result(run, frames), folder=folder.path, pictures=folder.pictures)
 
 
 def _result(run: SynthesisRun, frames: np.ndarray) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from keras import ops
 
-from losses.perceptual import PerceptualLoss
 from pipelines.training.callbacks import IterationCallback
+from pipelines.training.targets import TrainingObjective
 from runs.bar import RunningMeans
 from runs.resuming import Note
 
@@ -42,7 +42,7 @@ class BalanceCheck(IterationCallback):
                 self.note(text)
 
 
-def losses_without_training(objective: PerceptualLoss, photos: np.ndarray) -> dict[str, float]:
+def losses_without_training(objective: TrainingObjective, photos: np.ndarray) -> dict[str, float]:
     """Return the weighted losses of pictures that no generator has made.
 
     Args:
@@ -52,9 +52,9 @@ def losses_without_training(objective: PerceptualLoss, photos: np.ndarray) -> di
     Returns:
         "style": of the photos as they are; "content": of each photo beside another one.
     """
-    content = objective.content_targets(ops.convert_to_tensor(photos))
+    originals = ops.convert_to_tensor(photos)
     same, others = (
-        objective.terms(ops.convert_to_tensor(pictures), content) for pictures in (photos, np.roll(photos, 1, 0))
+        objective.terms(ops.convert_to_tensor(pictures), originals) for pictures in (photos, np.roll(photos, 1, 0))
     )
     losses = {"style": same["style"], "content": others.get("content", 0.0)}
     return {name: float(ops.convert_to_numpy(value)) for name, value in losses.items()}

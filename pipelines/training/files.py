@@ -18,15 +18,16 @@ import keras
 import numpy as np
 
 from errors import ArgumentError, UserError
+from images.picture import Picture
 from images.reading import read_image
 from images.resizing import resize_long_side
 from images.writing import remove_stale, temporary_path
 from model.untrusted.hdf5 import check_hdf5
 from model.untrusted.sizes import check_values
 from options import to_json
-from pipelines.precision import choose_precision
 from pipelines.training.settings import TrainingSettings, distinct_layers
 from runs.lock import hold
+from runs.machine import choose_precision
 from runs.resuming import Found, Identity, Note, check_resumable
 from runs.store import DAMAGE, DamagedError
 
@@ -62,8 +63,12 @@ def read_style(settings: TrainingSettings) -> np.ndarray:
     """
     if settings.style_image is None:
         raise ArgumentError("`style_image` is needed")
-    picture = read_image(settings.style_image)
-    return (resize_long_side(picture, settings.style_size) if settings.style_size else picture).pixels
+    return resized_style(read_image(settings.style_image).pixels, settings.style_size)
+
+
+def resized_style(style: np.ndarray, longer: int) -> np.ndarray:
+    """Return a picture (height, width, 3) with this longer side in pixels; 0 keeps its size."""
+    return resize_long_side(Picture(style), longer).pixels if longer else style
 
 
 def write_checkpoint(folder: Path, model: keras.Model, iteration: int, state: Mapping[str, Any]) -> Path:

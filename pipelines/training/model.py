@@ -1,13 +1,86 @@
-"""A generator with its objective, as a model that Keras' `fit` can train."""
+"""The generator that is trained, and with its objective the model that Keras' `fit` can train."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import ops
 
-from losses.perceptual import PerceptualLoss
+from choices import POLICIES
+from errors import UserError
+from model.generators.registry import build_generator
+from model.saving import load_model
+from pipelines.model_library import find_model
+from pipelines.training.targets import TrainingObjective
+
+
+@dataclass(frozen=True)
+class GeneratorPlan:
+    """The network that is trained; see model.generators.registry.
+
+    Attributes:
+        model: name of the network.
+        mode: "style" or "texture".
+        normalization: "instance" or "batch".
+        noise_depth: planes of noise, or None: the mode's.
+        options: further ones of the network.
+        precision: in which it computes.
+        initial: name or file of a trained generator to begin with, or None.
+    """
+
+    model: str
+    mode: str
+    normalization: str
+    noise_depth: int | None
+    options: Mapping[str, Any]
+    precision: str
+    initial: str | os.PathLike | None
+
+    def build(self, precision: str | None = None, *, is_new: bool = False) -> keras.Model:
+        """Build the network.
+
+        Args:
+            precision: in which it computes; None: its own.
+            is_new: whether it begins with the weights of `initial`, where some are named; otherwise they are random.
+
+        Raises:
+            UserError: `initial` is not a model, or one of another kind or size.
+        """
+        with _dtype_policy(POLICIES[precision or self.precision]):
+            generator = build_generator(
+                self.model,
+                mode=self.mode,
+                normalization=self.normalization,
+                noise_depth=self.noise_depth,
+                **self.options,
+            )
+        if is_new and self.initial is not None:
+            self._take_over(self.initial, generator)
+        return generator
+
+    def _take_over(self, initial: str | os.PathLike, generator: keras.Model) -> None:
+        trained = load_model(find_model(os.fspath(initial), option="`initial_generator`"))
+        if [weight.shape for weight in trained.weights] != [weight.shape for weight in generator.weights]:
+            raise UserError(
+                f"`initial_generator` {initial}: its weights have other shapes than those of the generator to be "
+                "trained: `model`, `mode`, `normalization` and `noise_depth` must be those that it was trained with"
+            )
+        generator.set_weights(trained.get_weights())
+
+
+@contextmanager
+def _dtype_policy(name: str) -> Iterator[None]:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 class Latest(keras.metrics.Mean):
@@ -24,21 +97,21 @@ class TrainingModel(keras.Model):
 
     Args:
         generator: from photos, or noise, to pictures.
-        objective: a PerceptualLoss; its descriptors are not part of this model's weights.
+        objective: what it is trained on; its descriptors are not part of this model's weights.
         batch_shape: (batch, height, width, channels) of the inputs on one device. It is told here because Keras'
             data adapters leave sizes open, for which graphs are slower.
         replicas: number of copies of this model whose gradients are added up.
     """
 
     def __init__(
-        self, generator: keras.Model, objective: PerceptualLoss, *, batch_shape: tuple[int, ...], replicas: int = 1
+        self, generator: keras.Model, objective: TrainingObjective, *, batch_shape: tuple[int, ...], replicas: int = 1
     ) -> None:
         super().__init__(name="training")
         self.generator = generator
         self.objective = objective
         self.batch_shape = batch_shape
         self.replicas = replicas
-        self.trackers = {name: Latest(name=name) for name in ("loss", *objective.term_names)}
+        self.trackers = {name: Latest(name=name) for name in ("loss", *objective.loss.groups)}
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -49,10 +122,9 @@ class TrainingModel(keras.Model):
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         """Return the loss of the pictures `y_pred` for the inputs `x`."""
-        content = self.objective.content_targets(ops.reshape(x, self.batch_shape))
         pictures = ops.reshape(y_pred, (*self.batch_shape[:3], 3))
-        terms = self.objective.terms(ops.cast(pictures, "float32"), content)
-        loss = _spoiled(sum(terms.values()), pictures)
+        terms = self.objective.terms(ops.cast(pictures, "float32"), ops.reshape(x, self.batch_shape))
+        loss = _nan_like(sum(terms.values()), pictures)
         for name, value in {"loss": loss, **terms}.items():
             self.trackers[name].update_state(value)
         return loss / self.replicas
@@ -66,6 +138,6 @@ class TrainingModel(keras.Model):
         return {name: tracker.result() for name, tracker in self.trackers.items()}
 
 
-def _spoiled(loss: Any, pictures: Any) -> Any:
+def _nan_like(loss: Any, pictures: Any) -> Any:
     """Return `loss`, but NaN where the pictures are not finite: rectifiers of some backends make 0 of NaN."""
     return ops.where(ops.isfinite(ops.mean(pictures)), loss, float("nan"))

@@ -1,118 +1,91 @@
-"""The objective of a training run: descriptor, style targets and weights put together from the plan."""
+"""What a generator is trained on, as terms: style, content, smoothness and diversity of its pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
-from describe.gram import gram_matrix
-from errors import ArgumentError
-from losses.perceptual import PerceptualLoss, PerceptualWeights
-from losses.pyramid import PyramidPadding, gaussian_pyramid, pyramid_sizes
-from losses.total_variation import total_variation
-from model.descriptor import build_descriptor
-from model.padded_convolution import PaddingMode
-from model.vgg19 import smallest_input
-from pipelines.descriptor_weights import descriptor_weights
-from pipelines.training.plan import ObjectivePlan
+from losses.content import ContentComparison, RelativeContentComparison
+from losses.diversity import Diversity
+from losses.features import FeatureLoss, FeatureTerm
+from losses.loss import Loss, Totals, WeightedSum
+from losses.octaves import OctaveLosses
+from losses.pyramid import PyramidPadding, gaussian_pyramid
+from losses.texture import AbsoluteGramComparison, GramComparison
+from losses.total_variation import SummedTotalVariation, TotalVariation
 
-# Half precision for the descriptor as a whole: its weights never change, so they need no float32 copy.
-DESCRIPTOR_DTYPES = {"float32": "float32", "bfloat16": "bfloat16"}
+Descriptor = Callable[[Any], Mapping[str, Any]]
+# "relative": each term relative to its own target's size, so that weights mean the same for every style, layer and
+# size. "absolute": as Torch7's texture networks scale them.
+GRAM_COMPARISONS = {"relative": GramComparison, "absolute": AbsoluteGramComparison}
+CONTENT_COMPARISONS = {"relative": RelativeContentComparison, "absolute": ContentComparison}
 
 
-def build_objective(plan: ObjectivePlan, style: np.ndarray) -> PerceptualLoss:
-    """Build the loss of a plan, with the targets of the style picture, float32 (height, width, 3) in [0, 1].
+def training_loss(
+    descriptor: Descriptor,
+    style_grams: Sequence[Mapping[str, np.ndarray]],
+    *,
+    style_layers: Mapping[str, float],
+    content_layers: Sequence[str] = (),
+    style_weight: float = 1.0,
+    content_weight: float = 1.0,
+    tv_weight: float = 0.0,
+    diversity_weight: float = 0.0,
+    octave_decay: float = 1.0,
+    scaling: str = "relative",
+    style_variation: float = 1.0,
+    padding: PyramidPadding = ("replicate", "replicate"),
+) -> Totals:
+    """Return the loss of a generator's pictures, with the totals `style`, `content`, `total_variation`, `diversity`.
 
-    In texture mode the generated picture repeats without a seam, so the descriptor wraps around it; the source,
-    which does not repeat, is described without padding.
+    Johnson et al. 2016, "Perceptual Losses for Real-Time Style Transfer", and Ulyanov et al. 2016, "Texture Networks".
+    Terms with weight 0 are left out, all but the style.
 
-    Raises:
-        ArgumentError: pictures are too small for the layers.
-        UserError: the weights cannot be read.
+    Args:
+        descriptor: from pictures to {layer: activations} of all layers.
+        style_grams: for each octave, the full size first, {layer: Gram matrix} of the style picture.
+        style_layers: their weights.
+        content_layers: whose activations in the photos, as `content_rows` returns them, are the loss's rows.
+        style_weight: of the style.
+        content_weight: of the content.
+        tv_weight: of the total variation, relative to that of the style picture where the scaling is relative.
+        diversity_weight: of `losses.diversity`.
+        octave_decay: octave k counts `octave_decay` ** k times.
+        scaling: "relative" or "absolute".
+        style_variation: total variation of the style picture.
+        padding: of the pyramid of octaves.
     """
-    style = style[np.newaxis]
-    generated, source = _paddings(plan)
-    _check_sizes(plan, style, generated, source)
-    descriptor = _descriptor(plan, _layers(plan), generated)
-    same = descriptor if source == generated else _descriptor(plan, plan.style_layers, source)
-    padding: PyramidPadding = ("circular", "circular") if plan.mode == "texture" else ("replicate", "replicate")
-    return PerceptualLoss(
-        descriptor,
-        _content_descriptor(plan, descriptor),
-        style_targets=_style_targets(plan, same, style),
-        layer_weights=plan.layer_weights,
-        style_variation=_variation(style),
-        weights=PerceptualWeights(
-            style=plan.style_weight,
-            content=plan.content_weight if plan.mode == "style" else 0.0,
-            total_variation=plan.tv_weight,
-            diversity=plan.diversity_weight,
-            octave_decay=plan.octave_decay,
-        ),
-        scaling=plan.loss_scaling,
-        padding=padding,
-    )
-
-
-def _paddings(plan: ObjectivePlan) -> tuple[PaddingMode, PaddingMode]:
-    """Return the descriptor's padding for generated pictures and for the style picture."""
-    if plan.vgg_no_pad:
-        return "valid", "valid"
-    return ("circular", "valid") if plan.mode == "texture" else ("same", "same")
-
-
-def _layers(plan: ObjectivePlan) -> tuple[str, ...]:
-    content = plan.content_layers if plan.mode == "style" else ()
-    return tuple(dict.fromkeys((*plan.style_layers, *content)))
-
-
-def _check_sizes(plan: ObjectivePlan, style: np.ndarray, generated: PaddingMode, source: PaddingMode) -> None:
-    """Raise ArgumentError where the smallest octave has no activation left at some layer."""
-    size = plan.image_size
-    wanted: dict[str, tuple[tuple[int, ...], tuple[str, ...], PaddingMode]] = {
-        f"`image_size` {size}": ((size, size), _layers(plan), generated),
-        f"`style_image` of {style.shape[2]} x {style.shape[1]}": (style.shape[1:3], plan.style_layers, source),
+    gram, content = GRAM_COMPARISONS[scaling], CONTENT_COMPARISONS[scaling]
+    octaves = []
+    for octave, grams in enumerate(style_grams):
+        decay = octave_decay**octave
+        terms = {
+            f"style/{layer}": FeatureTerm(layer, gram(grams[layer]), style_weight * decay * weight)
+            for layer, weight in style_layers.items()
+        }
+        if content_weight:
+            terms |= {
+                f"content/{layer}": FeatureTerm(layer, content(), content_weight * decay) for layer in content_layers
+            }
+        octaves.append(FeatureLoss(descriptor, terms))
+    smoothness = TotalVariation(style_variation) if scaling == "relative" else SummedTotalVariation()
+    parts: dict[str, tuple[float, Loss]] = {
+        "": (1.0, OctaveLosses(octaves, padding)),
+        "total_variation": (tv_weight, smoothness),
+        "diversity": (diversity_weight, Diversity()),
     }
-    for name, (sides, layers, padding) in wanted.items():
-        least = max(smallest_input(layers, padding))
-        smallest = min(pyramid_sizes(side, plan.octaves, "replicate")[-1] for side in sides)
-        if smallest < least:
-            octaves = f" in octave {plan.octaves}" if plan.octaves > 1 else ""
-            raise ArgumentError(f"{name}: {smallest} pixels{octaves}, the layers need at least {least}")
+    parts = {name: (weight, part) for name, (weight, part) in parts.items() if weight}
+    names = ["style", *(["content"] if content_layers and content_weight else []), *filter(None, parts)]
+    return Totals(WeightedSum(parts), names)
 
 
-def _descriptor(plan: ObjectivePlan, layers: Sequence[str], padding: PaddingMode) -> keras.Model:
-    return build_descriptor(
-        layers,
-        weights=descriptor_weights(plan.weights),
-        data_dir=plan.data_dir,
-        padding=padding,
-        dtype=DESCRIPTOR_DTYPES[plan.precision],
-    )
-
-
-def _content_descriptor(plan: ObjectivePlan, descriptor: keras.Model) -> keras.Model | None:
-    """Return the part of `descriptor` that the content layers need: the same weights, cut at the deepest one."""
-    if plan.mode != "style":
-        return None
-    outputs = {name: descriptor.output[name] for name in plan.content_layers}
-    return keras.Model(descriptor.inputs, outputs, name="content_descriptor")
-
-
-def _style_targets(plan: ObjectivePlan, descriptor: keras.Model, style: np.ndarray) -> list[dict[str, Any]]:
-    """Return {layer: Gram matrix} of each octave of the style picture."""
-    levels = gaussian_pyramid(ops.convert_to_tensor(style), plan.octaves, ("replicate", "replicate"))
+def content_rows(
+    descriptor: Descriptor, layers: Sequence[str], photos: Any, *, octaves: int, padding: PyramidPadding
+) -> list[Any]:
+    """Return the activations of each octave of photos (batch, height, width, 3), constants for the gradient."""
+    levels = gaussian_pyramid(ops.stop_gradient(photos), octaves, padding)
     described = [descriptor(level) for level in levels]
-    return [
-        {layer: ops.convert_to_numpy(gram_matrix(features[layer]))[0] for layer in plan.style_layers}
-        for features in described
-    ]
-
-
-def _variation(style: np.ndarray) -> float:
-    # A plain picture has none: the term is then relative to one level of 8 bits.
-    return max(float(ops.convert_to_numpy(total_variation(ops.convert_to_tensor(style)))), 255.0**-2)
+    return [ops.stop_gradient(features[layer]) for features in described for layer in layers]

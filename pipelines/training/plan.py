@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.precision import choose_precision
+from pipelines.descriptors import Descriptor
+from pipelines.training.model import GeneratorPlan
 from pipelines.training.settings import TrainingSettings, distinct_layers
-from runs.memory import check_memory
+from pipelines.training.targets import ObjectivePlan
+from runs.machine import check_memory, choose_precision
 
 # Torch7's texture networks: the rate times 0.8 every 2000 iterations.
 DECAY_STEPS, DECAY_RATE = 2000, 0.8
@@ -21,73 +23,6 @@ GENERATOR_OPTIONS: Mapping[str, dict[str, Any]] = {"johnson": {"last_kernel_size
 NOISE_DEPTH = 3
 # What a pixel of a batch takes at least: a few maps of the generator's and the descriptor's first layers, float32.
 BYTES_PER_PIXEL = 4 * 64 * 4
-
-
-@dataclass(frozen=True)
-class GeneratorPlan:
-    """The network that is trained; see model.generators.registry.
-
-    Attributes:
-        model: name of the network.
-        mode: "style" or "texture".
-        normalization: "instance" or "batch".
-        noise_depth: planes of noise, or None: the mode's.
-        options: further ones of the network.
-        precision: in which it computes.
-        initial: name or file of a trained generator to begin with, or None.
-    """
-
-    model: str
-    mode: str
-    normalization: str
-    noise_depth: int | None
-    options: Mapping[str, Any]
-    precision: str
-    initial: str | os.PathLike | None
-
-
-@dataclass(frozen=True)
-class ObjectivePlan:
-    """What generated pictures are compared in; see losses.perceptual.
-
-    Attributes:
-        mode: "style" or "texture".
-        content_layers: of the descriptor.
-        layer_weights: of the descriptor's style layers.
-        content_weight: of the content term.
-        style_weight: of the style term.
-        tv_weight: of the total variation.
-        diversity_weight: of the term that keeps texture samples different.
-        loss_scaling: "relative" or "absolute".
-        octaves: at which style and content are compared.
-        octave_decay: factor of an octave's losses relative to the next finer one.
-        vgg_no_pad: whether the descriptor's convolutions have no padding.
-        image_size: side of the generated pictures in pixels.
-        weights: file of the descriptor's weights, or None.
-        data_dir: folder that is searched for them.
-        precision: in which the descriptor computes.
-    """
-
-    mode: str
-    content_layers: tuple[str, ...]
-    layer_weights: Mapping[str, float]
-    content_weight: float
-    style_weight: float
-    tv_weight: float
-    diversity_weight: float
-    loss_scaling: str
-    octaves: int
-    octave_decay: float
-    vgg_no_pad: bool
-    image_size: int
-    weights: str | os.PathLike | None
-    data_dir: str | os.PathLike
-    precision: str
-
-    @property
-    def style_layers(self) -> tuple[str, ...]:
-        """Layers of the style."""
-        return tuple(self.layer_weights)
 
 
 @dataclass(frozen=True)
@@ -124,7 +59,7 @@ class TrainingPlan:
         save_every: iterations between checkpoints.
         seed: of weights, crops and noise.
         threads: that read photos.
-        style_size: longer side of the style picture in pixels, or 0.
+        log_dir: folder of TensorBoard's logs, or None.
         notes: what the user should know before the run begins.
     """
 
@@ -136,7 +71,7 @@ class TrainingPlan:
     save_every: int
     seed: int
     threads: int
-    style_size: int
+    log_dir: str | os.PathLike | None
     notes: tuple[str, ...]
 
     @property
@@ -154,6 +89,7 @@ def plan_training(settings: TrainingSettings) -> TrainingPlan:
     check_memory(settings.batch_size * settings.image_size**2 * BYTES_PER_PIXEL, f"`image_size` {settings.image_size}")
     precision, note = choose_precision(settings.precision)
     layers = distinct_layers("style_layers", settings.style_layers)
+    content_layers = distinct_layers("content_layers", settings.content_layers) if settings.mode == "style" else ()
     layer_weights = settings.style_layer_weights or (1.0,) * len(layers)
     return TrainingPlan(
         generator=GeneratorPlan(
@@ -167,7 +103,7 @@ def plan_training(settings: TrainingSettings) -> TrainingPlan:
         ),
         objective=ObjectivePlan(
             mode=settings.mode,
-            content_layers=distinct_layers("content_layers", settings.content_layers),
+            content_layers=content_layers,
             layer_weights=dict(zip(layers, layer_weights, strict=True)),
             content_weight=settings.content_weight,
             style_weight=settings.style_weight,
@@ -178,9 +114,13 @@ def plan_training(settings: TrainingSettings) -> TrainingPlan:
             octave_decay=settings.pyramid_decay,
             vgg_no_pad=settings.vgg_no_pad,
             image_size=settings.image_size,
-            weights=settings.weights,
-            data_dir=settings.data_dir,
-            precision=precision,
+            # Half precision as a whole: its weights never change, so they need no float32 copy.
+            descriptor=Descriptor(
+                tuple(dict.fromkeys((*layers, *content_layers))),
+                weights=settings.weights,
+                data_dir=settings.data_dir,
+                precision=precision,
+            ),
         ),
         rate=LearningRate(settings.learning_rate, settings.learning_rate_decay, settings.num_iterations),
         batch_size=settings.batch_size,
@@ -188,6 +128,6 @@ def plan_training(settings: TrainingSettings) -> TrainingPlan:
         save_every=settings.save_every,
         seed=settings.seed,
         threads=settings.threads,
-        style_size=settings.style_size,
+        log_dir=settings.log_dir,
         notes=(note,) if note else (),
     )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,20 +11,16 @@ from typing import Any
 import keras
 import numpy as np
 
-from choices import POLICIES
 from errors import UserError
-from model.generators.registry import build_generator
-from model.saving import load_model, save_model
-from pipelines.model_library import find_model
+from model.saving import save_model
 from pipelines.training.balance import BalanceCheck, losses_without_training
 from pipelines.training.callbacks import HISTORY, History, IterationCallback, Previews, Saver, StopAtNaN
 from pipelines.training.data import PhotoCrops, TrainingBatches, noise_sample
 from pipelines.training.devices import Devices, find_devices
 from pipelines.training.files import Checkpoint, check_disk_space, load_checkpoint, remove_checkpoints
 from pipelines.training.model import TrainingModel
-from pipelines.training.objective import build_objective
 from pipelines.training.observers import Observed
-from pipelines.training.plan import DECAY_RATE, DECAY_STEPS, GeneratorPlan, LearningRate, TrainingPlan
+from pipelines.training.plan import DECAY_RATE, DECAY_STEPS, LearningRate, TrainingPlan
 from runs.progress import Observer
 from runs.resuming import Note
 from runs.stopping import interrupts_noted
@@ -44,14 +38,12 @@ class TrainingFolder:
     Attributes:
         path: of the folder.
         state: that each checkpoint holds, ready for JSON.
-        log_dir: folder for TensorBoard, or None.
         checkpoints: to go on from, the newest first; none: checkpoints that are there are removed.
         note: told where one of them does not fit the model.
     """
 
     path: Path
     state: dict[str, Any]
-    log_dir: str | os.PathLike | None
     checkpoints: Sequence[Checkpoint]
     note: Note
 
@@ -97,22 +89,32 @@ def run_training(
     keras.utils.set_random_seed(plan.seed)
     sample = _samples(plan, photos)
     # A copy outside of any distribution: for files and previews, which the first process makes alone.
-    result = make_generator(plan.generator, "float32")
+    result = plan.generator.build("float32")
     with devices.scope():
-        model = make_model(plan, style, sample(0).shape, replicas=devices.replicas)
-        first = last = _start(plan, model, folder)
+        is_new = folder is None or not folder.checkpoints
+        model = make_model(plan, style, sample(0).shape, replicas=devices.replicas, is_new=is_new)
+        first = last = _start(model, folder)
         if first < plan.iterations:
             last = _Fit(plan, model, first, sample, result, devices, folder, observers).run()
     return Trained(result, last, first, len(sample.unreadable) if isinstance(sample, PhotoCrops) else 0)
 
 
 def make_model(
-    plan: TrainingPlan, style: np.ndarray, sample_shape: tuple[int, ...], *, replicas: int = 1
+    plan: TrainingPlan, style: np.ndarray, sample_shape: tuple[int, ...], *, replicas: int = 1, is_new: bool = True
 ) -> TrainingModel:
-    """Build generator, objective and optimiser, ready for `fit` on samples (height, width, channels)."""
-    objective = build_objective(plan.objective, style)
+    """Build generator, objective and optimiser, ready for `fit` on samples (height, width, channels).
+
+    Args:
+        plan: of the training.
+        style: picture, float32 (height, width, 3) in [0, 1].
+        sample_shape: (height, width, channels).
+        replicas: number of devices that have a copy each.
+        is_new: whether the generator begins with the initial weights, where some are named.
+    """
+    objective = plan.objective.build(style)
     batch_shape = (plan.batch_size // replicas, *sample_shape)
-    model = TrainingModel(make_generator(plan.generator), objective, batch_shape=batch_shape, replicas=replicas)
+    generator = plan.generator.build(is_new=is_new)
+    model = TrainingModel(generator, objective, batch_shape=batch_shape, replicas=replicas)
     # XLA pays on JAX alone: on TensorFlow it would undo the fast CPU kernels.
     optimizer = keras.optimizers.Adam(learning_rate_schedule(plan.rate))
     model.compile(optimizer, jit_compile=keras.backend.backend() == "jax")
@@ -120,33 +122,11 @@ def make_model(
     return model
 
 
-def make_generator(plan: GeneratorPlan, precision: str | None = None) -> keras.Model:
-    """Build the generator, with new weights, to compute in `precision` (None: that of the plan)."""
-    with _dtype_policy(POLICIES[precision or plan.precision]):
-        return build_generator(
-            plan.model,
-            mode=plan.mode,
-            normalization=plan.normalization,
-            noise_depth=plan.noise_depth,
-            **plan.options,
-        )
-
-
 def learning_rate_schedule(rate: LearningRate) -> keras.optimizers.schedules.LearningRateSchedule:
     """Return Adam's learning rate by iteration, for the device."""
     if rate.decay == "cosine":
         return keras.optimizers.schedules.CosineDecay(rate.start, rate.iterations)
     return keras.optimizers.schedules.ExponentialDecay(rate.start, DECAY_STEPS, DECAY_RATE, staircase=True)
-
-
-@contextmanager
-def _dtype_policy(name: str) -> Iterator[None]:
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def _samples(plan: TrainingPlan, photos: Sequence[Path | np.ndarray]) -> Sample:
@@ -162,30 +142,12 @@ def _preview_inputs(sample: Sample) -> np.ndarray:
     return np.stack([make(number) for number in range(PREVIEWS)])
 
 
-def _start(plan: TrainingPlan, model: TrainingModel, folder: TrainingFolder | None) -> int:
-    """Load the checkpoint, if there is one to go on from, or the initial weights; return the iteration."""
-    if folder is not None:
-        check_disk_space(folder.path, model)
-        if folder.checkpoints:
-            return load_checkpoint(folder.checkpoints, model, folder.note)
-    if plan.generator.initial is not None:
-        _copy_weights(plan.generator.initial, model.generator)
-    return 0
-
-
-def _copy_weights(name: str | os.PathLike, generator: keras.Model) -> None:
-    """Give `generator` the weights of the trained one called `name`, or in that file.
-
-    Raises:
-        UserError: that is not a model, or one of another kind or size.
-    """
-    trained = load_model(find_model(os.fspath(name), option="`initial_generator`"))
-    if [weight.shape for weight in trained.weights] != [weight.shape for weight in generator.weights]:
-        raise UserError(
-            f"`initial_generator` {name}: its weights have other shapes than those of the generator to be trained: "
-            "`model`, `mode`, `normalization` and `noise_depth` must be those that it was trained with"
-        )
-    generator.set_weights(trained.get_weights())
+def _start(model: TrainingModel, folder: TrainingFolder | None) -> int:
+    """Load the checkpoint, if there is one to go on from, and return the iteration."""
+    if folder is None:
+        return 0
+    check_disk_space(folder.path, model)
+    return load_checkpoint(folder.checkpoints, model, folder.note) if folder.checkpoints else 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,11 +229,11 @@ class _Fit:
         return [BalanceCheck(self.first, self.plan.iterations, reference=reference, note=self.folder.note)]
 
     def _logs(self) -> list[Any]:
-        if self.folder is None or self.folder.log_dir is None:
+        if self.plan.log_dir is None:
             return []
         from pipelines.training.logs import TensorBoardLogs  # loads TensorFlow, on any backend
 
-        return [TensorBoardLogs(self.first, self.plan.iterations, self.folder.log_dir, self.plan.rate.at)]
+        return [TensorBoardLogs(self.first, self.plan.iterations, self.plan.log_dir, self.plan.rate.at)]
 
     def _history(self, path: Path) -> History:
         names = tuple(self.model.trackers)

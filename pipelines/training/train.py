@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -13,13 +14,13 @@ import numpy as np
 
 from errors import ArgumentError
 from pipelines.startup import quiet_startup
-from pipelines.training.plan import TrainingPlan, plan_training
 from pipelines.training.settings import TrainingSettings
 from runs.resuming import Note
 
 if TYPE_CHECKING:
     import keras
 
+    from pipelines.training.plan import TrainingPlan
     from runs.progress import Observer
 
 
@@ -32,7 +33,7 @@ class TrainingReport:
         iterations: done in all.
         resumed_from: iteration of the checkpoint that it went on from, 0 for a new run.
         unreadable: number of files of the data folder that were met and left out.
-        seconds: from the start to the end.
+        seconds: that this part of the run took.
     """
 
     generator: Path
@@ -44,36 +45,43 @@ class TrainingReport:
 
 def train_on_pictures(
     style: np.ndarray,
-    photos: Sequence[np.ndarray] = (),
+    photos: Sequence[Path | np.ndarray] = (),
     *,
+    checkpoints_path: str | os.PathLike | None = None,
     observers: Sequence[Observer] = (),
     note: Note | None = None,
     **options: Any,
 ) -> keras.Model:
-    """Train a generator on pictures in memory and return it; nothing is written.
+    """Train a generator on pictures in memory and return it.
 
     Args:
         style: picture whose style or texture is learned, float32 (height, width, 3) in [0, 1], RGB.
-        photos: pictures to train on, likewise; none in texture mode.
+        photos: pictures to train on, likewise, or their files; none in texture mode.
+        checkpoints_path: folder of checkpoints, previews and the history of losses; None: they are not written.
         observers: told after every iteration; each may raise StopIteration to end the run with its result.
         note: told what the user should know before the run begins.
-        options: further ones of `TrainingSettings`, but for those that name files of pictures or folders.
+        options: further ones of `TrainingSettings`, but for those that name files of pictures.
 
     Raises:
-        ArgumentError: an option has a value that is not allowed, or pictures are too small.
+        ArgumentError: an option has a value that is not allowed, pictures are too small, or the folder holds a run
+            with other options.
         UserError: there are no weights of VGG-19, or the loss is not a number any more.
     """
-    plan = _plan(TrainingSettings(**options), note)
-    if plan.generator.mode == "style" and not photos:
+    if checkpoints_path is not None:
+        options["checkpoints_path"] = checkpoints_path
+    settings = TrainingSettings(**options)
+    if settings.mode == "style" and not photos:
         raise ArgumentError("`data` is needed in style mode: photos to train on")
+    plan = _plan(settings, note)
     with quiet_startup():
+        from pipelines.training.files import resized_style
         from pipelines.training.run import run_training
-    from images.picture import Picture
-    from images.resizing import resize_long_side
+    style = resized_style(style, settings.style_size)
+    if checkpoints_path is None:
+        return run_training(plan, style, photos, observers=observers).generator
+    from model.saving import load_model
 
-    if plan.style_size:
-        style = resize_long_side(Picture(style), plan.style_size).pixels
-    return run_training(plan, style, list(photos), observers=observers).generator
+    return load_model(_train_in_folder(settings, plan, style, photos, observers, note).generator)
 
 
 def train_generator(
@@ -98,22 +106,34 @@ def train_generator(
         ImageError: the style picture cannot be read.
         KeyboardInterrupt: Ctrl-C; the run ended after a step, which is saved.
     """
-    start = time.perf_counter()
     if settings.mode == "style" and settings.data is None:
         raise ArgumentError("`data` is needed in style mode: a folder of photos")
     plan = _plan(settings, note)
     with quiet_startup():
-        from pipelines.training import files
         from pipelines.training.data import photo_files
-        from pipelines.training.devices import is_first_process
-        from pipelines.training.run import RESULT, TrainingFolder, run_training
-    style = files.read_style(settings)
+        from pipelines.training.files import read_style
     photos = photo_files(settings.data) if settings.mode == "style" and settings.data is not None else []
+    return _train_in_folder(settings, plan, read_style(settings), photos, observers, note)
+
+
+def _train_in_folder(
+    settings: TrainingSettings,
+    plan: TrainingPlan,
+    style: np.ndarray,
+    photos: Sequence[Path | np.ndarray],
+    observers: Sequence[Observer],
+    note: Note | None,
+) -> TrainingReport:
+    from pipelines.training import files
+    from pipelines.training.devices import is_first_process
+    from pipelines.training.run import RESULT, TrainingFolder, run_training
+
+    start = time.perf_counter()
     path = Path(settings.checkpoints_path)
     with files.held(path) if is_first_process() else nullcontext():
         found = files.checkpoints_to_resume(settings, note or _say_nothing)
         state = {"settings": files.comparable(settings)}
-        folder = TrainingFolder(path, state, settings.log_dir, found, note or _say_nothing)
+        folder = TrainingFolder(path, state, found, note or _say_nothing)
         trained = run_training(plan, style, photos, folder=folder, observers=observers)
     return TrainingReport(
         generator=path / RESULT,
@@ -129,6 +149,8 @@ def _say_nothing(text: str) -> None:
 
 
 def _plan(settings: TrainingSettings, note: Note | None) -> TrainingPlan:
+    with quiet_startup():
+        from pipelines.training.plan import plan_training
     plan = plan_training(settings)
     for text in plan.notes:
         (note or _say_nothing)(text)

@@ -18,10 +18,11 @@ from options import from_json, to_json
 from pipelines.transfer.inputs import named_files
 from pipelines.transfer.settings import INITS, TransferSettings, layer_weights
 from runs.lock import hold
-from runs.resuming import Found, Identity
+from runs.resuming import Found, Identity, Note, check_resumable
 from runs.store import DAMAGE, DamagedError, digest, read_state, write_json, write_state
 
 if TYPE_CHECKING:
+    from optimize.state import OptimizerState
     from pipelines.transfer.plan import TransferPlan
     from runs.state import RunState
 
@@ -62,6 +63,7 @@ class TransferFiles:
         self.trace = self.output.with_name(TRACE)
         self.digests = {name: digest(path) for name, path in named_files(settings).items()}
         self.way_on = "the same command"
+        self.is_resumed = False
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -74,11 +76,26 @@ class TransferFiles:
             remove_stale(self.output.absolute().parent)
             yield
 
-    def identity(self) -> Identity:
-        """Return what makes a run the same run."""
-        return Identity(_comparable(self.settings, self.plan), self.digests)
+    def look_for_run(self, *, resume: bool, restart: bool, note: Note) -> None:
+        """Find out whether an interrupted run goes on.
 
-    def find(self) -> Found | None:
+        Args:
+            resume: whether there must be one.
+            restart: whether to begin anew in any case.
+            note: told that it goes on.
+
+        Raises:
+            ArgumentError: it has other options.
+            UserError: there is none to resume, or it cannot be read.
+        """
+        found = None if restart else self._find()
+        if found is None and resume:
+            raise UserError(f"`resume`: there is no saved state to resume from ({self.state})")
+        if found is not None:
+            check_resumable(Identity(_comparable(self.settings, self.plan), self.digests), found, note)
+        self.is_resumed = found is not None
+
+    def _find(self) -> Found | None:
         """Return the interrupted run whose state is there, or None.
 
         Raises:
@@ -93,21 +110,40 @@ class TransferFiles:
             identity = Identity(_comparable(kept, self.plan), dict(about["digests"]))
             return Found(identity, int(arrays["iterations"]), str(self.state))
         except (*DAMAGE, UserError) as error:
-            raise self.damaged(error) from error
+            raise self._damaged(error) from error
 
-    def read_state(self) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
-        """Return the arrays of the state that was kept last, and the iterates up to it.
+    def restored(
+        self, optimizer: type[OptimizerState], shapes: list[tuple[int, ...]]
+    ) -> tuple[RunState, list[dict[str, Any]]] | None:
+        """Return the state of the run that goes on, and the iterates up to it; None: it begins anew.
+
+        Args:
+            optimizer: class of the optimiser's state.
+            shapes: of the picture at each scale.
 
         Raises:
-            DamagedError: it cannot be read.
+            DamagedError: it cannot be read, or is not that of this run.
         """
+        if not self.is_resumed:
+            return None
+        from runs.state import RunState, check_fits  # loads Keras
+
         arrays, about = read_state(self.state)
         iterates = about.get("iterates")
-        if not isinstance(iterates, list) or not all(_is_iterate(iterate) for iterate in iterates):
-            raise self.damaged("its iterates are no list of losses")
-        return _of_this_version(arrays, self.plan.optimizer), iterates
+        try:
+            if not isinstance(iterates, list) or not iterates or not all(map(_is_iterate, iterates)):
+                raise ValueError("its iterates are no list of losses")
+            state = RunState.from_arrays(_of_this_version(arrays, self.plan.optimizer), optimizer)
+            check_fits(state, shapes)
+            if state.average is None or np.shape(state.average.total) != state.point.shape:
+                raise ValueError("it has no average of its iterates")
+            if not state.average.missing < 1:
+                raise ValueError("its average has no weight")
+        except DAMAGE as error:
+            raise self._damaged(error) from error
+        return state, iterates
 
-    def damaged(self, reason: object) -> DamagedError:
+    def _damaged(self, reason: object) -> DamagedError:
         """Return the error for a state that cannot be gone on from."""
         return DamagedError(f"{self.state} is damaged ({reason}); `restart` starts over")
 
@@ -120,12 +156,14 @@ class TransferFiles:
         about = {"settings": to_json(self.settings), "digests": self.digests, "iterates": iterates}
         write_state(self.state, state.to_arrays(), about)
         self._write_picture(self.partial, picture)
-        self.write_trace(iterates)
+        self._write_trace(iterates)
 
-    def write_output(self, picture: np.ndarray) -> None:
-        """Write a picture (height, width, 3) in [0, 1] as the output."""
+    def finish(self, picture: np.ndarray, *, is_complete: bool) -> None:
+        """Write a picture (height, width, 3) in [0, 1] as the output; a complete run needs no state any more."""
         self._write_picture(self.output, picture)
         self.partial.unlink(missing_ok=True)
+        if is_complete:
+            self.state.unlink(missing_ok=True)
 
     def _write_picture(self, path: Path, picture: np.ndarray) -> None:
         """Write TIFF with 16 bits a channel, other formats with 8."""
@@ -134,11 +172,7 @@ class TransferFiles:
         else:
             write_image(path, picture)
 
-    def remove_state(self) -> None:
-        """Remove the state of a finished run."""
-        self.state.unlink(missing_ok=True)
-
-    def write_trace(self, iterates: list[dict[str, Any]]) -> None:
+    def _write_trace(self, iterates: list[dict[str, Any]]) -> None:
         """Write the arguments and every iterate."""
         write_json(self.trace, {"arguments": to_json(self.settings), "iterates": iterates})
 
@@ -150,7 +184,7 @@ def _comparable(settings: TransferSettings, plan: TransferPlan) -> dict[str, Any
         "content_layers": layer_weights(settings, "content_layers"),
         "end_scale": str(settings.end_scale),
         "init": str(settings.init) if str(settings.init) in INITS else "a file",
-        "precision": plan.descriptor.precision if settings.precision == "auto" else settings.precision,
+        "precision": plan.objective.descriptor.precision if settings.precision == "auto" else settings.precision,
         "styles": len(settings.styles),
     }
     options = {name: value for name, value in to_json(settings).items() if name not in FREE}

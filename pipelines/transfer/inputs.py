@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from errors import ArgumentError, UserError, counted, unknown_name
-from images.color import LUMA
+from images.picture import LUMA
 from images.proofing import soft_proof
 from images.reading import read_image
 from pipelines.transfer.settings import INITS, TransferSettings, style_shares

@@ -2,92 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from choices import RANDOM_LAYER
+from describe.positions import smallest_input
 from errors import ArgumentError
-from model.vgg19 import smallest_input
-from optimize.schedule import fitting_size, root_two_scales, safe_scale
-from pipelines.precision import choose_precision
+from pipelines.descriptors import Descriptor
+from pipelines.transfer.geometry import Scale, Size, fitting_size, root_two_scales, safe_scale
 from pipelines.transfer.inputs import TransferInputs
 from pipelines.transfer.resources import bytes_needed, check_devices, memory_note
 from pipelines.transfer.settings import TransferSettings, layer_weights, longer_side, style_shares
-from runs.memory import check_memory
+from pipelines.transfer.targets import ObjectivePlan
+from runs.machine import check_memory, choose_precision
 
 if TYPE_CHECKING:
     from model.descriptor import DescriptorName
     from model.vgg19 import Pooling
-
-Size = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Scale:
-    """One size of the schedule.
-
-    Attributes:
-        size: (height, width) of the picture.
-        iterations: to be done at this size.
-    """
-
-    size: Size
-    iterations: int
-
-    @property
-    def work(self) -> int:
-        """Pixels times iterations."""
-        return self.size[0] * self.size[1] * self.iterations
-
-
-@dataclass(frozen=True)
-class DescriptorPlan:
-    """Which network describes the pictures, and where; see model.descriptor.build_descriptor.
-
-    Attributes:
-        name: of the descriptor.
-        pooling: of the network.
-        weights: file, or None.
-        data_dir: folder that is searched for weights.
-        seed: of random filters.
-        precision: in which it computes.
-        devices: one or two of Keras' device names; empty: Keras' own choice.
-    """
-
-    name: DescriptorName
-    pooling: Pooling
-    weights: str | os.PathLike | None
-    data_dir: str | os.PathLike
-    seed: int
-    precision: str
-    devices: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ObjectivePlan:
-    """What is compared, with which weights.
-
-    Attributes:
-        style_layers: weights of the style's layers, which add up to 1.
-        content_layers: likewise of the content's.
-        style_loss: "wasserstein" or "gram".
-        shares: of the styles, which add up to 1.
-        content_weight: of the content loss.
-        tv_weight: of the total variation.
-        style_scale_fac: longer side of the styles over that of the result.
-        style_size: longer side of the styles at every scale; None: by `style_scale_fac`.
-    """
-
-    style_layers: Mapping[str, float]
-    content_layers: Mapping[str, float]
-    style_loss: str
-    shares: tuple[float, ...]
-    content_weight: float
-    tv_weight: float
-    style_scale_fac: float
-    style_size: int | None
 
 
 @dataclass(frozen=True)
@@ -96,7 +27,6 @@ class TransferPlan:
 
     Attributes:
         scales: from coarse to fine.
-        descriptor: what describes the pictures.
         objective: what is compared.
         optimizer: "adam" or "lbfgs".
         step_size: of Adam.
@@ -108,7 +38,6 @@ class TransferPlan:
     """
 
     scales: tuple[Scale, ...]
-    descriptor: DescriptorPlan
     objective: ObjectivePlan
     optimizer: str
     step_size: float
@@ -117,6 +46,11 @@ class TransferPlan:
     random_seed: int
     keep_colors: bool
     notes: tuple[str, ...]
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """(1, height, width, 3) of the picture at each scale."""
+        return [(1, *scale.size, 3) for scale in self.scales]
 
     @property
     def max_iterations(self) -> int:
@@ -135,28 +69,30 @@ def plan_transfer(settings: TransferSettings, inputs: TransferInputs) -> Transfe
     check_memory(bytes_needed(scales[-1].size), f"`end_scale` {settings.end_scale}")
     check_devices(settings.devices)
     precision, precision_note = choose_precision(settings.precision)
+    style_layers, content_layers = (layer_weights(settings, name) for name in ("style_layers", "content_layers"))
     objective = ObjectivePlan(
-        style_layers=layer_weights(settings, "style_layers"),
-        content_layers=layer_weights(settings, "content_layers"),
-        style_loss=settings.style_loss,
-        shares=style_shares(settings.style_weights, len(inputs.styles)),
-        content_weight=settings.content_weight,
-        tv_weight=settings.tv_weight,
-        style_scale_fac=settings.style_scale_fac,
-        style_size=settings.style_size,
-    )
-    _check_sizes(objective, inputs, scales[0].size)
-    return TransferPlan(
-        scales=scales,
-        descriptor=DescriptorPlan(
+        descriptor=Descriptor(
+            tuple(dict.fromkeys([*style_layers, *content_layers])),
             name=cast("DescriptorName", settings.descriptor),
             pooling=cast("Pooling", settings.pooling),
             weights=settings.weights,
             data_dir=settings.data_dir,
             seed=settings.random_seed,
             precision=precision,
-            devices=settings.devices,
         ),
+        devices=settings.devices,
+        style_layers=style_layers,
+        content_layers=content_layers,
+        style_loss=settings.style_loss,
+        shares=style_shares(settings.style_weights, len(inputs.styles)),
+        content_weight=settings.content_weight,
+        tv_weight=settings.tv_weight,
+        style_scale_fac=settings.style_scale_fac,
+        longest_style=settings.style_size,
+    )
+    _check_sizes(objective, inputs, scales[0].size)
+    return TransferPlan(
+        scales=scales,
         objective=objective,
         optimizer=settings.optimizer,
         step_size=settings.step_size,
@@ -177,13 +113,6 @@ def plan_scales(settings: TransferSettings, content: Size) -> tuple[Scale, ...]:
     return tuple(Scale(size, count) for size, count in zip(sizes, counts, strict=True))
 
 
-def style_size(plan: ObjectivePlan, style: Sequence[int], size: Size) -> Size:
-    """Return the (height, width) of a style, given its own, for a scale of (height, width); it is never enlarged."""
-    height, width = style[:2]
-    longer = plan.style_size or max(1, round(max(size) * plan.style_scale_fac))
-    return (height, width) if max(height, width) <= longer else fitting_size(height, width, longer)
-
-
 def _check_sizes(plan: ObjectivePlan, inputs: TransferInputs, size: Size) -> None:
     """Raise ArgumentError unless the descriptor has an activation of everything at the first scale."""
     layers = [*plan.style_layers, *plan.content_layers]
@@ -194,7 +123,7 @@ def _check_sizes(plan: ObjectivePlan, inputs: TransferInputs, size: Size) -> Non
             f"which need {least} pixels a side: choose a larger `min_scale` and `end_scale`"
         )
     for i, style in enumerate(inputs.styles, start=1):
-        height, width = style_size(plan, style.shape, size)
+        height, width = plan.style_size(style.shape, size)
         if min(height, width) < least:
             raise ArgumentError(
                 f"style {i}: the style is {width} x {height} at the first scale, too small for the layers asked for, "

@@ -18,11 +18,12 @@ from optimize.enlarging import enlarge_bicubic
 from optimize.lbfgs import LBFGSState, minimize_lbfgs
 from optimize.progress import Evaluate, Iteration
 from optimize.state import OptimizerState
+from pipelines.transfer.geometry import Scale
 from pipelines.transfer.inputs import TransferInputs
-from pipelines.transfer.objective import Objectives
-from pipelines.transfer.plan import Scale, TransferPlan
+from pipelines.transfer.plan import TransferPlan
 from pipelines.transfer.start import first_picture
-from runs.memory import memory_in_use
+from pipelines.transfer.targets import Objectives
+from runs.machine import memory_in_use
 from runs.progress import Observer, RunProgress, tell
 from runs.state import RunState
 from runs.stopping import uninterrupted
@@ -37,11 +38,24 @@ class Recorder(Protocol):
 
     way_on: str
 
+    def restored(
+        self, optimizer: type[OptimizerState], shapes: list[tuple[int, ...]]
+    ) -> tuple[RunState, list[dict[str, Any]]] | None:
+        """Return the state that was kept and the iterates up to it, or None: the run begins anew.
+
+        Args:
+            optimizer: class of the optimiser's state.
+            shapes: of the picture at each scale.
+        """
+
     def is_time_to_save(self, iterations: int) -> bool:
         """Tell whether the run is to be kept after this iteration."""
 
     def save(self, state: RunState, picture: np.ndarray, iterates: list[dict[str, Any]]) -> None:
         """Keep the run."""
+
+    def finish(self, picture: np.ndarray, *, is_complete: bool) -> None:
+        """Keep the finished picture; where the run is not complete it may go on."""
 
 
 class TransferRun:
@@ -51,9 +65,7 @@ class TransferRun:
         plan: of the transfer.
         inputs: its pictures.
         objectives: of the scales.
-        state: where it begins; None: at the beginning.
-        iterates: up to there.
-        recorder: that keeps it while it lasts, or None.
+        recorder: that keeps it while it lasts, and has what an earlier part of it left; or None.
         observers: told after every iteration.
 
     Attributes:
@@ -66,8 +78,6 @@ class TransferRun:
         inputs: TransferInputs,
         objectives: Objectives,
         *,
-        state: RunState | None = None,
-        iterates: Sequence[dict[str, Any]] = (),
         recorder: Recorder | None = None,
         observers: Sequence[Observer] = (),
     ) -> None:
@@ -77,8 +87,8 @@ class TransferRun:
         self.recorder = recorder
         self.observers = observers
         self.stopped = False
-        self.iterates = list(iterates)
-        self.state = state or self._first_state()
+        restored = None if recorder is None else recorder.restored(STATES[plan.optimizer], plan.shapes)
+        self.state, self.iterates = (self._first_state(), []) if restored is None else restored
         self.start = time.perf_counter() - self.state.seconds
         self._take_state: Callable[[], OptimizerState] | None = None
 
@@ -94,9 +104,17 @@ class TransferRun:
                 self._optimize()
         except KeyboardInterrupt:
             self._save()
+            if self.state.iterations:
+                self._finish(is_complete=False)
             raise
         self._save()
-        return self.finished()
+        return self._finish(is_complete=not self.stopped)
+
+    def _finish(self, *, is_complete: bool) -> np.ndarray:
+        picture = self.finished()
+        if self.recorder is not None:
+            self.recorder.finish(picture, is_complete=is_complete)
+        return picture
 
     def finished(self) -> np.ndarray:
         """Return the present average as it is saved."""

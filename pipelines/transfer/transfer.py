@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from errors import UserError
 from pipelines.startup import quiet_startup
 from pipelines.transfer.files import TransferFiles, check_output
 from pipelines.transfer.inputs import TransferInputs, make_inputs, read_inputs
 from pipelines.transfer.settings import TransferSettings
-from runs.resuming import Note, check_resumable
+from runs.resuming import Note
 
 if TYPE_CHECKING:
     from pipelines.transfer.plan import TransferPlan
     from pipelines.transfer.run import TransferRun
     from runs.progress import Observer
-    from runs.state import RunState
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +86,7 @@ def transfer_pictures(
     inputs = make_inputs(content, styles, init=init, masks=masks)
     plan = _plan(TransferSettings(**options), inputs)
     _tell_notes(plan, note)
-    run = _prepared(plan, inputs, observers)
+    run = _start(plan, inputs, observers)
     return Transferred(**_result(run, run.run()))
 
 
@@ -125,27 +123,10 @@ def transfer(
     plan = _plan(settings, inputs)
     files = TransferFiles(settings, plan)
     with files.held():
-        found = None if restart else files.find()
-        if found is None and resume:
-            raise UserError(f"`resume`: there is no saved state to resume from ({files.state})")
-        if found is not None:
-            check_resumable(files.identity(), found, note or _say_nothing)
+        files.look_for_run(resume=resume, restart=restart, note=note or _say_nothing)
         _tell_notes(plan, note)
-        run = _prepared(plan, inputs, observers, files, is_resumed=found is not None)
-        return _run_to_output(run, files)
-
-
-def _run_to_output(run: TransferRun, files: TransferFiles) -> TransferReport:
-    try:
-        picture = run.run()
-    except KeyboardInterrupt:
-        if run.state.iterations:
-            files.write_output(run.finished())
-        raise
-    files.write_output(picture)
-    if not run.stopped:
-        files.remove_state()
-    return TransferReport(**_result(run, picture), output=files.output)
+        run = _start(plan, inputs, observers, files)
+        return TransferReport(**_result(run, run.run()), output=files.output)
 
 
 def _say_nothing(text: str) -> None:
@@ -163,53 +144,13 @@ def _tell_notes(plan: TransferPlan, note: Note | None) -> None:
         (note or _say_nothing)(text)
 
 
-def _prepared(
-    plan: TransferPlan,
-    inputs: TransferInputs,
-    observers: Sequence[Observer],
-    files: TransferFiles | None = None,
-    *,
-    is_resumed: bool = False,
+def _start(
+    plan: TransferPlan, inputs: TransferInputs, observers: Sequence[Observer], files: TransferFiles | None = None
 ) -> TransferRun:
-    """Return the run, at its beginning or where its state has it."""
-    from pipelines.transfer.objective import Objectives
+    """Return the run, at its beginning or where its files have it."""
     from pipelines.transfer.run import TransferRun
 
-    state, iterates = _read_state(files, plan) if files is not None and is_resumed else (None, [])
-    return TransferRun(
-        plan,
-        inputs,
-        Objectives(plan, inputs),
-        state=state,
-        iterates=iterates,
-        recorder=files,
-        observers=observers,
-    )
-
-
-def _read_state(files: TransferFiles, plan: TransferPlan) -> tuple[RunState, list[dict[str, Any]]]:
-    """Return the state that is kept and the iterates up to it.
-
-    Raises:
-        DamagedError: it cannot be read, or is not that of this run.
-    """
-    from pipelines.transfer.run import STATES
-    from runs.state import RunState, check_fits
-    from runs.store import DAMAGE, DamagedError
-
-    try:
-        arrays, iterates = files.read_state()
-        state = RunState.from_arrays(arrays, STATES[plan.optimizer])
-        check_fits(state, [(1, *scale.size, 3) for scale in plan.scales])
-        if state.average is None or np.shape(state.average.total) != state.point.shape or not iterates:
-            raise ValueError("it has no average of its iterates")
-        if not state.average.missing < 1:
-            raise ValueError("its average has no weight")
-    except DamagedError:
-        raise
-    except DAMAGE as error:
-        raise files.damaged(error) from error
-    return state, iterates
+    return TransferRun(plan, inputs, plan.objective.build(inputs), recorder=files, observers=observers)
 
 
 def _result(run: TransferRun, picture: np.ndarray) -> dict[str, Any]:

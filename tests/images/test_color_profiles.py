@@ -9,9 +9,9 @@ import tifffile
 from PIL import Image, ImageCms
 from support import picture_files
 
+from images.color_profiles import tone_curves
 from images.errors import ImageWarning
 from images.reading import read_image
-from images.tone_curves import tone_curves
 
 ADOBE = picture_files.rgb_profile(picture_files.ADOBE_RGB, picture_files.gamma_curve(2.19921875))
 PROPHOTO = picture_files.rgb_profile(

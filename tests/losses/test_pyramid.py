@@ -5,7 +5,8 @@ import pytest
 from keras import ops
 from scipy import ndimage
 
-from losses.pyramid import KERNEL, expand, gaussian_pyramid, laplacian_pyramid, pyramid_sizes, reduce
+from describe.positions import pyramid_sizes
+from losses.pyramid import KERNEL, expand, gaussian_pyramid, laplacian_pyramid, reduce
 
 pytestmark = pytest.mark.backends
 SCIPY_MODES = {"replicate": "nearest", "circular": "wrap"}

@@ -9,12 +9,13 @@ from keras import ops
 from torch.nn import functional
 
 from describe.gram import gram_matrix
+from describe.positions import smallest_input
 from errors import ArgumentError, UserError
 from model.descriptor import build_descriptor
 from model.layer_names import BLOCKS, keras_name
 from model.random_filters import FILTER_SIZES, random_filters
 from model.saving import load_model, save_model
-from model.vgg19 import smallest_input, vgg19
+from model.vgg19 import vgg19
 from optimize.value_and_grad import compile_value_and_grad
 
 pytestmark = pytest.mark.backends
@@ -128,7 +129,7 @@ def test_circular_padding_has_no_edge_along_its_axes(weights_file, padding, shif
 def test_the_smallest_input_is_just_large_enough(padding):
     layers = ["conv1_1", "pool3"]
     model = vgg19(layers, padding=padding)
-    height, width = smallest_input(layers, padding)
+    height, width = smallest_input(layers, (padding, padding) if isinstance(padding, str) else padding)
     assert model.compute_output_shape((1, height, width, 3))["pool3"] == (1, 1, 1, 256)
     for smaller in ((height - 1, width), (height, width - 1)):
         with pytest.raises(ValueError, match="zero or negative"):

@@ -55,3 +55,12 @@ def test_warnings_of_tensorflows_python_side_are_for_programmers():
 
 def test_who_sets_the_variable_sees_the_notes():
     assert "oneDNN" in standard_error(r"os.write(2, b'I0000 oneDNN\n')", TF_CPP_MIN_LOG_LEVEL="0")
+
+
+def test_scripts_load_nothing_large_before_they_know_what_to_do():
+    scripts = [path.stem for path in ROOT.glob("*.py") if path.stem not in ("conftest", "version")]
+    assert {"synthesize", "style_transfer", "train"} <= set(scripts)
+    large = {"keras", "tensorflow", "scipy", "h5py", "jax", "torch"}
+    code = f"import sys, {', '.join(scripts)}; print(sorted({large} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from runs.live_view import encode_png
-from runs.memory import memory_in_use
+from runs.machine import memory_in_use
 from web.board import Board, Picture, Step
 from web.server import LiveServer
 

@@ -10,7 +10,7 @@ from convert.pytorch.network import convert_pytorch
 from errors import ArgumentError, UserError
 from model.descriptor import build_descriptor
 from model.saving import save_model
-from pipelines.descriptor_weights import descriptor_weights
+from pipelines.descriptors import descriptor_weights
 
 IMAGES = pictures(36, 33)
 MEAN, DEVIATION = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)

@@ -6,9 +6,8 @@ from keras import ops
 from support.synthesis_cases import make_inputs, small_settings
 
 from optimize.value_and_grad import compile_value_and_grad
-from pipelines.synthesis import objective as synthesis_objective
+from pipelines.synthesis import targets as synthesis_targets
 from pipelines.synthesis.inputs import read_inputs
-from pipelines.synthesis.objective import Objectives
 from pipelines.synthesis.plan import plan_synthesis
 
 pytestmark = pytest.mark.backends
@@ -43,11 +42,11 @@ def test_strips_change_no_number(inputs, monkeypatch, case):
     given = read_inputs(settings)
     plan = plan_synthesis(settings, given.source_sizes)
     (scale,) = plan.scales
-    objectives = Objectives(plan, given)
+    objectives = plan.objective.build(given)
     loss = objectives.loss(scale)
     images = np.random.default_rng(0).random((settings.count, *settings.size, 3), dtype="float32")
     expected = compile_value_and_grad(loss)(images)
-    monkeypatch.setattr(synthesis_objective, "MAX_PIXELS", settings.count * 32 * 36)
+    monkeypatch.setattr(synthesis_targets, "MAX_PIXELS", settings.count * 32 * 36)
     objectives.striped.strip_values = settings.count * 32 * 64 * 12
     assert len(objectives.striped.strips(0, images.shape)) > 2
     evaluate = objectives.compile(scale, images.shape)

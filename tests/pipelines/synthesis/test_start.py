@@ -3,8 +3,8 @@
 import numpy as np
 
 from images.resizing import resize
+from pipelines.synthesis.frames import with_detail
 from pipelines.synthesis.geometry import Scale
-from pipelines.synthesis.start import with_detail
 
 SCALE = Scale(size=(64, 64), margins=(0, 0), factor=0.5, octaves=1, iterations=1)
 

@@ -303,9 +303,9 @@ def test_a_picture_may_be_the_start(inputs, tmp_path):
 
 
 def test_symmetric_seeds_are_nearly_symmetric(inputs, tmp_path):
+    from pipelines.synthesis.frames import first_frames
     from pipelines.synthesis.inputs import read_inputs
     from pipelines.synthesis.plan import plan_synthesis
-    from pipelines.synthesis.start import first_frames
 
     def start(seed):
         settings = small_settings(inputs, tmp_path, seed=seed, output_width=64, output_height=64)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipelines.synthesis.tile import cut_tile
+from pipelines.synthesis.frames import cut_tile
 
 
 def differences(frames, axis):

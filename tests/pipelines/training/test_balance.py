@@ -6,7 +6,6 @@ from support.training_cases import make_inputs, small_settings
 
 from pipelines.training import balance
 from pipelines.training.files import read_style
-from pipelines.training.objective import build_objective
 from pipelines.training.plan import plan_training
 from pipelines.training.train import train_generator
 
@@ -27,12 +26,11 @@ def test_losses_without_training(tmp_path):
     make_inputs(tmp_path)
     settings = small_settings(tmp_path, tmp_path / "out")
     style = read_style(settings)
-    objective = build_objective(plan_training(settings).objective, style)
+    objective = plan_training(settings).objective.build(style)
     photos = np.random.default_rng(0).random((3, 32, 32, 3), np.float32)
     losses = balance.losses_without_training(objective, photos)
-    content = objective.content_targets(photos)
-    assert losses["style"] == pytest.approx(float(objective.terms(photos, content)["style"]))
-    assert losses["content"] == pytest.approx(float(objective.terms(np.roll(photos, 1, 0), content)["content"]))
+    assert losses["style"] == pytest.approx(float(objective.terms(photos, photos)["style"]))
+    assert losses["content"] == pytest.approx(float(objective.terms(np.roll(photos, 1, 0), photos)["content"]))
     assert losses["content"] > 0.01
     own = balance.losses_without_training(objective, np.stack([style[:40, :40]] * 2))
     assert own["content"] == pytest.approx(0, abs=1e-6)

@@ -11,11 +11,10 @@ from support.transfer_cases import make_inputs, read_trace, small_settings
 from errors import ArgumentError, UserError
 from images.reading import read_image
 from images.writing import write_image
-from pipelines.transfer import objective as transfer_objective
+from pipelines.transfer import targets as transfer_targets
 from pipelines.transfer.files import TransferFiles
 from pipelines.transfer.inputs import read_inputs
-from pipelines.transfer.objective import Objectives
-from pipelines.transfer.plan import plan_scales, plan_transfer, style_size
+from pipelines.transfer.plan import plan_scales, plan_transfer
 from pipelines.transfer.settings import INITS
 from pipelines.transfer.start import first_picture
 from pipelines.transfer.transfer import transfer
@@ -145,11 +144,11 @@ def test_evaluation_in_segments_and_strips_is_that_of_the_whole(inputs, tmp_path
         content_layers=("relu1_2", "relu2_1"),
     )
     given = read_inputs(settings)
-    objectives = Objectives(plan_transfer(settings, given), given)
+    objectives = plan_transfer(settings, given).objective.build(given)
     size = (37, 45)
     picture = np.random.default_rng(1).random((1, *size, 3), dtype="float32")
     whole = objectives.compile(size)(picture)
-    monkeypatch.setattr(transfer_objective, "MAX_PIXELS", 0)
+    monkeypatch.setattr(transfer_targets, "MAX_PIXELS", 0)
     objectives.striped.strip_values = 8 * 64 * size[1]
     assert len(objectives.striped.strips(0, picture.shape)) > 2
     parts = objectives.compile(size)(picture)
@@ -219,7 +218,7 @@ def test_sizes(inputs, tmp_path):
 
     def size_of_style(size, **changes):
         changed = small_settings(inputs, tmp_path / "o.png", **changes)
-        return style_size(plan_transfer(changed, given).objective, (50, 44), size)
+        return plan_transfer(changed, given).objective.style_size((50, 44), size)
 
     assert size_of_style((40, 60), style_scale_fac=1.0) == (50, 44)
     assert size_of_style((40, 60), style_scale_fac=0.5) == (30, 26)

@@ -1,8 +1,10 @@
-"""How much memory this process takes, how much there is, and what cannot fit."""
+"""What a run finds on this machine: memory, the precision in which it computes faster, versions of packages."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
+import platform
 import re
 from pathlib import Path
 
@@ -11,6 +13,11 @@ from errors import ArgumentError
 STATUS = Path("/proc/self/status")
 # What a container may use.
 LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy", "scipy", "pillow")
+CPU_INFO = Path("/proc/cpuinfo")
+# Instructions that multiply bfloat16 numbers. oneDNN's convolutions take about three quarters of float32's time with
+# them; without them they convert to float32 and back, which is slower than float32.
+BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
 
 def memory_in_use() -> dict[str, int] | None:
@@ -52,3 +59,35 @@ def check_memory(needed: int, what: str) -> None:
             f"{what} is too large: it needs {needed / 1e9:,.0f} GB of memory or more, this machine has "
             f"{available / 1e9:,.0f} GB"
         )
+
+
+def choose_precision(precision: str) -> tuple[str, str]:
+    """Return "float32" or "bfloat16", and a note where the program chose ("" where the user did).
+
+    "auto" is bfloat16 on processors with instructions for it, which the system must tell (Linux on x86 does), and
+    float32 elsewhere.
+    """
+    if precision != "auto":
+        return precision, ""
+    if flags := sorted(BFLOAT16_FLAGS & _cpu_flags()):
+        return "bfloat16", f"computing in bfloat16, in which this processor ({flags[0]}) is faster; see `precision`"
+    return "float32", ""
+
+
+def _cpu_flags() -> set[str]:
+    try:
+        lines = CPU_INFO.read_text(errors="replace").splitlines()
+    except OSError:
+        return set()
+    return {flag for line in lines if line.startswith("flags") for flag in line.partition(":")[2].split()}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the PACKAGES that are installed, and the kind of machine."""
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

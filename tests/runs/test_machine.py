@@ -7,13 +7,13 @@ import pytest
 from conftest import ROOT
 
 from errors import ArgumentError
-from runs.memory import check_memory, memory_of_machine
+from runs.machine import check_memory, memory_of_machine
 
 
 def test_memory_is_this_process_s():
     # In a process of its own: what earlier tests freed may go back to the system at any moment.
     program = (
-        "from runs.memory import memory_in_use\n"
+        "from runs.machine import memory_in_use\n"
         "before = memory_in_use()\n"
         "kept = bytearray(64 << 20)\n"
         "kept[::1024] = bytes(len(kept[::1024]))\n"

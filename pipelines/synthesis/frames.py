@@ -1,4 +1,4 @@
-"""The picture with which a synthesis begins, and how a result is carried on to the next scale."""
+"""The frames of a synthesis: the first ones, how they are carried on to the next scale, where a tile is cut out."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def first_frames(plan: SynthesisPlan, inputs: SynthesisInputs) -> np.ndarray:
     The picture to start from, resized; or noise with the mean and covariance of the sources' colours: white, or
     symmetric and smooth.
     """
-    scale, count = plan.scales[0], plan.frames.count
+    scale, count = plan.scales[0], plan.count
     generator = np.random.default_rng(plan.random_seed)
     shape = (count, *scale.canvas)
-    if inputs.init is not None:
+    if inputs.init is None:
+        is_symmetric = plan.seed == "symmetric"
+        wraps = plan.geometry.wraps
+        noise = _symmetric_noise(shape, wraps, generator) if is_symmetric else generator.standard_normal((*shape, 3))
+        frames, is_alike = _colored(noise, inputs.sources), is_symmetric
+    else:
         margins = [(margin, margin) for margin in scale.margins]
         picture = np.pad(resize(inputs.init, *scale.size), [*margins, (0, 0)], mode="symmetric")
-        frames = np.repeat(picture[np.newaxis], count, axis=0)
-        if count > 1:
-            frames = frames + SLIGHT_NOISE * generator.standard_normal((*shape, 3))
-    elif plan.seed == "symmetric":
-        smooth = _symmetric_noise(shape, plan.geometry.wraps, generator)
-        frames = _colored(smooth, inputs.sources) + SLIGHT_NOISE * generator.standard_normal((*shape, 3))
-    else:
-        frames = _colored(generator.standard_normal((*shape, 3)), inputs.sources)
+        frames, is_alike = np.repeat(picture[np.newaxis], count, axis=0), count > 1
+    if is_alike:
+        frames = frames + SLIGHT_NOISE * generator.standard_normal((*shape, 3))
     return np.clip(frames, 0, 1).astype(np.float32)
 
 
@@ -92,6 +92,32 @@ def without_margins(frames: np.ndarray, scale: Scale) -> np.ndarray:
     """Return the picture part of frames (count, height, width, 3) on a scale's canvas."""
     top, left = scale.margins
     return frames[:, top : top + scale.size[0], left : left + scale.size[1]]
+
+
+def cut_tile(frames: np.ndarray, wraps: tuple[bool, bool], step: int) -> np.ndarray:
+    """Return frames that repeat, rolled so that their edges are lines like all others.
+
+    A texture that repeats can be cut anywhere. Neighbouring lines differ here more and there less, as the texture has
+    it; the cut goes where they differ as much as they do on average, so that the edge is not seen.
+
+    Args:
+        frames: (count, height, width, 3).
+        wraps: whether they repeat (vertically, horizontally).
+        step: pixels between the places at which a cut leaves the loss as it is.
+    """
+    for axis, wrap in zip((1, 2), wraps, strict=True):
+        if wrap:
+            frames = np.roll(frames, -_best_cut(frames, axis, step), axis=axis)
+    return frames
+
+
+def _best_cut(frames: np.ndarray, axis: int, step: int) -> int:
+    """Return the line that shall become the first."""
+    others = tuple(i for i in range(4) if i != axis)
+    # Of each line from the one before it.
+    differences = np.abs(frames - np.roll(frames, 1, axis=axis)).mean(axis=others)
+    cuts = np.arange(0, frames.shape[axis], step)
+    return int(cuts[np.abs(differences[cuts] - differences.mean()).argmin()])
 
 
 def _fading(size: int) -> np.ndarray:

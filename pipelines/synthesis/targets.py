@@ -1,0 +1,257 @@
+"""What a synthesis compares with at each scale: the Gram matrices of its sources, and where they are wanted."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from describe.descriptor import StripedDescriptor
+from describe.gram import gram_matrix
+from describe.positions import layer_positions, octave_positions
+from describe.segments import split_descriptor
+from errors import UserError
+from images.resizing import resize
+from losses.evaluation import compile_loss
+from losses.features import Comparison
+from losses.frames import FrameDistance
+from losses.guides import guide_at
+from losses.joins import JoinMode
+from losses.loss import Loss, WeightedSum
+from losses.pyramid import gaussian_pyramid
+from losses.texture import guided_gram_matrix
+from optimize.progress import Evaluate
+from pipelines.descriptors import Descriptor
+from pipelines.synthesis.geometry import Geometry, Modes, Scale, mirrored_size, resized
+from pipelines.synthesis.inputs import SynthesisInputs, mirrored, nearest
+from pipelines.synthesis.objective import frames_apart, gram_comparison, texture_loss
+
+# A batch of pictures with more pixels is not described at once. In float32 and up to relu3_2 the descriptor takes
+# about 1.2 GB for a million pixels.
+MAX_PIXELS = 270_000
+# A region takes part at a layer where it has at least as many positions, in the source and in the output.
+MIN_POSITIONS = 1.0
+
+# Gram matrices of an octave's layers: one for each region, or a single one.
+LayerGrams = Mapping[str, Sequence[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class FramesPlan:
+    """How several frames are kept apart; see losses.frames.
+
+    Attributes:
+        count: of frames.
+        weight: of the inter-frame loss.
+        shift: of the sources, in pixels, whose distance is the target.
+        order: neighbours that each frame is compared with.
+        distance: "l2" or "lap1".
+        octaves: of the distance.
+    """
+
+    count: int
+    weight: float
+    shift: float
+    order: int
+    distance: FrameDistance
+    octaves: int
+
+
+@dataclass(frozen=True)
+class ObjectivePlan:
+    """What frames are compared in.
+
+    Attributes:
+        geometry: of the output.
+        descriptor: what describes the pictures.
+        frames: how many are made, and how they are kept apart.
+        join_mode: mean of the sources' Gram matrices.
+        mul: factor of the target Gram matrices.
+    """
+
+    geometry: Geometry
+    descriptor: Descriptor
+    frames: FramesPlan
+    join_mode: JoinMode
+    mul: float
+
+    def build(self, inputs: SynthesisInputs) -> Objectives:
+        """Return what makes the loss of every scale."""
+        return Objectives(self, inputs)
+
+
+class Objectives:
+    """Makes the loss of any scale; the descriptor is built once, when it is needed.
+
+    Args:
+        plan: of the losses.
+        inputs: pictures of the synthesis.
+    """
+
+    def __init__(self, plan: ObjectivePlan, inputs: SynthesisInputs) -> None:
+        self.plan = plan
+        self.inputs = inputs
+        self.layers = plan.geometry.layers
+        self.paddings = plan.geometry.paddings
+
+    @functools.cached_property
+    def descriptor(self) -> keras.Model:
+        """The descriptor of frames.
+
+        Raises:
+            UserError: the weights cannot be read.
+        """
+        return self.plan.descriptor.build(self.paddings.output)
+
+    @functools.cached_property
+    def source_descriptor(self) -> keras.Model:
+        """The descriptor of sources, which do not repeat."""
+        is_same = self.paddings.source == self.paddings.output
+        return self.descriptor if is_same else self.plan.descriptor.build(self.paddings.source)
+
+    @functools.cached_property
+    def striped(self) -> StripedDescriptor:
+        """The descriptor of frames in segments and strips."""
+        return StripedDescriptor(split_descriptor(self.descriptor, self.layers), self.paddings.output)
+
+    @functools.cache  # noqa: B019  lives as long as the run
+    def loss(self, scale: Scale) -> WeightedSum:
+        """Return the loss of a batch of frames of the scale's size.
+
+        Raises:
+            UserError: nothing is left of a region, or the sources cannot be told from a black picture.
+        """
+        sources = [self._source(source, scale) for source in self.inputs.sources]
+        return texture_loss(
+            self.descriptor,
+            self._comparisons(sources, scale),
+            padding=self.paddings.output_pyramid,
+            frames=self._frames(sources, scale) if self.plan.frames.count > 1 else None,
+            frames_weight=self.plan.frames.weight,
+        )
+
+    def compile(self, scale: Scale, shape: tuple[int, ...]) -> Evaluate:
+        """Return the compiled loss and gradient of frames (count, height, width, 3) of a scale.
+
+        Up to MAX_PIXELS at once, larger ones in strips.
+        """
+        self.striped.forget()
+        return compile_loss(self.loss(scale), shape, self.striped, MAX_PIXELS)
+
+    def _source(self, source: np.ndarray, scale: Scale) -> np.ndarray:
+        """Return a source at the size that belongs to the scale, large enough for its octaves."""
+        small = resize(source, *resized(source.shape[:2], scale.factor))
+        return mirrored(small, mirrored_size(self.plan.geometry, small.shape[:2], scale.octaves))
+
+    def _comparisons(self, sources: Sequence[np.ndarray], scale: Scale) -> list[dict[str, Comparison]]:
+        """Return the comparisons of each octave's layers with the joined sources."""
+        guides = Guides(self.plan.geometry, self.inputs, scale)
+        grams = [self._grams(source, scale, guides) for source in sources]
+        return [
+            {layer: self._comparison([found[octave][layer] for found in grams], guides, octave, layer)
+             for layer in self.layers}
+            for octave in range(scale.octaves)
+        ]  # fmt: skip
+
+    def _grams(self, source: np.ndarray, scale: Scale, guides: Guides) -> list[LayerGrams]:
+        """Return the Gram matrices of one source, by octave, layer and region."""
+        pictures = ops.convert_to_tensor(source[np.newaxis])
+        levels = gaussian_pyramid(pictures, scale.octaves, self.paddings.source_pyramid)
+        result: list[LayerGrams] = []
+        for octave, level in enumerate(levels):
+            features = self.source_descriptor(level)
+            result.append({layer: _grams(features[layer], guides.of_source(octave, layer)) for layer in self.layers})
+        return result
+
+    def _comparison(self, grams: Sequence[Sequence[np.ndarray]], guides: Guides, octave: int, layer: str) -> Comparison:
+        """Return the comparison with the joined sources; `grams` are those of each source's regions."""
+        plan, output = self.plan, guides.of_output(octave, layer)
+        try:
+            return gram_comparison(grams, guides=output, join_mode=plan.join_mode, factor=plan.mul)
+        except ValueError as error:
+            raise UserError(f"the texture gives no target at octave {octave}, layer {layer}: {error}") from error
+
+    def _frames(self, sources: Sequence[np.ndarray], scale: Scale) -> Loss:
+        frames = self.plan.frames
+        try:
+            return frames_apart(
+                sources,
+                shift=frames.shift * scale.factor,
+                distance=frames.distance,
+                octaves=min(frames.octaves, scale.octaves),
+                order=frames.order,
+                wraps=self.plan.geometry.wraps,
+            )
+        except ValueError as error:
+            raise UserError(f"`if_shift` {frames.shift} changes nothing in the sources: {error}") from error
+
+
+def _grams(features: Any, guides: Sequence[np.ndarray]) -> list[np.ndarray]:
+    if not guides:
+        return [ops.convert_to_numpy(gram_matrix(features))[0]]
+    return [ops.convert_to_numpy(guided_gram_matrix(features, guide))[0] for guide in guides]
+
+
+class Guides:
+    """The share of every position of every feature map that belongs to each region.
+
+    Args:
+        geometry: of the output.
+        inputs: its pictures; without masks there are no regions.
+        scale: whose sizes are meant.
+    """
+
+    def __init__(self, geometry: Geometry, inputs: SynthesisInputs, scale: Scale) -> None:
+        self.regions = len(inputs.output_masks)
+        modes = geometry.paddings
+        if self.regions:
+            size = resized(inputs.sources[0].shape[:2], scale.factor)
+            least = mirrored_size(geometry, size, scale.octaves)
+            source_masks = [mirrored(nearest(mask, *size), least) for mask in inputs.source_masks]
+            self.source = _Maps(source_masks, modes.source, modes.source_pyramid)
+            margins = [(margin, margin) for margin in scale.margins]
+            masks = [np.pad(nearest(mask, *scale.size), margins, mode="edge") for mask in inputs.output_masks]
+            self.output = _Maps(masks, modes.output, modes.output_pyramid)
+
+    def of_source(self, octave: int, layer: str) -> list[np.ndarray]:
+        """Return the guides (height, width) of the regions that take part, at the source's octave and layer."""
+        return self._taking_part(octave, layer)[0]
+
+    def of_output(self, octave: int, layer: str) -> list[np.ndarray]:
+        """Return the same of the output."""
+        return self._taking_part(octave, layer)[1]
+
+    @functools.cache  # noqa: B019  lives as long as the targets of a scale are made
+    def _taking_part(self, octave: int, layer: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        if not self.regions:
+            return [], []
+        pairs = zip(self.source.guides(octave, layer), self.output.guides(octave, layer), strict=True)
+        kept = [pair for pair in pairs if min(pair[0].sum(), pair[1].sum()) >= MIN_POSITIONS]
+        if not kept:
+            raise UserError(
+                f"`guide`: no region has a position left at octave {octave}, layer {layer}; use larger regions, fewer "
+                "`octaves` or earlier `layers`"
+            )
+        return [pair[0] for pair in kept], [pair[1] for pair in kept]
+
+
+class _Maps:
+    """Masks of one picture seen from feature maps."""
+
+    def __init__(self, masks: Sequence[np.ndarray], modes: Modes, pyramid_modes: Modes) -> None:
+        self.masks = masks
+        self.modes = modes
+        self.pyramid_modes = pyramid_modes
+
+    def guides(self, octave: int, layer: str) -> list[np.ndarray]:
+        """Return the guide of each region."""
+        axes = [
+            layer_positions(layer, mode, octave_positions(size, octave, pyramid_mode))
+            for size, mode, pyramid_mode in zip(self.masks[0].shape, self.modes, self.pyramid_modes, strict=True)
+        ]
+        return [guide_at(mask, *axes) for mask in self.masks]

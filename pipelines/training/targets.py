@@ -1,0 +1,158 @@
+"""What a training compares with: the descriptor, the targets of the style picture, the content of each batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from describe.gram import gram_matrix
+from describe.positions import pyramid_sizes, smallest_input
+from errors import ArgumentError
+from losses.loss import Totals
+from losses.pyramid import PyramidPadding, gaussian_pyramid
+from losses.total_variation import total_variation
+from model.padded_convolution import PaddingMode
+from pipelines.descriptors import Descriptor
+from pipelines.training.objective import content_rows, training_loss
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingObjective:
+    """What a generator is trained on.
+
+    Attributes:
+        loss: of its pictures; its rows belong to the photos of each batch.
+        rows_of: from photos (batch, height, width, 3) to these rows.
+    """
+
+    loss: Totals
+    rows_of: Callable[[Any], list[Any]]
+
+    def terms(self, pictures: Any, photos: Any) -> dict[str, Any]:
+        """Return the weighted terms, float32 scalars, of pictures that the generator made of photos, or of noise."""
+        return self.loss.terms(pictures, *self.rows_of(photos))
+
+
+@dataclass(frozen=True)
+class ObjectivePlan:
+    """What generated pictures are compared in; see `training_loss`.
+
+    Attributes:
+        mode: "style" or "texture".
+        content_layers: of the descriptor; none for a texture.
+        layer_weights: of the descriptor's style layers.
+        content_weight: of the content term.
+        style_weight: of the style term.
+        tv_weight: of the total variation.
+        diversity_weight: of the term that keeps texture samples different.
+        loss_scaling: "relative" or "absolute".
+        octaves: at which style and content are compared.
+        octave_decay: factor of an octave's losses relative to the next finer one.
+        vgg_no_pad: whether the descriptor's convolutions have no padding.
+        image_size: side of the generated pictures in pixels.
+        descriptor: of all layers.
+    """
+
+    mode: str
+    content_layers: tuple[str, ...]
+    layer_weights: Mapping[str, float]
+    content_weight: float
+    style_weight: float
+    tv_weight: float
+    diversity_weight: float
+    loss_scaling: str
+    octaves: int
+    octave_decay: float
+    vgg_no_pad: bool
+    image_size: int
+    descriptor: Descriptor
+
+    @property
+    def style_layers(self) -> tuple[str, ...]:
+        """Layers of the style."""
+        return tuple(self.layer_weights)
+
+    def build(self, style: np.ndarray) -> TrainingObjective:
+        """Return the objective, with the targets of the style picture, float32 (height, width, 3) in [0, 1].
+
+        In texture mode the generated picture repeats without a seam, so the descriptor wraps around it; the source,
+        which does not repeat, is described without padding.
+
+        Raises:
+            ArgumentError: pictures are too small for the layers.
+            UserError: the weights cannot be read.
+        """
+        style = style[np.newaxis]
+        generated, source = self._paddings()
+        self._check_sizes(style, generated, source)
+        descriptor = self.descriptor.build(generated)
+        same = descriptor if source == generated else self.descriptor.build(source, self.style_layers)
+        padding: PyramidPadding = ("circular", "circular") if self.mode == "texture" else ("replicate", "replicate")
+        content_layers = self.content_layers if self.content_weight else ()
+        loss = training_loss(
+            descriptor,
+            _style_grams(same, style, self.style_layers, self.octaves),
+            style_layers=self.layer_weights,
+            content_layers=content_layers,
+            style_weight=self.style_weight,
+            content_weight=self.content_weight,
+            tv_weight=self.tv_weight,
+            diversity_weight=self.diversity_weight,
+            octave_decay=self.octave_decay,
+            scaling=self.loss_scaling,
+            style_variation=_variation(style),
+            padding=padding,
+        )
+        if not content_layers:
+            return TrainingObjective(loss, lambda photos: [])
+        describe = _content_descriptor(descriptor, content_layers)
+        rows = partial(content_rows, describe, content_layers, octaves=self.octaves, padding=padding)
+        return TrainingObjective(loss, rows)
+
+    def _paddings(self) -> tuple[PaddingMode, PaddingMode]:
+        """Return the descriptor's padding for generated pictures and for the style picture."""
+        if self.vgg_no_pad:
+            return "valid", "valid"
+        return ("circular", "valid") if self.mode == "texture" else ("same", "same")
+
+    def _check_sizes(self, style: np.ndarray, generated: PaddingMode, source: PaddingMode) -> None:
+        """Raise ArgumentError where the smallest octave has no activation left at some layer."""
+        size = self.image_size
+        wanted: dict[str, tuple[tuple[int, ...], tuple[str, ...], PaddingMode]] = {
+            f"`image_size` {size}": ((size, size), self.descriptor.layers, generated),
+            f"`style_image` of {style.shape[2]} x {style.shape[1]}": (style.shape[1:3], self.style_layers, source),
+        }
+        for name, (sides, layers, padding) in wanted.items():
+            least = max(smallest_input(layers, (padding, padding)))
+            smallest = min(pyramid_sizes(side, self.octaves, "replicate")[-1] for side in sides)
+            if smallest < least:
+                octaves = f" in octave {self.octaves}" if self.octaves > 1 else ""
+                raise ArgumentError(f"{name}: {smallest} pixels{octaves}, the layers need at least {least}")
+
+
+def _content_descriptor(descriptor: keras.Model, layers: Sequence[str]) -> keras.Model:
+    """Return the part of `descriptor` that the content layers need: the same weights, cut at the deepest one."""
+    outputs = {name: descriptor.output[name] for name in layers}
+    return keras.Model(descriptor.inputs, outputs, name="content_descriptor")
+
+
+def _style_grams(
+    descriptor: keras.Model, style: np.ndarray, layers: Sequence[str], octaves: int
+) -> list[dict[str, Any]]:
+    """Return {layer: Gram matrix} of each octave of the style picture."""
+    levels = gaussian_pyramid(ops.convert_to_tensor(style), octaves, ("replicate", "replicate"))
+    described = [descriptor(level) for level in levels]
+    return [
+        {layer: ops.convert_to_numpy(gram_matrix(features[layer]))[0] for layer in layers} for features in described
+    ]
+
+
+def _variation(style: np.ndarray) -> float:
+    # A plain picture has none: the term is then relative to one level of 8 bits.
+    return max(float(ops.convert_to_numpy(total_variation(ops.convert_to_tensor(style)))), 255.0**-2)
