@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from choices import LAYOUTS
-from pipelines.command_line import ArgumentParser, defaults_of, printable, run_script
+from pipelines.command_line import ArgumentParser, defaults_of, parse_size, printable, run_script
 from pipelines.export.export import export_model
 from pipelines.export.settings import FORMATS, MIN_PSNR, Shape, describe_shape
 
@@ -93,14 +93,6 @@ def _add_inputs(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         default=defaults["layout"],
         help="where channels are at the borders: last, or first as in Torch, Caffe and OpenCV (default: %(default)s)",
     )
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """Return "HxW" as (height, width)."""
-    height, cross, width = text.lower().partition("x")
-    if not (cross and height.isdecimal() and width.isdecimal()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH, such as 512x512")
-    return int(height), int(width)
 
 
 def parse_shape(text: str) -> Shape:

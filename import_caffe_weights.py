@@ -10,7 +10,7 @@ from typing import Any
 from choices import LAYOUTS
 from convert.printable import printable
 from errors import ArgumentError, UserError
-from pipelines.command_line import ArgumentParser, defaults_of, run_script
+from pipelines.command_line import ArgumentParser, defaults_of, parse_size, run_script
 from pipelines.importing.caffe import POOLINGS, CaffeImportReport, import_caffe_model
 
 NAME = "import_caffe_weights.py"
@@ -102,6 +102,15 @@ def _add_checks(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         help="where pictures and volumes have their channels at the model's borders: last, or first as in the original "
         "(default: %(default)s)",
     )
+    height, width = defaults["size"]
+    parser.add_argument(
+        "--size",
+        type=parse_size,
+        metavar="HxW",
+        default=defaults["size"],
+        help=f"height and width of pictures whose size the network leaves free: LiteRT is made for them, and .onnx and "
+        f"SavedModel are compared at them without --verify (default: {height}x{width})",
+    )
 
 
 def print_summary(arguments: argparse.Namespace) -> None:
@@ -163,6 +172,7 @@ def run(argv: Sequence[str] | None) -> int:
         normalize=arguments.normalize,
         verify=arguments.verify,
         layout=arguments.layout,
+        size=arguments.size,
         input_shape=arguments.input_shape,
         raw_detections=arguments.raw_detections,
     )

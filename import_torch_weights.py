@@ -10,7 +10,7 @@ from typing import Any
 from choices import LAYOUTS
 from convert.printable import printable
 from errors import ArgumentError
-from pipelines.command_line import ArgumentParser, defaults_of, run_script
+from pipelines.command_line import ArgumentParser, defaults_of, parse_size, run_script
 from pipelines.importing.pytorch import import_pytorch_model, is_pytorch_file
 from pipelines.importing.shapes import written_shape
 from pipelines.importing.torch7 import (
@@ -117,6 +117,15 @@ def _add_results(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         help="where pictures and volumes have their channels at the model's borders: last, or first as in the original "
         "(default: %(default)s)",
     )
+    height, width = defaults["size"]
+    parser.add_argument(
+        "--size",
+        type=parse_size,
+        metavar="HxW",
+        default=defaults["size"],
+        help=f"height and width of pictures whose size the network leaves free: LiteRT is made for them, and .onnx and "
+        f"SavedModel are compared at them without --verify (default: {height}x{width})",
+    )
 
 
 def print_summary(path: str) -> None:
@@ -169,6 +178,7 @@ def import_pytorch(arguments: argparse.Namespace) -> None:
         entry=arguments.entry,
         verify=arguments.verify,
         layout=arguments.layout,
+        size=arguments.size,
     )
     conversion = report.conversion
     where = f", at {printable(conversion.entry)}" if conversion.entry else ""
@@ -210,6 +220,7 @@ def run(argv: Sequence[str] | None) -> int:
         dtype=arguments.dtype,
         verify=arguments.verify,
         layout=arguments.layout,
+        size=arguments.size,
     )
     print_report(report)
     return 0

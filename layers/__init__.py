@@ -31,6 +31,7 @@ from layers.pixel_shuffle import PixelShuffle2D
 from layers.prior_boxes import PriorBoxes
 from layers.reflection_padding import ReflectionPadding2D
 from layers.replication_padding import ReplicationPadding2D
+from layers.resetting_cell import ResettingCell
 from layers.unfold_axes import UnfoldAxes
 from layers.upsampled_conv2d import UpsampledConv2D
 from layers.vgg_postprocessing import VGGPostprocessing
@@ -69,6 +70,7 @@ __all__ = [
     "PriorBoxes",
     "ReflectionPadding2D",
     "ReplicationPadding2D",
+    "ResettingCell",
     "UnfoldAxes",
     "UpsampledConv2D",
     "VGGPostprocessing",

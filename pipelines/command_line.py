@@ -95,6 +95,14 @@ def defaults_of(function: Callable) -> dict[str, Any]:
     return {parameter.name: parameter.default for parameter in parameters if parameter.default is not parameter.empty}
 
 
+def parse_size(text: str) -> tuple[int, int]:
+    """Return "HxW" as (height, width)."""
+    height, cross, width = text.lower().partition("x")
+    if not (cross and height.isdecimal() and width.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH, such as 512x512")
+    return int(height), int(width)
+
+
 # A parameter's name as messages spell it: in backquotes.
 PARAMETER = re.compile(r"`([a-z][a-z0-9_]*)`")
 

@@ -191,7 +191,7 @@ def select(network: Network, *, until: str | None = None, outputs: Sequence[str]
     for name in outputs or ():
         if name not in values:
             where = f" up to layer {until!r}" if until is not None else ""
-            raise ArgumentError(f"--outputs: {unknown_name(f'blob{where}', name, values)}")
+            raise ArgumentError(f"`outputs`: {unknown_name(f'blob{where}', name, values)}")
     wanted = tuple(dict.fromkeys(outputs or wanted))
     if not wanted:
         raise UserError("the network has no outputs")
@@ -204,7 +204,7 @@ def _up_to(network: Network, name: str) -> tuple[Node, ...]:
     for index, node in enumerate(network.nodes):
         if node.layer.name == name:
             return network.nodes[: index + 1]
-    raise ArgumentError(f"--until: {unknown_name('layer', name, {node.layer.name for node in network.nodes})}")
+    raise ArgumentError(f"`until`: {unknown_name('layer', name, {node.layer.name for node in network.nodes})}")
 
 
 def dependencies(nodes: Sequence[Node], wanted: Iterable[int]) -> set[int]:

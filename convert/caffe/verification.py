@@ -40,9 +40,9 @@ def read_reference(path: str | Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as arrays:
             reference = {name: arrays[name].astype(np.float32) for name in arrays.files}
     except (ValueError, EOFError, AttributeError) as error:
-        raise UserError(f"--verify {path}: not an .npz file of number arrays") from error
+        raise UserError(f"`verify` {path}: not an .npz file of number arrays") from error
     if not any(name.startswith("blob_") for name in reference):
-        raise UserError(f"--verify {path}: holds no array blob_NAME")
+        raise UserError(f"`verify` {path}: holds no array blob_NAME")
     return reference
 
 
@@ -63,33 +63,39 @@ def compare_with_caffe(conversion: Conversion, reference: Mapping[str, np.ndarra
     made = {value for node in conversion.part.nodes for value in node.tops}
     blobs = [name for name in blobs if part.get(name) in made and part[name] == whole.get(name)]
     if not blobs:
-        raise UserError("--verify: none of the blobs in the file is computed by the converted part of the network")
+        raise UserError("`verify`: none of the blobs in the file is computed by the converted part of the network")
     model = conversion.builder.model(blobs)
+    given = inputs_for(conversion, model, reference)
     try:
-        outputs = model(_inputs(conversion, model, reference))
+        outputs = model(given if len(given) > 1 else given[0])
     except (ValueError, TypeError) as error:
-        raise UserError(f"--verify: the network does not take the input: {error}") from error
+        raise UserError(f"`verify`: the network does not take the input: {error}") from error
     outputs = outputs if isinstance(outputs, dict) else {blobs[0]: outputs}
     return [_compare(name, outputs[name], reference[f"blob_{name}"]) for name in blobs]
 
 
-def _inputs(conversion: Conversion, model: keras.Model, reference: Mapping[str, np.ndarray]) -> object:
-    wanted = {tensor.name for tensor in model.inputs}
-    given = {}
-    for blob, name in conversion.builder.input_names.items():
-        if name in wanted:
-            key = f"input_{blob}" if f"input_{blob}" in reference else "input"
-            if key not in reference or (key == "input" and len(wanted) > 1):
-                raise UserError(f"--verify: the file has no array input_{blob}")
-            given[name] = array_from_source_order(reference[key])
-    return given if len(given) > 1 else next(iter(given.values()))
+def inputs_for(conversion: Conversion, model: keras.Model, reference: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """Return the reference's arrays for the inputs of `model`, in their order, channels last.
+
+    Raises:
+        UserError: one is missing.
+    """
+    blobs = {name: blob for blob, name in conversion.builder.input_names.items()}
+    given = []
+    for tensor in model.inputs:
+        blob = blobs[tensor.name]
+        key = f"input_{blob}" if f"input_{blob}" in reference else "input"
+        if key not in reference or (key == "input" and len(model.inputs) > 1):
+            raise UserError(f"`verify`: the file has no array input_{blob}")
+        given.append(array_from_source_order(reference[key]))
+    return given
 
 
 def _compare(name: str, output: object, expected: np.ndarray) -> Difference:
     actual = keras.ops.convert_to_numpy(output)
     expected = array_from_source_order(expected)
     if actual.shape != expected.shape:
-        raise UserError(f"--verify: blob {name!r} is {actual.shape}, in the file {expected.shape} (NHWC)")
+        raise UserError(f"`verify`: blob {name!r} is {actual.shape}, in the file {expected.shape} (NHWC)")
     # Numbers that are not finite must be the same ones.
     with np.errstate(invalid="ignore"):
         difference = np.abs(np.where(actual == expected, 0, actual - expected))

@@ -41,7 +41,7 @@ def detect_image_io(value: Any, model: keras.Model, modules: list[Module]) -> tu
     if ending == ["nn.Tanh", "nn.MulConstant"]:
         preprocessing = _preprocessing_option(value)
         if preprocessing not in (None, "vgg"):
-            raise UserError(f"fast-neural-style's preprocessing {preprocessing!r} is not known; use --image-io none")
+            raise UserError(f"fast-neural-style's preprocessing {preprocessing!r} is not known; use `image_io` none")
         return "fast-neural-style", "it ends in nn.Tanh and nn.MulConstant, as fast-neural-style's networks do"
     types = {module.type_name for module in modules}
     if "nn.TVLoss" in types or (ending and ending[-1] in _CONVOLUTIONS and types & _NORMALIZATIONS):
@@ -72,7 +72,7 @@ def wrap_network(network: keras.Model, image_io: ImageIO) -> keras.Model:
     if image_io not in get_args(ImageIO):
         raise ArgumentError(unknown_name("image-io", image_io, ("auto", *get_args(ImageIO))))
     if not _makes_pictures(network):
-        raise UserError(f"--image-io {image_io} is for networks that turn 3 channels into 3; use --image-io none")
+        raise UserError(f"`image_io` {image_io} is for networks that turn 3 channels into 3; use `image_io` none")
     image = keras.Input((None, None, 3), name="image")
     x = VGGPreprocessing()(image) if image_io == "fast-neural-style" else image
     multiple = size_multiple(network)
@@ -105,7 +105,7 @@ def _lost_margin(network: keras.Model, multiple: int) -> int:
     """Return how many pixels the network loses at each side (0 for most), as a multiple of `multiple`."""
     side = _output_side(network, _TRIAL_SIZE, 3)
     if side is None or not _TRIAL_SIZE // 2 < side < _TRIAL_SIZE * 3 // 2:
-        raise UserError(f"the network makes {side} pixels of {_TRIAL_SIZE}; use --image-io none")
+        raise UserError(f"the network makes {side} pixels of {_TRIAL_SIZE}; use `image_io` none")
     lost = max(0, _TRIAL_SIZE - side)
     return -(-lost // (2 * multiple)) * multiple
 

@@ -87,11 +87,12 @@ def _rows(given: list[Shape]) -> Inputs:
 
 
 def _batches(need: Table, given: list[Shape]) -> Inputs:
-    """Return a table of tables for modules that take batches as tables: as many tensors in the place of each."""
+    """Return a table of tables for modules that take batches as tables: as many tensors in the place of each.
+
+    Where there are not as many for each, one more tells how the batch is divided (nn.IndexLinear).
+    """
     count, rest = divmod(len(given), len(need.items or ()))
-    if rest:
-        raise ArgumentError(f"`input_shape` is given {len(given)} times, not a multiple of {len(need.items or ())}")
-    return [list(given[i : i + count]) for i in range(0, len(given), count)]
+    return list(given) if rest else [list(given[i : i + count]) for i in range(0, len(given), count)]
 
 
 def _taken(need: Need, rest: list[Shape], total: int) -> Inputs:

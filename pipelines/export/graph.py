@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TypeAlias
 
 import keras
@@ -55,12 +56,24 @@ def graph_function(model: keras.Model, plan: ExportPlan, *, plain: bool = True) 
 
     @tf.function(input_signature=specs, autograph=False)
     def serve(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        with layers.plain_formulas() if plain else nullcontext():
+        with plain_graph() if plain else nullcontext():
             results = flat(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
         named = zip(plan.outputs, keras.tree.flatten(results), strict=True)
         return {name: _as_output(result, plan) for name, result in named}
 
     return serve
+
+
+@contextmanager
+def plain_graph() -> Iterator[None]:
+    """Trace plain formulas, without calls of compiled functions: Keras calls XLA for convolutions in groups."""
+    calls = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        with layers.plain_formulas():
+            yield
+    finally:
+        tf.config.run_functions_eagerly(calls)
 
 
 def _as_output(result: tf.Tensor, plan: ExportPlan) -> tf.Tensor:

@@ -74,7 +74,7 @@ def make_plan(
     if not getattr(model, "inputs", None):
         raise UserError("the model declares no inputs, so it cannot be exported")
     makes_pictures = not bare and follows_image_contract(model)
-    names = _input_names(model, makes_pictures)
+    names = input_names(model, makes_pictures=makes_pictures)
     shapes = settings.input_shapes or (None,) * len(names)
     if len(shapes) != len(names):
         raise ArgumentError(
@@ -100,7 +100,8 @@ def follows_image_contract(model: keras.Model) -> bool:
     return True
 
 
-def _input_names(model: keras.Model, makes_pictures: bool) -> list[str]:
+def input_names(model: keras.Model, *, makes_pictures: bool) -> list[str]:
+    """Return the names that an export has for the inputs, in the model's order."""
     if makes_pictures:
         return ["noise" if takes_noise(model) else "image"]
     return _identifiers([tensor.name for tensor in model.inputs])

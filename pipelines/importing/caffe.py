@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from errors import ArgumentError, UserError, unknown_name
 from images.formats import READABLE_SUFFIXES
-from pipelines.importing.files import WrittenModel, check_model_output, write_model
+from pipelines.importing.files import DEFAULT_SIZE, WrittenModel, check_model_output, write_model
 from pipelines.importing.shapes import parse_shape
 from pipelines.startup import quiet_startup
 
@@ -60,6 +60,7 @@ def import_caffe_model(
     input_shape: Sequence[str] | None = None,
     raw_detections: bool = False,
     layout: str = "nhwc",
+    size: tuple[int, int] = DEFAULT_SIZE,
 ) -> CaffeImportReport:
     """Convert a Caffe network to a `.keras` file.
 
@@ -82,19 +83,21 @@ def import_caffe_model(
             counts for all inputs. Needed where the network reads files of unknown size.
         raw_detections: give boxes and scores in the place of what a DetectionOutput layer selects.
         layout: "nchw" keeps the original order of axes at the model's borders: channels of pictures and volumes first.
+        size: height and width of pictures whose size the model leaves free: what LiteRT is made for, and what any
+            export is compared at where `verify` records nothing.
 
     Raises:
         ArgumentError: an argument has a value that is not allowed.
         UserError: a file cannot be read or converted, or the network cannot be normalised.
     """
-    check_model_output(output, layout=layout)
+    check_model_output(output, layout=layout, size=size)
     if pooling not in POOLINGS:
-        raise ArgumentError(unknown_name("--pooling", pooling, POOLINGS))
+        raise ArgumentError(unknown_name("`pooling`", pooling, POOLINGS))
     shapes = None if input_shape is None else [parse_shape(text) for text in input_shape]
     photos = None if normalize is None else _photo_files(Path(normalize))
     with quiet_startup():
         from convert.caffe.conversion import convert_caffe
-        from convert.caffe.verification import compare_with_caffe, read_reference
+        from convert.caffe.verification import compare_with_caffe, inputs_for, read_reference
         from model.provenance import make_provenance
     reference = None if verify is None else read_reference(os.fspath(verify))
     conversion = convert_caffe(
@@ -111,7 +114,9 @@ def import_caffe_model(
         return _report(conversion, None, differences)
     model = conversion.model if photos is None else _normalized(conversion.model, photos)
     provenance = make_provenance([prototxt, input], convention="none", parity=_parity(differences))
-    return _report(conversion, write_model(model, output, provenance, layout=layout), differences)
+    recorded = [] if reference is None else inputs_for(conversion, conversion.model, reference)
+    written = write_model(model, output, provenance, layout=layout, size=size, recorded=recorded)
+    return _report(conversion, written, differences)
 
 
 def _parity(differences: Sequence[Difference]) -> dict[str, float] | str:
@@ -142,10 +147,10 @@ def _report(
 
 def _photo_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise ArgumentError(f"--normalize {folder}: no such folder")
+        raise ArgumentError(f"`normalize` {folder}: no such folder")
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in READABLE_SUFFIXES)
     if not files:
-        raise ArgumentError(f"--normalize {folder}: no photos in it ({', '.join(sorted(READABLE_SUFFIXES))})")
+        raise ArgumentError(f"`normalize` {folder}: no photos in it ({', '.join(sorted(READABLE_SUFFIXES))})")
     return files
 
 
@@ -153,7 +158,7 @@ def _normalized(model: keras.Model, photos: Sequence[Path]) -> keras.Model:
     from model.normalization import normalize_activations
 
     if len(model.inputs) != 1 or tuple(model.inputs[0].shape) != (None, None, None, 3):
-        raise UserError("--normalize needs a network that takes pictures of any size with three channels (cut it?)")
+        raise UserError("`normalize` needs a network that takes pictures of any size with three channels (cut it?)")
     return normalize_activations(model, _preprocessed(photos))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
     from model.provenance import Provenance
     from model.saving import StorageType
+    from pipelines.export.run import ExportReport
 
 KERAS = ".keras"
+DEFAULT_SIZE = ExportSettings.size
 RUNTIMES = {"saved_model": "TensorFlow's SavedModel", "litert": "LiteRT", "onnx": "ONNX Runtime"}
 # What `dtype` float16 means where weights can be stored so.
 FLOAT16 = {"litert": "float16"}
@@ -39,12 +41,14 @@ class WrittenModel:
         sha256: of it, in hexadecimal (see model.provenance.sha256_of).
         parity: how near the model in the runtime of its format is to the Keras model, in words, and how OpenCV runs it;
             empty for `.keras`, which is that model.
+        report: what the export did; None for `.keras`.
     """
 
     path: Path
     size: int
     sha256: str
     parity: tuple[str, ...] = ()
+    report: ExportReport | None = None
 
     def lines(self) -> list[str]:
         """Return what a script tells of it."""
@@ -54,12 +58,14 @@ class WrittenModel:
         ]
 
 
-def check_model_output(path: str | os.PathLike, *, dtype: str = "float32", layout: str = "nhwc") -> None:
+def check_model_output(
+    path: str | os.PathLike, *, dtype: str = "float32", layout: str = "nhwc", size: tuple[int, int] = DEFAULT_SIZE
+) -> None:
     """Check before any work that a model can be written to `path`: `.keras`, `.onnx`, `.tflite`, or a folder.
 
     Raises:
-        ArgumentError: another suffix, no folder to write it in, what stands there is of another kind, or the format
-            does not store weights as `dtype`.
+        ArgumentError: another suffix, no folder to write it in, what stands there is of another kind, the format
+            does not store weights as `dtype`, or a picture of this `size` has no pixels.
         UserError: a package that the format needs is not installed.
     """
     path = Path(path)
@@ -68,16 +74,16 @@ def check_model_output(path: str | os.PathLike, *, dtype: str = "float32", layou
     if path.suffix == KERAS:
         check_file_output(path)
         return
-    settings = _export_settings(path, dtype)
+    settings = _export_settings(path, dtype, size)
     check_output(path, suffix=settings.kind.suffix)
     require_packages(settings)
 
 
-def _export_settings(path: Path, dtype: str) -> ExportSettings:
+def _export_settings(path: Path, dtype: str, size: tuple[int, int]) -> ExportSettings:
     format = format_of(path)
     if dtype == "float16" and format not in FLOAT16:
         raise ArgumentError(f"`dtype` float16 is for .keras and .tflite files, not for `output` {path}")
-    return ExportSettings(format, FLOAT16[format] if dtype == "float16" else "none")
+    return ExportSettings(format, FLOAT16[format] if dtype == "float16" else "none", size=size)
 
 
 def write_model(
@@ -87,7 +93,8 @@ def write_model(
     *,
     dtype: str = "float32",
     layout: str = "nhwc",
-    recorded: Mapping[str, np.ndarray] | None = None,
+    size: tuple[int, int] = DEFAULT_SIZE,
+    recorded: Sequence[np.ndarray] = (),
 ) -> WrittenModel:
     """Write an imported model, whole or not at all, as the suffix of `path` says.
 
@@ -97,7 +104,9 @@ def write_model(
         provenance: where the model comes from; goes into the file's metadata.
         dtype: storage of the weights, "float32" or "float16".
         layout: "nchw" puts the channels of pictures and volumes first, as Torch and Caffe have them.
-        recorded: inputs to compare an export on, by name; without them the program's own choice.
+        size: height and width of pictures whose size the model leaves free: what LiteRT is made for and any export
+            compared at, where nothing is recorded.
+        recorded: inputs to compare an export on, in the model's order, channels last; none for the program's choice.
 
     Raises:
         UserError: the model cannot be exported, or the export differs from it.
@@ -106,9 +115,9 @@ def write_model(
     path = Path(path)
     bare = layout == "nchw" or provenance["convention"] == "none"
     if layout == "nchw":
-        model = _channels_first(model)
+        model, recorded = _channels_first(model, recorded)
     if path.suffix != KERAS:
-        return _export(model, path, provenance, _export_settings(path, dtype), recorded or {}, bare=bare)
+        return _export(model, path, provenance, _export_settings(path, dtype, size), recorded, bare=bare)
     from model.provenance import add_provenance, sha256_of
     from model.saving import save_model
 
@@ -118,10 +127,12 @@ def write_model(
     return WrittenModel(path, size_of(path), sha256_of(path))
 
 
-def _channels_first(model: keras.Model) -> keras.Model:
+def _channels_first(model: keras.Model, recorded: Sequence[np.ndarray]) -> tuple[keras.Model, Sequence[np.ndarray]]:
+    """Return the model and its inputs with the channels first."""
+    from convert.axes import array_to_source_order
     from pipelines.export.layout import channels_first
 
-    return channels_first(model)
+    return channels_first(model), [array_to_source_order(array) for array in recorded]
 
 
 def _export(
@@ -129,21 +140,24 @@ def _export(
     path: Path,
     provenance: Provenance,
     settings: ExportSettings,
-    recorded: Mapping[str, np.ndarray],
+    recorded: Sequence[np.ndarray],
     *,
     bare: bool,
 ) -> WrittenModel:
     from pipelines.export.graph import require_tensorflow
+    from pipelines.export.plan import follows_image_contract, input_names
     from pipelines.export.run import run_export
 
     require_tensorflow()
-    report = run_export(model, path, settings, recorded=recorded, provenance=provenance, bare=bare)
+    names = input_names(model, makes_pictures=not bare and follows_image_contract(model))
+    samples = dict(zip(names, recorded, strict=True)) if recorded else {}
+    report = run_export(model, path, settings, recorded=samples, provenance=provenance, bare=bare)
     largest = max(report.comparisons, key=lambda comparison: comparison.relative)
     parity = (
         f"{RUNTIMES[settings.format]} on {report.sample}: max difference {largest.max_difference:.3g}, "
         f"relative {largest.relative:.3g}"
     )
-    return WrittenModel(path, report.size, report.sha256, (parity, *filter(None, [report.opencv])))
+    return WrittenModel(path, report.size, report.sha256, (parity, *filter(None, [report.opencv])), report)
 
 
 def parity_of(verification: Any) -> dict[str, float] | str:

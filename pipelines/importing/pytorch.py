@@ -11,7 +11,7 @@ import numpy as np
 
 from convert.foreign import PYTORCH_KINDS, name_foreign_file
 from errors import ArgumentError, UserError, unknown_name
-from pipelines.importing.files import WrittenModel, check_model_output, parity_of, write_model
+from pipelines.importing.files import DEFAULT_SIZE, WrittenModel, check_model_output, parity_of, write_model
 from pipelines.importing.torch7 import DTYPES, TOLERANCE, Verification
 from pipelines.startup import quiet_startup
 
@@ -45,6 +45,7 @@ def import_pytorch_model(
     entry: str | None = None,
     verify: str | os.PathLike | None = None,
     layout: str = "nhwc",
+    size: tuple[int, int] = DEFAULT_SIZE,
 ) -> PyTorchImportReport:
     """Convert the tensors in a PyTorch file to a `.keras` file.
 
@@ -58,6 +59,8 @@ def import_pytorch_model(
         verify: `.npz` file with the arrays `input` and `output` of the network in PyTorch (NCHW, pixels in 0..255);
             nothing is written when the differences are above pipelines.importing.torch7.TOLERANCE.
         layout: "nchw" keeps Torch's order of axes at the model's borders: channels of pictures and volumes first.
+        size: height and width of pictures whose size the model leaves free: what LiteRT is made for, and what any
+            export is compared at where `verify` records nothing.
 
     Raises:
         ArgumentError: an argument has a value that is not allowed, or `entry` is needed.
@@ -65,7 +68,7 @@ def import_pytorch_model(
     """
     if dtype not in DTYPES:
         raise ArgumentError(unknown_name("`dtype`", dtype, DTYPES))
-    check_model_output(output, dtype=dtype, layout=layout)
+    check_model_output(output, dtype=dtype, layout=layout, size=size)
     reference = None if verify is None else _read_reference(Path(verify))
     with quiet_startup():
         from convert.pytorch.network import convert_pytorch
@@ -73,7 +76,10 @@ def import_pytorch_model(
     conversion = convert_pytorch(input, entry=entry)
     verification = None if reference is None else _verify(conversion.model, *reference, TOLERANCE[dtype])
     provenance = make_provenance([input], convention=conversion.architecture, parity=parity_of(verification))
-    written = write_model(conversion.model, output, provenance, dtype=dtype, layout=layout)
+    recorded = [] if reference is None else [reference[0]]
+    written = write_model(
+        conversion.model, output, provenance, dtype=dtype, layout=layout, size=size, recorded=recorded
+    )
     return PyTorchImportReport(conversion, conversion.model.count_params(), written, verification)
 
 

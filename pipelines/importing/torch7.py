@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from errors import ArgumentError, UserError, unknown_name
-from pipelines.importing.files import WrittenModel, check_model_output, parity_of, write_model
+from pipelines.importing.files import DEFAULT_SIZE, WrittenModel, check_model_output, parity_of, write_model
 from pipelines.importing.shapes import parse_shape
-from pipelines.importing.torch7_reference import TOLERANCE, Reference, Verification, check, compare, read_reference
+from pipelines.importing.torch7_reference import (
+    TOLERANCE,
+    Reference,
+    Verification,
+    check,
+    compare,
+    given_to,
+    read_reference,
+)
 from pipelines.startup import quiet_startup
 
 if TYPE_CHECKING:
@@ -66,6 +74,7 @@ def import_torch_model(
     dtype: str = "float32",
     verify: str | os.PathLike | None = None,
     layout: str = "nhwc",
+    size: tuple[int, int] = DEFAULT_SIZE,
 ) -> TorchImportReport:
     """Convert a Torch7 file to a `.keras` file.
 
@@ -86,6 +95,8 @@ def import_torch_model(
             `output_0`, ..., and `noise_0`, ... where it draws noise); nothing is written when the differences are
             above `TOLERANCE`.
         layout: "nchw" keeps the original order of axes at the model's borders: channels of pictures and volumes first.
+        size: height and width of pictures whose size the model leaves free: what LiteRT is made for, and what any
+            export is compared at where `verify` records nothing.
 
     Raises:
         ArgumentError: an argument has a value that is not allowed, or one that is needed is missing.
@@ -97,7 +108,7 @@ def import_torch_model(
     for name, known in choices.items():
         if given[name] not in known:
             raise ArgumentError(unknown_name(f"`{name}`", given[name], known))
-    check_model_output(output, dtype=dtype, layout=layout)
+    check_model_output(output, dtype=dtype, layout=layout, size=size)
     shapes = tuple((None, *parse_shape(text)) for text in input_shape)
     reference = None if verify is None else read_reference(Path(verify))
     with quiet_startup():
@@ -106,7 +117,8 @@ def import_torch_model(
     options = BuildOptions(shapes, noise=noise, statistics=norm_statistics)
     imported = convert_file(Request(input, entry, options, image_io), reference, dtype)
     provenance = make_provenance([input], convention=imported.image_io, parity=parity_of(imported.verification))
-    written = write_model(imported.model, output, provenance, dtype=dtype, layout=layout)
+    recorded = [] if reference is None or imported.image_io != "none" else given_to(imported.model, reference)
+    written = write_model(imported.model, output, provenance, dtype=dtype, layout=layout, size=size, recorded=recorded)
     conversion = imported.conversion
     return TorchImportReport(
         conversion,

@@ -85,21 +85,28 @@ def compare(network: keras.Model, reference: Reference) -> Verification:
     """
     import keras
 
-    from convert.axes import array_from_source_order, array_to_source_order
+    from convert.axes import array_to_source_order
 
     batch = reference.batch(network)
     if batch is None:
         raise UserError(f"`verify`: {_misfit(network, reference)}")
-    given = [
-        array_from_source_order(x if x.ndim == len(tensor.shape) else x[None]).astype(np.float32)
-        for tensor, x in zip(network.inputs, [*reference.inputs, *reference.noise], strict=True)
-    ]
+    given = given_to(network, reference)
     made = network(given if len(given) > 1 else given[0])
     outputs = [
         array_to_source_order(keras.ops.convert_to_numpy(y)) for y in (made if isinstance(made, list) else [made])
     ]
     expected = [y if batch else y[None] for y in reference.outputs]
     return _differences(outputs, expected)
+
+
+def given_to(network: keras.Model, reference: Reference) -> list[np.ndarray]:
+    """Return the reference's inputs, and its noise where the network takes it, as the network has them."""
+    from convert.axes import array_from_source_order
+
+    return [
+        array_from_source_order(x if x.ndim == len(tensor.shape) else x[None]).astype(np.float32)
+        for tensor, x in zip(network.inputs, [*reference.inputs, *reference.noise], strict=False)
+    ]
 
 
 def _misfit(network: keras.Model, reference: Reference) -> str:

@@ -109,6 +109,8 @@ def bottle(module: Module, value: Value, context: Context) -> Value:
     "nn.CategoricalEntropy",
     "nn.ZeroGrad",
     "nn.SimpleColorTransform",
+    "nn.CopyGrad",
+    "nn.NormStabilizer",
 )
 def identity(module: Module, value: Value, context: Context) -> Value:
     """The input, or what modules inside make of it.

@@ -70,7 +70,7 @@ def _with_children(module: Module) -> list[Module]:
     return [module, *inner]
 
 
-@converts("nn.LookupTable", "cudnn.LookupTable")
+@converts("nn.LookupTable", "cudnn.LookupTable", "nn.Dictionary")
 def lookup_table(module: Module, cell: Cell, context: Context) -> Cell:
     """The rows of the weight that the indices (from 1) name."""
     weight = _limited(module, module.required_array("weight"))
@@ -134,18 +134,24 @@ def _weighted_rows(
 ) -> KerasTensor:
     """Return the sum of the named rows (in, out), each times its factor, plus the bias."""
     table = context.parameter(module, factors, "weight", np.ascontiguousarray(rows))
-    result = ops.sum(ops.take(table, keys, axis=0) * ops.expand_dims(factors, -1), axis=-2)
-    if module.array("bias") is None:
-        return result
-    return result + context.parameter(module, factors, "bias", module.required_array("bias").ravel())
+    products = ops.take(table, keys, axis=0) * ops.expand_dims(factors, -1)
+    return _with_bias(module, context, ops.sum(products, axis=-2))
+
+
+def _with_bias(module: Module, context: Context, x: KerasTensor) -> KerasTensor:
+    bias = module.array("bias")
+    return x if bias is None else x + context.parameter(module, x, "bias", bias.ravel())
 
 
 @converts_values("nn.IndexLinear")
 def index_linear(module: Module, value: Value, context: Context) -> Value:
-    """A dense layer for inputs given as keys and values: a pair of tensors, or of tables for a batch."""
-    if module.integer("normalize", 0):
-        raise module.fail("normalises its inputs, which is not converted")
+    """A dense layer for inputs given as keys and values: a pair of tensors, or of tables for a batch.
+
+    A third tensor tells how many of the keys and values of all samples, one after the other, are each sample's.
+    """
     module.ignore("values", "normalizedValues", "valuesBuffer")
+    if len(module.table(value)) == 3:
+        return _indexed_in_a_row(module, module.cells(value), context)
     keys, factors = module.pair(value)
     if isinstance(keys, Cell):
         return _indexed(module, keys, module.single(factors), context)
@@ -155,5 +161,43 @@ def index_linear(module: Module, value: Value, context: Context) -> Value:
 
 
 def _indexed(module: Module, keys: Cell, factors: Cell, context: Context) -> Cell:
-    rows = ops.cast(keys.source() + module.integer("offset", -1), "int32")
-    return factors.from_source(_weighted_rows(module, context, module.required_array("weight"), rows, factors.source()))
+    rows = _key_rows(module, keys)
+    values = _normalized(module, rows, factors.source(), context)
+    return factors.from_source(_weighted_rows(module, context, _key_weights(module), rows, values))
+
+
+def _key_rows(module: Module, keys: Cell) -> KerasTensor:
+    return ops.cast(keys.source() + module.integer("offset", -1), "int32")
+
+
+def _key_weights(module: Module) -> np.ndarray:
+    return module.required_array("weight")[:, module.integer("normalize", 0, low=0, high=4) :]
+
+
+def _normalized(module: Module, rows: KerasTensor, values: KerasTensor, context: Context) -> KerasTensor:
+    """Return values divided by the largest of their key, or their signs beyond it, plus the offset of the key.
+
+    These stand in the first columns of the weight: the largest, its inverse, a number for training, the offset.
+    """
+    if not module.integer("normalize", 0, low=0, high=4):
+        return values
+    numbers = np.ascontiguousarray(module.required_array("weight")[:, :4])
+    largest, inverse, _, offset = ops.unstack(
+        ops.take(context.parameter(module, values, "normalization", numbers), rows, axis=0), axis=-1
+    )
+    return ops.where(ops.greater(ops.abs(values), largest), ops.sign(values), values * inverse) + offset
+
+
+def _indexed_in_a_row(module: Module, cells: list[Cell], context: Context) -> Cell:
+    """Add up the products of each sample: those from the sum of the sizes before it on."""
+    keys, factors, sizes = cells
+    if keys.frame.hidden:
+        raise module.fail("takes the keys of all samples in a row, which no batch of samples can have")
+    rows = _key_rows(module, keys)
+    values = _normalized(module, rows, factors.source(), context)
+    table = context.parameter(module, values, "weight", np.ascontiguousarray(_key_weights(module)))
+    ends = ops.cumsum(sizes.source())
+    places = ops.cumsum(ops.ones_like(values)) - 0.5
+    members = ops.logical_and(places < ends[:, None], places > (ends - sizes.source())[:, None])
+    sums = ops.matmul(ops.cast(members, "float32"), ops.take(table, rows, axis=0) * values[:, None])
+    return sizes.from_source(_with_bias(module, context, sums))

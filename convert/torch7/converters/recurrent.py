@@ -5,6 +5,7 @@ A step module that keeps its state between steps gets it from the context; it be
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ from convert.torch7.file.values import TorchObject
 from convert.torch7.module import Module
 from convert.torch7.registry import converts, converts_values
 from convert.torch7.symbolic_values import Cell, Slices, Value
+from layers import ResettingCell
 
 MAX_FEATURES = 2**20
 
@@ -25,9 +27,9 @@ def sequence_lstm(module: Module, cell: Cell, context: Context) -> Cell:
     """LSTM over (time, batch, features), or (batch, time, features) with batchfirst; gates in the order i, f, o, g."""
     module.ignore("h0", "c0", "next_h", "cell", "gates")
     units = module.integer("outputsize", low=1, high=MAX_FEATURES)
-    kernel, recurrent, bias = _sequence_weights(module, (0, 1, 3, 2), units, "inputsize")
-    make = lambda: keras.layers.LSTM(units, return_sequences=True)  # noqa: E731
-    return _over_sequence(module, cell, lambda x: context.apply(module, x, make, [kernel, recurrent, bias]))
+    weights = _sequence_weights(module, (0, 1, 3, 2), units, "inputsize")
+    make = _maker(module, keras.layers.LSTM(units, return_sequences=True))
+    return _over_sequence(module, cell, lambda x: context.apply(module, x, make, weights))
 
 
 @converts("nn.SeqGRU")
@@ -35,17 +37,22 @@ def sequence_gru(module: Module, cell: Cell, context: Context) -> Cell:
     """GRU over (time, batch, features), or (batch, time, features) with batchfirst; gates in the order r, u, c."""
     module.ignore("h0", "gates")
     units = module.integer("outputSize", low=1, high=MAX_FEATURES)
-    kernel, recurrent, bias = _sequence_weights(module, (1, 0, 2), units, "inputSize")
-    make = lambda: keras.layers.GRU(units, return_sequences=True, reset_after=False)  # noqa: E731
-    return _over_sequence(module, cell, lambda x: context.apply(module, x, make, [kernel, recurrent, bias]))
+    weights = _sequence_weights(module, (1, 0, 2), units, "inputSize")
+    make = _maker(module, keras.layers.GRU(units, return_sequences=True, reset_after=False))
+    return _over_sequence(module, cell, lambda x: context.apply(module, x, make, weights))
+
+
+def _maker(module: Module, layer: keras.layers.RNN) -> Callable[[], keras.layers.RNN]:
+    """Return what gives the layer, or with maskzero one that forgets its state at inputs of zeros."""
+    if module.flag("maskzero"):
+        return lambda: keras.layers.RNN(ResettingCell(layer.cell), return_sequences=True)
+    return lambda: layer
 
 
 def _sequence_weights(
     module: Module, order: tuple[int, ...], units: int, size_name: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return kernel, recurrent kernel and bias with the gates in Keras' order."""
-    if module.flag("maskzero"):
-        raise module.fail("masks rows of zeros inside its loop, which is not converted")
     features = module.integer(size_name, low=1, high=MAX_FEATURES)
     weight, bias = module.required_array("weight"), module.required_array("bias").ravel()
     if weight.shape != (features + units, len(order) * units) or bias.size != len(order) * units:
@@ -149,10 +156,24 @@ def recurrent(module: Module, value: Value, context: Context) -> Value:
 
 
 def _ignore_states(module: Module) -> None:
-    module.ignore("zeroTensor", "cell", "userPrevOutput", "userPrevCell")
+    module.ignore("zeroTensor", "typeTensor", "cell", "userPrevOutput", "userPrevCell")
 
 
-@converts_values("nn.MaskZero")
+@converts_values("nn.Recurrence")
+def recurrence(module: Module, value: Value, context: Context) -> Value:
+    """One step: the module inside makes the output of input and last output, of which the first is zeros."""
+    _ignore_states(module)
+    cell = value if isinstance(value, Cell) else module.leaves(value)[0]
+    sizes = module.sizes("outputSize")
+    if len(sizes) != 1 or module.integer("nInputDim") != 1:
+        raise module.fail("is converted for steps that are vectors only")
+    (output,) = context.recall(module, [context.zeros(cell, sizes[0])])
+    made = context.convert(module.child(module.get("recurrentModule"), "recurrentModule"), [value, output])
+    context.remember(module, [made])
+    return made
+
+
+@converts_values("nn.MaskZero", "nn.TrimZero")
 def mask_zero(module: Module, value: Value, context: Context) -> Value:
     """Rows of zeros in the input give rows of zeros in the output."""
     first = value if isinstance(value, Cell) else module.leaves(value)[0]

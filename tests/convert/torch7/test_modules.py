@@ -483,3 +483,82 @@ def test_error_says_where_and_what(name):
 def test_checkpoint_table_is_opened():
     checkpoint = table(model=module("nn.Tanh"), opt=LuaTable({"size": 3}))
     np.testing.assert_allclose(run(checkpoint, X.numpy()), X.tanh(), rtol=1e-5)
+
+
+def keyed(normalize):
+    """Return an IndexLinear of 5 keys and 2 outputs, and what its formula makes of keys and values of one sample."""
+    columns, weight, bias = numbers(5, 4, seed=1), numbers(5, 2, seed=2), numbers(2, seed=3)
+    columns[:, 0] = np.abs(columns[:, 0])
+    columns[:, 1] = 1 / columns[:, 0]
+    whole = np.concatenate([columns, weight], axis=1) if normalize else weight
+    fields = {"normalize": 4 if normalize else 0, "offset": -1, "weight": tensor(whole), "bias": tensor(bias)}
+
+    def expected(keys, values):
+        rows = keys.astype(int) - 1
+        if normalize:
+            inside = np.abs(values) <= columns[rows, 0]
+            values = np.where(inside, values * columns[rows, 1], np.sign(values)) + columns[rows, 3]
+        return values @ weight[rows] + bias
+
+    return module("nn.IndexLinear", **fields), expected
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+def test_keys_and_values_of_all_samples_in_a_row(normalize):
+    network, expected = keyed(normalize)
+    keys = np.array([1, 3, 5, 2, 3], np.float32)
+    values = np.array([0.1, -3, 0.4, 2, -0.2], np.float32)
+    model = convert_network(network, BuildOptions(((None,), (None,), (None,)), batch=True)).model
+    found = keras.ops.convert_to_numpy(model([keys, values, np.array([2, 3], np.float32)]))
+    wanted = [expected(keys[:2], values[:2]), expected(keys[2:], values[2:])]
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_keys_and_values_of_one_sample_are_normalised():
+    network, expected = keyed(True)
+    keys, values = np.array([4, 1], np.float32), np.array([-0.1, 9], np.float32)
+    model = convert_network(network, BuildOptions(((None,), (None,)), batch=True)).model
+    found = keras.ops.convert_to_numpy(model([keys, values]))
+    np.testing.assert_allclose(found, expected(keys, values), rtol=1e-5)
+
+
+def sequence_steps(kind, x, weight, bias, units):
+    """Follow nn.SeqLSTM or nn.SeqGRU with maskzero, step by step."""
+    squash = lambda values: 1 / (1 + np.exp(-values))  # noqa: E731
+    h, c, outputs = np.zeros((x.shape[1], units)), np.zeros((x.shape[1], units)), []
+    for step in x:
+        given, fed = step @ weight[: x.shape[2]] + bias, weight[x.shape[2] :]
+        if kind == "nn.SeqLSTM":
+            i, f, o, g = np.split(given + h @ fed, 4, axis=1)
+            c = squash(f) * c + squash(i) * np.tanh(g)
+            h = squash(o) * np.tanh(c)
+        else:
+            r, u = np.split(squash(given[:, : 2 * units] + h @ fed[:, : 2 * units]), 2, axis=1)
+            candidate = np.tanh(given[:, 2 * units :] + (r * h) @ fed[:, 2 * units :])
+            h = (1 - u) * candidate + u * h
+        kept = (step != 0).any(axis=1, keepdims=True)
+        h, c = h * kept, c * kept
+        outputs.append(h)
+    return np.stack(outputs)
+
+
+@pytest.mark.parametrize(("kind", "gates", "names"), [("nn.SeqLSTM", 4, "size"), ("nn.SeqGRU", 3, "Size")])
+def test_sequences_begin_anew_after_steps_of_zeros(kind, gates, names, tmp_path):
+    units, x = 4, numbers(6, 2, 3)
+    x[2] = x[4, 1] = 0
+    weight, bias = numbers(3 + units, gates * units, seed=1), numbers(gates * units, seed=2)
+    sizes_of = {f"input{names}": 3, f"output{names}": units}
+    network = module(kind, weight=tensor(weight), bias=tensor(bias), maskzero=True, **sizes_of)
+    model = convert_network(network, BuildOptions(((None, None, 3),), batch=True)).model
+    model.save(tmp_path / "model.keras")
+    for each in (model, keras.saving.load_model(tmp_path / "model.keras")):
+        found = keras.ops.convert_to_numpy(each(x))
+        np.testing.assert_allclose(found, sequence_steps(kind, x, weight, bias, units), rtol=1e-4, atol=1e-5)
+
+
+def test_recurrence_starts_from_zeros():
+    step = module("nn.Recurrence", outputSize=table(6), nInputDim=1, recurrentModule=sequential(module("nn.CAddTable")))
+    x = [numbers(2, 6, seed=seed) for seed in range(3)]
+    model = convert_network(in_steps(step), BuildOptions(((None, 6),) * 3, batch=True)).model
+    found = [keras.ops.convert_to_numpy(y) for y in model(x)]
+    np.testing.assert_allclose(found, np.cumsum(x, axis=0), rtol=1e-5)

@@ -36,7 +36,7 @@ def test_torch7s_layout_in_every_runtime(tmp_path, capsys, name):
     (found,) = load_graph(tmp_path / name)(given.astype(np.float32))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
     told = capsys.readouterr().out
-    assert "on random inputs: max difference" in told
+    assert "on recorded inputs: max difference" in told
     if name == "net.onnx":
         assert f"SHA-256 {hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()}" in told
         (entry,) = onnx.load(tmp_path / name).metadata_props
@@ -48,12 +48,12 @@ def test_torch7s_layout_in_every_runtime(tmp_path, capsys, name):
 
 
 def check_litert(tmp_path, given):
-    """LiteRT has one size: pictures of 512 x 512, channels last, here under the image contract."""
-    import_torch(tmp_path / "net.tflite", "--dtype", "float16")
+    """LiteRT has one size; channels last, here under the image contract."""
+    import_torch(tmp_path / "net.tflite", "--dtype", "float16", "--size", "64x48")
     import_torch(tmp_path / "net.keras")
     graph = load_graph(tmp_path / "net.tflite")
     assert graph.inputs[0].name == "image"
-    pixels = np.random.default_rng(0).random((1, 512, 512, 3), np.float32)
+    pixels = np.random.default_rng(0).random((1, 64, 48, 3), np.float32)
     (found,) = graph(pixels)
     expected = keras.saving.load_model(tmp_path / "net.keras")(pixels)
     assert np.abs(found - expected).max() < 0.02
@@ -84,3 +84,9 @@ def test_caffes_layout_in_a_keras_file(tmp_path, capsys):
 def test_wrong_arguments(tmp_path, name, options, message):
     with pytest.raises(ArgumentError, match=message):
         check_model_output(tmp_path / name, **options)
+
+
+def test_a_caffe_export_is_compared_on_what_caffe_recorded(tmp_path, capsys):
+    files = ["--prototxt", CAFFE.prototxt, "--input", CAFFE.caffemodel, "--verify", CAFFE.reference]
+    assert import_caffe_weights.main([str(word) for word in [*files, "--output", tmp_path / "caffe.onnx"]]) == 0
+    assert "ONNX Runtime on recorded inputs: max difference" in capsys.readouterr().out

@@ -1,0 +1,172 @@
+"""The page of proof, in Markdown."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.models.networks import Network
+from benchmarks.models.trial import LIMITS, Export, Trial
+from benchmarks.torture.outcomes import as_table
+
+NAMES = {"onnx": "ONNX", "litert": "LiteRT", "int8": "LiteRT int8"}
+FLAGS = {"entry": "--entry", "input_shape": "--input-shape", "norm_statistics": "--norm-statistics"}
+HASH_DIGITS = 12
+
+
+class Group:
+    """Networks of one folder.
+
+    Args:
+        title: on the page.
+        folder: where they lie.
+        networks: in it.
+        published: each is told on the page, else their number and what does not go well.
+    """
+
+    def __init__(self, title: str, folder: Path, networks: Iterable[Network], published: bool = False) -> None:
+        self.title = title
+        self.folder = folder
+        self.networks = list(networks)
+        self.published = published
+
+
+def write_page(path: Path, command: str, found: Sequence[tuple[Group, Sequence[Trial]]]) -> None:
+    """Write the page.
+
+    Args:
+        path: of the page.
+        command: that wrote it.
+        found: each group with what became of its networks, in their order.
+    """
+    sections = [_published(group, trials) if group.published else _cases(group, trials) for group, trials in found]
+    path.write_text(HEAD.format(command=command, onnx=LIMITS["onnx"], litert=LIMITS["litert"]) + "".join(sections))
+
+
+HEAD = """# Networks that were tried
+
+Written by `{command}`. Each network is imported by the program's own scripts, compared with what its original
+framework computes (recorded, or run here), and exported; the exports are run in ONNX Runtime, OpenCV and LiteRT beside
+the Keras model. Differences are the largest one, and its share of the largest number of the output. An export counts
+as agreeing up to {onnx:g} (ONNX) and {litert:g} (LiteRT in float32) of that; nothing is written beyond it.
+
+The files are those that people published, and are not part of this program: the tables name where they come from, and
+the first digits of their SHA-256. How to bring such a file back to life: [the guide](old_models.md).
+"""
+
+
+def _published(group: Group, trials: Sequence[Trial]) -> str:
+    pairs = list(zip(group.networks, trials, strict=False))
+    good = [(network, trial) for network, trial in pairs if not trial.reason]
+    truths = [_truth_row(group, *pair) for pair in pairs if not pair[1].reason]
+    exports = [_export_row(*pair) for pair in good]
+    parts = [
+        f"\n## {group.title}\n\n{len(good)} of {len(pairs)} files or entries of files convert.\n\n",
+        as_table(("network", "from", "SHA-256", "compared with", "largest difference", "of largest"), truths),
+        "\n\n### Exports\n\nSizes in kilobytes, and the difference from the Keras model as a share of the largest.\n\n",
+        as_table(("network", "ONNX", "in OpenCV", "LiteRT", "LiteRT int8"), exports),
+        "\n\n### Commands\n\n```bash\n" + "\n".join(_command(network) for network, _ in good) + "\n```\n",
+        _failures(pairs),
+        _exceptions(trials),
+    ]
+    return "".join(parts)
+
+
+def _truth_row(group: Group, network: Network, trial: Trial) -> tuple[str, ...]:
+    absolute, relative = ("", "") if trial.difference is None else (f"{value:.1e}" for value in trial.difference)
+    verdict = "" if trial.agrees else " (too far)"
+    return (
+        network.name,
+        _origin(group.folder, network),
+        f"`{_hash(network.source)}`",
+        trial.truth or "nothing",
+        absolute + verdict,
+        relative,
+    )
+
+
+def _origin(folder: Path, network: Network) -> str:
+    """Return where a file comes from, by the table in the folder's README.md: its folders and where they are from."""
+    readme = folder / "README.md"
+    place = f"/{network.source.relative_to(folder).as_posix()}"
+    for line in readme.read_text().splitlines() if readme.is_file() else ():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) > 1 and any(f"/{name.strip()}/" in place for name in cells[0].split(",")):
+            return cells[1]
+    return ""
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:HASH_DIGITS]
+
+
+def _export_row(network: Network, trial: Trial) -> tuple[str, ...]:
+    onnx, litert, int8 = (trial.exports.get(name, Export()) for name in NAMES)
+    opencv = onnx.opencv.partition(": ")[0] if " runs it" in onnx.opencv else "no" if onnx.opencv else ""
+    return network.name, _size(onnx), opencv, _size(litert), _size(int8)
+
+
+def _size(export: Export) -> str:
+    return "no" if export.relative is None else f"{export.size / 1000:,.0f} ({export.relative:.0e})"
+
+
+def _command(network: Network) -> str:
+    """Return the command that makes an ONNX file of a network."""
+    words = ["python", "import_caffe_weights.py" if network.kind == "Caffe" else "import_torch_weights.py"]
+    if network.prototxt is not None:
+        words += ["--prototxt", network.prototxt.name]
+    words += ["--input", network.source.name, "--output", f"{network.source.name.partition('.')[0]}.onnx"]
+    for name, flag in FLAGS.items():
+        value = network.options.get(name)
+        for text in [value] if isinstance(value, str) else value or ():
+            words += [flag, text]
+    return shlex.join(words)
+
+
+def _failures(pairs: Iterable[tuple[Network, Trial]]) -> str:
+    lines = [f"- {network.name}: {trial.reason}" for network, trial in pairs if trial.reason]
+    return _section("What does not convert", lines)
+
+
+def _exceptions(trials: Iterable[Trial]) -> str:
+    """Return the exports that were refused, those of one reason in one line."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for trial in trials:
+        for format, export in trial.exports.items():
+            if export.relative is None:
+                names.setdefault((format, export.reason), []).append(trial.name)
+    lines = [f"- {NAMES[format]}: {reason}: {', '.join(found)}" for (format, reason), found in names.items()]
+    return _section("What does not leave", lines)
+
+
+def _section(title: str, lines: Sequence[str]) -> str:
+    return f"\n### {title}\n\n" + "\n".join(lines or ["Nothing."]) + "\n"
+
+
+def _cases(group: Group, trials: Sequence[Trial]) -> str:
+    pairs = list(zip(group.networks, trials, strict=False))
+    rows = [(what, str(count)) for what, count in _counts(trials)]
+    worst = max((trial.difference[1] for trial in trials if trial.difference), default=0.0)
+    apart = [f"- {trial.name}: {trial.difference}" for trial in trials if trial.difference and not trial.agrees]
+    parts = [
+        f"\n## {group.title}\n\n",
+        as_table(("networks", "number"), rows),
+        f"\n\nLargest difference from the recorded outputs: {worst:.1e} of the largest number.\n",
+        _section("Too far from the original", apart) if apart else "",
+        _failures(pairs),
+        _exceptions(trials),
+    ]
+    return "".join(parts)
+
+
+def _counts(trials: Sequence[Trial]) -> Iterator[tuple[str, int]]:
+    yield "tried", len(trials)
+    yield "converted", sum(not trial.reason for trial in trials)
+    yield "agreeing with the original", sum(trial.agrees and trial.difference is not None for trial in trials)
+    left = Counter(name for trial in trials for name, export in trial.exports.items() if export.relative is not None)
+    for name, count in left.items():
+        yield f"that leave as {NAMES[name]}", count
