@@ -91,10 +91,25 @@ class PaddedConv2DTranspose(keras.layers.Layer):
         """Return the full result, before anything is cut off."""
         if self.groups == 1:
             return ops.conv_transpose(inputs, kernel, self.strides, padding="valid")
-        pictures = ops.split(inputs, self.groups, axis=-1)
-        kernels = ops.split(kernel, self.groups, axis=-1)
-        full = [ops.conv_transpose(x, k, self.strides, padding="valid") for x, k in zip(pictures, kernels, strict=True)]
-        return ops.concatenate(full, axis=-1)
+        return self._convolve_groups(inputs, kernel)
+
+    def _convolve_groups(self, inputs: Any, kernel: Any) -> Any:
+        """Return the full result as a convolution in groups over the input with zeros between its pixels.
+
+        One transposed convolution for each group would make graphs of thousands of operations.
+        """
+        for axis, stride in enumerate(self.strides):
+            inputs = _spread(inputs, axis + 1, stride)
+        extents = [self._extent(axis) for axis in (0, 1)]
+        widths = [(e - 1, max(e, stride) - stride) for e, stride in zip(extents, self.strides, strict=True)]
+        inputs = pad(inputs, *widths)
+        height, width, filters, channels = kernel.shape
+        parts = ops.reshape(ops.flip(kernel, axis=(0, 1)), (height, width, filters, self.groups, -1))
+        if channels == self.groups:
+            kernel = ops.transpose(parts[..., 0], (0, 1, 3, 2))
+            return ops.depthwise_conv(inputs, kernel, padding="valid")
+        kernel = ops.reshape(ops.transpose(parts, (0, 1, 4, 3, 2)), (height, width, -1, self.filters))
+        return ops.conv(inputs, kernel, padding="valid")
 
     def _dilated(self, kernel: Any) -> Any:
         """Return the kernel with zeros between its elements: not every backend dilates where it strides."""
@@ -161,3 +176,14 @@ class PaddedConv2DTranspose(keras.layers.Layer):
             "use_bias": self.use_bias,
             "activation": keras.activations.serialize(self.activation),
         }
+
+
+def _spread(x: Any, axis: int, stride: int) -> Any:
+    """Return a tensor of rank 4 with stride - 1 zeros after each of its elements along an axis."""
+    if stride == 1:
+        return x
+    widths = [(0, 0)] * 5
+    widths[axis + 1] = (0, stride - 1)
+    sizes = list(ops.shape(x))
+    sizes[axis] = sizes[axis] * stride
+    return ops.reshape(ops.pad(ops.expand_dims(x, axis + 1), widths), sizes)
