@@ -45,10 +45,10 @@ def border(value: int | Sequence[int] | Sequence[Sequence[int]], name: str = "pa
     return pair(sides[0], name, minimum=0), pair(sides[1], name, minimum=0)
 
 
-def is_simple_convolution(layer: Any) -> bool:
-    """Say whether a keras.layers.Conv2D has no padding, stride 1, no dilation and one group, channels last."""
-    found = (layer.padding, layer.strides, layer.dilation_rate, layer.groups, layer.data_format)
-    return found == ("valid", (1, 1), (1, 1), 1, "channels_last")
+def is_simple_convolution(layer: Any, paddings: Sequence[str] = ("valid",)) -> bool:
+    """Say whether a keras.layers.Conv2D has such a padding, stride 1, no dilation and one group, channels last."""
+    found = (layer.strides, layer.dilation_rate, layer.groups, layer.data_format)
+    return layer.padding in paddings and found == ((1, 1), (1, 1), 1, "channels_last")
 
 
 def require_simple_convolution(layer: Any) -> None:

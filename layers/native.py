@@ -69,6 +69,16 @@ def choose(condition: Any, quick: Callable[[], Any], plain: Callable[[], Any]) -
     return kernels.choose(condition, quick, plain)
 
 
+def matmul_transposed(values: Any, matrices: Any) -> Any:
+    """Return the products of `values` (count, rows, columns) with the transposed `matrices` (count, others, columns).
+
+    TensorFlow would else move the matrices in memory first.
+    """
+    if kernels is None:
+        return ops.matmul(values, ops.swapaxes(matrices, 1, 2))
+    return kernels.matmul_transposed(values, matrices)
+
+
 def map_in_turn(function: Callable[[Any], Any], items: Any, *, shape: Sequence[Any], dtype: str) -> Any:
     """Return the results of `function` for each of `items` (their first axis), stacked: keras.ops.map.
 

@@ -87,6 +87,11 @@ def choose(condition: tf.Tensor, quick: Callable[[], Any], plain: Callable[[], A
     return tf.cond(condition, quick, plain)
 
 
+def matmul_transposed(values: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
+    """Return the products of `values` with the transposed `matrices`."""
+    return tf.matmul(values, matrices, transpose_b=True)
+
+
 def map_in_turn(function: Callable[[Any], Any], items: tf.Tensor, shape: Sequence[Any], dtype: str) -> tf.Tensor:
     """Return the results of `function` for each of `items`, stacked."""
     result = tf.TensorSpec([size if isinstance(size, int) else None for size in shape], dtype)

@@ -1,14 +1,16 @@
-"""A network that is only run, not trained: quicker layers with the same numbers."""
+"""Networks that are not trained, with quicker layers that have the same numbers: generators and descriptors."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from layers import WinogradConv2D
 from layers.arguments import is_simple_convolution
-from layers.winograd_conv2d import EDGES
+from layers.winograd import EDGES
+from layers.winograd_conv2d import ZEROS
 from model.rewiring import rewire
 
 # With fewer channels the transforms cost as much as the multiplications that they save.
@@ -32,7 +34,7 @@ def accelerate(model: keras.Model) -> keras.Model:
     def call(layer: keras.Layer, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         if _is_wide(layer):
             _, edges, inputs = before.get(id(inputs), (None, None, inputs))
-            return _winograd(layer, edges)(inputs)
+            return _winograd(layer, edges, layer.activation)(inputs)
         outputs = layer(inputs, *args, **kwargs)
         if type(layer) in EDGES_BY_LAYER and layer.padding == ((1, 1), (1, 1)):
             before[id(outputs)] = (outputs, EDGES_BY_LAYER[type(layer)], inputs)
@@ -41,20 +43,78 @@ def accelerate(model: keras.Model) -> keras.Model:
     return rewire(model, call)
 
 
-def _is_wide(layer: keras.Layer) -> bool:
+def accelerate_descriptor(model: keras.Model) -> keras.Model:
+    """Return a descriptor with frozen WinogradConv2D in place of its wide convolutions and the rectifiers after them.
+
+    Its gradient by the picture is as quick. A convolution that is followed by its rectifier and is not asked for is
+    part of the rectifier's layer. In bfloat16, where the algorithm's rounding makes gradients near the target wrong by
+    a third and more, convolutions stay as they are. With a GPU, and on Keras' other backends, it is `model`: torch
+    takes longer with the algorithm's many small steps, and jax to compile them.
+
+    Args:
+        model: as `build_descriptor` makes it, with its weights, which are constants from now on.
+    """
+    if keras.backend.backend() != "tensorflow" or keras.distribution.list_devices("gpu"):
+        return model
+    if not any(map(_is_replaced, model.layers)):
+        return model
+    names = {layer.name for layer in model.layers}
+    unrectified: dict[int, keras.layers.Conv2D] = {}
+
+    def call(layer: keras.Layer, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if id(inputs) in unrectified:
+            return _frozen(unrectified.pop(id(inputs)), layer.name, keras.activations.relu)(inputs)
+        if not _is_replaced(layer):
+            return _copied(layer)(inputs, *args, **kwargs)
+        if layer.name in model.output or layer.name.replace("conv", "relu") not in names:
+            return _frozen(layer, layer.name)(inputs)
+        unrectified[id(inputs)] = layer
+        return inputs
+
+    quick = rewire(model, call)
+    quick.trainable = False
+    return keras.Model(quick.input, {name: quick.get_layer(name).output for name in model.output}, name=model.name)
+
+
+def _is_replaced(layer: keras.Layer) -> bool:
+    return _is_wide(layer, ("valid", "same"), ("float32",))
+
+
+def _copied(layer: Any) -> Any:
+    """Return a layer of its own with the same weights; an operation without weights is its own copy."""
+    if not isinstance(layer, keras.Layer):
+        return layer
+    copy = type(layer).from_config(layer.get_config())
+    if layer.weights:
+        copy.build(layer.input.shape)
+        copy.set_weights(layer.get_weights())
+    return copy
+
+
+def _frozen(layer: keras.layers.Conv2D, name: str, activation: Any = None) -> WinogradConv2D:
+    winograd = _winograd(layer, ZEROS if layer.padding == "same" else None, activation, name)
+    winograd.freeze()
+    return winograd
+
+
+def _is_wide(
+    layer: keras.Layer, paddings: Sequence[str] = ("valid",), dtypes: Sequence[str] = ("float32", "bfloat16")
+) -> bool:
     return (
         type(layer) is keras.layers.Conv2D
-        and is_simple_convolution(layer)
+        and is_simple_convolution(layer, paddings)
         and layer.kernel_size == (3, 3)
-        and layer.compute_dtype in ("float32", "bfloat16")
+        and layer.compute_dtype in dtypes
         and layer.quantization_mode is None
         and min(layer.kernel.shape[2:]) >= MIN_CHANNELS
     )
 
 
-def _winograd(layer: keras.layers.Conv2D, edges: str | None) -> WinogradConv2D:
+def _winograd(
+    layer: keras.layers.Conv2D, edges: str | None, activation: Any, name: str | None = None
+) -> WinogradConv2D:
     winograd = WinogradConv2D(
-        layer.filters, edges=edges, activation=layer.activation, use_bias=layer.use_bias, dtype=layer.dtype_policy
+        layer.filters, edges=edges, activation=activation, use_bias=layer.use_bias, name=name, dtype=layer.dtype_policy
     )
     winograd.build((None, None, None, layer.kernel.shape[2]))
     winograd.set_weights(layer.get_weights())

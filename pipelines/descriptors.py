@@ -11,6 +11,7 @@ import keras
 
 from convert.foreign import PYTORCH_KINDS, name_foreign_file
 from convert.pytorch.architectures.vgg import read_vgg_weights
+from model.acceleration import accelerate_descriptor
 from model.descriptor import DescriptorName, build_descriptor, mean_activation
 from model.padded_convolution import Padding
 from model.vgg19 import Pooling
@@ -49,7 +50,7 @@ class Descriptor:
         Raises:
             UserError: the weights cannot be read.
         """
-        return build_descriptor(
+        model = build_descriptor(
             self.layers if layers is None else layers,
             descriptor=self.name,
             weights=descriptor_weights(self.weights),
@@ -60,6 +61,7 @@ class Descriptor:
             seed=self.seed,
             dtype=self.precision,
         )
+        return accelerate_descriptor(model)
 
     def mean_activation(self, layer: str) -> float:
         """Return `model.descriptor.mean_activation` of a layer."""

@@ -171,7 +171,7 @@ CASES = [
             shapes=((2, 9, 5, 3),),
             half_rounding=2,
         )
-        for edges in ("replication", "reflection", "circular")
+        for edges in ("replication", "reflection", "circular", "zeros")
     ),
     Case(layers.UpsampledConv2D, {"filters": 4}, references.upsampled_convolution),
     Case(

@@ -95,7 +95,7 @@ def convolution(x, weights, *, filters, kernel_size, use_bias=True, activation=N
 
 
 def grown_convolution(x, weights, *, filters, edges=None, **options):
-    modes = {"replication": "edge", "reflection": "reflect", "circular": "wrap"}
+    modes = {"replication": "edge", "reflection": "reflect", "circular": "wrap", "zeros": "constant"}
     x = x if edges is None else np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=modes[edges])
     return convolution(x, weights, filters=filters, kernel_size=3, **options)
 

@@ -3,9 +3,12 @@
 import keras
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional
 
 from layers import ReplicationPadding2D, WinogradConv2D
-from layers.winograd_conv2d import INPUTS, KERNELS, RESULTS
+from layers.winograd import BACK_INPUTS, BACK_RESULTS, INPUTS, KERNELS, RESULTS
+from tests.layers.gradients import layer_gradients
 
 pytestmark = pytest.mark.backends
 
@@ -22,12 +25,13 @@ def pair_of_layers(channels, filters, **options):
     return winograd, usual
 
 
-def test_matrices_are_an_identity():
+@pytest.mark.parametrize(("inputs", "results", "step"), [(INPUTS, RESULTS, 1), (BACK_INPUTS, BACK_RESULTS, -1)])
+def test_matrices_are_an_identity(inputs, results, step):
     """For each pixel of a tile and each of a kernel, 1 where the two meet in a result and 0 elsewhere."""
-    found = np.einsum("rp,pi,pk->rik", RESULTS, INPUTS, KERNELS)
+    found = np.einsum("rp,pi,pk->rik", results, inputs, KERNELS)
     expected = np.zeros((4, 4, 6, 6, 3, 3))
     for row, column, down, right in np.ndindex(4, 4, 3, 3):
-        expected[row, column, row + down, column + right, down, right] = 1
+        expected[row, column, row + down, column + right, [down, 2 - down][step < 0], [right, 2 - right][step < 0]] = 1
     np.testing.assert_allclose(found, expected.reshape(16, 36, 9), atol=1e-12)
 
 
@@ -64,8 +68,40 @@ def test_one_graph_serves_all_sizes():
         np.testing.assert_allclose(graph(tf.constant(x)), usual(ReplicationPadding2D(1)(x)), atol=2e-5)
 
 
+PYTORCH_MODES = {"reflection": "reflect", "zeros": "constant"}
+
+
+@pytest.mark.parametrize(
+    ("edges", "activation"), [(None, None), (None, "relu"), ("zeros", "relu"), ("zeros", "tanh"), ("reflection", None)]
+)
+def test_frozen_it_has_pytorchs_gradient(edges, activation):
+    layer, _ = pair_of_layers(128, 6, edges=edges, activation=activation)
+    layer.freeze()
+    random = np.random.default_rng(4)
+    x = random.standard_normal((2, 13, 18, 128), dtype=np.float32)
+    pictures = torch.tensor(np.moveaxis(x, -1, 1), requires_grad=True)
+    grown = pictures if edges is None else functional.pad(pictures, (1, 1, 1, 1), mode=PYTORCH_MODES[edges])
+    kernel, bias = (torch.tensor(weight) for weight in layer.get_weights())
+    results = functional.conv2d(grown, kernel.permute(3, 2, 0, 1), bias)
+    results = results if activation is None else getattr(torch, activation)(results)
+    slopes = random.standard_normal(results.shape, dtype=np.float32)
+    (expected,) = torch.autograd.grad(results, pictures, torch.tensor(slopes))
+    assert not layer.trainable_variables
+    (found,) = layer_gradients(layer, [x], np.moveaxis(slopes, 1, -1))
+    np.testing.assert_allclose(np.moveaxis(found, -1, 1), expected.numpy(), atol=2e-5)
+
+
+def test_frozen_it_does_not_see_later_weights():
+    layer, _ = pair_of_layers(128, 3, edges="zeros")
+    x = np.random.default_rng(5).standard_normal((1, 8, 9, 128)).astype(np.float32)
+    before = keras.ops.convert_to_numpy(layer(x))
+    layer.freeze()
+    layer.set_weights([np.zeros_like(weight) for weight in layer.get_weights()])
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(x)), before, atol=2e-5)
+
+
 def test_unknown_edges_are_refused():
-    with pytest.raises(ValueError, match="edges must be one of replication, reflection, circular, not 'mirror'"):
+    with pytest.raises(ValueError, match="edges must be one of replication, reflection, circular, zeros, not 'mirror'"):
         WinogradConv2D(3, edges="mirror")
 
 

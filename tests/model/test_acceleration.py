@@ -3,10 +3,16 @@
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
+from describe.segments import split_descriptor
 from layers import CircularPadding2D, ReflectionPadding2D, ReplicationPadding2D, WinogradConv2D
-from model.acceleration import accelerate
+from model.acceleration import accelerate, accelerate_descriptor
+from model.descriptor import build_descriptor
 from model.generators.registry import build_generator
+from model.layer_names import BLOCKS
+from optimize.value_and_grad import compile_value_and_grad
+from tests.support.vgg_files import write_weights
 
 
 def winograds(model):
@@ -79,3 +85,60 @@ def test_with_a_gpu_nothing_is_changed(monkeypatch):
     monkeypatch.setattr(keras.distribution, "list_devices", lambda kind: ["gpu:0"] if kind == "gpu" else [])
     model = build_generator("johnson")
     assert accelerate(model) is model
+
+
+LAYERS = ["relu1_1", "conv3_2", "relu3_1", "pool3"]
+
+
+@pytest.fixture(scope="module")
+def vgg_file(tmp_path_factory):
+    """The first three blocks, with random numbers that keep the activations' size."""
+    random, weights, channels = np.random.default_rng(8), {}, 3
+    for block, (convolutions, filters) in enumerate(BLOCKS[:3], start=1):
+        for i in range(1, convolutions + 1):
+            kernel = random.normal(0, (2 / 9 / channels) ** 0.5, (3, 3, channels, filters))
+            weights[f"conv{block}_{i}"] = [kernel.astype("float32"), random.normal(size=filters).astype("float32")]
+            channels = filters
+    return write_weights(tmp_path_factory.mktemp("weights") / "vgg19.h5", weights)
+
+
+def losses_and_gradients(models, pictures):
+    for model in models:
+        found = compile_value_and_grad(lambda x, m=model: (sum(ops.mean(ops.square(f)) for f in m(x).values()), {}))
+        evaluation = found(pictures)
+        yield float(ops.convert_to_numpy(evaluation.loss)), ops.convert_to_numpy(evaluation.gradient)
+
+
+@pytest.mark.parametrize(("padding", "pooling"), [("replicate", "average"), (("valid", "circular"), "l2")])
+def test_a_descriptor_has_the_same_loss_and_gradient(vgg_file, padding, pooling):
+    plain = build_descriptor(LAYERS, weights=vgg_file, padding=padding, pooling=pooling)
+    quick = accelerate_descriptor(plain)
+    assert list(quick.output) == list(plain.output)
+    # conv3_2 is asked for; the others' rectifiers are part of them.
+    assert [layer.name for layer in winograds(quick)] == ["relu2_2", "relu3_1", "conv3_2", "relu3_3", "relu3_4"]
+    assert not quick.trainable_weights
+    pictures = np.random.default_rng(6).random((2, 62, 36, 3), dtype=np.float32)
+    (loss, gradient), (expected, slopes) = losses_and_gradients([quick, plain], pictures)
+    assert loss == pytest.approx(expected, rel=1e-5)
+    assert np.linalg.norm(gradient - slopes) < 1e-3 * np.linalg.norm(slopes)
+
+
+def test_an_accelerated_descriptor_may_be_cut(vgg_file):
+    model = accelerate_descriptor(build_descriptor(LAYERS, weights=vgg_file))
+    pictures = np.random.default_rng(7).random((1, 40, 44, 3), dtype=np.float32)
+    whole, outputs = model(pictures), pictures
+    for segment in split_descriptor(model, LAYERS):
+        found = segment.model(outputs)
+        for name in segment.taps:
+            np.testing.assert_allclose(found[name], whole[name], atol=1e-4)
+        outputs = found.get(segment.output)
+
+
+def test_descriptors_in_half_precision_keep_their_convolutions(vgg_file):
+    assert not winograds(accelerate_descriptor(build_descriptor(LAYERS, weights=vgg_file, dtype="bfloat16")))
+
+
+def test_with_a_gpu_a_descriptor_is_not_changed(vgg_file, monkeypatch):
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda kind: ["gpu:0"] if kind == "gpu" else [])
+    model = build_descriptor(LAYERS, weights=vgg_file)
+    assert accelerate_descriptor(model) is model
