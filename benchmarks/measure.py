@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -132,11 +134,25 @@ def alternate_workers(workers: Mapping[str, Worker], runs: int) -> dict[str, flo
     return {name: statistics.median(values) for name, values in times.items()}
 
 
+# Where every table is appended to as a line of JSON, for `benchmarks.all`.
+TABLES_VARIABLE = "TEXTURE_NETS_TABLES"
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print one table."""
     table = Table(title=title)
     for i, column in enumerate(columns):
         table.add_column(column, justify="left" if i == 0 else "right")
-    for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+    cells = [[str(cell) for cell in row] for row in rows]
+    for row in cells:
+        table.add_row(*row)
     Console().print(table)
+    if path := os.environ.get(TABLES_VARIABLE):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"title": title, "columns": list(columns), "rows": cells}) + "\n")
+
+
+def print_bars(bars: Sequence[tuple[str, float, float]]) -> None:
+    """Print figures beside what they may be at most."""
+    rows = [(name, f"{found:.3g}", f"{limit:g}", "yes" if found <= limit else "NO") for name, found, limit in bars]
+    print_table("Bars", ("of", "found", "at most", "holds"), rows)

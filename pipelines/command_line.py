@@ -17,6 +17,7 @@ from errors import ArgumentError, UserError, one_line, unknown_name
 from images.errors import ImageError
 from options import Option, frozen, options_of, text_of
 from pipelines.brief import cut_short
+from pipelines.startup import in_script
 from runs.stopping import signals_as_interrupts
 
 
@@ -136,6 +137,7 @@ def run_script(name: str, run: Callable[[], int], *, spellings: Mapping[str, str
         spellings: see `with_flags`.
     """
     _prepare_standard_streams()
+    token = in_script.set(True)
     try:
         with signals_as_interrupts():
             return run()
@@ -150,6 +152,8 @@ def run_script(name: str, run: Callable[[], int], *, spellings: Mapping[str, str
             raise
         tell(f"{name}: error: there is not enough memory: {one_line(error)}")
         return 1
+    finally:
+        in_script.reset(token)
 
 
 # How the libraries say that memory has run out: by these classes, or in these words. NumPy raises MemoryError.

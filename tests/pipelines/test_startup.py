@@ -64,3 +64,21 @@ def test_scripts_load_nothing_large_before_they_know_what_to_do():
     code = f"import sys, {', '.join(scripts)}; print(sorted({large} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+SCRIPT = """
+import sys
+from pipelines.startup import OFFERS, in_script, quiet_startup
+in_script.set(True)
+with quiet_startup():
+    import tensorflow
+    print(*set(OFFERS).intersection(sys.modules))
+    import sklearn
+"""
+
+
+def test_a_script_starts_keras_without_packages_that_keras_only_offers_to_use():
+    environment = os.environ | {"KERAS_BACKEND": "tensorflow"}
+    command = [sys.executable, "-c", SCRIPT]
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert not result.stdout.strip()

@@ -1,0 +1,60 @@
+"""The page of all benchmarks."""
+
+import json
+
+import pytest
+
+from benchmarks import all as page
+from benchmarks.measure import TABLES_VARIABLE, print_bars, print_table
+
+
+@pytest.fixture
+def replaced(monkeypatch, tmp_path):
+    """Benchmarks that print tables at once, in processes of their own."""
+    module = "import sys; from benchmarks.measure import print_bars, print_table\n"
+    (tmp_path / "quick_benchmark.py").write_text(
+        f"{module}print_table('Times', ('engine', 'ms'), [('ours', 2), ('peer', 4)])\n"
+        "print_bars([('ours / peer', 0.5, 0.65)])\nsys.exit(int(sys.argv[1]))\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("model.weights.find_weights", lambda: "vgg19.h5")
+    names = {"start": ["quick_benchmark", "0"], "transfer": ["quick_benchmark", "3", "WEIGHTS"]}
+    monkeypatch.setattr(page, "QUICK", names)
+
+
+def test_a_quick_run_makes_a_page_and_tells_what_failed(replaced, tmp_path):
+    assert page.main(["--quick", "--output", str(tmp_path / "page")]) == 1
+    written = json.loads((tmp_path / "page.json").read_text())
+    assert {"processor", "cores", "python"} <= set(written["machine"])
+    assert "tensorflow" in written["versions"]
+    good, bad = written["benchmarks"]
+    assert (good["exit_code"], bad["exit_code"]) == (0, 3)
+    assert bad["command"].endswith("python -m quick_benchmark 3 vgg19.h5")
+    assert good["tables"][0] == {"title": "Times", "columns": ["engine", "ms"], "rows": [["ours", "2"], ["peer", "4"]]}
+    text = (tmp_path / "page.md").read_text()
+    assert "| start | ours / peer | 0.5 | 0.65 | yes |" in text
+    assert "It ended with exit code 3." in text
+
+
+def test_only_what_is_named_is_run(replaced, tmp_path):
+    assert page.main(["--quick", "--only", "start", "--output", str(tmp_path / "page")]) == 0
+    assert "transfer" not in (tmp_path / "page.md").read_text()
+
+
+def test_every_quick_benchmark_is_one_of_all():
+    assert set(page.QUICK) <= set(page.FULL)
+    found = page.commands(tuple(page.FULL), quick=True, device="gpu", weights="vgg19.h5")
+    assert {backend for _, backend in found.values()} == {"jax", "torch"}
+    assert found["transfer, jax"][0][:2] == ["benchmarks.transfer", "vgg19.h5"]
+
+
+def test_tables_with_bars_of_their_own_are_among_the_bars(monkeypatch, tmp_path):
+    monkeypatch.setenv(TABLES_VARIABLE, str(tmp_path / "tables"))
+    rows = [("peer", "2.0", "1.000", "", ""), ("ours", "1.0", "0.500", 0.42, "NO")]
+    print_table("One iteration", ("engine", "seconds", "of PyTorch", "at most", "holds"), rows)
+    print_bars([("ours / peer", 0.5, 0.65)])
+    tables = [json.loads(line) for line in (tmp_path / "tables").read_text().splitlines()]
+    result = page.Result("transfer", "python -m x", 1.0, 0, tables)
+    text = page.as_markdown([result], {}, {})
+    assert "| transfer | One iteration: ours | 0.500 | 0.42 | NO |" in text
+    assert "| transfer | ours / peer | 0.5 | 0.65 | yes |" in text
