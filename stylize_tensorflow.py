@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from choices import CODECS, PRECISIONS
@@ -189,8 +190,9 @@ def run_film(arguments: argparse.Namespace) -> int:
 
     look = StylizationSettings(arguments.image_size, arguments.strength, arguments.keep_colors, arguments.precision)
     settings = FilmSettings(look, arguments.steady, arguments.codec, arguments.quality, arguments.frame_rate)
+    stylize = stylize_film if arguments.cluster is None else _cluster_film(arguments)
     with rate_bar("frames") as observe:
-        report = stylize_film(
+        report = stylize(
             arguments.input[0],
             arguments.output,
             settings,
@@ -200,6 +202,12 @@ def run_film(arguments: argparse.Namespace) -> int:
             note=tell,
         )
     return print_film_report(report)
+
+
+def _cluster_film(arguments: argparse.Namespace) -> Callable[..., FilmReport]:
+    from pipelines.cluster.film import stylize_film_on_cluster
+
+    return partial(stylize_film_on_cluster, cluster=arguments.cluster, worker_cpus=arguments.worker_cpus)
 
 
 def print_film_report(report: FilmReport) -> int:
@@ -261,10 +269,10 @@ def run(argv: Sequence[str] | None) -> int:
     for name in ("input", "output"):
         if getattr(arguments, name) is None:
             raise ArgumentError(f"`{name}` is needed")
-    if arguments.cluster is not None:
-        return run_cluster(arguments)
     if is_film_command(arguments.input, arguments.output):
         return run_film(arguments)
+    if arguments.cluster is not None:
+        return run_cluster(arguments)
     report = stylize_files(
         arguments.input,
         arguments.output,

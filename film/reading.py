@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -19,8 +20,8 @@ from film.errors import FilmError
 from film.formats import ANIMATIONS, NUMBERED, is_numbered
 from film.frame import FilmFormat, Frame
 
-# What yields the frames, and what is known before.
-OpenedFilm = tuple[Callable[[], Iterator[Frame]], FilmFormat]
+# What yields the frames from a number on, and what is known before.
+OpenedFilm = tuple[Callable[[int], Iterator[Frame]], FilmFormat]
 
 MILLISECOND = Fraction(1, 1000)
 # What browsers give to GIF frames that tell no time, or one below 20 ms.
@@ -59,7 +60,11 @@ class FilmReader:
         Raises:
             FilmError: the first frame is broken, or the size changes in the middle.
         """
-        yield from self._frames()
+        yield from self.frames_from(0)
+
+    def frames_from(self, begin: int, end: int | None = None) -> Iterator[Frame]:
+        """Yield the frames from the number `begin` to before `end`; those before are not brought into RGB."""
+        yield from islice(self._frames(begin), None if end is None else end - begin)
 
 
 def _open_numbered(pattern: Path, frame_rate: Fraction) -> OpenedFilm:
@@ -72,8 +77,8 @@ def _open_numbered(pattern: Path, frame_rate: Fraction) -> OpenedFilm:
     height, width = first.shape[:2]
     count = numbers[-1] - numbers[0] + 1
 
-    def frames() -> Iterator[Frame]:
-        for i in range(count):
+    def frames(begin: int) -> Iterator[Frame]:
+        for i in range(begin, count):
             pixels = _read_picture(frame_path(pattern, numbers[0] + i))
             yield Frame(_of_size(pixels, (height, width), pattern), i, 1)
 
@@ -128,10 +133,10 @@ def _open_animation(path: Path) -> OpenedFilm:
     except (OSError, ValueError, SyntaxError) as error:
         raise FilmError(f"{path}: not an animation that can be read ({error})") from error
 
-    def frames() -> Iterator[Frame]:
-        time = 0
+    def frames(begin: int) -> Iterator[Frame]:
+        time = sum(durations[:begin])
         with Image.open(path) as image:
-            for i, duration in enumerate(durations):
+            for i, duration in enumerate(durations[begin:], start=begin):
                 yield Frame(_animation_frame(image, i), time, duration)
                 time += duration
 
@@ -189,10 +194,10 @@ def _open_video(path: Path) -> OpenedFilm:
             pixel_aspect=aspect if turns % 2 == 0 else 1 / aspect,
         )
 
-    def frames() -> Iterator[Frame]:
+    def frames(begin: int) -> Iterator[Frame]:
         with open_container(path) as container:
             stream = container.streams.video[0]
-            for frame in _in_order(_decoded(container, stream)):
+            for frame in islice(_in_order(_decoded(container, stream)), begin, None):
                 yield _upright(frame, about, turns, path) if isinstance(frame, av.VideoFrame) else Frame(None, frame)
 
     return frames, about

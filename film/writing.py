@@ -13,7 +13,7 @@ import json
 import os
 import platform
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -68,6 +68,11 @@ class FilmWriter(abc.ABC):
             temporary.write_text(json.dumps(self.times))
         self.frame_count = len(self.times)
 
+    def add_parts(self, times: Sequence[tuple[int, int]]) -> None:
+        """Keep frames of these times and durations, whose parts another writer has made and that are in the folder."""
+        self.times += times
+        FilmWriter.end_part(self)
+
     @abc.abstractmethod
     def finish(self) -> None:
         """Put the parts together. The film appears whole or not at all."""
@@ -97,6 +102,11 @@ def film_writer(
     if suffix in ANIMATIONS:
         return _AnimationWriter(path, folder, about, quality)
     return _VideoWriter(path, folder, about, source=source, codec=codec, quality=quality)
+
+
+def begin_at(folder: Path, frame_count: int) -> None:
+    """Let the next writer in an empty folder number its parts as if `frame_count` frames were written."""
+    (folder / COUNT_NAME).write_text(json.dumps([(0, 0)] * frame_count))
 
 
 def check_target(path: Path, *, codec: str, quality: int) -> None:

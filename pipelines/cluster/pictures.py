@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
-from errors import ArgumentError, UserError, one_line
-from pipelines.cluster.session import Workers, check_installed, connected, find_workers
+from errors import ArgumentError, UserError
+from pipelines.cluster.ray_data import MAX_LOSSES, results_of
+from pipelines.cluster.session import check_installed, connected, find_workers
 from pipelines.model_library import find_model
 from pipelines.stylization.settings import StylizationSettings
 
-if TYPE_CHECKING:
-    from pipelines.cluster.plan import Row
-    from pipelines.cluster.worker import Network
-
-# Blocks of rows that Ray Data hands out: many of them, so that the last workers do not wait for each other long, but
-# each is kept account of.
-MAX_BLOCKS = 10_000
-# How often a picture is given to another worker after the one that had it was lost: it may be the picture that ends it.
-MAX_LOSSES = 3
+LOST = f"{1 + MAX_LOSSES} workers were lost over it (too little memory for its size?)"
 
 # Told after every picture: pictures done, and how many there are.
 PictureObserver = Callable[[int, int], object]
@@ -88,7 +79,7 @@ def stylize_on_cluster(
     """
     check_installed()
     from pipelines.cluster.plan import plan_pictures
-    from pipelines.cluster.worker import Network
+    from pipelines.cluster.worker import Network, PictureWorker
 
     if worker_cpus < 1:
         raise ArgumentError(f"`worker_cpus` must be at least 1, not {worker_cpus}")
@@ -96,18 +87,22 @@ def stylize_on_cluster(
     plan = plan_pictures(inputs, output, overwrite=overwrite)
     report = ClusterReport(skipped=plan.existing, failed=plan.failed)
     if plan.rows:
-        with connected(cluster), _quiet_ray_data():
+        with connected(cluster):
             start = perf_counter()
             workers = find_workers(worker_cpus)
             report.workers = workers.count
-            for row in _all_done(plan.rows, (network, settings, worker_cpus, overwrite), workers):
-                _note(row, report, note)
-                observe(report.written + len(report.failed) - len(plan.failed), len(plan.rows))
+            results = results_of(plan.rows, PictureWorker, (network, settings, worker_cpus, overwrite), workers)
+            for done, result in enumerate(results, start=1):
+                _note(result | plan.rows[result["number"]], report, note)
+                observe(done, len(plan.rows))
             report.seconds = perf_counter() - start
     return report
 
 
 def _note(row: dict[str, Any], report: ClusterReport, note: Callable[[str], object]) -> None:
+    if row.get("lost"):
+        report.failed[row["source"]] = f"{row['source']}: {LOST}"
+        return
     if row["model_error"]:
         raise UserError(row["model_error"])
     for line in row["warnings"].splitlines():
@@ -119,71 +114,3 @@ def _note(row: dict[str, Any], report: ClusterReport, note: Callable[[str], obje
     report.network_seconds += row["seconds"]
     report.file_seconds += row["file_seconds"]
     report.megapixels += row["megapixels"]
-
-
-def _all_done(
-    rows: list[Row], arguments: tuple[Network, StylizationSettings, int, bool], workers: Workers
-) -> Iterator[dict[str, Any]]:
-    """Yield what became of every row; those that were lost with their workers are given out again."""
-    left = {row["source"]: row for row in rows}
-    for _ in range(1 + MAX_LOSSES):
-        for done in _done(list(left.values()), arguments, workers):
-            if left.pop(done["source"], None) is not None:
-                yield done
-        if not left:
-            return
-    for row in left.values():
-        reason = f"{row['source']}: {1 + MAX_LOSSES} workers were lost over it (too little memory for its size?)"
-        yield {**row, "error": reason, "model_error": "", "warnings": ""}
-
-
-def _done(
-    rows: list[Row], arguments: tuple[Network, StylizationSettings, int, bool], workers: Workers
-) -> Iterator[dict[str, Any]]:
-    import ray
-
-    from pipelines.cluster.worker import PictureWorker
-
-    given = ray.data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS))
-    results = given.map(
-        cast("Callable[[dict[str, Any]], dict[str, Any]]", PictureWorker),  # the stubs know functions alone
-        fn_constructor_args=arguments,
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers.count, initial_size=workers.count),
-        num_cpus=workers.cpus,
-        num_gpus=workers.gpus or None,
-        ray_remote_args_fn=_never_restarted,
-    )
-    try:
-        yield from results.iter_rows()
-    except ray.exceptions.RayError as error:
-        raise UserError(f"the cluster gave up: {one_line(error)}") from error
-
-
-def _never_restarted() -> dict[str, Any]:
-    """Return Ray's options of a worker: a lost one's rows come back as missing ones and are given to another.
-
-    Ray's own way, to wait until the lost worker has started again, waits for ever where its machine is gone and the
-    others are full.
-    """
-    return {"max_restarts": 0, "max_task_retries": 0}
-
-
-@contextmanager
-def _quiet_ray_data() -> Iterator[None]:
-    """Keep Ray Data's own bars and lines away, and let it go on when a worker is lost."""
-    import ray.data
-
-    context = ray.data.DataContext.get_current()
-    before = context.copy()
-    context.max_errored_blocks = -1
-    context.max_consecutive_actor_init_deaths = MAX_LOSSES
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    logger = logging.getLogger("ray.data")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        ray.data.DataContext._set_current(before)

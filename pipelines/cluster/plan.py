@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from errors import ArgumentError
 from images.folders import list_pictures
@@ -12,22 +13,24 @@ from images.formats import READABLE_SUFFIXES
 from pipelines.cluster.storage import is_bucket, list_files
 from pipelines.stylization.plan import output_name, plan_jobs
 
-Row = dict[str, str]
-
 
 @dataclass
 class ClusterPlan:
     """What a run will do.
 
     Attributes:
-        rows: to do: the addresses "source" and "target" of each picture.
+        rows: to do: the "number", and the addresses "source" and "target", of each picture.
         existing: number of pictures whose outputs exist.
         failed: address of what is called like a picture and is none -> the reason.
     """
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
     existing: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+
+    def add(self, source: str, target: str) -> None:
+        """Let a picture be done."""
+        self.rows.append({"number": len(self.rows), "source": source, "target": target})
 
 
 def plan_pictures(inputs: Sequence[str], output: str, *, overwrite: bool) -> ClusterPlan:
@@ -44,8 +47,10 @@ def plan_pictures(inputs: Sequence[str], output: str, *, overwrite: bool) -> Clu
     """
     if not any(map(is_bucket, (*inputs, output))):
         plan = plan_jobs(inputs, output, overwrite=overwrite)
-        rows = [{"source": str(job.source.absolute()), "target": str(job.target.absolute())} for job in plan.jobs]
-        return ClusterPlan(rows, len(plan.existing), {str(path): reason for path, reason in plan.unreadable.items()})
+        found = ClusterPlan([], len(plan.existing), {str(path): reason for path, reason in plan.unreadable.items()})
+        for job in plan.jobs:
+            found.add(str(job.source.absolute()), str(job.target.absolute()))
+        return found
     if PurePosixPath(output).suffix.lower() in READABLE_SUFFIXES:
         raise ArgumentError(f"`output` {output}: must be a folder or a bucket")
     return _sorted_out(inputs, output, overwrite)
@@ -62,13 +67,13 @@ def _sorted_out(inputs: Sequence[str], output: str, overwrite: bool) -> ClusterP
         if target in writers:
             continue
         writers[target] = source
-        row = {"source": source, "target": joined(output, target)}
-        if row["target"] == source:
+        address = joined(output, target)
+        if address == source:
             raise ArgumentError(f"`output`: {source} is an input and would be overwritten")
         if target in there and not overwrite:
             plan.existing += 1
         else:
-            plan.rows.append(row)
+            plan.add(source, address)
     return plan
 
 

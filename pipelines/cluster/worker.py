@@ -82,11 +82,11 @@ class PictureWorker:
         except UserError as error:  # every row tells it: an exception here would be Ray's, and start the worker anew
             self.model_error = str(error)
 
-    def __call__(self, row: dict[str, str]) -> dict[str, Any]:
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Stylise one picture.
 
         Args:
-            row: the addresses "source" and "target".
+            row: the "number" and the addresses "source" and "target".
 
         Returns:
             The row with "error" (empty where all went well), "model_error", "warnings" (a line each), and the "seconds"
@@ -106,7 +106,7 @@ class PictureWorker:
                 done["error"] = message if row["source"] in message else f"{row['source']}: {message}"
         return done | {"warnings": "\n".join(" ".join(str(warning.message).split()) for warning in caught)}
 
-    def _stylized(self, row: dict[str, str]) -> dict[str, float]:
+    def _stylized(self, row: dict[str, Any]) -> dict[str, float]:
         if not self.overwrite and exists(row["target"]):
             return {}
         with local_job(row) as job:
@@ -117,7 +117,7 @@ class PictureWorker:
             "megapixels": timing.megapixels,
         }
 
-    def _timed(self, job: Job, row: dict[str, str]) -> Timing:
+    def _timed(self, job: Job, row: dict[str, Any]) -> Timing:
         from pipelines.stylization.files import stylize_file
 
         try:
@@ -128,7 +128,7 @@ class PictureWorker:
 
 
 @contextmanager
-def local_job(row: dict[str, str]) -> Iterator[Job]:
+def local_job(row: dict[str, Any]) -> Iterator[Job]:
     """Yield local files for a row's addresses: of objects in buckets there are copies inside."""
     with TemporaryDirectory() as folder:
         source, target = (Path(row[name]) for name in ("source", "target"))

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import queue
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,16 +26,13 @@ from pipelines.model_library import find_model
 from pipelines.stylization.film_files import FilmFiles
 from pipelines.stylization.film_settings import FilmSettings
 from pipelines.stylization.stylize import load_stylizer
+from pipelines.stylization.threads import Worker, ahead
 
 if TYPE_CHECKING:
     from pipelines.stylization.generator import Generator
 
 # Frames of a part: what an interrupted run may lose at most.
 PART_FRAMES = 48
-# Frames that wait between decoder, network and encoder.
-WAITING = 4
-
-T = TypeVar("T")
 
 
 @dataclass
@@ -97,55 +91,131 @@ def stylize_film(
         UserError: the film or the model cannot be read, or another run is at work on this output.
         KeyboardInterrupt: Ctrl-C; whole parts are kept.
     """
+    with held_film(source, output, settings, model=model, overwrite=overwrite, note=note) as (reader, files):
+        generator = load_stylizer(model, precision=settings.frame.precision)
+        return _run(reader, files, generator, settings, observe)
+
+
+@contextmanager
+def held_film(
+    source: str | os.PathLike,
+    output: str | os.PathLike,
+    settings: FilmSettings,
+    *,
+    model: str,
+    overwrite: bool,
+    note: Callable[[str], object],
+) -> Iterator[tuple[FilmReader, FilmFiles]]:
+    """Yield a film to read and the files of its parts, which nobody else writes meanwhile.
+
+    Arguments and exceptions are those of `stylize_film`.
+    """
     output = Path(output)
-    with _film_errors():
+    with film_errors():
         check_target(output, codec=settings.codec, quality=settings.quality)
-        reader = FilmReader(source, frame_rate=Fraction(settings.frame_rate).limit_denominator(100_000))
+        reader = open_film(source, settings)
         if os.path.realpath(source) == os.path.realpath(output):
             raise ArgumentError(f"`output` {output} is the input and would be overwritten")
         files = FilmFiles(Path(source), output, find_model(model), settings)
         with files.held(overwrite=overwrite, note=note):
-            generator = load_stylizer(model, precision=settings.frame.precision)
-            return _run(reader, files, generator, settings, observe)
+            yield reader, files
 
 
 @contextmanager
-def _film_errors() -> Iterator[None]:
+def film_errors() -> Iterator[None]:
+    """Raise UserError for the errors of films inside."""
     try:
         yield
     except FilmError as error:
         raise UserError(str(error)) from error
 
 
+def open_film(source: str | os.PathLike, settings: FilmSettings) -> FilmReader:
+    """Return the reader of a film.
+
+    Raises:
+        FilmError: it cannot be read.
+    """
+    return FilmReader(source, frame_rate=Fraction(settings.frame_rate).limit_denominator(100_000))
+
+
+def open_writer(path: Path, folder: Path, reader: FilmReader, settings: FilmSettings) -> FilmWriter:
+    """Return the writer of the stylised film, with its parts in `folder`.
+
+    Raises:
+        FilmError: such a film cannot be written.
+    """
+    about = resized_format(reader.format, settings)
+    return film_writer(path, folder, about, source=reader.path, codec=settings.codec, quality=settings.quality)
+
+
 def _run(
     reader: FilmReader, files: FilmFiles, generator: Generator, settings: FilmSettings, observe: FrameObserver
 ) -> FilmReport:
     start = perf_counter()
-    about = _resized_format(reader.format, settings)
-    writer = film_writer(
-        files.output, files.folder, about, source=reader.path, codec=settings.codec, quality=settings.quality
-    )
+    writer = open_writer(files.output, files.folder, reader, settings)
     stylizer = FrameStylizer(generator, settings)
     files.restore(writer.frame_count, stylizer.steadier)
     report = FilmReport(files.output, resumed_from=writer.frame_count)
-    frames = _resized(islice(reader, writer.frame_count, None), about)
-    with closing(_Worker()) as beside:
-        for number, frame in enumerate(_ahead(frames), start=writer.frame_count + 1):
-            beside.do(partial(writer.write, stylizer(frame)))
-            if number % PART_FRAMES == 0:
-                beside.do(partial(_end_part, files, writer, number, stylizer.steadier.state()))
-            report.frames += 1
-            observe(number, about.frame_count)
-    _end_part(files, writer, report.resumed_from + report.frames, stylizer.steadier.state())
+    frames = resized_frames(reader, settings, begin=writer.frame_count)
+    count = write_frames(
+        frames,
+        stylizer,
+        writer,
+        end_part=partial(end_part, files, writer),
+        observe=lambda number: observe(number, reader.format.frame_count),
+    )
     writer.finish()
     files.remove()
-    report.broken = [float(time * about.time_base) for time in stylizer.broken]
+    report.frames = count - report.resumed_from
+    report.broken = [float(time * reader.format.time_base) for time in stylizer.broken]
     report.network_seconds, report.seconds = stylizer.network_seconds, perf_counter() - start
     report.notes = writer.notes
     return report
 
 
-def _end_part(files: FilmFiles, writer: FilmWriter, number: int, state: dict[str, np.ndarray]) -> None:
+def write_frames(
+    frames: Iterable[Frame],
+    stylizer: FrameStylizer,
+    writer: FilmWriter,
+    *,
+    end_part: Callable[[int, dict[str, np.ndarray]], object],
+    observe: Callable[[int], object] = lambda number: None,
+) -> int:
+    """Stylise frames and write them; decoding and encoding run beside the network.
+
+    Parts end after PART_FRAMES frames and at cuts: so a film has the same parts, whoever makes those of each scene.
+
+    Args:
+        frames: those after the frames that `writer` has.
+        stylizer: of the frames.
+        writer: of the film.
+        end_part: called in the writer's thread with the number of frames so far and the stylizer's state.
+        observe: told the number of frames after each.
+
+    Returns:
+        The number of frames that the writer has in all.
+    """
+    number = begin = writer.frame_count
+    with closing(Worker()) as beside:
+        for frame in ahead(frames):
+            stylized = stylizer(frame)
+            if stylizer.is_cut and number > begin:
+                beside.do(partial(end_part, number, {}))
+                begin = number
+            beside.do(partial(writer.write, stylized))
+            number += 1
+            if number - begin == PART_FRAMES:
+                beside.do(partial(end_part, number, stylizer.steadier.state()))
+                begin = number
+            observe(number)
+    if number > begin:
+        end_part(number, stylizer.steadier.state())
+    return number
+
+
+def end_part(files: FilmFiles, writer: FilmWriter, number: int, state: dict[str, np.ndarray]) -> None:
+    """End a part after `number` frames, with the stylizer's state."""
     files.write_state(number, state)
     writer.end_part()
     files.drop_states_before(number)
@@ -160,6 +230,7 @@ class FrameStylizer:
 
     Attributes:
         steadier: what each frame has from the ones before.
+        is_cut: whether there was a cut before the last frame.
         broken: times of the frames that had no pixels, and repeat the one before.
         network_seconds: the network's time.
     """
@@ -168,6 +239,7 @@ class FrameStylizer:
         self.generator = generator
         self.settings = settings
         self.steadier = Steadier(settings.steady)
+        self.is_cut = False
         self.broken: list[int] = []
         self.network_seconds = 0.0
 
@@ -177,6 +249,7 @@ class FrameStylizer:
         Raises:
             UserError: the first frame is broken, or the network fails.
         """
+        self.is_cut = False
         if frame.pixels is None:
             self.broken.append(frame.time)
             if self.steadier.result is None:
@@ -190,10 +263,12 @@ class FrameStylizer:
             Picture(frame.pixels), self.generator, strength=look.strength, keep_colors=look.keep_colors
         )
         self.network_seconds += perf_counter() - start
-        return replace(frame, pixels=self.steadier(frame.pixels, picture.pixels))
+        steadied = self.steadier(frame.pixels, picture.pixels)
+        self.is_cut = self.steadier.is_cut
+        return replace(frame, pixels=steadied)
 
 
-def _resized_format(about: FilmFormat, settings: FilmSettings) -> FilmFormat:
+def resized_format(about: FilmFormat, settings: FilmSettings) -> FilmFormat:
     """Return the format of the film that is written: with sides that are even where the size is changed."""
     if settings.frame.image_size is None:
         return about
@@ -202,63 +277,10 @@ def _resized_format(about: FilmFormat, settings: FilmSettings) -> FilmFormat:
     return replace(about, width=width, height=height)
 
 
-def _resized(frames: Iterable[Frame], about: FilmFormat) -> Iterator[Frame]:
-    for frame in frames:
+def resized_frames(
+    reader: FilmReader, settings: FilmSettings, *, begin: int = 0, end: int | None = None
+) -> Iterator[Frame]:
+    """Yield the frames from the number `begin` to before `end` as the network takes them."""
+    about = resized_format(reader.format, settings)
+    for frame in reader.frames_from(begin, end):
         yield frame if frame.pixels is None else replace(frame, pixels=resize(frame.pixels, about.height, about.width))
-
-
-def _ahead(items: Iterable[T]) -> Iterator[T]:
-    """Yield `items`, which another thread takes from their iterator up to WAITING of them ahead."""
-    waiting: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(WAITING)
-    is_over = threading.Event()
-
-    def take() -> None:
-        end = None
-        try:
-            for item in items:
-                waiting.put((item,))
-                if is_over.is_set():
-                    return
-        except BaseException as error:  # raised where the items are used
-            end = error
-        waiting.put(end)
-
-    threading.Thread(target=take, daemon=True).start()
-    try:
-        while (taken := waiting.get()) is not None:
-            if isinstance(taken, BaseException):
-                raise taken
-            yield taken[0]
-    finally:
-        is_over.set()
-
-
-class _Worker:
-    """Another thread that does jobs in order."""
-
-    def __init__(self) -> None:
-        self._jobs: queue.Queue[Callable[[], object] | None] = queue.Queue(WAITING)
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
-
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            if self._error is None:
-                try:
-                    job()
-                except BaseException as error:  # raised at the next job
-                    self._error = error
-
-    def do(self, job: Callable[[], object]) -> None:
-        """Have a job done when those before are; raise what one of them raised."""
-        if self._error is not None:
-            raise self._error
-        self._jobs.put(job)
-
-    def close(self) -> None:
-        """Wait for all jobs; raise what one of them raised."""
-        self._jobs.put(None)
-        self._thread.join()
-        if self._error is not None:
-            raise self._error

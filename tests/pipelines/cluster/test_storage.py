@@ -57,14 +57,14 @@ def test_unknown_addresses(address):
 def test_plan_between_buckets_and_folders(bucket, tmp_path):
     put(bucket, {"in/a.png": b"", "in/sub/b.bmp": b"", "in/.hidden.png": b"", "in/note.txt": b"", "out/a.png": b""})
     plan = plan_pictures(["s3://pictures/in"], "s3://pictures/out", overwrite=False)
-    assert plan.rows == [{"source": "s3://pictures/in/sub/b.bmp", "target": "s3://pictures/out/sub/b.png"}]
+    assert plan.rows == [{"number": 0, "source": "s3://pictures/in/sub/b.bmp", "target": "s3://pictures/out/sub/b.png"}]
     assert plan.existing == 1
     assert len(plan_pictures(["s3://pictures/in"], "s3://pictures/out", overwrite=True).rows) == 2
     local = plan_pictures(["s3://pictures/in/a.png"], str(tmp_path), overwrite=False)
-    assert local.rows == [{"source": "s3://pictures/in/a.png", "target": str(tmp_path / "a.png")}]
+    assert local.rows == [{"number": 0, "source": "s3://pictures/in/a.png", "target": str(tmp_path / "a.png")}]
     Image.new("RGB", (2, 2)).save(tmp_path / "mine.png")
     up = plan_pictures([str(tmp_path)], "s3://pictures/new", overwrite=False)
-    assert up.rows == [{"source": str(tmp_path / "mine.png"), "target": "s3://pictures/new/mine.png"}]
+    assert up.rows == [{"number": 0, "source": str(tmp_path / "mine.png"), "target": "s3://pictures/new/mine.png"}]
 
 
 def test_plans_that_cannot_be(bucket):
