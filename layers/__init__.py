@@ -32,6 +32,7 @@ from layers.prior_boxes import PriorBoxes
 from layers.reflection_padding import ReflectionPadding2D
 from layers.replication_padding import ReplicationPadding2D
 from layers.resetting_cell import ResettingCell
+from layers.style_weights import StyleWeights
 from layers.unfold_axes import UnfoldAxes
 from layers.upsampled_conv2d import UpsampledConv2D
 from layers.vgg_postprocessing import VGGPostprocessing
@@ -71,6 +72,7 @@ __all__ = [
     "ReflectionPadding2D",
     "ReplicationPadding2D",
     "ResettingCell",
+    "StyleWeights",
     "UnfoldAxes",
     "UpsampledConv2D",
     "VGGPostprocessing",

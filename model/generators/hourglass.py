@@ -9,8 +9,9 @@ from typing import Any
 import keras
 
 from errors import ArgumentError
-from layers import ConditionalInstanceNormalization, CropToMatch
+from layers import ConditionalInstanceNormalization, CropToMatch, StyleWeights
 from model.generators.blocks import IMAGE_CHANNELS, Blocks, check_counts
+from model.styles import STYLE
 
 WIDTHS = 3  # at full size, at 1/2, and at 1/4 and 1/8
 
@@ -21,13 +22,15 @@ class _ConditionalBlocks(Blocks):
 
     Args:
         style: the network's second input, (batch, styles).
+        weights: the same behind the layer that knows the styles' names.
     """
 
     style: Any
+    weights: Any
 
     def normalize(self, x: Any, *, name: str, center: bool = True) -> Any:
         """Return `x` normalised, scaled and shifted as the styles' weights say."""
-        return ConditionalInstanceNormalization(epsilon=1e-5, center=center, name=name)([x, self.style])
+        return ConditionalInstanceNormalization(epsilon=1e-5, center=center, name=name)([x, self.weights])
 
     def finish(self, inputs: Any, x: Any, *, name: str) -> keras.Model:
         """Return the model from [`inputs`, `style`] to the picture."""
@@ -39,7 +42,7 @@ def hourglass(
     widths: Sequence[int] = (32, 64, 128),
     outer_blocks: int = 1,
     inner_blocks: int = 2,
-    styles: int = 0,
+    styles: Sequence[str] = (),
     **options: Any,
 ) -> keras.Model:
     """Build the generator of `johnson` with enlargements that print no lattice and a level at an eighth of the size.
@@ -60,7 +63,7 @@ def hourglass(
         widths: filters at full size, at a half, and at a quarter and an eighth.
         outer_blocks: number of residual blocks at a quarter on either side of the branch.
         inner_blocks: number of residual blocks at an eighth.
-        styles: number of styles; 0: one, without the second input.
+        styles: names of the styles, in the order of the second input; none: one style, without that input.
         options: those of `model.generators.blocks.Blocks`; `styles` needs normalization="instance".
 
     Returns:
@@ -91,20 +94,21 @@ def hourglass(
     return build.finish(inputs, x, name="hourglass")
 
 
-def _check(widths: Sequence[int], styles: int, options: dict[str, Any]) -> None:
+def _check(widths: Sequence[int], styles: Sequence[str], options: dict[str, Any]) -> None:
     if len(widths) != WIDTHS or min(widths) < 1:
         raise ArgumentError(f"widths must be {WIDTHS} numbers of filters of at least 1, not {widths!r}")
-    if styles < 0:
-        raise ArgumentError(f"styles must be at least 0, not {styles}")
+    if isinstance(styles, str) or not all(styles) or len(set(styles)) < len(styles):
+        raise ArgumentError(f"styles must be names, none twice, not {styles!r}")
     for name, needed in (("normalization", "instance"), ("redundant_shifts", False)):
         if styles and options.get(name, needed) != needed:
             raise ArgumentError(f"{name} must be {needed} for a network of several styles, not {options[name]}")
 
 
-def _blocks(styles: int, options: dict[str, Any]) -> Blocks:
+def _blocks(styles: Sequence[str], options: dict[str, Any]) -> Blocks:
     if not styles:
         return Blocks(**options)
-    return _ConditionalBlocks(style=keras.Input((styles,), name="style"), **options)
+    style = keras.Input((len(styles),), name=STYLE)
+    return _ConditionalBlocks(style=style, weights=StyleWeights(styles, name="style_weights")(style), **options)
 
 
 def _residuals(build: Blocks, x: Any, count: int, *, name: str) -> Any:

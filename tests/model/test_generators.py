@@ -258,7 +258,7 @@ def test_enlargement_by_nearest_pixels_prints_no_lattice_on_even_areas(name):
     assert lattice(build("johnson", normalization="batch")) > 1e-2
 
 
-def conditional(styles=3):
+def conditional(styles=("a", "b", "c")):
     """Return a narrow hourglass of several styles, with random weights."""
     return build("hourglass", styles=styles)
 
@@ -306,8 +306,9 @@ def test_every_picture_of_a_batch_has_its_own_style(tmp_path):
         ("johnson", {"enlargement": "neerest"}, "unknown enlargement 'neerest'; did you mean 'nearest'"),
         ("hourglass", {"widths": (8, 8)}, "widths must be 3 numbers of filters"),
         ("hourglass", {"outer_blocks": 0}, "outer_blocks must be at least 1, not 0"),
-        ("hourglass", {"styles": -1}, "styles must be at least 0, not -1"),
-        ("hourglass", {"styles": 2, "normalization": "batch"}, "normalization must be instance"),
+        ("hourglass", {"styles": ("a", "a")}, "styles must be names, none twice"),
+        ("hourglass", {"styles": "ab"}, "styles must be names, none twice, not 'ab'"),
+        ("hourglass", {"styles": ("a", "b"), "normalization": "batch"}, "normalization must be instance"),
         ("skip_unpool", {"widths": (8, 0)}, "widths must be"),
     ],
 )
