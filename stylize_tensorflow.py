@@ -13,7 +13,7 @@ from errors import ArgumentError, counted
 from pipelines.command_line import ArgumentParser, defaults_of, printable, run_script, tell, with_flags
 from pipelines.model_library import makes_textures, pretrained_models
 from pipelines.stylization.film_settings import FilmSettings
-from pipelines.stylization.settings import StylizationSettings
+from pipelines.stylization.settings import StylizationSettings, parse_styles
 from pipelines.stylization.stylize import stylize_files
 
 if TYPE_CHECKING:
@@ -86,6 +86,22 @@ def _add_look(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         "--keep-colors",
         action="store_true",
         help="keep the colours and the overall brightness of the content, and take only the strokes from the result",
+    )
+    parser.add_argument(
+        "--style",
+        nargs="+",
+        metavar="NAME=WEIGHT",
+        default=(),
+        help="of a network of several styles those that are blended; NAME alone has the weight 1",
+    )
+    parser.add_argument(
+        "--mask",
+        dest="masks",
+        nargs="+",
+        metavar="FILE",
+        default=(),
+        help="pictures, white where a style goes: one for each of --style, or one for a network of one style; "
+        "where no mask is white the picture stays as it is",
     )
     parser.add_argument(
         "--precision",
@@ -183,12 +199,19 @@ def is_film_command(inputs: Sequence[str], output: str) -> bool:
     return bool(films) and (is_film_name(output) or not is_animation(films[0]))
 
 
+def look_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what is asked for of each picture or frame, as `StylizationSettings` and `stylize_files` take it."""
+    names = ("image_size", "strength", "keep_colors", "precision")
+    options = {name: getattr(arguments, name) for name in names}
+    return options | {"style": parse_styles(arguments.style), "masks": tuple(arguments.masks)}
+
+
 def run_film(arguments: argparse.Namespace) -> int:
     """Stylise a film, show how far it is, and return the exit code."""
     from pipelines.stylization.film import stylize_film
     from pipelines.stylization.rate_bar import rate_bar
 
-    look = StylizationSettings(arguments.image_size, arguments.strength, arguments.keep_colors, arguments.precision)
+    look = StylizationSettings(**look_options(arguments))
     settings = FilmSettings(look, arguments.steady, arguments.codec, arguments.quality, arguments.frame_rate)
     stylize = stylize_film if arguments.cluster is None else _cluster_film(arguments)
     with rate_bar("frames") as observe:
@@ -277,11 +300,8 @@ def run(argv: Sequence[str] | None) -> int:
         arguments.input,
         arguments.output,
         model=arguments.model,
-        image_size=arguments.image_size,
-        strength=arguments.strength,
-        keep_colors=arguments.keep_colors,
-        precision=arguments.precision,
         overwrite=arguments.overwrite,
+        **look_options(arguments),
     )
     return print_report(report, arguments)
 

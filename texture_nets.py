@@ -17,7 +17,7 @@ What the caller can mend raises `UserError` (`ArgumentError` for an argument); a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from errors import ArgumentError, UserError
@@ -86,10 +86,11 @@ def stylize(
     strength: float = 1.0,
     keep_colors: bool = False,
     precision: str | None = None,
+    style: Mapping[str, float] | None = None,
 ) -> np.ndarray:
     """Stylise a picture with a trained network, in one forward pass (Johnson et al. 2016, Ulyanov et al. 2017).
 
-    The network of the last few names and paths is kept compiled, so that a second picture takes a fraction of a second.
+    The network of the last few names and paths is kept compiled: a second picture takes a fraction of a second.
 
     Args:
         picture: the content, see the module. Transparency is left out.
@@ -97,9 +98,9 @@ def stylize(
             (batch, height, width, 3) in [0, 1] of any size.
         image_size: longer side in pixels to which the picture is resized first; None keeps its size.
         strength: weight of the stylised picture, from 0 to 1, in its mean with the content.
-        keep_colors: keep the content's colours and brightness; the strokes are the stylised picture's.
-        precision: what a model given by name or path computes in: "float32" (None: this) or "bfloat16", which is
-            faster on processors that have it. A Keras model computes in the precision that it has.
+        keep_colors: keep the content's colours and brightness.
+        precision: what a model given by name or path computes in: "float32" (None: this) or "bfloat16".
+        style: of a network of several styles (Dumoulin et al. 2017) those that are blended: {name: weight}.
 
     Returns:
         float32 (height, width, 3) in [0, 1]; as large as the picture, unless `image_size` is given.
@@ -107,7 +108,7 @@ def stylize(
     Raises:
         ArgumentError: an argument has a value that is not allowed, or there is no such model.
         ImageError: the picture cannot be read.
-        UserError: the model cannot be loaded, takes or returns something else, or fails on the picture.
+        UserError: the model cannot be loaded, is none of pictures, or fails on this one.
 
     Example:
         >>> texture_nets.stylize("pics/coffee.jpg", model="wave", image_size=96).shape
@@ -116,8 +117,8 @@ def stylize(
     from pipelines import in_memory
     from pipelines.arrays import as_pixels
 
-    options = {"image_size": image_size, "strength": strength, "keep_colors": keep_colors}
-    return in_memory.stylize(as_pixels(picture), model, precision, **options)
+    look = {"image_size": image_size, "strength": strength, "keep_colors": keep_colors}
+    return in_memory.stylize(as_pixels(picture), model, precision, style or {}, **look)
 
 
 def sample(
@@ -206,9 +207,8 @@ def transfer(
         content: the picture to repaint.
         styles: one picture, or several that are blended.
         observers: see the module.
-        **options: those of `pipelines.transfer.settings.TransferSettings`,
-            `end_scale` (longer side of the result in pixels), `iterations`, `style_weights`, `content_weight`,
-            `keep_colors`, `weights`, `precision` ...
+        **options: those of `pipelines.transfer.settings.TransferSettings`: `end_scale` (longer side of the result in
+            pixels), `iterations`, `style_weights`, `content_weight`, `keep_colors`, `weights`, `precision` ...
 
     Returns:
         float32 (height, width, 3) in [0, 1].
@@ -245,9 +245,9 @@ def train(
         style_image: the painting, or the texture.
         data: folder of photos, or a sequence of pictures; None in texture mode, which needs none.
         observers: see the module.
-        **options: those of `pipelines.training.settings.TrainingSettings`,
-            `num_iterations`, `mode`, `image_size`, `batch_size`, `weights`, `precision` ... With `checkpoints_path`
-            checkpoints, previews and the history of losses are written to that folder; without it nothing is.
+        **options: those of `pipelines.training.settings.TrainingSettings`: `num_iterations`, `mode`, `image_size`,
+            `batch_size`, `weights`, `precision` ... With `checkpoints_path` checkpoints, previews and the history of
+            losses are written to that folder; without it nothing is.
 
     Returns:
         The generator, see `load`.
@@ -276,7 +276,7 @@ def import_torch(path: str | os.PathLike, *, image_io: str = "auto", **options: 
         path: a `.t7` file, or PyTorch's or safetensors' state dict of a known network. No code in it is run.
         image_io: what makes it take and return RGB pictures in [0, 1]: "texture-nets", "texture-nets-2016",
             "fast-neural-style", "none" (the bare network, channels last), or "auto": as the file shows.
-        **options: `entry`, and for Torch7 `input_shape` (a list), `noise`, `norm_statistics` of the script.
+        **options: the script's: `entry`, and for Torch7 `input_shape` (a list), `noise`, `norm_statistics`.
 
     Returns:
         The model; see `load`.

@@ -70,11 +70,11 @@ def measure(generator: str, photos: int, settings: TrainingSettings) -> None:
     """Print the table."""
     with quiet_startup():
         from pipelines.model_library import find_model
-        from pipelines.stylization.generator import load_generator
+        from pipelines.stylization.styles import load_styles
         from pipelines.training.data import PhotoCrops, photo_files
         from pipelines.training.files import read_style
         from pipelines.training.plan import plan_training
-    stylize = load_generator(find_model(generator))
+    stylize = load_styles(find_model(generator))
     objective = plan_training(settings).objective.build(read_style(settings))
     assert settings.data is not None
     files = photo_files(settings.data)[:photos]

@@ -177,9 +177,9 @@ def measure_file(
     painting: Painting, path: Path, label: str, arguments: argparse.Namespace
 ) -> dict[str, dict[str, float]]:
     """Return the figures of one model for each size, by the table's column."""
-    from pipelines.stylization.generator import load_generator
+    from pipelines.stylization.styles import load_styles
 
-    stylize = load_generator(path)
+    stylize = load_styles(path)
     columns = {}
     for size in arguments.sizes:
         photos = list(painting.yardsticks.photos(arguments.photos, size))
@@ -215,10 +215,10 @@ def _print_figures(title: str, columns: Mapping[str, Mapping[str, float]]) -> No
 
 
 def _print_worth(yardsticks: Yardsticks, name: str, files: Mapping[str, Path], photos: int) -> None:
-    from pipelines.stylization.generator import load_generator
+    from pipelines.stylization.styles import load_styles
 
     rows = [
-        [label, *(f"{worth(yardsticks, name, load_generator(path), photos=photos, size=s):.0f}" for s in WORTH_SIZES)]
+        [label, *(f"{worth(yardsticks, name, load_styles(path), photos=photos, size=s):.0f}" for s in WORTH_SIZES)]
         for label, path in files.items()
     ]
     print_table(f"{name}: worth in iterations of L-BFGS, {photos} photos", ("model", *map(str, WORTH_SIZES)), rows)

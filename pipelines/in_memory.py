@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import keras
 
     from pipelines.export.run import ExportReport
-    from pipelines.stylization.generator import Generator
+    from pipelines.stylization.generator import Stylizer
     from runs.progress import Observer
 
 # Networks given by name or path that stay loaded and compiled.
@@ -28,7 +28,11 @@ MAX_LOADED = 4
 
 
 def stylize(
-    pixels: np.ndarray, model: str | os.PathLike | keras.Model, precision: str | None, **options: Any
+    pixels: np.ndarray,
+    model: str | os.PathLike | keras.Model,
+    precision: str | None,
+    style: Mapping[str, float],
+    **options: Any,
 ) -> np.ndarray:
     """Return a picture stylised, float32 (height, width, 3); a network named by its file stays loaded."""
     from pipelines.model_library import find_model
@@ -36,28 +40,28 @@ def stylize(
 
     if isinstance(model, str | os.PathLike):
         path = find_model(os.fspath(model)).absolute()
-        generator = _loaded(path, path.stat().st_mtime_ns, precision or "float32")
+        generator = _loaded(path, path.stat().st_mtime_ns, precision or "float32", tuple(style.items()))
     else:
-        generator = _compiled(model, precision)
+        generator = _compiled(model, precision, style)
     return stylize_pixels(pixels, model=generator, **options)
 
 
 @lru_cache(MAX_LOADED)
-def _loaded(path: Path, changed: int, precision: str) -> Generator:
+def _loaded(path: Path, changed: int, precision: str, style: tuple[tuple[str, float], ...]) -> Stylizer:
     """Return the network of a file, kept until the file changes."""
     from pipelines.stylization.stylize import load_stylizer
 
-    return load_stylizer(path, precision=precision)
+    return load_stylizer(path, precision=precision, style=dict(style))
 
 
-def _compiled(model: keras.Model, precision: str | None) -> Generator:
+def _compiled(model: keras.Model, precision: str | None, style: Mapping[str, float]) -> Stylizer:
     """Return a Keras model as it is, ready to run."""
     with quiet_startup():
-        from pipelines.stylization.generator import Generator
+        from pipelines.stylization.styles import make_stylizer
 
     if precision is not None:
         raise ArgumentError("`precision` is for models given by name or path: a Keras model has its own")
-    return Generator(model, precision=None)
+    return make_stylizer(model, precision=None, style=style)
 
 
 def sample(model: str | os.PathLike, size: int | tuple[int, int], tileable: str, random_seed: int) -> np.ndarray:

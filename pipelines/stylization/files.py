@@ -8,7 +8,7 @@ from time import perf_counter
 from images.reading import read_image
 from images.resizing import resize_long_side
 from images.writing import write_image
-from pipelines.stylization.generator import Generator, stylize_picture
+from pipelines.stylization.generator import Stylizer, stylize_picture
 from pipelines.stylization.plan import Job
 from pipelines.stylization.settings import StylizationSettings
 
@@ -22,7 +22,7 @@ class Timing:
     megapixels: float
 
 
-def stylize_file(job: Job, generator: Generator, settings: StylizationSettings) -> Timing:
+def stylize_file(job: Job, generator: Stylizer, settings: StylizationSettings) -> Timing:
     """Read, stylise and write one picture; folders for it that are missing are made.
 
     Raises:

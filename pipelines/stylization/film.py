@@ -29,7 +29,7 @@ from pipelines.stylization.stylize import load_stylizer
 from pipelines.stylization.threads import Worker, ahead
 
 if TYPE_CHECKING:
-    from pipelines.stylization.generator import Generator
+    from pipelines.stylization.generator import Stylizer
 
 # Frames of a part: what an interrupted run may lose at most.
 PART_FRAMES = 48
@@ -92,7 +92,8 @@ def stylize_film(
         KeyboardInterrupt: Ctrl-C; whole parts are kept.
     """
     with held_film(source, output, settings, model=model, overwrite=overwrite, note=note) as (reader, files):
-        generator = load_stylizer(model, precision=settings.frame.precision)
+        look = settings.frame
+        generator = load_stylizer(model, precision=look.precision, style=look.style, masks=look.masks)
         return _run(reader, files, generator, settings, observe)
 
 
@@ -150,7 +151,7 @@ def open_writer(path: Path, folder: Path, reader: FilmReader, settings: FilmSett
 
 
 def _run(
-    reader: FilmReader, files: FilmFiles, generator: Generator, settings: FilmSettings, observe: FrameObserver
+    reader: FilmReader, files: FilmFiles, generator: Stylizer, settings: FilmSettings, observe: FrameObserver
 ) -> FilmReport:
     start = perf_counter()
     writer = open_writer(files.output, files.folder, reader, settings)
@@ -235,7 +236,7 @@ class FrameStylizer:
         network_seconds: the network's time.
     """
 
-    def __init__(self, generator: Generator, settings: FilmSettings) -> None:
+    def __init__(self, generator: Stylizer, settings: FilmSettings) -> None:
         self.generator = generator
         self.settings = settings
         self.steadier = Steadier(settings.steady)

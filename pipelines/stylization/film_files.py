@@ -40,7 +40,8 @@ class FilmFiles:
     def __init__(self, source: Path, output: Path, model: Path, settings: FilmSettings) -> None:
         self.output = output
         self.folder = output.with_name(f"{output.name.replace('%', '')}.parts")
-        files = _first_files(source) | {"model": model}
+        masks = {f"mask {i}": Path(mask) for i, mask in enumerate(settings.frame.masks, start=1)}
+        files = _first_files(source) | {"model": model} | masks
         self.identity = Identity(_options(settings), {name: digest(path) for name, path in files.items()})
 
     @contextmanager
@@ -105,7 +106,8 @@ class FilmFiles:
 def _options(settings: FilmSettings) -> dict[str, Any]:
     """Return the options by name, those of a frame beside those of the film."""
     options = asdict(settings)
-    return {**options.pop("frame"), **options}
+    frame = options.pop("frame")
+    return {**frame, "masks": list(frame["masks"]), **options}  # lists, as JSON gives them back
 
 
 def _number(path: Path) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import keras
@@ -16,10 +15,12 @@ from images.picture import Picture
 from layers import VGGPostprocessing, VGGPreprocessing
 from model.acceleration import accelerate
 from model.noise import takes_noise
-from model.saving import load_model
 
 # 8 bits of mantissa are too few for 0..255 minus a mean: the layers around the network stay in float32.
 FLOAT32_LAYERS = (VGGPreprocessing, VGGPostprocessing)
+
+# From a picture, float32 (height, width, 3) in [0, 1], to it stylised: a Generator or several of them under masks.
+Stylizer = Callable[[np.ndarray], np.ndarray]
 
 
 class Generator:
@@ -69,19 +70,6 @@ class Generator:
         return np.clip(stylized[0], 0, 1)
 
 
-def load_generator(path: str | os.PathLike, *, precision: str = "float32") -> Generator:
-    """Load a `.keras` file as a Generator.
-
-    Raises:
-        UserError: the file cannot be loaded, or its model does not follow the image contract.
-    """
-    model = load_model(path)
-    try:
-        return Generator(model, precision=precision)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-
-
 def check_image_contract(model: keras.Model) -> None:
     """Raise UserError unless `model` takes one picture (batch, height, width, 3) of any size and returns one."""
     if takes_noise(model):
@@ -126,7 +114,7 @@ def compile_model(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     return run
 
 
-def stylize_picture(picture: Picture, generator: Generator, *, strength: float, keep_colors: bool) -> Picture:
+def stylize_picture(picture: Picture, generator: Stylizer, *, strength: float, keep_colors: bool) -> Picture:
     """Return `picture` stylised, with its own alpha.
 
     Args:

@@ -17,7 +17,7 @@ from pipelines.stylization.plan import Job
 from pipelines.stylization.settings import StylizationSettings
 
 if TYPE_CHECKING:
-    from pipelines.stylization.generator import Generator
+    from pipelines.stylization.generator import Stylizer
 
 
 @dataclass
@@ -44,7 +44,7 @@ class StylizationReport:
 
 
 def stylize_jobs(
-    jobs: list[Job], generator: Generator, settings: StylizationSettings, report: StylizationReport
+    jobs: list[Job], generator: Stylizer, settings: StylizationSettings, report: StylizationReport
 ) -> None:
     """Do all jobs and note each in `report`; warnings and a progress bar go to standard error."""
     with _progress_bar() as progress:
@@ -60,7 +60,7 @@ def stylize_jobs(
 
 
 def _stylize_one(
-    job: Job, generator: Generator, settings: StylizationSettings, report: StylizationReport, progress: Progress
+    job: Job, generator: Stylizer, settings: StylizationSettings, report: StylizationReport, progress: Progress
 ) -> None:
     from pipelines.stylization.files import stylize_file
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from choices import PRECISIONS
 from errors import ArgumentError, unknown_name
@@ -17,6 +19,8 @@ class StylizationSettings:
         strength: weight of the stylised picture in the mean of both, 0 to 1; the content has the rest.
         keep_colors: keep the content's colours and brightness; the strokes are the stylised picture's.
         precision: what the network computes in: "float32" or "bfloat16" (faster where the processor has it).
+        style: of a network of several styles those that are blended, and their weights relative to each other.
+        masks: files of pictures, white where a style goes: one for each of `style`, or one for a network of one style.
 
     Raises:
         ArgumentError: a value is not allowed.
@@ -26,6 +30,8 @@ class StylizationSettings:
     strength: float = 1.0
     keep_colors: bool = False
     precision: str = "float32"
+    style: Mapping[str, float] = field(default_factory=dict)
+    masks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.image_size is not None and self.image_size < 1:
@@ -34,3 +40,24 @@ class StylizationSettings:
             raise ArgumentError(f"`strength` must be from 0 to 1, not {self.strength}")
         if self.precision not in PRECISIONS:
             raise ArgumentError(unknown_name("`precision`", self.precision, PRECISIONS))
+        for mask in self.masks:
+            if not Path(mask).is_file():
+                raise ArgumentError(f"`mask` {mask}: no such file")
+
+
+def parse_styles(values: Sequence[str]) -> dict[str, float]:
+    """Return the weights of styles given as NAME=WEIGHT, or NAME for the weight 1.
+
+    Raises:
+        ArgumentError: a weight is no number, or a style is named twice.
+    """
+    styles: dict[str, float] = {}
+    for value in values:
+        name, _, weight = value.partition("=")
+        if name in styles:
+            raise ArgumentError(f"`style` {name} is given twice")
+        try:
+            styles[name] = float(weight or 1)
+        except ValueError:
+            raise ArgumentError(f"`style` {value}: {weight!r} is not a number; NAME=WEIGHT is expected") from None
+    return styles

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from pipelines.stylization.settings import StylizationSettings
 if TYPE_CHECKING:
     import numpy as np
 
-    from pipelines.stylization.generator import Generator
+    from pipelines.stylization.generator import Stylizer
     from pipelines.stylization.run import StylizationReport
 
 
@@ -29,6 +29,8 @@ def stylize_files(
     strength: float = 1.0,
     keep_colors: bool = False,
     precision: str = "float32",
+    style: Mapping[str, float] | None = None,
+    masks: Sequence[str | os.PathLike] = (),
     overwrite: bool = False,
 ) -> StylizationReport:
     """Stylise picture files with a trained network.
@@ -41,17 +43,20 @@ def stylize_files(
         inputs: files and folders (see pipelines.stylization.plan.plan_jobs).
         output: file or folder.
         model: name of a model that ships with the program, or path of a `.keras` file under the image contract.
-        image_size: see `StylizationSettings`, as `strength`, `keep_colors` and `precision`.
+        image_size: see `StylizationSettings`, as all options up to `masks`.
         strength: weight of the stylised picture in the result.
         keep_colors: keep the content's colours.
         precision: what the network computes in.
+        style: of a network of several styles: those that are blended, with their weights.
+        masks: where each style goes.
         overwrite: write outputs anew that exist; otherwise they are skipped, and an error for a single input file.
 
     Raises:
         ArgumentError: an argument has a value that is not allowed.
         UserError: the model cannot be loaded or does not follow the image contract.
     """
-    settings = StylizationSettings(image_size, strength, keep_colors, precision)
+    masks = tuple(map(os.fspath, masks))
+    settings = StylizationSettings(image_size, strength, keep_colors, precision, style or {}, masks)
     path = find_model(model)
     plan = plan_jobs(inputs, output, overwrite=overwrite)
     start = perf_counter()
@@ -62,7 +67,7 @@ def stylize_files(
         remove_stale(folder)
     report = StylizationReport(skipped=plan.existing, failed=dict(plan.unreadable))
     if plan.jobs:
-        generator = _load(path, precision)
+        generator = _load(path, settings)
         report.load_seconds = perf_counter() - start
         stylize_jobs(plan.jobs, generator, settings, report)
     return report
@@ -71,7 +76,7 @@ def stylize_files(
 def stylize_pixels(
     pixels: np.ndarray,
     *,
-    model: str | Generator = "starry_night",
+    model: str | Stylizer = "starry_night",
     image_size: int | None = None,
     strength: float = 1.0,
     keep_colors: bool = False,
@@ -105,19 +110,31 @@ def stylize_pixels(
     return stylized.pixels
 
 
-def load_stylizer(model: str | os.PathLike = "starry_night", *, precision: str = "float32") -> Generator:
+def load_stylizer(
+    model: str | os.PathLike = "starry_night",
+    *,
+    precision: str = "float32",
+    style: Mapping[str, float] | None = None,
+    masks: Sequence[str | os.PathLike] = (),
+) -> Stylizer:
     """Load a network for `stylize_pixels`, which then keeps its compiled graphs from picture to picture.
+
+    Args:
+        model: as in `stylize_files`, as the others.
+        precision: what the network computes in.
+        style: those that are blended.
+        masks: where each style goes.
 
     Raises:
         ArgumentError: there is no such model, or no such precision.
         UserError: the model cannot be loaded or does not follow the image contract.
     """
-    StylizationSettings(precision=precision)
-    return _load(find_model(os.fspath(model)), precision)
+    settings = StylizationSettings(precision=precision, style=style or {}, masks=tuple(map(os.fspath, masks)))
+    return _load(find_model(os.fspath(model)), settings)
 
 
-def _load(path: Path, precision: str) -> Generator:
+def _load(path: Path, settings: StylizationSettings) -> Stylizer:
     with quiet_startup():
-        from pipelines.stylization.generator import load_generator
+        from pipelines.stylization.styles import load_styles
 
-        return load_generator(path, precision=precision)
+        return load_styles(path, precision=settings.precision, style=settings.style, masks=settings.masks)

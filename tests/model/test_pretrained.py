@@ -16,7 +16,7 @@ from model.noise import draw_noise
 from pipelines.export.export import export_model
 from pipelines.export.samples import cover
 from pipelines.model_library import find_model, makes_textures, pretrained_models
-from pipelines.stylization.generator import load_generator
+from pipelines.stylization.styles import load_styles
 from runtimes.loading import load_graph
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -37,7 +37,7 @@ def test_a_shipped_file_is_small_and_has_a_card(name):
 @pytest.mark.parametrize("name", STYLES)
 def test_a_style_changes_the_picture_and_stays_in_range(name):
     photo = read_image(ROOT / "pics" / "coffee.jpg").pixels
-    stylized = load_generator(find_model(name))(photo)
+    stylized = load_styles(find_model(name))(photo)
     assert stylized.shape == photo.shape
     assert np.abs(stylized - photo).mean() > 0.05
     borders = np.concatenate([stylized[:4].ravel(), stylized[-4:].ravel()])
@@ -89,7 +89,7 @@ def test_int8_exports_keep_30_db_on_photos_that_calibration_did_not_see(shared, 
         quantize="int8",
         calibration=tmp_path / "photos",
     )
-    exported, original = load_graph(tmp_path / "int8.tflite"), load_generator(find_model(name))
+    exported, original = load_graph(tmp_path / "int8.tflite"), load_styles(find_model(name))
     for file in held_out:
         photo = cover(read_image(file).pixels, 512, 512)
         error = np.mean((np.clip(exported(photo[None])[0][0], 0, 1) - original(photo)) ** 2)

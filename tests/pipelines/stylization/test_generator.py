@@ -9,7 +9,8 @@ from errors import UserError
 from images.picture import Picture
 from layers import ReflectionPadding2D, VGGPostprocessing, VGGPreprocessing
 from model.saving import save_model
-from pipelines.stylization.generator import Generator, load_generator, stylize_picture
+from pipelines.stylization.generator import Generator, stylize_picture
+from pipelines.stylization.styles import load_styles
 
 pytestmark = pytest.mark.backends
 
@@ -47,10 +48,10 @@ def wrapped_in_vgg_preprocessing():
 def test_bfloat16_of_a_model_saved_in_float32(tmp_path, pixels, build):
     model = build()
     save_model(model, tmp_path / "model.keras")
-    exact = load_generator(tmp_path / "model.keras")(pixels)
+    exact = load_styles(tmp_path / "model.keras")(pixels)
     reference = np.clip(np.asarray(keras.ops.convert_to_numpy(model(pixels[None])))[0], 0, 1)
     np.testing.assert_allclose(exact, reference, atol=1e-5)
-    rounded = load_generator(tmp_path / "model.keras", precision="bfloat16")(pixels)
+    rounded = load_styles(tmp_path / "model.keras", precision="bfloat16")(pixels)
     difference = np.abs(rounded - exact)
     assert 1e-5 < difference.max() < 0.03  # it is bfloat16, and no worse than that
     assert difference.mean() < 0.01
@@ -67,7 +68,7 @@ def test_bfloat16_leaves_weights_and_the_layers_around_the_network_in_float32():
 
 def test_float32_of_a_model_trained_in_mixed_precision(tmp_path, pixels):
     save_model(convolutional_model(dtype="mixed_bfloat16"), tmp_path / "model.keras")
-    stylized = load_generator(tmp_path / "model.keras")(pixels)
+    stylized = load_styles(tmp_path / "model.keras")(pixels)
     np.testing.assert_allclose(stylized, Generator(convolutional_model())(pixels), atol=1e-5)
 
 
@@ -96,7 +97,7 @@ def model_of(inputs, layer):
 def test_models_outside_the_image_contract(tmp_path, build, message):
     save_model(build(), tmp_path / "foreign.keras")
     with pytest.raises(UserError, match=rf"foreign\.keras: the model {message}"):
-        load_generator(tmp_path / "foreign.keras")
+        load_styles(tmp_path / "foreign.keras")
 
 
 def test_what_goes_wrong_with_one_picture(pixels):

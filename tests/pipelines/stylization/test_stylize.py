@@ -9,6 +9,7 @@ from support.small_models import convolutional_model, inverting_model
 from errors import ArgumentError, UserError
 from model.saving import save_model
 from pipelines.stylization import generator as generator_module
+from pipelines.stylization import styles as styles_module
 from pipelines.stylization.stylize import stylize_files
 
 
@@ -38,8 +39,8 @@ def generators(monkeypatch):
         made.append(original(path, **options))
         return made[-1]
 
-    original = generator_module.load_generator
-    monkeypatch.setattr(generator_module, "load_generator", load)
+    original = styles_module.load_styles
+    monkeypatch.setattr(styles_module, "load_styles", load)
     return made
 
 

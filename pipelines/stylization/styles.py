@@ -1,0 +1,124 @@
+"""Which style goes where: a blend of a network's styles, or several styles under masks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from errors import ArgumentError, UserError
+from images.color import LUMA
+from images.reading import read_image
+from images.resizing import resize
+from model.saving import load_model
+from model.styles import blend_styles, style_names
+from pipelines.stylization.generator import Generator, Stylizer
+
+# Width of a mask's soft edge: the standard deviation of its blur as a share of the picture's longer side.
+FEATHER = 1 / 100
+
+
+class MaskedGenerator:
+    """Networks that each stylise a part of a picture.
+
+    Where masks overlap the results are mixed in proportion; where no mask is white the picture stays as it is.
+
+    Args:
+        generators: one for each mask.
+        masks: float32 (height, width) in [0, 1] of any size; 1: here. They are fitted to each picture and their edges
+            softened (see FEATHER).
+    """
+
+    def __init__(self, generators: Sequence[Generator], masks: Sequence[np.ndarray]) -> None:
+        self.generators = list(generators)
+        self.masks = list(masks)
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """Return `pixels`, float32 (height, width, 3) in [0, 1], stylised under the masks.
+
+        Raises:
+            UserError: a network fails on this picture.
+        """
+        shares = self._shares(*pixels.shape[:2])
+        result = (1 - sum(shares)) * pixels
+        for share, generator in zip(shares, self.generators, strict=True):
+            result += share * generator(pixels)
+        return result
+
+    def _shares(self, height: int, width: int) -> list[np.ndarray]:
+        """Return the share of each network at every pixel, (height, width, 1); they add up to at most 1."""
+        fitted = [resize(mask, height, width)[..., None] for mask in self.masks]
+        sigma = FEATHER * max(height, width)
+        soft = [gaussian_filter(mask, (sigma, sigma, 0), mode="nearest") for mask in fitted]
+        total = np.maximum(sum(soft), 1)
+        return [mask / total for mask in soft]
+
+
+def load_styles(
+    path: str | os.PathLike,
+    *,
+    precision: str = "float32",
+    style: Mapping[str, float] | None = None,
+    masks: Sequence[str | os.PathLike] = (),
+) -> Stylizer:
+    """Load a `.keras` file with the styles that are asked for.
+
+    Args:
+        path: of the network.
+        precision: what it computes in.
+        style: names of the network's styles and their weights in the blend; for a network of one style none.
+        masks: pictures, white where a style goes: one for each of `style`, or one for a network of one style.
+
+    Raises:
+        ArgumentError: the network has no such style, or several and none is named; or there are not as many masks.
+        UserError: a file cannot be loaded, or the network does not follow the image contract.
+    """
+    model = load_model(path)
+    try:
+        return make_stylizer(model, precision=precision, style=style or {}, masks=masks)
+    except UserError as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+def make_stylizer(
+    model: keras.Model,
+    *,
+    precision: str | None,
+    style: Mapping[str, float],
+    masks: Sequence[str | os.PathLike] = (),
+) -> Stylizer:
+    """Return a network with the styles that are asked for, ready to run.
+
+    Args:
+        model: under the image contract, or with the second input `model.styles.STYLE`.
+        precision: what it computes in; None: as it is.
+        style: see `load_styles`, as `masks`.
+        masks: where each style goes.
+
+    Raises:
+        ArgumentError: see `load_styles`, as for UserError.
+    """
+    parts = [{name: weight} for name, weight in style.items()] if masks else [style]
+    generators = [Generator(_network(model, part), precision=precision) for part in parts or [{}]]
+    return MaskedGenerator(generators, _read_masks(masks, style)) if masks else generators[0]
+
+
+def _network(model: keras.Model, style: Mapping[str, float]) -> keras.Model:
+    """Return the network from pictures to pictures that has the blend `style` of the styles of `model`."""
+    names = style_names(model)
+    if not names and style:
+        raise ArgumentError(f"`style` {', '.join(style)}: the network has a single style, without a name")
+    if names and not style:
+        raise ArgumentError(f"`style` is needed: the network has the styles {', '.join(names)}")
+    return blend_styles(model, style) if names else model
+
+
+def _read_masks(masks: Sequence[str | os.PathLike], style: Mapping[str, float]) -> list[np.ndarray]:
+    if len(masks) != max(len(style), 1):
+        raise ArgumentError(f"`mask`: there must be {max(len(style), 1)}, one for each style, not {len(masks)}")
+    if any(weight != 1 for weight in style.values()):
+        raise ArgumentError("`style`: under masks styles have no weights; the masks' brightness is the weight")
+    return [read_image(path).pixels @ LUMA for path in masks]
