@@ -252,7 +252,9 @@ def run_cluster(arguments: argparse.Namespace) -> int:
     from pipelines.cluster.pictures import stylize_on_cluster
     from pipelines.stylization.rate_bar import rate_bar
 
-    look = StylizationSettings(arguments.image_size, arguments.strength, arguments.keep_colors, arguments.precision)
+    if arguments.masks:
+        raise ArgumentError("`masks` are for one machine: workers of a `cluster` do not have their files")
+    look = StylizationSettings(**look_options(arguments))
     with rate_bar("pictures") as observe:
         report = stylize_on_cluster(
             arguments.input,

@@ -16,7 +16,11 @@ def shared_folder() -> Path | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests that need the reference files where there are none, unless they are required (.ci/run)."""
+    """Begin with the longest tests, and deselect those of the reference files where there are none.
+
+    Where these are required (.ci/run) nothing is deselected.
+    """
+    items.sort(key=lambda item: "test_backends" not in item.nodeid)  # or they would run on when all else is done
     if shared_folder() is not None or "TEXTURE_NETS_REQUIRE_SHARED" in os.environ:
         return
     needing = [item for item in items if "shared" in getattr(item, "fixturenames", ())]

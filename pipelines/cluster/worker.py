@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from pipelines.stylization.settings import StylizationSettings
 
 if TYPE_CHECKING:
     from pipelines.stylization.files import Timing
-    from pipelines.stylization.generator import Generator
+    from pipelines.stylization.generator import Stylizer
 
 
 @dataclass(frozen=True)
@@ -34,22 +34,22 @@ class Network:
     name: str
     content: bytes
 
-    def load(self, *, precision: str, threads: int) -> Generator:
-        """Return the network, ready to run in so many threads.
+    def load(self, *, precision: str, style: Mapping[str, float], threads: int) -> Stylizer:
+        """Return the network with a blend of its styles, ready to run in so many threads.
 
         Raises:
             UserError: it cannot be loaded.
         """
         with quiet_startup(), TemporaryDirectory() as folder:
             _limit_threads(threads)
-            from pipelines.stylization.generator import load_generator
+            from pipelines.stylization.styles import load_styles
 
             path = Path(folder) / "model.keras"
             path.write_bytes(self.content)
             try:
-                return load_generator(path, precision=precision)
+                return load_styles(path, precision=precision, style=style)
             except UserError as error:
-                raise UserError(str(error).replace(str(path), self.name)) from error
+                raise type(error)(str(error).replace(str(path), self.name)) from error
 
 
 def _limit_threads(count: int) -> None:
@@ -78,7 +78,7 @@ class PictureWorker:
         self.overwrite = overwrite
         self.model_error = ""
         try:
-            self.generator = network.load(precision=settings.precision, threads=threads)
+            self.generator = network.load(precision=settings.precision, style=settings.style, threads=threads)
         except UserError as error:  # every row tells it: an exception here would be Ray's, and start the worker anew
             self.model_error = str(error)
 
