@@ -164,7 +164,8 @@ class SceneWorker:
         self.source, self.output, self.settings = source, output, settings
         self.model_error = ""
         try:
-            self.generator = network.load(precision=settings.frame.precision, threads=threads)
+            look = settings.frame
+            self.generator = network.load(precision=look.precision, style=look.style, threads=threads)
         except UserError as error:
             self.model_error = str(error)
 
