@@ -135,7 +135,7 @@ def sample(
         size: side of a square in pixels, or (height, width).
         tileable: directions in which the picture repeats without a seam: "none", "x", "y" or "both"; these sides must
             be multiples of 32.
-        random_seed: of the noise.
+        random_seed: from which the noise is drawn.
 
     Returns:
         float32 (height, width, 3) in [0, 1].

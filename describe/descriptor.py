@@ -30,7 +30,7 @@ class Statistic(Protocol):
     """Sums over the positions of a layer's map, such as Gram matrices, moments or squared differences.
 
     Attributes:
-        layer: of the descriptor.
+        layer: name of the layer whose map is summed.
         rows: arrays (batch or 1, height, width, ...) that go with the map's positions: guides, targets.
         signature: how many sums there are, and whatever else `sums` depends on: it does the same where they are equal.
     """

@@ -23,7 +23,7 @@ class Segment:
         taps: the layers that are asked for.
         output: the pooling with which the next segment begins; None: there is none.
         margin: rows of the input that a row sees beyond itself, above and below.
-        channels: of its widest maps.
+        channels: number of channels of its widest maps.
         layers: all of the segment's layers that have a name of LAYER_NAMES, in their order; none: a single convolution.
     """
 

@@ -21,7 +21,7 @@ class Strip:
     """Some rows of a map.
 
     Attributes:
-        height: of the map.
+        height: rows of the whole map.
         start: first row that is seen; below 0 where the map wraps.
         count: rows that are seen.
         first: first row of its own, an even one.
@@ -74,7 +74,7 @@ def cut_strips(height: int, *, rows: int, margin: int, padding: str) -> list[Str
     """Return the strips of a map, which begin at even rows so that poolings stay in step.
 
     Args:
-        height: of the map.
+        height: rows of the whole map.
         rows: about as many shall be owned by each.
         margin: rows that the deepest layer sees beyond its own, above and below.
         padding: along the height: "valid", "circular" (what is beyond an edge stands at the other one), or any other

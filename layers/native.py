@@ -88,7 +88,7 @@ def map_in_turn(function: Callable[[Any], Any], items: Any, *, shape: Sequence[A
         function: from an item to a tensor.
         items: (count, ...).
         shape: of a result; numbers, or tensors where a size is unknown.
-        dtype: of a result.
+        dtype: type of one result.
     """
     return ops.map(function, items) if kernels is None else kernels.map_in_turn(function, items, shape, dtype)
 

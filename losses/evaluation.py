@@ -29,7 +29,7 @@ def compile_loss(loss: Loss, shape: tuple[int, ...], striped: StripedDescriptor,
         loss: of the pictures; its feature losses are of the descriptor that `striped` has.
         shape: (batch, height, width, 3) of the pictures.
         striped: the descriptor in segments.
-        max_pixels: of a batch that is described at once.
+        max_pixels: batch times height times width up to which the whole batch is described at once.
     """
     if np.prod(shape[:3]) <= max_pixels:
         return _compile_whole(loss)

@@ -19,7 +19,7 @@ from losses.pyramid import PyramidPadding, gaussian_pyramid, laplacian_pyramid
 
 FrameDistance = Literal["l2", "lap1"]
 # Where frames are equal the root of their distance has no finite gradient.
-_SMALLEST_SQUARE = 1e-20
+MIN_SQUARE = 1e-20
 
 
 class InterFrameLoss(Loss):
@@ -134,6 +134,6 @@ def _distances(first: Sequence[Any], second: Sequence[Any], distance: FrameDista
     differences = [a - b for a, b in zip(first, second, strict=True)]
     if distance == "l2":
         squares = (ops.mean(ops.square(difference), axis=(1, 2, 3)) for difference in differences)
-        return [ops.sqrt(ops.maximum(square, _SMALLEST_SQUARE)) for square in squares]
+        return [ops.sqrt(ops.maximum(square, MIN_SQUARE)) for square in squares]
     means = [ops.mean(ops.abs(difference), axis=(1, 2, 3)) for difference in differences]
     return [sum(2.0 ** (1 - i) * mean for i, mean in enumerate(means))]

@@ -21,7 +21,7 @@ class Region:
 
     Attributes:
         distance: from the region's moments to its style.
-        weight: of the region.
+        weight: factor of the region's distance.
         share: what each position of the layer counts, (height, width), the sum 1; None: the whole picture.
     """
 

@@ -28,7 +28,7 @@ def random_filters(*, seed: int = 0, filters: int = 32, padding: Padding = "same
 
     Args:
         seed: the same one gives the same filters on every backend.
-        filters: of each size.
+        filters: number of filters of each size.
         padding: see padded_convolution(); "valid" crops every size to what the largest one sees.
         dtype: dtype policy of the layers after preprocessing; None is Keras' global one.
 

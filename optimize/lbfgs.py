@@ -28,7 +28,7 @@ class LBFGSState(OptimizerState):
         loss: at the point.
         gradient: vector at the point.
         steps: (pairs, size), oldest first, and the same for the next.
-        changes: of the gradient.
+        changes: differences of successive gradients, as many as there are steps.
         products: (2, pairs, 2, pairs) inner products of steps and changes, see `_Memory`.
     """
 

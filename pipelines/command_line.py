@@ -117,7 +117,7 @@ def with_flags(message: str, spellings: Mapping[str, str] = MappingProxyType({})
     """Return `message` with the flag in place of every parameter's name in backquotes.
 
     Args:
-        message: of an error.
+        message: text of an error, with parameters in backquotes.
         spellings: of the parameters whose flag is not their name, such as positional arguments.
     """
     return PARAMETER.sub(lambda match: spellings.get(match[1], flag(match[1])), message)
@@ -132,7 +132,7 @@ def run_script(name: str, run: Callable[[], int], *, spellings: Mapping[str, str
     Exit codes: 2 for bad arguments, 1 for a failed run, 130 after Ctrl-C (128 + SIGINT, as shells have it).
 
     Args:
-        name: of the script.
+        name: file name of the script, with which messages begin.
         run: what it does.
         spellings: see `with_flags`.
     """

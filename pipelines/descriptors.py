@@ -27,7 +27,7 @@ class Descriptor:
     Attributes:
         layers: that it returns, by their resolved names.
         name: of the network; see `model.descriptor.build_descriptor`, as for all.
-        pooling: of the network.
+        pooling: "max", "average" or "l2".
         rescale_pooling: whether its poolings keep the activations' size.
         weights: file, weights that were read already, or None: they are looked for.
         data_dir: folder that is searched for weights.

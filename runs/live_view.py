@@ -65,7 +65,7 @@ def live_view(name: str, options: LiveViewOptions) -> Iterator[list[LiveView]]:
     """Show a run in the browser, if the options ask for it: give what is yielded to the run as its observers.
 
     Args:
-        name: of the program.
+        name: what the page calls the program.
         options: what is asked for.
 
     Raises:

@@ -39,7 +39,7 @@ def write_line_plot(
         path: picture file to write.
         curves: the first is drawn thick and black; no more than MAX_CURVES are drawn.
         marks: vertical lines with their texts, by their place on the horizontal axis.
-        label: of the horizontal axis.
+        label: what stands under the horizontal axis.
 
     Raises:
         ImageError: the file cannot be written.

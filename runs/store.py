@@ -69,7 +69,7 @@ def write_state(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str
     """Write a state, an .npz file, whole or not at all.
 
     Args:
-        path: of the file.
+        path: the .npz file.
         arrays: by name.
         about: everything else, ready for JSON.
     """

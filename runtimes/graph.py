@@ -19,7 +19,7 @@ class TensorInfo:
     """An input or an output of a graph.
 
     Attributes:
-        name: as the file has it.
+        name: what the file calls it.
         shape: with the batch; None for a free size. None in its place where the file does not tell the rank.
         dtype: NumPy's name of it ("float32"), the runtime's own where NumPy has none.
     """

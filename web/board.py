@@ -75,7 +75,7 @@ class Board:
     """Holds what is known of a run; its methods may be called from any thread and return at once.
 
     Args:
-        name: of the program that runs.
+        name: what the page calls the program that runs.
         memory: returns the bytes of memory that it takes by name ("now", "peak"), or None where nobody knows.
     """
 

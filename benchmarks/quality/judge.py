@@ -12,7 +12,7 @@ from keras import ops
 CONVOLUTIONS = ((4, 2), (1, 2), (1, 1), (1, 1), (1, 1))
 POOLED = (0, 1)
 # Of the sliced Wasserstein distance.
-QUANTILES, MOST_VECTORS = 256, 16384
+QUANTILES, MAX_VECTORS = 256, 16384
 # torchvision's normalisation of RGB in [0, 1].
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
@@ -94,7 +94,7 @@ def sliced_wasserstein(
 
     Heitz et al. 2021, "A Sliced Wasserstein Loss for Neural Texture Synthesis": vectors are projected on random
     directions and sorted; here the squared difference of quantiles is divided by the target's variance along all
-    directions together, so that layers count alike. Of a large layer MOST_VECTORS vectors, drawn at random, stand for
+    directions together, so that layers count alike. Of a large layer MAX_VECTORS vectors, drawn at random, stand for
     all.
     """
     random = np.random.default_rng(seed)
@@ -110,6 +110,6 @@ def sliced_wasserstein(
 
 
 def _drawn(features: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Return the feature vectors (count, channels), MOST_VECTORS of them at most."""
+    """Return the feature vectors (count, channels), MAX_VECTORS of them at most."""
     flat = features.reshape(-1, features.shape[-1])
-    return flat if len(flat) <= MOST_VECTORS else flat[random.choice(len(flat), MOST_VECTORS, replace=False)]
+    return flat if len(flat) <= MAX_VECTORS else flat[random.choice(len(flat), MAX_VECTORS, replace=False)]

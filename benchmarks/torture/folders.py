@@ -26,7 +26,7 @@ class Folders(Files):
 
     Args:
         folder: for inputs, the folder of an interrupted run, and damaged copies of it.
-        seed: of the damage.
+        seed: of the random numbers that choose what is damaged.
     """
 
     job: Job

@@ -33,7 +33,7 @@ def kill_many(job: Job, count: int, seed: int, tell: Callable[[str], None]) -> T
     Args:
         job: what is run.
         count: of kills.
-        seed: of the moments.
+        seed: of the random numbers that choose when to kill.
         tell: is told how far it is.
     """
     tally = Tally(f"kills: {job.name}")

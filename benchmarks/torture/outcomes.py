@@ -18,7 +18,7 @@ class Outcome:
         case: what was done, so that it can be done again.
         code: exit code; None where an exception left the script or the process died.
         told: what it wrote to standard error.
-        seconds: of the processor.
+        seconds: processor time, user and system together.
         megabytes: largest resident memory.
     """
 
@@ -51,7 +51,7 @@ class Tally:
     """The outcomes of one kind of attack.
 
     Attributes:
-        name: of the kind.
+        name: what kind of attack or file is counted.
         verdicts: how often each came.
         failures: what was not good, in words.
         slowest: seconds of the processor.

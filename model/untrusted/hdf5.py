@@ -41,7 +41,7 @@ def check_hdf5(file: h5py.File, size: int) -> int:
 
     Args:
         file: an open file.
-        size: of the file in bytes.
+        size: bytes of the file.
 
     Raises:
         UserError: it has links or datasets that lead outside or around, or more values than fit into it.

@@ -50,7 +50,7 @@ def compare(model: keras.Model, run: Run, batches: Sequence[Inputs], plan: Expor
         model: Functional or Sequential.
         run: the export: arrays in the order of the plan's inputs -> arrays in the order of its outputs.
         batches: inputs of the model.
-        plan: of the export.
+        plan: what is exported, with its inputs and outputs.
 
     Raises:
         UserError: the model or the export fails, an output has another shape than the model's, or the model returns

@@ -21,7 +21,7 @@ def try_in_opencv(path: Path, inputs: Inputs, expected: Sequence[np.ndarray], pl
         path: the file.
         inputs: in the order of the plan's inputs.
         expected: what ONNX Runtime returns for them.
-        plan: of the export.
+        plan: what is exported, with its inputs and outputs.
     """
     if find_spec("cv2") is None:
         return None

@@ -27,7 +27,7 @@ class TensorPlan:
 
     Attributes:
         name: in the export.
-        dtype: of its values.
+        dtype: type of its values, by NumPy's name.
         shape: in the export, with the batch; None for a free size.
         sample_shape: of one input to compare on, with the batch.
     """
@@ -63,7 +63,7 @@ def make_plan(
 
     Args:
         model: Functional or Sequential.
-        settings: of the export.
+        settings: what is asked for.
         recorded: arrays to compare on, by the inputs' names; their sizes fill the free ones of the model.
         bare: the model does not follow the image contract, even if its shapes do.
 

@@ -59,7 +59,7 @@ def run_export(
     Args:
         model: Functional or Sequential; its layers compute in float32.
         target: file or folder.
-        settings: of the export.
+        settings: what is asked for.
         recorded: inputs to compare on, by name; empty for the program's own choice.
         provenance: where the model comes from.
         bare: see `make_plan`.

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 COMMAND, PROGRESS, STATE, LOCK = "command.json", "progress.jsonl", "state.npz", ".lock"
 FRAMES_PER_SECOND = 10
 # Options that do not change the result; the files that others name are compared by what is in them.
-FREE = frozenset({"source", "guide", "init", "output", "output_dir", "output_prefix"})
-FREE |= {"save_every", "weights", "data_dir"}
+NOT_COMPARED = frozenset({"source", "guide", "init", "output", "output_dir", "output_prefix"})
+NOT_COMPARED |= {"save_every", "weights", "data_dir"}
 # SciPy's workspace and what stands beside it, for each value of a picture.
 STATE_BYTES = 8 * 28
 
@@ -147,7 +147,7 @@ def _comparable(settings: SynthesisSettings, plan: SynthesisPlan) -> dict[str, A
         "schedule": settings.schedule or ("coarse-to-fine" if settings.init is None else "single"),
         "precision": plan.objective.descriptor.precision if settings.precision == "auto" else settings.precision,
     }
-    return {name: value for name, value in (to_json(settings) | resolved).items() if name not in FREE}
+    return {name: value for name, value in (to_json(settings) | resolved).items() if name not in NOT_COMPARED}
 
 
 def read_settings(folder: Path) -> SynthesisSettings:
@@ -180,7 +180,7 @@ class RunFolder:
     """The files of one run, which keep it while it lasts.
 
     Args:
-        path: of the folder.
+        path: the folder, which exists.
         save_every: iterations between saved pictures and states.
         output: further file for the first final picture, or None.
 
@@ -246,7 +246,7 @@ class RunFolder:
 
         Args:
             optimizer: class of the optimiser's state.
-            shapes: of the frames at each scale.
+            shapes: (count, height, width, 3) of the frames at each scale.
 
         Raises:
             DamagedError: it cannot be read, or is not that of this run.

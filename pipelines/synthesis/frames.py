@@ -74,9 +74,9 @@ def with_detail(
     Args:
         frames: as `carried_over` returns them.
         sources: at their full size.
-        scale: of the frames.
+        scale: whose canvas the frames have.
         padding: (vertical, horizontal) of the descriptor.
-        generator: of the noise.
+        generator: from which the noise is drawn.
     """
     small = [resize(source, *resized(source.shape[:2], scale.factor)) for source in sources]
     # The same for all frames, which differ already; without what halving would leave of it, which they have.

@@ -83,10 +83,10 @@ class Geometry:
 
     Attributes:
         size: (height, width) of the output.
-        layers: of the descriptor.
-        octaves: of the pyramid at the output's size.
+        layers: names of the descriptor's layers that are compared.
+        octaves: number of levels of the pyramid at the output's size.
         wraps: whether the output repeats (vertically, horizontally).
-        paddings: of the descriptor and the pyramid.
+        paddings: modes in which the descriptor and the pyramid pad output and sources.
     """
 
     size: Size

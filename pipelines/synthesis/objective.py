@@ -32,7 +32,7 @@ def texture_loss(
     Args:
         descriptor: from pictures to {layer: activations}.
         octaves: for each octave, the full size first, {layer: comparison with the texture}.
-        padding: of the pyramid of octaves.
+        padding: what stands around a picture before it is blurred for the next octave.
         frames: what keeps several frames apart, or None.
         frames_weight: of `frames`.
     """
@@ -80,10 +80,10 @@ def frames_apart(
     """Return what keeps frames as far apart as the sources (height, width, 3), on average, are from themselves shifted.
 
     Args:
-        sources: of the texture.
+        sources: float32 (height, width, 3), at the size of the frames' scale.
         shift: of the sources, in pixels.
         distance: see `losses.frames`, as for the next two.
-        octaves: of the distance.
+        octaves: number of octaves at which frames are compared.
         order: neighbours that each frame is compared with.
         wraps: whether the frames repeat (vertically, horizontally).
 

@@ -40,7 +40,7 @@ class Recorder(Protocol):
 
         Args:
             optimizer: class of the optimiser's state.
-            shapes: of the frames at each scale.
+            shapes: (count, height, width, 3) of the frames at each scale.
         """
 
     def record(self, line: dict) -> None:
@@ -63,7 +63,7 @@ class SynthesisRun:
     """One run, from its state to its result.
 
     Args:
-        plan: of the synthesis.
+        plan: what the run computes with.
         inputs: its pictures.
         objectives: its losses.
         recorder: that keeps it while it lasts, and has what an earlier part of it left; or None.

@@ -30,7 +30,7 @@ class SynthesisReport(Texture):
     """What a synthesis made, and where it is.
 
     Attributes:
-        folder: of the run.
+        folder: where the run keeps its files.
         pictures: the final pictures.
     """
 
@@ -122,7 +122,7 @@ def resume(
     """Go on with the run in `folder` from its last saved state; see `synthesize`.
 
     Args:
-        folder: of the run.
+        folder: where the run keeps its files.
         observers: as for `synthesize`.
         output: file for the first final picture. A run that was to write one outside its folder does so only if it
             is named here: the folder may be somebody else's.

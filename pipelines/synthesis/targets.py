@@ -47,11 +47,11 @@ class FramesPlan:
 
     Attributes:
         count: of frames.
-        weight: of the inter-frame loss.
+        weight: factor of the inter-frame loss.
         shift: of the sources, in pixels, whose distance is the target.
         order: neighbours that each frame is compared with.
         distance: "l2" or "lap1".
-        octaves: of the distance.
+        octaves: number of octaves at which frames are compared.
     """
 
     count: int
@@ -67,7 +67,7 @@ class ObjectivePlan:
     """What frames are compared in.
 
     Attributes:
-        geometry: of the output.
+        geometry: sizes, boundaries and layers of the output.
         descriptor: what describes the pictures.
         frames: how many are made, and how they are kept apart.
         join_mode: mean of the sources' Gram matrices.
@@ -89,7 +89,7 @@ class Objectives:
     """Makes the loss of any scale; the descriptor is built once, when it is needed.
 
     Args:
-        plan: of the losses.
+        plan: what is compared.
         inputs: pictures of the synthesis.
     """
 
@@ -201,7 +201,7 @@ class Guides:
     """The share of every position of every feature map that belongs to each region.
 
     Args:
-        geometry: of the output.
+        geometry: sizes, boundaries and layers of the output.
         inputs: its pictures; without masks there are no regions.
         scale: whose sizes are meant.
     """

@@ -46,7 +46,7 @@ def losses_without_training(objective: TrainingObjective, photos: np.ndarray) ->
     """Return the weighted losses of pictures that no generator has made.
 
     Args:
-        objective: of the training.
+        objective: what the generator is trained on.
         photos: two or more of its inputs, float32 (count, height, width, 3) in [0, 1].
 
     Returns:

@@ -35,7 +35,7 @@ KEPT = 3
 NAME = re.compile(r"checkpoint-(\d{8})\.weights\.h5")
 ATTRIBUTE, DIGEST = "training", "sha256"
 # What may differ between a run and its continuation; everything else must be the same.
-FREE = frozenset(
+NOT_COMPARED = frozenset(
     ("data", "style_image", "num_iterations", "save_every", "checkpoints_path", "resume", "restart", "threads")
 ) | {"weights", "data_dir", "log_dir", "initial_generator"}
 
@@ -79,7 +79,7 @@ def write_checkpoint(folder: Path, model: keras.Model, iteration: int, state: Ma
     the data's position too.
 
     Args:
-        folder: of the checkpoints.
+        folder: where checkpoints are kept.
         model: compiled, with its optimiser built.
         iteration: number of steps done.
         state: what `read_state` returns beside the iteration, ready for JSON.
@@ -166,7 +166,7 @@ class Checkpoint:
     """A checkpoint to go on from.
 
     Attributes:
-        path: of the file.
+        path: the weights file.
         iteration: steps done.
     """
 
@@ -225,7 +225,7 @@ def comparable(settings: TrainingSettings) -> dict[str, Any]:
         "precision": choose_precision(settings.precision)[0],
         "generator_options": json.loads(json.dumps(dict(settings.generator_options))),
     }
-    return {name: value for name, value in (to_json(settings) | resolved).items() if name not in FREE}
+    return {name: value for name, value in (to_json(settings) | resolved).items() if name not in NOT_COMPARED}
 
 
 def load_checkpoint(found: Sequence[Checkpoint], model: keras.Model, note: Note) -> int:

@@ -26,7 +26,7 @@ class TensorBoardLogs(IterationCallback):
     Args:
         first: iterations done before.
         last: iterations when the run is complete.
-        folder: of the logs.
+        folder: where TensorBoard looks for logs.
         learning_rate: by iteration, counted from 0.
     """
 

@@ -49,14 +49,14 @@ def training_loss(
         style_grams: for each octave, the full size first, {layer: Gram matrix} of the style picture.
         style_layers: their weights.
         content_layers: whose activations in the photos, as `content_rows` returns them, are the loss's rows.
-        style_weight: of the style.
-        content_weight: of the content.
+        style_weight: factor of the style term.
+        content_weight: factor of the content term.
         tv_weight: of the total variation, relative to that of the style picture where the scaling is relative.
         diversity_weight: of `losses.diversity`.
         octave_decay: octave k counts `octave_decay` ** k times.
         scaling: "relative" or "absolute".
         style_variation: total variation of the style picture.
-        padding: of the pyramid of octaves.
+        padding: what stands around a picture before it is blurred for the next octave.
     """
     gram, content = GRAM_COMPARISONS[scaling], CONTENT_COMPARISONS[scaling]
     octaves = []

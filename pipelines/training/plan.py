@@ -32,7 +32,7 @@ class LearningRate:
     Attributes:
         start: at the first iteration.
         decay: "step" or "cosine".
-        iterations: of the whole run.
+        iterations: steps of the whole run.
     """
 
     start: float
@@ -55,7 +55,7 @@ class TrainingPlan:
         objective: that it is trained on.
         rate: of learning.
         batch_size: pictures per step.
-        iterations: of the whole run.
+        iterations: steps of the whole run.
         save_every: iterations between checkpoints.
         seed: of weights, crops and noise.
         threads: that read photos.

@@ -36,7 +36,7 @@ class TrainingFolder:
     """Where a run writes.
 
     Attributes:
-        path: of the folder.
+        path: the folder of checkpoints, previews and the result.
         state: that each checkpoint holds, ready for JSON.
         checkpoints: to go on from, the newest first; none: checkpoints that are there are removed.
         note: told where one of them does not fit the model.
@@ -76,7 +76,7 @@ def run_training(
     """Train, and leave checkpoints and the result in a folder, if there is one.
 
     Args:
-        plan: of the training.
+        plan: what the run computes with.
         style: picture, float32 (height, width, 3) in [0, 1].
         photos: files or pictures; none in texture mode.
         folder: where the run writes, or None.
@@ -105,7 +105,7 @@ def make_model(
     """Build generator, objective and optimiser, ready for `fit` on samples (height, width, channels).
 
     Args:
-        plan: of the training.
+        plan: what the run computes with.
         style: picture, float32 (height, width, 3) in [0, 1].
         sample_shape: (height, width, channels).
         replicas: number of devices that have a copy each.

@@ -46,11 +46,11 @@ class ObjectivePlan:
     Attributes:
         mode: "style" or "texture".
         content_layers: of the descriptor; none for a texture.
-        layer_weights: of the descriptor's style layers.
-        content_weight: of the content term.
-        style_weight: of the style term.
-        tv_weight: of the total variation.
-        diversity_weight: of the term that keeps texture samples different.
+        layer_weights: for each style layer of the descriptor its weight.
+        content_weight: factor of the content term.
+        style_weight: factor of the style term.
+        tv_weight: factor of the total variation.
+        diversity_weight: factor of the term that keeps texture samples different.
         loss_scaling: "relative" or "absolute".
         octaves: at which style and content are compared.
         octave_decay: factor of an octave's losses relative to the next finer one.

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 TRACE = "trace.json"
 # Options that do not change the result; the files that others name are compared by what is in them.
-FREE = frozenset(("content", "styles", "masks", "proof", "output", "weights", "data_dir", "devices", "save_every"))
+NOT_COMPARED = frozenset(
+    ("content", "styles", "masks", "proof", "output", "weights", "data_dir", "devices", "save_every")
+)
 
 
 def check_output(settings: TransferSettings) -> None:
@@ -50,8 +52,8 @@ class TransferFiles:
     Ctrl-C: a run that fails leaves it as it was.
 
     Args:
-        settings: of the run.
-        plan: of the run.
+        settings: what is asked for.
+        plan: what the run computes with.
     """
 
     def __init__(self, settings: TransferSettings, plan: TransferPlan) -> None:
@@ -119,7 +121,7 @@ class TransferFiles:
 
         Args:
             optimizer: class of the optimiser's state.
-            shapes: of the picture at each scale.
+            shapes: (1, height, width, 3) of the picture at each scale.
 
         Raises:
             DamagedError: it cannot be read, or is not that of this run.
@@ -187,7 +189,7 @@ def _comparable(settings: TransferSettings, plan: TransferPlan) -> dict[str, Any
         "precision": plan.objective.descriptor.precision if settings.precision == "auto" else settings.precision,
         "styles": len(settings.styles),
     }
-    options = {name: value for name, value in to_json(settings).items() if name not in FREE}
+    options = {name: value for name, value in to_json(settings).items() if name not in NOT_COMPARED}
     return options | resolved
 
 

@@ -30,9 +30,9 @@ class TransferPlan:
         objective: what is compared.
         optimizer: "adam" or "lbfgs".
         step_size: of Adam.
-        avg_decay: of the running average of iterates.
+        avg_decay: weight that an iterate loses with each later one in their running average.
         init: name of the first picture, where none is given.
-        random_seed: of the first picture.
+        random_seed: from which noise of the first picture is drawn.
         keep_colors: whether the result gets the colours of the content.
         notes: what the user should know before the run begins.
     """

@@ -45,7 +45,7 @@ class Recorder(Protocol):
 
         Args:
             optimizer: class of the optimiser's state.
-            shapes: of the picture at each scale.
+            shapes: (1, height, width, 3) of the picture at each scale.
         """
 
     def is_time_to_save(self, iterations: int) -> bool:
@@ -62,9 +62,9 @@ class TransferRun:
     """One run, from its state to its result.
 
     Args:
-        plan: of the transfer.
+        plan: what the run computes with.
         inputs: its pictures.
-        objectives: of the scales.
+        objectives: makes the loss of each scale.
         recorder: that keeps it while it lasts, and has what an earlier part of it left; or None.
         observers: told after every iteration.
 

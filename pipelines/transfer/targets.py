@@ -44,11 +44,11 @@ class ObjectivePlan:
         descriptor: what describes the pictures.
         devices: one or two of Keras' device names that compute it; empty: Keras' own choice.
         style_layers: weights of the style's layers, which add up to 1.
-        content_layers: likewise of the content's.
+        content_layers: weights of the content's layers, which add up to 1.
         style_loss: "wasserstein" or "gram".
         shares: of the styles, which add up to 1.
-        content_weight: of the content loss.
-        tv_weight: of the total variation.
+        content_weight: factor of all content terms.
+        tv_weight: factor of the total variation.
         style_scale_fac: longer side of the styles over that of the result.
         longest_style: longer side of the styles at every scale; None: by `style_scale_fac`.
     """
@@ -83,7 +83,7 @@ class Objectives:
     """Makes the objective of any scale.
 
     Args:
-        plan: of the losses.
+        plan: what is compared.
         inputs: pictures of the transfer.
     """
 

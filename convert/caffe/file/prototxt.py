@@ -28,7 +28,7 @@ def read_prototxt(path: str | Path, ignored: list[str] | None = None) -> Any:
     `convert.caffe.file.upgrade` for what becomes of them.
 
     Args:
-        path: of the file.
+        path: file of text in the prototxt format.
         ignored: see parse_prototxt().
 
     Raises:
