@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 NAME = "stylize_tensorflow.py"
 EPILOG = """Reads JPEG, PNG, WebP, TIFF, BMP and GIF, with palettes, CMYK, 16 bits, transparency, EXIF orientation and
 ICC profiles. Writes JPEG, PNG, WebP or TIFF according to the suffix of the output, in 8 bits and sRGB. Transparency is
-kept except in JPEG. A picture goes through the network whole: a network of full width takes about 0.8 GB of
-memory for each megapixel in float32, 0.4 GB in bfloat16; --image-size makes large ones smaller. A film is a video
+kept except in JPEG. Large pictures go through the network in
+strips, with the same result: the memory that they take is told, and --memory bounds it. A film is a video
 (.mp4, .mov, .mkv, .webm), an animated GIF or WebP, or numbered frames (frames/%06d.png). Sound, subtitles and time
 stamps are kept. After an interruption the same command resumes the film."""
 
@@ -36,6 +36,7 @@ def make_parser() -> ArgumentParser:
     parser = ArgumentParser(prog=NAME, description=__doc__, epilog=EPILOG)
     _add_files(parser, defaults)
     _add_look(parser, defaults)
+    _add_memory(parser, defaults)
     parser.add_argument(
         "--overwrite",
         action="store_true",
@@ -108,6 +109,16 @@ def _add_look(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         metavar="|".join(PRECISIONS),
         default=defaults["precision"],
         help="precision of the computation; bfloat16 is faster on processors that support it (default: %(default)s)",
+    )
+
+
+def _add_memory(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
+    parser.add_argument(
+        "--memory",
+        metavar="SIZE",
+        default=defaults["memory"],
+        help="memory that the program may take, such as 4GB; pictures that would take more go through the network in "
+        "strips, with the same result (default: half of what is free)",
     )
 
 
@@ -302,6 +313,7 @@ def run(argv: Sequence[str] | None) -> int:
         arguments.input,
         arguments.output,
         model=arguments.model,
+        memory=arguments.memory,
         overwrite=arguments.overwrite,
         **look_options(arguments),
     )

@@ -87,6 +87,7 @@ def stylize(
     keep_colors: bool = False,
     precision: str | None = None,
     style: Mapping[str, float] | None = None,
+    memory: str | int | None = None,
 ) -> np.ndarray:
     """Stylise a picture with a trained network, in one forward pass (Johnson et al. 2016, Ulyanov et al. 2017).
 
@@ -94,21 +95,20 @@ def stylize(
 
     Args:
         picture: the content, see the module. Transparency is left out.
-        model: one of `models()`, a `.keras` file, or a Keras model that takes and returns float32
-            (batch, height, width, 3) in [0, 1] of any size.
+        model: one of `models()`, a `.keras` file, or a Keras model of float32 (batch, height, width, 3) in [0, 1].
         image_size: longer side in pixels to which the picture is resized first; None keeps its size.
         strength: weight of the stylised picture, from 0 to 1, in its mean with the content.
         keep_colors: keep the content's colours and brightness.
         precision: what a model given by name or path computes in: "float32" (None: this) or "bfloat16".
         style: of a network of several styles (Dumoulin et al. 2017) those that are blended: {name: weight}.
+        memory: bytes that the process may take, or "4GB"; None: half of what is free. Strips keep a picture within it.
 
     Returns:
         float32 (height, width, 3) in [0, 1]; as large as the picture, unless `image_size` is given.
 
     Raises:
         ArgumentError: an argument has a value that is not allowed, or there is no such model.
-        ImageError: the picture cannot be read.
-        UserError: the model cannot be loaded, is none of pictures, or fails on this one.
+        UserError, ImageError: the model or the picture cannot be read, or the model is none of pictures or fails.
 
     Example:
         >>> texture_nets.stylize("pics/coffee.jpg", model="wave", image_size=96).shape
@@ -117,7 +117,7 @@ def stylize(
     from pipelines import in_memory
     from pipelines.arrays import as_pixels
 
-    look = {"image_size": image_size, "strength": strength, "keep_colors": keep_colors}
+    look = {"image_size": image_size, "strength": strength, "keep_colors": keep_colors, "memory": memory}
     return in_memory.stylize(as_pixels(picture), model, precision, style or {}, **look)
 
 

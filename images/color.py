@@ -36,7 +36,24 @@ def transfer_luma(stylized: np.ndarray, content: np.ndarray) -> np.ndarray:
     Returns:
         float32 (height, width, 3) in [0, 1].
     """
-    difference = (stylized - content) @ LUMA
-    shift = difference - gaussian_filter(difference, STROKE_SHARE * max(difference.shape), mode="nearest")
+    difference = luma_difference(stylized, content)
+    return shift_luma(content, difference - smooth_luma(difference))
+
+
+def luma_difference(stylized: np.ndarray, content: np.ndarray) -> np.ndarray:
+    """Return by how much the luma of `stylized` lies above that of `content`: float32 (height, width)."""
+    return (stylized - content) @ LUMA
+
+
+def smooth_luma(difference: np.ndarray) -> np.ndarray:
+    """Return what a blur leaves of a whole picture's difference of lumas (height, width): no brush strokes."""
+    return gaussian_filter(difference, STROKE_SHARE * max(difference.shape), mode="nearest")
+
+
+def shift_luma(content: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Return `content` (height, width, 3) with `shift` (height, width) added to its luma as far as its chroma allows.
+
+    Works on any rows of a picture.
+    """
     shift = np.clip(shift, -content.min(axis=-1), 1 - content.max(axis=-1))
     return np.clip(content + shift[..., None], 0, 1)  # the clip takes away rounding alone

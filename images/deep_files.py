@@ -16,6 +16,7 @@ import numpy as np
 
 from images.errors import ImageError
 from images.picture import MAX_PIXELS
+from images.rows import Metadata
 
 if TYPE_CHECKING:
     import tifffile
@@ -40,12 +41,14 @@ class DeepImage:
         alpha: float32 (height, width) in [0, 1], or None.
         profile: the embedded ICC profile, or None.
         orientation: the value of the orientation tag.
+        metadata: its resolution.
     """
 
     color: np.ndarray
     alpha: np.ndarray | None
     profile: bytes | None
     orientation: int
+    metadata: Metadata
 
 
 def is_deep_png(head: bytes) -> bool:
@@ -83,7 +86,14 @@ def read_deep_tiff(path: Path) -> DeepImage | None:
         if not deep or page.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
             return None
         color, alpha = _split_channels(page, _channels_last(page, path))
-        return DeepImage(color, alpha, _tag(page, PROFILE_TAG, None), _tag(page, ORIENTATION_TAG, 1))
+        profile, orientation = _tag(page, PROFILE_TAG, None), _tag(page, ORIENTATION_TAG, 1)
+        return DeepImage(color, alpha, profile, orientation, Metadata(resolution=_resolution(page)))
+
+
+def _resolution(page: tifffile.TiffPage) -> tuple[float, float] | None:
+    """Return the pixels an inch that a page tells, or None."""
+    values = [page.get_resolution(unit="INCH")[axis] for axis in (0, 1)] if "XResolution" in page.tags else []
+    return (values[0], values[1]) if values and all(1 < value < 1e5 for value in values) else None
 
 
 def _channels_last(page: tifffile.TiffPage, path: Path) -> np.ndarray:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 # What files are called that can be read; a folder is searched for these.
-READABLE_SUFFIXES = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"))
+READABLE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic", ".heif")
+)
 # The format that each suffix of an output file stands for.
 WRITABLE_FORMATS = {
     ".jpg": "JPEG",

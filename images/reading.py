@@ -13,19 +13,36 @@ from images.color_profiles import convert_deep_to_srgb, convert_to_srgb
 from images.deep_files import TIFF_SIGNATURES, decode_deep_png, is_deep_png, read_deep_tiff
 from images.errors import ImageError, ImageWarning, ProfileError
 from images.picture import Picture
+from images.rows import Metadata, PictureRows, rows_of, rows_of_levels
 
 # Pillow would also try formats that start other programs (EPS).
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 ORIENTATION_TAG = 274
+# Pixels an inch; more is no resolution but a broken tag.
+MAX_RESOLUTION = 1e5
+# Of the brand in the first box of a file, as HEIC files have it.
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 
 
 def read_image(path: str | os.PathLike) -> Picture:
-    """Read a picture file: JPEG, PNG, WebP, TIFF, BMP or GIF (of several frames or pages the first).
+    """Read a picture file whole: see `open_picture`.
+
+    Raises:
+        ImageError: no such file, not a picture of these formats, broken, cut off, or over 179 megapixels.
+
+    Warns:
+        ImageWarning: a colour profile or the EXIF data is broken and was left aside.
+    """
+    return open_picture(path).picture()
+
+
+def open_picture(path: str | os.PathLike) -> PictureRows:
+    """Read a picture file: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or HEIC (of several frames or pages the first).
 
     Grey, palette and CMYK become RGB; transparency becomes alpha, and the colours under it stay as stored.
     16-bit grey and RGB of PNG and TIFF keep their 16 bits, floating-point TIFF is clipped to [0, 1]. The EXIF
     orientation is applied. An embedded ICC profile is converted to sRGB; without one the values are taken as
-    sRGB (CMYK: converted by Pillow's plain formula).
+    sRGB (CMYK: converted by Pillow's plain formula). A picture of 8 bits stays as it is until its rows are asked for.
 
     Raises:
         ImageError: no such file, not a picture of these formats, broken, cut off, or over 179 megapixels.
@@ -51,6 +68,22 @@ def read_image(path: str | os.PathLike) -> Picture:
         raise ImageError(f"{path}: cannot be read: {error or type(error).__name__}") from error
 
 
+def is_heif(head: bytes) -> bool:
+    """Tell from the first bytes of a file whether it is a HEIC picture, as phones write them."""
+    return head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS
+
+
+def register_heif() -> None:
+    """Let Pillow open HEIC pictures.
+
+    Raises:
+        ImportError: the package is missing.
+    """
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+
+
 def to_picture(image: Image.Image, *, name: str = "image") -> Picture:
     """Return one of Pillow's images as `read_image` returns a file: sRGB, upright, with its alpha.
 
@@ -62,46 +95,81 @@ def to_picture(image: Image.Image, *, name: str = "image") -> Picture:
         ImageError: it has more than 8 bits a channel (give the file's path), or its file is broken.
     """
     try:
-        pixels, alpha = _eight_bit_channels(image, Path(name))
+        return _eight_bit_rows(image, Path(name)).picture()
     except OSError as error:
         raise ImageError(f"{name}: cannot be read: {error}") from error
-    return _upright(pixels, alpha, _orientation(image, Path(name)))
 
 
-def _read(path: Path, head: bytes) -> Picture:
+def _read(path: Path, head: bytes) -> PictureRows:
     if head.startswith(TIFF_SIGNATURES):
         deep = read_deep_tiff(path)
         if deep is not None:
             pixels = _deep_to_srgb(deep.color, deep.profile, path)
-            return _upright(pixels, deep.alpha, deep.orientation)
-    with Image.open(path, formats=FORMATS) as image:
-        if is_deep_png(head):
-            color, alpha = decode_deep_png(path)
-            pixels = _deep_to_srgb(color, image.info.get("icc_profile"), path)
-        else:
+            return rows_of(_upright(pixels, deep.alpha, deep.orientation), bits=16, metadata=deep.metadata)
+    if is_heif(head):
+        register_heif()
+    with Image.open(path, formats=("HEIF",) if is_heif(head) else FORMATS) as image:
+        if not is_deep_png(head):
             image.load()
-            pixels, alpha = _eight_bit_channels(image, path)
-        return _upright(pixels, alpha, _orientation(image, path))
+            return _eight_bit_rows(image, path)
+        color, alpha = decode_deep_png(path)
+        pixels = _deep_to_srgb(color, image.info.get("icc_profile"), path)
+        picture = _upright(pixels, alpha, _orientation(image, path))
+        return rows_of(picture, bits=16, metadata=_metadata(image, path))
 
 
-def _eight_bit_channels(image: Image.Image, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    profile = image.info.get("icc_profile")
+def _eight_bit_rows(image: Image.Image, path: Path) -> PictureRows:
+    """Return an image of 8 bits a channel, upright; its levels are converted to sRGB floats when they are asked for."""
+    bands, alpha = _bands(image, path)
+    orientation, metadata = _orientation(image, path), _metadata(image, path)
+    profile, mode = _usable_profile(bands, image.info.get("icc_profile"), path), bands.mode
+    levels = _turn(np.asarray(bands), orientation)
+
+    def convert(strip: np.ndarray) -> np.ndarray:
+        part = Image.fromarray(strip, mode) if mode == "CMYK" else Image.fromarray(strip)
+        return _to_float((convert_to_srgb(part, profile) if profile else part).convert("RGB"))
+
+    turned = None if alpha is None else _turn(np.asarray(alpha), orientation)
+    return rows_of_levels(levels, turned, convert, metadata)
+
+
+def _bands(image: Image.Image, path: Path) -> tuple[Image.Image, Image.Image | None]:
+    """Return an image in mode L, RGB or CMYK, and its alpha in mode L, if it has any."""
     if image.mode == "F" or image.mode.startswith("I"):
         raise ImageError(f"{path}: pixels of type {image.mode} in a {image.format or 'Pillow'} image are not supported")
     alpha = None
     if image.has_transparency_data:
         image = image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA")
-        *bands, alpha_band = image.split()
+        *bands, alpha = image.split()
         image = Image.merge("L" if len(bands) == 1 else "RGB", bands)
-        alpha = _to_float(alpha_band)
     if image.mode not in ("L", "RGB", "CMYK"):
         image = image.convert("L" if image.mode == "1" else "RGB")
-    if profile:
-        try:
-            image = convert_to_srgb(image, profile)
-        except ProfileError as error:
-            _warn(path, error)
-    return _to_float(image.convert("RGB")), alpha
+    return image, alpha
+
+
+def _usable_profile(bands: Image.Image, profile: bytes | None, path: Path) -> bytes | None:
+    """Return the profile if pixels like these can be converted from it."""
+    if not profile:
+        return None
+    try:
+        convert_to_srgb(bands.crop((0, 0, 1, 1)), profile)
+    except ProfileError as error:
+        _warn(path, error)
+        return None
+    return profile
+
+
+def _metadata(image: Image.Image, path: Path) -> Metadata:
+    """Return EXIF data, its orientation reset, and resolution of an image."""
+    try:
+        exif = image.getexif()
+        exif.pop(ORIENTATION_TAG, None)
+        block = exif.tobytes() if len(exif) else None
+    except Exception:  # told by `_orientation`
+        block = None
+    across, down = map(float, image.info.get("dpi") or (0.0, 0.0))
+    is_known = all(0 < value < MAX_RESOLUTION for value in (across, down))
+    return Metadata(block, (across, down) if is_known else None)
 
 
 def _deep_to_srgb(color: np.ndarray, profile: bytes | None, path: Path) -> np.ndarray:

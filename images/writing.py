@@ -21,6 +21,8 @@ from PIL import Image
 from images.color_profiles import srgb_profile
 from images.errors import ImageError, ImageWarning
 from images.formats import WRITABLE_FORMATS
+from images.rows import Metadata
+from images.tiff import to_deep_levels, write_tiff
 
 # How Pillow is told to write each format. Lossy WebP always halves the resolution of the chroma (VP8 knows 4:2:0
 # alone), which smears the colours of brush strokes: it is written without loss.
@@ -32,9 +34,17 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 MAX_SIDE = {"JPEG": 65500, "WEBP": 16383}
 WITHOUT_ALPHA = "JPEG"
+# Larger ones go out piece by piece, as BigTIFF where they need it.
+MAX_PILLOW_TIFF = 10**8
 
 
-def write_image(path: str | os.PathLike, pixels: np.ndarray, *, alpha: np.ndarray | None = None) -> None:
+def write_image(
+    path: str | os.PathLike,
+    pixels: np.ndarray,
+    *,
+    alpha: np.ndarray | None = None,
+    metadata: Metadata | None = None,
+) -> None:
     """Write a picture as the format that the suffix of `path` names, with the sRGB profile embedded.
 
     JPEG: quality 95, chroma at full resolution. PNG, TIFF (deflate) and WebP: without loss. Values are
@@ -45,6 +55,7 @@ def write_image(path: str | os.PathLike, pixels: np.ndarray, *, alpha: np.ndarra
         path: where to write; its folder must exist; a file there is replaced.
         pixels: floats (height, width, 3), RGB, sRGB-encoded, in [0, 1].
         alpha: floats (height, width) in [0, 1], or None. JPEG has no transparency: it is left out there.
+        metadata: EXIF data and resolution to write, or None.
 
     Raises:
         ImageError: unknown suffix, wrong shape, values that are not numbers, a size that the format cannot
@@ -54,19 +65,57 @@ def write_image(path: str | os.PathLike, pixels: np.ndarray, *, alpha: np.ndarra
         ImageWarning: an alpha that is not all 1 was left out.
     """
     path = Path(path)
-    file_format = WRITABLE_FORMATS.get(path.suffix.lower())
-    if file_format is None:
-        raise ImageError(f"{path}: unknown picture format (known: {', '.join(sorted(WRITABLE_FORMATS))})")
+    file_format = format_of(path)
     if alpha is not None and file_format == WITHOUT_ALPHA:
         if (alpha < 1).any():
             warnings.warn(f"{path}: {file_format} has no transparency, it is left out", ImageWarning, stacklevel=2)
         alpha = None
-    image = _to_image(path, pixels, alpha)
+    write_levels(path, _to_levels(path, pixels, alpha), metadata=metadata)
+
+
+def format_of(path: Path) -> str:
+    """Return the format that the suffix of an output names.
+
+    Raises:
+        ImageError: it names none that is written.
+    """
+    file_format = WRITABLE_FORMATS.get(path.suffix.lower())
+    if file_format is None:
+        raise ImageError(f"{path}: unknown picture format (known: {', '.join(sorted(WRITABLE_FORMATS))})")
+    return file_format
+
+
+def check_size(path: Path, height: int, width: int) -> None:
+    """Raise ImageError where the format of `path` cannot hold a picture of this size."""
+    largest = MAX_SIDE.get(format_of(path), np.inf)
+    if max(height, width) > largest:
+        raise ImageError(f"{path}: this format ends at {largest} pixels a side, the picture is {width} x {height}")
+
+
+def write_levels(path: Path, levels: np.ndarray, *, metadata: Metadata | None = None) -> None:
+    """Write levels (height, width, 3 or 4), uint8, or uint16 as TIFF alone, as `write_image` does; 4: with alpha.
+
+    Raises:
+        ImageError: the format cannot hold the picture, or the file cannot be written.
+    """
+    check_size(path, *levels.shape[:2])
+    metadata = metadata or Metadata()
+    file_format = format_of(path)
     try:
         with whole_file(path) as file:
-            image.save(file, format=file_format, icc_profile=srgb_profile(), **OPTIONS[file_format])
+            if file_format == "TIFF" and (levels.dtype == np.uint16 or levels.nbytes > MAX_PILLOW_TIFF):
+                write_tiff(file, levels, srgb_profile(), metadata.resolution)
+            else:
+                options = OPTIONS[file_format] | _kept(metadata)
+                Image.fromarray(levels).save(file, format=file_format, icc_profile=srgb_profile(), **options)
     except (OSError, ValueError) as error:
         raise ImageError(f"{path}: cannot be written: {error}") from error
+
+
+def _kept(metadata: Metadata) -> dict[str, Any]:
+    """Return what Pillow is told of the metadata."""
+    options: dict[str, Any] = {} if metadata.exif is None else {"exif": metadata.exif}
+    return options if metadata.resolution is None else {**options, "dpi": metadata.resolution}
 
 
 def to_bytes(values: np.ndarray) -> np.ndarray:
@@ -74,21 +123,34 @@ def to_bytes(values: np.ndarray) -> np.ndarray:
     return np.floor(np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def _to_image(path: Path, pixels: np.ndarray, alpha: np.ndarray | None) -> Image.Image:
+def write_deep_tiff(path: str | os.PathLike, pixels: np.ndarray) -> None:
+    """Write a TIFF of 16 bits a channel, without loss (deflate), with the sRGB profile embedded, whole or not at all.
+
+    Values are clipped to [0, 1] and rounded to the nearest of the 65536 levels.
+
+    Args:
+        path: where to write, with a suffix of TIFF; its folder must exist; a file there is replaced.
+        pixels: floats (height, width, 3), RGB, sRGB-encoded, in [0, 1].
+
+    Raises:
+        ImageError: values that are not numbers, or the file cannot be written.
+    """
+    if not np.isfinite(pixels).all():
+        raise ImageError(f"{path}: the picture holds values that are not numbers or infinite")
+    write_levels(Path(path), to_deep_levels(pixels))
+
+
+def _to_levels(path: Path, pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     if pixels.ndim != 3 or pixels.shape[2] != 3 or (alpha is not None and alpha.shape != pixels.shape[:2]):
         raise ImageError(
             f"{path}: pixels must be (height, width, 3) and alpha (height, width), "
             f"not {pixels.shape} and {None if alpha is None else alpha.shape}"
         )
     channels = pixels if alpha is None else np.dstack([pixels, alpha])
-    largest = MAX_SIDE.get(WRITABLE_FORMATS[path.suffix.lower()], np.inf)
-    if max(pixels.shape) > largest:
-        raise ImageError(
-            f"{path}: this format ends at {largest} pixels a side, the picture is {pixels.shape[1]} x {pixels.shape[0]}"
-        )
+    check_size(path, *pixels.shape[:2])
     if not np.isfinite(channels).all():
         raise ImageError(f"{path}: the picture holds values that are not numbers or infinite")
-    return Image.fromarray(to_bytes(channels))
+    return to_bytes(channels)
 
 
 # Names of temporary files: a process, a host, a token, and a suffix where the writer wants one.

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.metadata
 import os
 import platform
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from errors import ArgumentError
 
 STATUS = Path("/proc/self/status")
+MEMORY_INFO = Path("/proc/meminfo")
+# M_MMAP_THRESHOLD of mallopt(3): larger blocks are pages of their own.
+MMAP_THRESHOLD = -3
 # What a container may use.
 LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy", "scipy", "pillow")
@@ -28,6 +33,38 @@ def memory_in_use() -> dict[str, int] | None:
         return None
     kilobytes = {name: int(value) for name, value in re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB", status, re.MULTILINE)}
     return {"now": kilobytes["VmRSS"] * 1024, "peak": kilobytes["VmHWM"] * 1024}
+
+
+def anonymous_memory() -> int:
+    """Return the bytes of this process's own memory, without pages of mapped files; 0 where there is no /proc."""
+    try:
+        found = re.search(r"^RssAnon:\s+(\d+) kB", STATUS.read_text(), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1]) * 1024 if found else 0
+
+
+def free_memory() -> int:
+    """Return the bytes that new work can take without anything being swapped out.
+
+    Where the system does not tell it is what the machine has, and 4 GB where it does not tell that either.
+    """
+    try:
+        found = re.search(r"^MemAvailable:\s+(\d+) kB", MEMORY_INFO.read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    limit = memory_of_machine() or 4 * 10**9
+    return min(int(found[1]) * 1024, limit) if found else limit
+
+
+def return_memory_at_once() -> None:
+    """Let the C library give freed blocks of a megabyte and more back to the system at once, from now on.
+
+    It would keep those of up to 32 MB for later, in pieces that do not fit the next ones, and a process would grow to
+    twice what it uses. Other systems than Linux have no such switch.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").mallopt(MMAP_THRESHOLD, 1 << 20)
 
 
 def memory_of_machine() -> int | None:

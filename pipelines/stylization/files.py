@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 
-from images.reading import read_image
+import numpy as np
+
+from images.errors import ImageWarning
+from images.reading import open_picture
 from images.resizing import resize_long_side
-from images.writing import write_image
-from pipelines.stylization.generator import Stylizer, stylize_picture
+from images.rows import PictureRows, rows_of
+from images.writing import WITHOUT_ALPHA, check_size, format_of, write_image, write_levels
+from pipelines.stylization.generator import Stylizer, network_of, stylize_picture
+from pipelines.stylization.large import Look, mapped, stylize_rows
 from pipelines.stylization.plan import Job
 from pipelines.stylization.settings import StylizationSettings
+from pipelines.stylization.way import Way, choose_way
+from strips.run import Observer
 
 
 @dataclass(frozen=True)
@@ -22,21 +32,75 @@ class Timing:
     megapixels: float
 
 
-def stylize_file(job: Job, generator: Stylizer, settings: StylizationSettings) -> Timing:
+def stylize_file(
+    job: Job,
+    generator: Stylizer,
+    settings: StylizationSettings,
+    *,
+    tell: Callable[[str], object] = lambda line: None,
+    observe: Observer = lambda share: None,
+) -> Timing:
     """Read, stylise and write one picture; folders for it that are missing are made.
+
+    Args:
+        job: what to read and to write.
+        generator: the network.
+        settings: how.
+        tell: told before the work how a large picture goes through the network, and what memory that takes.
+        observe: told the share of a large picture that is done.
 
     Raises:
         ImageError: it cannot be read or written.
-        UserError: the network fails on it.
+        UserError: the network fails on it, or it does not fit into the memory that the settings allow.
         OSError: its folder cannot be made.
     """
     start = perf_counter()
-    picture = read_image(job.source)
+    content = open_picture(job.source)
     if settings.image_size is not None:
-        picture = resize_long_side(picture, settings.image_size)
-    read = perf_counter()
-    stylized = stylize_picture(picture, generator, strength=settings.strength, keep_colors=settings.keep_colors)
-    done = perf_counter()
+        resized = resize_long_side(content.picture(), settings.image_size)
+        content = rows_of(resized, bits=content.bits, metadata=content.metadata)
+    check_size(job.target, content.height, content.width)
+    way = choose_way(network_of(generator), content.height, content.width, settings.memory)
+    if way is not None:
+        tell(f"{job.source}: {content.width} x {content.height} pixels, {way}")
     job.target.parent.mkdir(parents=True, exist_ok=True)
-    write_image(job.target, stylized.pixels, alpha=stylized.alpha)
-    return Timing(done - read, read - start + perf_counter() - done, picture.megapixels)
+    read = perf_counter()
+    if way is None or way.plan is None:
+        writing_seconds = _stylize_whole(job, content, generator, settings)
+    else:
+        writing_seconds = _stylize_in_strips(job, content, settings, way, observe)
+    done = perf_counter()
+    return Timing(done - read - writing_seconds, read - start + writing_seconds, content.height * content.width / 1e6)
+
+
+def _stylize_whole(job: Job, content: PictureRows, generator: Stylizer, settings: StylizationSettings) -> float:
+    """Stylise and write a picture that goes through the network whole; return the seconds of writing."""
+    picture = content.picture()
+    stylized = stylize_picture(picture, generator, strength=settings.strength, keep_colors=settings.keep_colors)
+    start = perf_counter()
+    write_image(job.target, stylized.pixels, alpha=stylized.alpha, metadata=content.metadata)
+    return perf_counter() - start
+
+
+def _stylize_in_strips(
+    job: Job, content: PictureRows, settings: StylizationSettings, way: Way, observe: Observer
+) -> float:
+    """Stylise and write a picture in strips; return the seconds of writing."""
+    has_alpha = _keeps_alpha(job.target, content)
+    shape = (content.height, content.width, 4 if has_alpha else 3)
+    levels = mapped(shape, np.uint8, job.target.parent)
+    look = Look(settings.strength, settings.keep_colors)
+    stylize_rows(content, way, look, channels=levels, folder=job.target.parent, observe=observe)
+    start = perf_counter()
+    write_levels(job.target, levels, metadata=content.metadata)
+    return perf_counter() - start
+
+
+def _keeps_alpha(target: Path, content: PictureRows) -> bool:
+    if content.read_alpha is None:
+        return False
+    if format_of(target) != WITHOUT_ALPHA:
+        return True
+    if any((content.read_alpha(range(row, row + 1)) < 1).any() for row in range(content.height)):
+        warnings.warn(f"{target}: {WITHOUT_ALPHA} has no transparency, it is left out", ImageWarning, stacklevel=2)
+    return False

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from errors import UserError
 from images.errors import ImageError, ImageWarning
@@ -50,17 +51,40 @@ def stylize_jobs(
     with _progress_bar() as progress:
         task = progress.add_task("", total=len(jobs))
         try:
-            for job in jobs:
+            for done, job in enumerate(jobs):
                 progress.update(task, description=printable(job.source.name))
-                _stylize_one(job, generator, settings, report, progress)
-                progress.advance(task)
+                _stylize_one(job, generator, settings, report, _Teller(progress, task, done))
+                progress.update(task, completed=done + 1)
         except KeyboardInterrupt:
             _tell(progress, f"{len(report.written)} of {len(jobs)} pictures are written")
             raise
 
 
+@dataclass(frozen=True)
+class _Teller:
+    """What a picture's work tells: lines, and the share that is done, on the bar of all pictures.
+
+    Attributes:
+        progress: the bar.
+        task: on it.
+        done: pictures before this one.
+    """
+
+    progress: Progress
+    task: TaskID
+    done: int
+
+    def line(self, text: str) -> None:
+        """Show a line above the bar."""
+        _tell(self.progress, text)
+
+    def share(self, share: float) -> None:
+        """Move the bar inside the picture."""
+        self.progress.update(self.task, completed=self.done + share)
+
+
 def _stylize_one(
-    job: Job, generator: Stylizer, settings: StylizationSettings, report: StylizationReport, progress: Progress
+    job: Job, generator: Stylizer, settings: StylizationSettings, report: StylizationReport, teller: _Teller
 ) -> None:
     from pipelines.stylization.files import stylize_file
 
@@ -68,7 +92,7 @@ def _stylize_one(
         warnings.simplefilter("ignore")  # those of libraries say nothing to users
         warnings.simplefilter("always", ImageWarning)
         try:
-            timing = stylize_file(job, generator, settings)
+            timing = stylize_file(job, generator, settings, tell=teller.line, observe=teller.share)
         except (UserError, ImageError, OSError, MemoryError) as error:
             message = str(error) or type(error).__name__
             report.failed[job.source] = message if str(job.source) in message else f"{job.source}: {message}"
@@ -78,13 +102,22 @@ def _stylize_one(
             report.file_seconds += timing.file_seconds
             report.megapixels += timing.megapixels
     for warning in caught:
-        _tell(progress, f"warning: {warning.message}")
+        teller.line(f"warning: {warning.message}")
+
+
+class _CountColumn(ProgressColumn):
+    """How many pictures are done, and how much of the present one."""
+
+    def render(self, task: Task) -> Text:
+        """Return the numbers as text."""
+        whole, share = divmod(task.completed, 1)
+        return Text(f"{int(whole)}/{task.total:.0f}" + (f" + {share:.0%}" if share else ""))
 
 
 def _progress_bar() -> Progress:
     """Return a progress bar on standard error; where that is no terminal only messages appear."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), _CountColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, disable=not console.is_terminal)
 
 

@@ -21,6 +21,8 @@ class StylizationSettings:
         precision: what the network computes in: "float32" or "bfloat16" (faster where the processor has it).
         style: of a network of several styles those that are blended, and their weights relative to each other.
         masks: files of pictures, white where a style goes: one for each of `style`, or one for a network of one style.
+        memory: bytes of memory that the process may take, mapped files left out; None: half of what is free. Larger
+            pictures go through the network in strips, with the same result.
 
     Raises:
         ArgumentError: a value is not allowed.
@@ -32,6 +34,7 @@ class StylizationSettings:
     precision: str = "float32"
     style: Mapping[str, float] = field(default_factory=dict)
     masks: tuple[str, ...] = ()
+    memory: int | None = None
 
     def __post_init__(self) -> None:
         if self.image_size is not None and self.image_size < 1:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from pipelines.memory_bound import parse_memory
 from pipelines.model_library import find_model
 from pipelines.startup import quiet_startup
 from pipelines.stylization.plan import plan_jobs
@@ -16,8 +18,10 @@ from pipelines.stylization.settings import StylizationSettings
 if TYPE_CHECKING:
     import numpy as np
 
+    from images.picture import Picture
     from pipelines.stylization.generator import Stylizer
     from pipelines.stylization.run import StylizationReport
+    from pipelines.stylization.way import Way
 
 
 def stylize_files(
@@ -31,6 +35,7 @@ def stylize_files(
     precision: str = "float32",
     style: Mapping[str, float] | None = None,
     masks: Sequence[str | os.PathLike] = (),
+    memory: str | int | None = None,
     overwrite: bool = False,
 ) -> StylizationReport:
     """Stylise picture files with a trained network.
@@ -49,14 +54,16 @@ def stylize_files(
         precision: what the network computes in.
         style: of a network of several styles: those that are blended, with their weights.
         masks: where each style goes.
+        memory: bytes that the process may take, or a text such as "4GB"; None: half of what is free. A picture that
+            would take more goes through the network in strips, with the same result.
         overwrite: write outputs anew that exist; otherwise they are skipped, and an error for a single input file.
 
     Raises:
         ArgumentError: an argument has a value that is not allowed.
         UserError: the model cannot be loaded or does not follow the image contract.
     """
-    masks = tuple(map(os.fspath, masks))
-    settings = StylizationSettings(image_size, strength, keep_colors, precision, style or {}, masks)
+    look = (image_size, strength, keep_colors, precision)
+    settings = StylizationSettings(*look, style or {}, _paths(masks), parse_memory(memory))
     path = find_model(model)
     plan = plan_jobs(inputs, output, overwrite=overwrite)
     start = perf_counter()
@@ -81,6 +88,7 @@ def stylize_pixels(
     strength: float = 1.0,
     keep_colors: bool = False,
     precision: str = "float32",
+    memory: str | int | None = None,
 ) -> np.ndarray:
     """Stylise one picture in memory.
 
@@ -91,6 +99,7 @@ def stylize_pixels(
         strength: weight of the stylised picture in the result.
         keep_colors: keep the content's colours.
         precision: what the network computes in, where `model` is a name or a path.
+        memory: as in `stylize_files`.
 
     Returns:
         The same kind of array; of the same height and width without `image_size`.
@@ -99,15 +108,31 @@ def stylize_pixels(
         ArgumentError: an argument has a value that is not allowed.
         UserError: the model cannot be loaded, does not follow the image contract or fails on the picture.
     """
-    settings = StylizationSettings(image_size, strength, keep_colors, precision)
+    settings = StylizationSettings(image_size, strength, keep_colors, precision, memory=parse_memory(memory))
     generator = load_stylizer(model, precision=precision) if isinstance(model, str | os.PathLike) else model
     from images.picture import Picture
     from images.resizing import resize_long_side
-    from pipelines.stylization.generator import stylize_picture
+    from pipelines.stylization.generator import network_of, stylize_picture
+    from pipelines.stylization.way import choose_way
 
     picture = Picture(pixels) if image_size is None else resize_long_side(Picture(pixels), image_size)
+    way = choose_way(network_of(generator), picture.height, picture.width, settings.memory)
+    if way is not None and way.plan is not None:
+        return _in_strips(picture, way, settings)
     stylized = stylize_picture(picture, generator, strength=settings.strength, keep_colors=settings.keep_colors)
     return stylized.pixels
+
+
+def _in_strips(picture: Picture, way: Way, settings: StylizationSettings) -> np.ndarray:
+    import numpy as np
+
+    from images.rows import rows_of
+    from pipelines.stylization.large import Look, stylize_rows
+
+    channels = np.empty(picture.pixels.shape, np.float32)
+    look, folder = Look(settings.strength, settings.keep_colors), Path(tempfile.gettempdir())
+    stylize_rows(rows_of(picture), way, look, channels=channels, folder=folder, observe=lambda share: None)
+    return channels
 
 
 def load_stylizer(
@@ -129,8 +154,12 @@ def load_stylizer(
         ArgumentError: there is no such model, or no such precision.
         UserError: the model cannot be loaded or does not follow the image contract.
     """
-    settings = StylizationSettings(precision=precision, style=style or {}, masks=tuple(map(os.fspath, masks)))
+    settings = StylizationSettings(precision=precision, style=style or {}, masks=_paths(masks))
     return _load(find_model(os.fspath(model)), settings)
+
+
+def _paths(masks: Sequence[str | os.PathLike]) -> tuple[str, ...]:
+    return tuple(os.fspath(mask) for mask in masks)
 
 
 def _load(path: Path, settings: StylizationSettings) -> Stylizer:

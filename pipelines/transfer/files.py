@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from errors import ArgumentError, UserError
-from images.deep_writing import write_deep_tiff
 from images.formats import WRITABLE_FORMATS
-from images.writing import remove_stale, write_image
+from images.writing import remove_stale, write_deep_tiff, write_image
 from options import from_json, to_json
 from pipelines.transfer.inputs import named_files
 from pipelines.transfer.settings import INITS, TransferSettings, layer_weights

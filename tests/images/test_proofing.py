@@ -9,10 +9,10 @@ from PIL import Image, ImageCms
 from support import picture_files
 
 from images.color_profiles import srgb_profile
-from images.deep_writing import write_deep_tiff
 from images.errors import ImageError
 from images.proofing import soft_proof
 from images.reading import read_image
+from images.writing import write_deep_tiff
 
 DARKEST = 20
 

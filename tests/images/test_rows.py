@@ -1,0 +1,88 @@
+"""Pictures row by row, what is kept beside their pixels, and the formats of phones."""
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageCms
+
+from images.reading import open_picture, read_image
+from images.rows import Metadata
+from images.tiff import STRIP_ROWS
+from images.writing import write_image, write_levels
+
+
+@pytest.fixture
+def levels():
+    return np.random.default_rng(2).integers(0, 256, (150, 31, 3), np.uint8)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_rows_are_those_of_the_upright_picture(tmp_path, levels, orientation):
+    exif = Image.Exif()
+    exif[274] = orientation
+    image = Image.fromarray(levels).convert("RGBA")
+    image.putalpha(Image.fromarray(levels[..., 0]))
+    image.save(tmp_path / "a.png", exif=exif)
+    opened, whole = open_picture(tmp_path / "a.png"), read_image(tmp_path / "a.png")
+    assert (opened.height, opened.width) == whole.pixels.shape[:2]
+    spans = [range(start, min(start + 7, opened.height)) for start in range(0, opened.height, 7)]
+    np.testing.assert_array_equal(np.concatenate([opened.read_rows(span) for span in spans]), whole.pixels)
+    np.testing.assert_array_equal(np.concatenate([opened.read_alpha(span) for span in spans]), whole.alpha)
+
+
+def test_profile_is_applied_to_rows(tmp_path, levels):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()  # for other channels: left aside, told
+    Image.fromarray(levels).save(tmp_path / "a.png", icc_profile=profile)
+    with pytest.warns(UserWarning, match="sRGB"):
+        opened = open_picture(tmp_path / "a.png")
+    np.testing.assert_array_equal(opened.read_rows(range(3, 9)), levels[3:9] / np.float32(255))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
+def test_exif_and_resolution_are_kept_and_the_orientation_reset(tmp_path, levels, suffix):
+    exif = Image.Exif()
+    exif[274], exif[271] = 6, "A camera"
+    Image.fromarray(levels).save(tmp_path / "a.jpg", exif=exif, dpi=(300, 300))
+    opened = open_picture(tmp_path / "a.jpg")
+    assert (opened.height, opened.width) == (31, 150)
+    write_image(tmp_path / f"b{suffix}", opened.picture().pixels, metadata=opened.metadata)
+    with Image.open(tmp_path / f"b{suffix}") as image:
+        assert image.size == (150, 31)
+        assert image.getexif()[271] == "A camera"
+        assert image.getexif().get(274, 1) == 1
+        assert image.info["icc_profile"]
+        if suffix != ".webp":  # which has no field for it
+            assert image.info["dpi"] == pytest.approx((300, 300), abs=0.02)
+
+
+def test_deep_tiff_in_strips(tmp_path, levels):
+    deep = np.random.default_rng(3).integers(0, 65536, (2 * STRIP_ROWS + 5, 31, 4), np.uint16)
+    write_levels(tmp_path / "a.tif", deep, metadata=Metadata(resolution=(240.0, 240.0)))
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        page = file.pages.first
+        np.testing.assert_array_equal(page.asarray(), deep)
+        assert len(page.dataoffsets) == 3
+        assert page.get_resolution(unit="INCH") == (240.0, 240.0)
+        assert 34675 in page.tags
+    opened = open_picture(tmp_path / "a.tif")
+    assert (opened.bits, opened.metadata.resolution) == (16, (240.0, 240.0))
+
+
+def test_avif(tmp_path):
+    ramp = np.tile(np.linspace(0, 255, 64, dtype=np.uint8)[:, None, None], (1, 48, 3))
+    Image.fromarray(ramp).save(tmp_path / "a.avif", quality=95)
+    assert np.abs(read_image(tmp_path / "a.avif").pixels * 255 - ramp).max() < 6
+
+
+def test_heic(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    ramp = np.tile(np.linspace(0, 255, 64, dtype=np.uint8)[:, None, None], (1, 48, 3))
+    pillow_heif.from_pillow(Image.fromarray(ramp)).save(tmp_path / "a.heic", quality=95)
+    assert np.abs(read_image(tmp_path / "a.heic").pixels * 255 - ramp).max() < 6
+
+
+def test_heic_without_its_package_is_told_in_a_line(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    with pytest.raises(ValueError, match=r"a\.heic: this kind of picture needs the Python package pillow_heif"):
+        read_image(tmp_path / "a.heic")

@@ -1,0 +1,131 @@
+"""Pictures that do not fit into the memory allowed: the same result in strips, told before, whole files or none."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.small_models import convolutional_model, inverting_model
+
+import texture_nets
+from errors import ArgumentError
+from images.picture import Picture
+from images.reading import read_image
+from images.rows import rows_of
+from model.generators.registry import build_generator
+from model.saving import save_model
+from pipelines.memory_bound import parse_memory
+from pipelines.stylization import way as way_module
+from pipelines.stylization.generator import Generator, stylize_picture
+from pipelines.stylization.large import Look, stylize_rows
+from pipelines.stylization.stylize import stylize_files
+from pipelines.stylization.way import Way, choose_way
+from strips.cut import cut
+from strips.graph import trace
+from strips.plan import make_plan
+
+
+@pytest.fixture
+def pixels():
+    return np.random.default_rng(4).random((70, 45, 3)).astype(np.float32)
+
+
+def way_in_strips(network, pixels):
+    network = cut(trace(network, *pixels.shape[:2]))
+    return Way(0, network, make_plan(network, 10**6 * 5))
+
+
+@pytest.fixture
+def always_strips(monkeypatch):
+    """Let every picture go in low strips, as if memory were short."""
+
+    def choose(network, height, width, memory):
+        return way_in_strips(network, np.empty((height, width, 3)))
+
+    for module in ("files", "way"):
+        monkeypatch.setattr(f"pipelines.stylization.{module}.choose_way", choose)
+
+
+@pytest.mark.parametrize("look", [Look(1.0, False), Look(0.6, False), Look(0.7, True)])
+def test_strips_with_every_look_are_the_whole(tmp_path, pixels, look):
+    generator = Generator(convolutional_model())
+    expected = stylize_picture(Picture(pixels), generator, strength=look.strength, keep_colors=look.keep_colors)
+    channels = np.empty((70, 45, 4), np.float32)
+    alpha = pixels[..., 0]
+    shares = []
+    stylize_rows(
+        rows_of(Picture(pixels, alpha)),
+        way_in_strips(generator.network, pixels),
+        look,
+        channels=channels,
+        folder=tmp_path,
+        observe=shares.append,
+    )
+    np.testing.assert_allclose(channels[..., :3], expected.pixels, atol=1e-5)
+    np.testing.assert_array_equal(channels[..., 3], alpha)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_strips_is_the_file_whole(tmp_path, pixels, always_strips, monkeypatch):
+    save_model(inverting_model(), tmp_path / "model.keras")
+    levels = (pixels * 255).astype(np.uint8)
+    image = Image.fromarray(levels).convert("RGBA")
+    image.putalpha(Image.fromarray(levels[..., 1]))
+    exif = Image.Exif()
+    exif[274] = 6
+    image.save(tmp_path / "a.png", exif=exif, dpi=(200, 200))
+    report = stylize_files([tmp_path / "a.png"], tmp_path / "b.png", model=str(tmp_path / "model.keras"))
+    assert not report.failed
+    made, content = read_image(tmp_path / "b.png"), read_image(tmp_path / "a.png")
+    np.testing.assert_allclose(made.pixels, 1 - content.pixels, atol=1e-6)
+    np.testing.assert_array_equal(made.alpha, content.alpha)
+    with Image.open(tmp_path / "b.png") as written:
+        assert written.info["dpi"] == pytest.approx((200, 200), abs=0.1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png", "model.keras"]
+
+
+def test_what_does_not_fit_goes_in_strips_and_is_told(monkeypatch):
+    monkeypatch.setattr(way_module, "anonymous_memory", lambda: 10**9)
+    network = build_generator("johnson")
+    assert choose_way(network, 900, 900, None) is None
+    large = choose_way(network, 4000, 6000, 2 * 10**9)
+    assert large.plan is not None
+    assert large.needed <= 2 * 10**9
+    assert "in strips of" in str(large)
+    assert choose_way(network, 4000, 6000, 10**11).plan is None
+    assert str(choose_way(network, 2000, 2000, 10**11)).startswith("whole, about 3.")
+
+
+def test_a_network_that_cannot_be_cut_says_what_it_takes():
+    import keras
+
+    image = keras.Input((None, None, 3))
+    turned = keras.layers.Permute((2, 1, 3), name="turned")
+    network = keras.Model(image, keras.layers.Permute((2, 1, 3))(turned(image)))
+    way = choose_way(network, 3000, 3000, 2 * 10**8)
+    assert way.plan is None
+    assert "whole" in str(way)
+    assert "turned" in str(way)
+
+
+def test_too_little_memory_is_refused_before_the_work():
+    with pytest.raises(ValueError, match=r"takes at least .* GB; `memory` is 0\.1 GB"):
+        choose_way(build_generator("johnson"), 4000, 6000, 10**8)
+
+
+def test_in_python(pixels):
+    generator = convolutional_model()
+    expected = texture_nets.stylize(pixels, generator)
+    found = texture_nets.stylize(pixels, generator, memory="900GB")
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("text", "size"), [("4GB", 4 * 10**9), ("2.5 gb", 2.5e9), (3e9, 3e9), (None, None)])
+def test_sizes_of_memory(text, size):
+    assert parse_memory(text) == size
+
+
+@pytest.mark.parametrize("text", ["much", "4 GiB", "-1GB", "0", "12MB", "nan"])
+def test_other_sizes_are_refused(text):
+    with pytest.raises(ArgumentError, match="`memory` must be"):
+        parse_memory(text)
