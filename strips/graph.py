@@ -23,7 +23,7 @@ class Tensor:
 
     Attributes:
         shape: of batch 1, all sizes known.
-        dtype: of its numbers.
+        dtype: type of its numbers.
         is_map: whether it has the picture's rows: (1, height, width, channels). Else it is held whole.
     """
 

@@ -41,7 +41,7 @@ class Plan:
     """What is kept, and how high the strips are.
 
     Attributes:
-        rows: of the picture in a strip.
+        rows: how many rows of the picture a strip has.
         stored: kept maps, and whether each is in a file; the others are computed again where they are needed.
         memory: bytes that the strips and the maps in memory take at most.
         file_bytes: of the maps in files, at most at a time.
@@ -125,8 +125,8 @@ def strip_of(tensor: Tensor, height: int, rows: int, number: int) -> range:
 
     Args:
         tensor: the map.
-        height: of the picture.
-        rows: of the picture in a strip.
+        height: rows of the whole picture.
+        rows: how many rows of the picture a strip has.
         number: of the strip, from 0; the last one takes what is left.
     """
     step = max(1, round(rows * tensor.height / height))

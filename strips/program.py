@@ -21,7 +21,7 @@ class Step:
 
     Attributes:
         call: what is called.
-        rows: of its outputs.
+        rows: how many rows its outputs have.
         wanted: the rows of each of its maps that it needs.
     """
 

@@ -25,7 +25,7 @@ class Network:
         name: on the page, with the entry of a file of several networks.
         kind: "Torch7", "Caffe" or "PyTorch".
         source: the file.
-        prototxt: of a Caffe network.
+        prototxt: description of a Caffe network, a file.
         options: of the import: arguments of `import_torch_model`, `import_pytorch_model` or `import_caffe_model`.
         reference: `.npz` file of recorded inputs and outputs, or None.
         allowed: difference from the recorded outputs that Torch7's own rounding explains, or None.

@@ -38,7 +38,7 @@ def write_page(path: Path, command: str, found: Sequence[tuple[Group, Sequence[T
     """Write the page.
 
     Args:
-        path: of the page.
+        path: file of the page.
         command: that wrote it.
         found: each group with what became of its networks, in their order.
     """

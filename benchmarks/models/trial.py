@@ -41,7 +41,7 @@ class Trial:
     """What became of a network.
 
     Attributes:
-        name: of the network.
+        name: what the table calls the network.
         reason: why it does not convert, in a line; empty where it does.
         truth: what it was compared with, in words; empty where nothing was.
         difference: largest from the truth, absolute and relative to the largest value.

@@ -157,7 +157,7 @@ class SceneWorker:
         source: the film.
         output: the film that is written; numbered frames are written by this object itself.
         settings: how.
-        threads: of the processor.
+        threads: number that the backend may use.
     """
 
     def __init__(self, network: Network, source: str, output: str, settings: FilmSettings, threads: int) -> None:

@@ -26,7 +26,7 @@ def results_of(rows: list[Row], worker: type, arguments: tuple[Any, ...], worker
     Args:
         rows: each has a "number" of its own, and so has its result.
         worker: a class, made once in each process from `arguments`, whose objects take a row and return its result.
-        arguments: of the class.
+        arguments: with which the class is made.
         workers: how many, and what each of them takes.
 
     Yields:

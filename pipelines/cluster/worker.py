@@ -69,7 +69,7 @@ class PictureWorker:
     Args:
         network: the model.
         settings: what is done to each picture.
-        threads: of the processor.
+        threads: number that the backend may use.
         overwrite: write outputs that exist anew; else they are those of a worker that was lost later.
     """
 

@@ -189,8 +189,8 @@ def write_frames(
 
     Args:
         frames: those after the frames that `writer` has.
-        stylizer: of the frames.
-        writer: of the film.
+        stylizer: makes the stylised picture of each frame.
+        writer: takes the finished frames.
         end_part: called in the writer's thread with the number of frames so far and the stylizer's state.
         observe: told the number of frames after each.
 

@@ -34,7 +34,7 @@ class FilmFiles:
         source: the film to read.
         output: the film to write.
         model: file of the network.
-        settings: of the run.
+        settings: what is asked for.
     """
 
     def __init__(self, source: Path, output: Path, model: Path, settings: FilmSettings) -> None:

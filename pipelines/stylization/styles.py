@@ -67,7 +67,7 @@ def load_styles(
     """Load a `.keras` file with the styles that are asked for.
 
     Args:
-        path: of the network.
+        path: file of the network.
         precision: what it computes in.
         style: names of the network's styles and their weights in the blend; for a network of one style none.
         masks: pictures, white where a style goes: one for each of `style`, or one for a network of one style.
