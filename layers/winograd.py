@@ -118,6 +118,8 @@ def _convolve(inputs: Any, kernels: Any, bias: Any, *, edges: str | None, rectif
         results = ops.relu(results) if rectified else results
         return ops.take(results, _places(batch, band, across, columns), axis=0)
 
+    if isinstance(bands, int) and bands == 1:
+        return convolve_band(0)[:, :rows]
     shape = (batch, SIDE * band, columns, filters)
     outputs = native.map_in_turn(convolve_band, ops.arange(0, down, band), shape=shape, dtype=dtype)
     return ops.reshape(ops.moveaxis(outputs, 0, 1), (batch, -1, columns, filters))[:, :rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from layers.registration import registered
 from layers.winograd import EDGES, KERNEL, convolve, convolve_constant, grown, transform_kernel
 
 ZEROS = "zeros"
+# With fewer positions of a batch a frozen layer computes the usual sums: there are too few tiles to multiply at a time,
+# and every size brings graphs of its own, which take longer to make than they save.
+MIN_POSITIONS = 1024
 
 
 @registered
@@ -45,27 +49,34 @@ class WinogradConv2D(keras.layers.Conv2D):
         self._constants: tuple[Any, Any] | None = None
 
     def freeze(self) -> None:
-        """Make constants of the weights, which transforms the kernel once for all: later changes are not seen.
+        """Make constants of the weights, which must not change any more: the kernel is transformed once for all.
 
-        The gradient by the inputs then takes no longer than the layer itself.
+        The gradient by the inputs then takes no longer than the layer itself. Small maps take the usual sums.
         """
         self.trainable = False
         self._constants = tuple(map(ops.copy, self._factors()))
 
     def call(self, inputs: Any) -> Any:
         """Return the convolution of `inputs` (batch, height, width, channels)."""
+        if self._constants is not None and _positions(inputs) < MIN_POSITIONS:
+            return super().call(self._grown(inputs))
         rectified = self.activation is keras.activations.relu
         outputs = self._convolve(inputs, rectified)
         return outputs if rectified or self.activation is None else self.activation(outputs)
 
     def _convolve(self, inputs: Any, rectified: bool) -> Any:
         if self._constants is None:
-            inputs = grown(inputs, 1) if self.edges == ZEROS else inputs
-            edges = None if self.edges == ZEROS else self.edges
-            return convolve(inputs, *self._factors(), edges=edges, rectified=rectified)
-        inputs = EDGES[self.edges](1, dtype=self.dtype_policy)(inputs) if self.edges in EDGES else inputs
-        margin = 1 if self.edges == ZEROS else 0
-        return convolve_constant(inputs, *self._constants, margin=margin, rectified=rectified)
+            if self.edges == ZEROS:
+                return convolve(self._grown(inputs), *self._factors(), rectified=rectified)
+            return convolve(inputs, *self._factors(), edges=self.edges, rectified=rectified)
+        if self.edges == ZEROS:
+            return convolve_constant(inputs, *self._constants, margin=1, rectified=rectified)
+        return convolve_constant(self._grown(inputs), *self._constants, margin=0, rectified=rectified)
+
+    def _grown(self, inputs: Any) -> Any:
+        if self.edges in EDGES:
+            return EDGES[self.edges](1, dtype=self.dtype_policy)(inputs)
+        return grown(inputs, 1 if self.edges == ZEROS else 0)
 
     def _factors(self) -> tuple[Any, Any]:
         """Return the transformed kernel and the bias, of the compute type."""
@@ -84,3 +95,9 @@ class WinogradConv2D(keras.layers.Conv2D):
         fixed = ("kernel_size", "strides", "padding", "dilation_rate", "groups", "data_format")
         config = {name: value for name, value in super().get_config().items() if name not in fixed}
         return {**config, "edges": self.edges}
+
+
+def _positions(inputs: Any) -> float:
+    """Return how many there are in all pictures, infinity where that is not known."""
+    sizes = inputs.shape[:3]
+    return math.inf if None in sizes else math.prod(sizes)
