@@ -28,6 +28,7 @@ from layers.padded_conv2d_transpose import PaddedConv2DTranspose
 from layers.padded_max_pooling import PaddedMaxPooling2D
 from layers.parameter import Parameter
 from layers.pixel_shuffle import PixelShuffle2D
+from layers.position_unpooling import PositionUnpooling2D
 from layers.prior_boxes import PriorBoxes
 from layers.reflection_padding import ReflectionPadding2D
 from layers.replication_padding import ReplicationPadding2D
@@ -68,6 +69,7 @@ __all__ = [
     "PaddedMaxPooling2D",
     "Parameter",
     "PixelShuffle2D",
+    "PositionUnpooling2D",
     "PriorBoxes",
     "ReflectionPadding2D",
     "ReplicationPadding2D",

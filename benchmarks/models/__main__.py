@@ -88,13 +88,16 @@ class Results:
 
 
 def try_all(group: Group, results: Results) -> list[Trial]:
-    """Return what becomes of every network of a group."""
+    """Return what becomes of every network of a group; after Ctrl-C, what is known of them."""
     waiting = [network for network in group.networks if results.of(group.title, network) is None]
     formats = PUBLISHED if group.published else CASES
-    for first in range(0, len(waiting), CHUNK):
-        for trial in _in_a_process(waiting[first : first + CHUNK], formats):
-            results.add(group.title, trial)
-        print(f"{group.title}: {min(first + CHUNK, len(waiting))} of {len(waiting)}", file=sys.stderr, flush=True)
+    try:
+        for first in range(0, len(waiting), CHUNK):
+            for trial in _in_a_process(waiting[first : first + CHUNK], formats):
+                results.add(group.title, trial)
+            print(f"{group.title}: {min(first + CHUNK, len(waiting))} of {len(waiting)}", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        print(f"{group.title}: interrupted", file=sys.stderr)
     return [trial for network in group.networks if (trial := results.of(group.title, network)) is not None]
 
 

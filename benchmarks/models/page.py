@@ -59,12 +59,12 @@ the first digits of their SHA-256. How to bring such a file back to life: [the g
 
 
 def _published(group: Group, trials: Sequence[Trial]) -> str:
-    pairs = list(zip(group.networks, trials, strict=False))
+    pairs = _paired(group, trials)
     good = [(network, trial) for network, trial in pairs if not trial.reason]
     truths = [_truth_row(group, *pair) for pair in pairs if not pair[1].reason]
     exports = [_export_row(*pair) for pair in good]
     parts = [
-        f"\n## {group.title}\n\n{len(good)} of {len(pairs)} files or entries of files convert.\n\n",
+        f"\n## {group.title}\n\n{len(good)} of {len(pairs)} networks convert{_untried(group, pairs)}.\n\n",
         as_table(("network", "from", "SHA-256", "compared with", "largest difference", "of largest"), truths),
         "\n\n### Exports\n\nSizes in kilobytes, and the difference from the Keras model as a share of the largest.\n\n",
         as_table(("network", "ONNX", "in OpenCV", "LiteRT", "LiteRT int8"), exports),
@@ -73,6 +73,17 @@ def _published(group: Group, trials: Sequence[Trial]) -> str:
         _exceptions(trials),
     ]
     return "".join(parts)
+
+
+def _paired(group: Group, trials: Sequence[Trial]) -> list[tuple[Network, Trial]]:
+    """Return the networks that were tried, each with what became of it."""
+    known = {trial.name: trial for trial in trials}
+    return [(network, known[network.name]) for network in group.networks if network.name in known]
+
+
+def _untried(group: Group, pairs: Sequence[tuple[Network, Trial]]) -> str:
+    missing = len(group.networks) - len(pairs)
+    return f"; {missing} more were not tried in this run" if missing else ""
 
 
 def _truth_row(group: Group, network: Network, trial: Trial) -> tuple[str, ...]:
@@ -148,8 +159,8 @@ def _section(title: str, lines: Sequence[str]) -> str:
 
 
 def _cases(group: Group, trials: Sequence[Trial]) -> str:
-    pairs = list(zip(group.networks, trials, strict=False))
-    rows = [(what, str(count)) for what, count in _counts(trials)]
+    pairs = _paired(group, trials)
+    rows = [(what, str(count)) for what, count in _counts(len(group.networks), trials)]
     worst = max((trial.difference[1] for trial in trials if trial.difference), default=0.0)
     apart = [f"- {trial.name}: {trial.difference}" for trial in trials if trial.difference and not trial.agrees]
     parts = [
@@ -163,7 +174,8 @@ def _cases(group: Group, trials: Sequence[Trial]) -> str:
     return "".join(parts)
 
 
-def _counts(trials: Sequence[Trial]) -> Iterator[tuple[str, int]]:
+def _counts(number: int, trials: Sequence[Trial]) -> Iterator[tuple[str, int]]:
+    yield "there", number
     yield "tried", len(trials)
     yield "converted", sum(not trial.reason for trial in trials)
     yield "agreeing with the original", sum(trial.agrees and trial.difference is not None for trial in trials)

@@ -20,6 +20,7 @@ from benchmarks.torture import ROOT
 from benchmarks.torture.attacks import attack_many
 from benchmarks.torture.jobs import JOBS
 from benchmarks.torture.kills import kill_many
+from benchmarks.torture.networks import READERS
 from benchmarks.torture.outcomes import MAX_MEGABYTES, MAX_SECONDS, Tally, as_table
 from pipelines.startup import quiet_startup
 
@@ -31,9 +32,11 @@ COUNTS = {
     "damaged .t7": 2000,
     "damaged Caffe": 2000,
     "damaged .pth": 2000,
+    "damaged .safetensors": 1000,
     "folders of syntheses": 170,
     "folders of transfers": 170,
     "folders of trainings": 170,
+    **dict.fromkeys(READERS, 100_000),
 }
 ALWAYS_WHOLE = ("crafted .keras",)
 KILLS = 100

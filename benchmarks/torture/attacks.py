@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import IO
 
 from benchmarks.torture import ROOT
+from benchmarks.torture.networks import READERS
 from benchmarks.torture.outcomes import Outcome, Tally
 
-# Attacks of one child; then another begins, with an empty memory.
-CHUNK = 100
+# Attacks of one child; then another begins, with an empty memory. Reading leaves nothing in it.
+CHUNK, READ_CHUNK = 100, 10_000
 # An attack counts as hanging after MAX_WORK seconds of the processor; or after PATIENCE seconds of the clock, many, for
 # other work may keep the machine busy. Every LOOK seconds that is looked at. START: those for the start of a child.
 LOOK, MAX_WORK, PATIENCE, START = 20.0, 60.0, 1800.0, 1800.0
@@ -33,9 +34,10 @@ def attack_many(kind: str, count: int, seed: int, tell: Callable[[str], None]) -
         tell: is told how far it is.
     """
     tally = Tally(kind)
+    chunk = READ_CHUNK if kind in READERS else CHUNK
     with tempfile.TemporaryDirectory() as folder:
         while tally.total < count:
-            last = min(count, tally.total + CHUNK)
+            last = min(count, tally.total + chunk)
             for outcome in _child(kind, Path(folder), seed, tally.total, last):
                 tally.add(outcome)
             tell(f"{kind}: {tally.total} of {count}, failures: {tally.others()}")

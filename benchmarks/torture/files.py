@@ -111,7 +111,7 @@ class TorchFiles(Files):
         generator = self.random(number)
         path = self.folder / "network.t7"
         path.write_bytes(next(mutations(generator.choice(self.sound), generator.getrandbits(32))))
-        return f"damaged .t7 {number}", _import_torch(path)
+        return f"damaged .t7 {number}", import_network(path)
 
 
 class CaffeFiles(Files):
@@ -154,10 +154,11 @@ class TorchStateDicts(Files):
 
         path = self.folder / "network.pth"
         path.write_bytes(damage_zip((self.folder / "good.pth").read_bytes(), self.random(number)))
-        return f"damaged .pth {number}", _import_torch(path)
+        return f"damaged .pth {number}", import_network(path)
 
 
-def _import_torch(path: Path) -> Callable[[], int]:
+def import_network(path: Path) -> Callable[[], int]:
+    """Return what imports a Torch7 or PyTorch file with import_torch_weights.py."""
     import import_torch_weights
 
     arguments = ["--input", str(path), "--output", str(path.with_suffix(".keras"))]

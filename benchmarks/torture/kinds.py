@@ -15,6 +15,7 @@ from benchmarks.torture.files import (
     WeightFiles,
 )
 from benchmarks.torture.folders import SynthesisFolders, TrainingFolders, TransferFolders
+from benchmarks.torture.networks import READERS, ConvertSafetensors
 
 KINDS: dict[str, Callable[[Path, int], Files]] = {
     "crafted .keras": CraftedKerasFiles,
@@ -23,7 +24,9 @@ KINDS: dict[str, Callable[[Path, int], Files]] = {
     "damaged .t7": TorchFiles,
     "damaged Caffe": CaffeFiles,
     "damaged .pth": TorchStateDicts,
+    "damaged .safetensors": ConvertSafetensors,
     "folders of syntheses": SynthesisFolders,
     "folders of transfers": TransferFolders,
     "folders of trainings": TrainingFolders,
+    **READERS,
 }

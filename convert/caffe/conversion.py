@@ -55,7 +55,7 @@ def convert_caffe(
         outputs: names of the blobs that the model gives; those that no layer reads if None.
         pooling: "average" or "max" makes every pooling layer (but global ones) one of that kind.
         input_shape: sizes of the inputs without the batch, see convert.caffe.sources.replace_sources(); needed where
-            the network reads files.
+            the network reads files. Sizes that are all known stay as they are.
         raw_detections: put the boxes and scores in the place of a DetectionOutput layer's selection.
 
     Raises:
@@ -68,7 +68,8 @@ def convert_caffe(
     try:
         part = replace_sources(select(network, until=until, outputs=outputs), input_shape)
         parameters = assign_parameters(network, part, infer_shapes(part), model)
-        shapes = infer_open_shapes(part)
+        are_fixed = input_shape is not None and all(None not in shape for shape in input_shape)
+        shapes = infer_open_shapes(part, keep_size=are_fixed)
         check_free(shapes, part, input_shape)
         builder = GraphBuilder(part, shapes, parameters)
     except ArgumentError:

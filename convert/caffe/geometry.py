@@ -36,10 +36,19 @@ def convolution_window(parameter: Any) -> Window:
     kernel = _spatial(parameter, "kernel_size", "kernel", None)
     stride = _spatial(parameter, "stride", "stride", 1)
     padding = _spatial(parameter, "pad", "pad", 0)
-    dilation = _repeated(parameter.dilation, "dilation", 1)
+    dilation = _dilation(parameter)
     for name, values in (("kernel", kernel), ("stride", stride), ("dilation", dilation)):
         _check_positive(name, values)
     return Window(kernel, stride, padding, dilation)
+
+
+def _dilation(parameter: Any) -> Pair:
+    """Return the dilation; DeepLab's first Caffe calls it a hole."""
+    if not (parameter.HasField("hole") or parameter.HasField("hole_h") or parameter.HasField("hole_w")):
+        return _repeated(parameter.dilation, "dilation", 1)
+    if parameter.dilation:
+        raise LayerError("has both hole and dilation; one of them is allowed")
+    return parameter.hole_h or parameter.hole or 1, parameter.hole_w or parameter.hole or 1
 
 
 def _spatial(parameter: Any, repeated: str, prefix: str, default: int | None) -> Pair:

@@ -193,13 +193,15 @@ def infer_shapes(network: Network, *, free_batch: bool = False, free_size: bool 
     return tuple(inference.run(node) for node in network.nodes)
 
 
-def infer_open_shapes(network: Network) -> tuple[NodeShapes, ...]:
-    """Return the shapes with as many of the inputs' sizes open as the network allows.
+def infer_open_shapes(network: Network, *, keep_size: bool = False) -> tuple[NodeShapes, ...]:
+    """Return the shapes with as many of the inputs' sizes open as the network allows; with `keep_size` the batch alone.
 
     First choice is to leave batch, height and width open, then the batch, then height and width. (What an
     InnerProduct over a picture, a Reshape to fixed sizes or a Scale over rows needs stays as in the prototxt.)
     """
     for free_batch, free_size in ((True, True), (True, False), (False, True)):
+        if free_size and keep_size:
+            continue
         try:
             return infer_shapes(network, free_batch=free_batch, free_size=free_size)
         except OpenSizeError:

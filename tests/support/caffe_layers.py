@@ -419,6 +419,39 @@ FORKS = [
     Layer("relu6", "ReLU6", "", X, lambda x: np.clip(x, 0, 6)),
 ]  # fmt: skip
 
+
+def unpooled(x, size):
+    """SegNet's Upsample of a pooling of 2 x 2 with a stride of 2."""
+    values, places = F.max_pool2d(torch.from_numpy(x), 2, 2, return_indices=True)
+    return F.max_unpool2d(values, places, 2, 2, output_size=size).numpy()
+
+
+MEAN4, VARIANCE4 = rng(4, seed=5), np.abs(rng(4, seed=6)) + 0.5
+
+
+def by_channel(x, factors, offsets):
+    return x * factors[:, None, None] + offsets[:, None, None]
+
+
+def normalized_by(x, divisor=1.0):
+    scale = 1 / np.sqrt(VARIANCE4.astype(np.float64) / divisor + 1e-5)
+    return by_channel(x, scale, -MEAN4 / divisor * scale)
+
+
+FORKS += [
+    Layer("holes", "Convolution", "convolution_param { num_output: 6 kernel_size: 3 hole: 2 pad: 2 }", X,
+          torched(lambda x: F.conv2d(x, torch.tensor(W).double(), torch.tensor(B).double(), 1, 2, 2)), [W, B]),
+    Layer("pool_ceil_mode", "Pooling", "pooling_param { kernel_size: 2 stride: 2 ceil_mode: false }", (2, 3, 5, 7),
+          torched(lambda x: F.max_pool2d(x, 2, 2))),
+    Layer("bn_inference", "BN", "bn_param { scale_filler { type: 'constant' } bn_mode: INFERENCE }", X,
+          lambda x: by_channel(x, C4, MEAN4), [C4.reshape(1, 4, 1, 1), MEAN4.reshape(1, 4, 1, 1)]),
+    Layer("bn_statistics", "BN", "bn_param { slope_filler { value: 1 } frozen: true momentum: 0.95 }", X,
+          lambda x: by_channel(normalized_by(x), C4, MEAN4),
+          [v.reshape(1, 4, 1, 1) for v in (C4, MEAN4, MEAN4, VARIANCE4)]),
+    Layer("batch_norm_scale_bias", "BatchNorm", "batch_norm_param { scale_bias: true }", X,
+          lambda x: by_channel(normalized_by(x, 2.0), C4, MEAN4), [MEAN4, VARIANCE4, np.float32([2]), C4, MEAN4]),
+]  # fmt: skip
+
 GLOBAL = Layer(
     "pool_global_max",
     "Pooling",

@@ -10,6 +10,7 @@ import numpy as np
 from keras import KerasTensor, ops
 
 from convert.axes import from_source_order, keras_axis, to_source_order
+from convert.caffe.network import LayerError
 from convert.caffe.registry import Step, converts
 from convert.caffe.shape_rules.weighted import covered_axes
 from convert.caffe.shapes import canonical_axis
@@ -47,22 +48,33 @@ def batch_norm(step: Step, x: KerasTensor) -> KerasTensor:
     parameter = step.layer.batch_norm_param
     axes = len(x.shape)
     if not parameter.use_global_stats:
+        if parameter.scale_bias:
+            raise LayerError("takes the statistics of the batch and has factors of its own, which is not converted")
         others = [axis for axis in range(axes) if axis != keras_axis(1, axes)]
         centred = x - ops.mean(x, axis=others, keepdims=True)
         variance = ops.mean(ops.square(centred), axis=others, keepdims=True)
         return centred / ops.sqrt(variance + parameter.eps)
-    mean, variance, divisor = step.weights
+    mean, variance, divisor, *own = step.weights
     # A divisor of zero counts as "multiply by zero": no statistics were gathered yet.
     factor = 1.0 / divisor[0] if divisor[0] else np.float32(0)
     return step.apply(
         keras.layers.BatchNormalization,
         x,
-        [mean * factor, variance * factor],
+        [*own, mean * factor, variance * factor],
         axis=keras_axis(1, axes),
         epsilon=parameter.eps,
-        center=False,
-        scale=False,
+        center=bool(own),
+        scale=bool(own),
     )
+
+
+@converts("BN")
+def folded_batch_norm(step: Step, x: KerasTensor) -> KerasTensor:
+    """Multiply by the factors and add the offsets of SegNet's layer; PSPNet's normalises before."""
+    weights = [weight.ravel() for weight in step.weights]
+    if len(weights) == 2:
+        return step.apply(ElementwiseAffine, x, weights, shape=weights[0].shape, scale=True, shift=True)
+    return step.apply(keras.layers.BatchNormalization, x, weights, epsilon=step.layer.bn_param.eps)
 
 
 @converts("Normalize")

@@ -13,7 +13,14 @@ from convert.caffe.geometry import Window, convolution_window, pooling_window
 from convert.caffe.registry import Step, converts
 from convert.caffe.shape_rules.windows import DEPTHWISE, convolution_groups, rounds_down, upsample_factors
 from convert.caffe.shapes import known
-from layers import BilinearUpSampling2D, PaddedAveragePooling2D, PaddedConv2DTranspose, PaddedMaxPooling2D, conv2d
+from layers import (
+    BilinearUpSampling2D,
+    PaddedAveragePooling2D,
+    PaddedConv2DTranspose,
+    PaddedMaxPooling2D,
+    PositionUnpooling2D,
+    conv2d,
+)
 
 
 @converts("Convolution", *DEPTHWISE)
@@ -98,8 +105,10 @@ def _positions(step: Step, indices: KerasTensor, window: Window) -> KerasTensor:
 
 
 @converts("Upsample")
-def upsample(step: Step, x: KerasTensor) -> KerasTensor:
-    """Repeat every pixel."""
+def upsample(step: Step, x: KerasTensor, mask: KerasTensor | None = None) -> KerasTensor:
+    """Repeat every pixel, or with a pooling's mask put it where the mask says, among zeros."""
+    if mask is not None:
+        return step.apply(PositionUnpooling2D, [x, mask], size=step.shapes.tops[0][2:])
     return step.apply(keras.layers.UpSampling2D, x, size=upsample_factors(step.layer.upsample_param))
 
 

@@ -81,6 +81,7 @@ _ENUMS = {
     "PoolingParameter.PoolMethod": _POOL_METHOD,
     "PoolingParameter.Engine": _ENGINE,
     "PoolingParameter.RoundMode": "CEIL 0, FLOOR 1",
+    "BNParameter.Mode": "LEARN 0, INFERENCE 1",
     "ReductionParameter.ReductionOp": "SUM 1, ASUM 2, SUMSQ 3, MEAN 4",
     "ReLUParameter.Engine": _ENGINE,
     "SigmoidParameter.Engine": _ENGINE,
@@ -139,7 +140,7 @@ _MESSAGES = {
         PermuteParameter permute_param = 202; PriorBoxParameter prior_box_param = 203;
         DetectionOutputParameter detection_output_param = 204; NormalizeParameter norm_param = 206;
         UpsampleParameter upsample_param = 301; InterpParameter interp_param = 302;
-        ShuffleChannelParameter shuffle_channel_param = 303""",
+        ShuffleChannelParameter shuffle_channel_param = 303; BNParameter bn_param = 304""",
     "TransformationParameter": """float scale = 1; bool mirror = 2; uint32 crop_size = 3;
         string mean_file = 4; float* mean_value = 5; bool force_color = 6; bool force_gray = 7""",
     "LossParameter": """int32 ignore_label = 1; LossParameter.NormalizationMode normalization = 3;
@@ -149,11 +150,13 @@ _MESSAGES = {
     "ClipParameter": "float min = 1; float max = 2",
     "ConcatParameter": "int32 axis = 2 [1]; uint32 concat_dim = 1 [1]",
     "BatchNormParameter": """bool use_global_stats = 1 [true]; float moving_average_fraction = 2;
-        float eps = 3 [1e-5]""",
+        float eps = 3 [1e-5]; bool scale_bias = 1001""",
+    "BNParameter": "BNParameter.Mode bn_mode = 1; float eps = 2 [1e-5]",
     "BiasParameter": "int32 axis = 1 [1]; int32 num_axes = 2 [1]; FillerParameter filler = 3",
     "ContrastiveLossParameter": "float margin = 1; bool legacy_version = 2",
     "ConvolutionParameter": """uint32 num_output = 1; bool bias_term = 2 [true]; uint32* pad = 3;
-        uint32* kernel_size = 4; uint32* stride = 6; uint32* dilation = 18; uint32 pad_h = 9;
+        uint32* kernel_size = 4; uint32* stride = 6; uint32* dilation = 18; uint32 hole = 1001; uint32 hole_h = 1002;
+        uint32 hole_w = 1003; uint32 pad_h = 9;
         uint32 pad_w = 10; uint32 kernel_h = 11; uint32 kernel_w = 12; uint32 stride_h = 13;
         uint32 stride_w = 14; uint32 group = 5 [1]; FillerParameter weight_filler = 7;
         FillerParameter bias_filler = 8; ConvolutionParameter.Engine engine = 15; int32 axis = 16 [1];
@@ -194,7 +197,7 @@ _MESSAGES = {
         uint32 pad_w = 10; uint32 kernel_size = 2; uint32 kernel_h = 5; uint32 kernel_w = 6;
         uint32 stride = 3 [1]; uint32 stride_h = 7; uint32 stride_w = 8;
         PoolingParameter.Engine engine = 11; bool global_pooling = 12;
-        PoolingParameter.RoundMode round_mode = 13""",
+        PoolingParameter.RoundMode round_mode = 13; bool ceil_mode = 1001 [true]""",
     "PowerParameter": "float power = 1 [1]; float scale = 2 [1]; float shift = 3",
     "PythonParameter": """string module = 1; string layer = 2; string param_str = 3;
         bool share_in_parallel = 4""",
@@ -223,14 +226,15 @@ _MESSAGES = {
     "NormalizeParameter": """bool across_spatial = 1 [true]; FillerParameter scale_filler = 2;
         bool channel_shared = 3 [true]; float eps = 4 [1e-10]""",
     "PriorBoxParameter": """float* min_size = 1; float* max_size = 2; float* aspect_ratio = 3; bool flip = 4 [true];
-        bool clip = 5 [true]; float* variance = 6; uint32 img_size = 7; uint32 img_h = 8; uint32 img_w = 9;
+        bool clip = 5; float* variance = 6; uint32 img_size = 7; uint32 img_h = 8; uint32 img_w = 9;
         float step = 10; float step_h = 11; float step_w = 12; float offset = 13 [0.5]""",
     "NonMaximumSuppressionParameter": "float nms_threshold = 1 [0.3]; int32 top_k = 2 [-1]; float eta = 3 [1]",
     "DetectionOutputParameter": """uint32 num_classes = 1; bool share_location = 2 [true];
         int32 background_label_id = 3; NonMaximumSuppressionParameter nms_param = 4;
         DetectionOutputParameter.CodeType code_type = 6; bool variance_encoded_in_target = 8; int32 keep_top_k = 7 [-1];
         float confidence_threshold = 9""",
-    "UpsampleParameter": "uint32 scale = 1 [1]; uint32 scale_h = 2; uint32 scale_w = 3",
+    "UpsampleParameter": """uint32 scale = 1 [1]; uint32 scale_h = 2; uint32 scale_w = 3; uint32 upsample_h = 1001;
+        uint32 upsample_w = 1002; bool pad_out_h = 1003; bool pad_out_w = 1004""",
     "InterpParameter": """int32 height = 1; int32 width = 2; int32 zoom_factor = 3 [1]; int32 shrink_factor = 4 [1];
         int32 pad_beg = 5; int32 pad_end = 6""",
     "ShuffleChannelParameter": "uint32 group = 1 [1]",

@@ -33,15 +33,22 @@ _IDLE_MESSAGES = {
     "V1LayerParameter",
     "WindowDataParameter",
 }
-# How NVIDIA's Caffe computes, not what.
+# How forks compute, or begin a training, not what they compute.
 _IDLE_FIELDS = {
     "backward_math",
     "backward_type",
     "conv_algos_override",
     "cudnn_convolution_algo_seeker",
     "cudnn_math_override",
+    "engine",
     "forward_math",
     "forward_type",
+    "frozen",
+    "momentum",
+    "scale_filler",
+    "shift_filler",
+    "slope_filler",
+    "bias_filler",
 }
 _LAYERS = ("layer", "layers")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from convert.caffe.file.schema import enum_name
 from convert.caffe.network import LayerError
 from convert.caffe.shapes import (
     Shape,
@@ -39,7 +40,20 @@ def batch_norm(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     if len(bottoms[0]) < 2:
         raise LayerError(f"needs a blob of 2 or more axes, not {written(bottoms[0])}")
     channels = known(bottoms[0][1])
-    return Shapes([bottoms[0]], [(channels,), (channels,), (1,)])
+    # NVIDIA's holds the factors and offsets of a Scale layer too.
+    own = [(channels,), (channels,)] if layer.batch_norm_param.scale_bias else []
+    return Shapes([bottoms[0]], [(channels,), (channels,), (1,), *own])
+
+
+@shape_rule("BN")
+def folded_batch_norm(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Keep the shape; parameters are factors and offsets, in PSPNet's Caffe with mean and variance after them."""
+    parameter, channels = layer.bn_param, known(picture(bottoms[0])[1])
+    if not parameter.HasField("bn_mode"):
+        return Shapes([bottoms[0]], [(1, channels, 1, 1)] * 4)
+    if enum_name(parameter, "bn_mode") != "INFERENCE":
+        raise LayerError("bn_mode LEARN takes the statistics of the batch; only INFERENCE can be converted")
+    return Shapes([bottoms[0]], [(1, channels, 1, 1)] * 2)
 
 
 @shape_rule("Normalize")

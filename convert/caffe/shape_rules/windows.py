@@ -11,6 +11,7 @@ from convert.caffe.network import LayerError
 from convert.caffe.shapes import (
     Shape,
     Shapes,
+    agree,
     canonical_axis,
     known,
     picture,
@@ -109,8 +110,8 @@ def pooled_size(size: int, axis: int, window: Window, parameter: Any) -> int:
 
 
 def rounds_down(parameter: Any) -> bool:
-    """Return whether a PoolingParameter asks for sizes rounded down."""
-    return enum_name(parameter, "round_mode") == "FLOOR"
+    """Return whether a PoolingParameter asks for sizes rounded down, as Caffe says it or as forks do."""
+    return enum_name(parameter, "round_mode") == "FLOOR" or not parameter.ceil_mode
 
 
 @shape_rule("LRN")
@@ -121,12 +122,24 @@ def lrn(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     return Shapes([picture(bottoms[0])])
 
 
-@shape_rule("Upsample")
+@shape_rule("Upsample", bottoms=range(1, 3))
 def upsample(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
-    """Multiply height and width."""
+    """Multiply height and width; with the mask of a pooling as second bottom the result may have a size of its own."""
     bottom, factors = picture(bottoms[0]), upsample_factors(layer.upsample_param)
+    if len(bottoms) == 2:
+        return Shapes([(*bottom[:2], *_unpooled_size(layer.upsample_param, bottoms, factors))])
     sizes = [None if size is None else size * factor for size, factor in zip(bottom[2:], factors, strict=True)]
     return Shapes([(*bottom[:2], *sizes)])
+
+
+def _unpooled_size(parameter: Any, bottoms: Sequence[Shape], factors: Pair) -> list[int]:
+    """Return the size of what SegNet's layer makes: as given, or enlarged, a pixel less where pad_out says so."""
+    if not agree(*bottoms):
+        raise LayerError(f"the mask, {written(bottoms[1])}, must be {written(bottoms[0])} as the first bottom")
+    given = parameter.upsample_h, parameter.upsample_w
+    padded = parameter.pad_out_h, parameter.pad_out_w
+    sizes = zip(bottoms[0][2:], factors, given, padded, strict=True)
+    return [wanted or known(size) * factor - less for size, factor, wanted, less in sizes]
 
 
 def upsample_factors(parameter: Any) -> Pair:

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from support.caffe_cases import compute, nhwc
-from support.caffe_layers import CONVOLUTIONS, GLOBAL, LAYERS, NORMALIZATIONS, POOLINGS, Layer, X, rng
+from support.caffe_layers import CONVOLUTIONS, GLOBAL, LAYERS, NORMALIZATIONS, POOLINGS, Layer, X, rng, unpooled
 from support.caffe_writer import input_layer, write_network
 
 from convert.caffe.conversion import convert_caffe
@@ -71,3 +71,20 @@ def test_crop_follows_the_sizes_of_its_reference(tmp_path):
 def test_every_type_has_a_converter_a_shape_rule_and_a_test():
     assert set(CONVERTERS) | NOT_COMPUTED == set(RULES)
     assert set(CONVERTERS) - DETECTION == {layer.type for layer in LAYERS}
+
+
+@pytest.mark.parametrize(("text", "size"), [("scale: 2", (6, 8)), ("scale: 2 upsample_h: 7 upsample_w: 8", (7, 8))])
+def test_upsample_puts_pixels_where_the_pooling_found_them(text, size, tmp_path):
+    """SegNet's, against PyTorch."""
+    x = rng(2, 3, *size)
+    prototxt = (
+        input_layer("x", x.shape)
+        + f"""
+        layer {{ name: "pool" type: "Pooling" bottom: "x" top: "p" top: "mask"
+                 pooling_param {{ kernel_size: 2 stride: 2 ceil_mode: false }} }}
+        layer {{ name: "up" type: "Upsample" bottom: "p" bottom: "mask" top: "y" upsample_param {{ {text} }} }}"""
+    )
+    model = convert_caffe(*write_network(tmp_path, prototxt)).model
+    save_model(model, tmp_path / "model.keras")
+    found = keras.ops.convert_to_numpy(load_model(tmp_path / "model.keras")(nhwc(x)))
+    np.testing.assert_allclose(found, nhwc(unpooled(x, size)), atol=1e-6)
