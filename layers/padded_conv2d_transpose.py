@@ -101,8 +101,8 @@ class PaddedConv2DTranspose(keras.layers.Layer):
         for axis, stride in enumerate(self.strides):
             inputs = _spread(inputs, axis + 1, stride)
         extents = [self._extent(axis) for axis in (0, 1)]
-        widths = [(e - 1, max(e, stride) - stride) for e, stride in zip(extents, self.strides, strict=True)]
-        inputs = pad(inputs, *widths)
+        rows, columns = ((e - 1, max(e, stride) - stride) for e, stride in zip(extents, self.strides, strict=True))
+        inputs = pad(inputs, rows, columns)
         height, width, filters, channels = kernel.shape
         parts = ops.reshape(ops.flip(kernel, axis=(0, 1)), (height, width, filters, self.groups, -1))
         if channels == self.groups:

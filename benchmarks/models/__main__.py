@@ -98,7 +98,8 @@ def try_all(group: Group, results: Results) -> list[Trial]:
             print(f"{group.title}: {min(first + CHUNK, len(waiting))} of {len(waiting)}", file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         print(f"{group.title}: interrupted", file=sys.stderr)
-    return [trial for network in group.networks if (trial := results.of(group.title, network)) is not None]
+    known = [results.of(group.title, network) for network in group.networks]
+    return [trial for trial in known if trial is not None]
 
 
 def _in_a_process(networks: Sequence[Network], formats: tuple[str, ...]) -> Iterator[Trial]:

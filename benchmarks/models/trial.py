@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,7 +147,13 @@ def write_samples(network: Network, saved: Path, path: Path) -> Path | None:
     if arrays is None:
         return None
     names = input_names(model, makes_pictures=False)
-    np.savez(path, **dict(zip(names, arrays, strict=True)))
+    return _save(path, names, arrays)
+
+
+def _save(path: Path, names: Sequence[str], arrays: Sequence[np.ndarray]) -> Path:
+    """Write arrays by their names."""
+    named: dict[str, Any] = dict(zip(names, arrays, strict=True))
+    np.savez(path, **named)
     return path
 
 
@@ -186,18 +192,17 @@ def try_export(name: str, saved: Path, samples: Path | None, folder: Path) -> Ex
 
 def calibration_for(saved: Path, folder: Path) -> Path | None:
     """Return what int8 takes its ranges from: the program's pictures, or random inputs for what is no generator."""
+    from model.provenance import read_provenance
     from model.saving import load_model
     from pipelines.export.plan import follows_image_contract, input_names
     from pipelines.export.samples import PICTURES
 
     model = load_model(saved)
-    if follows_image_contract(model):
+    if follows_image_contract(model) and (read_provenance(saved) or {}).get("convention") != "none":
         return PICTURES
     random = np.random.default_rng(1)
     arrays = [random.random((2, *_sizes(tensor.shape)), np.float32) for tensor in model.inputs]
-    path = folder / "calibration.npz"
-    np.savez(path, **dict(zip(input_names(model, makes_pictures=False), arrays, strict=True)))
-    return path
+    return _save(folder / "calibration.npz", input_names(model, makes_pictures=False), arrays)
 
 
 def _sizes(shape: tuple[int | None, ...]) -> list[int]:
