@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -13,13 +14,21 @@ import keras
 from errors import ArgumentError
 from pipelines.training.data import TrainingBatches
 
+# The variable that tells TensorFlow's workers of each other.
+CLUSTER_VARIABLE = "TF_CONFIG"
 # The variables that keras.distribution.initialize() reads on each of several machines.
 PROCESSES_VARIABLE = "KERAS_DISTRIBUTION_NUM_PROCESSES"
 PROCESS_VARIABLE = "KERAS_DISTRIBUTION_PROCESS_ID"
 
 
 def is_first_process() -> bool:
-    """Return whether this process is the only one of its run, or the one that writes the files."""
+    """Return whether this process is the only one of its run, or the one that writes the files.
+
+    Raises:
+        ArgumentError: TF_CONFIG has a form that is not allowed.
+    """
+    if keras.backend.backend() == "tensorflow" and CLUSTER_VARIABLE in os.environ:
+        return _worker_of(os.environ[CLUSTER_VARIABLE])[0] == 0
     return int(os.environ.get(PROCESS_VARIABLE, "0")) == 0
 
 
@@ -43,8 +52,16 @@ class Devices:
     distribution: Any = None
 
     def scope(self) -> AbstractContextManager:
-        """Return the context in which the model is made and trained."""
+        """Return the context in which the model is made."""
         return nullcontext() if self.distribution is None else self.distribution.scope()
+
+    def fit_scope(self) -> AbstractContextManager:
+        """Return the context in which the model is trained.
+
+        A model keeps TensorFlow's strategy since it was made. In the strategy's context a process that writes a file
+        alone would wait for the others: Keras makes variables then.
+        """
+        return self.scope() if self.replicas == 1 else nullcontext()
 
     @contextmanager
     def outside(self) -> Iterator[None]:
@@ -53,7 +70,7 @@ class Devices:
         Inside it every variable is compared among the processes, also those that Keras makes while it saves a file:
         a process that writes alone would wait for the others for ever.
         """
-        if self.processes == 1:
+        if self.processes == 1 or self.replicas > 1:
             yield
             return
         keras.distribution.set_distribution(None)
@@ -69,25 +86,35 @@ class Devices:
 
     def feed(self, batches: TrainingBatches) -> Any:
         """Return `batches`, of which this process has its share, as what `fit` takes."""
-        return batches if self.replicas == 1 else _distributed_dataset(batches, self.distribution, self.replicas)
+        if self.replicas == 1:
+            return batches
+        return _distributed_dataset(batches, self.distribution, self.replicas // self.processes)
+
+    def prepare(self, model: keras.Model) -> None:
+        """Give `model` the step that Keras' `fit` takes, where its own cannot run on several workers."""
+        if self.processes > 1 and self.replicas > 1:
+            model.train_function = _workers_step(model, self.distribution)
 
 
 def find_devices() -> Devices:
     """Return all devices that this process may use, with those of the other processes (JAX).
 
-    Several machines: on each, JAX's backend and the variables KERAS_DISTRIBUTION_JOB_ADDRESSES, _NUM_PROCESSES and
-    _PROCESS_ID of keras.distribution.initialize(). PyTorch's backend uses one device.
+    Several machines: on each the same command, with JAX's backend and the variables KERAS_DISTRIBUTION_JOB_ADDRESSES,
+    _NUM_PROCESSES and _PROCESS_ID of keras.distribution.initialize(), or with TensorFlow's backend and TF_CONFIG as
+    tf.distribute.MultiWorkerMirroredStrategy reads it. PyTorch's backend uses one device.
 
     Raises:
         ArgumentError: several processes are asked for on a backend that cannot.
     """
     backend = keras.backend.backend()
+    for variable, needed in ((PROCESSES_VARIABLE, "jax"), (CLUSTER_VARIABLE, "tensorflow")):
+        if variable in os.environ and backend != needed:
+            raise ArgumentError(f"{variable}: needs KERAS_BACKEND={needed}, not {backend}")
     if backend == "jax":
         return _jax_devices()
-    for variable in (PROCESSES_VARIABLE, "TF_CONFIG"):
-        if variable in os.environ:
-            raise ArgumentError(f"{variable}: training on several machines needs KERAS_BACKEND=jax, not {backend}")
-    return _tensorflow_devices() if backend == "tensorflow" else Devices()
+    if backend == "tensorflow":
+        return _tensorflow_workers() if CLUSTER_VARIABLE in os.environ else _tensorflow_devices()
+    return Devices()
 
 
 def _jax_devices() -> Devices:
@@ -112,8 +139,54 @@ def _tensorflow_devices() -> Devices:
     return Devices(replicas=len(devices), count=len(devices), distribution=strategy)
 
 
+def _tensorflow_workers() -> Devices:
+    import tensorflow as tf
+
+    process, processes = _worker_of(os.environ[CLUSTER_VARIABLE])
+    if processes == 1:
+        return _tensorflow_devices()
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    replicas = strategy.num_replicas_in_sync
+    return Devices(process, processes, replicas=replicas, count=replicas, distribution=strategy)
+
+
+def _worker_of(cluster: str) -> tuple[int, int]:
+    """Return the number of this process and that of all processes that TF_CONFIG tells.
+
+    Raises:
+        ArgumentError: it has another form.
+    """
+    try:
+        description = json.loads(cluster)
+        workers, task = description["cluster"]["worker"], description["task"]
+        if task["type"] == "worker" and 0 <= task["index"] < len(workers):
+            return task["index"], len(workers)
+    except (ValueError, KeyError, TypeError):
+        pass
+    form = '{"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", "index": 0}}'
+    raise ArgumentError(f"{CLUSTER_VARIABLE} must have the form {form}")
+
+
+def _workers_step(model: keras.Model, strategy: Any) -> Any:
+    """Return a step of all workers; Keras' own takes the mean of its losses along an axis that numbers have not."""
+    import tensorflow as tf
+
+    @tf.function(autograph=False)
+    def step(iterator: Any) -> dict[str, tf.Tensor]:
+        losses = strategy.run(model.train_step, args=(next(iterator),))
+        return {name: strategy.reduce("MEAN", values, axis=None) for name, values in losses.items()}
+
+    return step
+
+
 def _distributed_dataset(batches: TrainingBatches, strategy: Any, replicas: int) -> Any:
-    """Return a tf.data pipeline whose elements are what one replica takes of a batch."""
+    """Return a tf.data pipeline whose elements are what one replica takes of a batch.
+
+    Args:
+        batches: this process' share of each.
+        strategy: TensorFlow's.
+        replicas: devices of this process.
+    """
     import tensorflow as tf
 
     shape = batches[0][0].shape

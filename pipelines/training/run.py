@@ -94,7 +94,8 @@ def run_training(
         is_new = folder is None or not folder.checkpoints
         model = make_model(plan, style, sample(0).shape, replicas=devices.replicas, is_new=is_new)
         first = last = _start(model, folder)
-        if first < plan.iterations:
+    if first < plan.iterations:
+        with devices.fit_scope():
             last = _Fit(plan, model, first, sample, result, devices, folder, observers).run()
     return Trained(result, last, first, len(sample.unreadable) if isinstance(sample, PhotoCrops) else 0)
 
@@ -181,6 +182,7 @@ class _Fit:
             remove_checkpoints(self.folder.path)
         with interrupts_noted() as is_interrupted:
             callbacks = self._callbacks(is_interrupted)
+            self.devices.prepare(self.model)
             try:
                 self.model.fit(
                     self.devices.feed(batches), epochs=1, steps_per_epoch=len(batches), shuffle=False, verbose=0,

@@ -1,5 +1,6 @@
 """Several devices and several processes make the same weights as one with the same batches."""
 
+import json
 import os
 import socket
 import subprocess
@@ -65,16 +66,31 @@ def assert_same_results(one, other):
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
 
 
-def test_two_worker_processes_equal_one(inputs, tmp_path):
-    """Keras' distribution API under JAX; each worker reads its half of every batch."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"127.0.0.1:{server.getsockname()[1]}"
-    variables = {"KERAS_DISTRIBUTION_JOB_ADDRESSES": address, "KERAS_DISTRIBUTION_NUM_PROCESSES": "2"}
-    workers = [
-        start(inputs, tmp_path / "two", "jax", KERAS_DISTRIBUTION_PROCESS_ID=str(i), **variables) for i in range(2)
-    ]
-    finish(*workers)
-    finish(start(inputs, tmp_path / "one", "jax"))
+def free_ports(count):
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [server.getsockname()[1] for server in servers]
+    for server in servers:
+        server.close()
+    return [f"127.0.0.1:{port}" for port in ports]
+
+
+def jax_workers():
+    """Keras' distribution API: the variables of each of two processes."""
+    variables = {"KERAS_DISTRIBUTION_JOB_ADDRESSES": free_ports(1)[0], "KERAS_DISTRIBUTION_NUM_PROCESSES": "2"}
+    return [{**variables, "KERAS_DISTRIBUTION_PROCESS_ID": str(i)} for i in range(2)]
+
+
+def tensorflow_workers():
+    """tf.distribute's MultiWorkerMirroredStrategy: the variable of each of two processes."""
+    workers = {"worker": free_ports(2)}
+    return [{"TF_CONFIG": json.dumps({"cluster": workers, "task": {"type": "worker", "index": i}})} for i in range(2)]
+
+
+@pytest.mark.parametrize(("backend", "make"), [("jax", jax_workers), ("tensorflow", tensorflow_workers)])
+def test_two_worker_processes_equal_one(inputs, tmp_path, backend, make):
+    """Each worker reads its half of every batch."""
+    finish(*[start(inputs, tmp_path / "two", backend, **variables) for variables in make()])
+    finish(start(inputs, tmp_path / "one", backend))
     assert_same_results(tmp_path / "one", tmp_path / "two")
 
 
@@ -90,7 +106,18 @@ def test_batch_must_be_divisible():
         Devices(count=2).check_batch_size(3)
 
 
-def test_several_machines_need_jax(monkeypatch):
-    monkeypatch.setenv("TF_CONFIG", "{}")
-    with pytest.raises(ArgumentError, match="TF_CONFIG: training on several machines needs KERAS_BACKEND=jax"):
+@pytest.mark.parametrize(
+    ("backend", "variable", "value", "message"),
+    [
+        ("tensorflow", "TF_CONFIG", "{}", "TF_CONFIG must have the form"),
+        ("tensorflow", "TF_CONFIG", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "form"),
+        ("jax", "TF_CONFIG", "{}", "TF_CONFIG: needs KERAS_BACKEND=tensorflow, not jax"),
+        ("torch", "TF_CONFIG", "{}", "TF_CONFIG: needs KERAS_BACKEND=tensorflow, not torch"),
+        ("tensorflow", "KERAS_DISTRIBUTION_NUM_PROCESSES", "2", "needs KERAS_BACKEND=jax, not tensorflow"),
+    ],
+)
+def test_variables_of_other_backends_and_forms(monkeypatch, backend, variable, value, message):
+    monkeypatch.setattr("keras.backend.backend", lambda: backend)
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ArgumentError, match=message):
         find_devices()
