@@ -16,15 +16,16 @@ if TYPE_CHECKING:
     from pipelines.export.run import ExportReport
 
 NAME = "export_model.py"
-EPILOG = """A generator takes `image` and returns `stylized`: float32 RGB pictures in [0, 1] (batch, height, width, 3),
-whatever its quantisation. Any other model keeps its own inputs and outputs, by their names. SavedModel and ONNX keep
-the sizes free that the model leaves free; LiteRT has fixed ones. The export is run in its own runtime beside the Keras
-model: nothing is written below 40 dB PSNR (30 dB with weights in 8 bits), or, of other models than generators in
-float32, where it is more than 1e-4 (LiteRT 1e-3) of the largest value away. ONNX is tried in OpenCV's cv2.dnn too,
-where that is installed, and the outcome is told. LiteRT and ONNX need the packages of requirements-export.txt. dynamic:
-weights in 8 bits; convolutions work in 8 bits too, with ranges taken while running. int8: weights in 8 bits; wide
-convolutions (128 channels and more, most of the arithmetic) work in 8 bits with ranges taken from the calibration data,
-the others in float32. Instance normalisation and sums stay in float32 in both."""
+EPILOG = """A generator takes `image` and returns `stylized`: float32 RGB pictures in [0, 1] (batch, height, width,
+3), whatever its quantisation. Other models keep their inputs and outputs with their names. Where the model takes any
+size, so do SavedModel and ONNX; a LiteRT model has fixed sizes. The export is run in its own runtime and compared
+with the Keras model. Nothing is written below 40 dB PSNR (30 dB with weights in 8 bits), or, for float32 models other
+than generators, if the difference exceeds 1e-4 (LiteRT: 1e-3) of the largest value. ONNX is also tried in OpenCV's
+cv2.dnn, where that is installed, and the result is printed. LiteRT and ONNX need the packages of
+requirements-export.txt. dynamic: weights in 8 bits; convolutions are computed in 8 bits too, with ranges determined
+at run time. int8: weights in 8 bits; wide convolutions (128 channels and more, which is most of the arithmetic) are
+computed in 8 bits with ranges from the calibration data, the others in float32. Instance normalisation and sums stay
+in float32 in both."""
 NOTHING_WIDE = "nothing to calibrate: no convolution of this model is wide, so int8 rounds weights alone"
 
 
@@ -39,14 +40,16 @@ def make_parser() -> ArgumentParser:
 
 
 def _add_target(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
-    parser.add_argument("--input", required=True, metavar="MODEL.keras", help="the model")
-    parser.add_argument("--output", required=True, metavar="PATH", help="a folder, or a .tflite or .onnx file")
-    parser.add_argument("--format", required=True, metavar="|".join(FORMATS), help="what to write")
+    parser.add_argument("--input", required=True, metavar="MODEL.keras", help="model to export")
+    parser.add_argument(
+        "--output", required=True, metavar="PATH", help="a SavedModel folder, or a .tflite or .onnx file"
+    )
+    parser.add_argument("--format", required=True, metavar="|".join(FORMATS), help="format of the export")
     parser.add_argument(
         "--quantize",
         metavar="|".join(MIN_PSNR),
         default=defaults["quantize"],
-        help="for LiteRT: float16 halves the file, dynamic and int8 quarter it (default: %(default)s)",
+        help="quantisation of LiteRT: float16 halves the file, dynamic and int8 quarter it (default: %(default)s)",
     )
 
 
@@ -55,9 +58,9 @@ def _add_pictures(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         "--calibration",
         metavar="FOLDER_OR_NPZ",
         default=defaults["calibration"],
-        help="pictures like those that the generator will see: int8 takes its ranges from up to 16 of them, and the "
-        "first is the one that every export is compared on (default: a picture of this program); for any model an "
-        ".npz file with its inputs by their names, many of each",
+        help="pictures like those that the generator will process: int8 takes its ranges from up to 16 of them, and "
+        "every export is compared on the first (default: a picture that ships); for other models an .npz file with "
+        "many of each input, by name",
     )
     height, width = defaults["size"]
     parser.add_argument(
@@ -65,7 +68,7 @@ def _add_pictures(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         type=parse_size,
         metavar="HxW",
         default=defaults["size"],
-        help=f"height and width of LiteRT's pictures, and of what is compared, where the model leaves them free "
+        help=f"height and width of the pictures of a LiteRT model, and of the comparison, where the model allows any "
         f"(default: {height}x{width})",
     )
 
@@ -77,21 +80,22 @@ def _add_inputs(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         action="append",
         metavar="AxBxC",
         default=[],
-        help="sizes of an input in Keras' order without the batch, such as 224x224x3 or ?x300; given once for each "
-        "input, in the model's order; ? leaves a size as the model has it",
+        help="shape of an input in Keras' order without the batch, such as 224x224x3 or ?x300; given once for each "
+        "input, in the model's order; ? leaves a size as it is in the model",
     )
     parser.add_argument(
         "--samples",
         metavar="FILE.npz",
         default=defaults["samples"],
-        help="inputs to compare on, by their names, one or more of each; LiteRT is made for their sizes (default for "
-        "models that are no generators: random numbers)",
+        help="inputs to compare on, by name, one or more of each; a LiteRT model is made for their sizes (default for "
+        "models other than generators: random numbers)",
     )
     parser.add_argument(
         "--layout",
         metavar="|".join(LAYOUTS),
         default=defaults["layout"],
-        help="where channels are at the borders: last, or first as in Torch, Caffe and OpenCV (default: %(default)s)",
+        help="position of the channels in inputs and outputs: last, or first as in Torch, Caffe and OpenCV "
+        "(default: %(default)s)",
     )
 
 

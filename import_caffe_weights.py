@@ -1,4 +1,4 @@
-"""Turns a Caffe network (.prototxt and .caffemodel) into a Keras model (.keras) that computes the same."""
+"""Converts a Caffe network (.prototxt and .caffemodel) into a Keras model with the same output."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from pipelines.command_line import ArgumentParser, defaults_of, parse_size, run_
 from pipelines.importing.caffe import POOLINGS, CaffeImportReport, import_caffe_model
 
 NAME = "import_caffe_weights.py"
-EPILOG = """The model is the bare network: its inputs and outputs are those of Caffe, with the axes in the order number,
-height, width, channels where Caffe has number, channels, height, width. It returns one blob, or a dict of several by
-name. What Caffe's users do to pictures before the network (BGR order, minus a mean) is not part of it. Reads files of
-the formats V0, V1 and new. Include and exclude rules are followed for the test phase; loss and accuracy layers are left
-out."""
+EPILOG = """The model is the network alone: its inputs and outputs are those of Caffe, with axes in the order number,
+height, width, channels instead of number, channels, height, width. It returns one blob, or a dict of several, by
+name. Preprocessing (BGR order, subtracting a mean) is not part of it. Reads files of the formats V0, V1 and new.
+Include and exclude rules are followed for the test phase; loss and accuracy layers are left out."""
 
 
 def make_parser() -> ArgumentParser:
@@ -46,7 +45,7 @@ def _add_changes(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         "--pooling",
         metavar="|".join(POOLINGS),
         default=defaults["pooling"],
-        help="make all pooling layers, but global ones, of one kind (default: %(default)s)",
+        help="change all pooling layers except global ones to average or max pooling (default: %(default)s)",
     )
     parser.add_argument(
         "--until",
@@ -59,7 +58,7 @@ def _add_changes(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         metavar="BLOB,...",
         type=lambda text: text.split(","),
         default=defaults["outputs"],
-        help="blobs that the model gives (default: those that no layer reads); a blob has its value after the last "
+        help="blobs that the model returns (default: those that no layer reads); a blob has its value after the last "
         "layer that changes it in place",
     )
     parser.add_argument(
@@ -67,20 +66,22 @@ def _add_changes(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         metavar="PHOTO_FOLDER",
         default=defaults["normalize"],
         help="scale the weights so that each filter's mean activation over these photos is 1, as in Gatys' normalised "
-        "VGG; for chains of convolutions, rectifications and poolings (use --until to cut the rest)",
+        "VGG; for chains of convolutions, rectifications and poolings (use --until to cut off the rest)",
     )
 
 
 def _add_checks(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
     parser.add_argument(
-        "--summary", action="store_true", help="print the layers with shapes and parameters; without --output only that"
+        "--summary",
+        action="store_true",
+        help="print the layers with shapes and parameters; without --output do nothing else",
     )
     parser.add_argument(
         "--verify",
         metavar="REF.npz",
         default=defaults["verify"],
         help="compare with the arrays 'blob_NAME' that Caffe computed from 'input' or 'input_NAME' (NCHW) and write "
-        "nothing if one is more than 5e-5 of its largest number away",
+        "nothing if one differs by more than 5e-5 of its largest value",
     )
     parser.add_argument(
         "--input-shape",
@@ -88,19 +89,18 @@ def _add_checks(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         action="append",
         default=defaults["input_shape"],
         help="size of an input without the batch, in Caffe's order, ? for a free one; once for each input, or once for "
-        "all; needed where the network reads files whose size the prototxt does not tell",
+        "all; needed where the network reads files whose size is not in the prototxt",
     )
     parser.add_argument(
         "--raw-detections",
         action="store_true",
-        help="give boxes and scores in the place of what a DetectionOutput layer selects",
+        help="return all boxes and scores instead of those that a DetectionOutput layer selects",
     )
     parser.add_argument(
         "--layout",
         metavar="|".join(LAYOUTS),
         default=defaults["layout"],
-        help="where pictures and volumes have their channels at the model's borders: last, or first as in the original "
-        "(default: %(default)s)",
+        help="position of the channels in inputs and outputs: last, or first as in the original (default: %(default)s)",
     )
     height, width = defaults["size"]
     parser.add_argument(

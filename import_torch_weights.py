@@ -1,4 +1,4 @@
-"""Turns a Torch7 or PyTorch network (.t7, .pth, .safetensors) into a Keras model (.keras) with the same pixels."""
+"""Converts a Torch7 or PyTorch network (.t7, .pth, .safetensors) into a Keras model with the same output."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from pipelines.importing.torch7 import (
 
 NAME = "import_torch_weights.py"
 EPILOG = """The saved model takes and returns RGB pictures in [0, 1] (float32; batch, height, width, 3) of any size,
-unless --image-io is none. PyTorch's state dicts are known by the names and shapes of their tensors: the
-TransformerNet of its fast_neural_style example, VGG-19 and VGG-16. No code in the file is run. Keras loads the model
-in safe mode after `import layers`."""
+unless --image-io is none. PyTorch state dicts are recognised by the names and shapes of their tensors; supported are
+the TransformerNet of the fast_neural_style example, VGG-19 and VGG-16. No code in the file is executed. Keras loads
+the model in safe mode after `import layers`."""
 
 
 def make_parser() -> ArgumentParser:
@@ -45,7 +45,7 @@ def _add_files(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         "--input",
         required=True,
         metavar="MODEL.t7|.pth",
-        help="Torch7, PyTorch or safetensors file: a network or a checkpoint",
+        help="Torch7, PyTorch or safetensors file with a network or a checkpoint",
     )
     parser.add_argument(
         "--output", metavar="FILE_OR_FOLDER", help="a .keras, .onnx or .tflite file to write, or a SavedModel folder"
@@ -60,14 +60,14 @@ def _add_reading(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         help="what is wrapped around the network so that pictures go in and out: for texture-nets (takes RGB in "
         "[0, 1], returns BGR in 0..255 minus the mean pixel of VGG), for texture-nets-2016 (the same from the picture "
         "twice and noise, or textures from noise alone), for fast-neural-style (BGR minus mean in and "
-        "out), none (the bare network: NHWC where Torch7 has NCHW), or decided from the file and told (default: "
+        "out), none (the bare network: NHWC where Torch7 has NCHW), or detected from the file and printed (default: "
         "%(default)s)",
     )
     parser.add_argument(
         "--entry",
         metavar="a.b.c",
         default=defaults["entry"],
-        help="which of several networks in the file: the keys that lead to it, joined by dots",
+        help="which of several networks in the file to convert: the keys that lead to it, joined by dots",
     )
     parser.add_argument(
         "--input-shape",
@@ -81,7 +81,7 @@ def _add_reading(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         "--noise",
         metavar="|".join(NOISES),
         default=defaults["noise"],
-        help="where a network's random numbers come from: a seed, or further inputs noise_0, noise_1, ... (default: "
+        help="source of a network's random numbers: a seed, or additional inputs noise_0, noise_1, ... (default: "
         "%(default)s)",
     )
 
@@ -92,16 +92,18 @@ def _add_results(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         metavar="|".join(NORM_STATISTICS),
         default=defaults["norm_statistics"],
         help="statistics of batch normalisations: those of the batch at hand, the running ones of the file, or "
-        "decided from the file and told (default: %(default)s)",
+        "detected from the file and printed (default: %(default)s)",
     )
     parser.add_argument(
         "--dtype",
         metavar="|".join(DTYPES),
         default=defaults["dtype"],
-        help="storage of the weights in the file; the model computes in float32 either way (default: %(default)s)",
+        help="type of the weights in the file; the model computes in float32 in either case (default: %(default)s)",
     )
     parser.add_argument(
-        "--summary", action="store_true", help="print the module tree, or the tensors; without --output only that"
+        "--summary",
+        action="store_true",
+        help="print the module tree (PyTorch: the tensors); without --output do nothing else",
     )
     parser.add_argument(
         "--verify",
@@ -114,8 +116,7 @@ def _add_results(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         "--layout",
         metavar="|".join(LAYOUTS),
         default=defaults["layout"],
-        help="where pictures and volumes have their channels at the model's borders: last, or first as in the original "
-        "(default: %(default)s)",
+        help="position of the channels in inputs and outputs: last, or first as in the original (default: %(default)s)",
     )
     height, width = defaults["size"]
     parser.add_argument(

@@ -285,13 +285,13 @@ def print_cluster_report(report: ClusterReport) -> int:
     """Print what a run did and return the exit code: 1 where pictures failed."""
     if report.written:
         print(
-            f"stylised {report.written} {'picture' if report.written == 1 else 'pictures'} "
+            f"stylised {counted(report.written, 'picture')} "
             f"({report.megapixels:.2f} megapixels) in {report.seconds:.1f} s with room for {report.workers} workers: "
             f"{report.network_seconds / report.written:.2f} s of the network a picture "
             f"(reading and writing: {report.file_seconds / report.written:.2f} s)"
         )
     if report.skipped:
-        print(f"skipped {report.skipped} whose outputs exist (--overwrite writes them anew)")
+        print(f"skipped {counted(report.skipped, 'picture')} with an existing output (--overwrite replaces it)")
     for reason in report.failed.values():
         tell(f"{NAME}: error: {with_flags(' '.join(reason.split()))}")
     return 1 if report.failed else 0

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from runtimes.graph import TensorInfo
 
 NAME = "stylize_tensorflow_graph.py"
-EPILOG = """Runtimes: a SavedModel needs the Python package tensorflow, .tflite ai-edge-litert, .onnx onnxruntime. To a
-model for pictures of one size alone other pictures are fitted: shrunk where they are larger, continued by mirroring
-where they are smaller, and the result is cut out and enlarged again. Outputs that exist are replaced."""
+EPILOG = """A SavedModel needs the Python package tensorflow, a .tflite file ai-edge-litert, an .onnx file
+onnxruntime. If the model takes pictures of one size only, others are fitted to it: larger ones are reduced, smaller
+ones are extended by mirroring, and the result is cropped and enlarged accordingly. Existing outputs are replaced."""
 
 
 class RunError(Exception):

@@ -120,7 +120,7 @@ def check_target(path: Path, *, codec: str, quality: int) -> None:
         return
     if suffix not in WRITABLE_CONTAINERS and suffix not in ANIMATIONS:
         known = ", ".join([*WRITABLE_CONTAINERS, *ANIMATIONS])
-        raise FilmError(f"{path}: no film is written under such a name (known: {known}, and frames/%06d.png)")
+        raise FilmError(f"{path}: unknown film format (known: {known}, and frames/%06d.png)")
     if suffix in WRITABLE_CONTAINERS and codec not in WRITABLE_CONTAINERS[suffix]:
         raise FilmError(
             f"{path}: a {suffix} file cannot hold {codec} (it can: {', '.join(WRITABLE_CONTAINERS[suffix])})"

@@ -103,10 +103,10 @@ def _channels_last(page: tifffile.TiffPage, path: Path) -> np.ndarray:
     if page.imagewidth * page.imagelength > MAX_PIXELS:
         raise ImageError(f"{path}: {page.imagewidth} x {page.imagelength} pixels are more than {MAX_PIXELS}")
     if page.sampleformat == SIGNED:
-        raise ImageError(f"{path}: its pixels are signed integers, which are no picture values")
+        raise ImageError(f"{path}: signed integer pixels are not supported")
     values = np.asarray(page.asarray(maxworkers=1), np.float32)
     if page.sampleformat == FLOAT and not np.isfinite(values).all():
-        raise ImageError(f"{path}: it holds values that are not numbers or infinite")
+        raise ImageError(f"{path}: it contains NaN or infinite values")
     if page.sampleformat != FLOAT:
         values /= np.float32(2**page.bitspersample - 1)
     values = np.moveaxis(values, 0, -1) if page.axes == "SYX" else values

@@ -89,7 +89,7 @@ def check_size(path: Path, height: int, width: int) -> None:
     """Raise ImageError where the format of `path` cannot hold a picture of this size."""
     largest = MAX_SIDE.get(format_of(path), np.inf)
     if max(height, width) > largest:
-        raise ImageError(f"{path}: this format ends at {largest} pixels a side, the picture is {width} x {height}")
+        raise ImageError(f"{path}: this format allows at most {largest} pixels a side, not {width} x {height}")
 
 
 def write_levels(path: Path, levels: np.ndarray, *, metadata: Metadata | None = None) -> None:
@@ -136,7 +136,7 @@ def write_deep_tiff(path: str | os.PathLike, pixels: np.ndarray) -> None:
         ImageError: values that are not numbers, or the file cannot be written.
     """
     if not np.isfinite(pixels).all():
-        raise ImageError(f"{path}: the picture holds values that are not numbers or infinite")
+        raise ImageError(f"{path}: the picture contains NaN or infinite values")
     write_levels(Path(path), to_deep_levels(pixels))
 
 
@@ -149,7 +149,7 @@ def _to_levels(path: Path, pixels: np.ndarray, alpha: np.ndarray | None) -> np.n
     channels = pixels if alpha is None else np.dstack([pixels, alpha])
     check_size(path, *pixels.shape[:2])
     if not np.isfinite(channels).all():
-        raise ImageError(f"{path}: the picture holds values that are not numbers or infinite")
+        raise ImageError(f"{path}: the picture contains NaN or infinite values")
     return to_bytes(channels)
 
 

@@ -32,4 +32,4 @@ def check_file_output(path: Path, *, name: str = "output") -> None:
     if not path.absolute().parent.is_dir():
         raise ArgumentError(f"`{name}` {path}: there is no folder {path.parent}")
     if path.is_dir():
-        raise ArgumentError(f"`{name}` {path}: a folder stands there")
+        raise ArgumentError(f"`{name}` {path} is a folder")

@@ -39,7 +39,7 @@ REFUSED = {
     "normalization": ({"normalization": "layer"}, "unknown --normalization 'layer'"),
     "precision": ({"precision": "float16"}, "unknown --precision 'float16'"),
     "style layer": ({"style_layers": "relu1_9"}, "unknown layer 'relu1_9'"),
-    "layer twice": ({"style_layers": "relu1_1,block1_conv1"}, "--style-layers: a layer stands there twice"),
+    "layer twice": ({"style_layers": "relu1_1,block1_conv1"}, "--style-layers: a layer is given twice"),
     "no layer": ({"content_layers": ","}, "--content-layers: no layer is given"),
     "layer weights": ({"style_layer_weights": "1,2"}, "--style-layer-weights: 2 weights for 1 style layer;"),
     "no numbers": ({"style_layer_weights": "1,x"}, "is not a list of numbers"),

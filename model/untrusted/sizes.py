@@ -54,7 +54,7 @@ def check_values(name: str, values: np.ndarray) -> None:
         return
     lowest, highest = float(values.min()), float(values.max())
     if math.isnan(lowest) or math.isnan(highest):
-        raise UserError(f"{name} holds values that are not numbers")
+        raise UserError(f"{name} contains NaN")
     largest = max(-lowest, highest)
     if largest > MAX_WEIGHT:
         what = "infinite values" if math.isinf(largest) else f"{largest:.3g}, beyond {MAX_WEIGHT:.0e}"

@@ -25,7 +25,7 @@ def check_output(path: Path, *, suffix: str) -> Path:
     if not path.resolve().parent.is_dir():
         raise ArgumentError(f"`output` {path}: there is no folder {path.parent}")
     if suffix and path.is_dir():
-        raise ArgumentError(f"`output` {path}: a folder stands there")
+        raise ArgumentError(f"`output` {path} is a folder")
     if not suffix and path.exists() and not _is_replaceable_folder(path):
         raise ArgumentError(f"`output` {path}: exists and is no SavedModel, so it is not replaced")
     return path

@@ -70,7 +70,7 @@ class Generator:
         if stylized.shape != (1, *pixels.shape):
             raise UserError(f"the model made {stylized.shape[1:]} of {pixels.shape}: not the size of the picture")
         if not np.isfinite(stylized).all():
-            raise UserError("the model returned values that are not numbers or infinite")
+            raise UserError("the model returned NaN or infinite values")
         return np.clip(stylized[0], 0, 1)
 
 

@@ -52,7 +52,7 @@ def stylize_rows(
 
     def sink(rows: range, stylized: np.ndarray) -> None:
         if not np.isfinite(stylized).all():
-            raise UserError("the model returned values that are not numbers or infinite")
+            raise UserError("the model returned NaN or infinite values")
         stylized = np.clip(stylized, 0, 1)
         if lumas is None:
             finish(rows, stylized)

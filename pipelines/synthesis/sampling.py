@@ -95,7 +95,7 @@ def _sample(model: keras.Model, path: Path, sides: Sequence[int], seed: int) -> 
     if picture.shape != (*sides, 3):
         raise UserError(f"{path}: the model made {picture.shape} of {size}, no RGB picture")
     if not np.isfinite(picture).all():
-        raise UserError(f"{path}: the model returned values that are not numbers or infinite")
+        raise UserError(f"{path}: the model returned NaN or infinite values")
     return picture
 
 

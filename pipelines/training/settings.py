@@ -147,5 +147,5 @@ def distinct_layers(name: str, layers: tuple[str, ...]) -> tuple[str, ...]:
     if not resolved:
         raise ArgumentError(f"`{name}`: no layer is given")
     if len(set(resolved)) != len(resolved):
-        raise ArgumentError(f"`{name}`: a layer stands there twice ({', '.join(resolved)})")
+        raise ArgumentError(f"`{name}`: a layer is given twice ({', '.join(resolved)})")
     return resolved

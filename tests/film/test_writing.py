@@ -100,7 +100,7 @@ def test_numbered_frames(tmp_path):
 @pytest.mark.parametrize(
     ("name", "codec", "quality", "words"),
     [
-        ("film.avi", "h264", 75, "no film is written under such a name"),
+        ("film.avi", "h264", 75, "unknown film format"),
         ("film.webm", "h264", 75, "cannot hold h264"),
         ("film.mp4", "h264", 0, "1 to 100"),
         ("%d.doc", "h264", 75, "written as pictures"),

@@ -315,7 +315,7 @@ def test_tiff_that_claims_too_many_pixels(tmp_path):
 
 
 @pytest.mark.parametrize(("values", "message"), [
-    (np.array([[0.5, np.nan]], np.float32), "not numbers"),
+    (np.array([[0.5, np.nan]], np.float32), "NaN"),
     (np.array([[0.5, np.inf]], np.float32), "infinite"),
     (np.array([[5, -9]], np.int16), "signed"),
 ])  # fmt: skip

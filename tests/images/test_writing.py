@@ -132,7 +132,7 @@ def test_file_mode_follows_the_umask(tmp_path):
     ("missing/a.png", np.zeros((2, 2, 3)), None, "No such file or directory"),
     ("a.png", np.zeros((2, 2)), None, "height, width, 3"),
     ("a.png", np.zeros((2, 2, 3)), np.zeros((2, 3)), "height, width, 3"),
-    ("a.png", np.full((2, 2, 3), np.nan), None, "not numbers"),
+    ("a.png", np.full((2, 2, 3), np.nan), None, "NaN"),
     ("a.webp", np.zeros((2, 16384, 3)), None, "16383"),
     ("a.jpg", np.zeros((65501, 1, 3)), None, "65500"),
 ])  # fmt: skip

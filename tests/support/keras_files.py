@@ -433,7 +433,7 @@ CRAFTED: dict[str, tuple[Callable[[], bytes], str]] = {
     "bomb of values": (lambda: _kernel(_bomb), "more memory than"),
     "groups in themselves": (lambda: _kernel(_loop), "within themselves"),
     "damaged weights": (lambda: _with_member(WEIGHTS, zlib.compress(b"x" * 99)), "HDF5 file is damaged"),
-    "NaN": (_values(np.nan), "first/kernel holds values that are not numbers"),
+    "NaN": (_values(np.nan), "first/kernel contains NaN"),
     "infinity": (_values(-np.inf), "first/kernel holds infinite values"),
     "beyond": (_values(2e10), "first/kernel holds 2e+10"),
     "chunk bomb": (lambda: _kernel(_chunk_bomb), "more memory than"),

@@ -111,7 +111,7 @@ def test_loss_that_is_no_number_stops_the_run(inputs, tmp_path, monkeypatch):
     assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-00000002.weights.h5"]
 
 
-@pytest.mark.parametrize(("value", "reason"), [(np.inf, "infinite"), (np.nan, "not numbers"), (2e10, "2e+10, beyond")])
+@pytest.mark.parametrize(("value", "reason"), [(np.inf, "infinite"), (np.nan, "NaN"), (2e10, "2e+10, beyond")])
 def test_checkpoint_with_a_weight_that_is_no_weight_is_not_used(value, reason, inputs, tmp_path):
     train_generator(small_settings(inputs, tmp_path, num_iterations=4))
     newest = checkpoints(tmp_path)[-1]
