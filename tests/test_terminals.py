@@ -1,5 +1,6 @@
 """Scripts where the terminal is narrow, half of it is closed, and names of files are no text."""
 
+import json
 import os
 import re
 import subprocess
@@ -75,7 +76,6 @@ with open(sys.argv[1], "w") as file:
 
 def test_all_scripts_with_standard_error_closed(inputs, tmp_path):
     """In one process, for its start takes longest."""
-    import json
 
     commands = []
     for name, job in JOBS.items():
