@@ -34,6 +34,14 @@ def hold(path: Path) -> Iterator[None]:
         file.close()
 
 
+def is_held(path: Path) -> bool:
+    """Say whether somebody holds the lock file `path` now."""
+    if not path.exists():
+        return False
+    with path.open("a+b") as file:
+        return not _lock(file)
+
+
 def _locked(path: Path) -> BinaryIO:
     """Return the open lock file with the holder's name in it."""
     while True:

@@ -17,7 +17,7 @@ from images.animation import write_gif, write_mp4
 from images.writing import remove_stale, write_image
 from options import from_json, to_json
 from pipelines.synthesis.settings import SynthesisSettings, resolve_layers
-from runs.lock import hold
+from runs.lock import hold, is_held
 from runs.machine import versions
 from runs.plot import Curve, write_line_plot
 from runs.resuming import Found, Identity, Note, check_resumable
@@ -62,11 +62,13 @@ def open_folder(
         UserError: it cannot be read, or the disk has no room for a new one.
     """
     folder = None if restart else _interrupted(settings, plan, files, note)
+    is_new = folder is None
     if folder is None:
         loss = describe()
         folder = _new_folder(settings, plan)
-        folder.write_command(settings, files, loss)
     with folder.held():
+        if is_new:
+            folder.begin(settings, files, loss)
         yield folder
 
 
@@ -85,11 +87,14 @@ def _interrupted(
 
 
 def _new_folder(settings: SynthesisSettings, plan: SynthesisPlan) -> RunFolder:
-    """Make a folder for a run, named after its settings as the old script did, and return it."""
+    """Return a folder for a run, named after its settings as the old script did: the latest where it was abandoned."""
     base = _base(settings, plan)
     base.parent.mkdir(parents=True, exist_ok=True)
     _check_disk_space(base.parent, settings)
     number = _next_number(base) if base.exists() else -1
+    latest = RunFolder(_numbered(base, number - 1), settings.save_every, settings.output)
+    if number >= 0 and latest.is_abandoned():
+        return latest
     while True:
         path = _numbered(base, number)
         try:
@@ -207,8 +212,14 @@ class RunFolder:
             remove_stale(self.path)
             yield self
 
-    def write_command(self, settings: SynthesisSettings, files: Mapping[str, Path], loss: str) -> None:
+    def is_abandoned(self) -> bool:
+        """Say whether a run was killed here before it had kept anything."""
+        names = {path.name for path in self.path.glob("*") if not path.name.startswith(".")}
+        return self.path.is_dir() and names <= {COMMAND, PROGRESS} and not is_held(self.path / LOCK)
+
+    def begin(self, settings: SynthesisSettings, files: Mapping[str, Path], loss: str) -> None:
         """Write the arguments, versions and sources of the run."""
+        (self.path / PROGRESS).unlink(missing_ok=True)  # of a run that was killed early
         digests = {name: digest(path) for name, path in files.items()}
         content = {
             "arguments": to_json(settings),

@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 
 from errors import UserError
-from runs.lock import hold
+from runs.lock import hold, is_held
 
 HOLDER = """
 import sys, time
@@ -36,5 +36,10 @@ def test_the_second_is_told_who_has_it_and_a_kill_releases(tmp_path):
 
 
 def test_two_runs_of_one_process(tmp_path):
+    assert not is_held(tmp_path / "lock")
     with hold(tmp_path / "lock"), pytest.raises(UserError, match="another run is at work"), hold(tmp_path / "lock"):
         pass
+    with hold(tmp_path / "lock"):
+        assert is_held(tmp_path / "lock")
+    (tmp_path / "lock").touch()
+    assert not is_held(tmp_path / "lock")

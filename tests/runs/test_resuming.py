@@ -1,6 +1,7 @@
 """One rule for all long runs: the same command goes on, another one is refused, `restart` begins anew."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -71,6 +72,22 @@ def test_synthesis_with_other_options_is_refused_and_restart_begins_anew(inputs,
     assert (anew.iterations, anew.folder.name) == (6, "out.Lrelu1_1,pool1.o2.40x32.0")
     # The latest run is complete: the same command makes another one.
     assert run().folder.name == "out.Lrelu1_1,pool1.o2.40x32.1"
+
+
+def test_the_folder_of_a_synthesis_that_was_killed_before_it_had_kept_anything_is_taken(inputs, tmp_path):
+    settings = synthesis_cases.small_settings(inputs[synthesis_cases], tmp_path)
+    folder = tmp_path / "out.Lrelu1_1,pool1.o2.40x32"
+    folder.mkdir()
+    (folder / "command.json").write_text("{")
+    (folder / "progress.jsonl").write_text('{"iteration": 1}\n')
+    with hold(folder / ".lock"):
+        other = synthesize(settings).folder
+    assert other.name == f"{folder.name}.0"
+    shutil.rmtree(other)
+    report = synthesize(settings)
+    assert report.folder == folder
+    assert [line["iteration"] for line in synthesis_cases.read_progress(folder)] == list(range(1, 7))
+    assert not list(folder.glob(".*"))
 
 
 def test_a_foreign_output_is_confirmed_and_a_lock_respected(inputs, tmp_path):
