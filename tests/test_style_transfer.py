@@ -137,15 +137,15 @@ import style_transfer
 from pipelines.transfer.files import TransferFiles
 
 number, iterates_before = int(sys.argv[1]), int(sys.argv[2])
-write_trace = TransferFiles.write_trace
+write_trace = TransferFiles._write_trace
 
 def write_and_signal(self, iterates):
     write_trace(self, iterates)
     if len(iterates) >= iterates_before:
-        TransferFiles.write_trace = write_trace
+        TransferFiles._write_trace = write_trace
         os.kill(os.getpid(), number)
 
-TransferFiles.write_trace = write_and_signal
+TransferFiles._write_trace = write_and_signal
 sys.exit(style_transfer.main(sys.argv[3:]))
 """
 
