@@ -108,8 +108,9 @@ def report(results: Sequence[Tally], command: str, seconds: float) -> str:
 
 TEMPLATE = """# Reliability
 
-Written by `{command}` in {seconds:.0f} minutes ({versions}). A tenth of the files and folders and 15 kills of each kind
-take about an hour on a machine with nothing else to do; `--full` tries ten times as many.
+Written by `{command}` in {seconds:.0f} minutes
+({versions}). By default a tenth of the files and folders and 15 kills of each kind are tried, which takes about an hour
+on a machine with nothing else to do; `--full` tries all.
 
 Damaged and hostile files, and damaged folders of interrupted runs, are given to the script that reads them, in a
 process whose memory and processor time are measured. The script must either work, or end in one line that says why not
