@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
-from errors import ArgumentError
+from errors import ArgumentError, UserError
 from images.formats import WRITABLE_FORMATS
 
 
@@ -33,3 +34,12 @@ def check_file_output(path: Path, *, name: str = "output") -> None:
         raise ArgumentError(f"`{name}` {path}: there is no folder {path.parent}")
     if path.is_dir():
         raise ArgumentError(f"`{name}` {path} is a folder")
+
+
+def check_disk_space(folder: Path, needed: int, advice: str) -> None:
+    """Raise UserError unless the disk of `folder` has `needed` bytes left; `advice` says how a run needs fewer."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UserError(
+            f"{folder}: {free / 1e6:.0f} MB are free on its disk, the run may need {needed / 1e6:.0f} MB ({advice})"
+        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from errors import ArgumentError, UserError
+from errors import UserError
 from images.animation import write_gif, write_mp4
 from images.writing import remove_stale, write_image
 from options import from_json, to_json
+from pipelines.outputs import check_disk_space
 from pipelines.synthesis.settings import SynthesisSettings, resolve_layers
 from runs.lock import hold, is_held
 from runs.machine import versions
@@ -96,12 +96,13 @@ def _new_folder(settings: SynthesisSettings, plan: SynthesisPlan) -> RunFolder:
     if number >= 0 and latest.is_abandoned():
         return latest
     while True:
-        path = _numbered(base, number)
+        folder = RunFolder(_numbered(base, number), settings.save_every, settings.output)
         try:
-            path.mkdir()
-            return RunFolder(path, settings.save_every, settings.output)
+            folder.path.mkdir()
         except FileExistsError:
             number += 1
+        else:
+            return folder
 
 
 def _base(settings: SynthesisSettings, plan: SynthesisPlan) -> Path:
@@ -130,12 +131,7 @@ def _check_disk_space(folder: Path, settings: SynthesisSettings) -> None:
     values = 3 * settings.count * settings.size[0] * settings.size[1]
     pictures = settings.max_iter // settings.save_every + 3
     needed = values * (pictures + 2 * STATE_BYTES) + 10_000_000
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise UserError(
-            f"{folder}: {free / 1e6:.0f} MB are free on its disk, the run may need {needed / 1e6:.0f} MB (a larger "
-            "`save_every` needs less)"
-        )
+    check_disk_space(folder, needed, "a larger `save_every` needs less")
 
 
 def _identity(settings: SynthesisSettings, plan: SynthesisPlan, digests: Mapping[str, str]) -> Identity:
@@ -351,9 +347,3 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
         return values if all(isinstance(number, int | float) for number in numbers) else None
     except DAMAGE:
         return None
-
-
-def check_output(settings: SynthesisSettings) -> None:
-    """Raise ArgumentError where the folder of `output` does not exist."""
-    if settings.output is not None and not Path(settings.output).absolute().parent.is_dir():
-        raise ArgumentError(f"`output` {settings.output}: its folder does not exist")

@@ -12,7 +12,7 @@ import numpy as np
 
 from errors import ArgumentError
 from pipelines.startup import quiet_startup
-from pipelines.synthesis.files import RunFolder, check_output, open_folder, read_settings
+from pipelines.synthesis.files import RunFolder, open_folder, read_settings
 from pipelines.synthesis.inputs import SynthesisInputs, make_inputs, read_inputs
 from pipelines.synthesis.settings import SynthesisSettings
 from pipelines.synthesis.texture import Texture
@@ -98,7 +98,7 @@ def synthesize(
         KeyboardInterrupt: Ctrl-C; the last iteration is saved.
     """
     inputs = read_inputs(settings)
-    check_output(settings)
+    _check_output(settings)
     plan = _plan(settings, inputs, note)
     objectives = plan.objective.build(inputs)
     with open_folder(
@@ -138,11 +138,17 @@ def resume(
             f"`resume` {folder}: its `output`, {settings.output}, lies outside that folder: name it again to confirm"
         )
     settings = replace(settings, output=settings.output if output is None else output)
-    check_output(settings)
+    _check_output(settings)
     inputs = read_inputs(settings)
     plan = _plan(settings, inputs, note)
     with RunFolder(Path(folder), settings.save_every, settings.output).held() as run_folder:
         return _run_in(run_folder, _start(plan, inputs, observers, run_folder))
+
+
+def _check_output(settings: SynthesisSettings) -> None:
+    """Raise ArgumentError where the folder of `output` does not exist."""
+    if settings.output is not None and not Path(settings.output).absolute().parent.is_dir():
+        raise ArgumentError(f"`output` {settings.output}: its folder does not exist")
 
 
 def _is_inside(path: str | os.PathLike, folder: Path) -> bool:
