@@ -25,7 +25,8 @@ from film.color import from_rgb, to_levels
 from film.errors import FilmError
 from film.formats import ANIMATIONS, WRITABLE_CONTAINERS, is_numbered
 from film.frame import FilmFormat, Frame
-from film.reading import frame_path, open_container
+from film.reading import frame_path
+from film.sound import other_packets
 
 MAX_QUALITY = 100
 ENCODERS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
@@ -274,7 +275,7 @@ class _VideoWriter(FilmWriter):
         ):
             video = film.add_stream_from_template(first.streams.video[0], opaque=True)
             video.time_base = self.about.time_base
-            with _other_packets(self.source, film, self.notes) as others:
+            with other_packets(self.source, film, self.notes) as others:
                 for _, packet in heapq.merge(self._packets(video), others, key=lambda pair: pair[0]):
                     film.mux(packet)
 
@@ -298,35 +299,3 @@ def _crf(codec: str, quality: int) -> int:
     """Return the encoder's constant rate factor: 18 for H.264 at quality 75, at which no eye sees the difference."""
     crf = 51 - 0.44 * quality
     return round({"h264": crf, "hevc": crf + 3, "av1": crf * 63 / 51 + 4}[codec])
-
-
-@contextmanager
-def _other_packets(
-    source: Path, film: av.container.OutputContainer, notes: list[str]
-) -> Iterator[Iterator[tuple[float, av.Packet]]]:
-    """Yield the packets of the source's sound and subtitles with their seconds, made ready for `film`."""
-    if not source.is_file():
-        yield iter(())
-        return
-    with open_container(source) as container:
-        streams = {}
-        for stream in (*container.streams.audio, *container.streams.subtitles):
-            name = stream.codec_context.codec.canonical_name
-            if name in film.supported_codecs:
-                streams[stream.index] = film.add_stream_from_template(stream, opaque=True)
-            else:
-                notes.append(f"{source}: its {stream.type} stream {stream.index} ({name}) does not go into this format")
-        yield _copied(container, streams, film)
-
-
-def _copied(
-    container: av.container.InputContainer, streams: dict[int, av.stream.Stream], film: av.container.OutputContainer
-) -> Iterator[tuple[float, av.Packet]]:
-    if not streams:
-        return
-    for packet in container.demux([container.streams[index] for index in streams]):
-        if packet.dts is None:
-            continue
-        seconds = float(packet.dts * packet.time_base)
-        packet.stream = streams[packet.stream.index]
-        yield seconds, packet

@@ -2,6 +2,7 @@ import os
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -59,9 +60,33 @@ def test_sound_is_copied_and_stays_where_it_was(tmp_path):
         seconds for seconds, _ in packets(source, "video")
     )
     assert writer.notes == []
-    note = write(tmp_path / "film.webm", tmp_path / "more", frames, about=about, source=source, codec="av1").notes
-    assert "aac" in note[0]
-    assert "does not go into this format" in note[0]
+
+
+def test_sound_that_webm_cannot_hold_becomes_opus(tmp_path):
+    source = tmp_path / "source.mp4"
+    write_video(source, [(RAMP * 255).astype(np.uint8)] * 6, sound=True)
+    reader, path = FilmReader(source), tmp_path / "film.webm"
+    notes = write(path, tmp_path / "parts", list(reader), about=reader.format, source=source, codec="av1").notes
+    assert notes == [f"{source}: its sound (aac) becomes Opus, which this format holds"]
+    with av.open(str(path)) as film:
+        assert film.streams.audio[0].codec_context.name in ("opus", "libopus")
+    before, after = (sound_of(name) for name in (source, path))
+    assert abs(len(after) - len(before)) < 2400  # a twentieth of a second
+    # The same sound at the same time: correlation is highest within 10 ms of no shift.
+    length = min(len(before), len(after))
+    spectra = [np.fft.rfft(sound[:length], 2 * length) for sound in (before, after)]
+    correlation = np.fft.irfft(spectra[0] * np.conj(spectra[1]))
+    best = int(np.argmax(correlation))
+    assert min(best, 2 * length - best) < 480
+    assert correlation[best] > 0.9 * np.linalg.norm(before[:length]) * np.linalg.norm(after[:length])
+
+
+def sound_of(path):
+    """Return the samples of a film's sound at 48 kHz."""
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=48_000)
+    with av.open(str(path)) as film:
+        frames = [part for frame in film.decode(audio=0) for part in resampler.resample(frame)]
+    return np.concatenate([frame.to_ndarray()[0] for frame in frames])
 
 
 def test_odd_sizes_are_kept(tmp_path):
