@@ -14,6 +14,7 @@ from layers.circular_padding import CircularPadding2D
 from layers.edge_padding import EdgePadding2D
 from layers.reflection_padding import ReflectionPadding2D
 from layers.replication_padding import ReplicationPadding2D
+from layers.spatial import pad
 
 EDGES: dict[str, type[EdgePadding2D]] = {
     "replication": ReplicationPadding2D,
@@ -92,7 +93,7 @@ def transform_kernel(kernel: Any) -> Any:
 
 def grown(pictures: Any, margin: int) -> Any:
     """Return pictures (batch, height, width, channels) with `margin` zeros at each edge."""
-    return ops.pad(pictures, ((0, 0), (margin, margin), (margin, margin), (0, 0))) if margin else pictures
+    return pad(pictures, (margin, margin), (margin, margin))
 
 
 @native.traced_once
