@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NAME = "stylize_tensorflow.py"
 EPILOG = """Reads JPEG, PNG, WebP, TIFF, BMP and GIF, with palettes, CMYK, 16 bits, transparency, EXIF orientation and
-ICC profiles. Writes JPEG, PNG, WebP or TIFF according to the suffix of the output, in 8 bits and sRGB. Transparency is
+ICC profiles. Writes JPEG, PNG, WebP or TIFF according to the suffix of the output, in sRGB and 8 bits (TIFF of 16 bits stays so). Transparency is
 kept except in JPEG. Large pictures go through the network in
 strips, with the same result: the memory that they take is told, and --memory bounds it. A film is a video
 (.mp4, .mov, .mkv, .webm), an animated GIF or WebP, or numbered frames (frames/%06d.png). Sound, subtitles and time

@@ -17,6 +17,7 @@ import numpy as np
 from images.errors import ImageError
 from images.picture import MAX_PIXELS
 from images.rows import Metadata
+from images.tiff import tiff_resolution
 
 if TYPE_CHECKING:
     import tifffile
@@ -87,13 +88,7 @@ def read_deep_tiff(path: Path) -> DeepImage | None:
             return None
         color, alpha = _split_channels(page, _channels_last(page, path))
         profile, orientation = _tag(page, PROFILE_TAG, None), _tag(page, ORIENTATION_TAG, 1)
-        return DeepImage(color, alpha, profile, orientation, Metadata(resolution=_resolution(page)))
-
-
-def _resolution(page: tifffile.TiffPage) -> tuple[float, float] | None:
-    """Return the pixels an inch that a page tells, or None."""
-    values = [page.get_resolution(unit="INCH")[axis] for axis in (0, 1)] if "XResolution" in page.tags else []
-    return (values[0], values[1]) if values and all(1 < value < 1e5 for value in values) else None
+        return DeepImage(color, alpha, profile, orientation, Metadata(resolution=tiff_resolution(page)))
 
 
 def _channels_last(page: tifffile.TiffPage, path: Path) -> np.ndarray:

@@ -14,10 +14,13 @@ from images.deep_files import TIFF_SIGNATURES, decode_deep_png, is_deep_png, rea
 from images.errors import ImageError, ImageWarning, ProfileError
 from images.picture import Picture
 from images.rows import Metadata, PictureRows, rows_of, rows_of_levels
+from images.tiff import TiffRows
 
 # Pillow would also try formats that start other programs (EPS).
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 ORIENTATION_TAG = 274
+# TIFF files of as many pixels are read piece by piece.
+MIN_PIECEWISE_PIXELS = 2 * 10**7
 # Pixels an inch; more is no resolution but a broken tag.
 MAX_RESOLUTION = 1e5
 # Of the brand in the first box of a file, as HEIC files have it.
@@ -102,6 +105,10 @@ def to_picture(image: Image.Image, *, name: str = "image") -> Picture:
 
 def _read(path: Path, head: bytes) -> PictureRows:
     if head.startswith(TIFF_SIGNATURES):
+        tiff = TiffRows(path)
+        if tiff.height * tiff.width >= MIN_PIECEWISE_PIXELS and tiff.is_readable:
+            return _tiff_rows(tiff, path)
+        tiff.close()
         deep = read_deep_tiff(path)
         if deep is not None:
             pixels = _deep_to_srgb(deep.color, deep.profile, path)
@@ -116,6 +123,22 @@ def _read(path: Path, head: bytes) -> PictureRows:
         pixels = _deep_to_srgb(color, image.info.get("icc_profile"), path)
         picture = _upright(pixels, alpha, _orientation(image, path))
         return rows_of(picture, bits=16, metadata=_metadata(image, path))
+
+
+def _tiff_rows(tiff: TiffRows, path: Path) -> PictureRows:
+    """Return a large TIFF whose strips or tiles are decoded when their rows are asked for."""
+    colors = 3 if tiff.samples >= 3 else 1
+    scale = np.float32(2**tiff.bits - 1)
+
+    def read_rows(rows: range) -> np.ndarray:
+        return _deep_to_srgb(tiff.read(rows)[..., :colors] / scale, tiff.profile, path)
+
+    def read_alpha(rows: range) -> np.ndarray:
+        return tiff.read(rows)[..., colors] / scale
+
+    alpha = read_alpha if tiff.samples > colors else None
+    metadata = Metadata(resolution=tiff.resolution)
+    return PictureRows(tiff.height, tiff.width, read_rows, alpha, tiff.bits, metadata)
 
 
 def _eight_bit_rows(image: Image.Image, path: Path) -> PictureRows:

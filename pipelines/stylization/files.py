@@ -14,6 +14,7 @@ from images.errors import ImageWarning
 from images.reading import open_picture
 from images.resizing import resize_long_side
 from images.rows import PictureRows, rows_of
+from images.tiff import to_deep_levels
 from images.writing import WITHOUT_ALPHA, check_size, format_of, write_image, write_levels
 from pipelines.stylization.generator import Stylizer, network_of, stylize_picture
 from pipelines.stylization.large import Look, mapped, stylize_rows
@@ -78,7 +79,11 @@ def _stylize_whole(job: Job, content: PictureRows, generator: Stylizer, settings
     picture = content.picture()
     stylized = stylize_picture(picture, generator, strength=settings.strength, keep_colors=settings.keep_colors)
     start = perf_counter()
-    write_image(job.target, stylized.pixels, alpha=stylized.alpha, metadata=content.metadata)
+    if _is_deep(job.target, content):
+        channels = [stylized.pixels] if stylized.alpha is None else [stylized.pixels, stylized.alpha]
+        write_levels(job.target, to_deep_levels(np.dstack(channels)), metadata=content.metadata)
+    else:
+        write_image(job.target, stylized.pixels, alpha=stylized.alpha, metadata=content.metadata)
     return perf_counter() - start
 
 
@@ -88,12 +93,17 @@ def _stylize_in_strips(
     """Stylise and write a picture in strips; return the seconds of writing."""
     has_alpha = _keeps_alpha(job.target, content)
     shape = (content.height, content.width, 4 if has_alpha else 3)
-    levels = mapped(shape, np.uint8, job.target.parent)
+    levels = mapped(shape, np.uint16 if _is_deep(job.target, content) else np.uint8, job.target.parent)
     look = Look(settings.strength, settings.keep_colors)
     stylize_rows(content, way, look, channels=levels, folder=job.target.parent, observe=observe)
     start = perf_counter()
     write_levels(job.target, levels, metadata=content.metadata)
     return perf_counter() - start
+
+
+def _is_deep(target: Path, content: PictureRows) -> bool:
+    """Say whether a picture of 16 bits a channel goes where they can be kept."""
+    return content.bits > 8 and format_of(target) == "TIFF"
 
 
 def _keeps_alpha(target: Path, content: PictureRows) -> bool:

@@ -68,6 +68,30 @@ def test_deep_tiff_in_strips(tmp_path, levels):
     assert (opened.bits, opened.metadata.resolution) == (16, (240.0, 240.0))
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("samples", [1, 3, 4])
+@pytest.mark.parametrize("layout", [{"tile": (32, 48)}, {"rowsperstrip": 7}, {"tile": (16, 16), "bigtiff": True}, {}])
+def test_tiff_piece_by_piece_is_the_tiff_whole(tmp_path, monkeypatch, dtype, samples, layout):
+    random = np.random.default_rng(4)
+    levels = random.integers(
+        0, np.iinfo(dtype).max, (101, 83, samples)[: 3 if samples > 1 else 2], dtype, endpoint=True
+    )
+    options = {"extrasamples": ["unassalpha"]} if samples == 4 else {}
+    with tifffile.TiffWriter(tmp_path / "a.tif", bigtiff=layout.pop("bigtiff", False)) as tiff:
+        photometric = "rgb" if samples > 1 else "minisblack"
+        tiff.write(levels, photometric=photometric, compression="zlib", resolution=(300, 300), **layout, **options)
+    whole = open_picture(tmp_path / "a.tif")
+    monkeypatch.setattr("images.reading.MIN_PIECEWISE_PIXELS", 0)
+    pieces = open_picture(tmp_path / "a.tif")
+    assert (pieces.bits, pieces.metadata.resolution) == (np.dtype(dtype).itemsize * 8, (300, 300))
+    spans = [range(start, min(start + 19, 101)) for start in range(0, 101, 19)]
+    found = np.concatenate([pieces.read_rows(span) for span in spans])
+    np.testing.assert_allclose(found, whole.picture().pixels, atol=1e-7)
+    if samples == 4:
+        alpha = np.concatenate([pieces.read_alpha(span) for span in spans])
+        np.testing.assert_allclose(alpha, whole.picture().alpha, atol=1e-7)
+
+
 def test_avif(tmp_path):
     ramp = np.tile(np.linspace(0, 255, 64, dtype=np.uint8)[:, None, None], (1, 48, 3))
     Image.fromarray(ramp).save(tmp_path / "a.avif", quality=95)

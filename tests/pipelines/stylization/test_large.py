@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from support.small_models import convolutional_model, inverting_model
 
@@ -82,6 +83,19 @@ def test_a_file_in_strips_is_the_file_whole(tmp_path, pixels, always_strips, mon
     with Image.open(tmp_path / "b.png") as written:
         assert written.info["dpi"] == pytest.approx((200, 200), abs=0.1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png", "model.keras"]
+
+
+@pytest.mark.parametrize("in_strips", [False, True])
+def test_deep_tiff_stays_deep(tmp_path, request, in_strips):
+    if in_strips:
+        request.getfixturevalue("always_strips")
+    save_model(inverting_model(), tmp_path / "model.keras")
+    levels = np.random.default_rng(5).integers(0, 65536, (40, 30, 3), np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", levels, photometric="rgb")
+    stylize_files([tmp_path / "a.tif"], tmp_path / "b.tif", model=str(tmp_path / "model.keras"))
+    made = tifffile.imread(tmp_path / "b.tif")
+    assert made.dtype == np.uint16
+    assert np.abs(made.astype(int) - (65535 - levels.astype(int))).max() <= 1
 
 
 def test_what_does_not_fit_goes_in_strips_and_is_told(monkeypatch):
