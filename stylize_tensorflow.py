@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from pipelines.stylization.run import StylizationReport
 
 NAME = "stylize_tensorflow.py"
-EPILOG = """Reads JPEG, PNG, WebP, TIFF, BMP and GIF, with palettes, CMYK, 16 bits, transparency, EXIF orientation and
-ICC profiles. Writes JPEG, PNG, WebP or TIFF according to the suffix of the output, in sRGB and 8 bits (TIFF of 16 bits stays so). Transparency is
-kept except in JPEG. Large pictures go through the network in
-strips, with the same result: the memory that they take is told, and --memory bounds it. A film is a video
-(.mp4, .mov, .mkv, .webm), an animated GIF or WebP, or numbered frames (frames/%06d.png). Sound, subtitles and time
-stamps are kept. After an interruption the same command resumes the film."""
+EPILOG = """Reads JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF and HEIC, with palettes, CMYK, 16 bits, transparency, EXIF
+orientation and ICC profiles. Writes JPEG, PNG, WebP or TIFF according to the suffix of the output, in sRGB and 8 bits
+(from TIFF of 16 bits to TIFF in 16). Transparency is kept except in JPEG; EXIF data and resolution are kept. Large
+pictures go through the network in strips, with the same result: the memory that they take is told, and --memory bounds
+it. A film is a video (.mp4, .mov, .mkv, .webm), an animated GIF or WebP, or numbered frames (frames/%06d.png). Sound,
+subtitles and time stamps are kept. After an interruption the same command resumes the film."""
 
 
 def make_parser() -> ArgumentParser:
