@@ -20,7 +20,7 @@ from runtimes.quiet import notes_are_wanted, stderr_to
 NOTE = re.compile(rb"WARNING: All log messages before absl::InitializeLog|I0000 |E0000 .* failed call to cuInit")
 # Packages that Keras and TensorFlow import where they are there, to offer more to those who use them: about 40 % of the
 # time that both take to start.
-OFFERS = ("jax", "matplotlib", "pandas", "sklearn")
+OFFERS = ("cv2", "jax", "matplotlib", "pandas", "sklearn")
 # Whether the process is a script's, which needs none of those offers.
 in_script: ContextVar[bool] = ContextVar("in_script", default=False)
 
