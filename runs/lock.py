@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,6 +40,13 @@ def is_held(path: Path) -> bool:
         return False
     with path.open("a+b") as file:
         return not _lock(file)
+
+
+def remove_stale_lock(path: Path) -> None:
+    """Remove the lock file `path` if it is there and nobody holds it: a killed run has left it."""
+    if path.exists():
+        with suppress(UserError), hold(path):
+            pass
 
 
 def _locked(path: Path) -> BinaryIO:

@@ -80,6 +80,8 @@ def _kill_and_finish(
     child.wait()
     if torn := [found for path in files(outputs) if (found := why_torn(path))]:
         return "torn", "; ".join(torn)
+    if is_complete(outputs, whole):  # the kill came too late: the same command would make another result
+        return "done", ""
     with tempfile.TemporaryFile() as errors:
         child = _start(job.command(inputs, outputs), errors.fileno())
         try:
@@ -93,6 +95,12 @@ def _kill_and_finish(
         if code and not (job.complete and job.complete in told):
             return "does not go on", told[-600:]
     return compare_folders(outputs, whole)
+
+
+def is_complete(outputs: Path, whole: Path) -> bool:
+    """Say whether a run has left all its files, but for the lock that it would have removed in the end."""
+    names = [{path.relative_to(folder) for path in files(folder)} for folder in (outputs, whole)]
+    return names[0] == names[1] and compare_folders(outputs, whole)[0] in ("done", "left behind")
 
 
 def files(folder: Path) -> list[Path]:

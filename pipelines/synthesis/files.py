@@ -17,7 +17,7 @@ from images.writing import remove_stale, write_image
 from options import from_json, to_json
 from pipelines.outputs import check_disk_space
 from pipelines.synthesis.settings import SynthesisSettings, resolve_layers
-from runs.lock import hold, is_held
+from runs.lock import hold, is_held, remove_stale_lock
 from runs.machine import versions
 from runs.plot import Curve, write_line_plot
 from runs.resuming import Found, Identity, Note, check_resumable
@@ -95,6 +95,7 @@ def _new_folder(settings: SynthesisSettings, plan: SynthesisPlan) -> RunFolder:
     latest = RunFolder(_numbered(base, number - 1), settings.save_every, settings.output)
     if number >= 0 and latest.is_abandoned():
         return latest
+    remove_stale_lock(latest.path / LOCK)
     while True:
         folder = RunFolder(_numbered(base, number), settings.save_every, settings.output)
         try:

@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 
 from errors import UserError
-from runs.lock import hold, is_held
+from runs.lock import hold, is_held, remove_stale_lock
 
 HOLDER = """
 import sys, time
@@ -41,5 +41,10 @@ def test_two_runs_of_one_process(tmp_path):
         pass
     with hold(tmp_path / "lock"):
         assert is_held(tmp_path / "lock")
+        remove_stale_lock(tmp_path / "lock")
+        assert is_held(tmp_path / "lock")
     (tmp_path / "lock").touch()
     assert not is_held(tmp_path / "lock")
+    remove_stale_lock(tmp_path / "lock")
+    remove_stale_lock(tmp_path / "lock")
+    assert not (tmp_path / "lock").exists()
