@@ -144,7 +144,8 @@ def compare_with_torch(source: Path, model: keras.Model) -> tuple[float, float] 
     state = torch.load(source, map_location="cpu", weights_only=True)
     width = state["conv1.conv2d.weight"].shape[0]
     blocks = sum(name.endswith(".conv1.conv2d.weight") for name in state)
-    statistics = "in1.running_mean" in state
+    # Files of PyTorch before 0.4 hold running statistics that its example deletes: they have no count of batches.
+    statistics = "in1.num_batches_tracked" in state
     network = TransformerNet(width, blocks, statistics, state["deconv3.conv2d.weight"].shape[-1])
     network.load_state_dict(state, strict=False)
     given = pictures(96, 128)
