@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.metadata
 import os
 import platform
 import re
@@ -121,6 +120,8 @@ def _cpu_flags() -> set[str]:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the PACKAGES that are installed, and the kind of machine."""
+    import importlib.metadata  # not needed for --help, and slow to load
+
     found = {"python": platform.python_version(), "machine": platform.machine()}
     for package in PACKAGES:
         try:
