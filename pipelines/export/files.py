@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from errors import ArgumentError
-from images.writing import remove_stale, temporary_path
 
 # What makes a folder a SavedModel.
 SAVED_MODEL_FILE = "saved_model.pb"
@@ -41,6 +40,8 @@ def whole_or_nothing(path: Path) -> Iterator[Path]:
 
     What killed processes have left there is removed first.
     """
+    from images.writing import remove_stale, temporary_path  # loads NumPy and Pillow
+
     path = path.resolve()
     remove_stale(path.parent)
     temporary = temporary_path(path, path.suffix)
@@ -56,6 +57,8 @@ def whole_or_nothing(path: Path) -> Iterator[Path]:
 
 def _replace_folder(path: Path, new: Path) -> None:
     """Put the folder `new` in the place of `path`; a folder with files in it cannot be renamed over."""
+    from images.writing import temporary_path
+
     old = temporary_path(path, ".old")
     path.rename(old)
     try:
