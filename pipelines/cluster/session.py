@@ -16,6 +16,8 @@ from errors import ArgumentError, UserError, one_line
 PROGRAM = Path(__file__).resolve().parent.parent.parent
 # The cluster that is started on this machine for one run.
 LOCAL = "local"
+# How often it is tried: Ray gives up after 30 s, which a machine with much to do may need.
+MAX_STARTS = 3
 # What workers need not have of the program's folder, which is sent to them.
 NOT_SENT = [".git", ".github", ".ci", ".venv", "tests", "docs", "examples", "benchmarks", "pics", "checkpoints"]
 # Variables that workers take from the machine that starts the run.
@@ -61,20 +63,31 @@ def connected(address: str) -> Iterator[None]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
-    try:
-        ray.init(
-            address=address,
-            runtime_env=_environment(address),
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            include_dashboard=False if address == LOCAL else None,
-        )
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        raise UserError(f"`cluster` {address}: no Ray cluster can be reached there ({one_line(error)})") from error
+    _connect(address)
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _connect(address: str) -> None:
+    import ray
+
+    for tries_left in reversed(range(MAX_STARTS if address == LOCAL else 1)):
+        try:
+            ray.init(
+                address=address,
+                runtime_env=_environment(address),
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                include_dashboard=False if address == LOCAL else None,
+            )
+            return
+        except Exception as error:  # Ray raises bare ones too
+            ray.shutdown()
+            if not tries_left:
+                reason = f"no Ray cluster can be reached there ({one_line(error)})"
+                raise UserError(f"`cluster` {address}: {reason}") from error
 
 
 def _environment(address: str) -> dict[str, Any]:
