@@ -69,7 +69,7 @@ def _encoded(packet: av.Packet, stream: av.AudioStream) -> Iterator[tuple[float,
     """Yield what becomes of a packet of sound; a broken one is silent. The last one is empty."""
     is_last = packet.dts is None
     try:
-        frames = list(packet.decode())
+        frames = [frame for frame in packet.decode() if isinstance(frame, av.AudioFrame)]
     except av.FFmpegError:
         frames = []
     for frame in (*frames, None) if is_last else frames:
