@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import av
 
@@ -67,12 +68,10 @@ def _packets(
 
 def _encoded(packet: av.Packet, stream: av.AudioStream) -> Iterator[tuple[float, av.Packet]]:
     """Yield what becomes of a packet of sound; a broken one is silent. The last one is empty."""
-    is_last = packet.dts is None
-    try:
-        frames = [frame for frame in packet.decode() if isinstance(frame, av.AudioFrame)]
-    except av.FFmpegError:
-        frames = []
-    for frame in (*frames, None) if is_last else frames:
+    frames: list[Any] = [] if packet.dts is not None else [None]  # of sound, which PyAV's types take for pictures
+    with suppress(av.FFmpegError):
+        frames = [*packet.decode(), *frames]
+    for frame in frames:
         for made in stream.encode(frame):  # resampled, and cut into Opus' lengths, by PyAV
             if made.pts is not None:
                 yield float(made.pts * made.time_base), made
