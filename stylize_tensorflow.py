@@ -263,8 +263,6 @@ def run_cluster(arguments: argparse.Namespace) -> int:
     from pipelines.cluster.pictures import stylize_on_cluster
     from pipelines.stylization.rate_bar import rate_bar
 
-    if arguments.masks:
-        raise ArgumentError("`masks` are for one machine: workers of a `cluster` do not have their files")
     look = StylizationSettings(**look_options(arguments))
     with rate_bar("pictures") as observe:
         report = stylize_on_cluster(
@@ -305,6 +303,8 @@ def run(argv: Sequence[str] | None) -> int:
     for name in ("input", "output"):
         if getattr(arguments, name) is None:
             raise ArgumentError(f"`{name}` is needed")
+    if arguments.cluster is not None and arguments.masks:
+        raise ArgumentError("`mask` is for one machine: the workers of a `cluster` do not have its files")
     if is_film_command(arguments.input, arguments.output):
         return run_film(arguments)
     if arguments.cluster is not None:
