@@ -231,7 +231,7 @@ def transfer(
 
 
 def train(
-    style_image: PictureLike,
+    style_image: PictureLike | Mapping[str, PictureLike],
     data: str | os.PathLike | Sequence[PictureLike] | None = None,
     *,
     observers: Sequence[Observer] = (),
@@ -242,7 +242,7 @@ def train(
     Perceptual losses as in Johnson et al. 2016; texture mode as in Ulyanov et al. 2016 and 2017.
 
     Args:
-        style_image: the painting, or the texture.
+        style_image: the painting, or the texture; {name: painting} trains one network of several styles.
         data: folder of photos, or a sequence of pictures; None in texture mode, which needs none.
         observers: see the module.
         **options: those of `pipelines.training.settings.TrainingSettings`: `num_iterations`, `mode`, `image_size`,

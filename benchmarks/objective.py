@@ -72,10 +72,10 @@ def measure(generator: str, photos: int, settings: TrainingSettings) -> None:
         from pipelines.model_library import find_model
         from pipelines.stylization.styles import load_styles
         from pipelines.training.data import PhotoCrops, photo_files
-        from pipelines.training.files import read_style
+        from pipelines.training.files import read_styles
         from pipelines.training.plan import plan_training
     stylize = load_styles(find_model(generator))
-    objective = plan_training(settings).objective.build(read_style(settings))
+    objective = plan_training(settings).objective.build(list(read_styles(settings).values()))
     assert settings.data is not None
     files = photo_files(settings.data)[:photos]
     rows = []

@@ -149,16 +149,16 @@ def worth(yardsticks: Yardsticks, name: str, stylize: Stylize, *, photos: int, s
 
 
 def _objective(yardsticks: Yardsticks, name: str) -> TrainingObjective:
-    from pipelines.training.files import read_style
+    from pipelines.training.files import read_styles
     from pipelines.training.plan import plan_training
     from pipelines.training.settings import TrainingSettings
 
     settings = TrainingSettings(
-        style_image=yardsticks.painting(name), data=yardsticks.shared / "photos_heldout", style_size=STYLE_SIZE,
+        style_image=(yardsticks.painting(name),), data=yardsticks.shared / "photos_heldout", style_size=STYLE_SIZE,
         style_layers=STYLE_LAYERS, content_layers=("relu4_1",), content_weight=1.0, style_weight=20.0,
         tv_weight=0.3, weights=yardsticks.shared / VGG,
     )  # fmt: skip
-    return plan_training(settings).objective.build(read_style(settings))
+    return plan_training(settings).objective.build(list(read_styles(settings).values()))
 
 
 def earlier_file(commit: str, name: str, folder: Path) -> Path | None:

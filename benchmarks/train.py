@@ -24,7 +24,7 @@ from benchmarks.measure import print_table
 from images.writing import write_image
 from pipelines.training.callbacks import IterationCallback
 from pipelines.training.data import TrainingBatches
-from pipelines.training.files import read_style
+from pipelines.training.files import read_styles
 from pipelines.training.plan import plan_training
 from pipelines.training.run import make_model
 from pipelines.training.settings import TrainingSettings
@@ -51,7 +51,7 @@ class StepTimes(IterationCallback):
 
 def keras_steps(settings: TrainingSettings, batch: np.ndarray) -> Callable[[], list[float]]:
     """Return what runs a few steps of train.py and returns the seconds of each."""
-    model = make_model(plan_training(settings), read_style(settings), batch.shape[1:])
+    model = make_model(plan_training(settings), list(read_styles(settings).values()), batch.shape[1:])
 
     def run() -> list[float]:
         times = StepTimes()
@@ -178,7 +178,7 @@ def main() -> int:
         write_image(picture, style)
         settings = {
             precision: TrainingSettings(
-                style_image=picture, data=folder, weights=arguments.weights, batch_size=arguments.batch_size,
+                style_image=(picture,), data=folder, weights=arguments.weights, batch_size=arguments.batch_size,
                 image_size=size, precision=precision,
             )
             for precision in ("float32", "bfloat16")

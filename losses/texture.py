@@ -22,10 +22,11 @@ class GramComparison(Comparison):
     layer and the texture, and weights of 1 mean the same everywhere. Sums are in float32 also for half precision.
 
     Args:
-        target: G*, (channels, channels), as `gram_matrix` gives it.
+        target: G*, (channels, channels), as `gram_matrix` gives it; or those of several styles, which take turns in a
+            batch: (styles, channels, channels).
 
     Raises:
-        ValueError: the target is all zero, or not finite.
+        ValueError: a target is all zero, or not finite.
     """
 
     def __init__(self, target: np.ndarray) -> None:
@@ -42,7 +43,7 @@ class GramComparison(Comparison):
         return _relative_distance(gram, self.target, self._norm)
 
     def __str__(self) -> str:
-        return "Gram matrix {} x {}, relative to its target".format(*self.target.shape)
+        return f"{_described(self.target)}, relative to its target"
 
 
 class AbsoluteGramComparison(Comparison):
@@ -52,7 +53,7 @@ class AbsoluteGramComparison(Comparison):
     for activations of pixels in 0..255.
 
     Args:
-        target: (channels, channels), as `gram_matrix` gives it.
+        target: (channels, channels), as `gram_matrix` gives it, or those of several styles as in `GramComparison`.
     """
 
     def __init__(self, target: np.ndarray) -> None:
@@ -65,11 +66,10 @@ class AbsoluteGramComparison(Comparison):
     def distance(self, sums: Sequence[Any]) -> Any:
         """Return the mean squared difference of the only entry of `sums`."""
         (gram,) = sums
-        difference = gram - ops.convert_to_tensor(self.target, dtype=gram.dtype)
-        return ops.mean(ops.square(difference)) / len(self.target) ** 2
+        return ops.mean(ops.square(_difference(gram, self.target))) / self.target.shape[-1] ** 2
 
     def __str__(self) -> str:
-        return "Gram matrix {} x {} over channels, mean squared difference".format(*self.target.shape)
+        return f"{_described(self.target)} over channels, mean squared difference"
 
 
 class GuidedGramComparison(Comparison):
@@ -137,14 +137,32 @@ def _guided_sum(features: Any, root: Any) -> Any:
     return gram_sum(ops.cast(features, dtype) * ops.convert_to_tensor(root, dtype=dtype))
 
 
-def _relative_distance(gram: Any, target: np.ndarray, squared_norm: float) -> Any:
+def _relative_distance(gram: Any, target: np.ndarray, squared_norm: np.ndarray) -> Any:
     """Return the mean over the batch of |gram - target|^2 / squared_norm."""
-    difference = gram - ops.convert_to_tensor(target, dtype=gram.dtype)
-    return ops.mean(ops.sum(ops.square(difference), axis=(1, 2))) / squared_norm
+    distances = ops.sum(ops.square(_difference(gram, target)), axis=(1, 2))
+    return ops.mean(distances / _in_turn(squared_norm, distances))
 
 
-def _squared_norm(target: np.ndarray) -> float:
-    norm = float(np.sum(np.square(target, dtype=np.float64)))
-    if not 0 < norm < np.inf:
-        raise ValueError(f"the target Gram matrix has the squared norm {norm:g}")
-    return norm
+def _difference(gram: Any, target: np.ndarray) -> Any:
+    """Return the Gram matrices (batch, channels, channels) minus the target, or minus those of styles in turn."""
+    return gram - (_in_turn(target, gram) if target.ndim > 2 else ops.convert_to_tensor(target, dtype=gram.dtype))
+
+
+def _in_turn(values: np.ndarray, pictures: Any) -> Any:
+    """Return the value of each picture of a batch, whose styles take turns; `values` are those of the styles."""
+    repeated = np.resize(values, (pictures.shape[0], *values.shape[1:])) if values.ndim else values
+    return ops.convert_to_tensor(repeated, dtype=pictures.dtype)
+
+
+def _squared_norm(target: np.ndarray) -> np.ndarray:
+    """Return the squared norm of a Gram matrix, or those of several."""
+    norms = np.sum(np.square(target, dtype=np.float64), axis=(-2, -1))
+    for norm in norms.flat:
+        if not 0 < norm < np.inf:
+            raise ValueError(f"the target Gram matrix has the squared norm {norm:g}")
+    return norms
+
+
+def _described(target: np.ndarray) -> str:
+    *styles, height, width = target.shape
+    return f"Gram matrices {height} x {width} of {styles[0]} styles" if styles else f"Gram matrix {height} x {width}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from layers.replication_padding import ReplicationPadding2D
@@ -19,19 +21,23 @@ class TotalVariation(Loss):
     nearly alike, which the usual sum of dx^2 and dy^2 (Mahendran & Vedaldi 2015) does not.
 
     Args:
-        relative_to: what the value is divided by, such as that of another picture.
+        relative_to: what the value is divided by, such as that of another picture; several take turns in a batch.
     """
 
-    def __init__(self, relative_to: float = 1.0) -> None:
-        self.relative_to = relative_to
+    def __init__(self, relative_to: float | Sequence[float] = 1.0) -> None:
+        self.relative_to = np.atleast_1d(np.asarray(relative_to, np.float32))
 
     def terms(self, images: Any, *rows: Any) -> dict[str, Any]:
         """Return the one nameless term."""
-        return {"": total_variation(images) / self.relative_to}
+        if len(self.relative_to) == 1:
+            return {"": total_variation(images) / float(self.relative_to[0])}
+        each = total_variations(images)
+        return {"": ops.mean(each / np.resize(self.relative_to, each.shape[0]))}
 
     def tree(self) -> Node:
         """Return a leaf."""
-        relative = "" if self.relative_to == 1 else f", relative to {self.relative_to:.4g}"
+        values = ", ".join(f"{value:.4g}" for value in self.relative_to)
+        relative = "" if values == "1" else f", relative to {values}"
         return Node(f"mean squared difference of neighbours (nine points){relative}")
 
 
@@ -50,12 +56,20 @@ class SummedTotalVariation(Loss):
 
 def total_variation(images: Any) -> Any:
     """Return TotalVariation's value of images (batch, height, width, channels), a scalar."""
+    return ops.mean(total_variations(images))
+
+
+def total_variations(images: Any) -> Any:
+    """Return TotalVariation's value of each image, (batch,)."""
     height, width = images.shape[1:3]
     padded = ReplicationPadding2D(1, dtype=images.dtype)(images)
     corners = [[crop(padded, i, j, height + 1, width + 1) for j in (0, 1)] for i in (0, 1)]
     straight = sum(
-        ops.mean(ops.square(crop(padded, 1 + down, 1 + right, height, width) - images))
-        for down, right in ((0, 1), (1, 0))
+        _mean_square(crop(padded, 1 + down, 1 + right, height, width) - images) for down, right in ((0, 1), (1, 0))
     )
-    diagonal = ops.mean(ops.square(corners[1][1] - corners[0][0])) + ops.mean(ops.square(corners[1][0] - corners[0][1]))
+    diagonal = _mean_square(corners[1][1] - corners[0][0]) + _mean_square(corners[1][0] - corners[0][1])
     return 2.0 * (straight / 3.0 + diagonal / 12.0)
+
+
+def _mean_square(differences: Any) -> Any:
+    return ops.mean(ops.square(differences), axis=(1, 2, 3))

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from errors import ArgumentError, unknown_name
 from layers import ConditionalInstanceNormalization, InstanceNormalization, StyleWeights
@@ -73,6 +74,21 @@ def _blended(layer: ConditionalInstanceNormalization, row: np.ndarray) -> Instan
     blended.build((None, None, None, layer.gamma.shape[1]))
     blended.set_weights([(row @ values)[0] for values in layer.get_weights()])
     return blended
+
+
+def inputs_in_turn(model: keras.Model, pictures: Any, first: int = 0) -> Any:
+    """Return a network's inputs for pictures (batch, height, width, 3) whose styles take turns.
+
+    Args:
+        model: of several styles, or of one: its input is `pictures`.
+        pictures: of a batch size that is known.
+        first: number of the first picture's style.
+    """
+    count = len(style_names(model))
+    if not count:
+        return pictures
+    numbers = (first + np.arange(pictures.shape[0])) % count
+    return [ops.convert_to_tensor(pictures), ops.convert_to_tensor(np.eye(count, dtype=np.float32)[numbers])]
 
 
 def append_style(model: keras.Model, name: str, network: keras.Model) -> keras.Model:

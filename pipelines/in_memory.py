@@ -105,14 +105,21 @@ def transfer(
 
 
 def train(
-    style_image: PictureLike, data: Any, observers: Sequence[Observer], options: Mapping[str, Any]
+    style_image: PictureLike | Mapping[str, PictureLike],
+    data: Any,
+    observers: Sequence[Observer],
+    options: Mapping[str, Any],
 ) -> keras.Model:
     """Return the generator that a training made."""
     from pipelines.training.settings import TrainingSettings
     from pipelines.training.train import train_on_pictures
 
     _check(options, TrainingSettings, {"style_image", "data"})
-    return train_on_pictures(as_pixels(style_image, "style_image"), _photos(data), observers=observers, **options)
+    if isinstance(style_image, Mapping):
+        style: Any = {name: as_pixels(picture, "style_image") for name, picture in style_image.items()}
+    else:
+        style = as_pixels(style_image, "style_image")
+    return train_on_pictures(style, _photos(data), observers=observers, **options)
 
 
 def _photos(data: Any) -> list[Path | np.ndarray]:

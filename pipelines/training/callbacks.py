@@ -15,6 +15,7 @@ import numpy as np
 from errors import UserError
 from images.writing import temporary_path, write_image
 from model.noise import takes_noise
+from model.styles import inputs_in_turn
 from pipelines.training.files import checkpoints, weights_are_finite, write_checkpoint
 
 HISTORY = "history.csv"
@@ -188,11 +189,15 @@ class Previews:
 
     def sheet(self) -> np.ndarray:
         """Return what the generator makes now, float32 (height, width, 3)."""
-        pictures = [keras.ops.convert_to_numpy(self.generator(one[np.newaxis], training=False)) for one in self.inputs]
-        sheet = np.concatenate(np.clip(np.concatenate(pictures), 0, 1), axis=1)
+        pictures = [self._picture(number) for number in range(len(self.inputs))]
+        sheet = np.concatenate(np.clip(pictures, 0, 1), axis=1)
         if not takes_noise(self.generator):
             sheet = np.concatenate([np.concatenate(self.inputs, axis=1), sheet], axis=0)
         return sheet.astype(np.float32)
+
+    def _picture(self, number: int) -> np.ndarray:
+        inputs = inputs_in_turn(self.generator, self.inputs[number : number + 1], first=number)
+        return keras.ops.convert_to_numpy(self.generator(inputs, training=False))[0]
 
 
 def take_over_weights(result: keras.Model, model: keras.Model) -> None:

@@ -54,16 +54,20 @@ def held(folder: Path) -> Iterator[None]:
         remove_stale(folder)
 
 
-def read_style(settings: TrainingSettings) -> np.ndarray:
-    """Return the style picture, float32 (height, width, 3) in [0, 1], resized as the settings ask.
+def read_styles(settings: TrainingSettings) -> dict[str, np.ndarray]:
+    """Return the style pictures by name, float32 (height, width, 3) in [0, 1], resized as the settings ask.
 
     Raises:
-        ArgumentError: none is named.
-        ImageError: it cannot be read.
+        ArgumentError: none is named, or two files have one name.
+        ImageError: one cannot be read.
     """
-    if settings.style_image is None:
+    if not settings.style_image:
         raise ArgumentError("`style_image` is needed")
-    return resized_style(read_image(settings.style_image).pixels, settings.style_size)
+    names = [Path(path).stem for path in settings.style_image]
+    if len(set(names)) < len(names):
+        raise ArgumentError(f"`style_image`: files give the styles their names, and two of {', '.join(names)} are one")
+    pictures = [resized_style(read_image(path).pixels, settings.style_size) for path in settings.style_image]
+    return dict(zip(names, pictures, strict=True))
 
 
 def resized_style(style: np.ndarray, longer: int) -> np.ndarray:
@@ -225,6 +229,8 @@ def comparable(settings: TrainingSettings) -> dict[str, Any]:
         "precision": choose_precision(settings.precision)[0],
         "generator_options": json.loads(json.dumps(dict(settings.generator_options))),
     }
+    if len(settings.style_image) > 1:
+        resolved["styles"] = [Path(path).stem for path in settings.style_image]
     return {name: value for name, value in (to_json(settings) | resolved).items() if name not in NOT_COMPARED}
 
 

@@ -15,6 +15,7 @@ from choices import POLICIES
 from errors import UserError
 from model.generators.registry import build_generator
 from model.saving import load_model
+from model.styles import inputs_in_turn
 from pipelines.model_library import find_model
 from pipelines.training.targets import TrainingObjective
 
@@ -116,7 +117,8 @@ class TrainingModel(keras.Model):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Return the generator's pictures."""
-        return self.generator(ops.reshape(inputs, self.batch_shape), training=training)
+        pictures = ops.reshape(inputs, self.batch_shape)
+        return self.generator(inputs_in_turn(self.generator, pictures), training=training)
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True

@@ -36,7 +36,7 @@ def training_loss(
     diversity_weight: float = 0.0,
     octave_decay: float = 1.0,
     scaling: str = "relative",
-    style_variation: float = 1.0,
+    style_variation: float | Sequence[float] = 1.0,
     padding: PyramidPadding = ("replicate", "replicate"),
 ) -> Totals:
     """Return the loss of a generator's pictures, with the totals `style`, `content`, `total_variation`, `diversity`.
@@ -46,7 +46,8 @@ def training_loss(
 
     Args:
         descriptor: from pictures to {layer: activations} of all layers.
-        style_grams: for each octave, the full size first, {layer: Gram matrix} of the style picture.
+        style_grams: for each octave, the full size first, {layer: Gram matrix} of the style picture, or {layer: Gram
+            matrices} of several, which take turns in a batch.
         style_layers: their weights.
         content_layers: whose activations in the photos, as `content_rows` returns them, are the loss's rows.
         style_weight: factor of the style term.
@@ -55,7 +56,7 @@ def training_loss(
         diversity_weight: of `losses.diversity`.
         octave_decay: octave k counts `octave_decay` ** k times.
         scaling: "relative" or "absolute".
-        style_variation: total variation of the style picture.
+        style_variation: total variation of the style picture, or those of several.
         padding: what stands around a picture before it is blurred for the next octave.
     """
     gram, content = GRAM_COMPARISONS[scaling], CONTENT_COMPARISONS[scaling]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from errors import ArgumentError
 from pipelines.descriptors import Descriptor
 from pipelines.training.model import GeneratorPlan
 from pipelines.training.settings import TrainingSettings, distinct_layers
@@ -19,6 +20,8 @@ DECAY_STEPS, DECAY_RATE = 2000, 0.8
 # What each generator is given beside the settings. Johnson et al.'s 9x9 last convolution leaves less of the
 # transposed convolutions' checkerboard than the 3x3 one of Torch7's texture networks.
 GENERATOR_OPTIONS: Mapping[str, dict[str, Any]] = {"johnson": {"last_kernel_size": 9}}
+# The network that may have several styles.
+SEVERAL_STYLES = "hourglass"
 # Planes of noise of texture generators.
 NOISE_DEPTH = 3
 # What a pixel of a batch takes at least: a few maps of the generator's and the descriptor's first layers, float32.
@@ -80,11 +83,15 @@ class TrainingPlan:
         return self.generator.noise_depth or NOISE_DEPTH
 
 
-def plan_training(settings: TrainingSettings) -> TrainingPlan:
+def plan_training(settings: TrainingSettings, styles: Sequence[str] = ()) -> TrainingPlan:
     """Return what follows from the settings.
 
+    Args:
+        settings: what is asked for.
+        styles: names of the styles of a network of several.
+
     Raises:
-        ArgumentError: batches are too large for this machine's memory.
+        ArgumentError: batches are too large for this machine's memory, or the network cannot have several styles.
     """
     check_memory(settings.batch_size * settings.image_size**2 * BYTES_PER_PIXEL, f"`image_size` {settings.image_size}")
     precision, note = choose_precision(settings.precision)
@@ -97,7 +104,7 @@ def plan_training(settings: TrainingSettings) -> TrainingPlan:
             mode=settings.mode,
             normalization=settings.normalization,
             noise_depth=settings.noise_depth,
-            options={**GENERATOR_OPTIONS.get(settings.model, {}), **settings.generator_options},
+            options=_generator_options(settings, styles),
             precision=precision,
             initial=settings.initial_generator,
         ),
@@ -131,3 +138,12 @@ def plan_training(settings: TrainingSettings) -> TrainingPlan:
         log_dir=settings.log_dir,
         notes=(note,) if note else (),
     )
+
+
+def _generator_options(settings: TrainingSettings, styles: Sequence[str]) -> dict[str, Any]:
+    options = {**GENERATOR_OPTIONS.get(settings.model, {}), **settings.generator_options}
+    if len(styles) < 2:
+        return options
+    if settings.model != SEVERAL_STYLES or settings.mode != "style":
+        raise ArgumentError(f"`style_image`: several styles need `model` {SEVERAL_STYLES} and `mode` style")
+    return options | {"styles": list(styles)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,8 +12,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from errors import UserError
+from errors import ArgumentError, UserError
 from model.saving import save_model
+from model.styles import style_names
 from pipelines.training.balance import BalanceCheck, losses_without_training
 from pipelines.training.callbacks import HISTORY, History, IterationCallback, Previews, Saver, StopAtNaN
 from pipelines.training.data import PhotoCrops, TrainingBatches, noise_sample
@@ -67,7 +69,7 @@ class Trained:
 
 def run_training(
     plan: TrainingPlan,
-    style: np.ndarray,
+    styles: Sequence[np.ndarray],
     photos: Sequence[Path | np.ndarray],
     *,
     folder: TrainingFolder | None = None,
@@ -77,7 +79,7 @@ def run_training(
 
     Args:
         plan: what the run computes with.
-        style: picture, float32 (height, width, 3) in [0, 1].
+        styles: a picture for each style, float32 (height, width, 3) in [0, 1].
         photos: files or pictures; none in texture mode.
         folder: where the run writes, or None.
         observers: told after every iteration.
@@ -92,7 +94,7 @@ def run_training(
     result = plan.generator.build("float32")
     with devices.scope():
         is_new = folder is None or not folder.checkpoints
-        model = make_model(plan, style, sample(0).shape, replicas=devices.replicas, is_new=is_new)
+        model = make_model(plan, styles, sample(0).shape, replicas=devices.replicas, is_new=is_new)
         first = last = _start(model, folder)
     if first < plan.iterations:
         with devices.fit_scope():
@@ -101,18 +103,24 @@ def run_training(
 
 
 def make_model(
-    plan: TrainingPlan, style: np.ndarray, sample_shape: tuple[int, ...], *, replicas: int = 1, is_new: bool = True
+    plan: TrainingPlan,
+    styles: Sequence[np.ndarray],
+    sample_shape: tuple[int, ...],
+    *,
+    replicas: int = 1,
+    is_new: bool = True,
 ) -> TrainingModel:
     """Build generator, objective and optimiser, ready for `fit` on samples (height, width, channels).
 
     Args:
         plan: what the run computes with.
-        style: picture, float32 (height, width, 3) in [0, 1].
+        styles: a picture for each style, float32 (height, width, 3) in [0, 1].
         sample_shape: (height, width, channels).
         replicas: number of devices that have a copy each.
         is_new: whether the generator begins with the initial weights, where some are named.
     """
-    objective = plan.objective.build(style)
+    _check_batch(plan, len(styles), replicas)
+    objective = plan.objective.build(styles)
     batch_shape = (plan.batch_size // replicas, *sample_shape)
     generator = plan.generator.build(is_new=is_new)
     model = TrainingModel(generator, objective, batch_shape=batch_shape, replicas=replicas)
@@ -121,6 +129,14 @@ def make_model(
     model.compile(optimizer, jit_compile=keras.backend.backend() == "jax")
     optimizer.build(model.trainable_variables)
     return model
+
+
+def _check_batch(plan: TrainingPlan, styles: int, replicas: int) -> None:
+    if plan.batch_size // replicas % styles:
+        on_each = f" on each of {replicas} devices" if replicas > 1 else ""
+        raise ArgumentError(
+            f"`batch_size` {plan.batch_size}: must be a multiple of the {styles} styles{on_each}, which take turns"
+        )
 
 
 def learning_rate_schedule(rate: LearningRate) -> keras.optimizers.schedules.LearningRateSchedule:
@@ -138,9 +154,10 @@ def _samples(plan: TrainingPlan, photos: Sequence[Path | np.ndarray]) -> Sample:
     return partial(noise_sample, size=size, depth=plan.noise_depth, seed=plan.seed)
 
 
-def _preview_inputs(sample: Sample) -> np.ndarray:
+def _preview_inputs(sample: Sample, styles: int) -> np.ndarray:
+    """Return the inputs of previews: the same number for each style."""
     make = sample.centre if isinstance(sample, PhotoCrops) else sample
-    return np.stack([make(number) for number in range(PREVIEWS)])
+    return np.stack([make(number) for number in range(styles * math.ceil(PREVIEWS / styles))])
 
 
 def _start(model: TrainingModel, folder: TrainingFolder | None) -> int:
@@ -205,7 +222,7 @@ class _Fit:
             return callbacks
         logs = self._logs()
         watchers = tuple(log.write_preview for log in logs)
-        previews = Previews(self.result, _preview_inputs(self.sample), path, watchers)
+        previews = Previews(self.result, self._preview_inputs(), path, watchers)
         observed = Observed(
             first,
             last,
@@ -220,13 +237,16 @@ class _Fit:
         history = [] if path is None else [self._history(path)]
         return [*callbacks, *history, *logs, *self._balance(), observed, self._saver(previews, observed)]
 
+    def _preview_inputs(self) -> np.ndarray:
+        return _preview_inputs(self.sample, max(1, len(style_names(self.result))))
+
     def _balance(self) -> list[IterationCallback]:
         if self.folder is None or self.plan.generator.mode != "style":
             return []
 
         def reference() -> dict[str, float]:
             with self.devices.outside():
-                return losses_without_training(self.model.objective, _preview_inputs(self.sample))
+                return losses_without_training(self.model.objective, self._preview_inputs())
 
         return [BalanceCheck(self.first, self.plan.iterations, reference=reference, note=self.folder.note)]
 

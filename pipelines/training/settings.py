@@ -30,9 +30,11 @@ class TrainingSettings:
     data: str | os.PathLike | None = option(
         "folder of photos to train on, nested or flat; not needed for a texture", kind=Path, metavar="FOLDER"
     )
-    style_image: str | os.PathLike | None = option(
-        "picture whose style or texture is learned", kind=Path, metavar="FILE"
-    )
+    style_image: tuple[str | os.PathLike, ...] = option(
+        "picture whose style or texture is learned; several make one network of these styles, called like the files "
+        "(model hourglass; a batch has each style equally often)",
+        default=(), kind=Path, count="+", metavar="FILE", default_text="none",
+    )  # fmt: skip
     mode: str = option(
         "style: photos become pictures in the style; texture: noise becomes texture", default="style", choices=MODES
     )

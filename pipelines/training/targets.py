@@ -78,8 +78,10 @@ class ObjectivePlan:
         """Layers of the style."""
         return tuple(self.layer_weights)
 
-    def build(self, style: np.ndarray) -> TrainingObjective:
-        """Return the objective, with the targets of the style picture, float32 (height, width, 3) in [0, 1].
+    def build(self, styles: Sequence[np.ndarray]) -> TrainingObjective:
+        """Return the objective, with the targets of the style pictures, float32 (height, width, 3) in [0, 1] each.
+
+        Several take turns in a batch: picture i is compared with style i modulo their number.
 
         In texture mode the generated picture repeats without a seam, so the descriptor wraps around it; the source,
         which does not repeat, is described without padding.
@@ -88,16 +90,16 @@ class ObjectivePlan:
             ArgumentError: pictures are too small for the layers.
             UserError: the weights cannot be read.
         """
-        style = style[np.newaxis]
         generated, source = self._paddings()
-        self._check_sizes(style, generated, source)
+        for style in styles:
+            self._check_sizes(style, generated, source)
         descriptor = self.descriptor.build(generated)
         same = descriptor if source == generated else self.descriptor.build(source, self.style_layers)
         padding: PyramidPadding = ("circular", "circular") if self.mode == "texture" else ("replicate", "replicate")
         content_layers = self.content_layers if self.content_weight else ()
         loss = training_loss(
             descriptor,
-            _style_grams(same, style, self.style_layers, self.octaves),
+            _style_grams(same, styles, self.style_layers, self.octaves),
             style_layers=self.layer_weights,
             content_layers=content_layers,
             style_weight=self.style_weight,
@@ -106,7 +108,7 @@ class ObjectivePlan:
             diversity_weight=self.diversity_weight,
             octave_decay=self.octave_decay,
             scaling=self.loss_scaling,
-            style_variation=_variation(style),
+            style_variation=[_variation(style) for style in styles],
             padding=padding,
         )
         if not content_layers:
@@ -126,7 +128,7 @@ class ObjectivePlan:
         size = self.image_size
         wanted: dict[str, tuple[tuple[int, ...], tuple[str, ...], PaddingMode]] = {
             f"`image_size` {size}": ((size, size), self.descriptor.layers, generated),
-            f"`style_image` of {style.shape[2]} x {style.shape[1]}": (style.shape[1:3], self.style_layers, source),
+            f"`style_image` of {style.shape[1]} x {style.shape[0]}": (style.shape[:2], self.style_layers, source),
         }
         for name, (sides, layers, padding) in wanted.items():
             least = max(smallest_input(layers, (padding, padding)))
@@ -143,16 +145,25 @@ def _content_descriptor(descriptor: keras.Model, layers: Sequence[str]) -> keras
 
 
 def _style_grams(
-    descriptor: keras.Model, style: np.ndarray, layers: Sequence[str], octaves: int
+    descriptor: keras.Model, styles: Sequence[np.ndarray], layers: Sequence[str], octaves: int
 ) -> list[dict[str, Any]]:
-    """Return {layer: Gram matrix} of each octave of the style picture."""
-    levels = gaussian_pyramid(ops.convert_to_tensor(style), octaves, ("replicate", "replicate"))
-    described = [descriptor(level) for level in levels]
-    return [
-        {layer: ops.convert_to_numpy(gram_matrix(features[layer]))[0] for layer in layers} for features in described
+    """Return {layer: Gram matrix, or those of several styles} of each octave."""
+    levels = [
+        gaussian_pyramid(ops.convert_to_tensor(style[np.newaxis]), octaves, ("replicate", "replicate"))
+        for style in styles
     ]
+    return [_grams_of([descriptor(picture) for picture in octave], layers) for octave in zip(*levels, strict=True)]
+
+
+def _grams_of(described: Sequence[Mapping[str, Any]], layers: Sequence[str]) -> dict[str, Any]:
+    """Return {layer: Gram matrix} of the features of one picture, or {layer: Gram matrices} of those of several."""
+    grams = {
+        layer: np.concatenate([ops.convert_to_numpy(gram_matrix(features[layer])) for features in described])
+        for layer in layers
+    }
+    return {layer: found if len(described) > 1 else found[0] for layer, found in grams.items()}
 
 
 def _variation(style: np.ndarray) -> float:
     # A plain picture has none: the term is then relative to one level of 8 bits.
-    return max(float(ops.convert_to_numpy(total_variation(ops.convert_to_tensor(style)))), 255.0**-2)
+    return max(float(ops.convert_to_numpy(total_variation(ops.convert_to_tensor(style[np.newaxis])))), 255.0**-2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +44,7 @@ class TrainingReport:
 
 
 def train_on_pictures(
-    style: np.ndarray,
+    style: np.ndarray | Mapping[str, np.ndarray],
     photos: Sequence[Path | np.ndarray] = (),
     *,
     checkpoints_path: str | os.PathLike | None = None,
@@ -55,7 +55,8 @@ def train_on_pictures(
     """Train a generator on pictures in memory and return it.
 
     Args:
-        style: picture whose style or texture is learned, float32 (height, width, 3) in [0, 1], RGB.
+        style: picture whose style or texture is learned, float32 (height, width, 3) in [0, 1], RGB; or several by name,
+            for one network of these styles.
         photos: pictures to train on, likewise, or their files; none in texture mode.
         checkpoints_path: folder of checkpoints, previews and the history of losses; None: they are not written.
         observers: told after every iteration; each may raise StopIteration to end the run with its result.
@@ -72,16 +73,17 @@ def train_on_pictures(
     settings = TrainingSettings(**options)
     if settings.mode == "style" and not photos:
         raise ArgumentError("`data` is needed in style mode: photos to train on")
-    plan = _plan(settings, note)
+    pictures = dict(style) if isinstance(style, Mapping) else {"": style}
+    plan = _plan(settings, pictures, note)
     with quiet_startup():
         from pipelines.training.files import resized_style
         from pipelines.training.run import run_training
-    style = resized_style(style, settings.style_size)
+    styles = [resized_style(picture, settings.style_size) for picture in pictures.values()]
     if checkpoints_path is None:
-        return run_training(plan, style, photos, observers=observers).generator
+        return run_training(plan, styles, photos, observers=observers).generator
     from model.saving import load_model
 
-    return load_model(_train_in_folder(settings, plan, style, photos, observers, note).generator)
+    return load_model(_train_in_folder(settings, plan, styles, photos, observers, note).generator)
 
 
 def train_generator(
@@ -108,18 +110,19 @@ def train_generator(
     """
     if settings.mode == "style" and settings.data is None:
         raise ArgumentError("`data` is needed in style mode: a folder of photos")
-    plan = _plan(settings, note)
     with quiet_startup():
         from pipelines.training.data import photo_files
-        from pipelines.training.files import read_style
+        from pipelines.training.files import read_styles
+    styles = read_styles(settings)
+    plan = _plan(settings, styles, note)
     photos = photo_files(settings.data) if settings.mode == "style" and settings.data is not None else []
-    return _train_in_folder(settings, plan, read_style(settings), photos, observers, note)
+    return _train_in_folder(settings, plan, list(styles.values()), photos, observers, note)
 
 
 def _train_in_folder(
     settings: TrainingSettings,
     plan: TrainingPlan,
-    style: np.ndarray,
+    styles: Sequence[np.ndarray],
     photos: Sequence[Path | np.ndarray],
     observers: Sequence[Observer],
     note: Note | None,
@@ -134,7 +137,7 @@ def _train_in_folder(
         found = files.checkpoints_to_resume(settings, note or _say_nothing)
         state = {"settings": files.comparable(settings)}
         folder = TrainingFolder(path, state, found, note or _say_nothing)
-        trained = run_training(plan, style, photos, folder=folder, observers=observers)
+        trained = run_training(plan, styles, photos, folder=folder, observers=observers)
     return TrainingReport(
         generator=path / RESULT,
         iterations=trained.iterations,
@@ -148,10 +151,10 @@ def _say_nothing(text: str) -> None:
     pass
 
 
-def _plan(settings: TrainingSettings, note: Note | None) -> TrainingPlan:
+def _plan(settings: TrainingSettings, styles: Iterable[str], note: Note | None) -> TrainingPlan:
     with quiet_startup():
         from pipelines.training.plan import plan_training
-    plan = plan_training(settings)
+    plan = plan_training(settings, tuple(styles))
     for text in plan.notes:
         (note or _say_nothing)(text)
     return plan

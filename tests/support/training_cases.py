@@ -8,8 +8,12 @@ import numpy as np
 from images.writing import write_image
 from pipelines.training.settings import TrainingSettings
 
-NARROW = {"johnson": {"widths": (4, 8), "blocks": 1}, "pyramid": {"scales": 3, "filters": 2}}
-NARROW["skip_unpool"] = {"widths": (4, 8), "skip_filters": 2}
+NARROW = {
+    "hourglass": {"widths": (4, 4, 6), "outer_blocks": 1, "inner_blocks": 1},
+    "johnson": {"widths": (4, 8), "blocks": 1},
+    "pyramid": {"scales": 3, "filters": 2},
+    "skip_unpool": {"widths": (4, 8), "skip_filters": 2},
+}
 
 
 def make_inputs(folder: Path) -> None:
@@ -47,7 +51,7 @@ def small_settings(folder: Path, output: Path, **changes) -> TrainingSettings:
     model = changes.get("model", "johnson")
     values = {
         "data": folder / "photos",
-        "style_image": folder / "style.png",
+        "style_image": (folder / "style.png",),
         "weights": folder / "vgg.keras",
         "style_size": 0,
         "image_size": 32,

@@ -5,7 +5,7 @@ import pytest
 from support.training_cases import make_inputs, small_settings
 
 from pipelines.training import balance
-from pipelines.training.files import read_style
+from pipelines.training.files import read_styles
 from pipelines.training.plan import plan_training
 from pipelines.training.train import train_generator
 
@@ -25,8 +25,8 @@ def test_losses_without_training(tmp_path):
     """A photo has its own content; in place of another one it has not; the style picture has its own style."""
     make_inputs(tmp_path)
     settings = small_settings(tmp_path, tmp_path / "out")
-    style = read_style(settings)
-    objective = plan_training(settings).objective.build(style)
+    (style,) = read_styles(settings).values()
+    objective = plan_training(settings).objective.build([style])
     photos = np.random.default_rng(0).random((3, 32, 32, 3), np.float32)
     losses = balance.losses_without_training(objective, photos)
     assert losses["style"] == pytest.approx(float(objective.terms(photos, photos)["style"]))
