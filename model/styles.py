@@ -38,7 +38,7 @@ def weight_row(names: Sequence[str], weights: Mapping[str, float]) -> np.ndarray
             raise ArgumentError(unknown_name("style", name, names))
         if not (np.isfinite(weight) and weight >= 0):
             raise ArgumentError(f"`style` {name}={weight:g}: a weight must be a number of at least 0")
-    row = np.float32([[weights.get(name, 0.0) for name in names]])
+    row = np.asarray([[weights.get(name, 0.0) for name in names]], np.float32)
     if not row.sum() > 0:
         raise ArgumentError("`style`: at least one weight must be above 0")
     return row / row.sum()
