@@ -7,10 +7,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from choices import LAYOUTS
 from convert.printable import printable
 from errors import ArgumentError, UserError
-from pipelines.command_line import ArgumentParser, defaults_of, parse_size, run_script
+from pipelines.command_line import ArgumentParser, defaults_of, run_script
+from pipelines.importing.arguments import add_export_arguments
 from pipelines.importing.caffe import POOLINGS, CaffeImportReport, import_caffe_model
 
 NAME = "import_caffe_weights.py"
@@ -96,21 +96,7 @@ def _add_checks(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         action="store_true",
         help="return all boxes and scores instead of those that a DetectionOutput layer selects",
     )
-    parser.add_argument(
-        "--layout",
-        metavar="|".join(LAYOUTS),
-        default=defaults["layout"],
-        help="position of the channels in inputs and outputs: last, or first as in the original (default: %(default)s)",
-    )
-    height, width = defaults["size"]
-    parser.add_argument(
-        "--size",
-        type=parse_size,
-        metavar="HxW",
-        default=defaults["size"],
-        help=f"height and width of pictures whose size the network leaves free: LiteRT is made for them, and .onnx and "
-        f"SavedModel are compared at them without --verify (default: {height}x{width})",
-    )
+    add_export_arguments(parser, defaults)
 
 
 def print_summary(arguments: argparse.Namespace) -> None:

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from choices import LAYOUTS
 from convert.printable import printable
 from errors import ArgumentError
-from pipelines.command_line import ArgumentParser, defaults_of, parse_size, run_script
+from pipelines.command_line import ArgumentParser, defaults_of, run_script
+from pipelines.importing.arguments import add_export_arguments
 from pipelines.importing.pytorch import import_pytorch_model, is_pytorch_file
 from pipelines.importing.shapes import written_shape
 from pipelines.importing.torch7 import (
@@ -112,21 +112,7 @@ def _add_results(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         help="compare the bare network with the arrays 'input' and 'output' (or input_0, ..., output_0, ..., "
         "noise_0, ...) that Torch7 computed, in its order, and write nothing if they differ by more than rounding",
     )
-    parser.add_argument(
-        "--layout",
-        metavar="|".join(LAYOUTS),
-        default=defaults["layout"],
-        help="position of the channels in inputs and outputs: last, or first as in the original (default: %(default)s)",
-    )
-    height, width = defaults["size"]
-    parser.add_argument(
-        "--size",
-        type=parse_size,
-        metavar="HxW",
-        default=defaults["size"],
-        help=f"height and width of pictures whose size the network leaves free: LiteRT is made for them, and .onnx and "
-        f"SavedModel are compared at them without --verify (default: {height}x{width})",
-    )
+    add_export_arguments(parser, defaults)
 
 
 def print_summary(path: str) -> None:
