@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from choices import CODECS, PRECISIONS
 from errors import ArgumentError, counted
 from pipelines.command_line import ArgumentParser, defaults_of, printable, run_script, tell, with_flags
+from pipelines.memory_bound import parse_memory
 from pipelines.model_library import makes_textures, pretrained_models
 from pipelines.stylization.film_settings import FilmSettings
 from pipelines.stylization.settings import StylizationSettings, parse_styles
@@ -263,7 +264,7 @@ def run_cluster(arguments: argparse.Namespace) -> int:
     from pipelines.cluster.pictures import stylize_on_cluster
     from pipelines.stylization.rate_bar import rate_bar
 
-    look = StylizationSettings(**look_options(arguments))
+    look = StylizationSettings(**look_options(arguments), memory=parse_memory(arguments.memory))
     with rate_bar("pictures") as observe:
         report = stylize_on_cluster(
             arguments.input,
@@ -306,6 +307,8 @@ def run(argv: Sequence[str] | None) -> int:
     if arguments.cluster is not None and arguments.masks:
         raise ArgumentError("`mask` is for one machine: the workers of a `cluster` do not have its files")
     if is_film_command(arguments.input, arguments.output):
+        if arguments.memory is not None:
+            raise ArgumentError("`memory` is for pictures: the frames of a film go through the network whole")
         return run_film(arguments)
     if arguments.cluster is not None:
         return run_cluster(arguments)

@@ -46,6 +46,8 @@ class StylizationSettings:
         for mask in self.masks:
             if not Path(mask).is_file():
                 raise ArgumentError(f"`mask` {mask}: no such file")
+        if self.masks and self.memory is not None:
+            raise ArgumentError("`memory` cannot be given with `mask`: pictures under masks go through networks whole")
 
 
 def parse_styles(values: Sequence[str]) -> dict[str, float]:
