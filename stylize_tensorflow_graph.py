@@ -62,8 +62,8 @@ class PictureGraph:
     size: tuple[int, int] | None
 
 
-def load_graph(path: Path) -> PictureGraph:
-    """Load an exported model of pictures.
+def load_graph(path: Path, style: Sequence[float] = ()) -> PictureGraph:
+    """Load an exported model of pictures, with the weights of its styles where it has several.
 
     Raises:
         RunError: there is none at `path`, it cannot be loaded, or it takes something else than pictures.
@@ -74,21 +74,31 @@ def load_graph(path: Path) -> PictureGraph:
         raise RunError(f"--model {path}: no such file or folder", exit_code=2)
     if not is_loadable(path):
         raise RunError(f"--model {path}: not a SavedModel folder, .tflite file or .onnx file", exit_code=2)
-    return _picture_graph(path)
+    return _picture_graph(path, style)
 
 
-def _picture_graph(path: Path) -> PictureGraph:
+def _picture_graph(path: Path, style: Sequence[float]) -> PictureGraph:
     from runtimes.graph import GraphError
     from runtimes.loading import load_graph
+    from runtimes.styles import is_style_input, style_row
 
     try:
         graph = load_graph(path)
     except GraphError as error:
         raise RunError(f"--model {error}") from error
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+    pictures = [tensor for tensor in graph.inputs if not is_style_input(tensor)]
+    styles = [tensor for tensor in graph.inputs if is_style_input(tensor)]
+    if len(pictures) != 1 or len(styles) > 1 or len(graph.outputs) != 1:
         counts = f"{len(graph.inputs)} inputs and {len(graph.outputs)} outputs"
         raise RunError(f"--model {path}: has {counts}; a model with one picture as input and one as output is needed")
-    return PictureGraph(lambda images: graph(images)[0], _fixed_size(path, graph.inputs[0]))
+    if style and not styles:
+        raise RunError(f"--style: the model {path} has a single style", exit_code=2)
+    try:
+        rows = {tensor.name: style_row(tensor, style) for tensor in styles}
+    except GraphError as error:
+        raise RunError(f"--style: {error}", exit_code=2) from error
+    (name, result), size = (pictures[0].name, graph.outputs[0].name), _fixed_size(path, pictures[0])
+    return PictureGraph(lambda images: graph.run({name: images, **rows})[result], size)
 
 
 def _fixed_size(path: Path, given: TensorInfo) -> tuple[int, int] | None:
@@ -307,8 +317,10 @@ def run(argv: Sequence[str] | None) -> int:
     parser.add_argument(
         "--model", required=True, type=Path, metavar="PATH", help="a SavedModel folder, a .tflite or an .onnx file"
     )
+    about_style = "of a model of several styles: a weight for each, in the order of the file's metadata"
+    parser.add_argument("--style", nargs="+", type=float, default=(), metavar="WEIGHT", help=about_style)
     arguments = parser.parse_args(argv)
-    return stylize_all(plan(arguments.input, arguments.output), load_graph(arguments.model))
+    return stylize_all(plan(arguments.input, arguments.output), load_graph(arguments.model, arguments.style))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

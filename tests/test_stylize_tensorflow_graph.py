@@ -13,6 +13,8 @@ from PIL import Image
 from support.small_models import convolutional_model, inverting_model
 
 import stylize_tensorflow_graph
+import texture_nets
+from model.generators.registry import build_generator
 from model.saving import save_model
 from pipelines.export.export import export_model
 
@@ -186,3 +188,26 @@ def test_nothing_heavy_is_imported_before_the_arguments_are_read():
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert result.stdout.endswith("heavy: []\n")
     assert "--model" in result.stdout
+
+
+@pytest.mark.parametrize("format", EXPORTS)
+def test_styles_are_blended_by_weights_in_their_order(format, photos, tmp_path):
+    network = build_generator("hourglass", widths=(4, 4, 6), inner_blocks=1, styles=("wave", "scream"))
+    random = np.random.default_rng(3)
+    for weight in network.trainable_weights:
+        weight.assign(weight + random.normal(0, 0.3, weight.shape))
+    save_model(network, tmp_path / "gallery.keras")
+    target = tmp_path / EXPORTS[format]
+    export_model(input=tmp_path / "gallery.keras", output=target, format=format, size=(40, 60))
+    common = ["--input", str(photos / "fitting.png"), "--model", str(target), "--output"]
+    assert stylize_tensorflow_graph.main([*common, str(tmp_path / "mixed.png"), "--style", "3", "1"]) == 0
+    wanted = texture_nets.stylize(photos / "fitting.png", tmp_path / "gallery.keras", style={"wave": 3, "scream": 1})
+    assert np.abs(levels(tmp_path / "mixed.png") - 255 * wanted).max() < 2
+    for weights in ([], ["--style", "1"], ["--style", "-1", "2"], ["--style", "0", "0"]):
+        assert stylize_tensorflow_graph.main([*common, str(tmp_path / "none.png"), *weights]) == 2
+
+
+def test_a_model_of_one_style_takes_no_weights(exports, photos, tmp_path, capsys):
+    options = ["--input", str(photos / "fitting.png"), "--model", str(exports / "export.onnx"), "--style", "1"]
+    assert stylize_tensorflow_graph.main([*options, "--output", str(tmp_path / "none.png")]) == 2
+    assert "has a single style" in capsys.readouterr().err

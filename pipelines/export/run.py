@@ -74,8 +74,8 @@ def run_export(
     batches = samples.batches()[: 1 if settings.format == "litert" else None]
     with whole_or_nothing(target) as temporary:
         write_export(model, temporary, plan, settings, samples.calibration())
-        if provenance is not None:
-            _add_provenance(temporary, settings.format, provenance)
+        if record := _record(model, provenance):
+            _add_provenance(temporary, settings.format, record)
         run = _load(temporary, plan)
         comparisons = compare(model, run, batches, plan)
         require_agreement(comparisons, plan, settings)
@@ -114,6 +114,14 @@ def write_export(
         from pipelines.export.litert import write_litert
 
         write_litert(model, path, plan, quantize=settings.quantize, calibration=calibration)
+
+
+def _record(model: keras.Model, provenance: Provenance | None) -> Provenance:
+    """Return what the metadata say: where the model comes from, and the names of its styles in their order."""
+    from model.styles import style_names
+
+    styles = list(style_names(model))
+    return {**(provenance or {}), **({"styles": styles} if styles else {})}
 
 
 def _add_provenance(path: Path, format: str, provenance: Provenance) -> None:
