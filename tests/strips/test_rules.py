@@ -10,7 +10,6 @@ import layers
 from strips.cut import CannotCutError, cut
 from strips.graph import trace
 
-pytestmark = pytest.mark.backends
 CHANNELS = 4
 
 LAYERS = {
@@ -82,7 +81,7 @@ OPERATIONS = {
 }
 
 
-@pytest.fixture(scope="module", params=[61, 64])
+@pytest.fixture(scope="module", params=[pytest.param(61, marks=pytest.mark.backends), 64])
 def pixels(request):
     return np.random.default_rng(1).normal(size=(request.param, 23, CHANNELS)).astype(np.float32)
 
