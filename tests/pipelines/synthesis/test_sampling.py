@@ -65,7 +65,7 @@ def test_tileable_pictures_come_from_a_network_that_wraps_around(generator, tmp_
         (["-ow", 0], 2, "--output-width must be at least 1, not 0"),
         (["--count", 0], 2, "--count must be at least 1"),
         (["--tileable", "bot"], 2, "both"),
-        (["--octaves", 3], 2, "--generator has no optimisation to set: leave out --octaves"),
+        (["--octaves", 3], 2, "--generator does not optimise: leave out --octaves"),
     ],
 )
 def test_wrong_options_are_refused(generator, tmp_path, capsys, options, code, message):
