@@ -226,7 +226,7 @@ _MESSAGES = {
     "NormalizeParameter": """bool across_spatial = 1 [true]; FillerParameter scale_filler = 2;
         bool channel_shared = 3 [true]; float eps = 4 [1e-10]""",
     "PriorBoxParameter": """float* min_size = 1; float* max_size = 2; float* aspect_ratio = 3; bool flip = 4 [true];
-        bool clip = 5; float* variance = 6; uint32 img_size = 7; uint32 img_h = 8; uint32 img_w = 9;
+        bool clip = 5 [true]; float* variance = 6; uint32 img_size = 7; uint32 img_h = 8; uint32 img_w = 9;
         float step = 10; float step_h = 11; float step_w = 12; float offset = 13 [0.5]""",
     "NonMaximumSuppressionParameter": "float nms_threshold = 1 [0.3]; int32 top_k = 2 [-1]; float eta = 3 [1]",
     "DetectionOutputParameter": """uint32 num_classes = 1; bool share_location = 2 [true];
