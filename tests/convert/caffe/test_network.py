@@ -136,9 +136,9 @@ def test_outputs_choose_blobs_after_their_last_in_place_layer():
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ({"until": "rleu"}, "--until: unknown layer 'rleu'; did you mean 'relu'"),
-        ({"outputs": ["brunch"]}, "--outputs: unknown blob 'brunch'; did you mean 'branch'"),
-        ({"until": "relu", "outputs": ["end"]}, "--outputs: unknown blob up to layer 'relu' 'end'"),
+        ({"until": "rleu"}, "`until`: unknown layer 'rleu'; did you mean 'relu'"),
+        ({"outputs": ["brunch"]}, "`outputs`: unknown blob 'brunch'; did you mean 'branch'"),
+        ({"until": "relu", "outputs": ["end"]}, "`outputs`: unknown blob up to layer 'relu' 'end'"),
     ],
 )
 def test_unknown_names_are_refused(wanted, message):
