@@ -376,12 +376,21 @@ NORMALIZATIONS = {
         ),
         F.batch_norm(X, torch.tensor(numbers(4)), torch.tensor(numbers(4) ** 2 + 0.5), eps=0.01),
     ),
+    "copy_grad": (module("nn.CopyGrad"), X),
+    "norm_stabilizer": (module("nn.NormStabilizer", beta=1), X),
     "instance_norm_plain": (
         module("nn.InstanceNormalization", nOutput=4, eps=0.01, affine=False, running_mean=tensor(numbers(4))),
         F.instance_norm(X, eps=0.01),
     ),
 }
 ALL = ELEMENTWISE | SHAPES | TABLES | WINDOWS | NORMALIZATIONS
+# With tests of their own.
+DICTIONARY = module("nn.Dictionary", weight=tensor(numbers(5, 3, seed=4)))
+LINEAR = module("nn.Linear", weight=tensor(numbers(2, 3, seed=5)), bias=tensor(numbers(2, seed=6)))
+TRIM_ZERO = module("nn.TrimZero", modules=table(LINEAR), nInputDim=1)
+RECURRENCE = module(
+    "nn.Recurrence", outputSize=table(6), nInputDim=1, recurrentModule=sequential(module("nn.CAddTable"))
+)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -392,13 +401,12 @@ def test_module_agrees_with_pytorch(name):
 
 
 def test_every_registered_type_is_tested():
-    values = [read_t7(case.path) for case in [*CASES, *WIDE_CASES]] + [network for network, _ in ALL.values()]
+    values = [read_t7(case.path) for case in [*CASES, *WIDE_CASES]]
+    values += [*(network for network, _ in ALL.values()), DICTIONARY, TRIM_ZERO, RECURRENCE]
     tested = {item.type_name for value in values for item in walk(value) if isinstance(item, TorchObject)}
-    tested.add("nn.Recurrence")  # below
-    # Names of cudnn for what is tested under nn's, and others that share a function with a type that is tested.
-    shared = {id(CONVERTERS[name]) for name in tested & set(CONVERTERS)}
+    # Names of cudnn for what is tested under nn's, through one and the same function.
     untested = {name for name in CONVERTERS if name not in tested and "nn." + name.partition(".")[2] not in tested}
-    assert not {name for name in untested if id(CONVERTERS[name]) not in shared}
+    assert not untested
 
 
 def test_cudnn_names_share_the_converter_of_nn():
@@ -559,8 +567,23 @@ def test_sequences_begin_anew_after_steps_of_zeros(kind, gates, names, tmp_path)
 
 
 def test_recurrence_starts_from_zeros():
-    step = module("nn.Recurrence", outputSize=table(6), nInputDim=1, recurrentModule=sequential(module("nn.CAddTable")))
     x = [numbers(2, 6, seed=seed) for seed in range(3)]
-    model = convert_network(in_steps(step), BuildOptions(((None, 6),) * 3, batch=True)).model
+    model = convert_network(in_steps(RECURRENCE), BuildOptions(((None, 6),) * 3, batch=True)).model
     found = [keras.ops.convert_to_numpy(y) for y in model(x)]
     np.testing.assert_allclose(found, np.cumsum(x, axis=0), rtol=1e-5)
+
+
+def test_a_dictionary_looks_its_rows_up():
+    x = np.float32([[1, 5, 2, 2], [3, 3, 4, 1]])
+    model = convert_network(DICTIONARY, BuildOptions(((None, 4),), batch=True)).model
+    expected = F.embedding(torch.tensor(x).long() - 1, torch.tensor(DICTIONARY.get("weight").array))
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(model(x)), expected.numpy(), rtol=1e-6)
+
+
+def test_rows_of_zeros_stay_rows_of_zeros():
+    x = numbers(4, 3)
+    x[1] = 0
+    model = convert_network(TRIM_ZERO, BuildOptions(((None, 3),), batch=True)).model
+    linear = F.linear(torch.tensor(x), *(torch.tensor(LINEAR.get(name).array) for name in ("weight", "bias"))).numpy()
+    expected = linear * np.float32([[1], [0], [1], [1]])
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(model(x)), expected, rtol=1e-5, atol=1e-6)
