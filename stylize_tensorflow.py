@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -189,12 +189,16 @@ def print_report(report: StylizationReport, arguments: argparse.Namespace) -> in
             f"in {seconds:.2f} s: {seconds / count:.2f} s a picture, {seconds / report.megapixels:.2f} s a megapixel "
             f"(reading and writing: {report.file_seconds:.2f} s)"
         )
-    if report.skipped:
-        skipped = counted(len(report.skipped), "picture")
-        print(f"skipped {skipped} with an existing output (--overwrite replaces it)")
-    for reason in report.failed.values():
+    return print_left_out(len(report.skipped), report.failed.values())
+
+
+def print_left_out(skipped: int, reasons: Collection[str]) -> int:
+    """Print how many pictures were skipped and why others failed; return the exit code: 1 where some did."""
+    if skipped:
+        print(f"skipped {counted(skipped, 'picture')} with an existing output (--overwrite replaces it)")
+    for reason in reasons:
         tell(f"{NAME}: error: {with_flags(' '.join(reason.split()))}")
-    return 1 if report.failed else 0
+    return 1 if reasons else 0
 
 
 def is_film_command(inputs: Sequence[str], output: str) -> bool:
@@ -289,11 +293,7 @@ def print_cluster_report(report: ClusterReport) -> int:
             f"{report.network_seconds / report.written:.2f} s of the network a picture "
             f"(reading and writing: {report.file_seconds / report.written:.2f} s)"
         )
-    if report.skipped:
-        print(f"skipped {counted(report.skipped, 'picture')} with an existing output (--overwrite replaces it)")
-    for reason in report.failed.values():
-        tell(f"{NAME}: error: {with_flags(' '.join(reason.split()))}")
-    return 1 if report.failed else 0
+    return print_left_out(report.skipped, report.failed.values())
 
 
 def run(argv: Sequence[str] | None) -> int:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-from errors import ArgumentError, UserError
+from errors import UserError
 from pipelines.cluster.ray_data import MAX_LOSSES, results_of
-from pipelines.cluster.session import check_installed, connected, find_workers
+from pipelines.cluster.session import check_workers, connected, find_workers
 from pipelines.model_library import find_model
 from pipelines.stylization.settings import StylizationSettings
 
@@ -77,12 +77,10 @@ def stylize_on_cluster(
         ArgumentError: an argument has a value that is not allowed, or Ray is not installed.
         UserError: the cluster cannot be reached, or the model cannot be loaded.
     """
-    check_installed()
+    check_workers(worker_cpus)
     from pipelines.cluster.plan import plan_pictures
     from pipelines.cluster.worker import Network, PictureWorker
 
-    if worker_cpus < 1:
-        raise ArgumentError(f"`worker_cpus` must be at least 1, not {worker_cpus}")
     network = Network(model, find_model(model).read_bytes())
     plan = plan_pictures(inputs, output, overwrite=overwrite)
     report = ClusterReport(skipped=plan.existing, failed=plan.failed)

@@ -39,6 +39,13 @@ class Workers:
     gpus: int
 
 
+def check_workers(cpus: int) -> None:
+    """Raise ArgumentError unless Ray is installed and a worker of so many processor threads can be asked for."""
+    check_installed()
+    if cpus < 1:
+        raise ArgumentError(f"`worker_cpus` must be at least 1, not {cpus}")
+
+
 def check_installed() -> None:
     """Raise ArgumentError unless Ray is installed."""
     if importlib.util.find_spec("ray") is None:

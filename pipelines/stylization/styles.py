@@ -101,9 +101,11 @@ def make_stylizer(
     Raises:
         ArgumentError: see `load_styles`, as for UserError.
     """
-    parts = [{name: weight} for name, weight in style.items()] if masks else [style]
-    generators = [Generator(_network(model, part), precision=precision) for part in parts or [{}]]
-    return MaskedGenerator(generators, _read_masks(masks, style)) if masks else generators[0]
+    if not masks:
+        return Generator(_network(model, style), precision=precision)
+    shares = _read_masks(masks, style)
+    parts = [{name: 1.0} for name in style] or [{}]
+    return MaskedGenerator([Generator(_network(model, part), precision=precision) for part in parts], shares)
 
 
 def _network(model: keras.Model, style: Mapping[str, float]) -> keras.Model:

@@ -5,7 +5,7 @@ import pytest
 from support.films import write_video
 from support.small_models import convolutional_model
 
-from errors import UserError
+from errors import ArgumentError, UserError
 from pipelines.cluster import film as module
 from pipelines.cluster.film import SceneWorker, find_scenes, stylize_film_on_cluster
 from pipelines.cluster.worker import Network
@@ -112,3 +112,8 @@ def test_a_film_on_a_real_cluster(tmp_path, source, model):
     stylize_film(source, tmp_path / "one.mp4", STEADY, model=model)
     stylize_film_on_cluster(source, tmp_path / "many.mp4", STEADY, cluster="local", model=model)
     assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "many.mp4").read_bytes()
+
+
+def test_a_worker_has_at_least_one_thread(source, tmp_path, model):
+    with pytest.raises(ArgumentError, match="`worker_cpus` must be at least 1, not 0"):
+        stylize_film_on_cluster(source, tmp_path / "out.mp4", STEADY, cluster="local", model=model, worker_cpus=0)
