@@ -10,7 +10,7 @@ import secrets
 import shutil
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -65,12 +65,21 @@ def write_image(
         ImageWarning: an alpha that is not all 1 was left out.
     """
     path = Path(path)
-    file_format = format_of(path)
-    if alpha is not None and file_format == WITHOUT_ALPHA:
+    if alpha is not None and not keeps_alpha(path):
         if (alpha < 1).any():
-            warnings.warn(f"{path}: {file_format} has no transparency, it is left out", ImageWarning, stacklevel=2)
+            warn_of_lost_alpha(path)
         alpha = None
-    write_levels(path, _to_levels(path, pixels, alpha), metadata=metadata)
+    _write(path, pixels, alpha, metadata, to_bytes)
+
+
+def keeps_alpha(path: Path) -> bool:
+    """Say whether the format of an output has transparency."""
+    return format_of(path) != WITHOUT_ALPHA
+
+
+def warn_of_lost_alpha(path: Path) -> None:
+    """Warn (ImageWarning) that a picture with transparency goes where there is none."""
+    warnings.warn(f"{path}: {format_of(path)} has no transparency, it is left out", ImageWarning, stacklevel=3)
 
 
 def format_of(path: Path) -> str:
@@ -123,7 +132,13 @@ def to_bytes(values: np.ndarray) -> np.ndarray:
     return np.floor(np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def write_deep_tiff(path: str | os.PathLike, pixels: np.ndarray) -> None:
+def write_deep_tiff(
+    path: str | os.PathLike,
+    pixels: np.ndarray,
+    *,
+    alpha: np.ndarray | None = None,
+    metadata: Metadata | None = None,
+) -> None:
     """Write a TIFF of 16 bits a channel, without loss (deflate), with the sRGB profile embedded, whole or not at all.
 
     Values are clipped to [0, 1] and rounded to the nearest of the 65536 levels.
@@ -131,16 +146,22 @@ def write_deep_tiff(path: str | os.PathLike, pixels: np.ndarray) -> None:
     Args:
         path: where to write, with a suffix of TIFF; its folder must exist; a file there is replaced.
         pixels: floats (height, width, 3), RGB, sRGB-encoded, in [0, 1].
+        alpha: floats (height, width) in [0, 1], or None.
+        metadata: see `write_image`.
 
     Raises:
-        ImageError: values that are not numbers, or the file cannot be written.
+        ImageError: wrong shape, values that are not numbers, or the file cannot be written.
     """
-    if not np.isfinite(pixels).all():
-        raise ImageError(f"{path}: the picture contains NaN or infinite values")
-    write_levels(Path(path), to_deep_levels(pixels))
+    _write(Path(path), pixels, alpha, metadata, to_deep_levels)
 
 
-def _to_levels(path: Path, pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+def _write(
+    path: Path,
+    pixels: np.ndarray,
+    alpha: np.ndarray | None,
+    metadata: Metadata | None,
+    to_levels: Callable[[np.ndarray], np.ndarray],
+) -> None:
     if pixels.ndim != 3 or pixels.shape[2] != 3 or (alpha is not None and alpha.shape != pixels.shape[:2]):
         raise ImageError(
             f"{path}: pixels must be (height, width, 3) and alpha (height, width), "
@@ -150,7 +171,7 @@ def _to_levels(path: Path, pixels: np.ndarray, alpha: np.ndarray | None) -> np.n
     check_size(path, *pixels.shape[:2])
     if not np.isfinite(channels).all():
         raise ImageError(f"{path}: the picture contains NaN or infinite values")
-    return to_bytes(channels)
+    write_levels(path, to_levels(channels), metadata=metadata)
 
 
 # Names of temporary files: a process, a host, a token, and a suffix where the writer wants one.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,18 @@ from time import perf_counter
 
 import numpy as np
 
-from images.errors import ImageWarning
 from images.reading import open_picture
 from images.resizing import resize_long_side
 from images.rows import PictureRows, rows_of
-from images.tiff import to_deep_levels
-from images.writing import WITHOUT_ALPHA, check_size, format_of, write_image, write_levels
+from images.writing import (
+    check_size,
+    format_of,
+    keeps_alpha,
+    warn_of_lost_alpha,
+    write_deep_tiff,
+    write_image,
+    write_levels,
+)
 from pipelines.stylization.generator import Stylizer, network_of, stylize_picture
 from pipelines.stylization.large import Look, mapped, stylize_rows
 from pipelines.stylization.plan import Job
@@ -79,11 +84,8 @@ def _stylize_whole(job: Job, content: PictureRows, generator: Stylizer, settings
     picture = content.picture()
     stylized = stylize_picture(picture, generator, strength=settings.strength, keep_colors=settings.keep_colors)
     start = perf_counter()
-    if _is_deep(job.target, content):
-        channels = [stylized.pixels] if stylized.alpha is None else [stylized.pixels, stylized.alpha]
-        write_levels(job.target, to_deep_levels(np.dstack(channels)), metadata=content.metadata)
-    else:
-        write_image(job.target, stylized.pixels, alpha=stylized.alpha, metadata=content.metadata)
+    write = write_deep_tiff if _is_deep(job.target, content) else write_image
+    write(job.target, stylized.pixels, alpha=stylized.alpha, metadata=content.metadata)
     return perf_counter() - start
 
 
@@ -109,8 +111,8 @@ def _is_deep(target: Path, content: PictureRows) -> bool:
 def _keeps_alpha(target: Path, content: PictureRows) -> bool:
     if content.read_alpha is None:
         return False
-    if format_of(target) != WITHOUT_ALPHA:
+    if keeps_alpha(target):
         return True
     if any((content.read_alpha(range(row, row + 1)) < 1).any() for row in range(content.height)):
-        warnings.warn(f"{target}: {WITHOUT_ALPHA} has no transparency, it is left out", ImageWarning, stacklevel=2)
+        warn_of_lost_alpha(target)
     return False

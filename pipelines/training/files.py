@@ -63,11 +63,16 @@ def read_styles(settings: TrainingSettings) -> dict[str, np.ndarray]:
     """
     if not settings.style_image:
         raise ArgumentError("`style_image` is needed")
-    names = [Path(path).stem for path in settings.style_image]
+    names = _style_names(settings)
     if len(set(names)) < len(names):
         raise ArgumentError(f"`style_image`: files give the styles their names, and two of {', '.join(names)} are one")
     pictures = [resized_style(read_image(path).pixels, settings.style_size) for path in settings.style_image]
     return dict(zip(names, pictures, strict=True))
+
+
+def _style_names(settings: TrainingSettings) -> list[str]:
+    """Return the names of the styles: those of their files."""
+    return [Path(path).stem for path in settings.style_image]
 
 
 def resized_style(style: np.ndarray, longer: int) -> np.ndarray:
@@ -230,7 +235,7 @@ def comparable(settings: TrainingSettings) -> dict[str, Any]:
         "generator_options": json.loads(json.dumps(dict(settings.generator_options))),
     }
     if len(settings.style_image) > 1:
-        resolved["styles"] = [Path(path).stem for path in settings.style_image]
+        resolved["styles"] = _style_names(settings)
     return {name: value for name, value in (to_json(settings) | resolved).items() if name not in NOT_COMPARED}
 
 
