@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,11 +72,25 @@ def connected(address: str) -> Iterator[None]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
-    _connect(address)
+    with _own_handler_of_sigterm():
+        _connect(address)
     try:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _own_handler_of_sigterm() -> Iterator[None]:
+    """Let SIGTERM do afterwards what it did before: Ray, which is started inside, sets a handler of its own."""
+    before = signal.getsignal(signal.SIGTERM)  # None: it was not set by Python, which cannot set it again
+    if before is None or threading.current_thread() is not threading.main_thread():  # where Ray sets none
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _connect(address: str) -> None:

@@ -234,6 +234,13 @@ CASES = [
         shapes=((2, 6, 4, 3), (2, 3, 7, 2)),
         other_shapes=((1, 2, 5, 3), (1, 5, 5, 2)),
     ),
+    Case(
+        layers.StyleWeights,
+        {"styles": ["a", "b", "c"]},
+        references.identity,
+        shapes=((2, 3),),
+        other_shapes=((1, 3),),
+    ),
     Case(layers.VGGPreprocessing, {}, references.vgg_preprocessing),
     Case(layers.VGGPostprocessing, {}, references.vgg_postprocessing),
     Case(layers.AdaptivePooling2D, {"output_size": (3, 5), "mode": "max"}, references.adaptive_pooling),
