@@ -79,8 +79,15 @@ class TorchTexture:
         with torch.no_grad():
             return self.loss(to_torch(pixels)).item()
 
-    def optimize(self, shape: tuple[int, int], evaluations: int, seed: int = 0) -> LoopResult:
-        """Return what torch.optim.LBFGS makes of white noise, as Gatys' PyTorch notebook and its heirs do it."""
+    def optimize(self, shape: tuple[int, int], evaluations: int, seed: int = 0, *, bounded: bool = False) -> LoopResult:
+        """Return what torch.optim.LBFGS makes of white noise, as Gatys' PyTorch notebook and its heirs do it.
+
+        Args:
+            shape: (height, width).
+            evaluations: of the loss.
+            seed: of the noise.
+            bounded: whether pixels are clamped to [0, 1] before each evaluation, as PyTorch's tutorial does.
+        """
         generator = torch.Generator().manual_seed(seed)
         pixels = torch.rand((1, 3, *shape), generator=generator).requires_grad_()
         optimizer = torch.optim.LBFGS(
@@ -90,6 +97,9 @@ class TorchTexture:
 
         def closure() -> torch.Tensor:
             optimizer.zero_grad()
+            if bounded:
+                with torch.no_grad():
+                    pixels.clamp_(0, 1)
             loss = self.loss(pixels)
             loss.backward()
             return loss
