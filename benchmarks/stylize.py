@@ -44,11 +44,9 @@ def make_model() -> Any:  # Keras is not imported by the process that only hands
 
 
 def keras_engine(precision: str) -> Callable[[np.ndarray], np.ndarray]:
-    from pipelines.stylization.generator import compile_model, set_precision
+    from pipelines.stylization.generator import Generator
 
-    model = make_model()
-    set_precision(model, precision)
-    return compile_model(model)
+    return Generator(make_model(), precision=precision).run
 
 
 def channels_last(network: Any) -> Any:
