@@ -58,6 +58,7 @@ class Option:
         metavar: how a help text calls a value, or several.
         default_text: how a help text tells the default; None: the default itself.
         command: whether the command line has the option; else only Python has.
+        negatable: whether one of kind bool has both its flag and --no-FLAG.
     """
 
     help: str
@@ -76,6 +77,7 @@ class Option:
     metavar: str | tuple[str, ...] | None = None
     default_text: str | None = None
     command: bool = True
+    negatable: bool = False
 
 
 def option(help: str, *, default: Any = None, **details: Any) -> Any:

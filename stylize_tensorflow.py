@@ -78,6 +78,14 @@ def _add_look(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         help="resize pictures so that their longer side has this many pixels (default: keep their size)",
     )
     parser.add_argument(
+        "--brush-size",
+        type=float,
+        metavar="0.25..8",
+        default=defaults["brush_size"],
+        help="size of the strokes as a multiple of what the network was trained for, after --image-size: larger ones "
+        "for print, with sharp edges all the same (default: %(default)s)",
+    )
+    parser.add_argument(
         "--strength",
         type=float,
         metavar="0..1",
@@ -217,7 +225,7 @@ def is_film_command(inputs: Sequence[str], output: str) -> bool:
 
 def look_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return what is asked for of each picture or frame, as `StylizationSettings` and `stylize_files` take it."""
-    names = ("image_size", "strength", "keep_colors", "precision")
+    names = ("image_size", "strength", "keep_colors", "precision", "brush_size")
     options = {name: getattr(arguments, name) for name in names}
     return options | {"style": parse_styles(arguments.style), "masks": tuple(arguments.masks)}
 

@@ -88,6 +88,7 @@ def stylize(
     precision: str | None = None,
     style: Mapping[str, float] | None = None,
     memory: str | int | None = None,
+    brush_size: float = 1.0,
 ) -> np.ndarray:
     """Stylise a picture with a trained network, in one forward pass (Johnson et al. 2016, Ulyanov et al. 2017).
 
@@ -102,6 +103,7 @@ def stylize(
         precision: what a model given by name or path computes in: "float32" (None: this) or "bfloat16".
         style: of a network of several styles (Dumoulin et al. 2017) those that are blended: {name: weight}.
         memory: bytes that the process may take, or "4GB"; None: half of what is free. Strips keep a picture within it.
+        brush_size: size of the strokes as a multiple of what the network was trained for, from 0.25 to 8.
 
     Returns:
         float32 (height, width, 3) in [0, 1]; as large as the picture, unless `image_size` is given.
@@ -117,8 +119,8 @@ def stylize(
     from pipelines import in_memory
     from pipelines.arrays import as_pixels
 
-    look = {"image_size": image_size, "strength": strength, "keep_colors": keep_colors, "memory": memory}
-    return in_memory.stylize(as_pixels(picture), model, precision, style or {}, **look)
+    look = {"image_size": image_size, "strength": strength, "keep_colors": keep_colors, "brush_size": brush_size}
+    return in_memory.stylize(as_pixels(picture), model, precision, style or {}, memory=memory, **look)
 
 
 def sample(
@@ -219,10 +221,8 @@ def transfer(
         UserError: there are no weights of the descriptor, or the loss is not a number any more.
 
     Example:
-        >>> repainted = texture_nets.transfer(
-        ...     "pics/coffee.jpg", "pics/wheat_field.jpg", end_scale=64, initial_iterations=2
-        ... )
-        >>> repainted.shape
+        >>> made = texture_nets.transfer("pics/coffee.jpg", "pics/wheat_field.jpg", end_scale=64, initial_iterations=2)
+        >>> made.shape
         (43, 64, 3)
     """
     from pipelines import in_memory

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from PIL import Image
 
 from images.errors import ImageError
 from images.picture import MAX_PIXELS, Picture
+from images.rows import PictureRows
+
+# Of the Lanczos filter, on each side of its middle.
+LOBES = 3
 
 
 def resize(values: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -54,3 +60,34 @@ def resize_long_side(picture: Picture, long_side: int) -> Picture:
     visible = alpha[..., None] > 1 / 512  # below half a level of alpha the quotient is noise that nobody sees
     pixels = np.where(visible, weighted / np.maximum(alpha, 1 / 512)[..., None], pixels)
     return Picture(np.clip(pixels, 0, 1), alpha)
+
+
+def resized_rows(content: PictureRows, height: int, width: int) -> PictureRows:
+    """Return a picture at another size, resized row by row when they are read, without its transparency.
+
+    Its rows are those of `resize`, but for the overshoot of the filter, which is not clipped.
+
+    Args:
+        content: the picture; of the same size it is returned itself.
+        height: rows of the result.
+        width: columns of the result.
+    """
+    if (height, width) == (content.height, content.width):
+        return content
+    factor = content.height / height
+    reach = math.ceil(LOBES * max(factor, 1)) + 1
+
+    def read(rows: range) -> np.ndarray:
+        first = max(0, math.floor(rows.start * factor) - reach)
+        last = min(content.height, math.ceil(rows.stop * factor) + reach)
+        values = content.read_rows(range(first, last))
+        box = (0, rows.start * factor - first, content.width, min(rows.stop * factor, content.height) - first)
+        return np.dstack([_resized_part(values[..., channel], len(rows), width, box) for channel in range(3)])
+
+    return PictureRows(height, width, read)
+
+
+def _resized_part(values: np.ndarray, height: int, width: int, box: tuple[float, float, float, float]) -> np.ndarray:
+    """Return what lies in a box (left, top, right, bottom) of `values` at another size; the filter sees beyond it."""
+    image = Image.fromarray(np.ascontiguousarray(values, np.float32))
+    return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS, box=box))

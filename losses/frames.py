@@ -1,8 +1,8 @@
 """Keeping the frames of an animation apart: the inter-frame loss of Snelgrove's texture script.
 
 Several frames are made at once, each with the target's texture. For every step k up to the order, frames k apart
-(the last is followed by the first, so that the animation loops) shall differ as much as the source differs from
-itself shifted by k times a number of pixels.
+(the last is followed by the first where the animation loops, as the script's do) shall differ as much as the source
+differs from itself shifted by k times a number of pixels.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class InterFrameLoss(Loss):
 
     d is the distance of frames k apart and d* the target for neighbours. The script had (d - k d*)^2 with pixels in
     0..255; relative to its target the term is the same for every source and distance, and stands beside relative
-    Gram losses with a weight of 1. Steps beyond half the number of frames are left out: around the loop they
-    are shorter ones once more, with another target. Terms are named by step and octave, `step1/octave0`.
+    Gram losses with a weight of 1. Steps beyond half the number of frames of a loop are left out: around it they are
+    shorter ones once more, with another target. Terms are named by step and octave, `step1/octave0`.
 
     Args:
         targets: d* above 0, as `shift_distances` returns them: for each octave (l2), or a single one (lap1).
@@ -36,13 +36,21 @@ class InterFrameLoss(Loss):
         octaves: number of levels of the pyramid.
         order: the largest k.
         padding: of the pyramids, "replicate" or "circular" for each axis.
+        loop: whether the last frame is followed by the first.
 
     Raises:
         ValueError: a target is not above 0.
     """
 
     def __init__(
-        self, targets: Sequence[float], *, distance: FrameDistance, octaves: int, order: int, padding: PyramidPadding
+        self,
+        targets: Sequence[float],
+        *,
+        distance: FrameDistance,
+        octaves: int,
+        order: int,
+        padding: PyramidPadding,
+        loop: bool = True,
     ) -> None:
         if not all(0 < target < math.inf for target in targets):
             raise ValueError(f"the target distances of frames must be above 0, not {list(targets)}")
@@ -51,24 +59,31 @@ class InterFrameLoss(Loss):
         self.octaves = octaves
         self.order = order
         self.padding = padding
+        self.loop = loop
 
     def terms(self, images: Any) -> dict[str, Any]:
         """Return the terms of frames (frames, height, width, 3)."""
         levels = _levels(images, self.octaves, self.distance, self.padding)
         terms = {}
-        for step in range(1, min(self.order, images.shape[0] // 2) + 1):
-            rolled = [ops.roll(level, -step, axis=0) for level in levels]
-            distances = _distances(levels, rolled, self.distance)
+        longest = images.shape[0] // 2 if self.loop else images.shape[0] - 1
+        for step in range(1, min(self.order, longest) + 1):
+            distances = _distances(*self._apart(levels, step), self.distance)
             for octave, (value, target) in enumerate(zip(distances, self.targets, strict=True)):
                 terms[f"step{step}/octave{octave}"] = ops.mean(ops.square(value / target - step))
         return terms
+
+    def _apart(self, levels: Sequence[Any], step: int) -> tuple[Sequence[Any], Sequence[Any]]:
+        """Return the levels of frames that have one `step` after them, and of the latter."""
+        if self.loop:
+            return levels, [ops.roll(level, -step, axis=0) for level in levels]
+        return [level[:-step] for level in levels], [level[step:] for level in levels]
 
     def tree(self) -> Node:
         """Return a leaf."""
         targets = ", ".join(f"{target:.4g}" for target in self.targets)
         return Node(
             f"{self.distance} distance of neighbouring frames in {self.octaves} octaves, targets {targets}, "
-            f"order {self.order}"
+            f"order {self.order}, {'in a loop' if self.loop else 'from first to last'}"
         )
 
 

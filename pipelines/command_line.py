@@ -56,7 +56,13 @@ def _add_option(
     flags = [entry.flag or flag(name), *([entry.short] if entry.short else [])]
     keywords |= {"dest": name, "default": default}
     if entry.kind is bool:
-        parser.add_argument(*flags, action="store_false" if default else "store_true", **keywords)
+        if entry.negatable:
+            parser.add_argument(
+                f"--no-{flags[0][2:]}", action="store_false", **(keywords | {"help": argparse.SUPPRESS})
+            )
+        parser.add_argument(
+            *flags, action="store_false" if default and not entry.negatable else "store_true", **keywords
+        )
         return
     keywords |= {"type": _reader(entry), "metavar": "|".join(entry.choices) or entry.metavar}
     if entry.count is not None and entry.separator is None:

@@ -66,12 +66,13 @@ def stylize_file(
         resized = resize_long_side(content.picture(), settings.image_size)
         content = rows_of(resized, bits=content.bits, metadata=content.metadata)
     check_size(job.target, content.height, content.width)
-    way = choose_way(network_of(generator), content.height, content.width, settings.memory)
+    size = content.height, content.width
+    way = choose_way(network_of(generator), *size, settings.memory, settings.brush_size)
     if way is not None:
         tell(f"{job.source}: {content.width} x {content.height} pixels, {way}")
     job.target.parent.mkdir(parents=True, exist_ok=True)
     read = perf_counter()
-    if way is None or way.plan is None:
+    if way is None or not way.passes:
         writing_seconds = _stylize_whole(job, content, generator, settings)
     else:
         writing_seconds = _stylize_in_strips(job, content, settings, way, observe)
@@ -82,7 +83,13 @@ def stylize_file(
 def _stylize_whole(job: Job, content: PictureRows, generator: Stylizer, settings: StylizationSettings) -> float:
     """Stylise and write a picture that goes through the network whole; return the seconds of writing."""
     picture = content.picture()
-    stylized = stylize_picture(picture, generator, strength=settings.strength, keep_colors=settings.keep_colors)
+    stylized = stylize_picture(
+        picture,
+        generator,
+        strength=settings.strength,
+        keep_colors=settings.keep_colors,
+        brush_size=settings.brush_size,
+    )
     start = perf_counter()
     write = write_deep_tiff if _is_deep(job.target, content) else write_image
     write(job.target, stylized.pixels, alpha=stylized.alpha, metadata=content.metadata)
@@ -96,7 +103,7 @@ def _stylize_in_strips(
     has_alpha = _keeps_alpha(job.target, content)
     shape = (content.height, content.width, 4 if has_alpha else 3)
     levels = mapped(shape, np.uint16 if _is_deep(job.target, content) else np.uint8, job.target.parent)
-    look = Look(settings.strength, settings.keep_colors)
+    look = Look(settings.strength, settings.keep_colors, settings.brush_size)
     stylize_rows(content, way, look, channels=levels, folder=job.target.parent, observe=observe)
     start = perf_counter()
     write_levels(job.target, levels, metadata=content.metadata)

@@ -261,7 +261,11 @@ class FrameStylizer:
         start = perf_counter()
         look = self.settings.frame
         picture = stylize_picture(
-            Picture(frame.pixels), self.generator, strength=look.strength, keep_colors=look.keep_colors
+            Picture(frame.pixels),
+            self.generator,
+            strength=look.strength,
+            keep_colors=look.keep_colors,
+            brush_size=look.brush_size,
         )
         self.network_seconds += perf_counter() - start
         steadied = self.steadier(frame.pixels, picture.pixels)

@@ -12,9 +12,11 @@ from compat import flatten_layers
 from errors import UserError, one_line
 from images.color import transfer_luma
 from images.picture import Picture
+from images.rows import rows_of
 from layers import VGGPostprocessing, VGGPreprocessing
 from model.acceleration import accelerate
 from model.noise import takes_noise
+from pipelines.stylization.brush import with_brush
 
 # 8 bits of mantissa are too few for 0..255 minus a mean: the layers around the network stay in float32.
 FLOAT32_LAYERS = (VGGPreprocessing, VGGPostprocessing)
@@ -121,7 +123,9 @@ def compile_model(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     return run
 
 
-def stylize_picture(picture: Picture, generator: Stylizer, *, strength: float, keep_colors: bool) -> Picture:
+def stylize_picture(
+    picture: Picture, generator: Stylizer, *, strength: float, keep_colors: bool, brush_size: float = 1.0
+) -> Picture:
     """Return `picture` stylised, with its own alpha.
 
     Args:
@@ -129,11 +133,16 @@ def stylize_picture(picture: Picture, generator: Stylizer, *, strength: float, k
         generator: the trained network.
         strength: weight of the stylised picture in the mean of both, 0 to 1; the content has the rest.
         keep_colors: give the stylised picture the content's colours (see images.color.transfer_luma).
+        brush_size: size of the strokes, see pipelines.stylization.brush.
 
     Raises:
         UserError: the network fails on this picture.
     """
-    stylized = generator(picture.pixels)
+    if brush_size == 1:
+        stylized = generator(picture.pixels)
+    else:
+        painted = with_brush(rows_of(picture), brush_size, lambda content: generator(content.picture().pixels))
+        stylized = painted.picture().pixels
     if keep_colors:
         stylized = transfer_luma(stylized, picture.pixels)
     pixels = np.float32(1 - strength) * picture.pixels + np.float32(strength) * stylized

@@ -9,6 +9,8 @@ from pathlib import Path
 from choices import PRECISIONS
 from errors import ArgumentError, unknown_name
 
+MIN_BRUSH_SIZE, MAX_BRUSH_SIZE = 0.25, 8.0
+
 
 @dataclass(frozen=True)
 class StylizationSettings:
@@ -23,6 +25,8 @@ class StylizationSettings:
         masks: files of pictures, white where a style goes: one for each of `style`, or one for a network of one style.
         memory: bytes of memory that the process may take, mapped files left out; None: half of what is free. Larger
             pictures go through the network in strips, with the same result.
+        brush_size: size of the strokes as a multiple of what the network was trained for, from MIN_BRUSH_SIZE to
+            MAX_BRUSH_SIZE (see pipelines.stylization.brush); 1 leaves them as they are.
 
     Raises:
         ArgumentError: a value is not allowed.
@@ -35,12 +39,16 @@ class StylizationSettings:
     style: Mapping[str, float] = field(default_factory=dict)
     masks: tuple[str, ...] = ()
     memory: int | None = None
+    brush_size: float = 1.0
 
     def __post_init__(self) -> None:
         if self.image_size is not None and self.image_size < 1:
             raise ArgumentError(f"`image_size` must be 1 or more, not {self.image_size}")
         if not 0 <= self.strength <= 1:
             raise ArgumentError(f"`strength` must be from 0 to 1, not {self.strength}")
+        if not MIN_BRUSH_SIZE <= self.brush_size <= MAX_BRUSH_SIZE:
+            limits = f"{MIN_BRUSH_SIZE:g} to {MAX_BRUSH_SIZE:g}"
+            raise ArgumentError(f"`brush_size` must be from {limits}, not {self.brush_size:g}")
         if self.precision not in PRECISIONS:
             raise ArgumentError(unknown_name("`precision`", self.precision, PRECISIONS))
         for mask in self.masks:

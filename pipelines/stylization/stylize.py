@@ -36,6 +36,7 @@ def stylize_files(
     style: Mapping[str, float] | None = None,
     masks: Sequence[str | os.PathLike] = (),
     memory: str | int | None = None,
+    brush_size: float = 1.0,
     overwrite: bool = False,
 ) -> StylizationReport:
     """Stylise picture files with a trained network.
@@ -56,6 +57,7 @@ def stylize_files(
         masks: where each style goes.
         memory: bytes that the process may take, or a text such as "4GB"; None: half of what is free. A picture that
             would take more goes through the network in strips, with the same result.
+        brush_size: size of the strokes as a multiple of what the network was trained for.
         overwrite: write outputs anew that exist; otherwise they are skipped, and an error for a single input file.
 
     Raises:
@@ -63,7 +65,7 @@ def stylize_files(
         UserError: the model cannot be loaded or does not follow the image contract.
     """
     look = (image_size, strength, keep_colors, precision)
-    settings = StylizationSettings(*look, style or {}, _paths(masks), parse_memory(memory))
+    settings = StylizationSettings(*look, style or {}, _paths(masks), parse_memory(memory), brush_size)
     path = find_model(model)
     plan = plan_jobs(inputs, output, overwrite=overwrite)
     start = perf_counter()
@@ -89,6 +91,7 @@ def stylize_pixels(
     keep_colors: bool = False,
     precision: str = "float32",
     memory: str | int | None = None,
+    brush_size: float = 1.0,
 ) -> np.ndarray:
     """Stylise one picture in memory.
 
@@ -99,7 +102,8 @@ def stylize_pixels(
         strength: weight of the stylised picture in the result.
         keep_colors: keep the content's colours.
         precision: what the network computes in, where `model` is a name or a path.
-        memory: as in `stylize_files`.
+        memory: as in `stylize_files`, as `brush_size`.
+        brush_size: size of the strokes.
 
     Returns:
         The same kind of array; of the same height and width without `image_size`.
@@ -108,7 +112,8 @@ def stylize_pixels(
         ArgumentError: an argument has a value that is not allowed.
         UserError: the model cannot be loaded, does not follow the image contract or fails on the picture.
     """
-    settings = StylizationSettings(image_size, strength, keep_colors, precision, memory=parse_memory(memory))
+    look = (image_size, strength, keep_colors, precision)
+    settings = StylizationSettings(*look, memory=parse_memory(memory), brush_size=brush_size)
     generator = load_stylizer(model, precision=precision) if isinstance(model, str | os.PathLike) else model
     from images.picture import Picture
     from images.resizing import resize_long_side
@@ -116,11 +121,10 @@ def stylize_pixels(
     from pipelines.stylization.way import choose_way
 
     picture = Picture(pixels) if image_size is None else resize_long_side(Picture(pixels), image_size)
-    way = choose_way(network_of(generator), picture.height, picture.width, settings.memory)
-    if way is not None and way.plan is not None:
+    way = choose_way(network_of(generator), picture.height, picture.width, settings.memory, brush_size)
+    if way is not None and way.passes:
         return _in_strips(picture, way, settings)
-    stylized = stylize_picture(picture, generator, strength=settings.strength, keep_colors=settings.keep_colors)
-    return stylized.pixels
+    return stylize_picture(picture, generator, strength=strength, keep_colors=keep_colors, brush_size=brush_size).pixels
 
 
 def _in_strips(picture: Picture, way: Way, settings: StylizationSettings) -> np.ndarray:
@@ -130,7 +134,8 @@ def _in_strips(picture: Picture, way: Way, settings: StylizationSettings) -> np.
     from pipelines.stylization.large import Look, stylize_rows
 
     channels = np.empty(picture.pixels.shape, np.float32)
-    look, folder = Look(settings.strength, settings.keep_colors), Path(tempfile.gettempdir())
+    look = Look(settings.strength, settings.keep_colors, settings.brush_size)
+    folder = Path(tempfile.gettempdir())
     stylize_rows(rows_of(picture), way, look, channels=channels, folder=folder, observe=lambda share: None)
     return channels
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from errors import UserError
 from pipelines.memory_bound import memory_bound
+from pipelines.stylization.brush import painted_sizes
 from runs.machine import anonymous_memory
 from strips.cut import CannotCutError, Cut, cut
 from strips.graph import Graph, trace
@@ -21,6 +23,27 @@ SMALL_PIXELS = 10**6
 LIBRARIES = 8 * 10**7
 # Bytes a pixel of a picture in memory and of its result: float32 RGB beside copies, and in strips levels of 8 bits.
 WHOLE_PIXEL, STRIPS_PIXEL = 36, 4
+# What strokes of another size take beside it: whole, further pictures in memory; in strips, an input and a result of
+# the network in files.
+BRUSH_PIXEL, BRUSH_FILE_PIXEL = 60, 24
+
+
+@dataclass(frozen=True)
+class Pass:
+    """How the network sees a picture of one size in strips.
+
+    Attributes:
+        cut: the network in stages.
+        plan: what is kept between them.
+    """
+
+    cut: Cut
+    plan: Plan
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the picture."""
+        return self.cut.graph.input.height, self.cut.graph.input.shape[2]
 
 
 @dataclass(frozen=True)
@@ -29,25 +52,27 @@ class Way:
 
     Attributes:
         needed: bytes of memory that the process will take at most, roughly.
-        cut: the network in stages, or None: whole.
-        plan: what is kept between them.
+        passes: in strips, one for each size at which the network sees the picture; none: whole.
+        file_bytes: that are in files meanwhile, at most.
         reason: why the picture is not cut though it does not fit, or "".
     """
 
     needed: int
-    cut: Cut | None = None
-    plan: Plan | None = None
+    passes: tuple[Pass, ...] = ()
+    file_bytes: int = 0
     reason: str = ""
 
     def __str__(self) -> str:
         size = f"{self.needed / 1e9:.1f} GB of memory"
-        if self.plan is None:
+        if not self.passes:
             return f"whole, about {size}{self.reason and f': {self.reason}'}"
-        files = f" and {self.plan.file_bytes / 1e9:.1f} GB of files" if self.plan.file_bytes else ""
-        return f"in strips of {self.plan.rows} rows, about {size}{files}"
+        files = f" and {self.file_bytes / 1e9:.1f} GB of files" if self.file_bytes else ""
+        return f"in strips of {self.passes[-1].plan.rows} rows, about {size}{files}"
 
 
-def choose_way(network: keras.Model | None, height: int, width: int, memory: int | None) -> Way | None:
+def choose_way(
+    network: keras.Model | None, height: int, width: int, memory: int | None, brush_size: float = 1.0
+) -> Way | None:
     """Return how a picture of this size goes through `network`; None: whole, as it is too small for a plan.
 
     Args:
@@ -55,32 +80,44 @@ def choose_way(network: keras.Model | None, height: int, width: int, memory: int
         height: rows of the picture.
         width: columns of the picture.
         memory: bytes that the process may take; None: half of what is free.
+        brush_size: size of the strokes, see pipelines.stylization.brush.
 
     Raises:
         UserError: not even strips fit.
     """
-    if network is None or (memory is None and height * width <= SMALL_PIXELS):
+    sizes = painted_sizes(height, width, brush_size)
+    pixels = max(rows * columns for rows, columns in sizes)
+    if network is None or (memory is None and pixels <= SMALL_PIXELS):
         return None
     used, bound = anonymous_memory(), memory_bound(memory)
     try:
-        graph = trace(network, height, width)
+        graphs = [trace(network, *size) for size in sizes]
     except Exception:  # a foreign model may hold anything; what stands in the way is told when it runs
         return None
-    whole = Way(used + LIBRARIES + whole_bytes(graph) + WHOLE_PIXEL * height * width)
-    return whole if whole.needed <= bound else _strips(graph, whole, used, bound)
+    taken = WHOLE_PIXEL if brush_size == 1 else WHOLE_PIXEL + BRUSH_PIXEL
+    whole = Way(used + LIBRARIES + max(map(whole_bytes, graphs)) + taken * pixels)
+    if whole.needed <= bound:
+        return whole
+    return _strips(graphs, whole, used, bound, brush_files=0 if brush_size == 1 else BRUSH_FILE_PIXEL * pixels)
 
 
-def _strips(graph: Graph, whole: Way, used: int, bound: int) -> Way:
-    fixed = used + LIBRARIES + STRIPS_PIXEL * graph.input.height * graph.input.shape[2]
+def _strips(graphs: Sequence[Graph], whole: Way, used: int, bound: int, *, brush_files: int) -> Way:
+    fixed = used + LIBRARIES + STRIPS_PIXEL * max(graph.input.height * graph.input.shape[2] for graph in graphs)
     try:
-        network = cut(graph)
-        plan = make_plan(network, bound - fixed)
+        passes = tuple(_strips_of_one(graph, fixed, bound) for graph in graphs)
     except CannotCutError as error:
         return Way(whole.needed, reason=str(error))
+    files = brush_files + max(one.plan.file_bytes for one in passes)
+    return Way(fixed + max(one.plan.memory for one in passes), passes, files)
+
+
+def _strips_of_one(graph: Graph, fixed: int, bound: int) -> Pass:
+    try:
+        network = cut(graph)
+        return Pass(network, make_plan(network, bound - fixed))
     except TooLittleMemoryError as error:
         size = f"{graph.input.shape[2]} x {graph.input.height}"
         raise UserError(
             f"a picture of {size} pixels takes at least {(fixed + error.needed) / 1e9:.1f} GB; "
             f"`memory` is {bound / 1e9:.1f} GB"
         ) from error
-    return Way(fixed + plan.memory, network, plan)

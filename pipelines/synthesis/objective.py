@@ -76,6 +76,7 @@ def frames_apart(
     octaves: int,
     order: int,
     wraps: tuple[bool, bool],
+    loop: bool = True,
 ) -> InterFrameLoss:
     """Return what keeps frames as far apart as the sources (height, width, 3), on average, are from themselves shifted.
 
@@ -86,6 +87,7 @@ def frames_apart(
         octaves: number of octaves at which frames are compared.
         order: neighbours that each frame is compared with.
         wraps: whether the frames repeat (vertically, horizontally).
+        loop: whether the last frame is followed by the first.
 
     Raises:
         ValueError: the shift changes nothing.
@@ -96,4 +98,4 @@ def frames_apart(
     targets = np.mean(distances, axis=0).tolist()
     vertical, horizontal = wraps
     padding: PyramidPadding = ("circular" if vertical else "replicate", "circular" if horizontal else "replicate")
-    return InterFrameLoss(targets, distance=distance, octaves=octaves, order=order, padding=padding)
+    return InterFrameLoss(targets, distance=distance, octaves=octaves, order=order, padding=padding, loop=loop)

@@ -117,6 +117,7 @@ def plan_synthesis(
             order=settings.if_order,
             distance=cast("FrameDistance", settings.if_distance_type),
             octaves=settings.if_octaves,
+            loop=settings.loop,
         ),
         join_mode=cast("JoinMode", settings.join_mode),
         mul=settings.mul,

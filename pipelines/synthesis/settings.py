@@ -86,6 +86,11 @@ class SynthesisSettings:
     )
     mul: float = option("factor by which the target Gram matrices are multiplied", default=1.0, kind=float, above=0)
     count: int = option("number of frames to optimise together", default=1, short="-c", kind=int, minimum=1)
+    loop: bool = option(
+        "let the first frame follow the last one, so that a film of the frames repeats without a jump; --no-loop: the "
+        "first and the last may differ as they like",
+        default=True, kind=bool, negatable=True,
+    )  # fmt: skip
     if_weight: float = option("weight of the inter-frame loss", default=1.0, kind=float, minimum=0)
     if_shift: float = option(
         "target distance between neighbouring frames: that between the source and the source shifted by this many "

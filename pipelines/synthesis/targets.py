@@ -52,6 +52,7 @@ class FramesPlan:
         order: neighbours that each frame is compared with.
         distance: "l2" or "lap1".
         octaves: number of octaves at which frames are compared.
+        loop: whether the last frame is followed by the first.
     """
 
     count: int
@@ -60,6 +61,7 @@ class FramesPlan:
     order: int
     distance: FrameDistance
     octaves: int
+    loop: bool
 
 
 @dataclass(frozen=True)
@@ -186,6 +188,7 @@ class Objectives:
                 octaves=min(frames.octaves, scale.octaves),
                 order=frames.order,
                 wraps=self.plan.geometry.wraps,
+                loop=frames.loop,
             )
         except ValueError as error:
             raise UserError(f"`if_shift` {frames.shift} changes nothing in the sources: {error}") from error

@@ -47,6 +47,16 @@ def test_loss_compares_frames_around_the_loop(distance):
     np.testing.assert_allclose(ops.convert_to_numpy(total), sum(expected.values()), rtol=1e-4)
 
 
+def test_without_a_loop_the_last_frame_is_followed_by_none():
+    x = frames(4)
+    loss = InterFrameLoss([0.3], distance="l2", octaves=1, order=3, padding=PADDING, loop=False)
+    terms = loss.terms(ops.convert_to_tensor(x))
+    assert list(terms) == [f"step{k}/octave0" for k in (1, 2, 3)]
+    for step, value in enumerate(terms.values(), start=1):
+        distances = np.sqrt(np.mean((x[step:] - x[:-step]) ** 2, axis=(1, 2, 3)))
+        np.testing.assert_allclose(ops.convert_to_numpy(value), np.mean((distances / 0.3 - step) ** 2), rtol=1e-5)
+
+
 @pytest.mark.parametrize("mode", ["replicate", "circular"])
 @pytest.mark.parametrize("distance", ["l2", "lap1"])
 def test_loss_and_gradient_agree_with_pytorch(distance, mode):

@@ -13,7 +13,8 @@ import torch
 from conftest import ROOT
 
 from errors import ArgumentError, UserError
-from pipelines.command_line import run_script, with_flags
+from pipelines.command_line import ArgumentParser, add_options, run_script, with_flags
+from pipelines.synthesis.settings import SynthesisSettings
 
 
 def failing(error):
@@ -94,6 +95,13 @@ def allocate_in_tensorflow():
 
 def allocate_in_torch():
     torch.zeros(1 << 50)
+
+
+def test_an_option_that_is_on_can_be_given_and_negated():
+    parser = ArgumentParser()
+    add_options(parser, SynthesisSettings)
+    found = [parser.parse_args(argv).loop for argv in ([], ["--loop"], ["--no-loop"], ["--no-loop", "--loop"])]
+    assert found == [True, True, False, True]
 
 
 @pytest.mark.parametrize("allocate", [allocate_in_numpy, allocate_in_tensorflow, allocate_in_torch])

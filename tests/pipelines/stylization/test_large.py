@@ -18,7 +18,7 @@ from pipelines.stylization import way as way_module
 from pipelines.stylization.generator import Generator, stylize_picture
 from pipelines.stylization.large import Look, stylize_rows
 from pipelines.stylization.stylize import stylize_files
-from pipelines.stylization.way import Way, choose_way
+from pipelines.stylization.way import Pass, Way, choose_way
 from strips.cut import cut
 from strips.graph import trace
 from strips.plan import make_plan
@@ -31,14 +31,14 @@ def pixels():
 
 def way_in_strips(network, pixels):
     network = cut(trace(network, *pixels.shape[:2]))
-    return Way(0, network, make_plan(network, 10**6 * 5))
+    return Way(0, (Pass(network, make_plan(network, 10**6 * 5)),))
 
 
 @pytest.fixture
 def always_strips(monkeypatch):
     """Let every picture go in low strips, as if memory were short."""
 
-    def choose(network, height, width, memory):
+    def choose(network, height, width, memory, brush_size):
         return way_in_strips(network, np.empty((height, width, 3)))
 
     for module in ("files", "way"):
@@ -103,10 +103,10 @@ def test_what_does_not_fit_goes_in_strips_and_is_told(monkeypatch):
     network = build_generator("johnson")
     assert choose_way(network, 900, 900, None) is None
     large = choose_way(network, 4000, 6000, 2 * 10**9)
-    assert large.plan is not None
+    assert large.passes
     assert large.needed <= 2 * 10**9
     assert "in strips of" in str(large)
-    assert choose_way(network, 4000, 6000, 10**11).plan is None
+    assert not choose_way(network, 4000, 6000, 10**11).passes
     assert str(choose_way(network, 2000, 2000, 10**11)).startswith("whole, about 3.")
 
 
@@ -117,7 +117,7 @@ def test_a_network_that_cannot_be_cut_says_what_it_takes():
     turned = keras.layers.Permute((2, 1, 3), name="turned")
     network = keras.Model(image, keras.layers.Permute((2, 1, 3))(turned(image)))
     way = choose_way(network, 3000, 3000, 2 * 10**8)
-    assert way.plan is None
+    assert not way.passes
     assert "whole" in str(way)
     assert "turned" in str(way)
 

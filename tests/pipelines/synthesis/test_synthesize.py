@@ -238,6 +238,19 @@ def test_frames_match_the_target_each_and_keep_their_distance(inputs, tmp_path, 
         assert (report.folder / name).stat().st_size > 500
 
 
+@pytest.mark.parametrize("loop", [True, False])
+def test_a_film_in_a_loop_has_no_jump_from_its_last_frame_to_its_first(inputs, tmp_path, loop):
+    settings = small_settings(
+        inputs, tmp_path, count=5, max_iter=40, save_every=100, if_shift=1.5, octaves=1, output_width=32,
+        output_height=28, loop=loop,
+    )  # fmt: skip
+    frames = np.stack([pixels(path) for path in synthesize(settings).pictures])
+    distances = np.sqrt(np.mean((frames - np.roll(frames, -1, axis=0)) ** 2, axis=(1, 2, 3)))
+    neighbours, jump = distances[:-1], distances[-1]
+    assert np.abs(neighbours / neighbours.mean() - 1).max() < 0.15
+    assert jump < 1.15 * neighbours.mean() if loop else jump > 1.3 * neighbours.mean()
+
+
 def shifted_distances(source, distance):
     """The distance of a picture from itself shifted by 1.5 pixels: the mean of those of 1 and 2."""
     image = torch.tensor(source[np.newaxis], dtype=torch.float64).permute(0, 3, 1, 2)

@@ -1,0 +1,131 @@
+"""Strokes of other sizes: the base of the small picture, the detail of the full size, the same pixels in strips."""
+
+import keras
+import numpy as np
+import pytest
+from conftest import ROOT
+from scipy.ndimage import gaussian_filter
+from support.small_models import convolutional_model
+
+import texture_nets
+from errors import ArgumentError
+from images.picture import Picture
+from images.reading import read_image
+from images.resizing import resize, resize_long_side, resized_rows
+from images.rows import rows_of
+from model.generators.registry import build_generator
+from pipelines.stylization import way as way_module
+from pipelines.stylization.brush import painted_sizes
+from pipelines.stylization.generator import Generator, stylize_picture
+from pipelines.stylization.large import Look, stylize_rows
+from pipelines.stylization.settings import StylizationSettings
+from pipelines.stylization.way import choose_way
+
+LOOK = {"strength": 1.0, "keep_colors": False}
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return resize_long_side(read_image(ROOT / "pics" / "chelsea.jpg"), 240)
+
+
+@pytest.fixture(scope="module")
+def generator():
+    """Strokes of several pixels: each value that is brighter than what lies around it becomes a blot."""
+    keras.utils.set_random_seed(5)
+    image = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(24, 9, padding="same", activation="relu")(image - 0.5)
+    x = keras.layers.Conv2D(24, 9, padding="same", activation="relu", kernel_initializer="he_normal")(x)
+    x = keras.layers.Conv2D(3, 5, padding="same", kernel_initializer="he_normal")(x)
+    return Generator(keras.Model(image, keras.ops.sigmoid(4 * x)))
+
+
+def detail(pixels):
+    """Return how strong the finest octave is: the standard deviation of the picture from its blur."""
+    return float((pixels - gaussian_filter(pixels, (1, 1, 0))).std())
+
+
+def test_sizes():
+    assert painted_sizes(300, 200, 1) == [(300, 200)]
+    assert painted_sizes(300, 200, 4) == [(75, 50), (300, 200)]
+    assert painted_sizes(300, 200, 3) == [(100, 67), (300, 200)]
+    assert painted_sizes(300, 200, 0.5) == [(600, 400)]
+    assert painted_sizes(3, 2, 8)[0] == (1, 1)
+
+
+def test_brush_1_changes_nothing(photo, generator):
+    without = stylize_picture(photo, generator, **LOOK)
+    np.testing.assert_array_equal(stylize_picture(photo, generator, **LOOK, brush_size=1.0).pixels, without.pixels)
+
+
+@pytest.mark.parametrize("brush_size", [1.5, 2, 4])
+def test_larger_strokes_are_those_of_the_small_picture_and_sharp(photo, generator, brush_size):
+    made = stylize_picture(photo, generator, **LOOK, brush_size=brush_size).pixels
+    assert made.shape == photo.pixels.shape
+    size = painted_sizes(photo.height, photo.width, brush_size)[0]
+    small = generator(resize(photo.pixels, *size))
+    difference = np.abs(resize(made, *size) - small).mean()
+    assert difference < 0.25 * np.abs(resize(generator(photo.pixels), *size) - small).mean()
+    as_trained, enlarged = (detail(pixels) for pixels in (generator(photo.pixels), resize(small, *made.shape[:2])))
+    assert 0.6 * as_trained < detail(made) < 1.6 * as_trained
+    assert detail(made) > 1.1 * enlarged
+
+
+def test_finer_strokes_are_those_of_the_large_picture(photo, generator):
+    made = stylize_picture(photo, generator, **LOOK, brush_size=0.5).pixels
+    large = generator(resize(photo.pixels, 2 * photo.height, 2 * photo.width))
+    np.testing.assert_allclose(made, resize(large, photo.height, photo.width), atol=1e-5)
+
+
+def test_a_network_that_changes_nothing_leaves_the_picture(photo):
+    image = keras.Input((None, None, 3))
+    generator = Generator(keras.Model(image, keras.layers.Activation("linear")(image)))
+    pale = Picture(0.2 + 0.6 * photo.pixels)  # so that no filter's overshoot is clipped
+    for brush_size in (1.3, 4):
+        made = stylize_picture(pale, generator, **LOOK, brush_size=brush_size)
+        np.testing.assert_allclose(made.pixels, pale.pixels, atol=2e-5)
+
+
+@pytest.mark.parametrize(("network", "look"), [
+    ("convolutions", Look(0.7, True, 2.5)),
+    ("convolutions", Look(1.0, False, 0.6)),
+    ("johnson", Look(1.0, False, 2.0)),
+])  # fmt: skip
+def test_strips_are_the_whole(tmp_path, monkeypatch, photo, look, network):
+    monkeypatch.setattr(way_module, "anonymous_memory", lambda: 0)
+    monkeypatch.setattr(way_module, "LIBRARIES", 0)
+    monkeypatch.setattr("strips.plan.MAX_ROWS", 32)
+    model = convolutional_model() if network == "convolutions" else build_generator("johnson", widths=(8, 8, 8))
+    generator = Generator(model)
+    options = {"strength": look.strength, "keep_colors": look.keep_colors, "brush_size": look.brush_size}
+    expected = stylize_picture(photo, generator, **options).pixels
+    way = choose_way(generator.network, photo.height, photo.width, 9 * 10**6, look.brush_size)
+    assert len(way.passes) == len(painted_sizes(1, 1, look.brush_size))
+    assert max(one.plan.rows for one in way.passes) == 32
+    channels, shares = np.empty_like(expected), []
+    rows = rows_of(Picture(photo.pixels))
+    stylize_rows(rows, way, look, channels=channels, folder=tmp_path, observe=shares.append)
+    np.testing.assert_allclose(channels, expected, atol=1e-4)
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [(37, 90), (160, 240), (331, 55)])
+def test_rows_resized_are_those_of_the_whole(photo, size):
+    rows = resized_rows(rows_of(photo), *size)
+    made = np.concatenate([rows.read_rows(range(i, min(i + 10, size[0]))) for i in range(0, size[0], 10)])
+    np.testing.assert_allclose(made.clip(0, 1), resize(photo.pixels, *size), atol=2e-5)
+
+
+def test_in_python(photo):
+    model = convolutional_model()
+    as_trained = texture_nets.stylize(photo.pixels, model)
+    np.testing.assert_array_equal(texture_nets.stylize(photo.pixels, model, brush_size=1), as_trained)
+    assert np.abs(texture_nets.stylize(photo.pixels, model, brush_size=3) - as_trained).max() > 0.01
+
+
+@pytest.mark.parametrize("brush_size", [0.2, 8.5, 0, -1, float("nan")])
+def test_limits(brush_size):
+    with pytest.raises(ArgumentError, match=r"`brush_size` must be from 0\.25 to 8, not "):
+        StylizationSettings(brush_size=brush_size)
