@@ -27,7 +27,7 @@ class WassersteinDistance:
 
     W2^2 = |m - m*|^2 + tr(C + C* - 2 (C*^1/2 C C*^1/2)^1/2), divided by the number of channels; EPSILON is added to the
     diagonals of both covariances. Matrix roots are those of 12 Newton-Schulz iterations. This is the style loss of
-    Crowson's style-transfer-pytorch, with its numbers; see `trace_of_root` for what is computed another way.
+    Crowson's style-transfer-pytorch, with its numbers; see `trace_by_root` for what is computed another way.
 
     Args:
         target: moments of the style, as `feature_moments` gives them.
@@ -60,7 +60,7 @@ class WassersteinDistance:
         root = ops.cond(is_root, lambda: root, lambda: square_root(ops.stop_gradient(product)))
         traces = ops.trace(covariance) + channels * added + self._trace
         means = ops.mean(ops.square(moments.mean - ops.convert_to_tensor(self._mean)))
-        return means + (traces - 2.0 * _trace_by_root(product, root)) / channels
+        return means + (traces - 2.0 * trace_by_root(product, root)) / channels
 
     def __str__(self) -> str:
         return f"Wasserstein-2 distance of Gaussians in {len(self._mean)} dimensions"
@@ -86,19 +86,14 @@ def square_root(matrix: Any, iterations: int = ITERATIONS) -> Any:
     return root * ops.sqrt(norm)
 
 
-def trace_of_root(matrix: Any) -> Any:
-    """Return the trace of the square root of a symmetric positive definite matrix, differentiable by the matrix.
+def trace_by_root(matrix: Any, root: Any) -> Any:
+    """Return the trace of `root`, the square root of a symmetric positive definite `matrix`, differentiable by it.
 
     The gradient of tr(A^1/2) is the solution X of A^1/2 X + X A^1/2 = 1, a Lyapunov equation, found by as many
     iterations as the root, as the original does it. Since all matrices there are polynomials of A they commute, which
     leaves three products of matrices an iteration instead of six. The iterations are not differentiated through: the
     value is a constant, to which the gradient's product with (A - A) is added.
     """
-    return _trace_by_root(matrix, square_root(ops.stop_gradient(matrix)))
-
-
-def _trace_by_root(matrix: Any, root: Any) -> Any:
-    """Return the trace of `root`, the square root of `matrix`, differentiable by the matrix."""
     root = ops.stop_gradient(root)
     gradient = ops.stop_gradient(_half_inverse(root))
     return ops.trace(root) + ops.sum(gradient * (matrix - ops.stop_gradient(matrix)))

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from model.provenance import Provenance, sha256_of
-from pipelines.export.check import Comparison, Run, compare, require_agreement
+from pipelines.export.check import Comparison, Run, compare, require_agreement, try_in_opencv
 from pipelines.export.files import size_of, whole_or_nothing
 from pipelines.export.plan import ExportPlan, make_plan
 from pipelines.export.samples import Inputs, make_samples, read_calibration
@@ -79,7 +79,7 @@ def run_export(
         run = _load(temporary, plan)
         comparisons = compare(model, run, batches, plan)
         require_agreement(comparisons, plan, settings)
-        opencv = _try_in_opencv(temporary, run, batches[0], plan) if settings.format == "onnx" else None
+        opencv = try_in_opencv(temporary, batches[0], run(*batches[0]), plan) if settings.format == "onnx" else None
     calibrated_on = samples.calibrated_on if settings.quantize == "int8" else None
     return ExportReport(
         target,
@@ -149,9 +149,3 @@ def _load(path: Path, plan: ExportPlan) -> Run:
         return [outputs[name] for name in plan.outputs]
 
     return run
-
-
-def _try_in_opencv(path: Path, run: Run, inputs: Inputs, plan: ExportPlan) -> str | None:
-    from pipelines.export.opencv import try_in_opencv
-
-    return try_in_opencv(path, inputs, run(*inputs), plan)

@@ -8,7 +8,7 @@ from keras import ops
 
 from describe.moments import Moments, blend, feature_moments
 from losses.scaled_gram import ScaledGramDistance
-from losses.wasserstein import EPSILON, WassersteinDistance, square_root, trace_of_root
+from losses.wasserstein import EPSILON, WassersteinDistance, square_root, trace_by_root
 from optimize.value_and_grad import compile_value_and_grad
 from tests.losses import torch_reference, torch_transfer
 
@@ -49,7 +49,7 @@ def test_root_agrees_with_scipy_where_the_iterations_suffice():
 def test_gradient_of_the_trace_is_half_the_inverse_root():
     factor = np.random.default_rng(0).standard_normal((12, 40)).astype("float32")
     matrix = factor @ factor.T
-    evaluation = compile_value_and_grad(lambda x: (trace_of_root(x), {}))(matrix)
+    evaluation = compile_value_and_grad(lambda x: (trace_by_root(x, square_root(x)), {}))(matrix)
     expected = np.linalg.inv(scipy.linalg.sqrtm(matrix.astype("float64"))) / 2
     found = ops.convert_to_numpy(evaluation.gradient)
     assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()
@@ -141,6 +141,6 @@ def test_pictures_of_the_same_colour_are_alike():
 
 
 def test_the_root_of_nothing_is_nothing():
-    evaluation = compile_value_and_grad(lambda x: (trace_of_root(x), {}))(np.zeros((4, 4), "float32"))
+    evaluation = compile_value_and_grad(lambda x: (trace_by_root(x, square_root(x)), {}))(np.zeros((4, 4), "float32"))
     assert float(ops.convert_to_numpy(evaluation.loss)) == 0
     assert np.isfinite(ops.convert_to_numpy(evaluation.gradient)).all()
