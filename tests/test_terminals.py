@@ -9,17 +9,45 @@ import sys
 import pytest
 from conftest import ROOT
 
-from benchmarks.torture.jobs import JOBS, PHOTOS, write_inputs
+from benchmarks.torture.jobs import JOBS, PHOTOS, Job, write_inputs
+from pipelines.export.export import export_model
 
 # Neither UTF-8 nor ASCII.
 ODD = os.fsdecode(b"fotos \xff\xe9")
 # What TensorFlow, oneDNN, absl and CUDA say of themselves.
-NOTES = re.compile(r"oneDNN|cuInit|absl::|CUDA|cudart|TF-TRT|^[IWE]\d{4} |rebuild TensorFlow", re.MULTILINE)
+NOTES = re.compile(
+    r"oneDNN|cuInit|absl::|CUDA|cudart|TF-TRT|^[IWE]\d{4} |rebuild TensorFlow|XNNPACK|^INFO:|^WARNING:", re.MULTILINE
+)
 NARROW = {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
 RESULTS = {"synthesis": "*.png", "transfer": "result.png", "training": "generator.keras", "import": "network.keras"}
-RESULTS |= {"export": "network.tflite", "stylising a folder": "*.png"}
-# A process of its own for each takes long; these two stand for the others.
-QUICK = ("import", "stylising a folder")
+RESULTS |= {"export": "network.tflite", "stylising a folder": "*.png", "import of a Caffe network": "network.keras"}
+RESULTS |= {f"stylising with a {kind}": "*.png" for kind in ("SavedModel", "LiteRT file")}
+# A process of its own for each takes long; these stand for the others.
+QUICK = ("import", "stylising a folder", "stylising with a LiteRT file")
+CAFFE_CASE = ROOT / "tests" / "data" / "caffe" / "deconv_pad3.prototxt"
+
+
+def import_caffe(inputs, outputs):
+    files = ["--prototxt", str(CAFFE_CASE), "--input", str(CAFFE_CASE.with_suffix(".caffemodel"))]
+    return [*files, "--output", str(outputs / "network.keras")]
+
+
+def stylizing_with(model):
+    def arguments(inputs, outputs):
+        files = ["--input", str(inputs / PHOTOS), "--output", str(outputs / "results")]
+        return [*files, "--model", str(inputs / model)]
+
+    return arguments
+
+
+ALL_JOBS = JOBS | {
+    job.name: job
+    for job in (
+        Job("import of a Caffe network", "import_caffe_weights.py", import_caffe),
+        Job("stylising with a SavedModel", "stylize_tensorflow_graph.py", stylizing_with("saved")),
+        Job("stylising with a LiteRT file", "stylize_tensorflow_graph.py", stylizing_with("network.tflite")),
+    )
+}
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +56,8 @@ def inputs(tmp_path_factory):
     folder.mkdir()
     write_inputs(folder)
     (folder / PHOTOS / "00.png").rename(folder / PHOTOS / f"{ODD}.png")
+    for name, format in (("saved", "saved_model"), ("network.tflite", "litert")):
+        export_model(input=folder / "network.keras", output=folder / name, format=format, size=(60, 80))
     return folder
 
 
@@ -49,19 +79,19 @@ def assert_done(job, result, outputs):
 
 
 @pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in JOBS]
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in ALL_JOBS]
 )
 def test_odd_names_on_a_narrow_terminal_without_notes_of_libraries(name, inputs, tmp_path):
     outputs = tmp_path / ODD
-    assert_done(JOBS[name], run(JOBS[name], inputs, outputs, **NARROW), outputs)
+    assert_done(ALL_JOBS[name], run(ALL_JOBS[name], inputs, outputs, **NARROW), outputs)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("closing", ["2>&-", ">&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("name", JOBS)
+@pytest.mark.parametrize("name", ALL_JOBS)
 def test_closed_streams(name, closing, inputs, tmp_path):
     outputs = tmp_path / "out"
-    assert_done(JOBS[name], run(JOBS[name], inputs, outputs, closing), outputs)
+    assert_done(ALL_JOBS[name], run(ALL_JOBS[name], inputs, outputs, closing), outputs)
 
 
 PROGRAM = """
@@ -78,13 +108,21 @@ def test_all_scripts_with_standard_error_closed(inputs, tmp_path):
     """In one process, for its start takes longest."""
 
     commands = []
-    for name, job in JOBS.items():
+    for name, job in ALL_JOBS.items():
         outputs = tmp_path / name
         outputs.mkdir()
         commands.append(job.command(inputs, outputs))
     environment = os.environ | NARROW | {"COMMANDS": json.dumps(commands)}
     command = ["sh", "-c", 'exec "$@" 2>&-', "sh", sys.executable, "-c", PROGRAM, str(tmp_path / "codes")]
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True)
-    assert json.loads((tmp_path / "codes").read_text()) == [0] * len(JOBS), result.stdout
-    for name in JOBS:
+    assert json.loads((tmp_path / "codes").read_text()) == [0] * len(ALL_JOBS), result.stdout
+    for name in ALL_JOBS:
         assert list((tmp_path / name).rglob(RESULTS[name])), name
+
+
+def test_every_script_is_tried():
+    assert {job.script for job in ALL_JOBS.values()} == {path.name for path in ROOT.glob("*.py") if is_script(path)}
+
+
+def is_script(path):
+    return 'if __name__ == "__main__":' in path.read_text()

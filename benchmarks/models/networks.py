@@ -15,6 +15,8 @@ PYTORCH_SUFFIXES = {".pth", ".pt", ".model", ".safetensors"}
 CAFFE_SUFFIXES = {".caffemodel", ".h5"}
 # What the papers and repositories of published networks tell and their files do not, by words in the files' names.
 INPUT_SHAPES = {"cifar10": ["3x32x32"]}
+# What is recorded and cannot be right, by case.
+WRONG_REFERENCES = {"o_double_mlp": "the record is the negative of a logarithm of a softmax, which is never above 0"}
 
 
 @dataclass(frozen=True)

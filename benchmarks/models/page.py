@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.models.networks import Network
+from benchmarks.models.networks import WRONG_REFERENCES, Network
 from benchmarks.models.trial import LIMITS, Export, Trial
 from benchmarks.torture.outcomes import as_table
 
@@ -68,7 +68,7 @@ def _published(group: Group, trials: Sequence[Trial]) -> str:
         as_table(("network", "from", "SHA-256", "compared with", "largest difference", "of largest"), truths),
         "\n\n### Exports\n\nSizes in kilobytes, and the difference from the Keras model as a share of the largest.\n\n",
         as_table(("network", "ONNX", "in OpenCV", "LiteRT", "LiteRT int8"), exports),
-        "\n\n### Commands\n\n```bash\n" + "\n".join(_command(network) for network, _ in good) + "\n```\n",
+        "\n\n### Commands\n\n```sh\n" + "\n".join(_command(network) for network, _ in good) + "\n```\n",
         _failures(pairs),
         _exceptions(trials),
     ]
@@ -129,17 +129,26 @@ def _command(network: Network) -> str:
     """Return the command that makes an ONNX file of a network."""
     words = ["python", "import_caffe_weights.py" if network.kind == "Caffe" else "import_torch_weights.py"]
     if network.prototxt is not None:
-        words += ["--prototxt", network.prototxt.name]
-    words += ["--input", network.source.name, "--output", f"{network.source.name.partition('.')[0]}.onnx"]
+        words += ["--prototxt", f"<{network.prototxt.name}>"]
+    words += ["--input", f"<{network.source.name}>", "--output", _result(network)]
     for name, flag in FLAGS.items():
         value = network.options.get(name)
         for text in [value] if isinstance(value, str) else value or ():
-            words += [flag, text]
-    return shlex.join(words)
+            words += [flag, shlex.quote(text)]
+    return " ".join(words)
+
+
+def _result(network: Network) -> str:
+    """Return what the ONNX file of a network is called: like its source, and like its entry where there are several."""
+    entry = network.options.get("entry")
+    return shlex.quote("_".join([network.source.name.partition(".")[0], *([entry] if entry else [])]) + ".onnx")
 
 
 def _failures(pairs: Iterable[tuple[Network, Trial]]) -> str:
-    lines = [f"- {network.name}: {trial.reason}" for network, trial in pairs if trial.reason]
+    known = {name: f" ({why})" for name, why in WRONG_REFERENCES.items()}
+    lines = [
+        f"- {network.name}: {trial.reason}{known.get(network.name, '')}" for network, trial in pairs if trial.reason
+    ]
     return _section("What does not convert", lines)
 
 

@@ -69,7 +69,7 @@ def _build(root: Module, plan: InputPlan, options: BuildOptions) -> tuple[keras.
             continue
         except UserError as error:
             problem = problem or error
-    raise problem or UserError("the network leaves no batch dimension")
+    raise problem or UserError("the network works along its batch dimension, and cannot be given another")
 
 
 def _frames(batch: bool | None, guessed: bool) -> list[Frame]:
@@ -94,7 +94,7 @@ def _build_in_frame(root: Module, plan: InputPlan, frame: Frame, options: BuildO
             if not plan.derived or channels is None or trial == MAX_TRIALS - 1:
                 raise UserError(str(mismatch)) from mismatch
             inputs = _with_channels(inputs, channels)
-    raise UserError("cannot tell the number of input channels")
+    raise UserError("the file does not tell the number of input channels; give them as `input_shape`")
 
 
 def _channel_axis(shape: Shape) -> int:

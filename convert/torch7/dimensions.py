@@ -34,7 +34,7 @@ def dimension_of(
     elif has_batch(module, cell, sample_rank):
         dimension += 1
     if not 1 <= dimension <= cell.rank + extra:
-        raise module.fail(f"{field} {module.get(field)} of a tensor of the sizes {cell.sizes}")
+        raise module.fail_at_dimension(field, dimension, cell.sizes)
     return dimension
 
 

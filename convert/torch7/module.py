@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,10 @@ class Module:
     def fail(self, message: str) -> UserError:
         """Return an error that says where the module stands."""
         return UserError(f"{self.path or 'the network'} ({self.type_name}): {message}")
+
+    def fail_at_dimension(self, field: str, dimension: int, sizes: Sequence[int | None]) -> UserError:
+        """Return an error that says that a field leads to a dimension which the input does not have."""
+        return self.fail(f"field {field} leads to dimension {dimension}; its input has {len(sizes)}, of sizes {sizes}")
 
     def get(self, name: str) -> Any:
         """Return a field as it is in the file, None where it is missing."""
@@ -165,7 +170,7 @@ class Module:
             return value.item(position)
         items = self.table(value)
         if not -len(items) <= position < len(items):
-            raise self.fail(f"element {index} of a table of {len(items)}")
+            raise self.fail(f"takes element {index} of a table that has {len(items)}")
         return items[position]
 
     def pair(self, value: Value) -> list[Value]:

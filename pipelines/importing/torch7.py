@@ -190,14 +190,20 @@ def _agreeing(value: Any, request: Request, reference: Reference, dtype: str) ->
 
 
 def candidates(options: BuildOptions, reference: Reference) -> Iterator[BuildOptions]:
-    """Yield what is asked for, then what the reference suggests: with its first dimension as the batch, and without."""
+    """Yield what is asked for, then what the reference suggests: with its first dimension as the batch, and without.
+
+    Vectors are taken for a batch of numbers last.
+    """
     yield options
     yield from (replace(options, batch=batch) for batch in (True, False))
     if options.shapes:
         return
+    alone = replace(options, shapes=tuple((None, *x.shape) for x in reference.inputs), batch=False)
     if all(x.ndim for x in reference.inputs):
-        yield replace(options, shapes=tuple((None, *x.shape[1:]) for x in reference.inputs), batch=True)
-    yield replace(options, shapes=tuple((None, *x.shape) for x in reference.inputs), batch=False)
+        batch = replace(options, shapes=tuple((None, *x.shape[1:]) for x in reference.inputs), batch=True)
+        yield from (alone, batch) if all(x.ndim == 1 for x in reference.inputs) else (batch, alone)
+    else:
+        yield alone
 
 
 def _image_io(value: Any, request: Request, conversion: Conversion) -> tuple[str, str]:

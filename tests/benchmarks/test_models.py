@@ -47,4 +47,4 @@ def test_page_tells_origin_differences_and_reasons(tmp_path):
     for text in ("somebody/somewhere", "| 201 (1e-06) |", "2.0e-06", "LiteRT: no operator for Foo: made/other.t7"):
         assert text in page
     assert "1 of 1 networks convert; 1 more were not tried in this run." in page
-    assert "python import_torch_weights.py --input other.t7 --output other.onnx" in page
+    assert "python import_torch_weights.py --input <other.t7> --output other.onnx" in page

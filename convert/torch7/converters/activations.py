@@ -154,7 +154,7 @@ def gated_linear_unit(module: Module, cell: Cell) -> KerasTensor:
     dimension = module.integer("dim", cell.rank)
     dimension += cell.rank + 1 if dimension < 0 else 0
     if not 1 <= dimension <= cell.rank:
-        raise module.fail(f"dim {dimension} of a tensor of the sizes {cell.sizes}")
+        raise module.fail_at_dimension("dim", dimension, cell.sizes)
     first, second = ops.split(cell.tensor, 2, axis=cell.axis(dimension))
     return first * ops.sigmoid(second)
 

@@ -61,7 +61,7 @@ def padding(module: Module, cell: Cell) -> KerasTensor:
     if module.get("nInputDim") is not None and cell.rank != module.integer("nInputDim"):
         dimension += 1
     if not 1 <= dimension <= cell.rank:
-        raise module.fail(f"dim {dimension} of a tensor of the sizes {cell.sizes}")
+        raise module.fail_at_dimension("dim", dimension, cell.sizes)
     cell.keep_batch(dimension)
     pad, place = module.integer("pad", low=-4096, high=4096), module.integer("index", 1, low=1) - 1
     x, axis, value = cell.tensor, cell.axis(dimension), float(module.number("value", 0))
@@ -168,7 +168,7 @@ def unsqueeze(module: Module, cell: Cell) -> Cell:
     """A new dimension of size 1 at `pos`, counted in a sample of numInputDims dimensions."""
     dimension = module.integer("pos", low=1) + cell.rank - module.integer("numInputDims", cell.rank)
     if not 1 <= dimension <= cell.rank + 1:
-        raise module.fail(f"pos {module.get('pos')} in a tensor of the sizes {cell.sizes}")
+        raise module.fail_at_dimension("pos", dimension, cell.sizes)
     return _with_axis(cell, dimension)
 
 
@@ -201,7 +201,7 @@ def replicate(module: Module, cell: Cell) -> Cell:
     if module.get("ndim") is not None and cell.rank > module.integer("ndim"):
         dimension += 1
     if dimension > cell.rank + 1:
-        raise module.fail(f"dim {dimension} in a tensor of the sizes {cell.sizes}")
+        raise module.fail_at_dimension("dim", dimension, cell.sizes)
     cell.keep_batch(dimension)
     axis = cell.source_axis(dimension)
     return cell.from_source(ops.repeat(ops.expand_dims(cell.source(), axis), copies, axis=axis))

@@ -72,8 +72,10 @@ def parallel(module: Module, value: Value, context: Context) -> Value:
     cell, children = module.single(value), module.children()
     dimension = module.integer("inputDimension")
     dimension += cell.rank + 1 if dimension < 0 else 0
-    if not 1 <= dimension <= cell.rank or len(children) > MAX_SLICES:
-        raise module.fail(f"dimension {dimension} of a tensor of the sizes {cell.sizes}")
+    if not 1 <= dimension <= cell.rank:
+        raise module.fail_at_dimension("inputDimension", dimension, cell.sizes)
+    if len(children) > MAX_SLICES:
+        raise module.fail(f"has {len(children)} modules; at most {MAX_SLICES} are allowed")
     cell.keep_batch(dimension)
     outputs = [context.convert(child, select(cell, dimension, i)) for i, child in enumerate(children)]
     along = module.integer("outputDimension")

@@ -87,7 +87,7 @@ def sequencer(module: Module, value: Value, context: Context) -> Value:
         return _steps(child, module.table(value), context)
     length = value.sizes[0]
     if length is None:
-        raise module.fail("takes a tensor of steps, whose number must be known (give the input's shape)")
+        raise module.fail("takes a tensor of steps, whose number must be known: give it as `input_shape`")
     slices = Slices(value, 1)
     results = module.cells(_steps(child, [slices.item(i) for i in range(length)], context))
     axis = value.frame.hidden

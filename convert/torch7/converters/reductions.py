@@ -54,7 +54,7 @@ def position_of_maximum(module: Module, cell: Cell) -> Cell:
     """Index (from 1) of the largest value along a dimension."""
     dimension = module.integer("dim", 1, low=1) + (cell.rank > module.integer("nInputDim", 9999))
     if dimension > cell.rank:
-        raise module.fail(f"dim {dimension} of a tensor of the sizes {cell.sizes}")
+        raise module.fail_at_dimension("dim", dimension, cell.sizes)
     cell.keep_batch(dimension)
     positions = ops.argmax(cell.source(), axis=cell.source_axis(dimension), keepdims=cell.rank == 1)
     return cell.from_source(ops.cast(positions, "float32") + 1.0)

@@ -177,7 +177,7 @@ def mixture(module: Module, value: Value) -> Value:
 
 def _slices(module: Module, experts: Cell, dimension: int) -> list[Cell]:
     if dimension > experts.rank or experts.sizes[dimension - 1] is None:
-        raise module.fail(f"experts along dimension {dimension} of the sizes {experts.sizes}")
+        raise module.fail(f"must know the size of dimension {dimension} of its experts, {experts.sizes}")
     source, axis = experts.source(), experts.source_axis(dimension)
     count = experts.sizes[dimension - 1] or 0
     return [experts.from_source(source[(slice(None),) * axis + (i,)]) for i in range(count)]

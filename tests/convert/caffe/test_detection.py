@@ -9,6 +9,8 @@ from support.caffe_writer import input_layer, write_network
 from convert.caffe.conversion import convert_caffe
 from errors import UserError
 from model.saving import load_model, save_model
+from pipelines.export.export import export_model
+from runtimes.loading import load_graph
 
 PRIORS = {
     "plain": "min_size: 12 aspect_ratio: 2 variance: 0.1",
@@ -164,3 +166,17 @@ def test_what_cannot_be_converted_is_named(parameters, message, tmp_path):
 def test_impossible_priors_are_named(prior, message, tmp_path):
     with pytest.raises(UserError, match=message):
         convert_caffe(*write_network(tmp_path, detector(prior, ""), {}), outputs=["priors"])
+
+
+@pytest.mark.parametrize(("format", "suffix"), [("onnx", ".onnx"), ("litert", ".tflite")])
+def test_selections_leave(format, suffix, tmp_path):
+    inputs = detection_inputs("")
+    expected = outputs(network(SELECTIONS["center"], inputs), tmp_path, maps() | inputs, ["out"])["out"]
+    assert expected.size > 7  # or nothing is found
+    given = maps() | inputs
+    given = {name: array.transpose(0, 2, 3, 1) if array.ndim == 4 else array for name, array in given.items()}
+    np.savez(tmp_path / "samples.npz", **given)
+    exported = tmp_path / f"model{suffix}"
+    export_model(input=tmp_path / "model.keras", output=exported, format=format, samples=tmp_path / "samples.npz")
+    (found,) = load_graph(exported).run(given).values()
+    np.testing.assert_allclose(found, expected, atol=1e-6)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from support.torch7_wide import SHIPPED_WIDE_CASES, WIDE_CASES, WideCase
 
+from benchmarks.models.networks import WRONG_REFERENCES
 from convert.torch7.builder import BuildOptions
 from convert.torch7.file.reader import read_t7
 from convert.torch7.network import convert_network
@@ -11,8 +12,6 @@ from convert.torch7.registry import CONVERTERS
 from pipelines.importing.torch7 import candidates
 from pipelines.importing.torch7_reference import compare, read_reference
 
-# The recorded output is the negative of a logarithm of a softmax, which cannot be negative.
-WRONG_REFERENCES = {"o_double_mlp"}
 THIRD = [pytest.param(case, marks=pytest.mark.backends) if i % 3 == 0 else case for i, case in enumerate(WIDE_CASES)]
 
 
@@ -31,7 +30,7 @@ def differences(case: WideCase):
 @pytest.mark.parametrize("case", THIRD, ids=str)
 def test_network_agrees_with_torch7(case: WideCase):
     if case.name in WRONG_REFERENCES:
-        pytest.xfail("the reference is the negative of what the module computes")
+        pytest.xfail(WRONG_REFERENCES[case.name])
     with np.load(case.reference) as arrays:
         largest = max(np.abs(arrays[name]).max() for name in arrays.files if name.startswith("output"))
     # float64_diff is Torch7's own rounding error; see the reference files' description.

@@ -76,7 +76,7 @@ def _kernel(module: Module, groups: int) -> np.ndarray:
     """Return the weight (output, input / groups, height, width) as Keras' (height, width, input / groups, output)."""
     channels, filters = module.integer("nInputPlane", low=1), module.integer("nOutputPlane", low=1)
     if channels % groups or filters % groups:
-        raise module.fail(f"{groups} groups for {channels} input and {filters} output channels")
+        raise module.fail(f"groups {groups} does not divide {channels} input and {filters} output channels")
     return _weight(module, filters, channels // groups).transpose(2, 3, 1, 0)
 
 
@@ -155,7 +155,7 @@ def target_adjustment(module: Module, target: Cell, sizes: list[tuple[int, int, 
     """Return what is added at the end of a transposed convolution so that the output has a tensor's size."""
     found = target.sizes[-len(sizes) :]
     if None in found:
-        raise module.fail("takes its output's size from a second input, whose sizes must be known")
+        raise module.fail("takes its output's size from a second input; give that one's sizes as `input_shape`")
     return tuple(
         ((size or 0) + 2 * pad - kernel) % stride for size, (kernel, stride, pad) in zip(found, sizes, strict=True)
     )

@@ -105,7 +105,7 @@ def feature_lp_pooling(module: Module, cell: Cell) -> Cell:
     source, axis = ops.moveaxis(cell.source(), cell.source_axis(dimension), -1), cell.source_axis(dimension)
     features = source.shape[-1]
     if features is None or features < width:
-        raise module.fail(f"windows of {width} features of {features}")
+        raise module.fail(f"windows of {width} features; its input has {features or 'an unknown number'}")
     raised = ops.power(source, power)
     sums = [ops.sum(raised[..., i : i + width], axis=-1) for i in range(0, features - width + 1, stride)]
     return cell.from_source(ops.power(ops.stack(sums, axis=axis), 1 / power))

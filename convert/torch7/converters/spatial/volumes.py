@@ -53,7 +53,7 @@ def _convolve(module: Module, x: KerasTensor, context: Context, dilation: Triple
     channels, filters = module.integer("nInputPlane", low=1), module.integer("nOutputPlane", low=1)
     groups = module.integer("groups", 1, low=1)
     if channels % groups or filters % groups:
-        raise module.fail(f"{groups} groups for {channels} input and {filters} output channels")
+        raise module.fail(f"groups {groups} does not divide {channels} input and {filters} output channels")
     kernel = _kernel(module, filters, channels // groups).transpose(2, 3, 4, 1, 0)
     context.expect_channels(module, x, channels)
     _, strides, padding = zip(*module_sizes(module, 3), strict=True)
