@@ -21,7 +21,8 @@ def load_litert(path: Path) -> Graph:
     from ai_edge_litert.interpreter import Interpreter
 
     with without_stderr():  # the runtime tells the name of its fast kernels
-        interpreter = Interpreter(str(path), num_threads=os.cpu_count())
+        # Its content, as the runtime opens no file whose name is not UTF-8.
+        interpreter = Interpreter(model_content=path.read_bytes(), num_threads=os.cpu_count())
         interpreter.allocate_tensors()
     if SIGNATURE not in interpreter.get_signature_list():
         return _unsigned(interpreter)

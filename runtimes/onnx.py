@@ -15,7 +15,8 @@ def load_onnx(path: Path) -> Graph:
     """Load an `.onnx` file."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    # Its content, as the runtime opens no file whose name is not UTF-8.
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     outputs = tuple(_info(value) for value in session.get_outputs())
     names = [tensor.name for tensor in outputs]
     return Graph(

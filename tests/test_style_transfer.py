@@ -82,7 +82,7 @@ WRONG = {
     "must be at least 1": {"iterations": 0},
     "must be at least 0 and below 1": {"avg_decay": 1.0},
     "must be pixels": {"end_scale": "big"},
-    "--end-scale 5000000 is too large: it needs": {"end_scale": 5_000_000, "weights": "nothing.h5"},
+    "--end-scale 5000000 is too large: it needs": {"end_scale": 5_000_000},
     "must end in": {"output": "a.bmp"},
     "folder does not exist": {"output": "nowhere/a.png"},
     "did you mean 'uniform'": {"init": "unifrm"},

@@ -35,7 +35,7 @@ def import_caffe(inputs, outputs):
 def stylizing_with(model):
     def arguments(inputs, outputs):
         files = ["--input", str(inputs / PHOTOS), "--output", str(outputs / "results")]
-        return [*files, "--model", str(inputs / model)]
+        return [*files, "--model", os.path.normpath(inputs / model)]
 
     return arguments
 
@@ -44,7 +44,7 @@ ALL_JOBS = JOBS | {
     job.name: job
     for job in (
         Job("import of a Caffe network", "import_caffe_weights.py", import_caffe),
-        Job("stylising with a SavedModel", "stylize_tensorflow_graph.py", stylizing_with("saved")),
+        Job("stylising with a SavedModel", "stylize_tensorflow_graph.py", stylizing_with("../saved")),
         Job("stylising with a LiteRT file", "stylize_tensorflow_graph.py", stylizing_with("network.tflite")),
     )
 }
@@ -56,8 +56,9 @@ def inputs(tmp_path_factory):
     folder.mkdir()
     write_inputs(folder)
     (folder / PHOTOS / "00.png").rename(folder / PHOTOS / f"{ODD}.png")
-    for name, format in (("saved", "saved_model"), ("network.tflite", "litert")):
-        export_model(input=folder / "network.keras", output=folder / name, format=format, size=(60, 80))
+    # TensorFlow cannot write a SavedModel to a folder of that name.
+    for path, format in ((folder.parent / "saved", "saved_model"), (folder / "network.tflite", "litert")):
+        export_model(input=folder / "network.keras", output=path, format=format, size=(60, 80))
     return folder
 
 

@@ -17,7 +17,8 @@ def check_output(path: Path, *, suffix: str) -> Path:
     """Return `path` if an export with this `suffix` ("" for a folder) can be written to it.
 
     Raises:
-        ArgumentError: another suffix, no folder to write it in, or what stands there is of another kind.
+        ArgumentError: another suffix, no folder to write it in, what stands there is of another kind, or a SavedModel
+            would stand where TensorFlow cannot write it.
     """
     if suffix and path.suffix != suffix:
         raise ArgumentError(f"`output` {path}: a file of this format must end in {suffix}")
@@ -27,7 +28,18 @@ def check_output(path: Path, *, suffix: str) -> Path:
         raise ArgumentError(f"`output` {path} is a folder")
     if not suffix and path.exists() and not _is_replaceable_folder(path):
         raise ArgumentError(f"`output` {path}: exists and is no SavedModel, so it is not replaced")
+    if not suffix and not _is_utf8(str(path.resolve())):
+        raise ArgumentError(f"`output` {path}: the name of a SavedModel folder, and of those around it, must be UTF-8")
     return path
+
+
+def _is_utf8(text: str) -> bool:
+    """Say whether a path can be written as UTF-8; other bytes of it are lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_replaceable_folder(path: Path) -> bool:

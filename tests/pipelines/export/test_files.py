@@ -1,9 +1,12 @@
 """Exports appear whole or not at all, and what killed ones have left goes."""
 
+import os
+
 import pytest
 from support.left_behind import leave_temporary
 
-from pipelines.export.files import whole_or_nothing
+from errors import ArgumentError
+from pipelines.export.files import check_output, whole_or_nothing
 
 
 @pytest.mark.parametrize("name", ["model.tflite", "model"])
@@ -30,3 +33,11 @@ def test_a_failed_export_leaves_what_was_there(tmp_path):
         fail()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_names_that_tensorflow_cannot_write_are_refused_before_any_work(tmp_path):
+    folder = tmp_path / os.fsdecode(b"\xff")
+    folder.mkdir()
+    with pytest.raises(ArgumentError, match="must be UTF-8"):
+        check_output(folder / "saved", suffix="")
+    assert check_output(folder / "model.onnx", suffix=".onnx")
