@@ -81,7 +81,7 @@ def compare(network: keras.Model, reference: Reference) -> Verification:
     """Return how far a network is from a reference that fits it.
 
     Raises:
-        UserError: the shapes of the outputs are others.
+        UserError: the network does not take the inputs, or the shapes of the outputs are others.
     """
     import keras
 
@@ -91,7 +91,10 @@ def compare(network: keras.Model, reference: Reference) -> Verification:
     if batch is None:
         raise UserError(f"`verify`: {_misfit(network, reference)}")
     given = given_to(network, reference)
-    made = network(given if len(given) > 1 else given[0])
+    try:
+        made = network(given if len(given) > 1 else given[0])
+    except ValueError as error:  # sizes that the network does not take
+        raise UserError(f"`verify`: {_misfit(network, reference)}") from error
     outputs = [
         array_to_source_order(keras.ops.convert_to_numpy(y)) for y in (made if isinstance(made, list) else [made])
     ]

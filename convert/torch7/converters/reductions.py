@@ -10,6 +10,9 @@ from convert.torch7.module import Module
 from convert.torch7.registry import converts
 from convert.torch7.symbolic_values import Cell
 
+# More than any dimension has.
+MAX_LENGTH = 2**24
+
 
 @converts("nn.Sum")
 def total(module: Module, cell: Cell) -> Cell:
@@ -56,8 +59,18 @@ def position_of_maximum(module: Module, cell: Cell) -> Cell:
     if dimension > cell.rank:
         raise module.fail_at_dimension("dim", dimension, cell.sizes)
     cell.keep_batch(dimension)
-    positions = ops.argmax(cell.source(), axis=cell.source_axis(dimension), keepdims=cell.rank == 1)
-    return cell.from_source(ops.cast(positions, "float32") + 1.0)
+    source, axis = cell.source(), cell.source_axis(dimension)
+    largest = ops.equal(source, ops.max(source, axis=axis, keepdims=True))
+    return cell.from_source(_first(largest, axis, keepdims=cell.rank == 1))
+
+
+def _first(wanted: KerasTensor, axis: int, *, keepdims: bool = False) -> KerasTensor:
+    """Return the index (from 1) of the first True along an axis, with operations that ONNX and LiteRT have.
+
+    Keras' argmax looks at the bits of zeros, for which they have none.
+    """
+    order = ops.cumsum(ops.ones_like(wanted, "int32"), axis=axis)
+    return ops.cast(ops.min(ops.where(wanted, order, MAX_LENGTH), axis=axis, keepdims=keepdims), "float32")
 
 
 @converts("nn.Kmeans")
@@ -68,4 +81,4 @@ def nearest_center(module: Module, x: KerasTensor, cell: Cell, context: Context)
     module.ignore("clusterSampleCount")
     centers = context.parameter(module, x, "weight")
     distances = ops.sum(ops.square(ops.expand_dims(x, -2) - centers), axis=-1)
-    return ops.cast(ops.argmin(distances, axis=-1), "float32") + 1.0
+    return _first(ops.equal(distances, ops.min(distances, axis=-1, keepdims=True)), -1)
