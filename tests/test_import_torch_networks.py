@@ -44,6 +44,21 @@ def test_several_inputs_are_named_printed_and_verified(tmp_path, capsys):
     assert {"output_0", "output_1"} <= {layer.name for layer in model.layers}
 
 
+def test_a_reference_of_other_sizes_than_the_file_suggests_tells_them(tmp_path):
+    """The file lets one take the input for a picture of four channels; the reference has them first, and no batch."""
+    case = WIDE["v_pw_prelu_c_chw"]
+    assert run("--input", case.path, "--output", tmp_path / "net.keras", "--verify", case.reference) == 0
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".tflite"])
+@pytest.mark.parametrize("name", ["x_argmax", "x_kmeans", "v_narrow_vec"])
+def test_positions_and_vectors_leave(name, suffix, tmp_path):
+    """Each is run in its runtime before it is written."""
+    case = WIDE[name]
+    options = ("--image-io", "none", "--verify", case.reference)
+    assert run("--input", case.path, "--output", tmp_path / f"net{suffix}", *options) == 0
+
+
 def test_sizes_that_nothing_tells_are_asked_for_and_given(tmp_path, capsys):
     source, output = file_with(tmp_path / "sum.t7", module("nn.CAddTable")), tmp_path / "sum.keras"
     assert run("--input", source, "--output", output) == 2
