@@ -25,6 +25,7 @@ DescriptorName = Literal["vgg19", "vgg19-normalized", "random"]
 # Looked for in the data folder before the files of plain weights; the last two are those of the texture
 # script that this program replaces.
 NORMALIZED_FILES = ("vgg19_normalized.keras", "gatys_valid.h5", "gatys_same.h5")
+_FILES = {"vgg19": VGG19_FILES, "vgg19-normalized": (*NORMALIZED_FILES, *VGG19_FILES)}
 # Mean activations of the ImageNet VGG-19 over 300 ImageNet photos (shorter side 288), by
 # mean_activations(), for each pooling without rescaling: arrays "max/conv1_1" ...; and "bias", by which the
 # network is known.
@@ -45,9 +46,8 @@ def build_descriptor(
 ) -> keras.Model:
     """Build a descriptor with its weights: images in, a dict of layer name to activations out.
 
-    The model takes (batch, height, width, 3), RGB in [0, 1], of any size, and returns {name: (batch, height,
-    width, channels)} for the layers asked for; nothing deeper is built or read. The names are those of
-    resolve_layers(layers), the order of the dict is the backend's. The weights are frozen.
+    The model takes (batch, height, width, 3), RGB in [0, 1], of any size, and returns {name: (batch, height, width,
+    channels)} for the layers asked for, named as by resolve_layers(); nothing deeper is built. The weights are frozen.
 
     Args:
         layers: names or positions as resolve_layer() understands them; only "random" for the random
@@ -55,8 +55,7 @@ def build_descriptor(
         descriptor: "vgg19"; "vgg19-normalized", whose filters' mean activation over photos is 1 (weights of
             the ImageNet network are normalised here, by means that come with the program; any others count
             as normalised already); or "random", filters that need no file.
-        weights: file of the weights; None looks for one, see find_weights(). Or weights that were read already, of
-            VGG-19 or VGG-16.
+        weights: their file; None looks for one, see find_weights(). Or those of VGG-19 or VGG-16, read already.
         data_dir: folder of weights.
         pooling: see vgg19(), as for the next two; the random descriptor has none.
         rescale_pooling: whether average and L2 pooling keep the activations' size.
@@ -71,26 +70,33 @@ def build_descriptor(
     if descriptor not in DESCRIPTORS:
         raise ArgumentError(unknown_name("descriptor", descriptor, DESCRIPTORS))
     if descriptor == "random":
-        if list(layers) != [RANDOM_LAYER]:
-            raise ArgumentError(f"the random descriptor has a single layer, {RANDOM_LAYER!r}, not {list(layers)}")
-        return random_filters(seed=seed, padding=padding, dtype=dtype)
-    normalized = descriptor == "vgg19-normalized"
-    options = {"pooling": pooling, "rescale_pooling": rescale_pooling, "padding": padding, "dtype": dtype}
+        return _random_descriptor(layers, seed=seed, padding=padding, dtype=dtype)
+    options: dict[str, Any] = {"pooling": pooling, "rescale_pooling": rescale_pooling, "padding": padding}
     if isinstance(weights, VGGWeights):
         options |= {"convolutions": weights.blocks, "mean": weights.mean}
-        if normalized and weights.mean != VGG_MEAN:
-            raise ArgumentError(
-                f"`descriptor` vgg19-normalized: no mean activations are known for the weights in {weights.source}; "
-                "use vgg19"
-            )
+        _check_means(descriptor, weights)
     else:
-        names = (*NORMALIZED_FILES, *VGG19_FILES) if normalized else VGG19_FILES
-        weights = find_weights(weights, data_dir=data_dir, file_names=names)
-    model = vgg19(layers, **options)
+        weights = find_weights(weights, data_dir=data_dir, file_names=_FILES[descriptor])
+    model = vgg19(layers, dtype=dtype, **options)
     load_convolutions(model, weights)
-    if normalized:
+    if descriptor == "vgg19-normalized":
         _normalize(model, pooling, POOLING_SCALES[pooling] if rescale_pooling else 1.0)
     return model
+
+
+def _random_descriptor(layers: Sequence[str | int], **options: Any) -> keras.Model:
+    if list(layers) != [RANDOM_LAYER]:
+        raise ArgumentError(f"the random descriptor has a single layer, {RANDOM_LAYER!r}, not {list(layers)}")
+    return random_filters(**options)
+
+
+def _check_means(descriptor: DescriptorName, weights: VGGWeights) -> None:
+    """Raise ArgumentError where weights are to be normalised whose mean activations are not known."""
+    if descriptor == "vgg19-normalized" and weights.mean != VGG_MEAN:
+        raise ArgumentError(
+            f"`descriptor` vgg19-normalized: no mean activations are known for the weights in {weights.source}; "
+            "use vgg19"
+        )
 
 
 def mean_activation(

@@ -77,8 +77,7 @@ def minimize_lbfgs(
 
     Without bounds the iterates are those of torch.optim.LBFGS(line_search_fn="strong_wolfe"): the same first
     step, scale of the memory and line search. Only inner products come to the host, where the usual two loops run on
-    them; so the vectors of the memory are read a few times an iteration instead of many. The loss is not scaled: one
-    near 1 at the start is best.
+    them, so the vectors of the memory are read a few times an iteration. A loss near 1 at the start is best.
 
     With bounds it is a projected L-BFGS (Bertsekas 1982; Schmidt, Kim & Sra 2011): values at a bound whose gradient
     points outwards stay, the others move along the direction and are clipped, in the line search already, so that

@@ -12,6 +12,7 @@ import keras
 from errors import ArgumentError, unknown_name
 from layers import (
     CircularPadding2D,
+    CropToMatch,
     InstanceNormalization,
     NoisePlanes,
     ReplicationPadding2D,
@@ -173,3 +174,7 @@ class Blocks:
         """Return the model from `inputs` to the picture that `x` becomes by the output option."""
         picture = OUTPUTS[self.output](name="stylized")(x)
         return keras.Model(inputs, picture, name=f"{name}_{self.mode}")
+
+    def finish_cropped(self, inputs: Any, x: Any, *, name: str) -> keras.Model:
+        """Return the model whose picture is as large as its input: strided convolutions round odd sizes up."""
+        return self.finish(inputs, CropToMatch(name="crop")([x, inputs]), name=name)

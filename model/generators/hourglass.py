@@ -47,8 +47,8 @@ def hourglass(
 ) -> keras.Model:
     """Build the generator of `johnson` with enlargements that print no lattice and a level at an eighth of the size.
 
-    As Johnson et al. 2016 ("Perceptual losses for real-time style transfer") it goes down to a quarter by strided
-    convolutions after a 9x9 one, has residual blocks there, and ends in a 9x9 convolution. Differences:
+    As in Johnson et al. 2016 ("Perceptual losses for real-time style transfer") there are strided convolutions down to
+    a quarter after a 9x9 one, residual blocks there, and a 9x9 convolution at the end. Differences:
 
     - Enlargement is by nearest pixels and a 3x3 convolution (Odena et al. 2016, "Deconvolution and Checkerboard
       Artifacts"), computed at the small size (`layers.UpsampledConv2D`).
@@ -67,8 +67,8 @@ def hourglass(
         options: those of `model.generators.blocks.Blocks`; `styles` needs normalization="instance".
 
     Returns:
-        A model from pictures or noise (batch, height, width, channels) to pictures (batch, height, width, 3).
-        Any size works. In texture mode the picture tiles if its sides are multiples of 8.
+        A model from pictures or noise (batch, height, width, channels) to pictures (batch, height, width, 3) of any
+        size. In texture mode the picture tiles if its sides are multiples of 8.
 
     Raises:
         ArgumentError: an option has a value that is not allowed.
@@ -77,21 +77,16 @@ def hourglass(
     check_counts(outer_blocks=outer_blocks, inner_blocks=inner_blocks)
     build = _blocks(styles, options)
     full, half, quarter = widths
-
     inputs = build.input()
-    x = build.add_noise(inputs, name="noise")
-    x = build.unit(x, full, 9, name="first")
+    x = build.unit(build.add_noise(inputs, name="noise"), full, 9, name="first")
     x = build.unit(x, half, 3, name="down1", strides=2)
     x = build.unit(x, quarter, 3, name="down2", strides=2)
     x = _residuals(build, x, outer_blocks, name="before")
-    x = _branch(build, x, inner_blocks)
-    x = _residuals(build, x, outer_blocks, name="after")
+    x = _residuals(build, _branch(build, x, inner_blocks), outer_blocks, name="after")
     for filters, name in ((half, "up1"), (full, "up2")):
         x = build.activate(build.enlarge(x, filters, name=name), name=f"{name}_relu")
     x = build.convolve(x, IMAGE_CHANNELS, 9, name="last")
-    # A strided convolution rounds an odd size up, so the result is as large as the input or a little larger.
-    x = CropToMatch(name="crop")([x, inputs])
-    return build.finish(inputs, x, name="hourglass")
+    return build.finish_cropped(inputs, x, name="hourglass")
 
 
 def _check(widths: Sequence[int], styles: Sequence[str], options: dict[str, Any]) -> None:

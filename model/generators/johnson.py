@@ -8,7 +8,7 @@ from typing import Any, Literal
 import keras
 
 from errors import ArgumentError
-from layers import CircularPadding2D, CropToMatch, PaddedConv2DTranspose
+from layers import CircularPadding2D, PaddedConv2DTranspose
 from model.generators.blocks import IMAGE_CHANNELS, PADDINGS, Blocks, Padding, check_choice, check_counts
 
 Enlargement = Literal["transposed", "nearest"]
@@ -50,13 +50,11 @@ def johnson(
     strided_padding = strided_padding or build.edge
     _check(widths, blocks, strided_padding, last_kernel_size)
     check_choice("enlargement", enlargement, ENLARGEMENTS)
-
     # Nothing but the zeros around a transposed convolution lets the next normalisation see a shift of the sums.
     shifted = enlargement == "transposed" or build.redundant_shifts
 
     inputs = build.input()
-    x = build.add_noise(inputs, name="noise")
-    x = build.unit(x, widths[0], 9, name="first")
+    x = build.unit(build.add_noise(inputs, name="noise"), widths[0], 9, name="first")
     for i, filters in enumerate(widths[1:], start=1):
         x = build.unit(x, filters, 3, name=f"down{i}", strides=2, padding=strided_padding)
     for i in range(1, blocks + 1):
@@ -65,9 +63,7 @@ def johnson(
         x = ENLARGEMENTS[enlargement](build, x, filters, name=f"up{i}")
         x = build.activate(x, name=f"up{i}_relu")
     x = build.convolve(x, IMAGE_CHANNELS, last_kernel_size, name="last")
-    # A strided convolution rounds an odd size up, so the result is as large as the input or a little larger.
-    x = CropToMatch(name="crop")([x, inputs])
-    return build.finish(inputs, x, name="johnson")
+    return build.finish_cropped(inputs, x, name="johnson")
 
 
 def _check(widths: Sequence[int], blocks: int, strided_padding: str, last_kernel_size: int) -> None:

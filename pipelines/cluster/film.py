@@ -49,14 +49,12 @@ def stylize_film_on_cluster(
 ) -> FilmReport:
     """Stylise a film on many machines, a scene on each.
 
-    The film is looked through for cuts first. After an interruption the same call, or that of `stylize_film`, goes on
-    with the scenes that are not done. The workers read `source` themselves: it must lead to the same file on all
-    machines; numbered frames are written by them as well.
+    The film is looked through for cuts first. After an interruption the same call, or that of `stylize_film`, goes on.
+    The workers read `source` themselves, and write numbered frames: paths must lead to the same files on all machines.
 
     Args:
         source: see `pipelines.stylization.film.stylize_film`, as `output`, `settings`, `model`, `overwrite` and `note`.
-        output: the film to write.
-        settings: how.
+        output: the film to write; `settings` say how.
         cluster: "local", or a Ray cluster's address (see `pipelines.cluster.session.connected`).
         model: name or file of the network.
         worker_cpus: processor threads of a worker.

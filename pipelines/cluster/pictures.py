@@ -58,20 +58,18 @@ def stylize_on_cluster(
 ) -> ClusterReport:
     """Stylise the pictures of folders and buckets on many machines.
 
-    What cannot be read, stylised or written is noted in the report and does not stop the others. Outputs are written
-    whole or not at all, by the workers: local paths must lead to the same files on all machines. Pictures of a worker
-    that is lost are done by another.
+    What cannot be done is noted in the report and does not stop the others. Outputs are written whole or not at all, by
+    the workers: local paths must lead to the same files on all machines. Another worker does what a lost one had.
 
     Args:
         inputs: folders, files, `s3://` and `gs://` addresses.
         output: a folder or an address; a file for one local picture.
         settings: what is done to each picture.
         cluster: "local", or a Ray cluster's address (see `pipelines.cluster.session.connected`).
-        model: name of a model that ships with the program, or path of a `.keras` file, which is sent to the workers.
+        model: name of a model that ships, or path of a `.keras` file, which is sent to the workers.
         worker_cpus: processor threads of a worker.
         overwrite: write outputs anew that exist.
-        observe: told after every picture.
-        note: told what of a picture could not be used or kept.
+        observe: told after every picture; `note` of what could not be used or kept.
 
     Raises:
         ArgumentError: an argument has a value that is not allowed, or Ray is not installed.
@@ -84,16 +82,17 @@ def stylize_on_cluster(
     network = Network(model, find_model(model).read_bytes())
     plan = plan_pictures(inputs, output, overwrite=overwrite)
     report = ClusterReport(skipped=plan.existing, failed=plan.failed)
-    if plan.rows:
-        with connected(cluster):
-            start = perf_counter()
-            workers = find_workers(worker_cpus)
-            report.workers = workers.count
-            results = results_of(plan.rows, PictureWorker, (network, settings, worker_cpus, overwrite), workers)
-            for done, result in enumerate(results, start=1):
-                _note(result | plan.rows[result["number"]], report, note)
-                observe(done, len(plan.rows))
-            report.seconds = perf_counter() - start
+    if not plan.rows:
+        return report
+    with connected(cluster):
+        start = perf_counter()
+        workers = find_workers(worker_cpus)
+        report.workers = workers.count
+        results = results_of(plan.rows, PictureWorker, (network, settings, worker_cpus, overwrite), workers)
+        for done, result in enumerate(results, start=1):
+            _note(result | plan.rows[result["number"]], report, note)
+            observe(done, len(plan.rows))
+        report.seconds = perf_counter() - start
     return report
 
 

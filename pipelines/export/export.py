@@ -66,24 +66,28 @@ def export_model(
     target = check_output(Path(output), suffix=settings.kind.suffix)
     require_packages(settings)
     _check_calibration(Path(input), settings)
+    return _export(Path(input), target, settings)
+
+
+def _export(path: Path, target: Path, settings: ExportSettings) -> ExportReport:
     with quiet_startup():
         from model.provenance import read_provenance
         from pipelines.export.graph import load_exportable
         from pipelines.export.layout import channels_first
         from pipelines.export.run import run_export
         from pipelines.export.samples import read_arrays
-    model = load_exportable(input)
-    if layout == "nchw":
-        model = channels_first(model)
+    model = load_exportable(path)
+    nchw = settings.layout == "nchw"
     recorded = {} if settings.samples is None else read_arrays(settings.samples, "samples")
-    provenance = read_provenance(input)
-    bare = layout == "nchw" or (provenance or {}).get("convention") == "none"
+    provenance = read_provenance(path)
+    bare = nchw or (provenance or {}).get("convention") == "none"
+    model = channels_first(model) if nchw else model
     try:
         return run_export(model, target, settings, recorded=recorded, provenance=provenance, bare=bare)
     except ArgumentError:
         raise
     except UserError as error:
-        raise UserError(f"{input}: {error}") from error
+        raise UserError(f"{path}: {error}") from error
 
 
 def require_packages(settings: ExportSettings) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from errors import ArgumentError, UserError, unknown_name
 from images.formats import READABLE_SUFFIXES
@@ -64,8 +65,8 @@ def import_caffe_model(
 ) -> CaffeImportReport:
     """Convert a Caffe network to a `.keras` file.
 
-    The model is the bare network (see convert.caffe.conversion.convert_caffe): what is done to pictures before it,
-    such as BGR order and the subtraction of a mean, belongs to its users; the VGG-19 descriptor has its own.
+    The model is the bare network (see convert.caffe.conversion.convert_caffe), without what is done to pictures before
+    it, such as BGR order and the subtraction of a mean; the VGG-19 descriptor has its own.
 
     Args:
         prototxt: description of the network, in the formats V0, V1 or new.
@@ -74,48 +75,48 @@ def import_caffe_model(
         pooling: "average" or "max" makes all pooling layers but global ones of that kind; "keep" leaves them.
         until: name of the last layer wanted; whatever it does not need is cut off.
         outputs: names of the blobs that the model gives, by default those that no layer reads.
-        normalize: folder of photos: the activations of a chain of convolutions, rectifications and poolings are
-            scaled to a mean of 1 over them, as Gatys' normalised VGG (model.normalization); the photos are given to
-            the network as to a VGG (BGR, 0..255, minus the ImageNet mean).
-        verify: `.npz` file with the arrays `input` (or `input_NAME`) and `blob_NAME` as Caffe computed them (NCHW);
-            the network is compared before it is normalised.
-        input_shape: sizes of each input without the batch, in Caffe's order, such as "3x224x224" or "3x?x?"; one text
-            counts for all inputs. Needed where the network reads files of unknown size.
+        normalize: folder of photos, over which activations get a mean of 1 (see model.normalization), given as to VGG.
+        verify: `.npz` file of `input` (or `input_NAME`) and `blob_NAME` as Caffe computed them (NCHW), before that.
+        input_shape: sizes of each input (one text: of all) without the batch, in Caffe's order: "3x224x224", "3x?x?".
         raw_detections: give boxes and scores in the place of what a DetectionOutput layer selects.
         layout: "nchw" keeps the original order of axes at the model's borders: channels of pictures and volumes first.
-        size: height and width of pictures whose size the model leaves free: what LiteRT is made for, and what any
-            export is compared at where `verify` records nothing.
+        size: height and width where the model leaves them free: what LiteRT is made for, and exports are compared at.
 
     Raises:
         ArgumentError: an argument has a value that is not allowed.
-        UserError: a file cannot be read or converted, or the network cannot be normalised.
+        UserError: a file cannot be read or converted, or its network not normalised.
     """
     check_model_output(output, layout=layout, size=size)
     if pooling not in POOLINGS:
         raise ArgumentError(unknown_name("`pooling`", pooling, POOLINGS))
     shapes = None if input_shape is None else [parse_shape(text) for text in input_shape]
-    photos = None if normalize is None else _photo_files(Path(normalize))
+    wanted = {"until": until, "outputs": outputs, "pooling": pooling, "raw_detections": raw_detections}
+    photos = _photo_files(normalize)
+    write = partial(write_model, path=output, layout=layout, size=size)
+    return _import((os.fspath(prototxt), os.fspath(input)), wanted | {"input_shape": shapes}, photos, verify, write)
+
+
+def _import(
+    sources: tuple[str, str],
+    wanted: dict[str, Any],
+    photos: list[Path] | None,
+    verify: str | os.PathLike | None,
+    write: Callable[..., WrittenModel],
+) -> CaffeImportReport:
+    """Convert the files `sources`, compare, normalise and write; `wanted` are the options of `convert_caffe`."""
     with quiet_startup():
         from convert.caffe.conversion import convert_caffe
         from convert.caffe.verification import compare_with_caffe, inputs_for, read_reference
         from model.provenance import make_provenance
     reference = None if verify is None else read_reference(os.fspath(verify))
-    conversion = convert_caffe(
-        os.fspath(prototxt),
-        os.fspath(input),
-        until=until,
-        outputs=outputs,
-        pooling=pooling,
-        input_shape=shapes,
-        raw_detections=raw_detections,
-    )
+    conversion = convert_caffe(*sources, **wanted)
     differences = () if reference is None else tuple(compare_with_caffe(conversion, reference))
     if not all(difference.is_small for difference in differences):
         return _report(conversion, None, differences)
     model = conversion.model if photos is None else _normalized(conversion.model, photos)
-    provenance = make_provenance([prototxt, input], convention="none", parity=_parity(differences))
+    provenance = make_provenance(list(sources), convention="none", parity=_parity(differences))
     recorded = [] if reference is None else inputs_for(conversion, conversion.model, reference)
-    written = write_model(model, output, provenance, layout=layout, size=size, recorded=recorded)
+    written = write(model, provenance=provenance, recorded=recorded)
     return _report(conversion, written, differences)
 
 
@@ -145,7 +146,10 @@ def _report(
     )
 
 
-def _photo_files(folder: Path) -> list[Path]:
+def _photo_files(normalize: str | os.PathLike | None) -> list[Path] | None:
+    if normalize is None:
+        return None
+    folder = Path(normalize)
     if not folder.is_dir():
         raise ArgumentError(f"`normalize` {folder}: no such folder")
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in READABLE_SUFFIXES)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -36,6 +37,7 @@ IMAGE_IOS = ("auto", "texture-nets", "texture-nets-2016", "fast-neural-style", "
 DTYPES = ("float32", "float16")
 NOISES = ("seed", "input")
 NORM_STATISTICS = ("auto", "batch", "running")
+CHOICES = {"image_io": IMAGE_IOS, "dtype": DTYPES, "noise": NOISES, "norm_statistics": NORM_STATISTICS}
 
 __all__ = ["DTYPES", "IMAGE_IOS", "TOLERANCE", "TorchImportReport", "Verification", "import_torch_model"]
 
@@ -80,10 +82,9 @@ def import_torch_model(
 
     Args:
         input: `.t7` file: a network, or a checkpoint table with the network under `model`.
-        output: `.keras`, `.onnx` or `.tflite` file, or SavedModel folder (no suffix) to write.
-            With image_io `none` its model is the bare network: pictures and volumes have
-            channels last, other tensors Torch7's order. Else it follows the image contract (float32 RGB in [0, 1];
-            batch, height, width, 3), or takes noise and makes textures.
+        output: `.keras`, `.onnx` or `.tflite` file, or SavedModel folder (no suffix) to write. With image_io `none` its
+            model is the bare network: pictures and volumes have channels last, other tensors Torch7's order. Else it
+            follows the image contract (float32 RGB in [0, 1]; batch, height, width, 3), or makes textures of noise.
         entry: keys, joined by dots, that lead to one of several networks in the file.
         input_shape: of each input, tables depth first, as "3x224x224" in Torch7's order without the batch, ? for a
             free size; none to derive them from the file (and from `verify`).
@@ -103,22 +104,31 @@ def import_torch_model(
         UserError: the file cannot be read or converted, does not agree with the reference, or a weight is NaN,
             infinite or beyond 1e10.
     """
-    choices = {"image_io": IMAGE_IOS, "dtype": DTYPES, "noise": NOISES, "norm_statistics": NORM_STATISTICS}
-    given = {"image_io": image_io, "dtype": dtype, "noise": noise, "norm_statistics": norm_statistics}
-    for name, known in choices.items():
-        if given[name] not in known:
-            raise ArgumentError(unknown_name(f"`{name}`", given[name], known))
+    _check_choices(image_io=image_io, dtype=dtype, noise=noise, norm_statistics=norm_statistics)
     check_model_output(output, dtype=dtype, layout=layout, size=size)
     shapes = tuple((None, *parse_shape(text)) for text in input_shape)
     reference = None if verify is None else read_reference(Path(verify))
     with quiet_startup():
         from convert.torch7.builder import BuildOptions
-        from model.provenance import make_provenance
-    options = BuildOptions(shapes, noise=noise, statistics=norm_statistics)
-    imported = convert_file(Request(input, entry, options, image_io), reference, dtype)
-    provenance = make_provenance([input], convention=imported.image_io, parity=parity_of(imported.verification))
+    request = Request(input, entry, BuildOptions(shapes, noise=noise, statistics=norm_statistics), image_io)
+    return _import(request, reference, dtype, partial(write_model, path=output, dtype=dtype, layout=layout, size=size))
+
+
+def _check_choices(**given: str) -> None:
+    for name, value in given.items():
+        if value not in CHOICES[name]:
+            raise ArgumentError(unknown_name(f"`{name}`", value, CHOICES[name]))
+
+
+def _import(
+    request: Request, reference: Reference | None, dtype: str, write: Callable[..., WrittenModel]
+) -> TorchImportReport:
+    from model.provenance import make_provenance
+
+    imported = convert_file(request, reference, dtype)
+    provenance = make_provenance([request.input], convention=imported.image_io, parity=parity_of(imported.verification))
     recorded = [] if reference is None or imported.image_io != "none" else given_to(imported.model, reference)
-    written = write_model(imported.model, output, provenance, dtype=dtype, layout=layout, size=size, recorded=recorded)
+    written = write(imported.model, provenance=provenance, recorded=recorded)
     conversion = imported.conversion
     return TorchImportReport(
         conversion,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pipelines.memory_bound import parse_memory
 from pipelines.model_library import find_model
 from pipelines.startup import quiet_startup
-from pipelines.stylization.plan import plan_jobs
+from pipelines.stylization.plan import StylizationPlan, plan_jobs
 from pipelines.stylization.settings import StylizationSettings
 
 if TYPE_CHECKING:
@@ -41,9 +41,8 @@ def stylize_files(
 ) -> StylizationReport:
     """Stylise picture files with a trained network.
 
-    A picture that cannot be read, stylised or written is noted in the report and does not stop the others; so is
-    whatever else stands in a folder and is called like a picture. Warnings and a progress bar with the time left go to
-    standard error. On Ctrl-C what is written stays, and the same call continues with the rest.
+    What cannot be done is noted in the report and does not stop the others. Warnings and a progress bar with the time
+    left go to standard error. On Ctrl-C what is written stays, and the same call continues with the rest.
 
     Args:
         inputs: files and folders (see pipelines.stylization.plan.plan_jobs).
@@ -55,8 +54,7 @@ def stylize_files(
         precision: what the network computes in.
         style: of a network of several styles: those that are blended, with their weights.
         masks: where each style goes.
-        memory: bytes that the process may take, or a text such as "4GB"; None: half of what is free. A picture that
-            would take more goes through the network in strips, with the same result.
+        memory: bytes that the process may take, or "4GB"; None: half of what is free. Larger pictures go in strips.
         brush_size: size of the strokes as a multiple of what the network was trained for.
         overwrite: write outputs anew that exist; otherwise they are skipped, and an error for a single input file.
 
@@ -67,7 +65,10 @@ def stylize_files(
     look = (image_size, strength, keep_colors, precision)
     settings = StylizationSettings(*look, style or {}, _paths(masks), parse_memory(memory), brush_size)
     path = find_model(model)
-    plan = plan_jobs(inputs, output, overwrite=overwrite)
+    return _stylize(path, plan_jobs(inputs, output, overwrite=overwrite), settings)
+
+
+def _stylize(model: Path, plan: StylizationPlan, settings: StylizationSettings) -> StylizationReport:
     start = perf_counter()
     from images.writing import remove_stale
     from pipelines.stylization.run import StylizationReport, stylize_jobs
@@ -76,7 +77,7 @@ def stylize_files(
         remove_stale(folder)
     report = StylizationReport(skipped=plan.existing, failed=dict(plan.unreadable))
     if plan.jobs:
-        generator = _load(path, settings)
+        generator = _load(model, settings)
         report.load_seconds = perf_counter() - start
         stylize_jobs(plan.jobs, generator, settings, report)
     return report

@@ -59,19 +59,12 @@ def training_loss(
         style_variation: total variation of the style picture, or those of several.
         padding: what stands around a picture before it is blurred for the next octave.
     """
-    gram, content = GRAM_COMPARISONS[scaling], CONTENT_COMPARISONS[scaling]
-    octaves = []
-    for octave, grams in enumerate(style_grams):
-        decay = octave_decay**octave
-        terms = {
-            f"style/{layer}": FeatureTerm(layer, gram(grams[layer]), style_weight * decay * weight)
-            for layer, weight in style_layers.items()
-        }
-        if content_weight:
-            terms |= {
-                f"content/{layer}": FeatureTerm(layer, content(), content_weight * decay) for layer in content_layers
-            }
-        octaves.append(FeatureLoss(descriptor, terms))
+    weights = {layer: style_weight * weight for layer, weight in style_layers.items()}
+    contents = dict.fromkeys(content_layers if content_weight else (), content_weight)
+    octaves = [
+        FeatureLoss(descriptor, _octave_terms(grams, weights, contents, scaling, decay=octave_decay**octave))
+        for octave, grams in enumerate(style_grams)
+    ]
     smoothness = TotalVariation(style_variation) if scaling == "relative" else SummedTotalVariation()
     parts: dict[str, tuple[float, Loss]] = {
         "": (1.0, OctaveLosses(octaves, padding)),
@@ -79,8 +72,23 @@ def training_loss(
         "diversity": (diversity_weight, Diversity()),
     }
     parts = {name: (weight, part) for name, (weight, part) in parts.items() if weight}
-    names = ["style", *(["content"] if content_layers and content_weight else []), *filter(None, parts)]
+    names = ["style", *(["content"] if contents else []), *filter(None, parts)]
     return Totals(WeightedSum(parts), names)
+
+
+def _octave_terms(
+    grams: Mapping[str, np.ndarray],
+    styles: Mapping[str, float],
+    contents: Mapping[str, float],
+    scaling: str,
+    *,
+    decay: float,
+) -> dict[str, FeatureTerm]:
+    """Return the terms of one octave; `styles` and `contents` are the layers' weights, which `decay` multiplies."""
+    gram, content = GRAM_COMPARISONS[scaling], CONTENT_COMPARISONS[scaling]
+    return {
+        f"style/{layer}": FeatureTerm(layer, gram(grams[layer]), weight * decay) for layer, weight in styles.items()
+    } | {f"content/{layer}": FeatureTerm(layer, content(), weight * decay) for layer, weight in contents.items()}
 
 
 def content_rows(

@@ -95,9 +95,6 @@ def plan_training(settings: TrainingSettings, styles: Sequence[str] = ()) -> Tra
     """
     check_memory(settings.batch_size * settings.image_size**2 * BYTES_PER_PIXEL, f"`image_size` {settings.image_size}")
     precision, note = choose_precision(settings.precision)
-    layers = distinct_layers("style_layers", settings.style_layers)
-    content_layers = distinct_layers("content_layers", settings.content_layers) if settings.mode == "style" else ()
-    layer_weights = settings.style_layer_weights or (1.0,) * len(layers)
     return TrainingPlan(
         generator=GeneratorPlan(
             model=settings.model,
@@ -108,27 +105,7 @@ def plan_training(settings: TrainingSettings, styles: Sequence[str] = ()) -> Tra
             precision=precision,
             initial=settings.initial_generator,
         ),
-        objective=ObjectivePlan(
-            mode=settings.mode,
-            content_layers=content_layers,
-            layer_weights=dict(zip(layers, layer_weights, strict=True)),
-            content_weight=settings.content_weight,
-            style_weight=settings.style_weight,
-            tv_weight=settings.tv_weight,
-            diversity_weight=settings.diversity_weight,
-            loss_scaling=settings.loss_scaling,
-            octaves=settings.pyramid_loss,
-            octave_decay=settings.pyramid_decay,
-            vgg_no_pad=settings.vgg_no_pad,
-            image_size=settings.image_size,
-            # Half precision as a whole: its weights never change, so they need no float32 copy.
-            descriptor=Descriptor(
-                tuple(dict.fromkeys((*layers, *content_layers))),
-                weights=settings.weights,
-                data_dir=settings.data_dir,
-                precision=precision,
-            ),
-        ),
+        objective=_plan_objective(settings, precision),
         rate=LearningRate(settings.learning_rate, settings.learning_rate_decay, settings.num_iterations),
         batch_size=settings.batch_size,
         iterations=settings.num_iterations,
@@ -137,6 +114,33 @@ def plan_training(settings: TrainingSettings, styles: Sequence[str] = ()) -> Tra
         threads=settings.threads,
         log_dir=settings.log_dir,
         notes=(note,) if note else (),
+    )
+
+
+def _plan_objective(settings: TrainingSettings, precision: str) -> ObjectivePlan:
+    layers = distinct_layers("style_layers", settings.style_layers)
+    content_layers = distinct_layers("content_layers", settings.content_layers) if settings.mode == "style" else ()
+    layer_weights = settings.style_layer_weights or (1.0,) * len(layers)
+    return ObjectivePlan(
+        mode=settings.mode,
+        content_layers=content_layers,
+        layer_weights=dict(zip(layers, layer_weights, strict=True)),
+        content_weight=settings.content_weight,
+        style_weight=settings.style_weight,
+        tv_weight=settings.tv_weight,
+        diversity_weight=settings.diversity_weight,
+        loss_scaling=settings.loss_scaling,
+        octaves=settings.pyramid_loss,
+        octave_decay=settings.pyramid_decay,
+        vgg_no_pad=settings.vgg_no_pad,
+        image_size=settings.image_size,
+        # Half precision as a whole: its weights never change, so they need no float32 copy.
+        descriptor=Descriptor(
+            tuple(dict.fromkeys((*layers, *content_layers))),
+            weights=settings.weights,
+            data_dir=settings.data_dir,
+            precision=precision,
+        ),
     )
 
 
