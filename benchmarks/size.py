@@ -3,7 +3,8 @@
 `python -m benchmarks.size` stylises pictures made of the repository's own photo with `stylize_tensorflow.py`, each in a
 process of its own, and measures its anonymous resident memory (pages of mapped files left out) and its time a megapixel
 beside that of a 4-megapixel picture whole. The pixels of strips are compared with those of the whole for all shipped
-models and for the generators with random weights.
+models and for the generators with random weights. A run that would take longer than `--minutes`, estimated from the
+4-megapixel picture, is left out, and said to be.
 """
 
 from __future__ import annotations
@@ -37,13 +38,17 @@ SCRIPT = ROOT / "stylize_tensorflow.py"
 # Megapixels of the picture that goes whole, with which the others' times are compared.
 WHOLE_MEGAPIXELS = 4
 WHOLE_MEMORY = "64GB"
+# What strips may take of the time of the whole, with which runs are estimated.
+STRIPS_TIME = 1.6
 # What is asked for when nothing is: megapixels, and the memory that they may take.
 DEFAULT_SIZES = ("24=2GB", "100=4GB")
 GENERATORS = ("johnson", "hourglass", "pyramid", "skip_unpool")
 # Rows and columns of the pictures on which strips of STRIP_ROWS are compared with the whole.
 AGREEMENT_SIZE = (205, 167)
 STRIP_ROWS = 32
-KILL_SECONDS = 20.0
+# The picture whose run is killed, this long after it has begun in strips.
+KILLED_SIZE, KILL_SECONDS = (100.0, "4GB"), 10.0
+PARTS = ("agreement", "runs", "kill")
 POLL_SECONDS = 0.05
 
 
@@ -71,8 +76,10 @@ def make_parser() -> ArgumentParser:
     )
     parser.add_argument("--model", default="starry_night", help="network (default: %(default)s)")
     parser.add_argument("--precision", default="float32", metavar="|".join(PRECISIONS), help="(default: %(default)s)")
-    parser.add_argument("--skip-agreement", action="store_true", help="do not compare strips with the whole")
-    parser.add_argument("--skip-kill", action="store_true", help="do not kill a run")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what to do (default: all)")
+    parser.add_argument(
+        "--minutes", type=float, default=60.0, help="longest run, by an estimate (default: %(default)g minutes)"
+    )
     return parser
 
 
@@ -138,16 +145,23 @@ def measure(folder: Path, megapixels: float, memory: str, arguments: argparse.Na
 
 
 def leaves_nothing(folder: Path, megapixels: float, memory: str, arguments: argparse.Namespace) -> bool:
-    """Say whether a run that is killed in the middle leaves no file of its output's name, and no map."""
-    source, target = folder / "source.jpg", folder / "killed.png"
+    """Say whether a run that is killed in the middle leaves no file of its output's name, and no map.
+
+    Raises:
+        RuntimeError: it ended before it was killed.
+    """
+    source, target, told = folder / "source.jpg", folder / "killed.png", folder / "told.txt"
     write_picture(source, megapixels)
-    before = set(folder.iterdir())
-    child = subprocess.Popen(
-        command(source, target, memory, arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    time.sleep(KILL_SECONDS)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
+    with told.open("w") as file:
+        before = set(folder.iterdir())
+        child = subprocess.Popen(command(source, target, memory, arguments), stdout=file, stderr=file)
+        while child.poll() is None and "in strips" not in told.read_text():
+            time.sleep(POLL_SECONDS)
+        time.sleep(KILL_SECONDS)
+        if child.poll() is not None:
+            raise RuntimeError(f"{megapixels} megapixels in {memory} ended early: {told.read_text().strip()}")
+        child.send_signal(signal.SIGKILL)
+        child.wait()
     return set(folder.iterdir()) == before
 
 
@@ -206,23 +220,29 @@ def run(argv: Sequence[str] | None) -> int:
     """Measure what the arguments ask for and return the exit code."""
     arguments = make_parser().parse_args(argv)
     sizes = parse_sizes(arguments.sizes)
-    if not arguments.skip_agreement:
+    if "agreement" in arguments.parts:
         rows = [(name, f"{value:.1e}") for name, value in agreements().items()]
         print_table("strips against the whole", ("network", "largest difference"), rows)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if sizes:
+        if "runs" in arguments.parts:
             _print_runs(folder, sizes, arguments)
-        if not arguments.skip_kill:
-            megapixels, memory = max(sizes) if sizes else (WHOLE_MEGAPIXELS, "1GB")
-            is_clean = leaves_nothing(folder, megapixels, memory, arguments)
-            print(f"a run that is killed leaves {'nothing' if is_clean else 'files'} behind")
+        if "kill" in arguments.parts:
+            is_clean = leaves_nothing(folder, *KILLED_SIZE, arguments)
+            print(f"a run of {KILLED_SIZE[0]:g} megapixels that is killed leaves {'nothing' if is_clean else 'files'}")
     return 0
 
 
 def _print_runs(folder: Path, sizes: Sequence[tuple[float, str]], arguments: argparse.Namespace) -> None:
-    runs = [measure(folder, *pair, arguments) for pair in ((WHOLE_MEGAPIXELS, WHOLE_MEMORY), *sizes)]
+    runs = [measure(folder, WHOLE_MEGAPIXELS, WHOLE_MEMORY, arguments)]
     base = runs[0].seconds / runs[0].megapixels
+    for megapixels, memory in sizes:
+        minutes = megapixels * base * STRIPS_TIME / 60
+        print(f"{megapixels:g} megapixels in {memory}: about {minutes:.0f} minutes", flush=True)
+        if minutes > arguments.minutes:
+            print(f"left out: longer than {arguments.minutes:g} minutes (--minutes)")
+        else:
+            runs.append(measure(folder, megapixels, memory, arguments))
     rows = [
         (
             f"{one.megapixels:g}",

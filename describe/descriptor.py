@@ -21,6 +21,7 @@ from describe.segments import Segment
 from describe.strips import Strip, cut_strips
 from layers.spatial import take_lines
 from optimize.value_and_grad import compile_function, compile_value_and_grad
+from strips.maps import zeros
 
 # Numbers in a block's largest map of a strip: 6 MB in float32.
 STRIP_VALUES = 1_500_000
@@ -62,6 +63,7 @@ class StripedDescriptor:
         padding: (vertical, horizontal) modes of its convolutions.
         devices: for each segment a device of Keras', or None; without any, None for all.
         strip_values: numbers in a segment's largest map of a strip, at most.
+        folder: where the maps between segments go, in files mapped into memory; None: they are in memory.
     """
 
     def __init__(
@@ -70,11 +72,13 @@ class StripedDescriptor:
         padding: tuple[str, str],
         devices: Sequence[str | None] = (),
         strip_values: int = STRIP_VALUES,
+        folder: str | None = None,
     ) -> None:
         self.segments = list(segments)
         self.padding = padding
         self.devices = list(devices) or [None] * len(self.segments)
         self.strip_values = strip_values
+        self.folder = folder
         self._compiled: dict[tuple[Any, ...], Callable[..., Any]] = {}
 
     def forget(self) -> None:
@@ -98,17 +102,30 @@ class StripedDescriptor:
             statistics: by any names.
             kept: layers.
         """
-        inputs, sums, maps = [ops.convert_to_numpy(pictures)], {}, {}
+        inputs = [ops.convert_to_numpy(pictures)]
+        sums: dict[str, list[np.ndarray]] = {}
+        maps: dict[str, np.ndarray] = {}
         for number, segment in enumerate(self.segments):
-            parts = list(self._pass(number, inputs[-1], statistics, kept))
-            for name in _of(segment, statistics):
-                sums[name] = [sum(pieces) for pieces in zip(*(part[name] for part in parts), strict=True)]
-            for layer in segment.taps:
-                if layer in kept:
-                    maps[layer] = np.concatenate([part["", layer] for part in parts], axis=1)
-            if segment.output is not None:
-                inputs.append(np.concatenate([part[""] for part in parts], axis=1))
+            output: dict[str, np.ndarray] = {}
+            for strip, part in self._pass(number, inputs[-1], statistics, kept):
+                for name in _of(segment, statistics):
+                    added = part[name]
+                    sums[name] = [a + b for a, b in zip(sums[name], added, strict=True)] if name in sums else added
+                for layer in segment.taps:
+                    if layer in kept:
+                        self._join(maps, number, layer, strip, part["", layer])
+                if segment.output is not None:
+                    self._join(output, number, segment.output, strip, part[""])
+            inputs += output.values()
         return sums, maps, inputs
+
+    def _join(self, maps: dict[str, np.ndarray], number: int, layer: str, strip: Strip, rows: np.ndarray) -> None:
+        """Put the rows of a layer that a strip owns into its whole map, which the first of them makes."""
+        place = self._place(number, layer)
+        if layer not in maps:
+            count = place(Positions(0.0, 1.0, strip.height)).count
+            maps[layer] = zeros((rows.shape[0], count, *rows.shape[2:]), rows.dtype, self.folder)
+        maps[layer][:, strip.owned(place)] = rows
 
     def gradient(
         self,
@@ -132,8 +149,8 @@ class StripedDescriptor:
 
     def _pass(
         self, number: int, inputs: np.ndarray, statistics: Mapping[str, Statistic], kept: Sequence[str]
-    ) -> Iterator[dict[Any, Any]]:
-        """Yield what each strip of a segment gives, as arrays on the host."""
+    ) -> Iterator[tuple[Strip, dict[Any, Any]]]:
+        """Yield each strip of a segment and what it gives, as arrays on the host."""
         segment = self.segments[number]
         wanted = _signatures(segment, statistics)
         for strip in self.strips(number, inputs.shape):
@@ -145,7 +162,7 @@ class StripedDescriptor:
                 name: [next(values) for _ in range(statistics[name].signature[0])] for name in _of(segment, statistics)
             }
             part |= {("", layer): next(values) for layer in segment.taps if layer in kept}
-            yield part | {"": next(values, None)}
+            yield strip, part | {"": next(values, None)}
 
     def _back(
         self,
@@ -156,7 +173,7 @@ class StripedDescriptor:
         gradient: np.ndarray | None,
     ) -> np.ndarray:
         """Return the gradient by a segment's input, given that by its output."""
-        segment, result = self.segments[number], np.zeros(inputs.shape, np.float32)
+        segment, result = self.segments[number], zeros(inputs.shape, "float32", self.folder if number else None)
         names, wanted = _of(segment, statistics), _signatures(segment, statistics)
         for strip in self.strips(number, inputs.shape):
             key = ("gradient", number, inputs.shape, strip.key, wanted)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from keras import ops
 
+from optimize.curvatures import Curvatures, MappedCurvatures
 from optimize.line_search import Trial, strong_wolfe
 from optimize.progress import Callback, Evaluate, Iteration, Result, check_gradient, finite_loss
 from optimize.state import OptimizerState
 from optimize.value_and_grad import Evaluation
 
-# Pairs of step and change of gradient with a smaller inner product are not remembered.
-MIN_CURVATURE = 1e-10
 # A line search ends with an interval in which no value changes by more.
 MIN_CHANGE = 1e-9
 
@@ -29,7 +27,7 @@ class LBFGSState(OptimizerState):
         gradient: vector at the point.
         steps: (pairs, size), oldest first, and the same for the next.
         changes: differences of successive gradients, as many as there are steps.
-        products: (2, pairs, 2, pairs) inner products of steps and changes, see `_Memory`.
+        products: (2, pairs, 2, pairs) inner products of steps and changes, see `optimize.curvatures.Curvatures`.
     """
 
     loss: float
@@ -72,6 +70,7 @@ def minimize_lbfgs(
     gtol: float = 1e-9,
     maxcor: int = 10,
     callback: Callback | None = None,
+    folder: str | None = None,
 ) -> Result:
     """Minimise with L-BFGS (Liu & Nocedal 1989), step lengths by the strong Wolfe conditions.
 
@@ -93,11 +92,12 @@ def minimize_lbfgs(
         gtol: it ends when no component of the gradient (of the values that may move) is above it.
         maxcor: pairs kept as memory of curvatures.
         callback: called after every iteration.
+        folder: where the memory of curvatures is, in files mapped into memory; None: it is on the device.
 
     Raises:
         NotFiniteError: a loss or gradient is NaN or infinite.
     """
-    run = _Run(evaluate, start, bounds, maxcor)
+    run = _Run(evaluate, start, bounds, Curvatures(maxcor) if folder is None else MappedCurvatures(maxcor, folder))
     message = "reached the limit of iterations"
     while run.iterations < maxiter:
         before = run.point.loss
@@ -117,10 +117,10 @@ def minimize_lbfgs(
 class _Run:
     """A point and the memory of curvatures."""
 
-    def __init__(self, evaluate: Evaluate, start: Any, bounds: tuple[float, float] | None, maxcor: int) -> None:
+    def __init__(self, evaluate: Evaluate, start: Any, bounds: tuple[float, float] | None, memory: Curvatures) -> None:
         self.evaluate = evaluate
         self.bounds = bounds
-        self.memory = _Memory(maxcor)
+        self.memory = memory
         self.iterations = self.evaluations = 0
         if isinstance(start, LBFGSState):
             self._go_on(start)
@@ -139,20 +139,19 @@ class _Run:
         steps, changes = (
             [ops.convert_to_tensor(row, dtype=dtype) for row in rows] for rows in (state.steps, state.changes)
         )
-        self.memory = _Memory(self.memory.maxcor, list(zip(steps, changes, strict=True)), np.array(state.products))
+        self.memory = self.memory.filled(list(zip(steps, changes, strict=True)), np.array(state.products))
 
     def state(self) -> LBFGSState:
         """Return where the run stands: at the last accepted point."""
-        steps, changes = zip(*self.memory.pairs, strict=True) if self.memory.pairs else ((), ())
-        none = np.zeros((0, self.point.vector.shape[0]), ops.convert_to_numpy(self.point.vector).dtype)
+        steps, changes = self.memory.stacked(self.point.vector)
         return LBFGSState(
             point=ops.reshape(self.point.vector, self.shape),
             iterations=self.iterations,
             evaluations=self.point.evaluations,
             loss=self.point.loss,
             gradient=self.point.gradient,
-            steps=ops.stack(steps) if steps else none,
-            changes=ops.stack(changes) if changes else none,
+            steps=steps,
+            changes=changes,
             products=self.memory.products.copy(),
         )
 
@@ -233,79 +232,6 @@ class _Run:
         """Return where the run stands."""
         images = ops.convert_to_numpy(ops.reshape(self.point.vector, self.shape)).astype(np.float32)
         return Result(images, self.point.loss, self.iterations, self.evaluations, message)
-
-
-class _Memory:
-    """The last pairs of step s and change of gradient y, and their inner products.
-
-    Attributes:
-        maxcor: number of pairs for which there is room.
-        pairs: oldest first.
-        products: (2, pairs, 2, pairs) inner products of steps (index 0) and changes (1). Those of the newest pair are
-            found with the next direction.
-    """
-
-    def __init__(self, maxcor: int, pairs: Sequence[tuple[Any, Any]] = (), products: np.ndarray | None = None) -> None:
-        self.maxcor = maxcor
-        self.pairs = list(pairs)
-        self.products = np.zeros((2, 0, 2, 0)) if products is None else products
-
-    def with_pair(self, step: Any, change: Any) -> _Memory:
-        """Return a memory with one more pair, without the oldest where there are too many.
-
-        A pair without curvature is left out.
-        """
-        if _dot(step, change) <= MIN_CURVATURE:
-            return self
-        forgotten = int(len(self.pairs) == self.maxcor)
-        kept = self.products[:, forgotten:, :, forgotten:]
-        products = np.pad(kept, ((0, 0), (0, 1), (0, 0), (0, 1)))
-        return _Memory(self.maxcor, [*self.pairs[forgotten:], (step, change)], products)
-
-    def direction(self, gradient: Any) -> Any:
-        """Return minus the approximate inverse Hessian times `gradient`."""
-        if not self.pairs:
-            return -gradient
-        steps, changes = zip(*self.pairs, strict=True)
-        basis = ops.stack([*steps, *changes, gradient])
-        coefficients = direction_coefficients(self._all_products(basis))
-        return ops.matmul(ops.convert_to_tensor(coefficients, dtype=basis.dtype), basis)
-
-    def _all_products(self, basis: Any) -> np.ndarray:
-        """Return the inner products of steps, changes and gradient: only those that are new are computed."""
-        count = len(self.pairs)
-        products = np.zeros((2 * count + 1, 2 * count + 1))
-        products[:-1, :-1] = self.products.reshape(2 * count, 2 * count)
-        for row in (count - 1, 2 * count - 1, 2 * count):
-            products[row] = products[:, row] = ops.convert_to_numpy(ops.matmul(basis, basis[row]))
-        self.products = products[:-1, :-1].reshape(2, count, 2, count)
-        return products
-
-
-def direction_coefficients(products: np.ndarray) -> np.ndarray:
-    """Return how the L-BFGS direction is composed of steps, changes of gradient and gradient.
-
-    The two loops of Nocedal 1980 on coefficients instead of vectors (Chen, Wang & Zhou 2014, "Large-scale L-BFGS
-    using MapReduce"): every vector that they compute is a sum of the m steps, the m changes and the gradient.
-
-    Args:
-        products: (2m + 1, 2m + 1) inner products of steps and changes, oldest first, and the gradient.
-
-    Returns:
-        (2m + 1,) coefficients of minus the inverse Hessian times the gradient.
-    """
-    pairs = len(products) // 2
-    curvatures = [products[i, pairs + i] for i in range(pairs)]
-    coefficients = np.zeros(2 * pairs + 1)
-    coefficients[-1] = -1.0
-    weights = np.zeros(pairs)
-    for i in reversed(range(pairs)):
-        weights[i] = products[i] @ coefficients / curvatures[i]
-        coefficients[pairs + i] -= weights[i]
-    coefficients *= curvatures[-1] / products[2 * pairs - 1, 2 * pairs - 1]
-    for i in range(pairs):
-        coefficients[i] += weights[i] - products[pairs + i] @ coefficients / curvatures[i]
-    return coefficients
 
 
 def _dot(first: Any, second: Any) -> float:

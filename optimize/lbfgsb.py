@@ -13,6 +13,7 @@ from compat import lbfgsb_messages, lbfgsb_step
 from optimize.progress import Callback, Evaluate, Iteration, Result, check_gradient, finite_loss
 from optimize.state import OptimizerState
 from optimize.value_and_grad import Evaluation
+from strips.maps import zeros
 
 # The first number of SciPy's `task`: a new iterate is there, loss and gradient are wanted, or the run is stopped.
 NEW_ITERATE, EVALUATE, STOP = 1, 3, 5
@@ -57,10 +58,10 @@ class LBFGSBState(OptimizerState):
     dsave: np.ndarray
 
     @classmethod
-    def first(cls, start: np.ndarray, maxcor: int) -> LBFGSBState:
-        """Return the state before the first evaluation."""
+    def first(cls, start: np.ndarray, maxcor: int, folder: str | None = None) -> LBFGSBState:
+        """Return the state before the first evaluation; SciPy's workspace is in files of `folder`, if there is one."""
         size = start.size
-        workspace: dict[str, Any] = {name: np.zeros(*kind) for name, kind in _workspace(size, maxcor).items()}
+        workspace: dict[str, Any] = {name: zeros(*kind, folder) for name, kind in _workspace(size, maxcor).items()}
         return cls(
             point=np.array(start, np.float64),
             dtype=start.dtype.name,
@@ -88,6 +89,7 @@ def minimize_lbfgsb(
     gtol: float = 1e-9,
     maxcor: int = 10,
     callback: Callback | None = None,
+    folder: str | None = None,
 ) -> Result:
     """Minimise with L-BFGS-B (Byrd, Lu, Nocedal & Zhu 1995; Zhu et al. 1997) as SciPy has it.
 
@@ -104,6 +106,8 @@ def minimize_lbfgsb(
         gtol: it ends when no component of the scaled, projected gradient is above it.
         maxcor: pairs kept as memory of curvatures; a state has its own.
         callback: called after every iteration.
+        folder: where SciPy's workspace, about 8 * (2 * maxcor + 9) bytes a number, is in files mapped into memory, with
+            the same numbers; None: it is in memory.
 
     Returns:
         The last iterate, with SciPy's message ("STOP: ..." where the callback or the limit ended the run).
@@ -111,7 +115,7 @@ def minimize_lbfgsb(
     Raises:
         NotFiniteError: a loss or gradient is NaN or infinite.
     """
-    run = _Run(evaluate, start, bounds, maxcor)
+    run = _Run(evaluate, start, bounds, maxcor, folder)
     # The threads of SciPy's OpenBLAS go on spinning after their work and take the cores from the next evaluation: with
     # them a run took twice as long. Sums of a vector's products are bound by memory: one thread is as quick.
     with threadpool_limits(limits=1, user_api="blas"):
@@ -126,17 +130,25 @@ class _Run:
     """SciPy's arrays, which it changes in place, and the last evaluation, whose point is the one that it accepts."""
 
     def __init__(
-        self, evaluate: Evaluate, start: np.ndarray | LBFGSBState, bounds: tuple[float, float] | None, maxcor: int
+        self,
+        evaluate: Evaluate,
+        start: np.ndarray | LBFGSBState,
+        bounds: tuple[float, float] | None,
+        maxcor: int,
+        folder: str | None,
     ) -> None:
         self.evaluate = evaluate
-        state = start if isinstance(start, LBFGSBState) else LBFGSBState.first(start, maxcor)
+        self.folder = folder
+        state = start if isinstance(start, LBFGSBState) else LBFGSBState.first(start, maxcor, folder)
         self.shape, self.dtype, self.scale = np.shape(state.point), state.dtype, state.scale
         self.maxcor, self.evaluations = state.maxcor, state.evaluations
         self.iterations = state.iterations
         self.point = state.point.ravel() if bounds is None else np.clip(state.point.ravel(), *bounds)
         self.loss, self.gradient = state.loss, state.gradient
-        self.arrays = {name: getattr(state, name).copy() for name in _workspace(1, 1)}
-        self.limits = _limits(self.point.size, bounds)
+        self.arrays = {name: getattr(state, name) for name in _workspace(1, 1)}
+        if state is start:
+            self.arrays = self._copies()
+        self.limits = _limits(self.point.size, bounds, folder)
         self.message = ""
 
     def iterate(self, ftol: float, gtol: float, maxiter: int) -> bool:
@@ -199,8 +211,16 @@ class _Run:
             scale=self.scale,
             loss=self.loss,
             gradient=self.gradient,
-            **{name: array.copy() for name, array in self.arrays.items()},
+            **self._copies(),
         )
+
+    def _copies(self) -> dict[str, np.ndarray]:
+        """Return copies of SciPy's arrays, where they are to be."""
+        found = {}
+        for name, array in self.arrays.items():
+            found[name] = zeros(array.shape, array.dtype, self.folder)
+            found[name][...] = array
+        return found
 
     def result(self) -> Result:
         """Return where the run ended."""
@@ -213,11 +233,14 @@ class _Run:
         )
 
 
-def _limits(size: int, bounds: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _limits(
+    size: int, bounds: tuple[float, float] | None, folder: str | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return lower bounds, upper bounds and their kinds (0: none, 2: both) of every number."""
-    low, high = bounds or (0.0, 0.0)
-    kind = 0 if bounds is None else 2
-    return np.full(size, low, np.float64), np.full(size, high, np.float64), np.full(size, kind, np.int32)
+    low, high, kinds = (zeros((size,), dtype, folder) for dtype in ("float64", "float64", "int32"))
+    if bounds is not None:
+        low[:], high[:], kinds[:] = *bounds, 2
+    return low, high, kinds
 
 
 def _message(task: int, reason: int) -> str:

@@ -1,4 +1,4 @@
-"""Maps that are kept from one stage to the next: in memory, or in a file that is mapped into memory."""
+"""Arrays that are kept in memory, or in a file that is mapped into memory, as the maps from one stage to the next."""
 
 from __future__ import annotations
 
@@ -9,7 +9,25 @@ import numpy as np
 
 from strips.graph import Tensor
 
+# Of an array that may be in a file.
+Dtype = np.dtype | type[np.generic] | str
 NUMPY_TYPES = {"bfloat16": np.dtype(ml_dtypes.bfloat16)}
+
+
+def zeros(shape: tuple[int, ...], dtype: Dtype, folder: str | None) -> np.ndarray:
+    """Return an array of zeros, in memory or in a file.
+
+    Args:
+        shape: of the array.
+        dtype: of its numbers.
+        folder: where the file goes, which has no name there: it is gone as soon as the array or the process is. None:
+            the array is in memory.
+    """
+    if folder is None:
+        return np.zeros(shape, dtype)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.truncate(int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize)
+        return np.memmap(file, dtype, "r+", shape=shape)
 
 
 class StoredMap:
@@ -17,18 +35,12 @@ class StoredMap:
 
     Args:
         tensor: the map.
-        folder: where its file goes; None: it is kept in memory. The file has no name, so that it is gone as soon as the
-            process is.
+        folder: where its file goes; None: it is kept in memory.
     """
 
     def __init__(self, tensor: Tensor, folder: str | None) -> None:
         dtype = NUMPY_TYPES.get(tensor.dtype) or np.dtype(tensor.dtype)
-        if folder is None:
-            self._rows = np.empty(tensor.shape[1:], dtype)
-            return
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.truncate(int(np.prod(tensor.shape[1:])) * dtype.itemsize)
-            self._rows = np.memmap(file, dtype, "r+", shape=tensor.shape[1:])
+        self._rows = zeros(tensor.shape[1:], dtype, folder)
 
     def write(self, rows: range, values: np.ndarray) -> None:
         """Keep `values` (1, rows, width, channels)."""

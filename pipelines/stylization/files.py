@@ -22,10 +22,11 @@ from images.writing import (
     write_levels,
 )
 from pipelines.stylization.generator import Stylizer, network_of, stylize_picture
-from pipelines.stylization.large import Look, mapped, stylize_rows
+from pipelines.stylization.large import Look, stylize_rows
 from pipelines.stylization.plan import Job
 from pipelines.stylization.settings import StylizationSettings
 from pipelines.stylization.way import Way, choose_way
+from strips.maps import zeros
 from strips.run import Observer
 
 
@@ -102,7 +103,7 @@ def _stylize_in_strips(
     """Stylise and write a picture in strips; return the seconds of writing."""
     has_alpha = _keeps_alpha(job.target, content)
     shape = (content.height, content.width, 4 if has_alpha else 3)
-    levels = mapped(shape, np.uint16 if _is_deep(job.target, content) else np.uint8, job.target.parent)
+    levels = zeros(shape, np.uint16 if _is_deep(job.target, content) else np.uint8, str(job.target.parent))
     look = Look(settings.strength, settings.keep_colors, settings.brush_size)
     stylize_rows(content, way, look, channels=levels, folder=job.target.parent, observe=observe)
     start = perf_counter()

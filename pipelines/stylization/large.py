@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from images.writing import to_bytes
 from pipelines.stylization.brush import parts, with_brush
 from pipelines.stylization.way import Pass, Way
 from runs.machine import return_memory_at_once
+from strips.maps import zeros
 from strips.run import Observer, Sink, run_strips
 
 
@@ -49,7 +49,7 @@ def stylize_rows(
     """
     return_memory_at_once()
     finish = _finisher(content, look, channels)
-    lumas = mapped((content.height, content.width), np.float32, folder) if look.keep_colors else None
+    lumas = zeros((content.height, content.width), np.float32, str(folder)) if look.keep_colors else None
 
     def sink(rows: range, stylized: np.ndarray) -> None:
         if lumas is None:
@@ -97,7 +97,7 @@ class _Painter:
     def __call__(self, content: PictureRows) -> np.ndarray:
         """Return a picture stylised, float32 (height, width, 3)."""
         height, width = content.height, content.width
-        kept, result = (mapped((height, width, 3), np.float32, self.folder) for _ in range(2))
+        kept, result = (zeros((height, width, 3), np.float32, str(self.folder)) for _ in range(2))
         for rows in parts(content):
             kept[rows.start : rows.stop] = content.read_rows(rows)
 
@@ -135,10 +135,3 @@ def _keep_colors(content: PictureRows, lumas: np.ndarray, finish: Sink) -> None:
     for rows in parts(content):
         shift = lumas[rows.start : rows.stop] - smooth[rows.start : rows.stop]
         finish(rows, shift_luma(content.read_rows(rows), shift))
-
-
-def mapped(shape: tuple[int, ...], dtype: type[np.generic], folder: Path) -> np.ndarray:
-    """Return zeros in a file without a name, mapped into memory: gone as soon as the process is."""
-    with tempfile.TemporaryFile(dir=str(folder)) as file:
-        file.truncate(int(np.prod(shape)) * np.dtype(dtype).itemsize)
-        return np.memmap(file, dtype, "r+", shape=shape)

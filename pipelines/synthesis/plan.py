@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 from errors import ArgumentError
 from pipelines.descriptors import Descriptor
+from pipelines.memory_bound import parse_memory
+from pipelines.resources import PICTURE_BYTES, Resources, Work, plan_resources
 from pipelines.synthesis.geometry import (
     Geometry,
     Scale,
@@ -19,7 +21,7 @@ from pipelines.synthesis.geometry import (
     plan_scales,
 )
 from pipelines.synthesis.settings import MAX_OCTAVES, SynthesisSettings, resolve_layers
-from pipelines.synthesis.targets import FramesPlan, ObjectivePlan
+from pipelines.synthesis.targets import BYTES_AT_ONCE, MAX_PIXELS, FramesPlan, ObjectivePlan
 from runs.machine import check_memory, choose_precision
 
 if TYPE_CHECKING:
@@ -28,9 +30,6 @@ if TYPE_CHECKING:
     from model.descriptor import DescriptorName
     from model.padded_convolution import PaddingMode
     from model.vgg19 import Pooling
-
-# What a pixel takes at least: the picture, its gradient and the optimiser's vectors in float64.
-BYTES_PER_PIXEL = 3 * 8 * 25
 
 
 @dataclass(frozen=True)
@@ -94,10 +93,12 @@ def plan_synthesis(
         ArgumentError: the output or a source is too small for the layers at the smallest octave, or the output is too
             large for this machine's memory.
     """
-    check_memory(settings.count * settings.size[0] * settings.size[1] * BYTES_PER_PIXEL, "`output_width`")
+    check_memory(settings.count * settings.size[0] * settings.size[1] * PICTURE_BYTES, "`output_width`")
     precision, precision_note = choose_precision(settings.precision)
     geometry, octaves_note = _fitting_geometry(settings, source_sizes)
     schedule = settings.schedule or ("single" if has_start else "coarse-to-fine")
+    scales = plan_scales(geometry, source_sizes, schedule=schedule, max_iter=settings.max_iter)
+    resources = _resources(settings, geometry, scales)
     objective = ObjectivePlan(
         geometry=geometry,
         descriptor=Descriptor(
@@ -121,18 +122,34 @@ def plan_synthesis(
         ),
         join_mode=cast("JoinMode", settings.join_mode),
         mul=settings.mul,
+        folder=resources.folder,
     )
     return SynthesisPlan(
         objective=objective,
-        scales=plan_scales(geometry, source_sizes, schedule=schedule, max_iter=settings.max_iter),
+        scales=scales,
         seed=settings.seed,
         random_seed=settings.random_seed,
         optimizer=settings.optimizer,
         bounds=(0.0, 1.0) if settings.bounds else None,
         tol=settings.tol,
         match_histogram=settings.match_histogram,
-        notes=tuple(note for note in (precision_note, octaves_note) if note),
+        notes=tuple(note for note in (precision_note, octaves_note, resources.note) if note),
     )
+
+
+def _resources(settings: SynthesisSettings, geometry: Geometry, scales: Sequence[Scale]) -> Resources:
+    canvases = [(scale.canvas[0] * scale.canvas[1], scale.iterations) for scale in scales]
+    work = Work(
+        size=geometry.size,
+        pixels=settings.count * max(pixels for pixels, _ in canvases),
+        pixel_iterations=settings.count * sum(pixels * iterations for pixels, iterations in canvases),
+        layers=geometry.layers,
+        octaves=geometry.octaves,
+        optimizer=settings.optimizer,
+        max_pixels=MAX_PIXELS,
+        bytes_at_once=BYTES_AT_ONCE,
+    )
+    return plan_resources(work, parse_memory(settings.memory), "`output_width`")
 
 
 def _fitting_geometry(settings: SynthesisSettings, source_sizes: Sequence[Size]) -> tuple[Geometry, str]:

@@ -155,6 +155,7 @@ class SynthesisRun:
             ftol=self.plan.tol,
             gtol=self.plan.tol,
             maxcor=MAXCOR,
+            folder=self.plan.objective.folder,
             callback=lambda iteration: self._follow(scale, base, iteration),
         )
         self.message = result.message

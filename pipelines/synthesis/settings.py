@@ -12,6 +12,7 @@ from errors import ArgumentError
 from images.formats import WRITABLE_FORMATS
 from model.layer_names import resolve_layer
 from options import check, described, option
+from pipelines.memory_bound import parse_memory
 
 # Without `octaves`: as many as fit, but no more.
 MAX_OCTAVES = 4
@@ -143,6 +144,11 @@ class SynthesisSettings:
     )  # fmt: skip
     random_seed: int = option("seed of the initial picture and of random filters", default=0, kind=int, minimum=0)
     init: str | os.PathLike | None = option("initial picture", kind=Path, metavar="FILE")
+    memory: str | None = option(
+        "memory that the run may take, such as 6GB; what does not fit goes into files that are mapped into it, or is "
+        "refused",
+        metavar="SIZE", default_text="half of what is free, and beyond it as much as there is",
+    )  # fmt: skip
     precision: str = option(
         "precision of the descriptor; auto: bfloat16 where this processor is faster in it",
         default="auto", choices=PRECISIONS_OR_AUTO,
@@ -158,6 +164,7 @@ class SynthesisSettings:
 
     def __post_init__(self) -> None:
         check(self)
+        parse_memory(self.memory)
         if self.source_scale is not None and self.source_width is not None:
             raise ArgumentError("`source_scale` and `source_width` exclude each other: give one of them")
         if self.octaves is not None:

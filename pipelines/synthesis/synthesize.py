@@ -66,7 +66,8 @@ def synthesize_pictures(
     inputs = make_inputs(
         sources, init=init, guide=guide, source_scale=settings.source_scale, source_width=settings.source_width
     )
-    run = _start(_plan(settings, inputs, note), inputs, observers)
+    plan = _plan(settings, inputs)
+    run = _start(plan, inputs, observers, _objectives(plan, inputs, note))
     return Texture(**_result(run, run.run()))
 
 
@@ -99,8 +100,8 @@ def synthesize(
     """
     inputs = read_inputs(settings)
     _check_output(settings)
-    plan = _plan(settings, inputs, note)
-    objectives = plan.objective.build(inputs)
+    plan = _plan(settings, inputs)
+    objectives = _objectives(plan, inputs, note)
     with open_folder(
         settings,
         plan,
@@ -109,7 +110,7 @@ def synthesize(
         restart=restart,
         note=note or _say_nothing,
     ) as folder:
-        return _run_in(folder, _start(plan, inputs, observers, folder, objectives))
+        return _run_in(folder, _start(plan, inputs, observers, objectives, folder))
 
 
 def resume(
@@ -140,9 +141,10 @@ def resume(
     settings = replace(settings, output=settings.output if output is None else output)
     _check_output(settings)
     inputs = read_inputs(settings)
-    plan = _plan(settings, inputs, note)
+    plan = _plan(settings, inputs)
     with RunFolder(Path(folder), settings.save_every, settings.output).held() as run_folder:
-        return _run_in(run_folder, _start(plan, inputs, observers, run_folder))
+        objectives = _objectives(plan, inputs, note)
+        return _run_in(run_folder, _start(plan, inputs, observers, objectives, run_folder))
 
 
 def _check_output(settings: SynthesisSettings) -> None:
@@ -159,26 +161,31 @@ def _say_nothing(text: str) -> None:
     pass
 
 
-def _plan(settings: SynthesisSettings, inputs: SynthesisInputs, note: Note | None) -> SynthesisPlan:
+def _plan(settings: SynthesisSettings, inputs: SynthesisInputs) -> SynthesisPlan:
     with quiet_startup():
         from pipelines.synthesis.plan import plan_synthesis
-    plan = plan_synthesis(settings, inputs.source_sizes, has_start=inputs.init is not None)
+    return plan_synthesis(settings, inputs.source_sizes, has_start=inputs.init is not None)
+
+
+def _objectives(plan: SynthesisPlan, inputs: SynthesisInputs, note: Note | None) -> Objectives:
+    """Return the losses, and tell the plan's notes when nothing stands in their way, missing weights for one."""
+    objectives = plan.objective.build(inputs)
+    objectives.loss(plan.scales[-1])
     for text in plan.notes:
         (note or _say_nothing)(text)
-    return plan
+    return objectives
 
 
 def _start(
     plan: SynthesisPlan,
     inputs: SynthesisInputs,
     observers: Sequence[Observer],
+    objectives: Objectives,
     folder: RunFolder | None = None,
-    objectives: Objectives | None = None,
 ) -> SynthesisRun:
     """Return the run, at its beginning or where the folder's state has it."""
     from pipelines.synthesis.run import SynthesisRun
 
-    objectives = objectives or plan.objective.build(inputs)
     return SynthesisRun(plan, inputs, objectives, recorder=folder, observers=observers)
 
 

@@ -30,10 +30,11 @@ from pipelines.descriptors import Descriptor
 from pipelines.synthesis.geometry import Geometry, Modes, Scale, mirrored_size, resized
 from pipelines.synthesis.inputs import SynthesisInputs, mirrored, nearest
 from pipelines.synthesis.objective import frames_apart, gram_comparison, texture_loss
+from runs.machine import return_memory_at_once
 
 # A batch of pictures with more pixels is not described at once. In float32 and up to relu3_2 the descriptor takes
-# about 1.2 GB for a million pixels.
-MAX_PIXELS = 270_000
+# about so many bytes for each.
+MAX_PIXELS, BYTES_AT_ONCE = 270_000, 1_200
 # A region takes part at a layer where it has at least as many positions, in the source and in the output.
 MIN_POSITIONS = 1.0
 
@@ -74,6 +75,7 @@ class ObjectivePlan:
         frames: how many are made, and how they are kept apart.
         join_mode: mean of the sources' Gram matrices.
         mul: factor of the target Gram matrices.
+        folder: where maps of the descriptor go that do not fit into memory; None: they fit.
     """
 
     geometry: Geometry
@@ -81,6 +83,7 @@ class ObjectivePlan:
     frames: FramesPlan
     join_mode: JoinMode
     mul: float
+    folder: str | None = None
 
     def build(self, inputs: SynthesisInputs) -> Objectives:
         """Return what makes the loss of every scale."""
@@ -119,7 +122,8 @@ class Objectives:
     @functools.cached_property
     def striped(self) -> StripedDescriptor:
         """The descriptor of frames in segments and strips."""
-        return StripedDescriptor(split_descriptor(self.descriptor, self.layers), self.paddings.output)
+        segments = split_descriptor(self.descriptor, self.layers)
+        return StripedDescriptor(segments, self.paddings.output, folder=self.plan.folder)
 
     @functools.cache  # noqa: B019  lives as long as the run
     def loss(self, scale: Scale) -> WeightedSum:
@@ -143,6 +147,8 @@ class Objectives:
         Up to MAX_PIXELS at once, larger ones in strips.
         """
         self.striped.forget()
+        if self.plan.folder is not None:
+            return_memory_at_once()
         return compile_loss(self.loss(scale), shape, self.striped, MAX_PIXELS)
 
     def _source(self, source: np.ndarray, scale: Scale) -> np.ndarray:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 TRACE = "trace.json"
 # Options that do not change the result; the files that others name are compared by what is in them.
 NOT_COMPARED = frozenset(
-    ("content", "styles", "masks", "proof", "output", "weights", "data_dir", "devices", "save_every")
+    ("content", "styles", "masks", "proof", "output", "weights", "data_dir", "devices", "save_every", "memory")
 )
 
 

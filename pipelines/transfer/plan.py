@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -9,12 +10,14 @@ from choices import RANDOM_LAYER
 from describe.positions import smallest_input
 from errors import ArgumentError
 from pipelines.descriptors import Descriptor
+from pipelines.memory_bound import parse_memory
+from pipelines.resources import Resources, Work, plan_resources
 from pipelines.transfer.geometry import Scale, Size, fitting_size, root_two_scales, safe_scale
 from pipelines.transfer.inputs import TransferInputs
-from pipelines.transfer.resources import bytes_needed, check_devices, memory_note
+from pipelines.transfer.resources import BYTES_AT_ONCE, MAX_PIXELS, check_devices
 from pipelines.transfer.settings import TransferSettings, layer_weights, longer_side, style_shares
 from pipelines.transfer.targets import ObjectivePlan
-from runs.machine import check_memory, choose_precision
+from runs.machine import choose_precision
 
 if TYPE_CHECKING:
     from model.descriptor import DescriptorName
@@ -66,7 +69,7 @@ def plan_transfer(settings: TransferSettings, inputs: TransferInputs) -> Transfe
             is not there, or there are not as many weights as styles.
     """
     scales = plan_scales(settings, inputs.content.shape[:2])
-    check_memory(bytes_needed(scales[-1].size), f"`end_scale` {settings.end_scale}")
+    resources = _resources(settings, scales)
     check_devices(settings.devices)
     precision, precision_note = choose_precision(settings.precision)
     style_layers, content_layers = (layer_weights(settings, name) for name in ("style_layers", "content_layers"))
@@ -89,6 +92,7 @@ def plan_transfer(settings: TransferSettings, inputs: TransferInputs) -> Transfe
         tv_weight=settings.tv_weight,
         style_scale_fac=settings.style_scale_fac,
         longest_style=settings.style_size,
+        folder=resources.folder,
     )
     _check_sizes(objective, inputs, scales[0].size)
     return TransferPlan(
@@ -100,7 +104,7 @@ def plan_transfer(settings: TransferSettings, inputs: TransferInputs) -> Transfe
         init=str(settings.init),
         random_seed=settings.random_seed,
         keep_colors=settings.keep_colors,
-        notes=tuple(note for note in (precision_note, memory_note(scales[-1].size)) if note),
+        notes=tuple(note for note in (precision_note, resources.note) if note),
     )
 
 
@@ -111,6 +115,21 @@ def plan_scales(settings: TransferSettings, content: Size) -> tuple[Scale, ...]:
     sizes = [fitting_size(*content, longer) for longer in root_two_scales(min(settings.min_scale, end), end)]
     counts = [settings.initial_iterations, *[settings.iterations] * (len(sizes) - 1)]
     return tuple(Scale(size, count) for size, count in zip(sizes, counts, strict=True))
+
+
+def _resources(settings: TransferSettings, scales: Sequence[Scale]) -> Resources:
+    layers = [*layer_weights(settings, "style_layers"), *layer_weights(settings, "content_layers")]
+    work = Work(
+        size=scales[-1].size,
+        pixels=scales[-1].size[0] * scales[-1].size[1],
+        pixel_iterations=sum(scale.work for scale in scales),
+        layers=layers,
+        octaves=1,
+        optimizer=settings.optimizer,
+        max_pixels=0 if len(settings.devices) > 1 else MAX_PIXELS,
+        bytes_at_once=BYTES_AT_ONCE,
+    )
+    return plan_resources(work, parse_memory(settings.memory), f"`end_scale` {settings.end_scale}")
 
 
 def _check_sizes(plan: ObjectivePlan, inputs: TransferInputs, size: Size) -> None:

@@ -178,7 +178,8 @@ class TransferRun:
             rate = self.plan.step_size
             minimize_adam(evaluate, start, maxiter=maxiter, learning_rate=rate, callback=follow)
         else:
-            minimize_lbfgs(evaluate, start, maxiter=maxiter, ftol=0.0, maxcor=MAXCOR, callback=follow)
+            folder = self.plan.objective.folder
+            minimize_lbfgs(evaluate, start, maxiter=maxiter, ftol=0.0, maxcor=MAXCOR, callback=follow, folder=folder)
 
     def _record(self, scale: Scale, iteration: Iteration) -> None:
         """Add to the iterates and save now and then."""

@@ -12,6 +12,7 @@ from errors import ArgumentError, counted
 from images.formats import WRITABLE_FORMATS
 from model.layer_names import resolve_layer
 from options import check, described, option
+from pipelines.memory_bound import parse_memory
 
 # Of the first picture; or a file.
 INITS = ("content", "gray", "uniform", "normal", "style_stats")
@@ -124,6 +125,11 @@ class TransferSettings:
     data_dir: str | os.PathLike = option(
         "folder to search for the descriptor's weights", default="model_data", kind=Path, metavar="FOLDER"
     )
+    memory: str | None = option(
+        "memory that the run may take, such as 6GB; what does not fit goes into files that are mapped into it, or is "
+        "refused",
+        metavar="SIZE", default_text="half of what is free, and beyond it as much as there is",
+    )  # fmt: skip
     precision: str = option(
         "precision of the descriptor; auto: bfloat16 where this processor is faster in it",
         default="auto", choices=PRECISIONS_OR_AUTO,
@@ -131,6 +137,7 @@ class TransferSettings:
 
     def __post_init__(self) -> None:
         check(self)
+        parse_memory(self.memory)
         for name in ("content_layers", "style_layers"):
             layer_weights(self, name)
         longer_side(self.end_scale)

@@ -26,7 +26,8 @@ from pipelines.descriptors import Descriptor
 from pipelines.transfer.geometry import Size, fitting_size
 from pipelines.transfer.inputs import TransferInputs
 from pipelines.transfer.objective import DISTANCES, transfer_loss
-from pipelines.transfer.resources import MAX_PIXELS, return_freed_memory
+from pipelines.transfer.resources import MAX_PIXELS
+from runs.machine import return_memory_at_once
 
 # (vertical, horizontal) of the descriptor.
 PADDING: tuple[PaddingMode, PaddingMode] = ("replicate", "replicate")
@@ -51,6 +52,7 @@ class ObjectivePlan:
         tv_weight: factor of the total variation.
         style_scale_fac: longer side of the styles over that of the result.
         longest_style: longer side of the styles at every scale; None: by `style_scale_fac`.
+        folder: where maps of the descriptor go that do not fit into memory; None: they fit.
     """
 
     descriptor: Descriptor
@@ -63,6 +65,7 @@ class ObjectivePlan:
     tv_weight: float
     style_scale_fac: float
     longest_style: int | None
+    folder: str | None = None
 
     def style_size(self, style: Sequence[int], size: Size) -> Size:
         """Return the (height, width) of a style, given its own, for a scale of (height, width); it is not enlarged."""
@@ -93,7 +96,7 @@ class Objectives:
         self.style_weights = plan.style_layers
         descriptor = plan.descriptor.read()
         self.scales = {layer: MEAN_ACTIVATION / descriptor.mean_activation(layer) for layer in descriptor.layers}
-        self.descriptor, self.striped = _build(descriptor, plan.devices)
+        self.descriptor, self.striped = _build(descriptor, plan.devices, plan.folder)
 
     def compile(self, size: tuple[int, int]) -> Evaluate:
         """Return the loss and gradient of pictures (1, height, width, 3) of a scale's size.
@@ -104,7 +107,7 @@ class Objectives:
         self.striped.forget()
         max_pixels = 0 if len(self.plan.devices) > 1 else MAX_PIXELS
         if size[0] * size[1] > max_pixels:
-            return_freed_memory()
+            return_memory_at_once()
         return compile_loss(self.loss(size), (1, *size, 3), self.striped, max_pixels)
 
     def loss(self, size: tuple[int, int]) -> Loss:
@@ -161,7 +164,7 @@ class Objectives:
         return (mask / mask.sum()).astype(np.float32)
 
 
-def _build(descriptor: Descriptor, devices: Sequence[str]) -> tuple[keras.Model, StripedDescriptor]:
+def _build(descriptor: Descriptor, devices: Sequence[str], folder: str | None) -> tuple[keras.Model, StripedDescriptor]:
     """Return the descriptor, on the first device, and its segments: block 1 there, the rest on the last device."""
     layers, models = descriptor.layers, {}
     places: Sequence[str | None] = devices or [None]
@@ -172,7 +175,7 @@ def _build(descriptor: Descriptor, devices: Sequence[str]) -> tuple[keras.Model,
     if len(places) > 1:
         others = split_descriptor(models[places[1]], layers)[1:]
     of_segments = [places[0], *[places[-1]] * len(others)]
-    return models[places[0]], StripedDescriptor([first, *others], PADDING, of_segments)
+    return models[places[0]], StripedDescriptor([first, *others], PADDING, of_segments, folder=folder)
 
 
 def _no_distance(moments: Moments) -> float:

@@ -6,7 +6,8 @@ import torch
 from keras import ops
 from scipy import optimize
 
-from optimize.lbfgs import direction_coefficients, minimize_lbfgs
+from optimize.curvatures import direction_coefficients
+from optimize.lbfgs import minimize_lbfgs
 from optimize.progress import NotFiniteError
 from optimize.value_and_grad import compile_value_and_grad
 from tests.optimize.problems import Texture, Wavy

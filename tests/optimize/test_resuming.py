@@ -2,6 +2,7 @@
 
 import io
 from functools import partial
+from tempfile import gettempdir
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ OPTIMIZERS = {
     "l-bfgs-b, unbounded": (partial(minimize_lbfgsb, bounds=None, ftol=0, gtol=0, maxcor=5), LBFGSBState),
     "lbfgs": (partial(minimize_lbfgs, bounds=(0.0, 1.0), ftol=0, gtol=0, maxcor=5), LBFGSState),
     "lbfgs, unbounded": (partial(minimize_lbfgs, ftol=0, gtol=0, maxcor=5), LBFGSState),
+    "l-bfgs-b, in files": (partial(minimize_lbfgsb, ftol=0, gtol=0, maxcor=5, folder=gettempdir()), LBFGSBState),
+    "lbfgs, in files": (partial(minimize_lbfgs, ftol=0, gtol=0, maxcor=5, folder=gettempdir()), LBFGSState),
     "adam": (partial(minimize_adam, learning_rate=0.02), AdamState),
 }
 
@@ -71,6 +74,19 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(name):
         np.testing.assert_array_equal(found.point, expected.point)
         assert (found.iterations, found.evaluations) == (expected.iterations, expected.evaluations)
         assert (found.loss, found.message) == (expected.loss, expected.message)
+
+
+@pytest.mark.parametrize("minimize", [minimize_lbfgsb, minimize_lbfgs])
+def test_curvatures_in_files_give_the_same_run(tmp_path, minimize):
+    problem = Wavy(60)
+    losses = {}
+    for folder in (None, str(tmp_path)):
+        found = losses.setdefault(folder, [])
+        callback = lambda iteration, found=found: found.append(iteration.loss)  # noqa: E731
+        options = {"maxiter": ITERATIONS, "ftol": 0, "gtol": 0, "callback": callback, "folder": folder}
+        minimize(compile_value_and_grad(problem), problem.start, **options)
+    np.testing.assert_allclose(losses[str(tmp_path)], losses[None], rtol=1e-6 if minimize is minimize_lbfgsb else 1e-3)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -151,11 +151,14 @@ def test_evaluation_in_segments_and_strips_is_that_of_the_whole(inputs, tmp_path
     monkeypatch.setattr(transfer_targets, "MAX_PIXELS", 0)
     objectives.striped.strip_values = 8 * 64 * size[1]
     assert len(objectives.striped.strips(0, picture.shape)) > 2
-    parts = objectives.compile(size)(picture)
+    in_strips = objectives.compile(size)
+    parts = in_strips(picture)
     found = {name: float(ops.convert_to_numpy(value)) for name, value in parts.terms.items()}
     assert found == pytest.approx(whole.term_values(), rel=1e-4)
     gradients = [ops.convert_to_numpy(evaluation.gradient) for evaluation in (whole, parts)]
     assert np.abs(gradients[0] - gradients[1]).max() <= 1e-4 * np.abs(gradients[0]).max()
+    objectives.striped.folder = str(tmp_path)
+    np.testing.assert_array_equal(ops.convert_to_numpy(in_strips(picture).gradient), gradients[1])
 
 
 def test_masks_send_each_style_to_its_part(inputs, tmp_path):

@@ -1,0 +1,76 @@
+"""What an optimisation is said to take before it begins."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from errors import ArgumentError
+from pipelines import resources
+from pipelines.resources import Work, descriptor_operations, map_bytes, plan_resources
+from pipelines.synthesis.plan import plan_synthesis
+from pipelines.synthesis.settings import SynthesisSettings
+from pipelines.transfer.inputs import make_inputs
+from pipelines.transfer.plan import plan_transfer
+from pipelines.transfer.settings import TransferSettings
+
+WORK = Work(
+    size=(512, 512), pixels=512**2, pixel_iterations=500 * 512**2, layers=("pool1", "relu3_2"), octaves=4,
+    optimizer="l-bfgs-b", max_pixels=270_000, bytes_at_once=1200,
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch):
+    """A machine of 64 GB that does 100 GFLOP/s."""
+    monkeypatch.setattr(resources, "matrix_speed", lambda: 1e11)
+    monkeypatch.setattr(resources, "memory_bound", lambda memory: memory or 32 * 10**9)
+    monkeypatch.setattr("runs.machine.memory_of_machine", lambda: 64 * 10**9)
+
+
+def test_operations_are_those_of_vgg19():
+    assert descriptor_operations(["relu5_4"]) * 224**2 == pytest.approx(2 * 19.5e9, rel=0.01)
+    assert descriptor_operations(["conv1_1"]) == 2 * 9 * 3 * 64 + 2 * 9 * 64 * 64
+    assert map_bytes(["relu1_2"]) == 0
+    assert map_bytes(["relu3_2", "pool1"]) == 4 * 64 / 4 + 4 * 128 / 16
+
+
+def test_small_work_is_in_memory():
+    found = plan_resources(WORK, None, "`output_width`")
+    assert found.folder is None
+    assert re.fullmatch(r"512 x 512 pixels need about 1\.\d GB of memory, and roughly \d+ minutes", found.note)
+
+
+def test_large_work_goes_into_files():
+    large = replace(WORK, size=(4096, 4096), pixels=4096**2, pixel_iterations=500 * 4096**2)
+    found = plan_resources(large, 6 * 10**9, "`output_width`")
+    assert found.folder is not None
+    assert re.search(
+        r"about [45]\.\d GB of memory and \d+\.\d GB of files, computing in strips, and .* hours", found.note
+    )
+    assert plan_resources(large, None, "`output_width`").folder is None
+    with pytest.raises(ArgumentError, match=r"`output_width` is too large: 4096 x 4096 .* and `memory` is 2\.0 GB"):
+        plan_resources(large, 2 * 10**9, "`output_width`")
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+def test_sizes_of_the_issue_fit_six_gigabytes(optimizer):
+    settings = SynthesisSettings(output_width=4096, octaves=6, memory="6GB")
+    assert plan_synthesis(settings, [(1024, 1024)]).objective.folder is not None
+    picture = plan_inputs()
+    settings = TransferSettings(end_scale="4096", optimizer=optimizer, memory="6GB")
+    plan = plan_transfer(settings, picture)
+    assert plan.scales[-1].size == (4096, 4096)
+    assert plan.objective.folder is not None
+
+
+def plan_inputs():
+    import numpy as np
+
+    return make_inputs(np.zeros((64, 64, 3), np.float32), [np.zeros((64, 64, 3), np.float32)])
+
+
+@pytest.mark.parametrize("kind", [SynthesisSettings, TransferSettings])
+def test_wrong_sizes_of_memory_are_refused(kind):
+    with pytest.raises(ArgumentError, match="`memory` must be"):
+        kind(memory="plenty")
