@@ -167,7 +167,7 @@ def _add_cluster_arguments(parser: ArgumentParser) -> None:
         "--cluster",
         metavar="local|ADDRESS",
         help="share the work among the workers of a Ray cluster: one that is started here, or the one at this address "
-        "(auto, HOST:6379, ray://HOST:10001); inputs and outputs may be buckets then (s3://, gs://)",
+        "(auto, HOST:6379); inputs and outputs may be buckets then (s3://, gs://)",
     )
     group.add_argument(
         "--worker-cpus",

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.masked_select import positions_of
 from layers.registration import registered
 
 
@@ -108,7 +109,9 @@ class DetectionSelection(keras.layers.Layer):
         found = rows[:, 2] > -math.inf
         nothing = ops.logical_and(ops.logical_not(ops.any(found)), pictures[:, 0] >= 0)
         empty = ops.concatenate([pictures, ops.zeros_like(pictures) + ops.full((1, 6), -1.0)], axis=1)
-        chosen = ops.take(ops.concatenate([rows, empty], axis=0), _places(ops.concatenate([found, nothing])), axis=0)
+        chosen = ops.take(
+            ops.concatenate([rows, empty], axis=0), positions_of(ops.concatenate([found, nothing])), axis=0
+        )
         return ops.reshape(chosen, (1, 1, -1, 7))
 
     def compute_output_shape(self, input_shape: Sequence[Sequence[int | None]]) -> tuple[int | None, ...]:
@@ -119,13 +122,6 @@ class DetectionSelection(keras.layers.Layer):
         """Return the arguments."""
         names = ("confidence_threshold", "overlap_threshold", "candidates", "keep", "background")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
-
-def _places(wanted: Any) -> Any:
-    """Return the positions of what is true in a vector, with operations that LiteRT has too."""
-    count = ops.shape(wanted)[0]
-    order = ops.arange(count)
-    return ops.sort(ops.where(wanted, order, order + count))[: ops.sum(ops.cast(wanted, "int32"))]
 
 
 def _overlaps(boxes: Any) -> Any:

@@ -22,9 +22,15 @@ class MaskedSelect(keras.layers.Layer):
     def call(self, inputs: Sequence[Any]) -> Any:
         """Return the chosen elements."""
         values, mask = (ops.reshape(x, (-1,)) for x in inputs)
-        (chosen,) = ops.nonzero(mask)
-        return ops.take(values, ops.cast(chosen, "int32"))
+        return ops.take(values, positions_of(ops.not_equal(mask, 0)))
 
     def compute_output_shape(self, input_shape: Sequence[Sequence[int | None]]) -> tuple[int | None, ...]:
         """Return that the length is unknown."""
         return (None,)
+
+
+def positions_of(wanted: Any) -> Any:
+    """Return the positions of what is true in a vector, with operations that LiteRT has too."""
+    count = ops.shape(wanted)[0]
+    order = ops.arange(count)
+    return ops.sort(ops.where(wanted, order, order + count))[: ops.sum(ops.cast(wanted, "int32"))]

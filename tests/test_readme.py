@@ -99,15 +99,9 @@ def test_commands_for_several_machines(places, monkeypatch):
     """On a cluster of one node, and with two processes in the place of two machines."""
     from ray.cluster_utils import Cluster
 
-    ports = [free_port() for _ in range(3)]
-    places["<first-machine>:10001"] = f"127.0.0.1:{ports[0]}"
-    places["<first-machine>:7000"] = f"127.0.0.1:{ports[1]}"
-    places["<second-machine>:7000"] = f"127.0.0.1:{ports[2]}"
+    places["<first-machine>:7000"], places["<second-machine>:7000"] = (f"127.0.0.1:{free_port()}" for _ in range(2))
     places["<bucket>"] = "pictures"
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 1, "include_dashboard": False, "ray_client_server_port": ports[0]},
-    )
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
     try:
         with served_bucket(monkeypatch) as client:

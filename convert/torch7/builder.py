@@ -76,11 +76,12 @@ def _frames(batch: bool | None, guessed: bool) -> list[Frame]:
     """Return the ways to run a network, the likeliest first.
 
     A network whose modules work along its first dimension is taken for one that Torch7 runs without a batch, unless
-    its input is taken for a batch of pictures for want of anything that tells.
+    its input is taken for a batch of pictures for want of anything that tells. Where the first dimension is said to be
+    the batch, none may work along it.
     """
     if batch is None:
         return [Frame(0), Frame(1)] if guessed else [Frame(0, keep_batch=True), Frame(1), Frame(0)]
-    return [Frame(0)] if batch else [Frame(1)]
+    return [Frame(0, keep_batch=True)] if batch else [Frame(1)]
 
 
 def _build_in_frame(root: Module, plan: InputPlan, frame: Frame, options: BuildOptions) -> tuple[keras.Model, Context]:

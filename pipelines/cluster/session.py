@@ -18,6 +18,8 @@ from errors import ArgumentError, UserError, one_line
 PROGRAM = Path(__file__).resolve().parent.parent.parent
 # The cluster that is started on this machine for one run.
 LOCAL = "local"
+# How addresses begin that lead to a cluster from outside.
+CLIENT = "ray://"
 # How often it is tried: Ray gives up after 30 s, which a machine with much to do may need.
 MAX_STARTS = 3
 # What workers need not have of the program's folder, which is sent to them.
@@ -60,13 +62,18 @@ def connected(address: str) -> Iterator[None]:
 
     Args:
         address: "local" starts one on this machine and ends it afterwards; else the address of one that runs:
-            "auto" on one of its machines, `HOST:6379`, or `ray://HOST:10001` from outside.
+            "auto" or `HOST:6379` on one of its machines.
 
     Raises:
-        ArgumentError: Ray is not installed.
+        ArgumentError: Ray is not installed, or the address is that of Ray's client.
         UserError: no cluster answers at the address.
     """
     check_installed()
+    if address.startswith(CLIENT):
+        raise ArgumentError(
+            f"`cluster` {address}: Ray Data cannot be used from outside through Ray's client; give the command on a "
+            "machine of the cluster, with auto, or as a job of the cluster (ray job submit)"
+        )
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # A worker without GPUs must not hide them from itself: Ray's future default.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")

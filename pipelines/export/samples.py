@@ -26,6 +26,8 @@ PICTURES = Path(__file__).resolve().parents[2] / "pics"
 # Ranges of activations hardly change from 8 pictures on.
 MAX_CALIBRATION_SAMPLES = 16
 MAX_LEVEL = 255
+# What noise of another size has more of rows and columns: networks of several octaves take multiples of a power of 2.
+NOISE_STEPS = (32, 64)
 
 
 class Samples(Protocol):
@@ -115,13 +117,13 @@ def _spread(files: list[Path], most: int) -> list[Path]:
     return [files[index * len(files) // count] for index in range(count)]
 
 
-def _more_sizes(plan: ExportPlan) -> list[tuple[int, int, int]]:
+def _more_sizes(plan: ExportPlan, larger: tuple[int, int] = (3, 5)) -> list[tuple[int, int, int]]:
     """Return the batch, height and width of pictures to compare on: as in the plan, and two of another free size."""
     (picture,) = plan.inputs
     _, height, width, _ = picture.sample_shape
     sizes = [(1, height, width)]
     if None in picture.shape:
-        free = [offset if size is None else 0 for offset, size in zip((3, 5), picture.shape[1:3], strict=True)]
+        free = [offset if size is None else 0 for offset, size in zip(larger, picture.shape[1:3], strict=True)]
         sizes.append((2 if picture.shape[0] is None else 1, height + free[0], width + free[1]))
     return sizes
 
@@ -159,7 +161,7 @@ class _Noise:
 
     def batches(self) -> list[Inputs]:
         """Return noise of a seed that is not calibrated with."""
-        sizes = _more_sizes(self._plan)
+        sizes = _more_sizes(self._plan, NOISE_STEPS)
         return [[draw_noise(self._model, height, width, seed=0, batch=count)] for count, height, width in sizes]
 
     def calibration(self) -> Iterator[Inputs]:

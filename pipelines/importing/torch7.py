@@ -202,7 +202,7 @@ def _agreeing(value: Any, request: Request, reference: Reference, dtype: str) ->
 def candidates(options: BuildOptions, reference: Reference) -> Iterator[BuildOptions]:
     """Yield what is asked for, then what the reference suggests: with its first dimension as the batch, and without.
 
-    Vectors are taken for a batch of numbers last.
+    Vectors are taken for a batch of numbers last, and so is the first dimension where the network works along it.
     """
     yield options
     yield from (replace(options, batch=batch) for batch in (True, False))
@@ -212,6 +212,7 @@ def candidates(options: BuildOptions, reference: Reference) -> Iterator[BuildOpt
     if all(x.ndim for x in reference.inputs):
         batch = replace(options, shapes=tuple((None, *x.shape[1:]) for x in reference.inputs), batch=True)
         yield from (alone, batch) if all(x.ndim == 1 for x in reference.inputs) else (batch, alone)
+        yield replace(batch, batch=None)
     else:
         yield alone
 

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from errors import ArgumentError
 from pipelines.cluster.session import connected
 from runs.stopping import signals_as_interrupts
 
@@ -20,3 +21,11 @@ def test_sigterm_interrupts_a_connected_run_and_acts_as_before_afterwards():
     with pytest.raises(KeyboardInterrupt):
         run()
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_the_client_is_refused_before_anything_starts():
+    with (
+        pytest.raises(ArgumentError, match=r"`cluster` ray://a:10001: .* on a machine of the cluster"),
+        connected("ray://a:10001"),
+    ):
+        pytest.fail("connected")
