@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,10 +17,10 @@ from images.animation import write_gif, write_mp4
 from images.writing import remove_stale, write_image
 from options import from_json, to_json
 from pipelines.outputs import check_disk_space
-from pipelines.synthesis.settings import SynthesisSettings, resolve_layers
+from pipelines.synthesis.progress import draw_progress, read_progress
+from pipelines.synthesis.settings import GRAM_ALONE, SynthesisSettings, resolve_layers
 from runs.lock import hold, is_held, remove_stale_lock
 from runs.machine import versions
-from runs.plot import Curve, write_line_plot
 from runs.resuming import Found, Identity, Note, check_resumable
 from runs.store import DAMAGE, DamagedError, digest, read_json, read_state, write_json, write_state, write_whole
 
@@ -90,7 +91,7 @@ def _new_folder(settings: SynthesisSettings, plan: SynthesisPlan) -> RunFolder:
     """Return a folder for a run, named after its settings as the old script did: the latest where it was abandoned."""
     base = _base(settings, plan)
     base.parent.mkdir(parents=True, exist_ok=True)
-    _check_disk_space(base.parent, settings)
+    _check_disk_space(base.parent, settings, plan)
     number = _next_number(base) if base.exists() else -1
     latest = RunFolder(_numbered(base, number - 1), settings.save_every, settings.output)
     if number >= 0 and latest.is_abandoned():
@@ -127,9 +128,9 @@ def _next_number(base: Path) -> int:
     return 1 + max((int(suffix) for suffix in found if suffix.isascii() and suffix.isdecimal()), default=-1)
 
 
-def _check_disk_space(folder: Path, settings: SynthesisSettings) -> None:
+def _check_disk_space(folder: Path, settings: SynthesisSettings, plan: SynthesisPlan) -> None:
     """Raise UserError unless the pictures and states of the run fit, none of them compressed."""
-    values = 3 * settings.count * settings.size[0] * settings.size[1]
+    values = math.prod(plan.shapes[-1])
     pictures = settings.max_iter // settings.save_every + 3
     needed = values * (pictures + 2 * STATE_BYTES) + 10_000_000
     check_disk_space(folder, needed, "a larger `save_every` needs less")
@@ -145,6 +146,8 @@ def _comparable(settings: SynthesisSettings, plan: SynthesisPlan) -> dict[str, A
     resolved = {
         "output_height": settings.size[0],
         "octaves": settings.octaves or plan.geometry.octaves,
+        "spectrum_weight": settings.weights_of_pictures[0],
+        "histogram_weight": settings.weights_of_pictures[1],
         "layers": list(resolve_layers(settings.descriptor, settings.layers)),
         "schedule": settings.schedule or ("coarse-to-fine" if settings.init is None else "single"),
         "precision": plan.objective.descriptor.precision if settings.precision == "auto" else settings.precision,
@@ -168,7 +171,8 @@ def read_settings(folder: Path) -> SynthesisSettings:
 def _read_command(folder: Path) -> tuple[SynthesisSettings, dict[str, Any]]:
     try:
         content = read_json(folder / COMMAND)
-        settings = from_json(SynthesisSettings, content["arguments"])
+        # Runs of earlier versions had no other terms, and no word for them.
+        settings = from_json(SynthesisSettings, {**GRAM_ALONE, **content["arguments"]})
         content = {"digests": {}, **content}
         for part in ("sources", "digests"):
             if not all(isinstance(text, str) for pair in content[part].items() for text in pair):
@@ -280,7 +284,7 @@ class RunFolder:
 
     def _drop_progress_after(self, iterations: int) -> None:
         """Leave out the lines of progress beyond an iteration, which is done again."""
-        lines = [line for line in self._read_progress() if line["iteration"] <= iterations]
+        lines = [line for line in read_progress(self.path / PROGRESS) if line["iteration"] <= iterations]
         write_whole(self.path / PROGRESS, "".join(json.dumps(line) + "\n" for line in lines).encode())
 
     def is_time_to_save(self, iterations: int) -> bool:
@@ -296,12 +300,6 @@ class RunFolder:
         """Add the numbers of an iteration to the progress."""
         with (self.path / PROGRESS).open("a") as file:
             file.write(json.dumps(line) + "\n")
-
-    def _read_progress(self) -> list[dict[str, Any]]:
-        """Return the lines of progress; what was cut off or damaged is left out."""
-        path = self.path / PROGRESS
-        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-        return [line for line in map(_parsed, lines) if line is not None]
 
     def _write_pictures(self, prefix: str, frames: np.ndarray) -> list[Path]:
         """Write frames (count, height, width, 3) as `prefix_F0000.png` ... and return the files."""
@@ -323,28 +321,6 @@ class RunFolder:
 
     def close(self) -> None:
         """Draw the loss and its terms by evaluation, with a line where a scale begins; nothing without progress."""
-        lines = self._read_progress()
-        if not lines:
-            return
-        evaluations = [line["evaluation"] for line in lines]
-        curves = [Curve("loss", evaluations, [line["loss"] for line in lines])]
-        for term in dict.fromkeys(term for line in lines for term in line["terms"]):
-            seen = [line for line in lines if term in line["terms"]]
-            curves.append(Curve(term, [line["evaluation"] for line in seen], [line["terms"][term] for line in seen]))
-        sizes = [tuple(line["size"]) for line in lines]
-        begins = [i for i in range(len(lines)) if i == 0 or sizes[i] != sizes[i - 1]]
-        marks = {evaluations[i]: f"{sizes[i][1]} x {sizes[i][0]}" for i in begins}
-        write_line_plot(self.path / "loss.png", curves, marks=marks, label="evaluations")
-
-
-def _parsed(line: bytes) -> dict[str, Any] | None:
-    """Return a line of progress, or None where it is not whole."""
-    try:
-        if not line.endswith(b"\n"):
-            return None
-        values = json.loads(line)
-        height, width = values["size"]
-        numbers = [values["iteration"], values["evaluation"], values["loss"], height, width, *values["terms"].values()]
-        return values if all(isinstance(number, int | float) for number in numbers) else None
-    except DAMAGE:
-        return None
+        lines = read_progress(self.path / PROGRESS)
+        if lines:
+            draw_progress(self.path / "loss.png", lines)

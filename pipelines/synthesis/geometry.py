@@ -22,8 +22,8 @@ from model.random_filters import FILTER_SIZES
 
 # Coarse-to-fine starts no smaller than this: below it a picture holds too little to begin with.
 MIN_SIDE = 48
-# Without padding few positions see the pixels near an edge. Scales before the last are continued beyond it by half of
-# what a position sees, up to so many pixels, so that nothing bad grows from the edge.
+# Few positions see the pixels near an edge, or they see zeros beyond it. Scales before the last are continued beyond it
+# by half of what a position sees, up to so many pixels, so that nothing bad grows from the edge.
 MAX_MARGIN = 24
 # A source that is small at the coarsest octave is continued by mirroring, up to so many times its size.
 MAX_MIRRORING = 2
@@ -87,6 +87,7 @@ class Geometry:
         octaves: number of levels of the pyramid at the output's size.
         wraps: whether the output repeats (vertically, horizontally).
         paddings: modes in which the descriptor and the pyramid pad output and sources.
+        margin: pixels worked on beyond the edges of the output that do not wrap.
     """
 
     size: Size
@@ -94,6 +95,7 @@ class Geometry:
     octaves: int
     wraps: tuple[bool, bool]
     paddings: Paddings
+    margin: int = 0
 
 
 def paddings(mode: PaddingMode, wraps: tuple[bool, bool]) -> Paddings:
@@ -153,14 +155,23 @@ def split_iterations(total: int, scales: int) -> list[int]:
 
 def _scale(geometry: Geometry, source_sizes: Sequence[Size], size: Size, factor: float) -> Scale:
     """Return a scale without iterations."""
-    margin = min(max(map(receptive_field, geometry.layers)) // 2, MAX_MARGIN) if factor < 1 else 0
-    margins = _pair(margin if mode == "valid" else 0 for mode in geometry.paddings.output)
+    margins = _pair(_margin(geometry, mode, is_last=factor == 1) for mode in geometry.paddings.output)
     scale = Scale(size, margins, factor, geometry.octaves, 0)
     positions = OCTAVE_POSITIONS if factor < 1 else 1
     fitting = min(
         octaves_of_output(geometry, scale.canvas, positions), octaves_of_sources(geometry, source_sizes, factor)
     )
     return replace(scale, octaves=fitting)
+
+
+def _margin(geometry: Geometry, mode: PaddingMode, *, is_last: bool) -> int:
+    """Return the pixels worked on beyond an edge whose axis has the mode."""
+    if mode == "circular" or (mode == "same" and not geometry.margin):
+        return 0
+    if is_last:
+        return geometry.margin
+    # Enlarged, a scale's canvas must cover the next one's.
+    return max(min(max(map(receptive_field, geometry.layers)) // 2, MAX_MARGIN), -(-geometry.margin // 2))
 
 
 def invariant_step(geometry: Geometry) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,7 @@ def texture_loss(
     octaves: Sequence[Mapping[str, Comparison]],
     *,
     padding: PyramidPadding,
-    frames: Loss | None = None,
-    frames_weight: float = 1.0,
+    further: Mapping[str, tuple[float, Loss]] = MappingProxyType({}),
 ) -> WeightedSum:
     """Return the loss of a batch of frames (count, height, width, 3), its terms `texture/octave0/relu3_2` ...
 
@@ -33,17 +33,13 @@ def texture_loss(
         descriptor: from pictures to {layer: activations}.
         octaves: for each octave, the full size first, {layer: comparison with the texture}.
         padding: what stands around a picture before it is blurred for the next octave.
-        frames: what keeps several frames apart, or None.
-        frames_weight: of `frames`.
+        further: terms of the pictures themselves by name, each with its weight.
     """
     losses = [
         FeatureLoss(descriptor, {layer: FeatureTerm(layer, comparison) for layer, comparison in layers.items()})
         for layers in octaves
     ]
-    parts: dict[str, tuple[float, Loss]] = {"texture": (1.0, OctaveLosses(losses, padding))}
-    if frames is not None:
-        parts["frames"] = (frames_weight, frames)
-    return WeightedSum(parts)
+    return WeightedSum({"texture": (1.0, OctaveLosses(losses, padding)), **further})
 
 
 def gram_comparison(

@@ -20,6 +20,7 @@ from pipelines.synthesis.geometry import (
     paddings,
     plan_scales,
 )
+from pipelines.synthesis.picture_terms import PictureTermsPlan
 from pipelines.synthesis.settings import MAX_OCTAVES, SynthesisSettings, resolve_layers
 from pipelines.synthesis.targets import BYTES_AT_ONCE, MAX_PIXELS, FramesPlan, ObjectivePlan
 from runs.machine import check_memory, choose_precision
@@ -120,6 +121,7 @@ def plan_synthesis(
             octaves=settings.if_octaves,
             loop=settings.loop,
         ),
+        pictures=PictureTermsPlan(*settings.weights_of_pictures),
         join_mode=cast("JoinMode", settings.join_mode),
         mul=settings.mul,
         folder=resources.folder,
@@ -161,6 +163,7 @@ def _fitting_geometry(settings: SynthesisSettings, source_sizes: Sequence[Size])
         octaves=settings.octaves or MAX_OCTAVES,
         wraps=wraps,
         paddings=paddings(cast("PaddingMode", settings.padding_mode), wraps),
+        margin=settings.margin,
     )
     note = ""
     if settings.octaves is None:

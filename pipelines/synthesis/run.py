@@ -121,7 +121,7 @@ class SynthesisRun:
             self._save()
             raise
         self._save()
-        frames = self.finish(self._full_size())
+        frames = self.finish(without_margins(self._full_size(), self.plan.scales[-1]))
         if self.inputs.init is not None or self.inputs.output_masks:
             return frames  # whoever gives them wants things at their places
         return cut_tile(frames, self.plan.geometry.wraps, invariant_step(self.plan.geometry))
@@ -243,5 +243,5 @@ class SynthesisRun:
             exact = replace(plan, descriptor=replace(plan.descriptor, precision="float32"))
             objectives = exact.build(self.inputs)
         saved = to_bytes(frames).astype(np.float32) / 255
-        evaluation = objectives.compile(self.plan.scales[-1], saved.shape)(saved)
+        evaluation = objectives.compile(replace(self.plan.scales[-1], margins=(0, 0)), saved.shape)(saved)
         return float(ops.convert_to_numpy(evaluation.loss)), evaluation.term_values()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -20,10 +21,18 @@ MAX_OCTAVES = 4
 LAYERS = (2, 7)
 JOIN_MODES = ("average", "max", "log_euclidean", "affine_invariant", "riemann")
 SCHEDULES = ("coarse-to-fine", "single")
-# Gatys, Ecker & Bethge 2015, "Texture Synthesis Using Convolutional Neural Networks", as in their program.
-PRESETS = MappingProxyType(
+# Weights of the terms of the picture itself, beside Gram matrices with weights of 1.
+SPECTRUM_WEIGHT = 0.02
+HISTOGRAM_WEIGHT = 0.05
+# Gram matrices alone, to the edge: what this program did before it had other terms, which runs from then go on with.
+GRAM_ALONE = MappingProxyType({"spectrum_weight": 0.0, "histogram_weight": 0.0, "margin": 0})
+PRESETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
+        # Snelgrove 2017, "High-Resolution Multi-Scale Neural Texture Synthesis".
+        "subjective-functions": {**GRAM_ALONE},
+        # Gatys, Ecker & Bethge 2015, "Texture Synthesis Using Convolutional Neural Networks", as in their program.
         "gatys2015": {
+            **GRAM_ALONE,
             "octaves": 1,
             "layers": ("relu1_1", "pool1", "pool2", "pool3", "pool4"),
             "descriptor": "vgg19-normalized",
@@ -31,7 +40,7 @@ PRESETS = MappingProxyType(
             "padding_mode": "same",
             "max_iter": 2000,
             "match_histogram": True,
-        }
+        },
     }
 )
 
@@ -81,6 +90,18 @@ class SynthesisSettings:
     padding_mode: str = option(
         "padding of the descriptor: valid (none) or same (zeros in the convolutions, repeated edges in the pyramid)",
         default="valid", short="-p", choices=("valid", "same"),
+    )  # fmt: skip
+    spectrum_weight: float | None = option(
+        "weight of the power spectrum, which keeps the descriptor's own high frequencies out; 0: none",
+        kind=float, minimum=0, default_text=f"{SPECTRUM_WEIGHT:g}; 0 with label pictures or a factor",
+    )  # fmt: skip
+    histogram_weight: float | None = option(
+        "weight of the histograms of colours and of detail at every scale; 0: none",
+        kind=float, minimum=0, default_text=f"{HISTOGRAM_WEIGHT:g}; 0 with label pictures or a factor",
+    )  # fmt: skip
+    margin: int = option(
+        "pixels synthesised beyond each edge and cut off, so that the border is as good as the middle",
+        default=24, kind=int, minimum=0,
     )  # fmt: skip
     join_mode: str = option(
         "how the Gram matrices of several sources are averaged", default="average", short="-j", choices=JOIN_MODES
@@ -174,6 +195,9 @@ class SynthesisSettings:
         if not self.output_prefix or Path(self.output_prefix).name != self.output_prefix:
             raise ArgumentError(f"`output_prefix` {self.output_prefix!r} must be the beginning of a folder's name")
         resolve_layers(self.descriptor, self.layers)
+        for name in ("spectrum_weight", "histogram_weight"):
+            if self.guide is not None and getattr(self, name):
+                raise ArgumentError(f"`{name}` is of whole pictures: with `guide`, which has regions, it must be 0")
 
     def _check_octaves(self, octaves: int) -> None:
         if self.if_octaves > octaves:
@@ -183,6 +207,16 @@ class SynthesisSettings:
             raise ArgumentError(
                 f"an output of {width} x {height} cannot be halved {octaves - 1} times for `octaves` {octaves}"
             )
+
+    @property
+    def weights_of_pictures(self) -> tuple[float, float]:
+        """Weights of the power spectrum and of the histograms."""
+        given = (self.spectrum_weight, self.histogram_weight)
+        # Regions have no spectra of their own, and multiplied Gram matrices are not those of a picture's.
+        is_plain = self.guide is None and self.mul == 1
+        usual = (SPECTRUM_WEIGHT, HISTOGRAM_WEIGHT) if is_plain else (0.0, 0.0)
+        spectrum, histogram = (default if own is None else own for own, default in zip(given, usual, strict=True))
+        return spectrum, histogram
 
     @property
     def size(self) -> tuple[int, int]:

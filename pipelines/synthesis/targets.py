@@ -30,11 +30,12 @@ from pipelines.descriptors import Descriptor
 from pipelines.synthesis.geometry import Geometry, Modes, Scale, mirrored_size, resized
 from pipelines.synthesis.inputs import SynthesisInputs, mirrored, nearest
 from pipelines.synthesis.objective import frames_apart, gram_comparison, texture_loss
+from pipelines.synthesis.picture_terms import PictureTermsPlan
 from runs.machine import return_memory_at_once
 
-# A batch of pictures with more pixels is not described at once. In float32 and up to relu3_2 the descriptor takes
-# about so many bytes for each.
-MAX_PIXELS, BYTES_AT_ONCE = 270_000, 1_200
+# A batch of pictures with more pixels is not described at once: 512 x 512 with its margins is. In float32 and up to
+# relu3_2 the descriptor takes about so many bytes for each.
+MAX_PIXELS, BYTES_AT_ONCE = 330_000, 1_200
 # A region takes part at a layer where it has at least as many positions, in the source and in the output.
 MIN_POSITIONS = 1.0
 
@@ -73,6 +74,7 @@ class ObjectivePlan:
         geometry: sizes, boundaries and layers of the output.
         descriptor: what describes the pictures.
         frames: how many are made, and how they are kept apart.
+        pictures: weights of the terms of the pictures themselves.
         join_mode: mean of the sources' Gram matrices.
         mul: factor of the target Gram matrices.
         folder: where maps of the descriptor go that do not fit into memory; None: they fit.
@@ -81,6 +83,7 @@ class ObjectivePlan:
     geometry: Geometry
     descriptor: Descriptor
     frames: FramesPlan
+    pictures: PictureTermsPlan
     join_mode: JoinMode
     mul: float
     folder: str | None = None
@@ -137,8 +140,7 @@ class Objectives:
             self.descriptor,
             self._comparisons(sources, scale),
             padding=self.paddings.output_pyramid,
-            frames=self._frames(sources, scale) if self.plan.frames.count > 1 else None,
-            frames_weight=self.plan.frames.weight,
+            further=self._pictures(scale) | self._frames(sources, scale),
         )
 
     def compile(self, scale: Scale, shape: tuple[int, ...]) -> Evaluate:
@@ -153,8 +155,12 @@ class Objectives:
 
     def _source(self, source: np.ndarray, scale: Scale) -> np.ndarray:
         """Return a source at the size that belongs to the scale, large enough for its octaves."""
-        small = resize(source, *resized(source.shape[:2], scale.factor))
+        small = _resized(source, scale)
         return mirrored(small, mirrored_size(self.plan.geometry, small.shape[:2], scale.octaves))
+
+    def _pictures(self, scale: Scale) -> dict[str, tuple[float, Loss]]:
+        sources = [_resized(source, scale) for source in self.inputs.sources]
+        return self.plan.pictures.losses(sources, scale, self.plan.geometry.wraps)
 
     def _comparisons(self, sources: Sequence[np.ndarray], scale: Scale) -> list[dict[str, Comparison]]:
         """Return the comparisons of each octave's layers with the joined sources."""
@@ -184,10 +190,13 @@ class Objectives:
         except ValueError as error:
             raise UserError(f"the texture gives no target at octave {octave}, layer {layer}: {error}") from error
 
-    def _frames(self, sources: Sequence[np.ndarray], scale: Scale) -> Loss:
+    def _frames(self, sources: Sequence[np.ndarray], scale: Scale) -> dict[str, tuple[float, Loss]]:
+        """Return what keeps several frames apart, with its weight; nothing for a single one."""
         frames = self.plan.frames
+        if frames.count == 1:
+            return {}
         try:
-            return frames_apart(
+            apart = frames_apart(
                 sources,
                 shift=frames.shift * scale.factor,
                 distance=frames.distance,
@@ -198,6 +207,11 @@ class Objectives:
             )
         except ValueError as error:
             raise UserError(f"`if_shift` {frames.shift} changes nothing in the sources: {error}") from error
+        return {"frames": (frames.weight, apart)}
+
+
+def _resized(source: np.ndarray, scale: Scale) -> np.ndarray:
+    return resize(source, *resized(source.shape[:2], scale.factor))
 
 
 def _grams(features: Any, guides: Sequence[np.ndarray]) -> list[np.ndarray]:

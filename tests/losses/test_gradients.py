@@ -8,6 +8,7 @@ from support.finite_differences import gradient_error
 from losses.features import FeatureLoss, FeatureTerm
 from losses.frames import InterFrameLoss
 from losses.octaves import OctaveLosses
+from losses.pictures.power_spectrum import PowerSpectrum, joined_spectrum
 from losses.texture import GramComparison, GuidedGramComparison
 from losses.total_variation import TotalVariation
 
@@ -33,6 +34,7 @@ def of_features(comparison):
         of_features(GuidedGramComparison([TARGET, 2 * TARGET], [np.eye(12, 14), np.ones((12, 14))])),
         OctaveLosses([of_features(GramComparison(TARGET))] * 2, ("circular", "valid")),
         TotalVariation(),
+        PowerSpectrum(joined_spectrum([frames()[1]], 8)),
     ],
     ids=str,
 )

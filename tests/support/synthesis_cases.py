@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from images.writing import write_image
-from pipelines.synthesis.settings import SynthesisSettings
+from pipelines.synthesis.settings import GRAM_ALONE, SynthesisSettings
 from support.training_cases import smooth_picture, write_descriptor_weights
 
 LAYERS = ("relu1_1", "pool1")
@@ -27,8 +27,9 @@ def make_inputs(folder: Path) -> None:
 
 
 def small_settings(folder: Path, output_dir: Path, **changes) -> SynthesisSettings:
-    """Return the settings of a run on what `make_inputs` wrote into `folder`."""
+    """Return the settings of a run with Gram matrices alone on what `make_inputs` wrote into `folder`."""
     values = {
+        **GRAM_ALONE,
         "source": (folder / "stones.png",),
         "weights": folder / "vgg.keras",
         "layers": LAYERS,

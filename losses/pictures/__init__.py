@@ -1,0 +1,1 @@
+"""Losses of pictures themselves, which no descriptor sees first."""
