@@ -84,6 +84,7 @@ def test_the_margin_is_worked_on_and_cut_off(inputs, tmp_path, padding):
         assert state["optimizer_point"].shape == (1, 44, 40, 3)  # axes that wrap have none
 
 
+@pytest.mark.slow
 def test_a_run_with_all_terms_goes_on_where_it_was(inputs, tmp_path):
     terms = {"spectrum_weight": 0.1, "histogram_weight": 0.1, "octaves": 1, "layers": ("relu1_1",), "max_iter": 4}
 
