@@ -79,13 +79,11 @@ def minimize_lbfgs(
     them, so the vectors of the memory are read a few times an iteration. A loss near 1 at the start is best.
 
     With bounds it is a projected L-BFGS (Bertsekas 1982; Schmidt, Kim & Sra 2011): values at a bound whose gradient
-    points outwards stay, the others move along the direction and are clipped, in the line search already, so that
-    every loss belongs to a picture within the bounds.
+    points outwards stay, the others move along the direction and are clipped, in the line search already.
 
     Args:
         evaluate: see `compile_value_and_grad`.
-        start: tensor or array of any shape, values beyond the bounds are clipped; or the `LBFGSState` of a run to go
-            on with, by the same other arguments.
+        start: tensor or array, values beyond the bounds are clipped; or the `LBFGSState` of a run to go on with.
         maxiter: it ends after as many iterations since the start.
         bounds: of every value, or None.
         ftol: it ends when an iteration lowers the loss by less than ftol * max(loss, 1).

@@ -137,4 +137,4 @@ def test_planted_circle_between_folders_is_found():
 
 def test_planted_long_function_is_seen():
     text = 'def f():\n    """One line."""\n' + "    pass\n" * 60
-    assert architecture.function_lengths({"planted": text}) == {"planted:1 f": 61}
+    assert architecture.function_lengths({"planted": text}) == {"planted:1 f": 62}

@@ -11,7 +11,6 @@ from keras import ops
 from losses.loss import Loss
 from losses.octaves import OctaveLosses
 from losses.pictures.histograms import Histograms, histograms
-from losses.pictures.inside import Inside
 from losses.pictures.power_spectrum import PowerSpectrum, joined_spectrum, window_of
 from losses.pyramid import PyramidPadding, gaussian_pyramid
 from pipelines.synthesis.geometry import Scale
@@ -38,8 +37,8 @@ class PictureTermsPlan:
     ) -> dict[str, tuple[float, Loss]]:
         """Return the terms by name, each with its weight.
 
-        The spectrum is that of the whole canvas, since windows hardly see what lies at an edge; the histograms are
-        those of the picture without its margins.
+        All are those of the whole canvas, margins and all: windows hardly see what lies at an edge, and histograms of
+        the picture alone leave stains there.
 
         Args:
             sources: float32 (height, width, 3), resized for the scale; not continued by mirroring, since the folds
@@ -53,8 +52,7 @@ class PictureTermsPlan:
         if self.spectrum:
             found["spectrum"] = self.spectrum, _spectra(sources, scale.canvas, wraps, padding)
         if self.histograms:
-            colors = Histograms(histograms(sources), padding)
-            found["histograms"] = self.histograms, Inside(colors, scale.margins) if any(scale.margins) else colors
+            found["histograms"] = self.histograms, Histograms(histograms(sources), padding)
         return found
 
 

@@ -100,7 +100,23 @@ def plan_synthesis(
     schedule = settings.schedule or ("single" if has_start else "coarse-to-fine")
     scales = plan_scales(geometry, source_sizes, schedule=schedule, max_iter=settings.max_iter)
     resources = _resources(settings, geometry, scales)
-    objective = ObjectivePlan(
+    return SynthesisPlan(
+        objective=_plan_objective(settings, geometry, precision, resources.folder),
+        scales=scales,
+        seed=settings.seed,
+        random_seed=settings.random_seed,
+        optimizer=settings.optimizer,
+        bounds=(0.0, 1.0) if settings.bounds else None,
+        tol=settings.tol,
+        match_histogram=settings.match_histogram,
+        notes=tuple(note for note in (precision_note, octaves_note, resources.note) if note),
+    )
+
+
+def _plan_objective(
+    settings: SynthesisSettings, geometry: Geometry, precision: str, folder: str | None
+) -> ObjectivePlan:
+    return ObjectivePlan(
         geometry=geometry,
         descriptor=Descriptor(
             geometry.layers,
@@ -124,18 +140,7 @@ def plan_synthesis(
         pictures=PictureTermsPlan(*settings.weights_of_pictures),
         join_mode=cast("JoinMode", settings.join_mode),
         mul=settings.mul,
-        folder=resources.folder,
-    )
-    return SynthesisPlan(
-        objective=objective,
-        scales=scales,
-        seed=settings.seed,
-        random_seed=settings.random_seed,
-        optimizer=settings.optimizer,
-        bounds=(0.0, 1.0) if settings.bounds else None,
-        tol=settings.tol,
-        match_histogram=settings.match_histogram,
-        notes=tuple(note for note in (precision_note, octaves_note, resources.note) if note),
+        folder=folder,
     )
 
 

@@ -22,8 +22,8 @@ LAYERS = (2, 7)
 JOIN_MODES = ("average", "max", "log_euclidean", "affine_invariant", "riemann")
 SCHEDULES = ("coarse-to-fine", "single")
 # Weights of the terms of the picture itself, beside Gram matrices with weights of 1.
-SPECTRUM_WEIGHT = 0.02
-HISTOGRAM_WEIGHT = 0.05
+SPECTRUM_WEIGHT = 0.01
+HISTOGRAM_WEIGHT = 0.01
 # Gram matrices alone, to the edge: what this program did before it had other terms, which runs from then go on with.
 GRAM_ALONE = MappingProxyType({"spectrum_weight": 0.0, "histogram_weight": 0.0, "margin": 0})
 PRESETS: Mapping[str, Mapping[str, object]] = MappingProxyType(

@@ -138,17 +138,10 @@ def foreign_imports(graph: Graph) -> list[str]:
 
 
 def function_lengths(sources: Mapping[str, str]) -> dict[str, int]:
-    """Return the lines of each function of the sources, its decorators and docstring left out."""
+    """Return the lines of each function of the sources, its decorators left out."""
     return {
-        f"{name}:{node.lineno} {node.name}": length(node)
+        f"{name}:{node.lineno} {node.name}": node.end_lineno - node.lineno + 1
         for name, text in sources.items()
         for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
-
-
-def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Return the lines of a function without its docstring."""
-    docstring = function.body[0] if ast.get_docstring(function) else None
-    documented = docstring.end_lineno - docstring.lineno + 1 if docstring else 0
-    return function.end_lineno - function.lineno + 1 - documented

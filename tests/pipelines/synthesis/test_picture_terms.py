@@ -42,14 +42,6 @@ def test_both_terms_are_least_at_the_source():
         assert value(loss, SOURCE) < 0.02 < 0.5 < value(loss, soft)
 
 
-def test_histograms_are_those_of_the_picture_without_its_margins():
-    framed = np.pad(SOURCE, [(8, 8), (4, 4), (0, 0)])
-    plan = PictureTermsPlan(spectrum=0.0, histograms=1.0)
-    ((_, loss),) = plan.losses([SOURCE], replace(SCALE, margins=(8, 4)), (False, False)).values()
-    assert value(loss, framed) < 0.02
-    assert "without 8 rows and 4 columns at each side" in str(loss)
-
-
 def test_a_weight_of_0_is_no_term():
     assert PictureTermsPlan(spectrum=0, histograms=0).losses([SOURCE], SCALE, (False, False)) == {}
 
