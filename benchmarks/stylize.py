@@ -84,7 +84,7 @@ def exported_engine(name: str) -> Callable[[np.ndarray], np.ndarray]:
     plan = make_plan(model, settings, recorded={})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"model{FORMATS[settings.format].suffix}"
-        write_export(model, path, plan, settings)
+        write_export(model, path, plan)
         graph = load_graph(path)
     return lambda images: graph(images)[0]
 

@@ -17,7 +17,7 @@ from errors import UserError, one_line
 from model.rewiring import without_structure
 from pipelines.export.plan import ExportPlan
 from pipelines.export.samples import Inputs
-from pipelines.export.settings import ExportSettings, describe_shape
+from pipelines.export.settings import FORMATS, MIN_PSNR, describe_shape
 from runtimes.quiet import without_stderr
 
 Run = Callable[..., Sequence[np.ndarray]]
@@ -133,24 +133,24 @@ def describe_inputs(shapes: Sequence[Sequence[int]]) -> str:
     return f"{shapes[0][0]} x {' and '.join(describe_shape(tuple(size)) for size in sizes)}"
 
 
-def require_agreement(comparisons: Sequence[Comparison], plan: ExportPlan, settings: ExportSettings) -> None:
+def require_agreement(comparisons: Sequence[Comparison], plan: ExportPlan) -> None:
     """Raise UserError unless every comparison is near enough (a value that is not a number is near nothing).
 
     Pictures, and whatever is quantised, need a PSNR; other models in float32 a largest difference.
     """
+    min_psnr, max_difference = MIN_PSNR[plan.quantize], FORMATS[plan.format].max_difference
     for comparison in comparisons:
         psnr = f"PSNR {comparison.psnr:.1f} dB on {describe(comparison.shapes)}"
         relative = f"{comparison.relative:.3g} of the largest value"
-        if not comparison.psnr >= settings.min_psnr:
+        if not comparison.psnr >= min_psnr:
             raise UserError(
                 f"the export differs from the model: {psnr}, max difference {comparison.max_difference:.3g}, "
-                f"{relative}; at least {settings.min_psnr:g} dB are required"
+                f"{relative}; at least {min_psnr:g} dB are required"
             )
-        limit = settings.kind.max_difference
-        if not plan.makes_pictures and settings.quantize == "none" and not comparison.relative <= limit:
+        if not plan.makes_pictures and plan.quantize == "none" and not comparison.relative <= max_difference:
             raise UserError(
                 f"the export differs from the model: max difference {comparison.max_difference:.3g}, {relative} on "
-                f"{describe(comparison.shapes)}; at most {limit:g} of it is allowed"
+                f"{describe(comparison.shapes)}; at most {max_difference:g} of it is allowed"
             )
 
 

@@ -43,11 +43,15 @@ class ExportPlan:
     """What an export will be.
 
     Attributes:
+        format: one of FORMATS.
+        quantize: one of MIN_PSNR.
         makes_pictures: whether the model follows the image contract: `image` (or `noise`) in, `stylized` out.
         inputs: in the model's order.
         outputs: names, in the model's order.
     """
 
+    format: str
+    quantize: str
     makes_pictures: bool
     inputs: tuple[TensorPlan, ...]
     outputs: tuple[str, ...]
@@ -86,7 +90,8 @@ def make_plan(
         seen = None if name not in recorded else recorded[name].shape[1:]
         sample = _filled(_merged(name, shape, seen, "the sample"), settings.size)
         inputs.append(TensorPlan(name, tensor.dtype, sample if settings.format == "litert" else shape, sample))
-    return ExportPlan(makes_pictures, tuple(inputs), ("stylized",) if makes_pictures else output_names(model))
+    outputs = ("stylized",) if makes_pictures else output_names(model)
+    return ExportPlan(settings.format, settings.quantize, makes_pictures, tuple(inputs), outputs)
 
 
 def follows_image_contract(model: keras.Model) -> bool:

@@ -68,19 +68,19 @@ def run_export(
         ArgumentError: the settings do not fit the model.
         UserError: the model cannot be exported to this format, or the export differs from it.
     """
-    calibrating = read_calibration(settings)
+    calibrating = read_calibration(settings.calibration)
     plan = make_plan(model, settings, recorded=recorded or calibrating, bare=bare)
-    samples = make_samples(model, plan, settings, recorded=recorded, calibrating=calibrating)
-    batches = samples.batches()[: 1 if settings.format == "litert" else None]
+    samples = make_samples(model, plan, settings.calibration, recorded=recorded, calibrating=calibrating)
+    batches = samples.batches()[: 1 if plan.format == "litert" else None]
     with whole_or_nothing(target) as temporary:
-        write_export(model, temporary, plan, settings, samples.calibration())
+        write_export(model, temporary, plan, samples.calibration())
         if record := _record(model, provenance):
-            _add_provenance(temporary, settings.format, record)
+            _add_provenance(temporary, plan.format, record)
         run = _load(temporary, plan)
         comparisons = compare(model, run, batches, plan)
-        require_agreement(comparisons, plan, settings)
-        opencv = try_in_opencv(temporary, batches[0], run(*batches[0]), plan) if settings.format == "onnx" else None
-    calibrated_on = samples.calibrated_on if settings.quantize == "int8" else None
+        require_agreement(comparisons, plan)
+        opencv = try_in_opencv(temporary, batches[0], run(*batches[0]), plan) if plan.format == "onnx" else None
+    calibrated_on = samples.calibrated_on if plan.quantize == "int8" else None
     return ExportReport(
         target,
         size_of(target),
@@ -98,22 +98,21 @@ def write_export(
     model: keras.Model,
     path: Path,
     plan: ExportPlan,
-    settings: ExportSettings,
     calibration: Iterable[Inputs] = (),
 ) -> None:
     """Write `model` to `path`; `calibration` yields inputs for "int8"."""
-    if settings.format == "saved_model":
+    if plan.format == "saved_model":
         from pipelines.export.saved_model import write_saved_model
 
         write_saved_model(model, path, plan)
-    elif settings.format == "onnx":
+    elif plan.format == "onnx":
         from pipelines.export.onnx import write_onnx
 
         write_onnx(model, path, plan)
     else:
         from pipelines.export.litert import write_litert
 
-        write_litert(model, path, plan, quantize=settings.quantize, calibration=calibration)
+        write_litert(model, path, plan, quantize=plan.quantize, calibration=calibration)
 
 
 def _record(model: keras.Model, provenance: Provenance | None) -> Provenance:

@@ -18,7 +18,7 @@ from images.reading import read_image
 from images.resizing import resize
 from model.noise import draw_noise, takes_noise
 from pipelines.export.plan import ExportPlan
-from pipelines.export.settings import ARRAYS, ExportSettings
+from pipelines.export.settings import ARRAYS
 
 # What a model takes: one array for each input, with a batch.
 Inputs = list[np.ndarray]
@@ -51,7 +51,7 @@ class Samples(Protocol):
 def make_samples(
     model: keras.Model,
     plan: ExportPlan,
-    settings: ExportSettings,
+    calibration: Path | None,
     *,
     recorded: Mapping[str, np.ndarray],
     calibrating: Mapping[str, np.ndarray],
@@ -63,12 +63,18 @@ def make_samples(
     If there are others, they are what is calibrated with (MAX_CALIBRATION_SAMPLES of them, spread evenly), so that the
     comparison is on a picture that calibration did not see. Other models get random inputs.
 
+    Args:
+        model: what is exported.
+        plan: of its export.
+        calibration: folder of pictures, or the file of `calibrating`.
+        recorded: inputs to compare on, by their names.
+        calibrating: inputs to calibrate with.
+
     Raises:
         ArgumentError: no such folder, or no pictures in it; or a model that takes no pictures is to be calibrated with
             a folder of them.
         UserError: recorded arrays are not inputs of the model.
     """
-    calibration = settings.calibration
     if recorded or calibrating:
         return _Recorded(plan, recorded or calibrating, calibrating or recorded)
     if plan.makes_pictures and not takes_noise(model):
@@ -78,7 +84,7 @@ def make_samples(
         return _Noise(model, plan)
     if calibration is not None:
         raise ArgumentError(f"`calibration` {calibration}: this model is no generator: give an .npz file of its inputs")
-    if settings.quantize == "int8":
+    if plan.quantize == "int8":
         raise ArgumentError("`quantize` int8 needs `calibration` FILE.npz: inputs like those that the model will see")
     return _Random(model, plan)
 
@@ -96,9 +102,8 @@ def read_arrays(path: Path, option: str) -> dict[str, np.ndarray]:
         raise UserError(f"`{option}` {path}: not an .npz file of arrays: {error}") from error
 
 
-def read_calibration(settings: ExportSettings) -> dict[str, np.ndarray]:
+def read_calibration(path: Path | None) -> dict[str, np.ndarray]:
     """Return the recorded inputs to calibrate with; none where pictures are, or nothing."""
-    path = settings.calibration
     return {} if path is None or path.suffix != ARRAYS else read_arrays(path, "calibration")
 
 

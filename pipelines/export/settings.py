@@ -80,11 +80,6 @@ class ExportSettings:
         """What the format needs."""
         return FORMATS[self.format]
 
-    @property
-    def min_psnr(self) -> float:
-        """In dB."""
-        return MIN_PSNR[self.quantize]
-
 
 def format_of(path: Path) -> str:
     """Return the format that the suffix of `path` stands for; raise ArgumentError where it stands for none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +16,12 @@ from errors import UserError
 from images.errors import ImageError, ImageWarning
 from pipelines.command_line import printable
 from pipelines.stylization.plan import Job
-from pipelines.stylization.settings import StylizationSettings
 
 if TYPE_CHECKING:
-    from pipelines.stylization.generator import Stylizer
+    from pipelines.stylization.files import Timing
+
+# `stylize_file` with its network.
+Work = Callable[..., "Timing"]
 
 
 @dataclass
@@ -44,16 +47,14 @@ class StylizationReport:
     megapixels: float = 0.0
 
 
-def stylize_jobs(
-    jobs: list[Job], generator: Stylizer, settings: StylizationSettings, report: StylizationReport
-) -> None:
-    """Do all jobs and note each in `report`; warnings and a progress bar go to standard error."""
+def stylize_jobs(jobs: list[Job], stylize: Work, report: StylizationReport) -> None:
+    """Do all jobs by `stylize` and note each in `report`; warnings and a progress bar go to standard error."""
     with _progress_bar() as progress:
         task = progress.add_task("", total=len(jobs))
         try:
             for done, job in enumerate(jobs):
                 progress.update(task, description=printable(job.source.name))
-                _stylize_one(job, generator, settings, report, _Teller(progress, task, done))
+                _stylize_one(job, stylize, report, _Teller(progress, task, done))
                 progress.update(task, completed=done + 1)
         except KeyboardInterrupt:
             _tell(progress, f"{len(report.written)} of {len(jobs)} pictures are written")
@@ -83,16 +84,12 @@ class _Teller:
         self.progress.update(self.task, completed=self.done + share)
 
 
-def _stylize_one(
-    job: Job, generator: Stylizer, settings: StylizationSettings, report: StylizationReport, teller: _Teller
-) -> None:
-    from pipelines.stylization.files import stylize_file
-
+def _stylize_one(job: Job, stylize: Work, report: StylizationReport, teller: _Teller) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")  # those of libraries say nothing to users
         warnings.simplefilter("always", ImageWarning)
         try:
-            timing = stylize_file(job, generator, settings, tell=teller.line, observe=teller.share)
+            timing = stylize(job, tell=teller.line, observe=teller.share)
         except (UserError, ImageError, OSError, MemoryError) as error:
             message = str(error) or type(error).__name__
             report.failed[job.source] = message if str(job.source) in message else f"{job.source}: {message}"

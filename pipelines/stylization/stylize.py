@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -79,7 +80,9 @@ def _stylize(model: Path, plan: StylizationPlan, settings: StylizationSettings) 
     if plan.jobs:
         generator = _load(model, settings)
         report.load_seconds = perf_counter() - start
-        stylize_jobs(plan.jobs, generator, settings, report)
+        from pipelines.stylization.files import stylize_file
+
+        stylize_jobs(plan.jobs, partial(stylize_file, generator=generator, settings=settings), report)
     return report
 
 
