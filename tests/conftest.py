@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,16 @@ def random_descriptor(random_descriptor_file: Path, monkeypatch: pytest.MonkeyPa
     """Let the program find `random_descriptor_file` where it looks for VGG-19."""
     monkeypatch.setenv("TEXTURE_NETS_VGG19", str(random_descriptor_file))
     return random_descriptor_file
+
+
+@pytest.fixture
+def usual_signals() -> Iterator[None]:
+    """Python's own handlers of the signals that end a run, which nohup and background jobs of a shell switch off."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    found = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in found.items():
+        signal.signal(number, handler)
 
 
 def hear_ctrl_c() -> None:

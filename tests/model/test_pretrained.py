@@ -22,14 +22,14 @@ from runtimes.loading import load_graph
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 STYLES = [name for name, path in pretrained_models().items() if not makes_textures(path)]
 TEXTURES = [name for name, path in pretrained_models().items() if makes_textures(path)]
-MOST_BYTES = 4_000_000
+MAX_BYTES = 4_000_000
 # The photos that were neither trained on nor calibrated with.
 HELD_OUT = slice(7, None, 15)
 
 
 @pytest.mark.parametrize("name", [*STYLES, *TEXTURES])
 def test_a_shipped_file_is_small_and_has_a_card(name):
-    assert find_model(name).stat().st_size <= MOST_BYTES
+    assert find_model(name).stat().st_size <= MAX_BYTES
     card = (ROOT / "model" / "pretrained" / "README.md").read_text()
     assert f"\n## {name}\n" in card
 

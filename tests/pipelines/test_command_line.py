@@ -37,6 +37,7 @@ def test_what_would_steer_a_terminal_is_escaped(capsys):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.usefixtures("usual_signals")
 def test_signals_act_like_ctrl_c(capsys, number):
     before = signal.getsignal(number)
     cleaned = []

@@ -9,6 +9,7 @@ from runs.stopping import signals_as_interrupts, uninterrupted
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.usefixtures("usual_signals")
 def test_a_signal_waits_until_the_step_is_whole(number):
     done = []
 

@@ -10,6 +10,7 @@ from pipelines.cluster.session import connected
 from runs.stopping import signals_as_interrupts
 
 
+@pytest.mark.usefixtures("usual_signals")
 def test_sigterm_interrupts_a_connected_run_and_acts_as_before_afterwards():
     before = signal.getsignal(signal.SIGTERM)
 
