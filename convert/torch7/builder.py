@@ -30,12 +30,14 @@ class BuildOptions:
     Attributes:
         shapes: shapes of the inputs in Torch7's order with the batch first, None for free sizes; none to derive them.
         batch: whether the batch is Torch7's first dimension, or Torch7 runs the network without one; None to find out.
+        along_batch: whether modules may work along a batch that is said to be the first dimension.
         noise: whether random numbers come from layers with a seed or from inputs of the model.
         statistics: which statistics batch normalisations use.
     """
 
     shapes: Sequence[Shape] = ()
     batch: bool | None = None
+    along_batch: bool = True
     noise: Noise = "seed"
     statistics: Statistics = "auto"
 
@@ -62,7 +64,7 @@ def build_model(root: Module, options: BuildOptions | None = None) -> tuple[kera
 def _build(root: Module, plan: InputPlan, options: BuildOptions) -> tuple[keras.Model, Context]:
     """Build in the first of the ways to run the network that works."""
     problem: UserError | None = None
-    for frame in _frames(options.batch, plan.guessed):
+    for frame in _frames(options, plan.guessed):
         try:
             return _build_in_frame(root, plan, frame, options)
         except BatchConsumed:
@@ -72,16 +74,15 @@ def _build(root: Module, plan: InputPlan, options: BuildOptions) -> tuple[keras.
     raise problem or UserError("the network works along its batch dimension, and cannot be given another")
 
 
-def _frames(batch: bool | None, guessed: bool) -> list[Frame]:
+def _frames(options: BuildOptions, guessed: bool) -> list[Frame]:
     """Return the ways to run a network, the likeliest first.
 
     A network whose modules work along its first dimension is taken for one that Torch7 runs without a batch, unless
-    its input is taken for a batch of pictures for want of anything that tells. Where the first dimension is said to be
-    the batch, none may work along it.
+    its input is taken for a batch of pictures for want of anything that tells.
     """
-    if batch is None:
+    if options.batch is None:
         return [Frame(0), Frame(1)] if guessed else [Frame(0, keep_batch=True), Frame(1), Frame(0)]
-    return [Frame(0, keep_batch=True)] if batch else [Frame(1)]
+    return [Frame(0, keep_batch=not options.along_batch)] if options.batch else [Frame(1)]
 
 
 def _build_in_frame(root: Module, plan: InputPlan, frame: Frame, options: BuildOptions) -> tuple[keras.Model, Context]:

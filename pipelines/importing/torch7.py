@@ -205,12 +205,13 @@ def candidates(options: BuildOptions, reference: Reference) -> Iterator[BuildOpt
     Vectors are taken for a batch of numbers last, and so is the first dimension where the network works along it.
     """
     yield options
-    yield from (replace(options, batch=batch) for batch in (True, False))
+    yield from (replace(options, batch=batch, along_batch=False) for batch in (True, False))
     if options.shapes:
         return
     alone = replace(options, shapes=tuple((None, *x.shape) for x in reference.inputs), batch=False)
     if all(x.ndim for x in reference.inputs):
-        batch = replace(options, shapes=tuple((None, *x.shape[1:]) for x in reference.inputs), batch=True)
+        shapes = tuple((None, *x.shape[1:]) for x in reference.inputs)
+        batch = replace(options, shapes=shapes, batch=True, along_batch=False)
         yield from (alone, batch) if all(x.ndim == 1 for x in reference.inputs) else (batch, alone)
         yield replace(batch, batch=None)
     else:
