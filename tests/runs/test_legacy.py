@@ -11,7 +11,7 @@ from conftest import ROOT
 from support.synthesis_cases import read_progress
 
 from model.saving import load_model
-from pipelines.synthesis.settings import SynthesisSettings
+from pipelines.synthesis.settings import GRAM_ALONE, SynthesisSettings
 from pipelines.synthesis.synthesize import resume, synthesize
 from pipelines.training.settings import TrainingSettings
 from pipelines.training.train import train_generator
@@ -40,7 +40,7 @@ def test_a_synthesis_goes_on(folder, monkeypatch, by_command):
     if by_command:
         settings = SynthesisSettings(
             source=("source.png",), descriptor="random", padding_mode="same", octaves=1, output_width=32, max_iter=8,
-            save_every=2, schedule="single",
+            save_every=2, schedule="single", **GRAM_ALONE,
         )  # fmt: skip
         report = synthesize(settings, note=notes.append)
         assert any("resuming at iteration 5" in note for note in notes)
