@@ -58,12 +58,13 @@ def vgg19(
     if pooling not in POOLING_SCALES:
         raise ArgumentError(unknown_name("pooling", pooling, POOLING_SCALES))
     pool = partial(_pool, pooling=pooling, scale=POOLING_SCALES[pooling] if rescale_pooling else 1.0)
+    modes = axis_modes(padding)
     images = keras.Input((None, None, 3), dtype="float32", name="images")
     # In float32 whatever follows: a pixel minus the mean would lose half its digits in bfloat16.
     outputs = VGGPreprocessing(mean, name="preprocessing", dtype="float32")(images)
     found = {}
     for name in _layers_until(wanted, convolutions):
-        outputs = found[name] = _add_layer(outputs, name, axis_modes(padding), pool, dtype)
+        outputs = found[name] = _add_layer(outputs, name, modes, pool, dtype)
     model = keras.Model(images, {name: found[name] for name in found if name in wanted}, name="vgg19")
     model.trainable = False
     return model

@@ -34,7 +34,7 @@ class Curvatures:
 
         A pair without curvature is left out.
         """
-        if float(ops.convert_to_numpy(ops.sum(step * change))) <= MIN_CURVATURE:
+        if dot(step, change) <= MIN_CURVATURE:
             return self
         forgotten = int(len(self.pairs) == self.maxcor)
         kept = self.products[:, forgotten:, :, forgotten:]
@@ -123,6 +123,11 @@ class MappedCurvatures(Curvatures):
 
     def _dots(self, basis: Any, row: int) -> np.ndarray:
         return np.array([vector @ basis[row] for vector in basis])
+
+
+def dot(first: Any, second: Any) -> float:
+    """Return the inner product of two vectors."""
+    return float(ops.convert_to_numpy(ops.sum(first * second)))
 
 
 def direction_coefficients(products: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from optimize.curvatures import Curvatures, MappedCurvatures
+from optimize.curvatures import Curvatures, MappedCurvatures, dot
 from optimize.line_search import Trial, strong_wolfe
 from optimize.progress import Callback, Evaluate, Iteration, Result, check_gradient, finite_loss
 from optimize.state import OptimizerState
@@ -160,7 +160,7 @@ class _Run:
         if float(ops.convert_to_numpy(ops.max(ops.abs(gradient)))) <= gtol:
             return "no component of the gradient is above gtol"
         direction = self._movable(self.memory.direction(gradient), point)
-        slope = _dot(gradient, direction)
+        slope = dot(gradient, direction)
         if slope > -MIN_CHANGE:
             return "the slope along the direction is too small"
         length, found = self._search(direction, slope, self._first_step(gradient))
@@ -188,7 +188,7 @@ class _Run:
             point = self._evaluate(self._clip(moved))
             # Where values are clipped the loss does not change with the step.
             along = direction if self.bounds is None else ops.where(moved == point.vector, direction, 0.0)
-            return Trial(length, point.loss, _dot(point.gradient, along), point)
+            return Trial(length, point.loss, dot(point.gradient, along), point)
 
         largest = float(ops.convert_to_numpy(ops.max(ops.abs(direction))))
         start = Trial(0.0, origin.loss, slope, origin)
@@ -214,7 +214,7 @@ class _Run:
         self.evaluations += 1
         loss = finite_loss(evaluation, self.evaluations)
         gradient = ops.reshape(evaluation.gradient, (-1,))
-        check_gradient(_dot(gradient, gradient), evaluation, self.evaluations)
+        check_gradient(dot(gradient, gradient), evaluation, self.evaluations)
         return _Point(vector, gradient, loss, self.evaluations, evaluation)
 
     def stops(self, callback: Callback) -> bool:
@@ -230,7 +230,3 @@ class _Run:
         """Return where the run stands."""
         images = ops.convert_to_numpy(ops.reshape(self.point.vector, self.shape)).astype(np.float32)
         return Result(images, self.point.loss, self.iterations, self.evaluations, message)
-
-
-def _dot(first: Any, second: Any) -> float:
-    return float(ops.convert_to_numpy(ops.sum(first * second)))

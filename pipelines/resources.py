@@ -163,4 +163,4 @@ def _blocks(layers: Sequence[str]) -> int:
     if RANDOM_LAYER in layers:
         return 1
     deepest = LAYER_NAMES[max(map(LAYER_NAMES.index, layers))]
-    return int(deepest.removeprefix("conv").removeprefix("relu").removeprefix("pool")[0])
+    return int(deepest[4])  # of conv3_2, relu3_2 or pool3

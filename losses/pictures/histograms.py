@@ -9,15 +9,13 @@ import numpy as np
 from keras import ops
 
 from losses.loss import Loss, Node
-from losses.pictures.opponent_colors import opponent_colors
+from losses.pictures.opponent_colors import ROUNDING, opponent_colors
 from losses.pyramid import PyramidPadding, laplacian_pyramid
 
 # Band-pass levels, from the finest on.
 BANDS = 4
 # Numbers that a histogram is kept as.
 QUANTILES = 8192
-# Variance of rounding to 8 bits: detail that is weaker counts no more.
-ROUNDING = 1 / 12 / 255**2
 
 
 class Histograms(Loss):

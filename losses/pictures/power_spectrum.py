@@ -9,12 +9,10 @@ import numpy as np
 from keras import ops
 
 from losses.loss import Loss, Node
-from losses.pictures.opponent_colors import opponent_colors
+from losses.pictures.opponent_colors import ROUNDING, opponent_colors
 
 # Pixels of a window along each axis, at most.
 WINDOW = 64
-# Power of rounding to 8 bits, which no picture file falls below.
-ROUNDING = 1 / 12 / 255**2
 
 
 class PowerSpectrum(Loss):

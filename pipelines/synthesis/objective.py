@@ -92,6 +92,11 @@ def frames_apart(
         shift_distances(source, shift, distance=distance, octaves=octaves, padding=EDGES) for source in sources
     ]
     targets = np.mean(distances, axis=0).tolist()
-    vertical, horizontal = wraps
-    padding: PyramidPadding = ("circular" if vertical else "replicate", "circular" if horizontal else "replicate")
+    padding = picture_padding(wraps)
     return InterFrameLoss(targets, distance=distance, octaves=octaves, order=order, padding=padding, loop=loop)
+
+
+def picture_padding(wraps: tuple[bool, bool]) -> PyramidPadding:
+    """Return what stands around pictures that repeat (vertically, horizontally) in pyramids of their own."""
+    vertical, horizontal = wraps
+    return "circular" if vertical else "replicate", "circular" if horizontal else "replicate"

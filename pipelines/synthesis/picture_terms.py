@@ -14,7 +14,7 @@ from losses.pictures.histograms import Histograms, histograms
 from losses.pictures.power_spectrum import PowerSpectrum, joined_spectrum, window_of
 from losses.pyramid import PyramidPadding, gaussian_pyramid
 from pipelines.synthesis.geometry import Scale
-from pipelines.synthesis.objective import EDGES
+from pipelines.synthesis.objective import EDGES, picture_padding
 
 # Of the spectrum.
 OCTAVES = 3
@@ -47,8 +47,7 @@ class PictureTermsPlan:
             wraps: whether they repeat (vertically, horizontally).
         """
         found: dict[str, tuple[float, Loss]] = {}
-        vertical, horizontal = wraps
-        padding: PyramidPadding = "circular" if vertical else "replicate", "circular" if horizontal else "replicate"
+        padding = picture_padding(wraps)
         if self.spectrum:
             found["spectrum"] = self.spectrum, _spectra(sources, scale.canvas, wraps, padding)
         if self.histograms:

@@ -14,7 +14,7 @@ from pipelines.memory_bound import parse_memory
 from pipelines.resources import Resources, Work, plan_resources
 from pipelines.transfer.geometry import Scale, Size, fitting_size, root_two_scales, safe_scale
 from pipelines.transfer.inputs import TransferInputs
-from pipelines.transfer.resources import BYTES_AT_ONCE, MAX_PIXELS, check_devices
+from pipelines.transfer.resources import BYTES_AT_ONCE, check_devices, max_pixels
 from pipelines.transfer.settings import TransferSettings, layer_weights, longer_side, style_shares
 from pipelines.transfer.targets import ObjectivePlan
 from runs.machine import choose_precision
@@ -126,7 +126,7 @@ def _resources(settings: TransferSettings, scales: Sequence[Scale]) -> Resources
         layers=layers,
         octaves=1,
         optimizer=settings.optimizer,
-        max_pixels=0 if len(settings.devices) > 1 else MAX_PIXELS,
+        max_pixels=max_pixels(settings.devices),
         bytes_at_once=BYTES_AT_ONCE,
     )
     return plan_resources(work, parse_memory(settings.memory), f"`end_scale` {settings.end_scale}")

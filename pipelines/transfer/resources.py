@@ -14,6 +14,11 @@ MAX_PIXELS = 400_000
 BYTES_AT_ONCE = 3_400
 
 
+def max_pixels(devices: Sequence[str]) -> int:
+    """Return up to how many pixels pictures are described at once; on several devices they never are."""
+    return 0 if len(devices) > 1 else MAX_PIXELS
+
+
 def known_devices() -> list[str]:
     """Return the devices of Keras' backend by name."""
     if keras.backend.backend() == "torch":

@@ -26,7 +26,7 @@ from pipelines.descriptors import Descriptor
 from pipelines.transfer.geometry import Size, fitting_size
 from pipelines.transfer.inputs import TransferInputs
 from pipelines.transfer.objective import DISTANCES, transfer_loss
-from pipelines.transfer.resources import MAX_PIXELS
+from pipelines.transfer.resources import max_pixels
 from runs.machine import return_memory_at_once
 
 # (vertical, horizontal) of the descriptor.
@@ -105,10 +105,10 @@ class Objectives:
         one another.
         """
         self.striped.forget()
-        max_pixels = 0 if len(self.plan.devices) > 1 else MAX_PIXELS
-        if size[0] * size[1] > max_pixels:
+        at_once = max_pixels(self.plan.devices)
+        if size[0] * size[1] > at_once:
             return_memory_at_once()
-        return compile_loss(self.loss(size), (1, *size, 3), self.striped, max_pixels)
+        return compile_loss(self.loss(size), (1, *size, 3), self.striped, at_once)
 
     def loss(self, size: tuple[int, int]) -> Loss:
         """Return the loss of pictures (1, height, width, 3) of a scale's size."""

@@ -11,7 +11,7 @@ from support.transfer_cases import make_inputs, read_trace, small_settings
 from errors import ArgumentError, UserError
 from images.reading import read_image
 from images.writing import write_image
-from pipelines.transfer import targets as transfer_targets
+from pipelines.transfer import resources as transfer_resources
 from pipelines.transfer.files import TransferFiles
 from pipelines.transfer.inputs import read_inputs
 from pipelines.transfer.plan import plan_scales, plan_transfer
@@ -148,7 +148,7 @@ def test_evaluation_in_segments_and_strips_is_that_of_the_whole(inputs, tmp_path
     size = (37, 45)
     picture = np.random.default_rng(1).random((1, *size, 3), dtype="float32")
     whole = objectives.compile(size)(picture)
-    monkeypatch.setattr(transfer_targets, "MAX_PIXELS", 0)
+    monkeypatch.setattr(transfer_resources, "MAX_PIXELS", 0)
     objectives.striped.strip_values = 8 * 64 * size[1]
     assert len(objectives.striped.strips(0, picture.shape)) > 2
     in_strips = objectives.compile(size)

@@ -72,11 +72,17 @@ def _weight(module: Module, first: int, second: int) -> np.ndarray:
     return weight.reshape(first, second, height, width)
 
 
-def _kernel(module: Module, groups: int) -> np.ndarray:
-    """Return the weight (output, input / groups, height, width) as Keras' (height, width, input / groups, output)."""
+def planes(module: Module, groups: int) -> tuple[int, int]:
+    """Return the numbers of input and output channels of a convolution, which `groups` must divide."""
     channels, filters = module.integer("nInputPlane", low=1), module.integer("nOutputPlane", low=1)
     if channels % groups or filters % groups:
         raise module.fail(f"groups {groups} does not divide {channels} input and {filters} output channels")
+    return channels, filters
+
+
+def _kernel(module: Module, groups: int) -> np.ndarray:
+    """Return the weight (output, input / groups, height, width) as Keras' (height, width, input / groups, output)."""
+    channels, filters = planes(module, groups)
     return _weight(module, filters, channels // groups).transpose(2, 3, 1, 0)
 
 

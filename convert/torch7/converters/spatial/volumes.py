@@ -10,7 +10,7 @@ import numpy as np
 from keras import KerasTensor
 
 from convert.torch7.context import Context
-from convert.torch7.converters.spatial.convolutions import target_adjustment
+from convert.torch7.converters.spatial.convolutions import planes, target_adjustment
 from convert.torch7.converters.spatial.geometry import MAX_KERNEL, module_sizes
 from convert.torch7.converters.spatial.pooling import ceil_mode, counts_padding
 from convert.torch7.converters.spatial.upsampling import along_time, over_pictures
@@ -50,10 +50,8 @@ def _dilation(module: Module) -> Triple:
 
 
 def _convolve(module: Module, x: KerasTensor, context: Context, dilation: Triple) -> KerasTensor:
-    channels, filters = module.integer("nInputPlane", low=1), module.integer("nOutputPlane", low=1)
     groups = module.integer("groups", 1, low=1)
-    if channels % groups or filters % groups:
-        raise module.fail(f"groups {groups} does not divide {channels} input and {filters} output channels")
+    channels, filters = planes(module, groups)
     kernel = _kernel(module, filters, channels // groups).transpose(2, 3, 4, 1, 0)
     context.expect_channels(module, x, channels)
     _, strides, padding = zip(*module_sizes(module, 3), strict=True)
