@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from support.keras_files import CRAFTED
 
-from benchmarks.torture.__main__ import COUNTS, main
+from benchmarks.torture.__main__ import main
+from benchmarks.torture.attacks import attack_many
 from benchmarks.torture.folders import change_text, damage_file
 from benchmarks.torture.jobs import JOBS
 from benchmarks.torture.kills import compare_folders, kill_many, why_torn
 from benchmarks.torture.kinds import KINDS
 from benchmarks.torture.outcomes import Outcome, Tally
+from benchmarks.torture.results import Results
 from benchmarks.torture.worker import carry_out
 from images.writing import write_image
 from pipelines.command_line import run_script
@@ -20,9 +22,47 @@ from pipelines.command_line import run_script
 REFUSAL = "script.py: error: net.t7: damaged\n"
 
 
-def test_every_kind_is_counted():
-    assert set(COUNTS) == set(KINDS)
-    assert COUNTS["crafted .keras"] == len(CRAFTED)
+def test_every_crafted_file_is_tried_once():
+    assert KINDS["crafted .keras"].count == len(CRAFTED)
+
+
+def test_results_are_kept_and_gone_on_with(tmp_path):
+    def begun(revision, seed=0):
+        return Results(tmp_path, seed, revision).begin("damaged .h5")
+
+    tally = begun("a1")
+    assert (tally.total, tally.revisions) == (0, ["a1"])
+    tally.add(Outcome("", 0, "", 2.0, 300.0))
+    tally.clock = 3.0
+    Results(tmp_path, 0, "a1").keep(tally)
+    assert begun("a1") == tally
+    assert (begun("b2").total, begun("b2").revisions) == (1, ["a1", "b2"])
+    assert begun("a1", seed=1).total == 0
+    tally.add(Outcome("case", None, "dead"))
+    Results(tmp_path, 0, "a1").keep(tally)
+    assert begun("a1").failures == ["case: crash: dead"]
+    assert (begun("b2").total, begun("b2").failures) == (0, [])  # what failed may be mended
+
+
+def test_an_interrupted_run_goes_on(tmp_path, monkeypatch, capsys):
+    def attack(tally, count, seed, tell):
+        if tally.total < count:
+            for _ in range(count - tally.total - (not tally.total)):
+                tally.add(Outcome("", 0, ""))
+            tell(tally, count)
+        if tally.total < count:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchmarks.torture.__main__.attack_many", attack)
+    output, places = tmp_path / "table.md", ["--results", str(tmp_path / "kept")]
+    arguments = [*places, "--output", str(output), "--only", "damaged .h5"]
+    assert main(arguments) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    assert not output.exists()
+    assert main(arguments) == 0
+    assert "| damaged .h5 | 200 of 2,000 | 200 | 0 | none |" in output.read_text()
+    assert main([*places, "--output", str(output), "--kills", "0", "--only", "kills"]) == 0
+    assert "| damaged .h5 | 200 of 2,000 |" in output.read_text()  # the page tells all that is kept
 
 
 @pytest.mark.parametrize(
@@ -39,6 +79,8 @@ def test_every_kind_is_counted():
         (Outcome("", 1, f"Traceback (most recent call last)\n{REFUSAL}"), "traceback"),
         (Outcome("", 1, REFUSAL, seconds=21), "slow"),
         (Outcome("", 0, "", megabytes=1600), "memory"),
+        (Outcome("", 0, "", megabytes=1400), "done"),
+        (Outcome("", 0, "", megabytes=1400, max_megabytes=1000), "memory"),
     ],
     ids=str,
 )
@@ -100,13 +142,20 @@ def test_damage_leaves_pictures_alone(tmp_path):
 
 def test_a_few_attacks_of_one_command(tmp_path):
     output = tmp_path / "reliability.md"
-    assert main(["--share", "0.005", "--kills", "0", "--only", "damaged .h5", "--output", str(output)]) == 0
-    assert "| damaged .h5 | 10 | " in output.read_text()
-    assert "None." in output.read_text()
+    arguments = ["--share", "0.005", "--only", "damaged .h5", "--results", str(tmp_path / "kept")]
+    assert main([*arguments, "--output", str(output)]) == 0
+    assert "| damaged .h5 | 10 of 2,000 | " in output.read_text()
+    assert "Nothing." in output.read_text()
+
+
+def killed(name, count, seed):
+    tally = Tally(name)
+    kill_many(tally, JOBS[name], count, seed, print)
+    return tally
 
 
 def test_a_killed_import_leaves_nothing_and_works_again():
-    tally = kill_many(JOBS["import"], 1, 1, print)
+    tally = killed("import", 1, 1)
     assert tally.failures == []
     assert tally.total == 1
 
@@ -114,10 +163,12 @@ def test_a_killed_import_leaves_nothing_and_works_again():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", JOBS)
 def test_killed_runs_end_as_if_they_had_not_been(name):
-    assert kill_many(JOBS[name], 4, 2, print).failures == []
+    assert killed(name, 4, 2).failures == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_many_attacks(kind, tmp_path):
-    assert main(["--share", "0.01", "--kills", "0", "--only", kind, "--output", str(tmp_path / "table.md")]) == 0
+def test_many_attacks(kind):
+    tally = Tally(kind)
+    attack_many(tally, max(1, KINDS[kind].count // 100), 0, print)
+    assert tally.failures == []

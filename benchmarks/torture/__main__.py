@@ -1,45 +1,32 @@
 """Tries to break the whole program and writes a table of the outcomes: python -m benchmarks.torture [--full].
 
 Damaged and hostile files and folders of runs go through the scripts that read them; runs are killed at random moments
-and finished by a second run. By default a tenth of the files and 15 kills of each kind, about an hour; with --full all
-of them, most of a day.
+and finished by a second run. By default a tenth of what is converted, loaded or resumed, all that is only read, and 15
+kills of each kind; with --full all of them, most of a day. What was found is kept: the same command goes on where it
+was stopped.
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
 import shlex
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from importlib.metadata import version
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.torture import ROOT
 from benchmarks.torture.attacks import attack_many
 from benchmarks.torture.jobs import JOBS
 from benchmarks.torture.kills import kill_many
-from benchmarks.torture.networks import READERS
-from benchmarks.torture.outcomes import MAX_MEGABYTES, MAX_SECONDS, Tally, as_table
+from benchmarks.torture.kinds import KINDS
+from benchmarks.torture.outcomes import Tally
+from benchmarks.torture.page import as_page
+from benchmarks.torture.results import Results, revision_here
 from pipelines.startup import quiet_startup
 
-# Attacks of each kind in all.
-COUNTS = {
-    "crafted .keras": 61,
-    "damaged .keras": 10_000,
-    "damaged .h5": 2000,
-    "damaged .t7": 2000,
-    "damaged Caffe": 2000,
-    "damaged .pth": 2000,
-    "damaged .safetensors": 1000,
-    "folders of syntheses": 170,
-    "folders of transfers": 170,
-    "folders of trainings": 170,
-    **dict.fromkeys(READERS, 100_000),
-}
-ALWAYS_WHOLE = ("crafted .keras",)
 KILLS = 100
+# Kinds of kill by the names of their tallies.
+KILLED = {f"kills: {job.name}": job for job in JOBS.values()}
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -50,22 +37,31 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--kills", type=int, default=15, help="of each kind of run (default: %(default)s)")
     parser.add_argument("--full", action="store_true", help=f"all files and {KILLS} kills of each kind")
     parser.add_argument(
-        "--only", nargs="+", metavar="WORD", help="the kinds whose names have one of these words in them"
+        "--only", nargs="+", metavar="WORD", help="try the kinds whose names have one of these words in them"
     )
-    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "reliability.md", help="the table")
+    parser.add_argument(
+        "--results", type=Path, default=ROOT / "torture_results", metavar="FOLDER",
+        help="what was found, which a run goes on with; without the folder all begins anew (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "reliability.md", help="the table of all found")
     return parser
 
 
-def tallies(arguments: argparse.Namespace) -> Iterator[Tally]:
-    """Carry out what the arguments ask for, kind by kind."""
+def try_all(arguments: argparse.Namespace, results: Results) -> None:
+    """Carry out what the arguments ask for and was not yet, kind by kind."""
     share, kills = (1.0, KILLS) if arguments.full else (arguments.share, arguments.kills)
-    for kind, count in COUNTS.items():
-        if is_wanted(kind, arguments.only):
-            whole = kind in ALWAYS_WHOLE
-            yield attack_many(kind, count if whole else max(1, round(share * count)), arguments.seed, tell)
-    for job in JOBS.values():
-        if is_wanted(f"kills: {job.name}", arguments.only) and kills:
-            yield kill_many(job, kills, arguments.seed, tell)
+
+    def tell(tally: Tally, count: int) -> None:
+        results.keep(tally)
+        print(f"{tally.name}: {tally.total} of {count}, failures: {tally.others()}", file=sys.stderr, flush=True)
+
+    for name, kind in KINDS.items():
+        if is_wanted(name, arguments.only):
+            count = kind.count if kind.is_whole else max(1, round(share * kind.count))
+            attack_many(results.begin(name), count, arguments.seed, tell)
+    for name, job in KILLED.items():
+        if is_wanted(name, arguments.only):
+            kill_many(results.begin(name), job, kills, arguments.seed, tell)
 
 
 def is_wanted(kind: str, words: Sequence[str] | None) -> bool:
@@ -73,74 +69,24 @@ def is_wanted(kind: str, words: Sequence[str] | None) -> bool:
     return words is None or any(word in kind for word in words)
 
 
-def tell(text: str) -> None:
-    """Print how far it is."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def report(results: Sequence[Tally], command: str, seconds: float) -> str:
-    """Return the page of results in Markdown."""
-    headings = ("attack", "number", "worked", "refused in one line", "anything else", "longest (s)", "memory (MB)")
-    rows = [
-        (
-            tally.name,
-            str(tally.total),
-            str(tally.verdicts["done"]),
-            str(tally.verdicts["refused"]),
-            tally.others(),
-            f"{tally.slowest:.1f}" if tally.slowest else "",
-            f"{tally.largest:.0f}" if tally.largest else "",
-        )
-        for tally in results
-    ]
-    versions = f"Keras {version('keras')}, h5py {version('h5py')}, Python {platform.python_version()}"
-    failures = [f"- {' '.join(text.split())}" for tally in results for text in tally.failures]
-    return TEMPLATE.format(
-        command=command,
-        seconds=seconds / 60,
-        versions=versions,
-        table=as_table(headings, rows),
-        failures="\n".join(failures) or "None.",
-        max_seconds=MAX_SECONDS,
-        max_megabytes=MAX_MEGABYTES,
-    )
-
-
-TEMPLATE = """# Reliability
-
-Written by `{command}` in {seconds:.0f} minutes
-({versions}). By default a tenth of the files and folders and 15 kills of each kind are tried, which takes about an hour
-on a machine with nothing else to do; `--full` tries all.
-
-Damaged and hostile files, and damaged folders of interrupted runs, are given to the script that reads them, in a
-process whose memory and processor time are measured. The script must either work, or end in one line that says why not
-(exit code 1 or 2): no traceback, no crash, at most {max_seconds:.0f} seconds of processor time and {max_megabytes:.0f}
-MB of memory, of which Keras and TensorFlow take about 750.
-
-Runs are killed (SIGKILL) at random moments, and the same command is given again. No file may be torn, no temporary file
-may be left after the second run, and the result must be that of a run that was not killed: pictures to one level of
-255, weights to rounding.
-
-{table}
-
-## What went wrong
-
-{failures}
-"""
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run everything and write the page; return 1 where anything went wrong."""
+    """Run everything and write the page; return 1 where anything went wrong, also in an earlier run that is kept."""
     arguments = make_parser().parse_args(argv)
-    start = time.monotonic()
+    results = Results(arguments.results, arguments.seed, revision_here())
     with quiet_startup():
         import keras  # noqa: F401  before what needs it
-    results = list(tallies(arguments))
+    try:
+        try_all(arguments, results)
+    except KeyboardInterrupt:
+        print(f"interrupted: {arguments.results} keeps what was found, and the same command goes on", file=sys.stderr)
+        return 130
+    totals = {**{name: kind.count for name, kind in KINDS.items()}, **dict.fromkeys(KILLED, KILLS)}
+    found = [(tally, total) for name, total in totals.items() if (tally := results.find(name)) is not None]
     given = sys.argv[1:] if argv is None else argv
-    page = report(results, shlex.join(["python", "-m", "benchmarks.torture", *given]), time.monotonic() - start)
+    page = as_page(found, shlex.join(["python", "-m", "benchmarks.torture", *given]))
     arguments.output.write_text(page)
     print(page)
-    return int(any(tally.failures for tally in results))
+    return int(any(tally.failures for tally, _ in found))
 
 
 if __name__ == "__main__":

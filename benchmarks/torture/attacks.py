@@ -14,34 +14,32 @@ from pathlib import Path
 from typing import IO
 
 from benchmarks.torture import ROOT
-from benchmarks.torture.networks import READERS
+from benchmarks.torture.kinds import KINDS
 from benchmarks.torture.outcomes import Outcome, Tally
 
-# Attacks of one child; then another begins, with an empty memory. Reading leaves nothing in it.
-CHUNK, READ_CHUNK = 100, 10_000
 # An attack counts as hanging after MAX_WORK seconds of the processor; or after PATIENCE seconds of the clock, many, for
 # other work may keep the machine busy. Every LOOK seconds that is looked at. START: those for the start of a child.
 LOOK, MAX_WORK, PATIENCE, START = 20.0, 60.0, 1800.0, 1800.0
 
 
-def attack_many(kind: str, count: int, seed: int, tell: Callable[[str], None]) -> Tally:
-    """Carry out `count` attacks of a kind and return what became of them.
+def attack_many(tally: Tally, count: int, seed: int, tell: Callable[[Tally, int], None]) -> None:
+    """Carry out the attacks of a kind that a tally does not count yet.
 
     Args:
-        kind: one of `kinds.KINDS`.
-        count: of attacks.
+        tally: named as one of `kinds.KINDS`; what becomes of the attacks is added to it.
+        count: of attacks, those that it counts already among them.
         seed: of all of them.
-        tell: is told how far it is.
+        tell: is told how far it is, after the attacks of each child.
     """
-    tally = Tally(kind)
-    chunk = READ_CHUNK if kind in READERS else CHUNK
     with tempfile.TemporaryDirectory() as folder:
         while tally.total < count:
-            last = min(count, tally.total + chunk)
-            for outcome in _child(kind, Path(folder), seed, tally.total, last):
+            start = time.monotonic()
+            last = min(count, tally.total + KINDS[tally.name].chunk)
+            outcomes = list(_child(tally.name, Path(folder), seed, tally.total, last))
+            for outcome in outcomes:
                 tally.add(outcome)
-            tell(f"{kind}: {tally.total} of {count}, failures: {tally.others()}")
-    return tally
+            tally.clock += time.monotonic() - start
+            tell(tally, count)
 
 
 def _child(kind: str, folder: Path, seed: int, first: int, last: int) -> Iterator[Outcome]:

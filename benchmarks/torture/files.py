@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from pipelines.command_line import run_script
 
 Attack = tuple[str, Callable[[], int]]
+Made = TypeVar("Made")
 
 
 class Files:
@@ -127,15 +131,12 @@ class CaffeFiles(Files):
         """A damaged copy of one of the tests' pairs."""
         from support.caffe_fuzz import mutations
 
-        import import_caffe_weights
-
         generator = self.random(number)
-        paths = [self.folder / name for name in ("net.prototxt", "net.caffemodel")]
+        prototxt, model = (self.folder / name for name in ("net.prototxt", "net.caffemodel"))
         pair = next(mutations(generator.choice(self.sound), generator.getrandbits(32)))
-        for path, data in zip(paths, pair, strict=True):
+        for path, data in zip((prototxt, model), pair, strict=True):
             path.write_bytes(data)
-        arguments = ["--prototxt", str(paths[0]), "--input", str(paths[1]), "--output", str(self.folder / "net.keras")]
-        return f"damaged Caffe pair {number}", lambda: import_caffe_weights.main(arguments)
+        return f"damaged Caffe pair {number}", import_caffe_network(prototxt, model)
 
 
 class TorchStateDicts(Files):
@@ -143,18 +144,23 @@ class TorchStateDicts(Files):
 
     def __init__(self, folder: Path, seed: int) -> None:
         super().__init__(folder, seed)
-        import torch
-        from support.pytorch_networks import TransformerNet
+        from support.pytorch_fuzz import generator_file
 
-        torch.save(TransformerNet().state_dict(), folder / "good.pth")
+        self.sound = made_elsewhere(generator_file)
 
     def attack(self, number: int) -> Attack:
         """A damaged copy of a good file."""
         from support.keras_files import damage_zip
 
         path = self.folder / "network.pth"
-        path.write_bytes(damage_zip((self.folder / "good.pth").read_bytes(), self.random(number)))
+        path.write_bytes(damage_zip(self.sound, self.random(number)))
         return f"damaged .pth {number}", import_network(path)
+
+
+def made_elsewhere(make: Callable[[], Made]) -> Made:
+    """Return what a function returns in a process of its own, whose libraries take no memory here."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(make).result()
 
 
 def import_network(path: Path) -> Callable[[], int]:
@@ -163,3 +169,11 @@ def import_network(path: Path) -> Callable[[], int]:
 
     arguments = ["--input", str(path), "--output", str(path.with_suffix(".keras"))]
     return lambda: import_torch_weights.main(arguments)
+
+
+def import_caffe_network(prototxt: Path, model: Path) -> Callable[[], int]:
+    """Return what imports a Caffe network with import_caffe_weights.py."""
+    import import_caffe_weights
+
+    arguments = ["--prototxt", str(prototxt), "--input", str(model), "--output", str(prototxt.with_suffix(".keras"))]
+    return lambda: import_caffe_weights.main(arguments)

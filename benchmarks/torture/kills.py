@@ -27,16 +27,18 @@ MAX_STEPS = 1
 PATIENCE = 30.0
 
 
-def kill_many(job: Job, count: int, seed: int, tell: Callable[[str], None]) -> Tally:
-    """Kill runs of a job at `count` random moments, finish each by a second run and compare with a run without.
+def kill_many(tally: Tally, job: Job, count: int, seed: int, tell: Callable[[Tally, int], None]) -> None:
+    """Kill runs of a job at random moments, finish each by a second run and compare with a run without.
 
     Args:
+        tally: what becomes of the kills is added to it.
         job: what is run.
-        count: of kills.
+        count: of kills, those that the tally counts already among them.
         seed: of the random numbers that choose when to kill.
-        tell: is told how far it is.
+        tell: is told how far it is, after each.
     """
-    tally = Tally(f"kills: {job.name}")
+    if tally.total >= count:
+        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         inputs, outputs = folder / "inputs", folder / "outputs"
@@ -45,13 +47,14 @@ def kill_many(job: Job, count: int, seed: int, tell: Callable[[str], None]) -> T
         # In the same place as the others: what a run keeps may name it.
         seconds = _whole_run(job, inputs, outputs)
         outputs.rename(folder / "whole")
-        for number in range(count):
+        for number in range(tally.total, count):
+            start = time.monotonic()
             moment = random.Random(f"{seed} {job.name} {number}").uniform(0, 1.05 * seconds)
             verdict, text = _kill_and_finish(job, inputs, outputs, folder / "whole", moment, PATIENCE * seconds)
             tally.count(verdict, f"kill {number} of {job.name} after {moment:.2f} s: {verdict}: {text}")
-            tell(f"{tally.name}: {tally.total} of {count}, failures: {tally.others()}")
+            tally.clock += time.monotonic() - start
+            tell(tally, count)
             shutil.rmtree(outputs, ignore_errors=True)
-    return tally
 
 
 def _start(command: list[str], errors: int) -> subprocess.Popen[bytes]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks.torture.files import (
@@ -15,18 +17,47 @@ from benchmarks.torture.files import (
     WeightFiles,
 )
 from benchmarks.torture.folders import SynthesisFolders, TrainingFolders, TransferFolders
-from benchmarks.torture.networks import READERS, ConvertSafetensors
+from benchmarks.torture.networks import READERS, ConvertSafetensors, ConvertSnapshot
+from benchmarks.torture.outcomes import MAX_FOREIGN_MEGABYTES, MAX_MEGABYTES
 
-KINDS: dict[str, Callable[[Path, int], Files]] = {
-    "crafted .keras": CraftedKerasFiles,
-    "damaged .keras": KerasFiles,
-    "damaged .h5": WeightFiles,
-    "damaged .t7": TorchFiles,
-    "damaged Caffe": CaffeFiles,
-    "damaged .pth": TorchStateDicts,
-    "damaged .safetensors": ConvertSafetensors,
-    "folders of syntheses": SynthesisFolders,
-    "folders of transfers": TransferFolders,
-    "folders of trainings": TrainingFolders,
-    **READERS,
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of attack.
+
+    Attributes:
+        make: makes the attacks, of a folder and a seed.
+        count: number of attacks in all.
+        max_megabytes: memory that an attack may take.
+        chunk: attacks of one process; then another begins, with an empty memory.
+        keeps_models: the process keeps Keras models, which it is to forget from time to time.
+        is_whole: all attacks are carried out even where a share of each kind is asked for.
+    """
+
+    make: Callable[[Path, int], Files]
+    count: int
+    max_megabytes: float = MAX_MEGABYTES
+    chunk: int = 100
+    keeps_models: bool = True
+    is_whole: bool = False
+
+
+_foreign = partial(Kind, max_megabytes=MAX_FOREIGN_MEGABYTES)
+
+KINDS = {
+    "crafted .keras": Kind(CraftedKerasFiles, 61, is_whole=True),
+    "damaged .keras": Kind(KerasFiles, 10_000),
+    "damaged .h5": Kind(WeightFiles, 2000),
+    "damaged .t7": _foreign(TorchFiles, 1000),
+    "damaged Caffe": _foreign(CaffeFiles, 2000),
+    "damaged .caffemodel.h5": _foreign(ConvertSnapshot, 1000),
+    "damaged .pth": _foreign(TorchStateDicts, 1000),
+    "damaged .safetensors": _foreign(ConvertSafetensors, 1000),
+    "folders of syntheses": Kind(SynthesisFolders, 170),
+    "folders of transfers": Kind(TransferFolders, 170),
+    "folders of trainings": Kind(TrainingFolders, 170),
+    **{
+        name: _foreign(reader, 100_000, chunk=10_000, keeps_models=False, is_whole=True)
+        for name, reader in READERS.items()
+    },
 }

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from benchmarks.torture.files import Attack, Files, import_network
+from benchmarks.torture.files import Attack, Files, import_caffe_network, import_network, made_elsewhere
 from pipelines.command_line import run_script
 
 
@@ -118,30 +115,38 @@ class ReadCaffemodel(_ReadCaffe):
 class ReadSnapshot(ReadFiles):
     """Caffe's HDF5 snapshots."""
 
-    suffix = ".h5"
+    suffix = ".caffemodel.h5"
 
-    def sound_files(self) -> list[bytes]:
-        """Return one of two layers."""
-        import h5py
+    def sound_files(self) -> list[tuple[bytes, bytes]]:
+        """Return the networks of the tests as pairs of a prototxt and a snapshot."""
+        from support.caffe_fuzz import snapshots
 
-        buffer = io.BytesIO()
-        with h5py.File(buffer, "w") as file:
-            for name, shape in (("conv", (4, 3, 3, 3)), ("group/fc", (5, 16))):
-                for index, sizes in enumerate((shape, shape[:1])):
-                    file[f"data/{name}/{index}"] = np.random.default_rng(index).random(sizes, np.float32)
-        return [buffer.getvalue()]
+        return snapshots()
 
-    def damaged(self, source: bytes, generator: random.Random) -> bytes:
-        """Return a copy with changed bytes or blocks."""
+    def damaged(self, source: tuple[bytes, bytes], generator: random.Random) -> bytes:
+        """Return a copy of a snapshot with changed bytes or blocks."""
         from support.keras_files import damage
 
-        return damage(source, generator)
+        return damage(source[1], generator)
 
     def read(self, path: Path) -> object:
         """Read a file."""
         from convert.caffe.file.model_file import read_caffemodel
 
         return read_caffemodel(path)
+
+
+class ConvertSnapshot(ReadSnapshot):
+    """Damaged `.caffemodel.h5` files for import_caffe_weights.py, with sound prototxts."""
+
+    def attack(self, number: int) -> Attack:
+        """A damaged copy of one of the sound files."""
+        generator = self.random(number)
+        prototxt, model = (self.folder / name for name in ("network.prototxt", f"network{self.suffix}"))
+        source = generator.choice(self.sound)
+        prototxt.write_bytes(source[0])
+        model.write_bytes(self.damaged(source, generator))
+        return f"damaged {self.suffix} {number}", import_caffe_network(prototxt, model)
 
 
 class ReadPyTorch(ReadFiles):
@@ -155,7 +160,8 @@ class ReadPyTorch(ReadFiles):
         from support.pytorch_fuzz import sound_files
 
         pickled = b"PK", b"\x80"
-        return [data for data in sound_files() if (not data.startswith(pickled)) == self.is_safetensors]
+        files = made_elsewhere(sound_files)
+        return [data for data in files if (not data.startswith(pickled)) == self.is_safetensors]
 
     def damaged(self, source: bytes, generator: random.Random) -> bytes:
         """Return a copy with changed bytes, also in the members of an archive."""

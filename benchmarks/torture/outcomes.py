@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 MAX_SECONDS, MAX_MEGABYTES = 20.0, 1500.0
+# Of files of other programs' networks.
+MAX_FOREIGN_MEGABYTES = 1000.0
 GOOD = ("done", "refused")
 
 
@@ -20,6 +22,7 @@ class Outcome:
         told: what it wrote to standard error.
         seconds: processor time, user and system together.
         megabytes: largest resident memory.
+        max_megabytes: the largest that is allowed.
     """
 
     case: str
@@ -27,6 +30,7 @@ class Outcome:
     told: str
     seconds: float = 0.0
     megabytes: float = 0.0
+    max_megabytes: float = MAX_MEGABYTES
 
     @property
     def verdict(self) -> str:
@@ -37,7 +41,7 @@ class Outcome:
             return "crash"
         if self.seconds > MAX_SECONDS:
             return "slow"
-        if self.megabytes > MAX_MEGABYTES:
+        if self.megabytes > self.max_megabytes:
             return "memory"
         if self.code == 0:
             return "done"
@@ -56,6 +60,8 @@ class Tally:
         failures: what was not good, in words.
         slowest: seconds of the processor.
         largest: megabytes.
+        clock: seconds that all took.
+        revisions: of the program, one after the other.
     """
 
     name: str
@@ -63,6 +69,8 @@ class Tally:
     failures: list[str] = field(default_factory=list)
     slowest: float = 0.0
     largest: float = 0.0
+    clock: float = 0.0
+    revisions: list[str] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome of `Outcome.verdict`."""

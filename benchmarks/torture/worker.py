@@ -17,7 +17,7 @@ from pathlib import Path
 from traceback import format_exc
 
 from benchmarks.torture.kinds import KINDS
-from benchmarks.torture.outcomes import Outcome
+from benchmarks.torture.outcomes import MAX_MEGABYTES, Outcome
 from pipelines.startup import quiet_startup
 
 # Attacks after which Keras forgets the models of before.
@@ -29,18 +29,18 @@ def main(kind: str, folder: str, seed: str, first: str, last: str) -> int:
     told = os.fdopen(os.dup(1), "w")
     with quiet_startup():
         import keras
-    maker = KINDS[kind](Path(folder), int(seed))
+    maker = KINDS[kind].make(Path(folder), int(seed))
     print(json.dumps({}), file=told, flush=True)  # ready
     for number in range(int(first), int(last)):
-        if number % SESSION == 0:
+        if KINDS[kind].keeps_models and number % SESSION == 0:
             keras.utils.clear_session()
-        outcome = carry_out(*maker.attack(number))
+        outcome = carry_out(*maker.attack(number), KINDS[kind].max_megabytes)
         print(json.dumps(vars(outcome)), file=told, flush=True)
     return 0
 
 
-def carry_out(case: str, attack: Callable[[], int]) -> Outcome:
-    """Return what became of one attack."""
+def carry_out(case: str, attack: Callable[[], int], max_megabytes: float = MAX_MEGABYTES) -> Outcome:
+    """Return what became of one attack, which may take a process to `max_megabytes`."""
     forget_peak()
     with output_to_file() as lines:
         start = time.process_time()
@@ -50,7 +50,7 @@ def carry_out(case: str, attack: Callable[[], int]) -> Outcome:
             code = None
             os.write(2, format_exc().encode("utf-8", "backslashreplace"))
         seconds = time.process_time() - start
-    return Outcome(case, code, lines[0], seconds, peak_megabytes())
+    return Outcome(case, code, lines[0], seconds, peak_megabytes(), max_megabytes)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ success or a clear error of one line, and prints outcomes, time and peak memory.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import random
 import re
@@ -19,6 +20,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import h5py
 import keras
 
 from convert.caffe.conversion import convert_caffe
@@ -46,6 +48,27 @@ def sound_files(largest: int = 6_000) -> list[Pair]:
         form = ("V0", "V1", "new")[index % 3]
         pairs.append((case.prototxt.read_bytes(), caffemodel(weights, form=form, legacy=index % 2 == 0)))
     return pairs
+
+
+def snapshots() -> list[Pair]:
+    """Return the small prototxts that ship with the tests, with HDF5 snapshots of their numbers, some compressed."""
+    cases = [case for case in SHIPPED_CASES if case.caffemodel.stat().st_size <= 6_000]
+    return [
+        (case.prototxt.read_bytes(), snapshot(case.caffemodel, "gzip" if index % 3 == 2 else None))
+        for index, case in enumerate(cases)
+    ]
+
+
+def snapshot(path: Path, compression: str | None) -> bytes:
+    """Return the numbers of a caffemodel as an HDF5 snapshot."""
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file.create_group("data")
+        for layer in read_caffemodel(path):
+            for index, blob in enumerate(layer.blobs):
+                name = f"data/{layer.name}/{index}"
+                file.create_dataset(name, data=blob.array(blob.dims), compression=compression)
+    return buffer.getvalue()
 
 
 def mutations(pair: Pair, seed: int) -> Iterator[Pair]:

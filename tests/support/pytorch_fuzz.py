@@ -20,15 +20,11 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import torch
-from safetensors.torch import save as safetensors_bytes
-
 from convert.pytorch.reader import read_pytorch
 from convert.pytorch.state_dicts import find_state_dicts
 from convert.pytorch.summary import summarize
 from convert.pytorch.tensors import FormatError
 from errors import UserError
-from support.pytorch_networks import TransformerNet, trained
 from support.torch7_fuzz import peak_megabytes
 
 SECONDS_PER_FILE = 20
@@ -37,6 +33,12 @@ INTS = (0, 1, 2, 3, 127, 128, 255, 256, 65_535, 2**31 - 1, 2**32 - 1, 2**62, 2**
 
 def sound_files() -> list[bytes]:
     """Return files of a small network and of a checkpoint, in all formats."""
+    # Here and not above: what reads the files does without PyTorch, and its memory is measured.
+    import torch
+    from safetensors.torch import save as safetensors_bytes
+
+    from support.pytorch_networks import TransformerNet, trained
+
     network = trained(TransformerNet(1, 1, last=3))
     checkpoint = {"epoch": 3, "state_dict": network.state_dict(), "optimizer": torch.optim.Adam(network.parameters())}
     checkpoint["optimizer"] = checkpoint["optimizer"].state_dict()
@@ -48,6 +50,17 @@ def sound_files() -> list[bytes]:
             torch.save(value, buffer, **options)
             files.append(buffer.getvalue())
     return files
+
+
+def generator_file() -> bytes:
+    """Return the `.pth` file of a small generator of pictures."""
+    import torch
+
+    from support.pytorch_networks import TransformerNet
+
+    buffer = io.BytesIO()
+    torch.save(TransformerNet().state_dict(), buffer)
+    return buffer.getvalue()
 
 
 def mutations(data: bytes, seed: int) -> Iterator[bytes]:
