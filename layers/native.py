@@ -100,3 +100,8 @@ def traced_once(function: Callable[..., Any]) -> Callable[..., Any]:
     name constants.
     """
     return function if kernels is None else kernels.traced_once(function)
+
+
+def numbers_of(tensor: Any) -> Any:
+    """Return a tensor as a NumPy array that must not be changed; on TensorFlow without a copy."""
+    return ops.convert_to_numpy(tensor) if kernels is None else kernels.numbers_of(tensor)

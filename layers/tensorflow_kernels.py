@@ -103,3 +103,8 @@ def traced_once(function: Callable[..., Any]) -> Callable[..., Any]:
     graph = tf.function(function, autograph=False)
     # A variable would get a graph of its own.
     return lambda *tensors, **constants: graph(*map(tf.convert_to_tensor, tensors), **constants)
+
+
+def numbers_of(tensor: tf.Tensor) -> Any:
+    """Return the numbers of a tensor where they are."""
+    return tensor.__array__()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,18 +72,38 @@ class Program:
         }
         return {tensor: number for tensor, number in uses.items() if tensor not in self.targets}
 
-    def run(
-        self, read: Callable[[Tensor, range], Any], held: Mapping[Tensor, Any], numbers: Mapping[Call, Any]
-    ) -> dict[Tensor, tuple[range, Any]]:
-        """Return the rows of the targets, and which ones they are.
+    def key(self) -> Hashable:
+        """Return what strips have in common whose computation is the same but for the numbers that flow through it."""
+        firsts: dict[Tensor, int] = {tensor: pieces[0].start for tensor, pieces in self.leaves.items() if pieces}
+        for step in self.steps:
+            for tensor in step.call.outputs:
+                firsts[tensor] = min(firsts.get(tensor, step.rows.start), step.rows.start)
+
+        def spans(tensor: Tensor, pieces: Rows) -> Hashable:
+            return tuple((piece.start - firsts[tensor], len(piece)) for piece in pieces)
+
+        steps = []
+        for step in self.steps:
+            wanted = [spans(tensor, rows) for tensor, rows in zip(maps_of(step.call), step.wanted, strict=True)]
+            place = self._rule(step.call).place(step.call, step.rows, step.wanted)
+            steps.append((step.call, spans(step.call.outputs[0], (step.rows,)), *wanted, place))
+        leaves = [(tensor, spans(tensor, pieces)) for tensor, pieces in self.leaves.items()]
+        targets = [(tensor, spans(tensor, (rows,))) for tensor, rows in self.targets.items()]
+        return (*steps, *leaves, *targets)
+
+    def compute(
+        self, leaves: Sequence[Any], held: Mapping[Tensor, Any], numbers: Mapping[Call, Any]
+    ) -> dict[Tensor, Any]:
+        """Return the rows of the targets.
 
         Args:
-            read: returns rows of a stored map.
+            leaves: the rows of stored maps that `leaves` tells, in its order.
             held: the tensors that are no maps.
             numbers: of the reductions that have been summed up.
         """
+        given = iter(leaves)
         values: dict[Tensor, list[tuple[range, Any]]] = {
-            tensor: [(rows, read(tensor, rows)) for rows in pieces] for tensor, pieces in self.leaves.items()
+            tensor: [(rows, next(given)) for rows in pieces] for tensor, pieces in self.leaves.items()
         }
         for number, step in enumerate(self.steps):
             for tensor, value in zip(step.call.outputs, self._compute(step, values, held, numbers), strict=True):
@@ -91,7 +111,7 @@ class Program:
             for tensor in maps_of(step.call):
                 if self._last_use.get(tensor) == number:
                     values.pop(tensor, None)
-        return {tensor: (rows, _take(values[tensor], (rows,))) for tensor, rows in self.targets.items()}
+        return {tensor: _take(values[tensor], (rows,)) for tensor, rows in self.targets.items()}
 
     def _compute(
         self,

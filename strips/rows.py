@@ -6,7 +6,7 @@ rules find strips for which the rest is what the layer makes of the whole map.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,10 @@ class RowRule:
             wanted: what `wanted` has returned.
         """
         return call(values)
+
+    def place(self, call: Call, rows: range, wanted: Sequence[Rows]) -> Hashable:
+        """Return what `compute` looks at beside the numbers of rows: strips that have it in common have one graph."""
+        return ()
 
 
 def maps_of(call: Call) -> list[Tensor]:
@@ -78,9 +82,13 @@ class Windows(RowRule):
 
     def compute(self, call: Call, values: Mapping[Tensor, Any], rows: range, wanted: Sequence[Rows]) -> tuple[Any, ...]:
         """Return the windows' results."""
-        ((strip,),) = wanted
-        start = rows.start - strip.start // self.stride
+        start = self.place(call, rows, wanted)
         return tuple(take_rows(value, start, len(rows)) for value in call(values))
+
+    def place(self, call: Call, rows: range, wanted: Sequence[Rows]) -> int:
+        """Return how many windows of the strip lie above the first of `rows`."""
+        ((strip,),) = wanted
+        return rows.start - strip.start // self.stride
 
 
 @dataclass(frozen=True)
@@ -106,9 +114,13 @@ class Enlargement(RowRule):
 
     def compute(self, call: Call, values: Mapping[Tensor, Any], rows: range, wanted: Sequence[Rows]) -> tuple[Any, ...]:
         """Return the enlarged rows."""
-        ((strip,),) = wanted
-        start = rows.start - strip.start * self.factor
+        start = self.place(call, rows, wanted)
         return tuple(take_rows(value, start, len(rows)) for value in call(values))
+
+    def place(self, call: Call, rows: range, wanted: Sequence[Rows]) -> int:
+        """Return how many rows the strip makes above the first of `rows`."""
+        ((strip,),) = wanted
+        return rows.start - strip.start * self.factor
 
 
 @dataclass(frozen=True)
@@ -170,6 +182,12 @@ class Padding(RowRule):
             value = ops.pad(value, ((0, 0), (before, len(rows) - before - len(inside)), (0, 0), (0, 0)))
         return (value if self.call_columns is None else self.call_columns(value),)
 
+    def place(self, call: Call, rows: range, wanted: Sequence[Rows]) -> Hashable:
+        """Return which rows of the strip, or zeros, stand in `rows`."""
+        (tensor,), (pieces,) = maps_of(call), wanted
+        first = pieces[0].start
+        return tuple(None if row is None else row - first for row in self._sources(tensor, rows))
+
 
 @dataclass(frozen=True)
 class CircularWindows(Padding):
@@ -184,6 +202,10 @@ class CircularWindows(Padding):
         (tensor,) = maps_of(call)
         (value,) = super().compute(call, values, self._padded(rows), wanted)
         return tuple(take_rows(made, self.above, len(rows)) for made in call({**values, tensor: value}))
+
+    def place(self, call: Call, rows: range, wanted: Sequence[Rows]) -> Hashable:
+        """Return which rows of the strip stand under the windows."""
+        return super().place(call, self._padded(rows), wanted)
 
     def _padded(self, rows: range) -> range:
         return range(rows.start, rows.stop + 2 * self.above)
@@ -226,6 +248,10 @@ class SizeOnly(RowRule):
             self._made = call({tensor: ops.zeros((*tensor.shape[:3], 1)) for tensor in maps_of(call)})
         return tuple(take_rows(value, rows.start, len(rows)) for value in self._made)
 
+    def place(self, call: Call, rows: range, wanted: Sequence[Rows]) -> int:
+        """Return the first row, of which each strip has another."""
+        return rows.start
+
 
 class MatchingCrop(RowRule):
     """Crops the first input to the second's size, whose values do not matter."""
@@ -264,11 +290,14 @@ class Unpooling(RowRule):
 
     def compute(self, call: Call, values: Mapping[Tensor, Any], rows: range, wanted: Sequence[Rows]) -> tuple[Any, ...]:
         """Return the rows with the values at their places."""
-        strip = wanted[0][0]
-        start = rows.start - strip.start * self.stride
+        start = self.place(call, rows, wanted)
         size = (1, start + len(rows), call.outputs[0].shape[2], 1)
         (made,) = call({**values, call.inputs[2]: ops.zeros(size)})
         return (take_rows(made, start, len(rows)),)
+
+    def place(self, call: Call, rows: range, wanted: Sequence[Rows]) -> int:
+        """Return how many rows the strip makes above the first of `rows`."""
+        return rows.start - wanted[0][0].start * self.stride
 
 
 @dataclass(frozen=True)
@@ -301,6 +330,12 @@ class AlignedResize(RowRule):
         share = ops.cast(ops.reshape(ops.convert_to_tensor([share for _, share in places]), (1, -1, 1, 1)), value.dtype)
         near, far = ops.take(value, lower, axis=1), ops.take(value, upper, axis=1)
         return (self.call_columns(near + (far - near) * share),)
+
+    def place(self, call: Call, rows: range, wanted: Sequence[Rows]) -> Hashable:
+        """Return between which rows of the strip each of `rows` lies, and where."""
+        ((strip,),) = wanted
+        places = [self._place(call, row) for row in rows]
+        return tuple((above - strip.start, share) for above, share in places)
 
 
 def twin(layer: keras.Layer, **options: Any) -> Callable[[Any], Any]:

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from layers import native
 from strips.cut import Cut, Stage
 from strips.graph import Call, Tensor
 from strips.maps import StoredMap
 from strips.plan import Plan, made_in, strip_of
 from strips.program import Program
+from strips.traced import TracedStage
 
 # From rows of the picture to float32 (rows, width, channels), and the other way.
 Source = Callable[[range], np.ndarray]
@@ -85,16 +87,24 @@ class _Run:
         made = made_in(self.cut, stage, self.plan.stored, there)
         self.maps |= {tensor: self._new_map(tensor) for tensor in made}
         totals: list[Any] = [None] * len(stage.reductions)
+        stored = [*made, *[tensor for tensor in (stage.target,) if tensor is self.cut.graph.output]]
+        traced = TracedStage(self.cut, stage, stored)
         for strip in range(self.count):
             spans = {tensor: strip_of(tensor, self.height, self.plan.rows, strip) for tensor in (stage.target, *made)}
             program = Program(self.cut, {tensor: rows for tensor, rows in spans.items() if rows}, there)
-            results = program.run(self._read, self.held, self.numbers)
-            for tensor, (rows, value) in results.items():
-                self._keep(tensor, rows, value)
-            if stage.target in results:
-                self._sum_up(stage, *results.pop(stage.target), totals)
+            partials = self._run_strip(traced, program, stored)
+            if partials:
+                self._sum_up(stage, len(spans[stage.target]) * stage.target.shape[2], partials, totals)
             self.observe((number + (strip + 1) / self.count) / len(self.cut.stages))
         self._finish(stage, totals)
+
+    def _run_strip(self, traced: TracedStage, program: Program, stored: Sequence[Tensor]) -> Sequence[tuple[Any, Any]]:
+        """Compute a strip, keep what is stored of it and return what is summed up."""
+        leaves = [self._read(tensor, rows) for tensor, pieces in program.leaves.items() for rows in pieces]
+        values, partials = traced(program, leaves, self.held, self.numbers)
+        for tensor, value in zip([one for one in stored if one in program.targets], values, strict=True):
+            self._keep(tensor, program.targets[tensor], value)
+        return partials
 
     def _new_map(self, tensor: Tensor) -> StoredMap:
         return StoredMap(tensor, (self.folder or tempfile.gettempdir()) if self.plan.stored[tensor] else None)
@@ -105,15 +115,14 @@ class _Run:
 
     def _keep(self, tensor: Tensor, rows: range, value: Any) -> None:
         if tensor in self.maps:
-            self.maps[tensor].write(rows, ops.convert_to_numpy(value))
-        elif tensor is self.cut.graph.output:
-            self.sink(rows, ops.convert_to_numpy(value)[0].astype(np.float32))
+            self.maps[tensor].write(rows, native.numbers_of(value))
+        else:
+            self.sink(rows, native.numbers_of(value)[0].astype(np.float32))
 
-    def _sum_up(self, stage: Stage, rows: range, value: Any, totals: list[Any]) -> None:
-        for place, call in enumerate(stage.reductions):
-            reduction = self.cut.reductions[call]
-            first, second = (ops.convert_to_numpy(one).astype(np.float64) for one in reduction.partial(value))
-            summed = reduction.sum_up(first, second, len(rows) * stage.target.shape[2])
+    def _sum_up(self, stage: Stage, pixels: int, partials: Sequence[tuple[Any, Any]], totals: list[Any]) -> None:
+        for place, (call, partial) in enumerate(zip(stage.reductions, partials, strict=True)):
+            first, second = (native.numbers_of(one).astype(np.float64) for one in partial)
+            summed = self.cut.reductions[call].sum_up(first, second, pixels)
             totals[place] = summed if totals[place] is None else totals[place] + summed
 
     def _finish(self, stage: Stage, totals: Sequence[Any]) -> None:
