@@ -16,7 +16,7 @@ import numpy as np
 
 from images.errors import ImageError
 from images.picture import MAX_PIXELS
-from images.rows import Metadata
+from images.rows import Resolution
 from images.tiff import tiff_resolution
 
 if TYPE_CHECKING:
@@ -42,14 +42,14 @@ class DeepImage:
         alpha: float32 (height, width) in [0, 1], or None.
         profile: the embedded ICC profile, or None.
         orientation: the value of the orientation tag.
-        metadata: its resolution.
+        resolution: pixels an inch, or None.
     """
 
     color: np.ndarray
     alpha: np.ndarray | None
     profile: bytes | None
     orientation: int
-    metadata: Metadata
+    resolution: Resolution | None
 
 
 def is_deep_png(head: bytes) -> bool:
@@ -88,7 +88,7 @@ def read_deep_tiff(path: Path) -> DeepImage | None:
             return None
         color, alpha = _split_channels(page, _channels_last(page, path))
         profile, orientation = _tag(page, PROFILE_TAG, None), _tag(page, ORIENTATION_TAG, 1)
-        return DeepImage(color, alpha, profile, orientation, Metadata(resolution=tiff_resolution(page)))
+        return DeepImage(color, alpha, profile, orientation, tiff_resolution(page))
 
 
 def _channels_last(page: tifffile.TiffPage, path: Path) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from PIL import Image, UnidentifiedImageError
 from images.color_profiles import convert_deep_to_srgb, convert_to_srgb
 from images.deep_files import TIFF_SIGNATURES, decode_deep_png, is_deep_png, read_deep_tiff
 from images.errors import ImageError, ImageWarning, ProfileError
+from images.large.decoding import MIN_PIXELS, LargeImage, decode_large
+from images.large.exif import descriptive, read_tiff_exif
+from images.large.mapped import mapped_zeros
 from images.picture import Picture
 from images.rows import Metadata, PictureRows, rows_of, rows_of_levels
 from images.tiff import TiffRows
@@ -19,8 +23,6 @@ from images.tiff import TiffRows
 # Pillow would also try formats that start other programs (EPS).
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 ORIENTATION_TAG = 274
-# TIFF files of as many pixels are read piece by piece.
-MIN_PIECEWISE_PIXELS = 2 * 10**7
 # Pixels an inch; more is no resolution but a broken tag.
 MAX_RESOLUTION = 1e5
 # Of the brand in the first box of a file, as HEIC files have it.
@@ -106,13 +108,16 @@ def to_picture(image: Image.Image, *, name: str = "image") -> Picture:
 def _read(path: Path, head: bytes) -> PictureRows:
     if head.startswith(TIFF_SIGNATURES):
         tiff = TiffRows(path)
-        if tiff.height * tiff.width >= MIN_PIECEWISE_PIXELS and tiff.is_readable:
+        if tiff.height * tiff.width >= MIN_PIXELS and tiff.is_readable:
             return _tiff_rows(tiff, path)
         tiff.close()
         deep = read_deep_tiff(path)
         if deep is not None:
             pixels = _deep_to_srgb(deep.color, deep.profile, path)
-            return rows_of(_upright(pixels, deep.alpha, deep.orientation), bits=16, metadata=deep.metadata)
+            metadata = Metadata(_tiff_exif(path), deep.resolution)
+            return rows_of(_upright(pixels, deep.alpha, deep.orientation), bits=16, metadata=metadata)
+    if (large := decode_large(path, head)) is not None:
+        return _large_rows(large, path)
     if is_heif(head):
         register_heif()
     with Image.open(path, formats=("HEIF",) if is_heif(head) else FORMATS) as image:
@@ -126,34 +131,105 @@ def _read(path: Path, head: bytes) -> PictureRows:
 
 
 def _tiff_rows(tiff: TiffRows, path: Path) -> PictureRows:
-    """Return a large TIFF whose strips or tiles are decoded when their rows are asked for."""
-    colors = 3 if tiff.samples >= 3 else 1
-    scale = np.float32(2**tiff.bits - 1)
+    """Return a large TIFF whose strips or tiles are decoded when their rows are asked for, or to be turned at once."""
+    metadata = Metadata(_tiff_exif(path), tiff.resolution)
+    if tiff.orientation == 1:
+        return _deep_rows(tiff.read, (tiff.height, tiff.width, tiff.samples), tiff.bits, tiff.profile, path, metadata)
+    levels = mapped_zeros((tiff.height, tiff.width, tiff.samples), f"uint{tiff.bits}")
+    tiff.read_all(levels)
+    return _turned_rows(levels, tiff.orientation, tiff.profile, path, metadata)
+
+
+def _large_rows(large: LargeImage, path: Path) -> PictureRows:
+    image, levels = large.image, large.levels
+    orientation, metadata = _orientation(image, path), _metadata(image, path)
+    if levels.dtype == np.uint8:
+        alpha = levels[..., -1] if levels.shape[2] in (2, 4) else None
+        colors = levels[..., :3] if levels.shape[2] > 2 else levels[..., 0]
+        mode = "RGB" if levels.shape[2] > 2 else "L"
+        return _level_rows(colors, alpha, mode, image.info.get("icc_profile"), orientation, path, metadata)
+    return _turned_rows(levels, orientation, image.info.get("icc_profile"), path, metadata)
+
+
+def _turned_rows(
+    levels: np.ndarray, orientation: int, profile: bytes | None, path: Path, metadata: Metadata
+) -> PictureRows:
+    """Return levels (height, width, channels) of 8 or 16 bits upright."""
+    turned = _turn(levels, orientation)
+    bits = 8 * levels.dtype.itemsize
+    return _deep_rows(
+        lambda rows: np.ascontiguousarray(turned[rows.start : rows.stop]), turned.shape, bits, profile, path, metadata
+    )
+
+
+def _deep_rows(
+    read: Callable[[range], np.ndarray],
+    shape: tuple[int, ...],
+    bits: int,
+    profile: bytes | None,
+    path: Path,
+    metadata: Metadata,
+) -> PictureRows:
+    """Return a picture as rows.
+
+    Args:
+        read: returns some rows' levels, (rows, width, channels), upright.
+        shape: (height, width, channels); 1 or 3, with an alpha 2 or 4.
+        bits: of a channel.
+        profile: of the colours, or None.
+        path: of the file.
+        metadata: beside the pixels.
+    """
+    colors = 3 if shape[2] >= 3 else 1
+    scale = np.float32(2**bits - 1)
 
     def read_rows(rows: range) -> np.ndarray:
-        return _deep_to_srgb(tiff.read(rows)[..., :colors] / scale, tiff.profile, path)
+        return _deep_to_srgb(read(rows)[..., :colors] / scale, profile, path)
 
     def read_alpha(rows: range) -> np.ndarray:
-        return tiff.read(rows)[..., colors] / scale
+        return read(rows)[..., colors] / scale
 
-    alpha = read_alpha if tiff.samples > colors else None
-    metadata = Metadata(resolution=tiff.resolution)
-    return PictureRows(tiff.height, tiff.width, read_rows, alpha, tiff.bits, metadata)
+    alpha = read_alpha if shape[2] > colors else None
+    return PictureRows(shape[0], shape[1], read_rows, alpha, bits, metadata)
 
 
 def _eight_bit_rows(image: Image.Image, path: Path) -> PictureRows:
     """Return an image of 8 bits a channel, upright; its levels are converted to sRGB floats when they are asked for."""
     bands, alpha = _bands(image, path)
     orientation, metadata = _orientation(image, path), _metadata(image, path)
-    profile, mode = _usable_profile(bands, image.info.get("icc_profile"), path), bands.mode
-    levels = _turn(np.asarray(bands), orientation)
+    profile = image.info.get("icc_profile")
+    opacity = None if alpha is None else np.asarray(alpha)
+    return _level_rows(np.asarray(bands), opacity, bands.mode, profile, orientation, path, metadata)
+
+
+def _level_rows(
+    colors: np.ndarray,
+    alpha: np.ndarray | None,
+    mode: str,
+    profile: bytes | None,
+    orientation: int,
+    path: Path,
+    metadata: Metadata,
+) -> PictureRows:
+    """Return levels of 8 bits as rows.
+
+    Args:
+        colors: (height, width) or (height, width, channels), as stored.
+        alpha: (height, width), or None.
+        mode: Pillow's of the colours: L, RGB or CMYK.
+        profile: of the colours, or None.
+        orientation: that of EXIF.
+        path: of the file.
+        metadata: beside the pixels.
+    """
+    profile = _usable_profile(mode, profile, path)
 
     def convert(strip: np.ndarray) -> np.ndarray:
         part = Image.fromarray(strip, mode) if mode == "CMYK" else Image.fromarray(strip)
         return _to_float((convert_to_srgb(part, profile) if profile else part).convert("RGB"))
 
-    turned = None if alpha is None else _turn(np.asarray(alpha), orientation)
-    return rows_of_levels(levels, turned, convert, metadata)
+    turned = None if alpha is None else _turn(alpha, orientation)
+    return rows_of_levels(_turn(colors, orientation), turned, convert, metadata)
 
 
 def _bands(image: Image.Image, path: Path) -> tuple[Image.Image, Image.Image | None]:
@@ -170,12 +246,12 @@ def _bands(image: Image.Image, path: Path) -> tuple[Image.Image, Image.Image | N
     return image, alpha
 
 
-def _usable_profile(bands: Image.Image, profile: bytes | None, path: Path) -> bytes | None:
-    """Return the profile if pixels like these can be converted from it."""
+def _usable_profile(mode: str, profile: bytes | None, path: Path) -> bytes | None:
+    """Return the profile if pixels of this mode can be converted from it."""
     if not profile:
         return None
     try:
-        convert_to_srgb(bands.crop((0, 0, 1, 1)), profile)
+        convert_to_srgb(Image.new(mode, (1, 1)), profile)
     except ProfileError as error:
         _warn(path, error)
         return None
@@ -187,12 +263,20 @@ def _metadata(image: Image.Image, path: Path) -> Metadata:
     try:
         exif = image.getexif()
         exif.pop(ORIENTATION_TAG, None)
-        block = exif.tobytes() if len(exif) else None
+        block = descriptive(exif) if image.format == "TIFF" else exif.tobytes() if len(exif) else None
     except Exception:  # told by `_orientation`
         block = None
     across, down = map(float, image.info.get("dpi") or (0.0, 0.0))
     is_known = all(0 < value < MAX_RESOLUTION for value in (across, down))
     return Metadata(block, (across, down) if is_known else None)
+
+
+def _tiff_exif(path: Path) -> bytes | None:
+    try:
+        return read_tiff_exif(path)
+    except Exception as error:  # Pillow's parser raises anything; the picture itself is sound
+        warnings.warn(f"{path}: its EXIF data is broken ({error}); left aside", ImageWarning, stacklevel=2)
+        return None
 
 
 def _deep_to_srgb(color: np.ndarray, profile: bytes | None, path: Path) -> np.ndarray:

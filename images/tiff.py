@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from images.rows import Resolution
+from images.large.exif import append_directories, text_tags
+from images.rows import Metadata, Resolution
 
 if TYPE_CHECKING:
     import tifffile
@@ -27,36 +28,40 @@ STRIP_ROWS = 64
 MAX_TIFF_BYTES = 4 * 10**9
 
 
-def write_tiff(file: BinaryIO, levels: np.ndarray, profile: bytes, resolution: Resolution | None = None) -> None:
+def write_tiff(file: BinaryIO, levels: np.ndarray, profile: bytes, metadata: Metadata) -> None:
     """Write a TIFF without loss (deflate), in strips of some rows, as BigTIFF where it is large.
 
     Args:
-        file: open for writing.
+        file: open for reading and writing.
         levels: uint8 or uint16 (height, width, 3), or with an alpha that is not multiplied into the colours
             (height, width, 4); only some rows are in memory at a time where it is a mapped file.
         profile: of the colours.
-        resolution: pixels an inch, or None.
+        metadata: EXIF data and resolution to write.
 
     Raises:
         OSError: the file cannot be written.
     """
     import tifffile
 
-    has_alpha = levels.shape[2] > 3
-    with tifffile.TiffWriter(file, byteorder="<", bigtiff=levels.nbytes > MAX_TIFF_BYTES) as tiff:
+    is_big, resolution = levels.nbytes > MAX_TIFF_BYTES, metadata.resolution
+    with tifffile.TiffWriter(file, byteorder="<", bigtiff=is_big) as tiff:
         tiff.write(
             _strips(levels),
             shape=levels.shape,
             dtype=levels.dtype,
             photometric="rgb",
-            extrasamples=["unassalpha"] if has_alpha else None,
+            extrasamples=["unassalpha"] if levels.shape[2] > 3 else None,
             rowsperstrip=STRIP_ROWS,
             compression="zlib",
             iccprofile=profile,
             resolution=resolution,
             resolutionunit=None if resolution is None else "INCH",
             metadata=None,
+            software=False,
+            extratags=[] if metadata.exif is None else list(text_tags(metadata.exif)),
         )
+    if metadata.exif is not None:
+        append_directories(file, metadata.exif, big=is_big)
 
 
 def _strips(levels: np.ndarray) -> Iterator[bytes]:
@@ -83,6 +88,7 @@ class TiffRows:
         samples: channels: 1 or 3, and an alpha that is not multiplied into the colours.
         bits: of a channel, 8 or 16.
         profile: of the colours, or None.
+        orientation: that of EXIF, 1 to 8.
     """
 
     def __init__(self, path: Path) -> None:
@@ -95,6 +101,8 @@ class TiffRows:
         profile = page.tags.get(PROFILE)
         self.profile: bytes | None = None if profile is None else profile.value
         self.resolution = tiff_resolution(page)
+        orientation = page.tags.get(ORIENTATION)
+        self.orientation: int = 1 if orientation is None else orientation.value
         self._band_rows = page.tilelength if page.is_tiled else min(page.rowsperstrip, page.imagelength)
         self._across = -(-self.width // page.tilewidth) if page.is_tiled else 1
         self._band = lru_cache(MAX_BANDS)(self._decode_band)
@@ -105,7 +113,7 @@ class TiffRows:
 
     @property
     def is_readable(self) -> bool:
-        """Whether it is an upright picture of a kind that is read piece by piece: grey or RGB, unsigned."""
+        """Whether it is a picture of a kind that is read piece by piece: grey or RGB, unsigned."""
         return self._is_plain and self._is_whole
 
     @property
@@ -123,7 +131,6 @@ class TiffRows:
     def _is_plain(self) -> bool:
         page = self._page
         colors = {BLACK_IS_ZERO: 1, RGB: 3}.get(page.photometric, 0)
-        orientation = page.tags.get(ORIENTATION)
         return (
             colors > 0
             and (self.samples == colors or (self.samples == colors + 1 and tuple(page.extrasamples) == (STRAIGHT,)))
@@ -131,7 +138,7 @@ class TiffRows:
             and page.sampleformat == 1
             and self.bits in (8, 16)
             and page.axes in ("YX", "YXS")
-            and (orientation is None or orientation.value == 1)
+            and 1 <= self.orientation <= 8
         )
 
     def read(self, rows: range) -> np.ndarray:
@@ -140,6 +147,12 @@ class TiffRows:
         bands = np.concatenate([self._band(number) for number in range(first, last + 1)])
         start = rows.start - first * self._band_rows
         return bands[start : start + len(rows)]
+
+    def read_all(self, levels: np.ndarray) -> None:
+        """Put all levels into an array (height, width, samples)."""
+        for start in range(0, self.height, self._band_rows):
+            rows = range(start, min(start + self._band_rows, self.height))
+            levels[rows.start : rows.stop] = self.read(rows)
 
     def _decode_band(self, number: int) -> np.ndarray:
         count = min(self._band_rows, self.height - number * self._band_rows)

@@ -21,6 +21,8 @@ from PIL import Image
 from images.color_profiles import srgb_profile
 from images.errors import ImageError, ImageWarning
 from images.formats import WRITABLE_FORMATS
+from images.large.jpeg import write_jpeg
+from images.large.png import write_png
 from images.rows import Metadata
 from images.tiff import to_deep_levels, write_tiff
 
@@ -34,8 +36,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 MAX_SIDE = {"JPEG": 65500, "WEBP": 16383}
 WITHOUT_ALPHA = "JPEG"
-# Larger ones go out piece by piece, as BigTIFF where they need it.
-MAX_PILLOW_TIFF = 10**8
+# Larger ones go out row by row, TIFF files as BigTIFF where they need it; WebP files do not.
+MAX_PILLOW_BYTES = 10**8
 
 
 def write_image(
@@ -112,13 +114,23 @@ def write_levels(path: Path, levels: np.ndarray, *, metadata: Metadata | None = 
     file_format = format_of(path)
     try:
         with whole_file(path) as file:
-            if file_format == "TIFF" and (levels.dtype == np.uint16 or levels.nbytes > MAX_PILLOW_TIFF):
-                write_tiff(file, levels, srgb_profile(), metadata.resolution)
-            else:
-                options = OPTIONS[file_format] | _kept(metadata)
-                Image.fromarray(levels).save(file, format=file_format, icc_profile=srgb_profile(), **options)
+            _write_levels(file, levels, file_format, metadata)
     except (OSError, ValueError) as error:
         raise ImageError(f"{path}: cannot be written: {error}") from error
+
+
+def _write_levels(file: BinaryIO, levels: np.ndarray, file_format: str, metadata: Metadata) -> None:
+    """Write large pictures and those of 16 bits row by row; Pillow, which does the others, holds a copy."""
+    is_large = levels.nbytes > MAX_PILLOW_BYTES
+    options = {**OPTIONS[file_format], **_kept(metadata), "icc_profile": srgb_profile()}
+    if file_format == "TIFF" and (is_large or levels.dtype == np.uint16):
+        write_tiff(file, levels, srgb_profile(), metadata)
+    elif file_format == "PNG" and is_large:
+        write_png(file, levels, srgb_profile(), metadata)
+    elif file_format == "JPEG" and is_large:
+        write_jpeg(file, levels, options)
+    else:
+        Image.fromarray(levels).save(file, format=file_format, **options)
 
 
 def _kept(metadata: Metadata) -> dict[str, Any]:
@@ -185,7 +197,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file beside `path`; it takes its place at the end, or vanishes on an error."""
     temporary = temporary_path(path)
     try:
-        with temporary.open("xb") as file:
+        with temporary.open("x+b") as file:
             yield file
         temporary.replace(path)
     finally:

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
-
 import ml_dtypes
 import numpy as np
 
+from images.large.mapped import Dtype, mapped_zeros
 from strips.graph import Tensor
 
-# Of an array that may be in a file.
-Dtype = np.dtype | type[np.generic] | str
 NUMPY_TYPES = {"bfloat16": np.dtype(ml_dtypes.bfloat16)}
 
 
 def zeros(shape: tuple[int, ...], dtype: Dtype, folder: str | None) -> np.ndarray:
-    """Return an array of zeros, in memory or in a file.
-
-    Args:
-        shape: of the array.
-        dtype: of its numbers.
-        folder: where the file goes, which has no name there: it is gone as soon as the array or the process is. None:
-            the array is in memory.
-    """
-    if folder is None:
-        return np.zeros(shape, dtype)
-    with tempfile.TemporaryFile(dir=folder) as file:
-        file.truncate(int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize)
-        return np.memmap(file, dtype, "r+", shape=shape)
+    """Return an array of zeros, in memory where `folder` is None, else in a file there (see `mapped_zeros`)."""
+    return np.zeros(shape, dtype) if folder is None else mapped_zeros(shape, dtype, folder)
 
 
 class StoredMap:

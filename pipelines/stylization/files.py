@@ -9,6 +9,7 @@ from time import perf_counter
 
 import numpy as np
 
+from images.large.mapped import mapped_zeros
 from images.reading import open_picture
 from images.resizing import resize_long_side
 from images.rows import PictureRows, rows_of
@@ -26,7 +27,6 @@ from pipelines.stylization.large import Look, stylize_rows
 from pipelines.stylization.plan import Job
 from pipelines.stylization.settings import StylizationSettings
 from pipelines.stylization.way import Way, choose_way
-from strips.maps import zeros
 from strips.run import Observer
 
 
@@ -103,7 +103,7 @@ def _stylize_in_strips(
     """Stylise and write a picture in strips; return the seconds of writing."""
     has_alpha = _keeps_alpha(job.target, content)
     shape = (content.height, content.width, 4 if has_alpha else 3)
-    levels = zeros(shape, np.uint16 if _is_deep(job.target, content) else np.uint8, str(job.target.parent))
+    levels = mapped_zeros(shape, np.uint16 if _is_deep(job.target, content) else np.uint8, str(job.target.parent))
     look = Look(settings.strength, settings.keep_colors, settings.brush_size)
     stylize_rows(content, way, look, channels=levels, folder=job.target.parent, observe=observe)
     start = perf_counter()

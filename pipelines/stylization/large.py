@@ -10,6 +10,7 @@ import numpy as np
 
 from errors import UserError
 from images.color import luma_difference, shift_luma, smooth_luma
+from images.large.mapped import mapped_zeros
 from images.picture import Picture
 from images.rows import PictureRows, rows_of
 from images.tiff import to_deep_levels
@@ -17,7 +18,6 @@ from images.writing import to_bytes
 from pipelines.stylization.brush import parts, with_brush
 from pipelines.stylization.way import Pass, Way
 from runs.machine import return_memory_at_once
-from strips.maps import zeros
 from strips.run import Observer, Sink, run_strips
 
 
@@ -49,7 +49,7 @@ def stylize_rows(
     """
     return_memory_at_once()
     finish = _finisher(content, look, channels)
-    lumas = zeros((content.height, content.width), np.float32, str(folder)) if look.keep_colors else None
+    lumas = mapped_zeros((content.height, content.width), np.float32, str(folder)) if look.keep_colors else None
 
     def sink(rows: range, stylized: np.ndarray) -> None:
         if lumas is None:
@@ -97,7 +97,7 @@ class _Painter:
     def __call__(self, content: PictureRows) -> np.ndarray:
         """Return a picture stylised, float32 (height, width, 3)."""
         height, width = content.height, content.width
-        kept, result = (zeros((height, width, 3), np.float32, str(self.folder)) for _ in range(2))
+        kept, result = (mapped_zeros((height, width, 3), np.float32, str(self.folder)) for _ in range(2))
         for rows in parts(content):
             kept[rows.start : rows.stop] = content.read_rows(rows)
 

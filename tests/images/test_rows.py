@@ -81,7 +81,7 @@ def test_tiff_piece_by_piece_is_the_tiff_whole(tmp_path, monkeypatch, dtype, sam
         photometric = "rgb" if samples > 1 else "minisblack"
         tiff.write(levels, photometric=photometric, compression="zlib", resolution=(300, 300), **layout, **options)
     whole = open_picture(tmp_path / "a.tif")
-    monkeypatch.setattr("images.reading.MIN_PIECEWISE_PIXELS", 0)
+    monkeypatch.setattr("images.reading.MIN_PIXELS", 0)
     pieces = open_picture(tmp_path / "a.tif")
     assert (pieces.bits, pieces.metadata.resolution) == (np.dtype(dtype).itemsize * 8, (300, 300))
     spans = [range(start, min(start + 19, 101)) for start in range(0, 101, 19)]

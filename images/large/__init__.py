@@ -1,0 +1,1 @@
+"""Large picture files, piece by piece: decoded into mapped files, and written by bands of rows."""

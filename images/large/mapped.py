@@ -1,0 +1,42 @@
+"""Arrays in files that are mapped into memory."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+import numpy as np
+
+# Of an array that may be in a file.
+Dtype = np.dtype | type[np.generic] | str
+
+
+def mapped_zeros(shape: tuple[int, ...], dtype: Dtype, folder: str | None = None) -> np.ndarray:
+    """Return an array of zeros in a file without a name, which is gone as soon as the array or the process is.
+
+    Args:
+        shape: of the array.
+        dtype: of its numbers.
+        folder: where the file goes; None: the system's for temporary files.
+
+    Raises:
+        OSError: there is no room for it.
+    """
+    folder = folder or tempfile.gettempdir()
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    with tempfile.TemporaryFile(dir=folder) as file:
+        _reserve(file.fileno(), size, folder)
+        return np.memmap(file, dtype, "r+", shape=shape)
+
+
+def _reserve(file: int, size: int, folder: str) -> None:
+    """Give a file its size, with its blocks: writing where a full disk has none would end the process."""
+    if not hasattr(os, "posix_fallocate"):
+        os.truncate(file, size)
+        return
+    try:
+        os.posix_fallocate(file, 0, max(size, 1))
+    except OSError as error:
+        raise OSError(
+            error.errno, f"no room for {size / 1e9:.1f} GB of temporary files: {error.strerror}", folder
+        ) from error
