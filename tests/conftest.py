@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+LONGEST = ("test_backends", "test_devices", "test_readme")
 
 
 def shared_folder() -> Path | None:
@@ -21,7 +22,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Where these are required (.ci/run) nothing is deselected.
     """
-    items.sort(key=lambda item: "test_backends" not in item.nodeid)  # or they would run on when all else is done
+    # Or they would run on when all else is done.
+    items.sort(key=lambda item: next((i for i, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST)))
     if shared_folder() is not None or "TEXTURE_NETS_REQUIRE_SHARED" in os.environ:
         return
     needing = [item for item in items if "shared" in getattr(item, "fixturenames", ())]

@@ -1,5 +1,6 @@
 """Several devices and several processes make the same weights as one with the same batches."""
 
+import functools
 import json
 import os
 import socket
@@ -9,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 from conftest import ROOT
+from support.backends import QUICK_COMPILATION
 from support.training_cases import make_inputs
 
 from errors import ArgumentError
@@ -39,7 +41,12 @@ def inputs(tmp_path_factory):
 
 def start(inputs, output, backend, devices="", **variables):
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    environment = os.environ | {"PYTHONPATH": path, "KERAS_BACKEND": backend, **variables}
+    environment = os.environ | {
+        "PYTHONPATH": path,
+        "KERAS_BACKEND": backend,
+        "XLA_FLAGS": QUICK_COMPILATION,
+        **variables,
+    }
     command = [sys.executable, "-c", SCRIPT, str(inputs), str(output), devices]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
@@ -86,19 +93,30 @@ def tensorflow_workers():
     return [{"TF_CONFIG": json.dumps({"cluster": workers, "task": {"type": "worker", "index": i}})} for i in range(2)]
 
 
+@pytest.fixture(scope="module")
+def alone(inputs, tmp_path_factory):
+    """The run of one process on one device of each backend, which is there when it is first asked for."""
+
+    @functools.cache
+    def run(backend):
+        output = tmp_path_factory.mktemp(backend)
+        finish(start(inputs, output, backend))
+        return output
+
+    return run
+
+
 @pytest.mark.parametrize(("backend", "make"), [("jax", jax_workers), ("tensorflow", tensorflow_workers)])
-def test_two_worker_processes_equal_one(inputs, tmp_path, backend, make):
+def test_two_worker_processes_equal_one(inputs, alone, tmp_path, backend, make):
     """Each worker reads its half of every batch."""
-    finish(*[start(inputs, tmp_path / "two", backend, **variables) for variables in make()])
-    finish(start(inputs, tmp_path / "one", backend))
-    assert_same_results(tmp_path / "one", tmp_path / "two")
+    finish(*[start(inputs, tmp_path, backend, **variables) for variables in make()])
+    assert_same_results(alone(backend), tmp_path)
 
 
-def test_two_devices_of_one_process_equal_one(inputs, tmp_path):
+def test_two_devices_of_one_process_equal_one(inputs, alone, tmp_path):
     """tf.distribute's MirroredStrategy under TensorFlow, on two virtual devices."""
-    finish(start(inputs, tmp_path / "two", "tensorflow", "two CPUs"))
-    finish(start(inputs, tmp_path / "one", "tensorflow"))
-    assert_same_results(tmp_path / "one", tmp_path / "two")
+    finish(start(inputs, tmp_path, "tensorflow", "two CPUs"))
+    assert_same_results(alone("tensorflow"), tmp_path)
 
 
 def test_batch_must_be_divisible():

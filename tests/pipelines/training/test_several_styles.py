@@ -34,9 +34,14 @@ def test_targets_take_turns_in_a_batch():
     np.testing.assert_allclose(TotalVariation([0.5, 2.0]).terms(images)[""], np.mean(each), rtol=1e-5)
 
 
-@pytest.mark.backends
-def test_every_style_learns_and_the_file_knows_their_names(tmp_path):
-    report = train_generator(several(tmp_path, tmp_path / "out", num_iterations=2))
+@pytest.fixture(scope="module")
+def two_iterations(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two")
+    return folder, train_generator(several(folder, folder / "out", num_iterations=2))
+
+
+def test_every_style_learns_and_the_file_knows_their_names(two_iterations):
+    folder, report = two_iterations
     network = load_model(report.generator)
     assert style_names(network) == ("style", "dots")
     gammas = [layer.get_weights()[0] for layer in network.layers if layer.name.endswith("_norm")]
@@ -44,16 +49,16 @@ def test_every_style_learns_and_the_file_knows_their_names(tmp_path):
     photo = np.random.default_rng(1).random((32, 40, 3), np.float32)
     both = [texture_nets.stylize(photo, report.generator, style={name: 1}) for name in ("style", "dots")]
     assert np.abs(both[0] - both[1]).max() > 1e-4
-    assert list((tmp_path / "out" / "previews").glob("*.png"))
+    assert list((folder / "out" / "previews").glob("*.png"))
 
 
-def test_a_run_goes_on_with_the_same_styles_alone(tmp_path):
-    train_generator(several(tmp_path, tmp_path / "out", num_iterations=1))
-    swapped = (tmp_path / "dots.png", tmp_path / "style.png")
+def test_a_run_goes_on_with_the_same_styles_alone(two_iterations):
+    folder, _ = two_iterations
+    swapped = (folder / "dots.png", folder / "style.png")
     with pytest.raises(ArgumentError, match="styles"):
-        train_generator(several(tmp_path, tmp_path / "out", num_iterations=2, style_image=swapped))
-    report = train_generator(several(tmp_path, tmp_path / "out", num_iterations=2))
-    assert (report.resumed_from, report.iterations) == (1, 2)
+        train_generator(several(folder, folder / "out", num_iterations=3, style_image=swapped))
+    report = train_generator(several(folder, folder / "out", num_iterations=3))
+    assert (report.resumed_from, report.iterations) == (2, 3)
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,6 @@ def test_ctrl_c_saves_the_averaged_picture(inputs, tmp_path):
     assert (tmp_path / "out.png.state.npz").exists()
 
 
-@pytest.mark.backends
 def test_evaluation_in_segments_and_strips_is_that_of_the_whole(inputs, tmp_path, monkeypatch):
     masks = ((inputs / "left.png", inputs / "right.png"), (inputs / "right.png", inputs / "left.png"))
     settings = small_settings(
