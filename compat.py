@@ -7,6 +7,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from types import ModuleType
 from typing import IO, TYPE_CHECKING, Any
 
@@ -34,6 +35,48 @@ def tflite_flatbuffers() -> ModuleType:
     from tensorflow.lite.tools import flatbuffer_utils
 
     return flatbuffer_utils
+
+
+def mend_tf2onnx() -> None:
+    """Mend two of tf2onnx's optimisations (1.17) that change what a graph computes.
+
+    - It shares a constant between inputs that hold the same numbers, and changes the axes of a slice in place where it
+      believes that one node alone has them: other slices then begin elsewhere. Here each has axes of its own.
+    - It makes one of two reshapes in a row, also where the second copies sizes of what the first returns.
+    """
+    from tf2onnx.optimizer import back_to_back_optimizer
+    from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer
+
+    handlers, key = back_to_back_optimizer._func_map, ("Reshape",)
+    if not hasattr(handlers[key], "__wrapped__"):
+        handlers[key] = _without_copied_sizes(handlers[key])
+        TransposeOptimizer._slice_handler = _with_own_axes(TransposeOptimizer._slice_handler)
+
+
+def _without_copied_sizes(merge: Callable[..., list]) -> Callable[..., list]:
+    @wraps(merge)
+    def merge_or_not(graph: Any, node: Any, consumers: Sequence[Any]) -> list:
+        sizes = consumers[0].inputs[1] if consumers[0].type == "Reshape" else None
+        if sizes is not None and not (sizes.is_const() and 0 not in sizes.get_tensor_value(as_list=True)):
+            return []
+        return merge(graph, node, consumers)
+
+    return merge_or_not
+
+
+def _with_own_axes(permute: Callable[..., bool]) -> Callable[..., bool]:
+    @wraps(permute)
+    def permute_own(optimizer: Any, transpose: Any, node: Any) -> bool:
+        graph = optimizer._g
+        if len(node.input) > 3 and node.inputs[3].is_const():
+            shared = node.input[3]
+            own = graph.make_const(f"{shared}_of_{node.name}", node.inputs[3].get_tensor_value(as_list=False))
+            graph.replace_input(node, shared, own.output[0], 3)
+            if shared in node.input:  # the graph has forgotten that it is read here
+                graph._register_input_name(shared, node)
+        return permute(optimizer, transpose, node)
+
+    return permute_own
 
 
 @contextmanager

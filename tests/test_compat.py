@@ -5,6 +5,8 @@ import zipfile
 
 import keras
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import scipy
 import tensorflow as tf
@@ -15,6 +17,7 @@ from compat import (
     flatten_layers,
     lbfgsb_messages,
     lbfgsb_step,
+    mend_tf2onnx,
     run_through,
     tflite_flatbuffers,
     tflite_schema,
@@ -98,3 +101,44 @@ def test_scipys_lbfgsb_takes_arrays_and_changes_them_in_place():
     assert task[0] == 3, "loss and gradient are wanted first"
     tasks, reasons = lbfgsb_messages()
     assert f"{tasks[5]}: {reasons[504]}" == "STOP: TOTAL NO. OF ITERATIONS REACHED LIMIT"
+
+
+def onnx_results(model, x):
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, {"x": x})[0]
+
+
+def check_optimized(nodes, constants, shape, expected):
+    """Check that tf2onnx's optimiser leaves what a graph of one input computes."""
+    from tf2onnx.graph import GraphUtil
+
+    mend_tf2onnx()
+    x = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    result = expected(x)
+    values = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, sizes)
+        for name, sizes in (("x", shape), ("y", result.shape))
+    ]
+    held = [onnx.numpy_helper.from_array(np.array(value, np.int64), name) for name, value in constants.items()]
+    graph = onnx.helper.make_graph(nodes, "graph", values[:1], values[1:], held)
+    made = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8)
+    np.testing.assert_array_equal(onnx_results(made, x), result)
+    np.testing.assert_array_equal(onnx_results(GraphUtil.optimize_model_proto(made), x), result)
+
+
+def test_slices_keep_their_beginnings_where_their_axes_are_permuted():
+    nodes = [
+        onnx.helper.make_node("Transpose", ["x"], ["t"], perm=[0, 2, 3, 1]),
+        onnx.helper.make_node("Slice", ["t", "same", "ends", "same"], ["s"]),
+        onnx.helper.make_node("Transpose", ["s"], ["y"], perm=[0, 3, 1, 2]),
+    ]
+    check_optimized(nodes, {"same": [0, 1], "ends": [9, 9]}, (1, 2, 5, 4), lambda x: x[:, :, 1:])
+
+
+def test_reshapes_that_copy_sizes_are_kept():
+    nodes = [
+        onnx.helper.make_node("Reshape", ["x", "first"], ["r"]),
+        onnx.helper.make_node("Reshape", ["r", "second"], ["y"]),
+    ]
+    check_optimized(nodes, {"first": [3, 4], "second": [0, 2, 2]}, (6, 2), lambda x: x.reshape(3, 2, 2))
+    check_optimized(nodes, {"first": [3, 4], "second": [2, 6]}, (6, 2), lambda x: x.reshape(2, 6))

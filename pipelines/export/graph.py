@@ -11,7 +11,6 @@ import keras
 import tensorflow as tf
 
 import layers
-from compat import flatten_layers
 from errors import UserError, one_line
 from model.rewiring import without_structure
 from model.saving import load_model
@@ -105,11 +104,3 @@ def holder_of(model: keras.Model) -> tf.Module:
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
     return module
-
-
-def require_no_noise_planes(model: keras.Model, runtime: str) -> None:
-    """Raise UserError if the model draws random numbers, which `runtime` cannot."""
-    if any(isinstance(layer, layers.NoisePlanes) for layer in flatten_layers(model)):
-        raise UserError(
-            f"the model draws noise beside the picture, for which {runtime} has no operator: use saved_model"
-        )

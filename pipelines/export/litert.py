@@ -14,7 +14,7 @@ from errors import UserError, one_line
 from model.provenance import PROVENANCE
 from pipelines.export.convolutions import rewrite_convolutions
 from pipelines.export.flatbuffer import shrink, with_metadata
-from pipelines.export.graph import graph_function, holder_of, require_no_noise_planes, trace
+from pipelines.export.graph import graph_function, holder_of, trace
 from pipelines.export.int8 import round_convolutions
 from pipelines.export.plan import ExportPlan
 from pipelines.export.samples import Inputs
@@ -36,7 +36,6 @@ def write_litert(
     Raises:
         UserError: the model needs an operator that LiteRT does not have.
     """
-    require_no_noise_planes(model, "LiteRT")
     if quantize == "int8":
         model = round_convolutions(model, calibration)
     model = rewrite_convolutions(model)

@@ -11,9 +11,10 @@ import keras
 import onnx
 import tf2onnx
 
+from compat import mend_tf2onnx
 from errors import UserError
 from model.provenance import PROVENANCE
-from pipelines.export.graph import graph_function, require_no_noise_planes
+from pipelines.export.graph import graph_function
 from pipelines.export.plan import ExportPlan
 
 OPSET = 18
@@ -26,8 +27,8 @@ def write_onnx(model: keras.Model, path: Path, plan: ExportPlan) -> None:
     Raises:
         UserError: the model needs an operator that ONNX does not have.
     """
-    require_no_noise_planes(model, "ONNX")
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it cannot convert is told below
+    mend_tf2onnx()
     function = graph_function(model, plan)
     converted, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=OPSET)
     unknown = {node.op_type for node in converted.graph.node if not onnx.defs.has(node.op_type, node.domain)}

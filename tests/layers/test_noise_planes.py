@@ -1,10 +1,13 @@
 """Noise planes have no reference to equal, and so tests of their own: distribution, seeds, saving, compilation."""
 
+import random
+
 import keras
 import numpy as np
 import pytest
 
 from layers import NoisePlanes
+from layers.noise_planes import MODULI, position_noise
 
 pytestmark = pytest.mark.backends
 
@@ -30,6 +33,32 @@ def test_noise_is_uniform_and_independent(training):
     neighbours = np.stack([noise[:, :-1].ravel(), noise[:, 1:].ravel()])
     assert np.abs(np.corrcoef(planes) - np.eye(8)).max() < 0.15
     assert abs(np.corrcoef(neighbours)[0, 1]) < 0.05
+
+
+def test_noise_of_a_position_is_that_of_whole_numbers():
+    """Computed again by Python's integers, at places where products and quotients are large."""
+    height, width = 3, 2300
+    found = values(position_noise((1, height, width, 2), 5))
+    numbers = random.Random(5)
+    drawn = [[int(numbers.random() * p)] + [numbers.random() for _ in range(8)] for p in MODULI]
+    for y, x, plane in [(0, 0, 0), (2, 2299, 1), (1, 2038, 0), (2, 2026, 1), (0, 2040, 1)]:
+        stirred = []
+        for p, (state, *factors) in zip(MODULI, drawn, strict=True):
+            for place, first, second in zip((0, plane, y, x), factors[::2], factors[1::2], strict=True):
+                mixed = pow(place * (1 + int(first * (p - 1))) + state, 3, p)
+                state = pow(mixed + state * (1 + int(second * 1000)), 3, p)
+            stirred.append(state)
+        exact = (sum(stirred) % MODULI[0] * MODULI[1] + stirred[1]) / (MODULI[0] * MODULI[1])
+        assert abs(found[0, y, x, plane] - exact) < 1e-6
+
+
+def test_noise_of_positions_is_white():
+    noise = values(position_noise((1, 256, 256, 1), 2))[0, ..., 0] - 0.5
+    power = np.abs(np.fft.fft2(noise)) ** 2 / noise.size * 12
+    assert power.max() < 20  # of 65,536 exponentially distributed numbers, 11 is expected and 20 has odds of 1e-4
+    counts, _, _ = np.histogram2d(noise[:, :-1].ravel(), noise[:, 1:].ravel(), 16)
+    expected = counts.sum() / 256
+    assert 150 < ((counts - expected) ** 2 / expected).sum() < 380  # chi squared of 255
 
 
 def test_inference_repeats_and_training_does_not():
