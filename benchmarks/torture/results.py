@@ -52,7 +52,7 @@ class Results:
         unfinished.replace(path)
 
     def _path(self, name: str) -> Path:
-        return self._folder / f"{re.sub('[^a-z0-9]+', '_', name)}.json"
+        return self._folder / f"{re.sub('[^a-z0-9]+', '_', name.lower())}.json"
 
 
 def revision_here() -> str:
