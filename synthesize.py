@@ -7,10 +7,14 @@ import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from errors import ArgumentError, counted
-from options import check, described, option
+from options import check, described, option, options_of
 from pipelines.command_line import ArgumentParser, add_options, note, run_script, spellings_of, values_of
+from pipelines.materials.settings import MaterialSettings
+from pipelines.materials.synthesize import WITHOUT, Material, make_material
 from pipelines.synthesis.sampling import sample_textures
 from pipelines.synthesis.settings import PRESETS, SynthesisSettings
 from pipelines.synthesis.synthesize import SynthesisReport, resume, synthesize
@@ -20,6 +24,9 @@ from runs.live_view import LiveViewOptions, live_view
 NAME = "synthesize.py"
 # The options that --generator takes.
 SAMPLING = ("output", "output_width", "output_height", "count", "tileable", "random_seed")
+# Those that --maps, --derive and --material take.
+FOR_MATERIALS = {"source", "output", "preset", "maps", "derive", "material", "format", "bits"}
+FOR_MATERIALS |= {name for name, _, _ in options_of(SynthesisSettings)} - WITHOUT
 EPILOG = """Layers are named as in the papers (relu1_1, pool1, relu3_2 ...) or numbered in VGG-19 without its input: 0
 is relu1_1, 2 pool1, 7 relu3_2. Pictures, loss and state of the run are saved in a new folder in --output-dir. After
 an interruption the same command resumes the run. For a quick first try: -s pics/bricks.jpg -ow 256 -m 100."""
@@ -55,6 +62,7 @@ def make_parser() -> ArgumentParser:
     parser = ArgumentParser(prog=NAME, description=__doc__, epilog=EPILOG)
     add_options(parser, SynthesisSettings)
     add_options(parser, Command)
+    add_options(parser.add_argument_group("materials"), MaterialSettings)
     add_options(parser.add_argument_group("live view"), LiveViewOptions)
     return parser
 
@@ -73,17 +81,31 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         _refuse_others(parser, arguments, ("resume", "output"), "`resume` uses the settings of the interrupted run")
     if command.generator is not None:
         _refuse_others(parser, arguments, ("generator", *SAMPLING), "`generator` does not optimise")
+    if material_of(arguments).is_asked_for:
+        _refuse_others(parser, arguments, FOR_MATERIALS, "a material is made without them")
+        parser.set_defaults(tileable="both")
+        arguments = parser.parse_args(argv)
     if command.preset is not None:
         parser.set_defaults(**PRESETS[command.preset])
         arguments = parser.parse_args(argv)
     return arguments
 
 
+def material_of(arguments: argparse.Namespace) -> MaterialSettings:
+    """Return what the arguments ask for of a material."""
+    return MaterialSettings(**values_of(arguments, MaterialSettings))
+
+
+def _all_values(arguments: argparse.Namespace) -> dict[str, Any]:
+    classes = (SynthesisSettings, MaterialSettings, Command)
+    return {name: value for cls in classes for name, value in values_of(arguments, cls).items()}
+
+
 def _refuse_others(
     parser: ArgumentParser, arguments: argparse.Namespace, allowed: Collection[str], reason: str
 ) -> None:
     """Raise ArgumentError where arguments are given that are not `allowed`."""
-    values = values_of(arguments, SynthesisSettings) | values_of(arguments, Command)
+    values = _all_values(arguments)
     given = [name for name, value in values.items() if value != parser.get_default(name)]
     others = [f"`{name}`" for name in given if name not in allowed]
     if others:
@@ -98,6 +120,18 @@ def sample(arguments: argparse.Namespace) -> int:
     for path in sample_textures(arguments.generator, **values):
         print(f"wrote {path}")
     return 0
+
+
+def print_material(result: Material, files: Sequence[Path]) -> None:
+    """Print the scores of a material, what of it is guessed, and its files."""
+    found = result.scores
+    print(f"{counted(result.iterations, 'iteration')}, {result.seconds:.1f} s")
+    seams = "" if found.seam is None else f"seam {max(found.seam.values()):.2f} (1 is best), "
+    print(f"{seams}repetition {found.repetition:.2f} (source {found.source_repetition:.2f})")
+    print(f"distance from the source {found.distance:.3f}, register of the maps within {found.register:.3f}")
+    if result.guesses:
+        print(f"guessed from the base colour, not measured: {', '.join(result.guesses)}")
+    print(f"wrote {files[0].parent}: {', '.join(path.name for path in files)}")
 
 
 def print_report(report: SynthesisReport) -> None:
@@ -117,6 +151,8 @@ def run(argv: Sequence[str] | None) -> int:
     arguments = parse(argv)
     if arguments.generator is not None:
         return sample(arguments)
+    if material_of(arguments).is_asked_for:
+        return make(arguments)
     if arguments.resume is None:
         job = partial(synthesize, read_settings(arguments), restart=arguments.restart)
     else:
@@ -125,6 +161,18 @@ def run(argv: Sequence[str] | None) -> int:
         with ProgressBar() as bar:
             report = job([bar, *views], note=note)
         print_report(report)
+    return 0
+
+
+def make(arguments: argparse.Namespace) -> int:
+    """Make a material and return the exit code."""
+    options = {name: value for name, value in values_of(arguments, SynthesisSettings).items() if name not in WITHOUT}
+    with live_view(NAME, LiveViewOptions(**values_of(arguments, LiveViewOptions))) as views:
+        with ProgressBar() as bar:
+            result, files = make_material(
+                material_of(arguments), arguments.output, [bar, *views], note=note, sources=arguments.source, **options
+            )
+        print_material(result, files)
     return 0
 
 

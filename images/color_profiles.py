@@ -84,7 +84,7 @@ def convert_deep_to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray:
         raise ProfileError(f"its profile is for {space}, the picture has {pixels.shape[2]} channels")
     if space == "GRAY" and source.profile.connection_space.strip() == "XYZ":
         (curve,) = tone_curves(profile, "kTRC")
-        return np.repeat(_encode(curve(pixels)), 3, axis=2)
+        return np.repeat(srgb_encoded(curve(pixels)), 3, axis=2)
     if space == "RGB" and _is_srgb(_transform(source, "RGB")):
         return pixels
     if not source.profile.is_matrix_shaper or (source.profile.clut is not None and source.profile.clut[INTENT][0]):
@@ -92,7 +92,7 @@ def convert_deep_to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray:
     curves = tone_curves(profile, "rTRC", "gTRC", "bTRC")
     linear = np.stack([curve(pixels[..., i]) for i, curve in enumerate(curves)], axis=2)
     matrix = np.linalg.solve(_colorants(open_profile(srgb_profile())), _colorants(source))
-    return _encode(linear @ matrix.T.astype(np.float32))
+    return srgb_encoded(linear @ matrix.T.astype(np.float32))
 
 
 def open_profile(profile: bytes) -> ImageCms.ImageCmsProfile:
@@ -130,11 +130,17 @@ def _colorants(source: ImageCms.ImageCmsProfile) -> np.ndarray:
     return np.array([xyz for xyz, _ in colorants]).T
 
 
-def _encode(linear: np.ndarray) -> np.ndarray:
+def srgb_encoded(linear: np.ndarray) -> np.ndarray:
     """Return the sRGB encoding (IEC 61966-2-1) of linear light, clipped to [0, 1]."""
     linear = np.clip(linear, 0.0, 1.0)
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     return encoded.astype(np.float32)
+
+
+def linear_light(encoded: np.ndarray) -> np.ndarray:
+    """Return the linear light of sRGB-encoded values in [0, 1]: the inverse of `srgb_encoded`."""
+    light = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    return light.astype(np.float32)
 
 
 def tone_curves(profile: bytes, *names: str) -> list[ToneCurve]:

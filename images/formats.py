@@ -15,3 +15,5 @@ WRITABLE_FORMATS = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
+# The formats of maps, which their suffixes are called like: bits of a channel, the usual ones first.
+MAP_DEPTHS = {"png": (8, 16), "tiff": (8, 16), "exr": (16, 32)}

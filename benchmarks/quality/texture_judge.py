@@ -13,7 +13,7 @@ from benchmarks.quality.judge import AlexNet, moment_distance
 from benchmarks.quality.patches import copied_share, patch_distance
 from benchmarks.quality.portilla import portilla_simoncelli_distance
 from benchmarks.quality.spectra import detail_ratio, median_laplacians, spectrum_distance
-from benchmarks.quality.tiles import repetition, seam
+from pipelines.materials.tiles import repetition, seam
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import scipy.spatial
 import scipy.stats
 
 from benchmarks import textures
-from benchmarks.quality import borders, patches, portilla, spectra, texture_judge, tiles
+from benchmarks.quality import borders, patches, portilla, spectra, texture_judge
 from benchmarks.quality.lattice import luma
 from errors import UserError
 from images.writing import write_image
@@ -78,32 +78,6 @@ def test_patch_distance_knows_no_places_and_sees_contrast():
     source = clouds(size=128).astype("float32")
     rolled = patches.patch_distance(np.roll(source, 40, axis=0), source)
     assert rolled < 0.02 < 0.1 < patches.patch_distance(source + 0.2, source)
-
-
-@pytest.mark.parametrize("wraps", [False, True])
-def test_autocorrelation_is_scipys(wraps):
-    gray = noise(12)[..., 0].astype("float64")
-    centred, ones = gray - gray.mean(), np.ones_like(gray)
-    if wraps:
-        wanted = scipy.signal.correlate2d(np.tile(centred, (2, 2)), centred, mode="valid")[:12, :12] / 144
-    else:
-        sums, counts = (scipy.signal.correlate2d(part, part) for part in (centred, ones))
-        wanted = np.zeros((24, 24))
-        wanted[1:, 1:] = sums / counts
-        wanted = np.fft.ifftshift(wanted)
-    found = tiles.autocorrelation(gray, wraps=wraps)
-    inside = np.ones_like(found, dtype=bool)
-    if not wraps:
-        inside[12], inside[:, 12] = False, False  # no pixels overlap there
-    np.testing.assert_allclose(found[inside], (wanted / gray.var())[inside], atol=1e-12)
-
-
-def test_a_tile_of_copies_repeats_and_has_no_seam():
-    tile = np.tile(noise(32), (4, 4, 1))
-    assert tiles.repetition(tile, wraps=True) == pytest.approx(1)
-    assert tiles.repetition(noise(), wraps=True) < 0.2
-    assert tiles.seam(tile) == pytest.approx(1, abs=0.1)
-    assert tiles.seam(np.cumsum(noise(32), axis=0)) > 10
 
 
 def test_statistics_of_portilla_and_simoncelli_know_no_places():

@@ -31,7 +31,7 @@ READERS = ("benchmarks", "examples", "docs")  # they import whatever they show o
 # What the rooms that can be copied alone may import beside the standard library and themselves.
 COPYABLE = {
     "layers": {"keras"},
-    "images": {"numpy", "scipy", "PIL", "tifffile", "imagecodecs", "av", "pillow_heif"},
+    "images": {"numpy", "scipy", "PIL", "tifffile", "imagecodecs", "av", "pillow_heif", "OpenEXR"},
     "film": {"numpy", "PIL", "av", "cv2"},
     "runtimes": {"numpy", "tensorflow", "ai_edge_litert", "onnxruntime"},
     "web": set(),

@@ -1,0 +1,92 @@
+"""OpenEXR files: floating-point numbers of any size, linear light where they are colours.
+
+The package openexr is imported only when such a file is read or written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from images.errors import ImageError
+from images.picture import MAX_PIXELS
+from images.writing import temporary_path
+
+SIGNATURE = b"\x76\x2f\x31\x01"
+SUFFIX = ".exr"
+# Largest number that a half has.
+MAX_HALF = 65504.0
+
+
+def library() -> ModuleType:
+    """Return the package.
+
+    Raises:
+        ImageError: it is missing.
+    """
+    try:
+        import OpenEXR
+    except ImportError as error:
+        raise ImageError("OpenEXR files need the Python package openexr (pip install openexr)") from error
+    return OpenEXR
+
+
+def read_exr(path: Path) -> np.ndarray:
+    """Return the colours, or the single channel, of a file's first part: float32 (height, width, 3 or 1).
+
+    Alpha and other channels beside the colours are left out.
+
+    Raises:
+        ImageError: it is broken, has neither R, G and B nor a single channel, or there is no package for it.
+    """
+    package = library()
+    try:
+        with package.File(str(path), separate_channels=True) as file:
+            channels = {name: np.array(channel.pixels, np.float32) for name, channel in file.channels().items()}
+    except (OSError, RuntimeError, ValueError, TypeError) as error:
+        raise ImageError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+    values = np.dstack([channels[name] for name in _wanted(channels, path)])
+    if values.shape[0] * values.shape[1] > MAX_PIXELS:
+        raise ImageError(f"{path}: {values.shape[1]} x {values.shape[0]} pixels are more than {MAX_PIXELS}")
+    return values
+
+
+def _wanted(channels: Mapping[str, np.ndarray], path: Path) -> list[str]:
+    if {"R", "G", "B"} <= channels.keys():
+        return ["R", "G", "B"]
+    others = [name for name in channels if name != "A"]
+    if len(others) != 1:
+        raise ImageError(f"{path}: it has the channels {', '.join(sorted(channels))}, not R, G and B or a single one")
+    return others
+
+
+def write_exr(path: Path, values: np.ndarray, *, bits: int) -> None:
+    """Write floats (height, width, 3 or 1) as an OpenEXR file without loss (ZIP), whole or not at all.
+
+    Args:
+        path: where to write; a file there is replaced.
+        values: as channels R, G and B, or Y.
+        bits: of a channel: 16 (half) or 32 (float).
+
+    Raises:
+        ImageError: values that are not numbers, or beyond a half's, or the file cannot be written.
+    """
+    package = library()
+    if not np.isfinite(values).all() or (bits == 16 and np.abs(values).max() > MAX_HALF):
+        raise ImageError(f"{path}: values that are not finite, or too large for {bits} bits")
+    levels = np.ascontiguousarray(values, np.float16 if bits == 16 else np.float32)
+    channels: dict[str, Any] = {"RGB": levels} if levels.shape[2] == 3 else {"Y": levels[..., 0]}
+    header = {"compression": package.ZIP_COMPRESSION, "type": package.scanlineimage}
+    temporary = temporary_path(path, SUFFIX)
+    try:
+        with package.File(header, channels) as file:
+            file.write(str(temporary))
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:
+        raise ImageError(f"{path}: cannot be written: {' '.join(str(error).split())}") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,73 @@
+"""Reading pictures that hold data: the numbers of the file, whatever colour profile it carries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from images.data.exr import SIGNATURE, read_exr
+from images.deep_files import TIFF_SIGNATURES, decode_deep_png, is_deep_png
+from images.errors import ImageError
+from images.reading import FORMATS
+
+GREY_MODES = ("1", "L", "LA", "La")
+DEEP_TYPES = {"uint8": 255, "uint16": 65535, "float16": 1, "float32": 1, "float64": 1}
+
+
+def read_data(path: Path) -> np.ndarray:
+    """Return the numbers of a picture file: float32 (height, width, 1 or 3).
+
+    PNG, JPEG, WebP, BMP and TIFF of whole numbers are in [0, 1]; floating-point TIFF and OpenEXR are as they are.
+    Colour profiles, gamma and orientation tags are not followed; alpha is left out.
+
+    Raises:
+        ImageError: no such file, none of these formats, broken, or with NaN or infinite values.
+    """
+    if not path.is_file():
+        raise ImageError(f"{path}: no such file")
+    try:
+        values = _read(path)
+    except ImageError:
+        raise
+    except ImportError as error:
+        raise ImageError(f"{path}: this kind of picture needs the Python package {error.name}") from error
+    except Exception as error:  # on broken files decoders raise anything
+        raise ImageError(f"{path}: cannot be read: {error or type(error).__name__}") from error
+    if not np.isfinite(values).all():
+        raise ImageError(f"{path}: it contains NaN or infinite values")
+    return values
+
+
+def is_exr(path: Path) -> bool:
+    """Tell from its first bytes whether a file is an OpenEXR file."""
+    with path.open("rb") as file:
+        return file.read(4) == SIGNATURE
+
+
+def _read(path: Path) -> np.ndarray:
+    with path.open("rb") as file:
+        head = file.read(32)
+    if head.startswith(SIGNATURE):
+        return read_exr(path)
+    if head.startswith(TIFF_SIGNATURES):
+        return _read_tiff(path)
+    with Image.open(path, formats=FORMATS) as image:
+        if is_deep_png(head):
+            return decode_deep_png(path)[0]
+        levels = np.asarray(image.convert("L" if image.mode in GREY_MODES else "RGB"), np.float32)
+    return levels.reshape(*levels.shape[:2], -1) / np.float32(255)
+
+
+def _read_tiff(path: Path) -> np.ndarray:
+    import tifffile
+
+    with tifffile.TiffFile(path) as file:
+        page = file.pages.first
+        levels = page.asarray(maxworkers=1)
+    largest = DEEP_TYPES.get(levels.dtype.name)
+    if page.axes not in ("YX", "YXS") or largest is None:
+        raise ImageError(f"{path}: axes {page.axes} of {levels.dtype.name} are no map")
+    values = np.asarray(levels, np.float32).reshape(*levels.shape[:2], -1) / np.float32(largest)
+    return values[..., : 3 if values.shape[2] >= 3 else 1]

@@ -1,0 +1,1 @@
+"""Materials: all maps of a surface synthesised together, and their files."""

@@ -1,0 +1,86 @@
+"""The folder of a material: a file for each map, the packed ones, material.gltf and report.json."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from errors import UserError
+from images.data.writing import write_map
+from images.writing import remove_stale
+from pipelines.materials.gltf import FILE, PACKED, material, packed
+from pipelines.materials.settings import MaterialSettings
+from pipelines.materials.surface import Maps, role_of
+from runs.store import write_json
+
+if TYPE_CHECKING:
+    from pipelines.materials.synthesize import Material
+
+REPORT = "report.json"
+GUESS = "a guess from the base colour, not measured"
+
+
+def check_range(maps: Maps, settings: MaterialSettings) -> None:
+    """Raise UserError where a map has numbers that the format of the files cannot hold."""
+    for key, values in maps.items():
+        if settings.format != "exr" and (values.min() < 0 or values.max() > 1):
+            raise UserError(
+                f"`maps` {key}: its numbers go from {values.min():g} to {values.max():g}; `format` {settings.format} "
+                "holds 0 to 1, exr any"
+            )
+
+
+def write_material(folder: Path, result: Material, settings: MaterialSettings) -> list[Path]:
+    """Write everything, each file whole or not at all, the report last, and return the files.
+
+    Args:
+        folder: where to; it is made where it is missing.
+        result: the surface and what is known of it.
+        settings: in which formats.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_stale(folder)
+    paths = {key: folder / f"{key}.{settings.format}" for key in result.maps}
+    for key, values in result.maps.items():
+        write_map(paths[key], values, bits=settings.bits_of(key), is_color=role_of(key).is_color)
+    further = [] if settings.material is None else _write_gltf(folder, result, paths)
+    report = folder / REPORT
+    write_json(report, _report(result, settings, paths))
+    return [*paths.values(), *further, report]
+
+
+def _write_gltf(folder: Path, result: Material, paths: dict[str, Path]) -> list[Path]:
+    names = {key: path.name for key, path in paths.items()}
+    pictures = []
+    values = packed(result.maps)
+    if values is not None:
+        pictures.append(folder / f"{PACKED}.png")
+        write_map(pictures[0], values, bits=8, is_color=False)
+        names[PACKED] = pictures[0].name
+    write_json(folder / FILE, material(folder.absolute().name, result.maps, names))
+    return [*pictures, folder / FILE]
+
+
+def _report(result: Material, settings: MaterialSettings, paths: dict[str, Path]) -> dict[str, Any]:
+    height, width = next(iter(result.maps.values())).shape[:2]
+    maps = {
+        key: {
+            "file": path.name,
+            "role": role_of(key).name,
+            "values": "sRGB" if role_of(key).is_color and settings.format != "exr" else "linear",
+            "bits": settings.bits_of(key),
+            **({"origin": GUESS} if key in result.guesses else {"origin": "synthesised from the source's map"}),
+        }
+        for key, path in paths.items()
+    }
+    scores = dataclasses.asdict(result.scores)
+    scores["register"] = result.scores.register
+    return {
+        "width": width,
+        "height": height,
+        "tileable": result.tileable,
+        "maps": maps,
+        "scores": scores,
+        "synthesis": {"iterations": result.iterations, "seconds": round(result.seconds, 1), "loss": result.loss},
+    }

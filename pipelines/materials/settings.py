@@ -1,0 +1,110 @@
+"""What is asked for of a material beside the options of a synthesis."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from errors import ArgumentError, unknown_name
+from images.formats import MAP_DEPTHS
+from options import check, described, option
+from pipelines.materials.surface import DERIVABLE, ROLES, role_of
+
+MATERIALS = ("gltf",)
+
+
+@described
+@dataclass(frozen=True, kw_only=True)
+class MaterialSettings:
+    """The options of a material.
+
+    Raises:
+        ArgumentError: an option has a value that is not allowed.
+    """
+
+    maps: tuple[str, ...] = option(
+        "maps of one surface, which are synthesised together and stay in register; keys: " + ", ".join(ROLES)
+        + "; writes KEY.png each and report.json into the folder that --output names",
+        default=(), count="+", metavar="KEY=FILE",
+    )  # fmt: skip
+    derive: tuple[str, ...] = option(
+        f"maps to guess from the base colour (of --maps, or --source): {','.join(DERIVABLE)}",
+        default=(), count="+", separator=",", metavar="NAME,...",
+    )  # fmt: skip
+    material: str | None = option("also write a material of the maps: glTF 2.0 (material.gltf)", choices=MATERIALS)
+    format: str = option("format of the maps", default="png", choices=tuple(MAP_DEPTHS))
+    bits: int | None = option(
+        "bits of a channel: 8 or 16 (png, tiff), 16 or 32 (exr)",
+        kind=int, default_text="8, exr 16; heights 16, exr 32",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        check(self)
+        if not self.is_asked_for and (self.format, self.bits) != ("png", None):
+            raise ArgumentError("`format` and `bits` are those of `maps`, which are not there")
+        depths = MAP_DEPTHS[self.format]
+        if self.bits not in (None, *depths):
+            allowed = " or ".join(map(str, depths))
+            raise ArgumentError(f"`bits` must be {allowed} for `format` {self.format}, not {self.bits}")
+        if self.material is not None and self.format != "png":
+            raise ArgumentError(f"`material` {self.material} needs `format` png: glTF knows PNG and JPEG alone")
+        keys = list(self.paths)
+        for name in self.derive:
+            if name not in DERIVABLE:
+                raise ArgumentError(unknown_name("map in `derive`", name, DERIVABLE))
+            if any(role_of(key).name == name for key in keys) or self.derive.count(name) > 1:
+                raise ArgumentError(f"`derive`: {name} is given already")
+        if self.derive and keys and not self._can_derive(keys):
+            raise ArgumentError("`derive` needs a base colour in `maps`: baseColor=FILE")
+
+    def _can_derive(self, keys: Sequence[str]) -> bool:
+        """Say whether the maps hold what the derived ones are made of."""
+        given = {role_of(key).name for key in keys}
+        return "baseColor" in given or ("height" in given and set(self.derive) <= {"normal"})
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether any option asks for a material."""
+        return bool(self.maps or self.derive or self.material)
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """Files of the maps by key.
+
+        Raises:
+            ArgumentError: a map is not KEY=FILE, its key is unknown, or it is there twice.
+        """
+        paths: dict[str, Path] = {}
+        for text in self.maps:
+            key, equals, path = text.partition("=")
+            if not (key and equals and path):
+                raise ArgumentError(f"`maps` {text!r} is not KEY=FILE, such as baseColor=stones.png")
+            role_of(key)
+            if key in paths:
+                raise ArgumentError(f"`maps`: {key} is there twice")
+            paths[key] = Path(path)
+        return paths
+
+    def bits_of(self, key: str) -> int:
+        """Return the bits of a channel of a map: heights have the larger depth, or banks show in light."""
+        usual, deep = MAP_DEPTHS[self.format]
+        return self.bits or (deep if role_of(key).name == "height" else usual)
+
+
+def check_folder(folder: str | os.PathLike | None, paths: Mapping[str, Path]) -> Path:
+    """Return the folder of the results.
+
+    Raises:
+        ArgumentError: it is not given, is a file, or holds a map that would be written over.
+    """
+    if folder is None:
+        raise ArgumentError("a material needs `output` FOLDER")
+    target = Path(folder)
+    if target.exists() and not target.is_dir():
+        raise ArgumentError(f"`output` {target} is a file; the maps of a material go into a folder")
+    inside = [path for path in paths.values() if path.resolve().parent == target.resolve()]
+    if inside:
+        raise ArgumentError(f"`output` {target} holds {inside[0].name}, a map to be read: name another folder")
+    return target

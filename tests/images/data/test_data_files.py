@@ -1,0 +1,136 @@
+"""Maps as files: what is read is what was written, by other programs too."""
+
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageCms
+
+from images.data.exr import read_exr
+from images.data.reading import is_exr, read_data
+from images.data.writing import write_map
+from images.errors import ImageError
+from images.formats import MAP_DEPTHS
+from images.reading import read_image
+
+RANDOM = np.random.default_rng(0)
+COLOR, GREY = (RANDOM.random((9, 13, channels), np.float32) for channels in (3, 1))
+CASES = [(name, bits) for name, depths in MAP_DEPTHS.items() for bits in depths]
+
+
+def tolerance(name, bits):
+    return {16: 2**-11, 32: 0}[bits] if name == "exr" else 0.501 / (2**bits - 1)
+
+
+@pytest.mark.parametrize(("name", "bits"), CASES)
+@pytest.mark.parametrize("values", [COLOR, GREY], ids=["rgb", "grey"])
+def test_data_come_back(name, bits, values, tmp_path):
+    path = tmp_path / f"map.{name}"
+    write_map(path, values, bits=bits, is_color=False)
+    np.testing.assert_allclose(read_data(path), values, rtol=0, atol=tolerance(name, bits))
+    assert is_exr(path) == (name == "exr")
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(("name", "bits"), [case for case in CASES if case[0] != "exr"])
+def test_other_programs_read_the_same(name, bits, tmp_path):
+    path = tmp_path / f"map.{name}"
+    write_map(path, COLOR, bits=bits, is_color=False)
+    levels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert levels.dtype == f"uint{bits}"
+    np.testing.assert_array_equal(levels[..., ::-1], np.floor(COLOR * (2**bits - 1) + 0.5))
+
+
+@pytest.mark.parametrize(("name", "bits"), [case for case in CASES if case[0] != "exr"])
+def test_colors_are_marked_and_data_are_not(name, bits, tmp_path):
+    for is_color in (True, False):
+        path = tmp_path / f"map.{name}"
+        write_map(path, COLOR, bits=bits, is_color=is_color)
+        np.testing.assert_allclose(read_image(path).pixels, COLOR, rtol=0, atol=0.501 / (2**bits - 1))
+        assert _is_marked(path) == is_color
+
+
+def _is_marked(path):
+    if path.suffix == ".tiff":
+        with tifffile.TiffFile(path) as file:
+            return 34675 in file.pages.first.tags
+    return "srgb" in Image.open(path).info
+
+
+def test_colors_are_linear_light_in_openexr(tmp_path):
+    write_map(tmp_path / "map.exr", np.full((4, 4, 3), 0.5, np.float32), bits=32, is_color=True)
+    np.testing.assert_allclose(read_data(tmp_path / "map.exr"), 0.21404114, rtol=1e-6)  # IEC 61966-2-1
+
+
+def test_numbers_beyond_one_need_openexr(tmp_path):
+    write_map(tmp_path / "map.exr", 7 * GREY - 3, bits=32, is_color=False)
+    np.testing.assert_array_equal(read_data(tmp_path / "map.exr"), 7 * GREY - 3)
+    with pytest.raises(ImageError, match=r"map\.png: values from -.*; this format holds 0 to 1"):
+        write_map(tmp_path / "map.png", 7 * GREY - 3, bits=16, is_color=False)
+    with pytest.raises(ImageError, match="too large for 16 bits"):
+        write_map(tmp_path / "map.exr", 1e6 * GREY, bits=16, is_color=False)
+
+
+def test_a_profile_changes_no_data(tmp_path):
+    levels = RANDOM.integers(0, 256, (8, 8, 3), np.uint8)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    for name in ("a.png", "a.tif"):
+        Image.fromarray(levels).save(tmp_path / name, icc_profile=profile)
+        np.testing.assert_array_equal(read_data(tmp_path / name), levels.astype(np.float32) / 255)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA"])
+def test_every_kind_of_picture_is_read(mode, tmp_path):
+    image = Image.fromarray(RANDOM.integers(0, 256, (8, 8, 3), np.uint8)).convert(mode)
+    image.save(tmp_path / "a.png")
+    expected = np.asarray(image.convert("L" if mode in ("1", "L", "LA") else "RGB")) / 255
+    np.testing.assert_allclose(read_data(tmp_path / "a.png").squeeze(), expected, atol=1e-6)
+
+
+BROKEN = {
+    "none.png": (None, "no such file"),
+    "text.png": (b"no picture", "cannot be read"),
+    "cut.exr": (b"\x76\x2f\x31\x01\x02\x00", "cannot be read"),
+    "cut.tif": (b"II*\0\x08\0\0\0", "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_files_are_told(name, tmp_path):
+    content, message = BROKEN[name]
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(ImageError, match=rf"{name}: {message}"):
+        read_data(tmp_path / name)
+
+
+def test_numbers_that_are_none_are_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.full((4, 4), np.nan, np.float32))
+    with pytest.raises(ImageError, match="NaN or infinite"):
+        read_data(tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "b.tif", np.zeros((4, 4), np.int32))
+    with pytest.raises(ImageError, match="int32 are no map"):
+        read_data(tmp_path / "b.tif")
+
+
+def test_layers_of_openexr_are_not_guessed(tmp_path):
+    import OpenEXR
+
+    layers = {"depth": np.zeros((4, 4), np.float32), "mask": np.zeros((4, 4), np.float32)}
+    with OpenEXR.File({"type": OpenEXR.scanlineimage}, layers) as file:
+        file.write(str(tmp_path / "a.exr"))
+    with pytest.raises(ImageError, match="channels depth, mask, not R, G and B or a single one"):
+        read_exr(tmp_path / "a.exr")
+
+
+def test_without_the_package_one_line_tells(tmp_path):
+    code = (
+        "import sys; sys.modules['OpenEXR'] = None\n"
+        "import numpy as np; from pathlib import Path; from images.data.writing import write_map\n"
+        "write_map(Path('a.exr'), np.zeros((2, 2, 1)), bits=16, is_color=False)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1].endswith("OpenEXR files need the Python package openexr (pip install openexr)")

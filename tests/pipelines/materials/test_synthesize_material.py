@@ -1,0 +1,204 @@
+"""Materials in memory and as folders."""
+
+import json
+
+import numpy as np
+import pytest
+from support.material_cases import stones, without_synthesis, write_stones
+
+from errors import ArgumentError, UserError
+from images.data.reading import read_data
+from pipelines.materials import synthesize
+from pipelines.materials.files import GUESS
+from pipelines.materials.settings import MaterialSettings
+from pipelines.materials.surface import checked, role_of, stacked, with_unit_normals
+from pipelines.materials.synthesize import make_material, synthesize_material
+
+QUICK = {"max_iter": 3, "output_width": 48}
+
+
+def silent(text):
+    pass
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """What guides a material needs no synthesis here."""
+    monkeypatch.setattr(synthesize, "synthesize_pictures", without_synthesis)
+
+
+@pytest.fixture
+def made():
+    return synthesize_material(stones(), **QUICK)
+
+
+def test_a_texture_guides_the_maps(monkeypatch, random_descriptor):
+    monkeypatch.undo()
+    monkeypatch.setenv("TEXTURE_NETS_VGG19", str(random_descriptor))
+    seen = []
+    options = {**QUICK, "layers": ("relu1_1", "pool1"), "octaves": 1, "precision": "float32"}
+    result = synthesize_material(stones(), observers=[seen.append], **options)
+    assert [progress.iterations for progress in seen] == [1, 2, 3]
+    assert (result.iterations, result.loss > 0) == (3, True)
+    assert result.scores.register < 0.3  # hardly more than noise is the guide here
+    assert max(result.scores.seam.values()) < 1.4
+
+
+def test_all_maps_come_out_and_repeat(made):
+    source = stones()
+    assert {key: values.shape for key, values in made.maps.items()} == {
+        key: (48, 48, values.shape[2]) for key, values in source.items()
+    }
+    assert made.tileable == "both"
+    assert max(made.scores.seam.values()) < 1.4
+    assert made.scores.register < 0.2  # a few stones
+    assert made.guesses == ()
+
+
+def test_normals_have_unit_length(made):
+    np.testing.assert_allclose(np.linalg.norm(2 * made.maps["normal"] - 1, axis=2), 1, atol=1e-5)
+
+
+def test_it_may_end_at_its_edges():
+    result = synthesize_material(stones(), **QUICK, tileable="none", output_height=40)
+    assert result.scores.seam is None
+    assert result.maps["height"].shape == (40, 48, 1)
+
+
+def test_a_photo_alone_gets_guesses():
+    result = synthesize_material({"albedo": stones()["baseColor"]}, derive=("height", "normal", "roughness"), **QUICK)
+    assert list(result.maps) == ["albedo", "height", "normal", "roughness"]
+    assert result.guesses == ("height", "normal", "roughness")
+    assert max(result.scores.seam) == "albedo"
+
+
+def test_heights_of_any_range_stay_in_it():
+    height = 40 * stones()["height"] - 7
+    result = synthesize_material({"height": height, "ao": stones()["ao"]}, **QUICK)
+    assert height.min() - 1e-4 <= result.maps["height"].min() < result.maps["height"].max() <= height.max() + 1e-4
+    assert np.ptp(result.maps["height"]) > 20
+
+
+def files_of(folder, **changes):
+    """Make a material of files in a folder and return its report."""
+    files = write_stones(folder)
+    maps = tuple(f"{key}={files[key]}" for key in changes.pop("keys", files))
+    settings = MaterialSettings(maps=maps, **changes)
+    _, written = make_material(settings, folder / "out", note=silent, **QUICK)
+    assert sorted(written) == sorted((folder / "out").iterdir())
+    return json.loads((folder / "out" / "report.json").read_text())
+
+
+def test_the_folder_of_a_material(tmp_path):
+    report = files_of(tmp_path, keys=("baseColor", "height"), derive=("normal",))
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "baseColor.png", "height.png", "normal.png", "report.json",
+    }  # fmt: skip
+    assert {key: (entry["bits"], entry["values"]) for key, entry in report["maps"].items()} == {
+        "baseColor": (8, "sRGB"), "height": (16, "linear"), "normal": (8, "linear"),
+    }  # fmt: skip
+    assert [key for key, entry in report["maps"].items() if entry["origin"] == GUESS] == ["normal"]
+    assert {"seam", "repetition", "source_repetition", "distance", "register"} <= set(report["scores"])
+    assert (report["width"], report["height"], report["tileable"]) == (48, 48, "both")
+    levels = read_data(tmp_path / "out" / "height.png") * 65535
+    assert len(np.unique(levels.round())) > 256
+
+
+@pytest.mark.parametrize(("format", "bits"), [("tiff", 16), ("exr", None), ("exr", 16)])
+def test_other_formats(format, bits, tmp_path):
+    report = files_of(tmp_path, keys=("baseColor", "height"), format=format, bits=bits)
+    depth = {("exr", None): 32, ("exr", 16): 16, ("tiff", 16): 16}[format, bits]
+    assert report["maps"]["height"]["bits"] == depth
+    height = read_data(tmp_path / "out" / f"height.{format}")
+    assert height.shape == (48, 48, 1)
+    assert 0 <= height.min() < height.max() <= 1
+
+
+def test_openexr_is_read_too(tmp_path):
+    files_of(tmp_path, keys=("baseColor", "height"), format="exr")
+    again = MaterialSettings(maps=tuple(f"{key}={tmp_path}/out/{key}.exr" for key in ("baseColor", "height")))
+    result, _ = make_material(again, tmp_path / "again", note=silent, **QUICK)
+    assert 0 <= result.maps["baseColor"].min() < result.maps["baseColor"].max() <= 1
+
+
+REFUSED = {
+    "unknown": ({"maps": ("basecolour=a.png",)}, "unknown map in `maps` 'basecolour'; did you mean 'baseColor'"),
+    "no file": ({"maps": ("baseColor",)}, "'baseColor' is not KEY=FILE"),
+    "twice": ({"maps": ("ao=a.png", "ao=b.png")}, "ao is there twice"),
+    "derived": ({"maps": ("height=a.png",), "derive": ("height",)}, "height is given already"),
+    "underivable": ({"maps": ("normal=a.png",), "derive": ("height",)}, "needs a base colour in `maps`"),
+    "name": ({"maps": ("baseColor=a.png",), "derive": ("ao",)}, "unknown map in `derive` 'ao'"),
+    "bits": ({"maps": ("baseColor=a.png",), "bits": 32}, "`bits` must be 8 or 16 for `format` png, not 32"),
+    "gltf": ({"maps": ("baseColor=a.png",), "format": "exr", "material": "gltf"}, "needs `format` png"),
+    "alone": ({"format": "exr"}, "`format` and `bits` are those of `maps`"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_settings_are_checked(case):
+    values, message = REFUSED[case]
+    with pytest.raises(ArgumentError, match=message.replace("(", r"\(")):
+        MaterialSettings(**values)
+
+
+def test_maps_are_checked():
+    maps = stones(48)
+    with pytest.raises(UserError, match="one size, not baseColor 48 x 48, height 40 x 48"):
+        checked({"baseColor": maps["baseColor"], "height": maps["height"][:, :40]})
+    with pytest.raises(ArgumentError, match="displacement and height are the same map"):
+        checked({"height": maps["height"], "displacement": maps["height"]})
+    with pytest.raises(UserError, match="roughness: it is to be grey, but its channels differ"):
+        checked({"roughness": maps["baseColor"]})
+    with pytest.raises(UserError, match="3 channels, not 1"):
+        checked({"normal": maps["height"]})
+    with pytest.raises(UserError, match="NaN"):
+        checked({"height": np.full((48, 48), np.nan)})
+    with pytest.raises(UserError, match="at least 32 x 32"):
+        synthesize_material(stones(24, 4), **QUICK)
+    with pytest.raises(ArgumentError, match="without `count`"):
+        synthesize_material(maps, **QUICK, count=2)
+
+
+def test_grey_files_in_three_channels_are_grey():
+    grey = np.repeat(stones(48)["roughness"], 3, axis=2)
+    grey[..., 1] += 2 / 255  # as JPEG leaves it
+    assert checked({"roughness": grey})["roughness"].shape == (48, 48, 1)
+
+
+def test_names_of_engines_are_known():
+    assert [role_of(key).name for key in ("Albedo", "Displacement", "AmbientOcclusion", "metalness", "nor_gl")] == [
+        "baseColor", "height", "ao", "metallic", "normal",
+    ]  # fmt: skip
+
+
+def test_normals_without_a_direction_look_up():
+    encoded = np.full((2, 2, 3), 0.5, np.float32)
+    np.testing.assert_allclose(with_unit_normals(encoded), np.broadcast_to([0.5, 0.5, 1], (2, 2, 3)))
+
+
+def test_maps_count_the_same_and_constant_ones_not_at_all():
+    maps = stones(48)
+    stack = stacked({"baseColor": maps["baseColor"], "height": 100 * maps["height"], "ao": np.ones((48, 48, 1))})
+    variances = stack.var(axis=(0, 1))
+    np.testing.assert_allclose([variances[:3].sum(), variances[3], variances[4]], [1, 1, 0], atol=1e-4)
+
+
+def test_files_are_not_written_over(tmp_path):
+    files = write_stones(tmp_path)
+    settings = MaterialSettings(maps=(f"baseColor={files['baseColor']}",))
+    with pytest.raises(ArgumentError, match="a map to be read: name another folder"):
+        make_material(settings, tmp_path, note=silent, **QUICK)
+    with pytest.raises(ArgumentError, match="is a file"):
+        make_material(settings, files["ao"], note=silent, **QUICK)
+    with pytest.raises(ArgumentError, match="needs `output` FOLDER"):
+        make_material(settings, None, note=silent, **QUICK)
+
+
+def test_numbers_beyond_a_format_are_told_before_the_work(tmp_path):
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "height.tif", 3 * stones(48)["height"])
+    settings = MaterialSettings(maps=(f"height={tmp_path / 'height.tif'}",))
+    with pytest.raises(UserError, match="`format` png holds 0 to 1, exr any"):
+        make_material(settings, tmp_path / "out", note=silent, **QUICK)
+    assert not (tmp_path / "out").exists()
