@@ -13,8 +13,9 @@ from typing import Any
 from errors import ArgumentError, counted
 from options import check, described, option, options_of
 from pipelines.command_line import ArgumentParser, add_options, note, run_script, spellings_of, values_of
+from pipelines.materials.material import Material
 from pipelines.materials.settings import MaterialSettings
-from pipelines.materials.synthesize import WITHOUT, Material, make_material
+from pipelines.materials.synthesize import WITHOUT, make_material
 from pipelines.synthesis.sampling import sample_textures
 from pipelines.synthesis.settings import PRESETS, SynthesisSettings
 from pipelines.synthesis.synthesize import SynthesisReport, resume, synthesize

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from errors import UserError
 from images.data.writing import write_map
 from images.writing import remove_stale
 from pipelines.materials.gltf import FILE, PACKED, material, packed
+from pipelines.materials.material import Material
 from pipelines.materials.settings import MaterialSettings
 from pipelines.materials.surface import Maps, role_of
 from runs.store import write_json
-
-if TYPE_CHECKING:
-    from pipelines.materials.synthesize import Material
 
 REPORT = "report.json"
 GUESS = "a guess from the base colour, not measured"

@@ -6,7 +6,6 @@ import dataclasses
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from errors import ArgumentError, UserError
 from images.data.exr import library
+from pipelines.materials.material import Material
 from pipelines.materials.settings import MaterialSettings, check_folder
 from pipelines.materials.surface import Maps, checked, role_of, stacked, with_unit_normals
 from pipelines.synthesis.settings import SynthesisSettings
@@ -36,29 +36,6 @@ MIN_SIDE = 32
 # Small surfaces hold few of the source's pieces, and by chance unlike ones: of several the one is kept whose maps are
 # most like the source's to each other.
 MAX_TRIES, MAX_TRIED_PIXELS = 3, 256 * 256
-
-
-@dataclass(frozen=True, eq=False)
-class Material:
-    """A surface.
-
-    Attributes:
-        maps: float32 (height, width, 1 or 3) by key: colours sRGB-encoded, normals as (n + 1) / 2.
-        guesses: keys of the maps that are derived.
-        tileable: directions in which it repeats: "none", "x", "y" or "both".
-        scores: beside the source.
-        iterations: of the synthesis.
-        seconds: of everything.
-        loss: of the synthesis.
-    """
-
-    maps: dict[str, np.ndarray]
-    guesses: tuple[str, ...]
-    tileable: str
-    scores: Scores
-    iterations: int
-    seconds: float
-    loss: float
 
 
 def synthesize_material(
