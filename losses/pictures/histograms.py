@@ -75,11 +75,11 @@ def _distance(values: Any, target: np.ndarray) -> Any:
     count = values.shape[1] * values.shape[2]
     ranked = ops.sort(ops.reshape(values, (-1, count, 3)), axis=1)
     scales = ops.convert_to_tensor(target.var(axis=0) + ROUNDING, dtype=values.dtype)
-    wanted = _interpolated(ops.convert_to_tensor(target, dtype=values.dtype), count)
+    wanted = interpolated(ops.convert_to_tensor(target, dtype=values.dtype), count)
     return ops.mean(ops.square(ranked - wanted) / scales)
 
 
-def _interpolated(quantiles: Any, count: int) -> Any:
+def interpolated(quantiles: Any, count: int) -> Any:
     """Return `count` quantiles in place of those given, (quantiles, 3), by linear interpolation."""
     known = quantiles.shape[0]
     places = (ops.arange(count, dtype=quantiles.dtype) + 0.5) * (known / count) - 0.5

@@ -18,7 +18,7 @@ from images.writing import remove_stale, write_image
 from options import from_json, to_json
 from pipelines.outputs import check_disk_space
 from pipelines.synthesis.progress import draw_progress, read_progress
-from pipelines.synthesis.settings import GRAM_ALONE, SynthesisSettings, resolve_layers
+from pipelines.synthesis.settings import GRAM_ALONE, TERMS, SynthesisSettings, resolve_layers
 from runs.lock import hold, is_held, remove_stale_lock
 from runs.machine import versions
 from runs.resuming import Found, Identity, Note, check_resumable
@@ -146,8 +146,7 @@ def _comparable(settings: SynthesisSettings, plan: SynthesisPlan) -> dict[str, A
     resolved = {
         "output_height": settings.size[0],
         "octaves": settings.octaves or plan.geometry.octaves,
-        "spectrum_weight": settings.weights_of_pictures[0],
-        "histogram_weight": settings.weights_of_pictures[1],
+        **{name: plan.term_weights[name] for name in TERMS if getattr(settings, name) is None},
         "layers": list(resolve_layers(settings.descriptor, settings.layers)),
         "schedule": settings.schedule or ("coarse-to-fine" if settings.init is None else "single"),
         "precision": plan.objective.descriptor.precision if settings.precision == "auto" else settings.precision,

@@ -22,7 +22,7 @@ EDGES: PyramidPadding = ("replicate", "replicate")
 
 def texture_loss(
     descriptor: Callable[[Any], Mapping[str, Any]],
-    octaves: Sequence[Mapping[str, Comparison]],
+    octaves: Sequence[Mapping[str, FeatureTerm]],
     *,
     padding: PyramidPadding,
     further: Mapping[str, tuple[float, Loss]] = MappingProxyType({}),
@@ -31,14 +31,11 @@ def texture_loss(
 
     Args:
         descriptor: from pictures to {layer: activations}.
-        octaves: for each octave, the full size first, {layer: comparison with the texture}.
+        octaves: for each octave, the full size first, {name: comparison with the texture}.
         padding: what stands around a picture before it is blurred for the next octave.
         further: terms of the pictures themselves by name, each with its weight.
     """
-    losses = [
-        FeatureLoss(descriptor, {layer: FeatureTerm(layer, comparison) for layer, comparison in layers.items()})
-        for layers in octaves
-    ]
+    losses = [FeatureLoss(descriptor, terms) for terms in octaves]
     return WeightedSum({"texture": (1.0, OctaveLosses(losses, padding)), **further})
 
 

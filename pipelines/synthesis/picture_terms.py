@@ -10,14 +10,17 @@ from keras import ops
 
 from losses.loss import Loss
 from losses.octaves import OctaveLosses
+from losses.pictures.autocorrelation import REACH, Autocorrelation, joined_autocorrelation
 from losses.pictures.histograms import Histograms, histograms
 from losses.pictures.power_spectrum import PowerSpectrum, joined_spectrum, window_of
 from losses.pyramid import PyramidPadding, gaussian_pyramid
 from pipelines.synthesis.geometry import Scale
 from pipelines.synthesis.objective import EDGES, picture_padding
 
-# Of the spectrum.
-OCTAVES = 3
+# Of the spectrum; of the autocorrelation, where they are large enough.
+OCTAVES, MAX_OCTAVES = 3, 6
+# Pixels a side of an octave that has an autocorrelation.
+MIN_SIDE = 3 * REACH
 
 
 @dataclass(frozen=True)
@@ -27,18 +30,21 @@ class PictureTermsPlan:
     Attributes:
         spectrum: of the power spectrum.
         histograms: of the histograms of colours and detail.
+        autocorrelation: of the autocorrelation.
     """
 
     spectrum: float
     histograms: float
+    autocorrelation: float
 
     def losses(
         self, sources: Sequence[np.ndarray], scale: Scale, wraps: tuple[bool, bool]
     ) -> dict[str, tuple[float, Loss]]:
         """Return the terms by name, each with its weight.
 
-        All are those of the whole canvas, margins and all: windows hardly see what lies at an edge, and histograms of
-        the picture alone leave stains there.
+        Spectrum and histograms are those of the whole canvas, margins and all: windows hardly see what lies at an
+        edge, and histograms of the picture alone leave stains there. The autocorrelation is the picture's, which has
+        few waves of low frequencies.
 
         Args:
             sources: float32 (height, width, 3), resized for the scale; not continued by mirroring, since the folds
@@ -52,6 +58,10 @@ class PictureTermsPlan:
             found["spectrum"] = self.spectrum, _spectra(sources, scale.canvas, wraps, padding)
         if self.histograms:
             found["histograms"] = self.histograms, Histograms(histograms(sources), padding)
+        octaves = _octaves([scale.size, *(source.shape[:2] for source in sources)])
+        if self.autocorrelation and octaves:
+            pyramids = _pyramids(sources, octaves)
+            found["autocorrelation"] = self.autocorrelation, _autocorrelations(pyramids, scale, wraps, padding)
         return found
 
 
@@ -59,11 +69,32 @@ def _spectra(
     sources: Sequence[np.ndarray], size: tuple[int, int], wraps: tuple[bool, bool], padding: PyramidPadding
 ) -> Loss:
     """Return the spectra of the octaves: low frequencies are told apart where a window holds some of their waves."""
-    pyramids = [gaussian_pyramid(ops.convert_to_tensor(source[np.newaxis]), OCTAVES, EDGES) for source in sources]
     losses = []
-    for octave, levels in enumerate(zip(*pyramids, strict=True)):
+    for octave, pictures in enumerate(_pyramids(sources, OCTAVES)):
         height, width = (-(-side // 2**octave) for side in size)
-        pictures = [ops.convert_to_numpy(level)[0] for level in levels]
         window = window_of([(height, width), *(picture.shape[:2] for picture in pictures)])
         losses.append(PowerSpectrum(joined_spectrum(pictures, window), wraps))
     return OctaveLosses(losses, padding)
+
+
+def _octaves(sizes: Sequence[tuple[int, int]]) -> int:
+    """Return how many octaves of pictures of these (height, width) are large enough for an autocorrelation."""
+    least = min(min(size) for size in sizes)
+    return sum(least >= MIN_SIDE * 2**octave for octave in range(MAX_OCTAVES))
+
+
+def _autocorrelations(
+    pyramids: Sequence[Sequence[np.ndarray]], scale: Scale, wraps: tuple[bool, bool], padding: PyramidPadding
+) -> Loss:
+    """Return the autocorrelations of the octaves, each of which has the pictures of all sources."""
+    losses = []
+    for octave, pictures in enumerate(pyramids):
+        margins = scale.margins[0] // 2**octave, scale.margins[1] // 2**octave
+        losses.append(Autocorrelation(joined_autocorrelation(pictures, REACH), margins, wraps))
+    return OctaveLosses(losses, padding)
+
+
+def _pyramids(sources: Sequence[np.ndarray], octaves: int) -> list[list[np.ndarray]]:
+    """Return the pictures of every octave of the sources, (height, width, 3) each."""
+    pyramids = (gaussian_pyramid(ops.convert_to_tensor(source[np.newaxis]), octaves, EDGES) for source in sources)
+    return [[ops.convert_to_numpy(level)[0] for level in levels] for levels in zip(*pyramids, strict=True)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -10,6 +10,7 @@ from errors import ArgumentError
 from pipelines.descriptors import Descriptor
 from pipelines.memory_bound import parse_memory
 from pipelines.resources import PICTURE_BYTES, Resources, Work, plan_resources
+from pipelines.synthesis.feature_terms import KINDS, FeatureTermsPlan
 from pipelines.synthesis.geometry import (
     Geometry,
     Scale,
@@ -21,7 +22,7 @@ from pipelines.synthesis.geometry import (
     plan_scales,
 )
 from pipelines.synthesis.picture_terms import PictureTermsPlan
-from pipelines.synthesis.settings import MAX_OCTAVES, SynthesisSettings, resolve_layers
+from pipelines.synthesis.settings import MAX_OCTAVES, REGULAR, SynthesisSettings, resolve_layers
 from pipelines.synthesis.targets import BYTES_AT_ONCE, MAX_PIXELS, FramesPlan, ObjectivePlan
 from runs.machine import check_memory, choose_precision
 
@@ -40,6 +41,7 @@ class SynthesisPlan:
     Attributes:
         objective: what is compared.
         scales: from coarse to fine; the last is the output's size with all octaves.
+        term_weights: of the terms beside Gram matrices, by the names of their options.
         seed: kind of the first picture, "random" or "symmetric".
         random_seed: of all noise.
         optimizer: "l-bfgs-b" or "lbfgs".
@@ -51,6 +53,7 @@ class SynthesisPlan:
 
     objective: ObjectivePlan
     scales: tuple[Scale, ...]
+    term_weights: Mapping[str, float]
     seed: str
     random_seed: int
     optimizer: str
@@ -81,7 +84,7 @@ class SynthesisPlan:
 
 
 def plan_synthesis(
-    settings: SynthesisSettings, source_sizes: Sequence[Size], *, has_start: bool = False
+    settings: SynthesisSettings, source_sizes: Sequence[Size], *, has_start: bool = False, regularity: float = 0.0
 ) -> SynthesisPlan:
     """Return what follows from the settings.
 
@@ -89,6 +92,7 @@ def plan_synthesis(
         settings: what is asked for.
         source_sizes: (height, width) of the sources.
         has_start: whether there is a picture to start from.
+        regularity: of the sources.
 
     Raises:
         ArgumentError: the output or a source is too small for the layers at the smallest octave, or the output is too
@@ -100,21 +104,33 @@ def plan_synthesis(
     schedule = settings.schedule or ("single" if has_start else "coarse-to-fine")
     scales = plan_scales(geometry, source_sizes, schedule=schedule, max_iter=settings.max_iter)
     resources = _resources(settings, geometry, scales)
+    weights = settings.term_weights(regularity)
     return SynthesisPlan(
-        objective=_plan_objective(settings, geometry, precision, resources.folder),
+        objective=_plan_objective(settings, geometry, weights, precision, resources.folder),
         scales=scales,
+        term_weights=weights,
         seed=settings.seed,
         random_seed=settings.random_seed,
         optimizer=settings.optimizer,
         bounds=(0.0, 1.0) if settings.bounds else None,
         tol=settings.tol,
         match_histogram=settings.match_histogram,
-        notes=tuple(note for note in (precision_note, octaves_note, resources.note) if note),
+        notes=tuple(
+            note
+            for note in (precision_note, octaves_note, _statistics_note(settings, regularity), resources.note)
+            if note
+        ),
     )
 
 
+def _statistics_note(settings: SynthesisSettings, regularity: float) -> str:
+    if settings.statistics != "auto" or regularity < REGULAR:
+        return ""
+    return f"`statistics`: regular, since the sources repeat themselves (autocorrelation {regularity:.2f})"
+
+
 def _plan_objective(
-    settings: SynthesisSettings, geometry: Geometry, precision: str, folder: str | None
+    settings: SynthesisSettings, geometry: Geometry, weights: Mapping[str, float], precision: str, folder: str | None
 ) -> ObjectivePlan:
     return ObjectivePlan(
         geometry=geometry,
@@ -137,7 +153,12 @@ def _plan_objective(
             octaves=settings.if_octaves,
             loop=settings.loop,
         ),
-        pictures=PictureTermsPlan(*settings.weights_of_pictures),
+        pictures=PictureTermsPlan(
+            spectrum=weights["spectrum_weight"],
+            histograms=weights["histogram_weight"],
+            autocorrelation=weights["autocorrelation_weight"],
+        ),
+        features=FeatureTermsPlan({kind: weights[f"{kind}_weight"] for kind in KINDS}),
         join_mode=cast("JoinMode", settings.join_mode),
         mul=settings.mul,
         folder=folder,

@@ -21,11 +21,27 @@ MAX_OCTAVES = 4
 LAYERS = (2, 7)
 JOIN_MODES = ("average", "max", "log_euclidean", "affine_invariant", "riemann")
 SCHEDULES = ("coarse-to-fine", "single")
-# Weights of the terms of the picture itself, beside Gram matrices with weights of 1.
-SPECTRUM_WEIGHT = 0.01
-HISTOGRAM_WEIGHT = 0.01
+# Options that are weights of terms beside Gram matrices, which have 1.
+TERMS = (
+    "spectrum_weight",
+    "histogram_weight",
+    "autocorrelation_weight",
+    "moment_weight",
+    "wasserstein_weight",
+    "feature_histogram_weight",
+    "correlation_weight",
+    "shifted_gram_weight",
+)
+_STOCHASTIC = {"spectrum_weight": 0.01, "histogram_weight": 0.01, "autocorrelation_weight": 0.1}
+# Usual weights by `statistics`; what is not named has none.
+TERM_WEIGHTS: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {"gram": {}, "stochastic": _STOCHASTIC, "regular": {**_STOCHASTIC, "shifted_gram_weight": 0.1}}
+)
+STATISTICS = ("auto", *TERM_WEIGHTS)
+# Sources that are so alike to themselves when they are shifted by a period are regular: brickwork, weaves, tiles.
+REGULAR = 0.18
 # Gram matrices alone, to the edge: what this program did before it had other terms, which runs from then go on with.
-GRAM_ALONE = MappingProxyType({"spectrum_weight": 0.0, "histogram_weight": 0.0, "margin": 0})
+GRAM_ALONE: Mapping[str, object] = MappingProxyType({"statistics": "gram", "margin": 0})
 PRESETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
         # Snelgrove 2017, "High-Resolution Multi-Scale Neural Texture Synthesis".
@@ -43,6 +59,12 @@ PRESETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
         },
     }
 )
+
+
+def _usually(name: str) -> str:
+    """Return the words for a weight's default."""
+    weights = [f"{weights.get(name, 0):g} ({kind})" for kind, weights in TERM_WEIGHTS.items() if kind != "gram"]
+    return f"by `statistics`: {', '.join(weights)}; 0 with label pictures or a factor"
 
 
 @described
@@ -91,13 +113,42 @@ class SynthesisSettings:
         "padding of the descriptor: valid (none) or same (zeros in the convolutions, repeated edges in the pyramid)",
         default="valid", short="-p", choices=("valid", "same"),
     )  # fmt: skip
+    statistics: str = option(
+        "what is matched: gram (Gram matrices alone), with them what stochastic or regular textures need, or auto: "
+        "regular where the sources repeat",
+        default="auto", choices=STATISTICS,
+    )  # fmt: skip
     spectrum_weight: float | None = option(
         "weight of the power spectrum, which keeps the descriptor's own high frequencies out; 0: none",
-        kind=float, minimum=0, default_text=f"{SPECTRUM_WEIGHT:g}; 0 with label pictures or a factor",
+        kind=float, minimum=0, default_text=_usually("spectrum_weight"),
     )  # fmt: skip
     histogram_weight: float | None = option(
         "weight of the histograms of colours and of detail at every scale; 0: none",
-        kind=float, minimum=0, default_text=f"{HISTOGRAM_WEIGHT:g}; 0 with label pictures or a factor",
+        kind=float, minimum=0, default_text=_usually("histogram_weight"),
+    )  # fmt: skip
+    autocorrelation_weight: float | None = option(
+        "weight of the picture's autocorrelation at every scale, which holds the strength of slow changes; 0: none",
+        kind=float, minimum=0, default_text=_usually("autocorrelation_weight"),
+    )  # fmt: skip
+    moment_weight: float | None = option(
+        "weight of the features' means and covariances; 0: none",
+        kind=float, minimum=0, default_text=_usually("moment_weight"),
+    )  # fmt: skip
+    wasserstein_weight: float | None = option(
+        "weight of the sliced Wasserstein distance of features; 0: none",
+        kind=float, minimum=0, default_text=_usually("wasserstein_weight"),
+    )  # fmt: skip
+    feature_histogram_weight: float | None = option(
+        "weight of the histograms of features; 0: none",
+        kind=float, minimum=0, default_text=_usually("feature_histogram_weight"),
+    )  # fmt: skip
+    shifted_gram_weight: float | None = option(
+        "weight of Gram matrices of features and of those some positions away, which hold rows and lines; 0: none",
+        kind=float, minimum=0, default_text=_usually("shifted_gram_weight"),
+    )  # fmt: skip
+    correlation_weight: float | None = option(
+        "weight of the correlations of each feature with itself, shifted; 0: none",
+        kind=float, minimum=0, default_text=_usually("correlation_weight"),
     )  # fmt: skip
     margin: int = option(
         "pixels synthesised beyond each edge and cut off, so that the border is as good as the middle",
@@ -195,7 +246,7 @@ class SynthesisSettings:
         if not self.output_prefix or Path(self.output_prefix).name != self.output_prefix:
             raise ArgumentError(f"`output_prefix` {self.output_prefix!r} must be the beginning of a folder's name")
         resolve_layers(self.descriptor, self.layers)
-        for name in ("spectrum_weight", "histogram_weight"):
+        for name in TERMS:
             if self.guide is not None and getattr(self, name):
                 raise ArgumentError(f"`{name}` is of whole pictures: with `guide`, which has regions, it must be 0")
 
@@ -208,15 +259,20 @@ class SynthesisSettings:
                 f"an output of {width} x {height} cannot be halved {octaves - 1} times for `octaves` {octaves}"
             )
 
-    @property
-    def weights_of_pictures(self) -> tuple[float, float]:
-        """Weights of the power spectrum and of the histograms."""
-        given = (self.spectrum_weight, self.histogram_weight)
+    def term_weights(self, regularity: float) -> dict[str, float]:
+        """Return the weights of the terms beside Gram matrices, by the names of their options.
+
+        Args:
+            regularity: of the sources, which `statistics` "auto" goes by.
+        """
         # Regions have no spectra of their own, and multiplied Gram matrices are not those of a picture's.
         is_plain = self.guide is None and self.mul == 1
-        usual = (SPECTRUM_WEIGHT, HISTOGRAM_WEIGHT) if is_plain else (0.0, 0.0)
-        spectrum, histogram = (default if own is None else own for own, default in zip(given, usual, strict=True))
-        return spectrum, histogram
+        kind = self.statistics
+        if kind == "auto":
+            kind = "regular" if regularity >= REGULAR else "stochastic"
+        usual = TERM_WEIGHTS[kind if is_plain else "gram"]
+        given = {name: getattr(self, name) for name in TERMS}
+        return {name: usual.get(name, 0.0) if value is None else value for name, value in given.items()}
 
     @property
     def size(self) -> tuple[int, int]:

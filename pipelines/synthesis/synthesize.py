@@ -163,8 +163,10 @@ def _say_nothing(text: str) -> None:
 
 def _plan(settings: SynthesisSettings, inputs: SynthesisInputs) -> SynthesisPlan:
     with quiet_startup():
+        from losses.pictures.regularity import regularity
         from pipelines.synthesis.plan import plan_synthesis
-    return plan_synthesis(settings, inputs.source_sizes, has_start=inputs.init is not None)
+    repeated = float(np.mean([regularity(source) for source in inputs.sources]))
+    return plan_synthesis(settings, inputs.source_sizes, has_start=inputs.init is not None, regularity=repeated)
 
 
 def _objectives(plan: SynthesisPlan, inputs: SynthesisInputs, note: Note | None) -> Objectives:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from describe.segments import split_descriptor
 from errors import UserError
 from images.resizing import resize
 from losses.evaluation import compile_loss
-from losses.features import Comparison
+from losses.features import Comparison, FeatureTerm
 from losses.frames import FrameDistance
 from losses.guides import guide_at
 from losses.joins import JoinMode
@@ -27,6 +28,7 @@ from losses.pyramid import gaussian_pyramid
 from losses.texture import guided_gram_matrix
 from optimize.progress import Evaluate
 from pipelines.descriptors import Descriptor
+from pipelines.synthesis.feature_terms import FeatureTermsPlan
 from pipelines.synthesis.geometry import Geometry, Modes, Scale, mirrored_size, resized
 from pipelines.synthesis.inputs import SynthesisInputs, mirrored, nearest
 from pipelines.synthesis.objective import frames_apart, gram_comparison, texture_loss
@@ -39,8 +41,18 @@ MAX_PIXELS, BYTES_AT_ONCE = 330_000, 1_200
 # A region takes part at a layer where it has at least as many positions, in the source and in the output.
 MIN_POSITIONS = 1.0
 
-# Gram matrices of an octave's layers: one for each region, or a single one.
-LayerGrams = Mapping[str, Sequence[np.ndarray]]
+
+@dataclass(frozen=True, eq=False)
+class OctaveStatistics:
+    """What one source is described by at an octave.
+
+    Attributes:
+        grams: of its layers: one Gram matrix for each region, or a single one.
+        further: statistics of its features, by layer and kind.
+    """
+
+    grams: Mapping[str, Sequence[np.ndarray]]
+    further: Mapping[tuple[str, str], tuple[np.ndarray, ...]]
 
 
 @dataclass(frozen=True)
@@ -75,6 +87,7 @@ class ObjectivePlan:
         descriptor: what describes the pictures.
         frames: how many are made, and how they are kept apart.
         pictures: weights of the terms of the pictures themselves.
+        features: weights of the terms of features beside Gram matrices.
         join_mode: mean of the sources' Gram matrices.
         mul: factor of the target Gram matrices.
         folder: where maps of the descriptor go that do not fit into memory; None: they fit.
@@ -84,6 +97,7 @@ class ObjectivePlan:
     descriptor: Descriptor
     frames: FramesPlan
     pictures: PictureTermsPlan
+    features: FeatureTermsPlan
     join_mode: JoinMode
     mul: float
     folder: str | None = None
@@ -138,7 +152,7 @@ class Objectives:
         sources = [self._source(source, scale) for source in self.inputs.sources]
         return texture_loss(
             self.descriptor,
-            self._comparisons(sources, scale),
+            self._terms(sources, scale),
             padding=self.paddings.output_pyramid,
             further=self._pictures(scale) | self._frames(sources, scale),
         )
@@ -162,24 +176,45 @@ class Objectives:
         sources = [_resized(source, scale) for source in self.inputs.sources]
         return self.plan.pictures.losses(sources, scale, self.plan.geometry.wraps)
 
-    def _comparisons(self, sources: Sequence[np.ndarray], scale: Scale) -> list[dict[str, Comparison]]:
-        """Return the comparisons of each octave's layers with the joined sources."""
+    def _terms(self, sources: Sequence[np.ndarray], scale: Scale) -> list[dict[str, FeatureTerm]]:
+        """Return the comparisons of each octave's features with the joined sources."""
         guides = Guides(self.plan.geometry, self.inputs, scale)
-        grams = [self._grams(source, scale, guides) for source in sources]
+        statistics = [self._statistics(source, scale, guides) for source in sources]
+        octaves = zip(*statistics, strict=True)
         return [
-            {layer: self._comparison([found[octave][layer] for found in grams], guides, octave, layer)
-             for layer in self.layers}
-            for octave in range(scale.octaves)
-        ]  # fmt: skip
+            self._gram_terms(found, octave, guides) | self._further_terms(found, octave, scale)
+            for octave, found in enumerate(octaves)
+        ]
 
-    def _grams(self, source: np.ndarray, scale: Scale, guides: Guides) -> list[LayerGrams]:
-        """Return the Gram matrices of one source, by octave, layer and region."""
+    def _gram_terms(self, found: Sequence[OctaveStatistics], octave: int, guides: Guides) -> dict[str, FeatureTerm]:
+        grams = {
+            layer: self._comparison([one.grams[layer] for one in found], guides, octave, layer) for layer in self.layers
+        }
+        return {layer: FeatureTerm(layer, comparison) for layer, comparison in grams.items()}
+
+    def _further_terms(self, found: Sequence[OctaveStatistics], octave: int, scale: Scale) -> dict[str, FeatureTerm]:
+        """Return those beside Gram matrices, which want whole maps: none at an octave that is described in strips."""
+        axes = [
+            octave_positions(side, octave, mode)
+            for side, mode in zip(scale.canvas, self.paddings.output_pyramid, strict=True)
+        ]
+        if self.plan.frames.count * math.prod(axis.count for axis in axes) > MAX_PIXELS:
+            return {}
+        modes = self.paddings.output
+        sides = {
+            layer: min(layer_positions(layer, mode, axis).count for mode, axis in zip(modes, axes, strict=True))
+            for layer in self.layers
+        }
+        return self.plan.features.terms([one.further for one in found], sides, self.plan.geometry.wraps)
+
+    def _statistics(self, source: np.ndarray, scale: Scale, guides: Guides) -> list[OctaveStatistics]:
+        """Return the statistics of one source, by octave."""
         pictures = ops.convert_to_tensor(source[np.newaxis])
-        levels = gaussian_pyramid(pictures, scale.octaves, self.paddings.source_pyramid)
-        result: list[LayerGrams] = []
-        for octave, level in enumerate(levels):
+        result = []
+        for octave, level in enumerate(gaussian_pyramid(pictures, scale.octaves, self.paddings.source_pyramid)):
             features = self.source_descriptor(level)
-            result.append({layer: _grams(features[layer], guides.of_source(octave, layer)) for layer in self.layers})
+            grams = {layer: _grams(features[layer], guides.of_source(octave, layer)) for layer in self.layers}
+            result.append(OctaveStatistics(grams, self.plan.features.targets(features)))
         return result
 
     def _comparison(self, grams: Sequence[Sequence[np.ndarray]], guides: Guides, octave: int, layer: str) -> Comparison:

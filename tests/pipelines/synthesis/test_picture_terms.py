@@ -15,7 +15,7 @@ from losses.pictures.histograms import Histograms
 from pipelines.synthesis.files import read_settings
 from pipelines.synthesis.geometry import Scale
 from pipelines.synthesis.picture_terms import PictureTermsPlan
-from pipelines.synthesis.settings import GRAM_ALONE, HISTOGRAM_WEIGHT, PRESETS, SPECTRUM_WEIGHT, SynthesisSettings
+from pipelines.synthesis.settings import GRAM_ALONE, PRESETS, REGULAR, TERM_WEIGHTS, TERMS, SynthesisSettings
 from pipelines.synthesis.synthesize import resume, synthesize
 
 SOURCE = np.random.default_rng(0).random((72, 80, 3)).astype("float32")
@@ -33,38 +33,60 @@ def value(loss, picture):
     return float(ops.convert_to_numpy(loss(ops.convert_to_tensor(picture[None]))[0]))
 
 
-def test_both_terms_are_least_at_the_source():
-    found = PictureTermsPlan(spectrum=0.5, histograms=2.0).losses([SOURCE], SCALE, (False, False))
-    assert [(name, weight) for name, (weight, _) in found.items()] == [("spectrum", 0.5), ("histograms", 2.0)]
-    assert [type(loss) for _, loss in found.values()] == [OctaveLosses, Histograms]
+def test_all_terms_are_least_at_the_source():
+    plan = PictureTermsPlan(spectrum=0.5, histograms=2.0, autocorrelation=0.1)
+    found = plan.losses([SOURCE], SCALE, (False, False))
+    weights = [("spectrum", 0.5), ("histograms", 2.0), ("autocorrelation", 0.1)]
+    assert [(name, weight) for name, (weight, _) in found.items()] == weights
+    assert [type(loss) for _, loss in found.values()] == [OctaveLosses, Histograms, OctaveLosses]
     soft = 0.5 + 0.3 * (SOURCE - 0.5)
     for _, loss in found.values():
         assert value(loss, SOURCE) < 0.02 < 0.5 < value(loss, soft)
 
 
 def test_a_weight_of_0_is_no_term():
-    assert PictureTermsPlan(spectrum=0, histograms=0).losses([SOURCE], SCALE, (False, False)) == {}
+    assert PictureTermsPlan(0, 0, 0).losses([SOURCE], SCALE, (False, False)) == {}
 
 
-def test_sources_of_any_size_have_spectra():
+def test_sources_of_any_size_have_spectra_and_those_that_are_large_enough_autocorrelations():
     tiny, scale = SOURCE[:9, :7], replace(SCALE, size=(5, 80))
-    (_, loss), *_ = PictureTermsPlan(1.0, 1.0).losses([SOURCE, tiny], scale, (True, False)).values()
-    assert np.isfinite(value(loss, SOURCE[:5]))
+    found = PictureTermsPlan(1.0, 1.0, 1.0).losses([SOURCE, tiny], scale, (True, False))
+    assert list(found) == ["spectrum", "histograms"]
+    assert np.isfinite(value(found["spectrum"][1], SOURCE[:5]))
+
+
+def test_the_autocorrelation_is_that_of_the_picture_without_its_margins():
+    scale = replace(SCALE, margins=(4, 8))
+    _, loss = PictureTermsPlan(0, 0, 1.0).losses([SOURCE], scale, (False, False))["autocorrelation"]
+    around = np.pad(SOURCE, ((4, 4), (8, 8), (0, 0)), mode="edge")
+    terms = {name: float(ops.convert_to_numpy(term)) for name, term in loss.terms(around[None]).items()}
+    assert list(terms) == ["octave0", "octave1", "octave2"]
+    assert terms["octave0"] < 1e-9
 
 
 def test_weights_are_the_usual_ones_unless_named_or_without_meaning():
-    assert SynthesisSettings().weights_of_pictures == (SPECTRUM_WEIGHT, HISTOGRAM_WEIGHT)
-    assert SynthesisSettings(spectrum_weight=0.0).weights_of_pictures == (0.0, HISTOGRAM_WEIGHT)
-    assert SynthesisSettings(guide=("a", "b")).weights_of_pictures == (0.0, 0.0)
-    assert SynthesisSettings(mul=2.0).weights_of_pictures == (0.0, 0.0)
+    usual = {**dict.fromkeys(TERMS, 0.0), **TERM_WEIGHTS["stochastic"]}
+    assert SynthesisSettings().term_weights(0.0) == usual
+    assert SynthesisSettings(spectrum_weight=0.0).term_weights(0.0) == {**usual, "spectrum_weight": 0.0}
+    assert not any(SynthesisSettings(guide=("a", "b")).term_weights(1.0).values())
+    assert not any(SynthesisSettings(mul=2.0).term_weights(0.0).values())
     with pytest.raises(ArgumentError, match="`histogram_weight` is of whole pictures"):
         SynthesisSettings(guide=("a", "b"), histogram_weight=0.1)
+
+
+def test_regular_sources_have_terms_of_their_own():
+    regular = SynthesisSettings(statistics="regular").term_weights(0.0)
+    assert regular["shifted_gram_weight"] > 0
+    assert SynthesisSettings().term_weights(REGULAR) == regular
+    assert SynthesisSettings(statistics="stochastic").term_weights(1.0)["shifted_gram_weight"] == 0
+    assert not any(SynthesisSettings(statistics="gram").term_weights(1.0).values())
+    assert SynthesisSettings(statistics="gram", moment_weight=2.0).term_weights(0.0)["moment_weight"] == 2
 
 
 @pytest.mark.parametrize("preset", ["subjective-functions", "gatys2015"])
 def test_presets_of_papers_have_gram_matrices_alone(preset):
     settings = SynthesisSettings(**PRESETS[preset])
-    assert settings.weights_of_pictures == (0, 0)
+    assert not any(settings.term_weights(1.0).values())
     assert settings.margin == 0
 
 
@@ -104,5 +126,5 @@ def test_runs_from_before_there_were_other_terms_go_on_without(inputs, tmp_path)
         del command["arguments"][name]
     (folder / "command.json").write_text(json.dumps(command))
     assert read_settings(folder).margin == 0
-    assert read_settings(folder).weights_of_pictures == (0, 0)
+    assert not any(read_settings(folder).term_weights(1.0).values())
     assert {name.split("/")[0] for name in resume(folder).terms} == {"texture"}

@@ -1,0 +1,135 @@
+"""What is asked of the descriptor's features beside their Gram matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from describe.moments import feature_moments
+from losses.comparisons.correlations import CorrelationComparison, correlations
+from losses.comparisons.moments import MomentComparison
+from losses.comparisons.shifted_gram import ShiftedGramComparison, shifted_gram_matrices
+from losses.comparisons.sliced_wasserstein import SlicedWassersteinComparison, feature_quantiles, random_directions
+from losses.features import Comparison, FeatureTerm
+
+# Positions along each axis up to which features are correlated with themselves.
+REACH = 4
+# Positions between features whose Gram matrices are compared, along one axis each.
+SHIFTS = tuple((0, shift) if is_across else (shift, 0) for shift in (1, 2, 4, 8) for is_across in (True, False))
+# Of the sliced Wasserstein distance.
+DIRECTIONS = 32
+
+Statistics = tuple[np.ndarray, ...]
+Wraps = tuple[bool, bool]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to describe and to compare a layer's features.
+
+    Attributes:
+        least: positions along each axis from which on it says something.
+        describe: from a map (1, height, width, channels) to what is averaged over sources.
+        compare: from that and whether the pictures repeat (vertically, horizontally) to the comparison with it.
+    """
+
+    least: int
+    describe: Callable[[Any], Statistics]
+    compare: Callable[[Statistics, Wraps], Comparison]
+
+
+def _moments(features: Any) -> Statistics:
+    return tuple(feature_moments(features).numpy())
+
+
+def _compare_moments(statistics: Statistics, wraps: Wraps) -> Comparison:
+    mean, second = statistics
+    return MomentComparison(mean, second - np.outer(mean, mean))
+
+
+def _directions(features: Any) -> np.ndarray:
+    return random_directions(features.shape[-1], DIRECTIONS)
+
+
+def _along_directions(features: Any) -> Statistics:
+    directions = _directions(features)
+    return feature_quantiles(features, directions), directions
+
+
+def _along_channels(features: Any) -> Statistics:
+    directions = np.eye(features.shape[-1], dtype=np.float32)
+    return feature_quantiles(features, directions), directions
+
+
+def _compare_distributions(statistics: Statistics, wraps: Wraps) -> Comparison:
+    return SlicedWassersteinComparison(*statistics)
+
+
+def _correlations(features: Any) -> Statistics:
+    return (ops.convert_to_numpy(correlations(features, REACH))[0],)
+
+
+def _compare_correlations(statistics: Statistics, wraps: Wraps) -> Comparison:
+    return CorrelationComparison(statistics[0], wraps)
+
+
+def _shifted(features: Any) -> Statistics:
+    return (ops.convert_to_numpy(shifted_gram_matrices(features, SHIFTS))[0],)
+
+
+def _compare_shifted(statistics: Statistics, wraps: Wraps) -> Comparison:
+    return ShiftedGramComparison(statistics[0], SHIFTS, wraps)
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "moment": Kind(1, _moments, _compare_moments),
+        "wasserstein": Kind(1, _along_directions, _compare_distributions),
+        "feature_histogram": Kind(1, _along_channels, _compare_distributions),
+        "correlation": Kind(2 * REACH, _correlations, _compare_correlations),
+        "shifted_gram": Kind(2 * max(map(max, SHIFTS)), _shifted, _compare_shifted),
+    }
+)
+
+
+@dataclass(frozen=True)
+class FeatureTermsPlan:
+    """Weights of the terms of features, by their kinds; 0: there is none."""
+
+    weights: Mapping[str, float]
+
+    def targets(self, features: Mapping[str, Any]) -> dict[tuple[str, str], Statistics]:
+        """Return the statistics of a source's features {layer: (1, height, width, channels)} by layer and kind."""
+        return {
+            (layer, name): kind.describe(values)
+            for layer, values in features.items()
+            for name, kind in KINDS.items()
+            if self.weights[name] and min(values.shape[1:3]) >= kind.least
+        }
+
+    def terms(
+        self,
+        targets: Sequence[Mapping[tuple[str, str], Statistics]],
+        sides: Mapping[str, int],
+        wraps: Wraps,
+    ) -> dict[str, FeatureTerm]:
+        """Return the terms by name.
+
+        Args:
+            targets: of each source.
+            sides: positions along the shorter axis of each layer's map of the output.
+            wraps: whether the output repeats (vertically, horizontally).
+        """
+        common = [key for key in targets[0] if all(key in found for found in targets)]
+        terms = {}
+        for layer, name in common:
+            if sides[layer] >= KINDS[name].least:
+                parts = zip(*(found[layer, name] for found in targets), strict=True)
+                joined = tuple(np.mean(part, axis=0) for part in parts)
+                terms[f"{layer}/{name}"] = FeatureTerm(layer, KINDS[name].compare(joined, wraps), self.weights[name])
+        return terms

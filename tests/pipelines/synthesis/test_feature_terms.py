@@ -1,0 +1,52 @@
+"""The terms of features beside their Gram matrices."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from pipelines.synthesis.feature_terms import KINDS, FeatureTermsPlan
+
+ALL = dict.fromkeys(KINDS, 0.5)
+WRAPS = (False, False)
+
+
+def maps(side, seed=0):
+    return {"pool1": np.random.default_rng(seed).random((1, side, side + 2, 4)).astype("float32")}
+
+
+def value(term, features):
+    return float(ops.convert_to_numpy(term.comparison(ops.convert_to_tensor(features["pool1"]))))
+
+
+def test_every_kind_is_least_at_the_source():
+    plan, features = FeatureTermsPlan(ALL), maps(20)
+    terms = plan.terms([plan.targets(features)], {"pool1": 20}, WRAPS)
+    assert list(terms) == [f"pool1/{kind}" for kind in KINDS]
+    for term in terms.values():
+        assert (term.layer, term.weight) == ("pool1", 0.5)
+        assert value(term, features) < 1e-4 < 0.01 < value(term, {"pool1": features["pool1"] ** 3})
+
+
+def test_a_weight_of_0_is_no_term():
+    plan = FeatureTermsPlan({**dict.fromkeys(KINDS, 0.0), "moment": 1.0})
+    assert list(plan.terms([plan.targets(maps(20))], {"pool1": 20}, WRAPS)) == ["pool1/moment"]
+
+
+@pytest.mark.parametrize(("source", "output"), [(10, 40), (40, 10)])
+def test_maps_that_are_smaller_than_the_shifts_have_no_shifted_terms(source, output):
+    plan = FeatureTermsPlan(ALL)
+    names = plan.terms([plan.targets(maps(source)), plan.targets(maps(40))], {"pool1": output}, WRAPS)
+    assert "pool1/shifted_gram" not in names
+    assert {"pool1/moment", "pool1/wasserstein", "pool1/correlation"} <= set(names)
+
+
+def test_several_sources_are_joined():
+    plan, features = FeatureTermsPlan(ALL), [maps(20), maps(24, seed=1)]
+    terms = plan.terms([plan.targets(values) for values in features], {"pool1": 20}, WRAPS)
+    both = np.concatenate([values["pool1"].reshape(-1, 4) for values in features])
+    mean = np.mean([values["pool1"].mean(axis=(0, 1, 2)) for values in features], axis=0)
+    np.testing.assert_allclose(terms["pool1/moment"].comparison.mean, mean, rtol=1e-5)
+    # Of two distributions that are nearly alike the mean of their quantiles is about that of both together.
+    quantiles = np.quantile(both, [0.25, 0.75], axis=0)
+    found = np.quantile(terms["pool1/feature_histogram"].comparison.target, [0.25, 0.75], axis=0)
+    np.testing.assert_allclose(found, quantiles, atol=0.02)
