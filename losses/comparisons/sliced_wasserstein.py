@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from losses.comparisons.quantiles import interpolated
 from losses.features import Comparison
-from losses.pictures.histograms import interpolated
 
 # Numbers that a distribution is kept as.
 QUANTILES = 4096

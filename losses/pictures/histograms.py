@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from losses.comparisons.quantiles import interpolated
 from losses.loss import Loss, Node
 from losses.pictures.opponent_colors import ROUNDING, opponent_colors
 from losses.pyramid import PyramidPadding, laplacian_pyramid
@@ -77,13 +78,3 @@ def _distance(values: Any, target: np.ndarray) -> Any:
     scales = ops.convert_to_tensor(target.var(axis=0) + ROUNDING, dtype=values.dtype)
     wanted = interpolated(ops.convert_to_tensor(target, dtype=values.dtype), count)
     return ops.mean(ops.square(ranked - wanted) / scales)
-
-
-def interpolated(quantiles: Any, count: int) -> Any:
-    """Return `count` quantiles in place of those given, (quantiles, 3), by linear interpolation."""
-    known = quantiles.shape[0]
-    places = (ops.arange(count, dtype=quantiles.dtype) + 0.5) * (known / count) - 0.5
-    below = ops.clip(ops.floor(places), 0, known - 2)
-    share = ops.clip(places - below, 0, 1)[:, None]
-    start = ops.cast(below, "int32")
-    return ops.take(quantiles, start, axis=0) * (1 - share) + ops.take(quantiles, start + 1, axis=0) * share

@@ -36,11 +36,13 @@ class Kind:
         least: positions along each axis from which on it says something.
         describe: from a map (1, height, width, channels) to what is averaged over sources.
         compare: from that and whether the pictures repeat (vertically, horizontally) to the comparison with it.
+        of_first_layer: whether it is of the first layer alone: deeper ones have too few positions.
     """
 
     least: int
     describe: Callable[[Any], Statistics]
     compare: Callable[[Statistics, Wraps], Comparison]
+    of_first_layer: bool = False
 
 
 def _moments(features: Any) -> Statistics:
@@ -91,7 +93,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "moment": Kind(1, _moments, _compare_moments),
         "wasserstein": Kind(1, _along_directions, _compare_distributions),
         "feature_histogram": Kind(1, _along_channels, _compare_distributions),
-        "correlation": Kind(2 * REACH, _correlations, _compare_correlations),
+        "correlation": Kind(2 * REACH, _correlations, _compare_correlations, of_first_layer=True),
         "shifted_gram": Kind(2 * max(map(max, SHIFTS)), _shifted, _compare_shifted),
     }
 )
@@ -109,7 +111,9 @@ class FeatureTermsPlan:
             (layer, name): kind.describe(values)
             for layer, values in features.items()
             for name, kind in KINDS.items()
-            if self.weights[name] and min(values.shape[1:3]) >= kind.least
+            if self.weights[name]
+            and min(values.shape[1:3]) >= kind.least
+            and not (kind.of_first_layer and layer != next(iter(features)))
         }
 
     def terms(

@@ -32,7 +32,7 @@ TERMS = (
     "correlation_weight",
     "shifted_gram_weight",
 )
-_STOCHASTIC = {"spectrum_weight": 0.01, "histogram_weight": 0.01, "autocorrelation_weight": 0.1}
+_STOCHASTIC = {"spectrum_weight": 0.01, "histogram_weight": 0.01, "autocorrelation_weight": 1.0}
 # Usual weights by `statistics`; what is not named has none.
 TERM_WEIGHTS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {"gram": {}, "stochastic": _STOCHASTIC, "regular": {**_STOCHASTIC, "shifted_gram_weight": 0.1}}

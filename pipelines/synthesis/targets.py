@@ -214,7 +214,8 @@ class Objectives:
         for octave, level in enumerate(gaussian_pyramid(pictures, scale.octaves, self.paddings.source_pyramid)):
             features = self.source_descriptor(level)
             grams = {layer: _grams(features[layer], guides.of_source(octave, layer)) for layer in self.layers}
-            result.append(OctaveStatistics(grams, self.plan.features.targets(features)))
+            named = {layer: features[layer] for layer in self.layers}
+            result.append(OctaveStatistics(grams, self.plan.features.targets(named)))
         return result
 
     def _comparison(self, grams: Sequence[Sequence[np.ndarray]], guides: Guides, octave: int, layer: str) -> Comparison:

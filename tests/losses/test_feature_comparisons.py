@@ -7,6 +7,7 @@ import torch
 from keras import ops
 
 from losses.comparisons.moments import MomentComparison
+from losses.comparisons.quantiles import interpolated
 from losses.comparisons.shifted_gram import ShiftedGramComparison, shifted_gram_matrices
 from losses.comparisons.sliced_wasserstein import (
     QUANTILES,
@@ -128,3 +129,13 @@ def test_what_is_compared_is_told():
     assert "0/2, 1/0" in str(ShiftedGramComparison(np.ones((2, 4, 4)), SHIFTS))
     assert "covariance 3 x 3" in str(MomentComparison(np.ones(3), np.eye(3)))
     assert "2 directions of 4 channels" in str(SlicedWassersteinComparison(np.ones((5, 2)), np.ones((4, 2))))
+
+
+@pytest.mark.parametrize("count", [3, 50, 200])
+def test_quantiles_in_another_number_are_numpys(count):
+    known = np.sort(np.random.default_rng(0).random((50, 2)), axis=0).astype("float32")
+    places = (np.arange(count) + 0.5) / count
+    expected = np.quantile(known, places, axis=0, method="hazen")
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(interpolated(ops.convert_to_tensor(known), count)), expected, atol=1e-6
+    )
