@@ -104,6 +104,23 @@ def test_picture_appears_and_changes(program):
         assert "160 × 120" in browser.run("document.querySelector('#caption').textContent")
 
 
+def test_a_click_shows_the_picture_three_by_three_times(program):
+    tiles = "document.querySelector('#tiles')"
+    with watched(program) as (run, browser):
+        browser.click("#tile")
+        assert not browser.run(f"{tiles}.checkVisibility()")  # nothing is there yet
+        run.go(10)
+        browser.wait_for(f"{tiles}.checkVisibility() && {tiles}.width === 240 && {tiles}.height === 180")
+        shades = browser.run(
+            f"[[5, 5], [120, 90], [235, 175]].map(([x, y]) => {tiles}.getContext('2d').getImageData(x, y, 1, 1).data[0])"
+        )
+        assert shades == [round(255 * 10 / 40)] * 3
+        run.go(20, size=(120, 160))  # new pictures are repeated too
+        browser.wait_for(f"{tiles}.width === 480")
+        browser.click("#tile")
+        browser.wait_for(f"!{tiles}.checkVisibility() && {SHOWN}.checkVisibility()")
+
+
 def test_curve_and_numbers_grow(program):
     with watched(program) as (run, browser):
         assert browser.run(DRAWN) == 0

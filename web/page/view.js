@@ -16,6 +16,7 @@ let isFirst = true; // of this connection: the news has the whole curve
 let shown = 0; // version of the picture shown
 let isLoading = false;
 let hasFinished = false;
+const TILES = 3; // along each side, of the picture that is shown as a tile
 
 function connect() {
   if (!window.SharedWorker) return follow(hear);
@@ -102,8 +103,20 @@ async function putUp(url, picture) {
   shown = picture.version;
   old.after(next); // above it
   next.hidden = false;
+  showTiles();
   await next.animate([{ opacity: 0 }, { opacity: 1 }], FADE).finished;
   old.hidden = true;
+}
+
+// Repeat the picture shown, as it was loaded, over the whole frame: its seam would show.
+function showTiles() {
+  const [canvas, picture] = [$("tiles"), $("front")];
+  canvas.hidden = $("tile").getAttribute("aria-pressed") !== "true" || !picture.naturalWidth;
+  if (canvas.hidden) return;
+  [canvas.width, canvas.height] = [TILES * picture.naturalWidth, TILES * picture.naturalHeight];
+  const context = canvas.getContext("2d");
+  context.fillStyle = context.createPattern(picture, "repeat");
+  context.fillRect(0, 0, canvas.width, canvas.height);
 }
 
 // The program goes away after the run: fetch its last picture, so that it stays and can be downloaded.
@@ -127,6 +140,11 @@ $("stop").addEventListener("click", async () => {
   $("stop").disabled = true;
   setState("stopping", STATES.stopping);
   await fetch("/stop", { method: "POST" });
+});
+
+$("tile").addEventListener("click", () => {
+  $("tile").setAttribute("aria-pressed", $("tile").getAttribute("aria-pressed") !== "true");
+  showTiles();
 });
 
 addEventListener("pagehide", () => leave());
