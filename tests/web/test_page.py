@@ -112,7 +112,8 @@ def test_a_click_shows_the_picture_three_by_three_times(program):
         run.go(10)
         browser.wait_for(f"{tiles}.checkVisibility() && {tiles}.width === 240 && {tiles}.height === 180")
         shades = browser.run(
-            f"[[5, 5], [120, 90], [235, 175]].map(([x, y]) => {tiles}.getContext('2d').getImageData(x, y, 1, 1).data[0])"
+            "[[5, 5], [120, 90], [235, 175]]"
+            f".map(([x, y]) => {tiles}.getContext('2d').getImageData(x, y, 1, 1).data[0])"
         )
         assert shades == [round(255 * 10 / 40)] * 3
         run.go(20, size=(120, 160))  # new pictures are repeated too
