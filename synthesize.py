@@ -85,11 +85,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if material_of(arguments).is_asked_for:
         _refuse_others(parser, arguments, FOR_MATERIALS, "a material is made without them")
         parser.set_defaults(tileable="both")
-        arguments = parser.parse_args(argv)
     if command.preset is not None:
         parser.set_defaults(**PRESETS[command.preset])
-        arguments = parser.parse_args(argv)
-    return arguments
+    return parser.parse_args(argv)
 
 
 def material_of(arguments: argparse.Namespace) -> MaterialSettings:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ import numpy as np
 from images.color_profiles import linear_light, srgb_profile
 from images.data.exr import write_exr
 from images.errors import ImageError
+from images.large.png import png_chunk
 from images.tiff import to_deep_levels
 from images.writing import to_bytes, whole_file
 
@@ -52,7 +51,7 @@ def _png(levels: np.ndarray, is_color: bool) -> bytes:
     import imagecodecs
 
     data = bytes(imagecodecs.png_encode(levels[..., 0] if levels.shape[2] == 1 else levels))
-    return data[:PNG_HEAD] + _chunk(b"sRGB", b"\0") + data[PNG_HEAD:] if is_color else data
+    return data[:PNG_HEAD] + png_chunk(b"sRGB", b"\0") + data[PNG_HEAD:] if is_color else data
 
 
 def _tiff(levels: np.ndarray, is_color: bool) -> bytes:
@@ -69,7 +68,3 @@ def _tiff(levels: np.ndarray, is_color: bool) -> bytes:
         metadata=None,
     )
     return file.getvalue()
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

@@ -37,9 +37,7 @@ def write_jpeg(file: BinaryIO, levels: np.ndarray, options: Mapping[str, Any]) -
     rows = BLOCK * max(1, min(MAX_INTERVAL // across, BAND_ROWS // BLOCK))
     for number, start in enumerate(range(0, len(levels), rows)):
         band = levels[start : start + rows]
-        encoded = _encoded(
-            band, options if number == 0 else {name: options[name] for name in ("quality", "subsampling")}
-        )
+        encoded = _encoded(band, options if number == 0 else {name: options[name] for name in TABLES})
         scan = _scan_start(encoded)
         if number == 0:
             file.write(_header(encoded[:scan], len(levels), across * (rows // BLOCK)))

@@ -32,19 +32,20 @@ def write_png(file: BinaryIO, levels: np.ndarray, profile: bytes, metadata: Meta
     height, width, channels = levels.shape
     kind = RGB if channels == 3 else RGB_ALPHA
     file.write(SIGNATURE)
-    _write_chunk(file, b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0))
-    _write_chunk(file, b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile))
+    file.write(png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)))
+    file.write(png_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile)))
     if metadata.resolution is not None:
         across, down = (round(value / METERS_AN_INCH) for value in metadata.resolution)
-        _write_chunk(file, b"pHYs", struct.pack(">IIB", across, down, 1))
+        file.write(png_chunk(b"pHYs", struct.pack(">IIB", across, down, 1)))
     if metadata.exif is not None:
-        _write_chunk(file, b"eXIf", metadata.exif.removeprefix(b"Exif\0\0"))
+        file.write(png_chunk(b"eXIf", metadata.exif.removeprefix(b"Exif\0\0")))
     _write_pixels(file, levels)
-    _write_chunk(file, b"IEND", b"")
+    file.write(png_chunk(b"IEND", b""))
 
 
-def _write_chunk(file: BinaryIO, kind: bytes, data: bytes) -> None:
-    file.write(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)))
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    """Return a chunk of a PNG file: its length, its kind of four letters, its data and their checksum."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def _write_pixels(file: BinaryIO, levels: np.ndarray) -> None:
@@ -55,8 +56,8 @@ def _write_pixels(file: BinaryIO, levels: np.ndarray) -> None:
         data = compressor.compress(_filtered(band, above))
         above = band[-1:]
         if data:
-            _write_chunk(file, b"IDAT", data)
-    _write_chunk(file, b"IDAT", compressor.flush())
+            file.write(png_chunk(b"IDAT", data))
+    file.write(png_chunk(b"IDAT", compressor.flush()))
 
 
 def _filtered(band: np.ndarray, above: np.ndarray) -> bytes:

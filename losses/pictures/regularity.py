@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from images.picture import LUMA
 from images.resizing import resize
-from losses.pictures.opponent_colors import OPPONENT
 
 # Pixels of the longer side of what is looked at: stones, bricks and threads are larger than that makes a pixel.
 SIDE = 256
@@ -31,26 +31,37 @@ def regularity(source: np.ndarray) -> float:
     """
     factor = min(1.0, SIDE / max(source.shape[:2]))
     small = resize(source, *(max(1, round(side * factor)) for side in source.shape[:2]))
-    luma = small.astype(np.float64) @ OPPONENT[:, 0].astype(np.float64)
+    luma = small.astype(np.float64) @ LUMA.astype(np.float64)
     even = luma - ndimage.gaussian_filter(luma, SHADING * max(luma.shape))
     if even.var() < 1e-8:
         return 0.0
-    correlation = _autocorrelation(even)
+    # No shift is in the middle, at (height, width).
+    correlation = np.fft.fftshift(autocorrelation(even, wraps=False))
     peaks = _peaks(correlation, luma.shape)
     prominences = [correlation[peak] - _lowest_on_the_way(correlation, peak) for peak in peaks]
     return max(0.0, float(correlation[peaks[int(np.argmax(prominences))]])) if peaks else 0.0
 
 
-def _autocorrelation(plane: np.ndarray) -> np.ndarray:
-    """Return the autocorrelation at all shifts, (2 height, 2 width), no shift at (height, width)."""
+def autocorrelation(plane: np.ndarray, *, wraps: bool) -> np.ndarray:
+    """Return the normalised autocorrelation of a plane by lag, lags in the order of `numpy.fft.fftfreq`.
+
+    Args:
+        plane: (height, width); one without any differences has 1 at every lag.
+        wraps: whether it repeats; if not, each lag has the mean over the pixels that overlap.
+
+    Returns:
+        float64 (height, width), without wrapping (2 * height, 2 * width).
+    """
     values = plane - plane.mean()
-    sums, counts = (_products(part) for part in (values, np.ones_like(values)))
-    return np.fft.fftshift(sums / np.maximum(counts, 1) / values.var())
+    if values.var() == 0:
+        return np.ones(plane.shape)
+    shape = plane.shape if wraps else tuple(2 * side for side in plane.shape)
+    sums, counts = (_products(part, shape) for part in (values, np.ones_like(values)))
+    return sums / np.maximum(counts, 1) / values.var()
 
 
-def _products(plane: np.ndarray) -> np.ndarray:
-    shape = [2 * side for side in plane.shape]
-    return np.real(np.fft.ifft2(np.abs(np.fft.fft2(plane, shape)) ** 2))
+def _products(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    return np.real(np.fft.ifft2(np.abs(np.fft.fft2(values, shape)) ** 2))
 
 
 def _peaks(correlation: np.ndarray, shape: tuple[int, int]) -> list[tuple[int, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,19 +50,7 @@ class MaterialSettings:
             raise ArgumentError(f"`bits` must be {allowed} for `format` {self.format}, not {self.bits}")
         if self.material is not None and self.format != "png":
             raise ArgumentError(f"`material` {self.material} needs `format` png: glTF knows PNG and JPEG alone")
-        keys = list(self.paths)
-        for name in self.derive:
-            if name not in DERIVABLE:
-                raise ArgumentError(unknown_name("map in `derive`", name, DERIVABLE))
-            if any(role_of(key).name == name for key in keys) or self.derive.count(name) > 1:
-                raise ArgumentError(f"`derive`: {name} is given already")
-        if self.derive and keys and not self._can_derive(keys):
-            raise ArgumentError("`derive` needs a base colour in `maps`: baseColor=FILE")
-
-    def _can_derive(self, keys: Sequence[str]) -> bool:
-        """Say whether the maps hold what the derived ones are made of."""
-        given = {role_of(key).name for key in keys}
-        return "baseColor" in given or ("height" in given and set(self.derive) <= {"normal"})
+        check_derivable(self.derive, tuple(self.paths))
 
     @property
     def is_asked_for(self) -> bool:
@@ -91,6 +79,24 @@ class MaterialSettings:
         """Return the bits of a channel of a map: heights have the larger depth, or banks show in light."""
         usual, deep = MAP_DEPTHS[self.format]
         return self.bits or (deep if role_of(key).name == "height" else usual)
+
+
+def check_derivable(names: Sequence[str], keys: Collection[str]) -> None:
+    """Raise ArgumentError where maps cannot be guessed.
+
+    Args:
+        names: of the maps to guess.
+        keys: of the maps that are there; none: a base colour is to come.
+    """
+    given = {role_of(key).name for key in keys}
+    for name in names:
+        if name not in DERIVABLE:
+            raise ArgumentError(unknown_name("map in `derive`", name, DERIVABLE))
+        if name in given or names.count(name) > 1:
+            raise ArgumentError(f"`derive`: {name} is given already")
+    has_origin = "baseColor" in given or ("height" in given and set(names) <= {"normal"})
+    if names and given and not has_origin:
+        raise ArgumentError("`derive` needs a base colour in `maps`: baseColor=FILE")
 
 
 def check_folder(folder: str | os.PathLike | None, paths: Mapping[str, Path]) -> Path:

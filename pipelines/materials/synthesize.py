@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from errors import ArgumentError, UserError
-from images.data.exr import library
 from pipelines.materials.material import Material
-from pipelines.materials.settings import MaterialSettings, check_folder
+from pipelines.materials.settings import MaterialSettings, check_derivable, check_folder
 from pipelines.materials.surface import Maps, checked, role_of, stacked, with_unit_normals
 from pipelines.synthesis.settings import SynthesisSettings
 from pipelines.synthesis.synthesize import synthesize_pictures
@@ -104,7 +103,7 @@ def _check(source: Maps, derive: Sequence[str]) -> None:
     height, width = next(iter(source.values())).shape[:2]
     if min(height, width) < MIN_SIDE:
         raise UserError(f"`maps` of {width} x {height} pixels are too small: at least {MIN_SIDE} x {MIN_SIDE}")
-    MaterialSettings(maps=tuple(f"{key}=-" for key in source), derive=tuple(derive))
+    check_derivable(derive, source.keys())
 
 
 def leading_picture(maps: Maps) -> np.ndarray:
@@ -178,6 +177,7 @@ def make_material(
         ArgumentError, UserError: see `synthesize_material`; or files would be written over.
         ImageError: a file cannot be read or written.
     """
+    from images.data.exr import library
     from pipelines.materials.files import check_range, write_material
     from pipelines.materials.inputs import read_maps
 

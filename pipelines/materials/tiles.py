@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from images.picture import LUMA
+from losses.pictures.regularity import autocorrelation
 
 # Shorter lags belong to the texture's own grain.
 MIN_LAG = 16
@@ -75,20 +76,3 @@ def grey_of(picture: np.ndarray) -> np.ndarray:
 
 def _reach(picture: np.ndarray, wraps: bool) -> int:
     return min(picture.shape[:2]) // 2 if not wraps else max(picture.shape[:2])
-
-
-def autocorrelation(gray: np.ndarray, *, wraps: bool) -> np.ndarray:
-    """Return the normalised autocorrelation of (height, width) by lag, lags in the order of `numpy.fft.fftfreq`.
-
-    Without wrapping each lag has the mean over the pixels that overlap.
-    """
-    values = gray - gray.mean()
-    if values.var() == 0:
-        return np.ones(gray.shape)
-    shape = gray.shape if wraps else tuple(2 * size for size in gray.shape)
-    sums, counts = (_correlated(part, shape) for part in (values, np.ones_like(values)))
-    return sums / np.maximum(counts, 1) / values.var()
-
-
-def _correlated(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    return np.real(np.fft.ifft2(np.abs(np.fft.fft2(values, shape)) ** 2))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from choices import DESCRIPTORS, POOLINGS, PRECISIONS_OR_AUTO, RANDOM_LAYER, TILEABLE
 from errors import ArgumentError
@@ -61,10 +62,11 @@ PRESETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
 )
 
 
-def _usually(name: str) -> str:
-    """Return the words for a weight's default."""
+def _term_weight(name: str, help: str) -> Any:
+    """Return the option of TERMS called `name`, whose usual values are told beside its help."""
     weights = [f"{weights.get(name, 0):g} ({kind})" for kind, weights in TERM_WEIGHTS.items() if kind != "gram"]
-    return f"by `statistics`: {', '.join(weights)}; 0 with label pictures or a factor"
+    usually = f"by `statistics`: {', '.join(weights)}; 0 with label pictures or a factor"
+    return option(help, kind=float, minimum=0, default_text=usually)
 
 
 @described
@@ -118,38 +120,33 @@ class SynthesisSettings:
         "regular where the sources repeat",
         default="auto", choices=STATISTICS,
     )  # fmt: skip
-    spectrum_weight: float | None = option(
+    spectrum_weight: float | None = _term_weight(
+        "spectrum_weight",
         "weight of the power spectrum, which keeps the descriptor's own high frequencies out; 0: none",
-        kind=float, minimum=0, default_text=_usually("spectrum_weight"),
-    )  # fmt: skip
-    histogram_weight: float | None = option(
-        "weight of the histograms of colours and of detail at every scale; 0: none",
-        kind=float, minimum=0, default_text=_usually("histogram_weight"),
-    )  # fmt: skip
-    autocorrelation_weight: float | None = option(
+    )
+    histogram_weight: float | None = _term_weight(
+        "histogram_weight", "weight of the histograms of colours and of detail at every scale; 0: none"
+    )
+    autocorrelation_weight: float | None = _term_weight(
+        "autocorrelation_weight",
         "weight of the picture's autocorrelation at every scale, which holds the strength of slow changes; 0: none",
-        kind=float, minimum=0, default_text=_usually("autocorrelation_weight"),
-    )  # fmt: skip
-    moment_weight: float | None = option(
-        "weight of the features' means and covariances; 0: none",
-        kind=float, minimum=0, default_text=_usually("moment_weight"),
-    )  # fmt: skip
-    wasserstein_weight: float | None = option(
-        "weight of the sliced Wasserstein distance of features; 0: none",
-        kind=float, minimum=0, default_text=_usually("wasserstein_weight"),
-    )  # fmt: skip
-    feature_histogram_weight: float | None = option(
-        "weight of the histograms of features; 0: none",
-        kind=float, minimum=0, default_text=_usually("feature_histogram_weight"),
-    )  # fmt: skip
-    shifted_gram_weight: float | None = option(
+    )
+    moment_weight: float | None = _term_weight(
+        "moment_weight", "weight of the features' means and covariances; 0: none"
+    )
+    wasserstein_weight: float | None = _term_weight(
+        "wasserstein_weight", "weight of the sliced Wasserstein distance of features; 0: none"
+    )
+    feature_histogram_weight: float | None = _term_weight(
+        "feature_histogram_weight", "weight of the histograms of features; 0: none"
+    )
+    shifted_gram_weight: float | None = _term_weight(
+        "shifted_gram_weight",
         "weight of Gram matrices of features and of those some positions away, which hold rows and lines; 0: none",
-        kind=float, minimum=0, default_text=_usually("shifted_gram_weight"),
-    )  # fmt: skip
-    correlation_weight: float | None = option(
-        "weight of the correlations of each feature with itself, shifted; 0: none",
-        kind=float, minimum=0, default_text=_usually("correlation_weight"),
-    )  # fmt: skip
+    )
+    correlation_weight: float | None = _term_weight(
+        "correlation_weight", "weight of the correlations of each feature with itself, shifted; 0: none"
+    )
     margin: int = option(
         "pixels synthesised beyond each edge and cut off, so that the border is as good as the middle",
         default=24, kind=int, minimum=0,

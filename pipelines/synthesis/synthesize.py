@@ -165,7 +165,8 @@ def _plan(settings: SynthesisSettings, inputs: SynthesisInputs) -> SynthesisPlan
     with quiet_startup():
         from losses.pictures.regularity import regularity
         from pipelines.synthesis.plan import plan_synthesis
-    repeated = float(np.mean([regularity(source) for source in inputs.sources]))
+    is_told = settings.statistics != "auto"
+    repeated = 0.0 if is_told else float(np.mean([regularity(source) for source in inputs.sources]))
     return plan_synthesis(settings, inputs.source_sizes, has_start=inputs.init is not None, regularity=repeated)
 
 
