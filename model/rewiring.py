@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -10,17 +10,24 @@ import keras
 from compat import deep_recursion
 
 
-def rewire(model: keras.Model, call: Callable[..., Any]) -> keras.Model:
+def rewire(model: keras.Model, call: Callable[..., Any], *, inputs: Sequence[Any] | None = None) -> keras.Model:
     """Return a model of the same layers, where `call(layer, inputs, ...)` stands for each call `layer(inputs, ...)`.
 
     Args:
         model: Functional or Sequential; models within it are rewired too. The result takes its inputs and returns its
             outputs as lists, where there are several.
         call: returns what takes the place of the layer's output.
+        inputs: in place of the model's own.
     """
     with deep_recursion():
         model = without_structure(model)  # a Sequential model cannot be cloned with other calls
-        return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call, recursive=True)
+        return keras.models.clone_model(
+            model,
+            input_tensors=None if inputs is None else list(inputs),
+            clone_function=lambda layer: layer,
+            call_function=call,
+            recursive=True,
+        )
 
 
 def without_structure(model: keras.Model) -> keras.Model:

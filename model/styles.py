@@ -1,4 +1,4 @@
-"""Networks of several styles: their names, and one network of a blend of them."""
+"""Networks of several styles: their names, one network of a blend of them, and one with a style more."""
 
 from __future__ import annotations
 
@@ -74,6 +74,49 @@ def _blended(layer: ConditionalInstanceNormalization, row: np.ndarray) -> Instan
     blended.build((None, None, None, layer.gamma.shape[1]))
     blended.set_weights([(row @ values)[0] for values in layer.get_weights()])
     return blended
+
+
+def append_style(model: keras.Model, name: str, network: keras.Model) -> keras.Model:
+    """Return `model` with one style more: that of `network`, a blend of its styles trained further.
+
+    Args:
+        model: with the inputs "image" and `STYLE`; the result shares all layers with it but the normalisations.
+        name: of the new style, the last one.
+        network: of `blend_styles`; nothing but its normalisations has changed since (`freeze_shared`).
+
+    Raises:
+        ArgumentError: there is a style of that name.
+    """
+    names = style_names(model)
+    if name in names:
+        raise ArgumentError(f"the model has a style {name!r} already; its styles are {', '.join(names)}")
+    weights = StyleWeights([*names, name], name="style_weights")
+
+    def call(layer: keras.Layer, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(layer, StyleWeights):
+            return weights(inputs)
+        if isinstance(layer, ConditionalInstanceNormalization):
+            return _extended(layer, network.get_layer(layer.name))(inputs)
+        return layer(inputs, *args, **kwargs)
+
+    image = model.inputs[0]
+    return rewire(model, call, inputs=[image, keras.Input((len(names) + 1,), name=STYLE)])
+
+
+def _extended(layer: ConditionalInstanceNormalization, other: keras.Layer) -> ConditionalInstanceNormalization:
+    """Return `layer` with the factors and offsets of `other`, an `InstanceNormalization`, in a row more."""
+    extended = ConditionalInstanceNormalization.from_config(layer.get_config())
+    rows = [np.vstack([old, new]) for old, new in zip(layer.get_weights(), other.get_weights(), strict=True)]
+    styles, channels = rows[0].shape
+    extended.build([(None, None, None, channels), (None, styles)])
+    extended.set_weights(rows)
+    return extended
+
+
+def freeze_shared(network: keras.Model) -> None:
+    """Leave nothing of a network trainable but its normalisations: what tells a style from the others."""
+    for layer in network.layers:
+        layer.trainable = isinstance(layer, InstanceNormalization)
 
 
 def inputs_in_turn(model: keras.Model, pictures: Any, first: int = 0) -> Any:

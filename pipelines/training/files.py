@@ -234,7 +234,7 @@ def comparable(settings: TrainingSettings) -> dict[str, Any]:
         "precision": choose_precision(settings.precision)[0],
         "generator_options": json.loads(json.dumps(dict(settings.generator_options))),
     }
-    if len(settings.style_image) > 1:
+    if len(settings.style_image) > 1 or settings.add_style is not None:
         resolved["styles"] = _style_names(settings)
     return {name: value for name, value in (to_json(settings) | resolved).items() if name not in NOT_COMPARED}
 

@@ -12,12 +12,55 @@ import keras
 from keras import ops
 
 from choices import POLICIES
-from errors import UserError
+from errors import ArgumentError, UserError
 from model.generators.registry import build_generator
 from model.saving import load_model
-from model.styles import inputs_in_turn
+from model.styles import append_style, blend_styles, freeze_shared, inputs_in_turn, style_names
 from pipelines.model_library import find_model
+from pipelines.stylization.generator import set_precision
 from pipelines.training.targets import TrainingObjective
+
+
+@dataclass(frozen=True)
+class AddedStyle:
+    """A style that is added to a network of several.
+
+    Attributes:
+        network: name or file of the network.
+        name: of the style.
+    """
+
+    network: str | os.PathLike
+    name: str
+
+    def blend(self, precision: str) -> keras.Model:
+        """Return the mean of the network's styles as a network of one, which only its normalisations can change.
+
+        Raises:
+            UserError: there is no such model, or it is not one of several styles.
+            ArgumentError: it has a style of that name.
+        """
+        network = self._load()
+        added = blend_styles(network, dict.fromkeys(style_names(network), 1.0))
+        set_precision(added, precision)
+        added.layers[-1].dtype_policy = "float32"  # its values are the picture
+        freeze_shared(added)
+        return added
+
+    def join(self, trained: keras.Model) -> keras.Model:
+        """Return the network with the style that `trained`, once made by `blend`, has learned."""
+        return append_style(self._load(), self.name, trained)
+
+    def _load(self) -> keras.Model:
+        network = load_model(find_model(os.fspath(self.network), option="`add_style`"))
+        names = style_names(network)
+        if not names:
+            raise UserError(f"`add_style` {self.network}: a network of one style; it must be one of several")
+        if self.name in names:
+            raise ArgumentError(
+                f"`style_image`: {self.network} has a style {self.name!r} already; its styles are {', '.join(names)}"
+            )
+        return network
 
 
 @dataclass(frozen=True)
@@ -32,6 +75,7 @@ class GeneratorPlan:
         options: further ones of the network.
         precision: in which it computes.
         initial: name or file of a trained generator to begin with, or None.
+        added: the style that is learned beside those of a network, which decides all but the precision; or None.
     """
 
     model: str
@@ -41,6 +85,7 @@ class GeneratorPlan:
     options: Mapping[str, Any]
     precision: str
     initial: str | os.PathLike | None
+    added: AddedStyle | None = None
 
     def build(self, precision: str | None = None, *, is_new: bool = False) -> keras.Model:
         """Build the network.
@@ -50,8 +95,10 @@ class GeneratorPlan:
             is_new: whether it begins with the weights of `initial`, where some are named; otherwise they are random.
 
         Raises:
-            UserError: `initial` is not a model, or one of another kind or size.
+            UserError: `initial` is not a model, or one of another kind or size; see also `AddedStyle.blend`.
         """
+        if self.added is not None:
+            return self.added.blend(precision or self.precision)
         with _dtype_policy(POLICIES[precision or self.precision]):
             generator = build_generator(
                 self.model,
@@ -63,6 +110,10 @@ class GeneratorPlan:
         if is_new and self.initial is not None:
             self._take_over(self.initial, generator)
         return generator
+
+    def finished(self, generator: keras.Model) -> keras.Model:
+        """Return the network that a training leaves, of the generator that it has trained."""
+        return generator if self.added is None else self.added.join(generator)
 
     def _take_over(self, initial: str | os.PathLike, generator: keras.Model) -> None:
         trained = load_model(find_model(os.fspath(initial), option="`initial_generator`"))

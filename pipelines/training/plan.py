@@ -10,7 +10,7 @@ from typing import Any
 
 from errors import ArgumentError
 from pipelines.descriptors import Descriptor
-from pipelines.training.model import GeneratorPlan
+from pipelines.training.model import AddedStyle, GeneratorPlan
 from pipelines.training.settings import TrainingSettings, distinct_layers
 from pipelines.training.targets import ObjectivePlan
 from runs.machine import check_memory, choose_precision
@@ -88,10 +88,11 @@ def plan_training(settings: TrainingSettings, styles: Sequence[str] = ()) -> Tra
 
     Args:
         settings: what is asked for.
-        styles: names of the styles of a network of several.
+        styles: names of the styles of a network of several, or of the one that is added.
 
     Raises:
-        ArgumentError: batches are too large for this machine's memory, or the network cannot have several styles.
+        ArgumentError: batches are too large for this machine's memory, the network cannot have several styles, or a
+            style that is added has no name.
     """
     check_memory(settings.batch_size * settings.image_size**2 * BYTES_PER_PIXEL, f"`image_size` {settings.image_size}")
     precision, note = choose_precision(settings.precision)
@@ -104,6 +105,7 @@ def plan_training(settings: TrainingSettings, styles: Sequence[str] = ()) -> Tra
             options=_generator_options(settings, styles),
             precision=precision,
             initial=settings.initial_generator,
+            added=_added_style(settings, styles),
         ),
         objective=_plan_objective(settings, precision),
         rate=LearningRate(settings.learning_rate, settings.learning_rate_decay, settings.num_iterations),
@@ -142,6 +144,14 @@ def _plan_objective(settings: TrainingSettings, precision: str) -> ObjectivePlan
             precision=precision,
         ),
     )
+
+
+def _added_style(settings: TrainingSettings, styles: Sequence[str]) -> AddedStyle | None:
+    if settings.add_style is None:
+        return None
+    if not any(styles):
+        raise ArgumentError("`add_style` needs the style's name: a mapping from it to its picture")
+    return AddedStyle(settings.add_style, styles[0])
 
 
 def _generator_options(settings: TrainingSettings, styles: Sequence[str]) -> dict[str, Any]:

@@ -99,7 +99,9 @@ def run_training(
     if first < plan.iterations:
         with devices.fit_scope():
             last = _Fit(plan, model, first, sample, result, devices, folder, observers).run()
-    return Trained(result, last, first, len(sample.unreadable) if isinstance(sample, PhotoCrops) else 0)
+    return Trained(
+        plan.generator.finished(result), last, first, len(sample.unreadable) if isinstance(sample, PhotoCrops) else 0
+    )
 
 
 def make_model(
@@ -262,7 +264,7 @@ class _Fit:
         return History(self.first, self.plan.iterations, path / HISTORY, names, self.plan.rate.at)
 
     def _save_result(self, path: Path, iteration: int) -> None:
-        save_model(self.result, path)
+        save_model(self.plan.generator.finished(self.result), path)
 
     def _saver(self, previews: Previews, observed: Observed) -> Saver:
         folder = self.folder

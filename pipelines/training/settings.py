@@ -43,6 +43,11 @@ class TrainingSettings:
     initial_generator: str | os.PathLike | None = option(
         "start from the weights of this trained generator", metavar="NAME_OR_FILE", default_text="new weights"
     )
+    add_style: str | os.PathLike | None = option(
+        "network of several styles to which the style picture's is added: it decides the architecture, the new style "
+        "begins as the mean of its styles, and nothing but the new style's normalisations is trained",
+        metavar="NAME_OR_FILE", default_text="none",
+    )  # fmt: skip
     style_size: int = option(
         "longer side of the style picture in pixels; 0 keeps its size", default=384, kind=int, minimum=0
     )
@@ -135,8 +140,16 @@ class TrainingSettings:
             raise ArgumentError("`style_weight` and `content_weight` are both 0: there is nothing to learn")
         if self.diversity_weight and (self.mode != "texture" or self.batch_size < 2):
             raise ArgumentError("`diversity_weight` needs `mode` texture and a `batch_size` of at least 2")
+        if self.add_style is not None:
+            self._check_added_style()
         if self.resume and self.restart:
             raise ArgumentError("`resume` and `restart` exclude each other")
+
+    def _check_added_style(self) -> None:
+        if self.mode != "style" or len(self.style_image) > 1:
+            raise ArgumentError("`add_style` needs `mode` style and one `style_image`")
+        if self.initial_generator is not None:
+            raise ArgumentError("`add_style` and `initial_generator` exclude each other")
 
 
 def distinct_layers(name: str, layers: tuple[str, ...]) -> tuple[str, ...]:

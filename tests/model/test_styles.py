@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from errors import ArgumentError
-from layers import StyleWeights
+from layers import InstanceNormalization, StyleWeights
 from model.generators.registry import build_generator
 from model.saving import load_model, save_model
-from model.styles import blend_styles, style_names, weight_row
+from model.styles import append_style, blend_styles, freeze_shared, style_names, weight_row
 
 NAMES = ("wave", "scream", "udnie")
 
@@ -68,6 +68,26 @@ def test_weights_add_up_to_one():
 def test_weights_that_make_no_blend_are_refused(weights, message):
     with pytest.raises(ArgumentError, match=message):
         weight_row(NAMES, weights)
+
+
+@pytest.mark.backends
+def test_a_style_more_leaves_the_others_as_they_were(tmp_path):
+    network = random_network()
+    added = blend_styles(network, {"wave": 1, "scream": 1})
+    freeze_shared(added)
+    assert {type(layer) for layer in added.layers if layer.trainable_weights} == {InstanceNormalization}
+    for weight in added.trainable_weights:
+        weight.assign(weight + 0.3)
+    larger = append_style(network, "new", added)
+    save_model(larger, tmp_path / "larger.keras")
+    larger = load_model(tmp_path / "larger.keras")
+    assert style_names(larger) == (*NAMES, "new")
+    np.testing.assert_allclose(run(larger, picture(), np.float32([[0, 0, 0, 1]])), run(added, picture()), atol=1e-5)
+    row = np.float32([[0.2, 0.3, 0.5]])
+    before = run(network, picture(), row)
+    np.testing.assert_allclose(run(larger, picture(), np.pad(row, [(0, 0), (0, 1)])), before, atol=1e-5)
+    with pytest.raises(ArgumentError, match="the model has a style 'wave' already"):
+        append_style(network, "wave", added)
 
 
 @pytest.mark.parametrize("names", [[], [""], ["a", "a"]])

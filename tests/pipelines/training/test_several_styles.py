@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from support.training_cases import make_inputs, small_settings
+from support.training_cases import make_inputs, read_history, small_settings
 
 import texture_nets
-from errors import ArgumentError
+from errors import ArgumentError, UserError
 from images.writing import write_image
 from losses.texture import GramComparison
 from losses.total_variation import TotalVariation
@@ -79,3 +79,72 @@ def test_files_of_one_name_are_refused(tmp_path):
     images = (tmp_path / "style.png", tmp_path / "other" / "style.png")
     with pytest.raises(ArgumentError, match="files give the styles their names"):
         train_generator(several(tmp_path, tmp_path / "out", style_image=images))
+
+
+@pytest.fixture(scope="module")
+def added(two_iterations):
+    """Return the network of two styles, and the report of a run that adds a third."""
+    folder, report = two_iterations
+    write_image(folder / "lines.png", np.tile(np.float32([0.1, 0.9]), (48, 24))[..., None].repeat(3, axis=2))
+    return folder, report.generator, train_generator(adding(folder, report.generator, folder / "added"))
+
+
+def adding(folder, network, output, **options):
+    own = {"add_style": network, "style_image": (folder / "lines.png",), "batch_size": 1, "num_iterations": 2}
+    return several(folder, output, **(own | options))
+
+
+def test_a_style_is_added_and_the_others_stay(added):
+    folder, before, report = added
+    assert style_names(load_model(report.generator)) == ("style", "dots", "lines")
+    photo = np.random.default_rng(1).random((32, 40, 3), np.float32)
+
+    def stylized(network, **style):
+        return texture_nets.stylize(photo, network, style=style)
+
+    np.testing.assert_allclose(stylized(report.generator, dots=1), stylized(before, dots=1), atol=1e-6)
+    mean = stylized(before, style=1, dots=1)
+    assert np.abs(stylized(report.generator, lines=1) - mean).max() > 1e-4
+    assert {"loss", "content", "style"} <= set(read_history(folder / "added")[0])
+
+
+def test_an_interrupted_addition_ends_like_an_uninterrupted_one(added):
+    folder, network, whole = added
+    train_generator(adding(folder, network, folder / "halves", num_iterations=1))
+    report = train_generator(adding(folder, network, folder / "halves"))
+    assert report.resumed_from == 1
+    for first, second in zip(*(load_model(r.generator).get_weights() for r in (whole, report)), strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+def test_a_style_is_added_in_memory(added):
+    folder, network, _ = added
+    lines = np.tile(np.float32([0.1, 0.9]), (48, 24))[..., None].repeat(3, axis=2)
+    options = {"add_style": network, "weights": folder / "vgg.keras", "image_size": 32, "num_iterations": 1}
+    layers = {"style_layers": ("relu1_1",), "content_layers": ("relu2_1",), "style_size": 0}
+    trained = texture_nets.train({"new": lines}, [lines], **options, **layers)
+    assert style_names(trained) == ("style", "dots", "new")
+    with pytest.raises(ArgumentError, match="`add_style` needs the style's name"):
+        texture_nets.train(lines, [lines], **options, **layers)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"style_image": ("a.png", "b.png")}, "`add_style` needs `mode` style and one `style_image`"),
+        ({"mode": "texture"}, "`add_style` needs `mode` style and one `style_image`"),
+        ({"initial_generator": "wave"}, "`add_style` and `initial_generator` exclude each other"),
+        ({"add_style": "wave"}, "`add_style` wave: a network of one style; it must be one of several"),
+        ({"add_style": "nowhere"}, "unknown model 'nowhere'"),
+    ],
+)
+def test_what_an_added_style_needs(added, tmp_path, options, message):
+    folder, network, _ = added
+    with pytest.raises(UserError, match=message):
+        train_generator(adding(folder, network, tmp_path / "out", **options))
+
+
+def test_a_style_of_that_name_is_not_added(added, tmp_path):
+    folder, network, _ = added
+    with pytest.raises(ArgumentError, match=r"has a style 'dots' already; its styles are style, dots"):
+        train_generator(adding(folder, network, tmp_path / "out", style_image=(folder / "dots.png",)))
