@@ -19,12 +19,12 @@ from pipelines.materials.synthesize import WITHOUT, make_material
 from pipelines.synthesis.sampling import sample_textures
 from pipelines.synthesis.settings import PRESETS, SynthesisSettings
 from pipelines.synthesis.synthesize import SynthesisReport, resume, synthesize
-from runs.bar import ProgressBar
+from runs.bar import ProgressBar, share_bar
 from runs.live_view import LiveViewOptions, live_view
 
 NAME = "synthesize.py"
 # The options that --generator takes.
-SAMPLING = ("output", "output_width", "output_height", "count", "tileable", "random_seed")
+SAMPLING = ("output", "output_width", "output_height", "count", "tileable", "random_seed", "memory")
 # Those that --maps, --derive and --material take.
 FOR_MATERIALS = {"source", "output", "preset", "maps", "derive", "material", "format", "bits"}
 FOR_MATERIALS |= {name for name, _, _ in options_of(SynthesisSettings)} - WITHOUT
@@ -116,7 +116,9 @@ def sample(arguments: argparse.Namespace) -> int:
     if arguments.output is None:
         raise ArgumentError("`generator` needs `output` FILE")
     values = {name: getattr(arguments, name) for name in SAMPLING}
-    for path in sample_textures(arguments.generator, **values):
+    with share_bar("in strips") as observe:
+        paths = sample_textures(arguments.generator, observe=observe, **values)
+    for path in paths:
         print(f"wrote {path}")
     return 0
 

@@ -19,3 +19,17 @@ def draw_noise(model: keras.Model, height: int, width: int, *, seed: int, batch:
     """
     shape = (batch, height, width, model.inputs[0].shape[-1])
     return np.random.default_rng(seed).random(shape, dtype=np.float32)
+
+
+def draw_noise_rows(rows: range, width: int, depth: int, *, seed: int) -> np.ndarray:
+    """Return some rows of what `draw_noise` gives for the same seed: float32 (rows, width, depth).
+
+    Args:
+        rows: of the first sample; the numbers before them must be even in number, as they are for an even width.
+        width: columns.
+        depth: planes of noise.
+        seed: of all noise.
+    """
+    generator = np.random.PCG64(seed)
+    generator.advance(rows.start * width * depth // 2)  # each state gives two numbers of 32 bits
+    return np.random.Generator(generator).random((len(rows), width, depth), dtype=np.float32)

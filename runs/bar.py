@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -121,6 +122,32 @@ def _duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} minutes" if seconds < 2 * HOUR else f"{seconds / HOUR:.1f} hours"
+
+
+@contextlib.contextmanager
+def share_bar(text: str) -> Iterator[Callable[[float], None]]:
+    """Show a bar on standard error, if that is a terminal, from the first share of the work that is told.
+
+    Args:
+        text: beside the bar.
+
+    Yields:
+        what takes the share of the work that is done.
+    """
+    bars: list[RichProgress] = []
+
+    def show(share: float) -> None:
+        if not sys.stderr.isatty():
+            return
+        if not bars:
+            bars.append(start_bar())
+        bars[0].update(bars[0].task_ids[0], total=1.0, completed=share, text=text)
+
+    try:
+        yield show
+    finally:
+        for bar in bars:
+            bar.stop()
 
 
 def start_bar() -> RichProgress:

@@ -203,8 +203,8 @@ def _matching_crop(call: Call) -> RowRule:
 @_rule("GetItem")
 def _slice(call: Call) -> RowRule | None:
     key = call.args[1] if len(call.args) > 1 else call.kwargs.get("key")
-    if not isinstance(key, tuple) or len(key) < 2 or not all(isinstance(part, slice) for part in key):
-        return None
+    if not isinstance(key, tuple | list) or len(key) < 2 or not all(isinstance(part, slice) for part in key):
+        return None  # a key that has been in a file is a list
     rows, columns = key[1], (slice(None), slice(None), *key[2:])
     if key[0] != slice(None) or rows.stop is not None or (rows.start or 0) < 0 or (rows.step or 1) < 1:
         return None

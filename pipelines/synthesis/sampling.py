@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,18 @@ import numpy as np
 
 from choices import TILEABLE
 from errors import ArgumentError, UserError, one_line, unknown_name
+from images.large.mapped import mapped_zeros
 from images.writing import write_image
+from pipelines.memory_bound import parse_memory
 from pipelines.model_library import find_model
 from pipelines.outputs import check_picture_output
 from pipelines.startup import quiet_startup
+from runs.machine import return_memory_at_once
 
 if TYPE_CHECKING:
     import keras
+
+    from pipelines.stylization.way import Pass
 
 # Pictures repeat without a seam where their sides are multiples of it: the coarsest scale of the default pyramid has
 # one pixel for 32, the johnson network one for 4.
@@ -53,8 +59,13 @@ def sample_pictures(
     count: int = 1,
     tileable: str = "none",
     random_seed: int = 0,
+    memory: str | float | None = None,
+    observe: Callable[[float], object] = lambda share: None,
 ) -> Iterator[np.ndarray]:
     """Return pictures of a texture generator one after another, float32 (height, width, 3) in [0, 1].
+
+    A picture that does not fit into the memory is computed in strips, with the same pixels, and is in a file that is
+    mapped into memory.
 
     Args:
         generator: name of a model that ships, or a `.keras` file.
@@ -63,12 +74,15 @@ def sample_pictures(
         count: number of pictures.
         tileable: directions ("none", "x", "y", "both") in which the pictures shall repeat without a seam.
         random_seed: of the first picture's noise; the others take the following numbers.
+        memory: that the process may take, as "4GB" or a number of bytes; None: half of what is free.
+        observe: told the share of a picture in strips that is done.
 
     Raises:
-        ArgumentError: a side or the count is not allowed, or there is no such model.
-        UserError: the file is no texture generator, or a picture is not finite.
+        ArgumentError: a side, the count or the memory is not allowed, or there is no such model.
+        UserError: the file is no texture generator, a picture is not finite, or not even strips fit.
     """
     height, width = output_height or output_width, output_width
+    bound = parse_memory(memory)
     _check(height, width, count, tileable)
     path = find_model(generator, option="`generator`")
     with quiet_startup():
@@ -79,24 +93,77 @@ def sample_pictures(
         raise UserError(f"`generator` {generator}: takes pictures, not noise: stylize_tensorflow.py `model` runs it")
     # The circle closes at a multiple; other sizes are cut out of the next one.
     sides = [-(-side // MULTIPLE) * MULTIPLE for side in (height, width)]
-    samples = (_sample(model, path, sides, random_seed + i) for i in range(count))
-    return (np.clip(picture[:height, :width], 0, 1) for picture in samples)
+    sampler = _Sampler(model, path, (sides[0], sides[1]), bound, observe)
+    return (sampler(random_seed + i)[:height, :width] for i in range(count))
 
 
-def _sample(model: keras.Model, path: Path, sides: Sequence[int], seed: int) -> np.ndarray:
-    """Return the picture (height, width, 3) that `model`, of the file `path`, makes of noise of that size."""
-    from model.noise import draw_noise
+@dataclass(frozen=True, eq=False)
+class _Sampler:
+    """Makes pictures of one size, whole or in strips.
 
-    size = f"noise of {sides[1]} x {sides[0]}"
-    try:
-        picture = np.asarray(model.predict_on_batch(draw_noise(model, *sides, seed=seed)))[0]
-    except Exception as error:  # a foreign model may fail in any way
-        raise UserError(f"{path}: the model fails on {size}: {one_line(error)}") from error
-    if picture.shape != (*sides, 3):
-        raise UserError(f"{path}: the model made {picture.shape} of {size}, no RGB picture")
-    if not np.isfinite(picture).all():
-        raise UserError(f"{path}: the model returned NaN or infinite values")
-    return picture
+    Args:
+        model: the generator.
+        path: its file, for messages.
+        size: (height, width), multiples of MULTIPLE.
+        memory: bytes that the process may take; None: half of what is free.
+        observe: told the share of a picture in strips that is done.
+    """
+
+    model: keras.Model
+    path: Path
+    size: tuple[int, int]
+    memory: int | None
+    observe: Callable[[float], object]
+
+    def __call__(self, seed: int) -> np.ndarray:
+        """Return the picture of a seed's noise, (height, width, 3) in [0, 1]."""
+        from pipelines.stylization.way import choose_way
+
+        way = choose_way(self.model, *self.size, self.memory)
+        size = f"noise of {self.size[1]} x {self.size[0]}"
+        try:
+            if way is None or not way.passes:
+                return self._checked(self._whole(seed), size)
+            return self._in_strips(way.passes[0], seed)
+        except UserError:
+            raise
+        except Exception as error:  # a foreign model may fail in any way
+            raise UserError(f"{self.path}: the model fails on {size}: {one_line(error)}") from error
+
+    def _whole(self, seed: int) -> np.ndarray:
+        from model.noise import draw_noise
+
+        return np.asarray(self.model.predict_on_batch(draw_noise(self.model, *self.size, seed=seed)))[0]
+
+    def _checked(self, picture: np.ndarray, size: str) -> np.ndarray:
+        if picture.shape != (*self.size, 3):
+            raise UserError(f"{self.path}: the model made {picture.shape} of {size}, no RGB picture")
+        return self._in_range(picture)
+
+    def _in_range(self, pixels: np.ndarray) -> np.ndarray:
+        if not np.isfinite(pixels).all():
+            raise UserError(f"{self.path}: the model returned NaN or infinite values")
+        return np.clip(pixels, 0, 1)
+
+    def _in_strips(self, one: Pass, seed: int) -> np.ndarray:
+        from model.noise import draw_noise_rows
+        from strips.run import run_strips
+
+        return_memory_at_once()
+        picture = mapped_zeros((*self.size, 3), np.float32)
+        depth = self.model.inputs[0].shape[-1]
+
+        def keep(rows: range, pixels: np.ndarray) -> None:
+            picture[rows.start : rows.stop] = self._in_range(pixels)
+
+        run_strips(
+            one.cut,
+            one.plan,
+            lambda rows: draw_noise_rows(rows, self.size[1], depth, seed=seed),
+            keep,
+            observe=self.observe,
+        )
+        return picture
 
 
 def _check(height: int, width: int, count: int, tileable: str) -> None:

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from runs.bar import TIMED_ITERATIONS, ProgressBar, RunningMeans
+from runs.bar import TIMED_ITERATIONS, ProgressBar, RunningMeans, share_bar
 from runs.progress import RunProgress
 
 
@@ -48,3 +48,16 @@ def test_an_interrupted_run_says_how_to_resume_it(capsys):
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert capsys.readouterr().err.endswith("saved; the same command resumes the run\n")
+
+
+def test_a_bar_of_shares_is_shown_on_a_terminal_alone(capsys, monkeypatch):
+    with share_bar("in strips") as observe:
+        observe(0.5)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    with share_bar("in strips") as observe:
+        observe(0.5)
+        observe(1.0)
+    told = capsys.readouterr().err
+    assert "100%" in told
+    assert "in strips" in told

@@ -7,8 +7,9 @@ import stylize_tensorflow
 import synthesize
 from images.reading import read_image
 from model.generators.registry import build_generator
-from model.noise import draw_noise
+from model.noise import draw_noise, draw_noise_rows
 from model.saving import load_model, save_model
+from pipelines.synthesis.sampling import sample_pictures
 
 
 @pytest.fixture(scope="module", params=["johnson", "pyramid"])
@@ -93,3 +94,29 @@ def test_an_output_is_needed_and_its_format_known(tmp_path, capsys):
     assert "did you mean 'starry_night'" in capsys.readouterr().err
     assert sample("starry_night", tmp_path / "a.xyz") == 2
     assert "unknown picture format" in capsys.readouterr().err
+
+
+def test_a_picture_that_does_not_fit_is_made_in_strips(generator, monkeypatch):
+    """The same pixels as whole, with noise drawn where it is needed."""
+    options = {"output_width": 160, "output_height": 320, "random_seed": 3, "memory": "100GB"}
+    (whole,) = sample_pictures(str(generator), **options)
+    monkeypatch.setattr("pipelines.stylization.way.whole_bytes", lambda graph: 10**15)
+    shares = []
+    (strips,) = sample_pictures(str(generator), observe=shares.append, **options)
+    # The coarsest map of the pyramid has 50 pixels: random weights normalised over them enlarge rounding.
+    np.testing.assert_allclose(strips, whole, rtol=0, atol=5e-4)
+    assert len(shares) > 3
+    assert shares[-1] == pytest.approx(1)
+
+
+def test_rows_of_noise_are_those_of_the_whole():
+    model = build_generator("pyramid", mode="texture", filters=2, scales=2)
+    whole = draw_noise(model, 40, 34, seed=7)[0]
+    for rows in (range(3), range(5, 6), range(17, 40)):
+        np.testing.assert_array_equal(draw_noise_rows(rows, 34, 3, seed=7), whole[rows.start : rows.stop])
+
+
+def test_too_little_memory_is_told(generator, tmp_path, capsys):
+    assert sample(generator, tmp_path / "a.png", "-ow", 9600, "--memory", "100MB") == 1
+    assert "takes at least" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
