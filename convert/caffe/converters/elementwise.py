@@ -9,15 +9,22 @@ from keras import KerasTensor, ops
 
 from convert.caffe.file.schema import enum_name
 from convert.caffe.registry import Step, converts
+from convert.functions import softplus
 
 _MERGES = {"PROD": keras.layers.Multiply, "SUM": keras.layers.Add, "MAX": keras.layers.Maximum}
-_ACTIVATIONS = {"BNLL": "softplus", "Sigmoid": "sigmoid", "TanH": "tanh"}
+_ACTIVATIONS = {"Sigmoid": "sigmoid", "TanH": "tanh"}
 
 
 @converts(*_ACTIVATIONS)
 def activation(step: Step, x: KerasTensor) -> KerasTensor:
     """Apply one of Keras' activations."""
     return step.apply(keras.layers.Activation, x, activation=_ACTIVATIONS[step.layer.type])
+
+
+@converts("BNLL")
+def binomial_normal_log_likelihood(_step: Step, x: KerasTensor) -> KerasTensor:
+    """Compute log(1 + e^x)."""
+    return softplus(x)
 
 
 @converts("ReLU")

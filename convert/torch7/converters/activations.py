@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
+from convert.functions import softplus
 from convert.torch7.context import Context
 from convert.torch7.module import Module
 from convert.torch7.registry import converts
@@ -78,7 +79,7 @@ def sigmoid(x: KerasTensor) -> KerasTensor:
 @converts("nn.LogSigmoid")
 def log_sigmoid(x: KerasTensor) -> KerasTensor:
     """log(1 / (1 + e^-x))."""
-    return ops.log_sigmoid(x)
+    return -softplus(-x)
 
 
 @converts("nn.Tanh", "cudnn.Tanh")
@@ -98,7 +99,7 @@ def soft_plus(module: Module, x: KerasTensor) -> KerasTensor:
     """log(1 + e^(beta x)) / beta, and x itself where beta x is above the threshold."""
     beta = float(module.number("beta", 1))
     scaled = x * beta
-    return ops.where(ops.greater(scaled, float(module.number("threshold", 20))), x, ops.softplus(scaled) / beta)
+    return ops.where(ops.greater(scaled, float(module.number("threshold", 20))), x, softplus(scaled) / beta)
 
 
 @converts("nn.SoftSign")
