@@ -65,11 +65,15 @@ def seen_in_both(forwards: np.ndarray, backwards: np.ndarray) -> np.ndarray:
     Returns:
         float32 (height, width), 1 where it holds, else 0.
     """
-    height, width = forwards.shape[:2]
     back = warp(backwards, forwards, interpolation=cv2.INTER_LINEAR)
     squares = np.square(forwards).sum(axis=-1) + np.square(back).sum(axis=-1)
     agrees = np.square(forwards + back).sum(axis=-1) < 0.01 * squares + 0.5
-    x = forwards[..., 0] + np.arange(width)
-    y = forwards[..., 1] + np.arange(height)[:, np.newaxis]
-    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    return (agrees & inside).astype(np.float32)
+    return agrees * inside(forwards)
+
+
+def inside(flow: np.ndarray) -> np.ndarray:
+    """Return where a flow (height, width, 2) leads to a place within the picture: float32 (height, width), 1 or 0."""
+    height, width = flow.shape[:2]
+    x = flow[..., 0] + np.arange(width)
+    y = flow[..., 1] + np.arange(height)[:, np.newaxis]
+    return ((x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)).astype(np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 from film.flow import FlowFinder, grey, resize_flow, seen_in_both, warp
 
 # Root mean squared difference of content and moved content, over small windows, at which belief has fallen to 1 / e.
-CONTENT_TOLERANCE = 0.06
+CONTENT_TOLERANCE = 0.09
 WINDOW = 9
 # A cut: the content of so large a share of the picture is nowhere to be found in the frame before.
 CUT_SHARE = 0.65
@@ -58,11 +58,11 @@ class Matcher:
         height, width = content.shape[:2]
         flow = resize_flow(backwards, height, width)
         belief = cv2.resize(cv2.erode(seen, np.ones((3, 3), np.uint8)), (width, height), interpolation=cv2.INTER_LINEAR)
-        belief *= _likeness(content, warp(last, flow, interpolation=cv2.INTER_LINEAR))
+        belief *= likeness(content, warp(last, flow, interpolation=cv2.INTER_LINEAR))
         return None if np.mean(belief > 0.5) < 1 - CUT_SHARE else (flow, belief)
 
 
-def _likeness(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def likeness(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return how alike two pictures are around each place, (height, width) in [0, 1]."""
     squares = np.square(first - second).mean(axis=-1)
     return np.exp(-cv2.boxFilter(squares, -1, (WINDOW, WINDOW)) / CONTENT_TOLERANCE**2)

@@ -1,9 +1,10 @@
 """Stylised film without flicker: each frame continues the one before along the content's motion.
 
 A network that stylises frames one by one draws its strokes anew wherever noise or motion changes its input a little.
-Here the stylised frame is blended with the last result, moved along the optical flow of the content, where the two
-show the same thing (as in Ruder, Dosovitskiy & Brox 2016, "Artistic Style Transfer for Videos", whose consistency
-loss this replaces for a network that is not trained for film).
+Here the stylised frame is blended with earlier results, moved along the optical flow of the content, where they show
+the same thing: with the last one, and with one that lies further back. So do the short-term and long-term consistency
+losses of Ruder, Dosovitskiy & Brox 2016, "Artistic Style Transfer for Videos", for pictures that are optimised; this
+stands in their place for a network that is not trained for film.
 """
 
 from __future__ import annotations
@@ -13,11 +14,16 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
+from film.anchor import Anchor, restored
 from film.flow import warp
 from film.matching import Matcher
 
-# Of the last result in a blend, where it is wholly believed and the strength is 1.
-MAX_SHARE = 0.9
+# Of earlier results in a blend, where they are wholly believed and the strength is 1; of the anchor's among them.
+MAX_SHARE, ANCHOR_SHARE = 0.95, 0.8
+# Frames after which the last result becomes the anchor.
+MAX_AGE = 16
+# How the anchor's fields are called in the state.
+ANCHOR = "anchor_"
 # A blend of strokes that do not fit is softer than either. Its detail (what a Gaussian of this deviation in pixels
 # takes away) is given back the energy that the stylised frame's has, over windows, by so large a factor at most.
 DETAIL_SIGMA = 1.0
@@ -39,6 +45,7 @@ class Steadier:
         self.strength = strength
         self.result: np.ndarray | None = None
         self._match = Matcher()
+        self._anchor: Anchor | None = None
 
     @property
     def is_cut(self) -> bool:
@@ -53,25 +60,44 @@ class Steadier:
             stylized: what the network made of it, the same shape and range.
         """
         last, self.result = self.result, stylized
-        if self.strength and (match := self._match(content)) is not None and last is not None:
-            self.result = self._blended(stylized, last, *match)
+        if not self.strength:
+            return stylized
+        match = self._match(content)
+        if match is None or last is None or self._anchor is None:
+            self._anchor = Anchor(content, stylized)
+            return stylized
+        self._anchor = self._anchor.after(*match)
+        self.result = self._blended(content, stylized, last, *match)
+        if self._anchor.age == MAX_AGE:
+            self._anchor = Anchor(content, self.result)
         return self.result
 
-    def _blended(self, stylized: np.ndarray, last: np.ndarray, flow: np.ndarray, belief: np.ndarray) -> np.ndarray:
+    def _blended(
+        self, content: np.ndarray, stylized: np.ndarray, last: np.ndarray, flow: np.ndarray, belief: np.ndarray
+    ) -> np.ndarray:
+        assert self._anchor is not None
+        earlier = warp(last, flow, interpolation=cv2.INTER_LANCZOS4)
+        if self._anchor.age > 1:
+            far, far_belief = self._anchor.seen_from(content)
+            earlier += (ANCHOR_SHARE * far_belief[..., np.newaxis]) * (far - earlier)
         share = (MAX_SHARE * self.strength) * belief[..., np.newaxis]
-        moved = warp(last, flow, interpolation=cv2.INTER_LANCZOS4)
-        return np.clip(_sharpened(stylized + share * (moved - stylized), stylized), 0, 1)
+        return np.clip(_sharpened(stylized + share * (earlier - stylized), stylized), 0, 1)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return what a new object needs to go on from here; after a cut it needs nothing."""
         state = {} if self.result is None else {"result": self.result}
-        return state if self._match.last is None else {"content": self._match.last, **state}
+        if self._match.last is not None:
+            state["content"] = self._match.last
+        anchor = {} if self._anchor is None else self._anchor.state()
+        return state | {f"{ANCHOR}{name}": values for name, values in anchor.items()}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from what `state` returned."""
         self.result = state.get("result")
         if "content" in state:
             self._match.begin_after(state["content"])
+        if anchor := {name.removeprefix(ANCHOR): values for name, values in state.items() if name.startswith(ANCHOR)}:
+            self._anchor = restored(anchor)
 
 
 def _sharpened(blend: np.ndarray, stylized: np.ndarray) -> np.ndarray:
