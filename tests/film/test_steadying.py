@@ -1,9 +1,8 @@
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from PIL import Image
 from scipy import ndimage
+from support.steady_films import film, flicker, picture, stylized
 
 from film.flow import FlowFinder, grey, resize_flow, seen_in_both, warp
 from film.steadying import Steadier
@@ -15,12 +14,6 @@ def read_flow(path):
     width, height = values[1:3].view(np.int32)
     flow = values[3:].reshape(height, width, 2)
     return flow, np.abs(flow).max(axis=-1) < 1e9
-
-
-def picture(seed=0, size=(120, 160)):
-    noise = np.random.default_rng(seed).random((*size, 3))
-    smooth = ndimage.gaussian_filter(noise, (3, 3, 0), mode="wrap")
-    return ((smooth - smooth.min()) / np.ptp(smooth)).astype(np.float32)
 
 
 @pytest.mark.parametrize("pair", ["RubberWhale", "Hydrangea"])
@@ -49,22 +42,6 @@ def test_what_is_uncovered_is_not_believed():
     assert seen[:, :35].all()
     assert not seen[:, 35:].any()
     assert not seen_in_both(right, right).any()
-
-
-def stylized(content, number):
-    """Return what a flickering network makes: the content and strokes that are new in every frame."""
-    strokes = ndimage.gaussian_filter(np.random.default_rng(number).normal(size=content.shape), (1, 1, 0))
-    return np.clip(content + 0.3 * strokes, 0, 1).astype(np.float32)
-
-
-def film(count=10):
-    wide = picture(size=(120, 260))
-    return [wide[:, 2 * i : 2 * i + 160] for i in range(count)]
-
-
-def flicker(frames):
-    """Return the mean difference of neighbours, moved by the two pixels by which the film moves."""
-    return np.mean([np.abs(after[:, :-2] - before[:, 2:]).mean() for before, after in pairwise(frames[2:])])
 
 
 def test_flicker_is_halved_and_sharpness_kept():
