@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from choices import CODECS, PRECISIONS
@@ -212,15 +213,25 @@ def print_left_out(skipped: int, reasons: Collection[str]) -> int:
 def is_film_command(inputs: Sequence[str], output: str) -> bool:
     """Say whether a film is asked for; a GIF that moves becomes a picture where the output is one.
 
+    Where the output is a film, so is an input that is not called like a picture.
+
     Raises:
         ArgumentError: there is a film among several inputs.
     """
     from film.formats import is_animation, is_film, is_film_name
 
-    films = [path for path in inputs if is_film(path)]
+    becomes_film = is_film_name(output)
+    films = [path for path in inputs if is_film(path) or (becomes_film and _may_be_film(path))]
     if films and len(inputs) > 1:
         raise ArgumentError(f"`input` {films[0]} is a film: films are stylised one at a time")
-    return bool(films) and (is_film_name(output) or not is_animation(films[0]))
+    return bool(films) and (becomes_film or not is_animation(films[0]))
+
+
+def _may_be_film(path: str) -> bool:
+    from images.formats import READABLE_SUFFIXES
+
+    file = Path(path)
+    return file.is_file() and file.suffix.lower() not in READABLE_SUFFIXES
 
 
 def look_options(arguments: argparse.Namespace) -> dict[str, Any]:

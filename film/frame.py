@@ -38,6 +38,7 @@ class FilmFormat:
         primaries: code of the primaries (H.273).
         transfer: code of the transfer function (H.273).
         pixel_aspect: width of a pixel over its height.
+        first_number: number of the first frame of numbered ones.
     """
 
     width: int
@@ -49,3 +50,4 @@ class FilmFormat:
     primaries: int = 2
     transfer: int = 2
     pixel_aspect: Fraction = Fraction(1)
+    first_number: int = 0

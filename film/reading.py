@@ -23,10 +23,17 @@ from film.frame import FilmFormat, Frame
 # What yields the frames from a number on, and what is known before.
 OpenedFilm = tuple[Callable[[int], Iterator[Frame]], FilmFormat]
 
+# What returns a picture file as float32 (height, width, 3) in [0, 1], or None where it cannot be read.
+PictureReader = Callable[[Path], np.ndarray | None]
+
 MILLISECOND = Fraction(1, 1000)
-# What browsers give to GIF frames that tell no time, or one below 20 ms.
+# Of a video that tells no rate.
+DEFAULT_RATE = Fraction(25)
+# Of FFmpeg's names of formats.
+FORMATS_WITHOUT_TIMES = ("avi",)
+# What browsers give to frames of animations that tell no time, or one of 10 ms or less.
 DEFAULT_DURATION = 100
-MIN_DURATION = 20
+MIN_DURATION = 11
 
 
 class FilmReader:
@@ -35,6 +42,7 @@ class FilmReader:
     Args:
         path: a file, or a pattern such as `frames/%06d.png`.
         frame_rate: of numbered frames, which do not tell it.
+        read_picture: reads one of the numbered frames.
 
     Attributes:
         format: what is known of the film before its frames are read.
@@ -43,10 +51,16 @@ class FilmReader:
         FilmError: there is no such film, or it has no picture that can be read.
     """
 
-    def __init__(self, path: str | os.PathLike, *, frame_rate: Fraction = Fraction(25)) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        *,
+        frame_rate: Fraction = Fraction(25),
+        read_picture: PictureReader | None = None,
+    ) -> None:
         self.path = Path(path)
         if is_numbered(self.path):
-            self._frames, self.format = _open_numbered(self.path, frame_rate)
+            self._frames, self.format = _open_numbered(self.path, frame_rate, read_picture or _read_picture)
         elif not self.path.is_file():
             raise FilmError(f"{self.path}: no such file")
         elif self.path.suffix.lower() in ANIMATIONS:
@@ -58,7 +72,7 @@ class FilmReader:
         """Yield the frames in the order in which they are shown; broken ones have no pixels.
 
         Raises:
-            FilmError: the first frame is broken, or the size changes in the middle.
+            FilmError: the size changes in the middle.
         """
         yield from self.frames_from(0)
 
@@ -67,22 +81,24 @@ class FilmReader:
         yield from islice(self._frames(begin), None if end is None else end - begin)
 
 
-def _open_numbered(pattern: Path, frame_rate: Fraction) -> OpenedFilm:
+def _open_numbered(pattern: Path, frame_rate: Fraction, read_picture: PictureReader) -> OpenedFilm:
     numbers = frame_numbers(pattern)
     if not numbers:
         raise FilmError(f"{pattern}: there are no such numbered frames")
-    first = _read_picture(frame_path(pattern, numbers[0]))
+    pictures = (read_picture(frame_path(pattern, number)) for number in numbers)
+    first = next((pixels for pixels in pictures if pixels is not None), None)
     if first is None:
-        raise FilmError(f"{frame_path(pattern, numbers[0])}: the first frame cannot be read")
+        raise FilmError(f"{pattern}: none of the frames can be read")
     height, width = first.shape[:2]
     count = numbers[-1] - numbers[0] + 1
 
     def frames(begin: int) -> Iterator[Frame]:
         for i in range(begin, count):
-            pixels = _read_picture(frame_path(pattern, numbers[0] + i))
+            path = frame_path(pattern, numbers[0] + i)
+            pixels = read_picture(path) if path.is_file() else None
             yield Frame(_of_size(pixels, (height, width), pattern), i, 1)
 
-    return frames, FilmFormat(width, height, 1 / frame_rate, frame_rate, count)
+    return frames, FilmFormat(width, height, 1 / frame_rate, frame_rate, count, first_number=numbers[0])
 
 
 def frame_path(pattern: Path, number: int) -> Path:
@@ -176,7 +192,7 @@ def open_container(path: Path) -> Iterator[av.container.InputContainer]:
 
 def _open_video(path: Path) -> OpenedFilm:
     with open_container(path) as container:
-        stream = container.streams.video[0]
+        stream = _pictures_of(container)
         first = next((frame for frame in _decoded(container, stream) if isinstance(frame, av.VideoFrame)), None)
         if first is None or stream.time_base is None:
             raise FilmError(f"{path}: none of its frames can be decoded")
@@ -186,7 +202,7 @@ def _open_video(path: Path) -> OpenedFilm:
         about = FilmFormat(
             *sides,
             time_base=stream.time_base,
-            frame_rate=stream.average_rate or stream.guessed_rate or Fraction(25),
+            frame_rate=stream.average_rate or stream.guessed_rate or DEFAULT_RATE,
             frame_count=stream.frames or None,
             matrix=matrix_of(first.colorspace, first.height),
             primaries=first.color_primaries,
@@ -196,22 +212,63 @@ def _open_video(path: Path) -> OpenedFilm:
 
     def frames(begin: int) -> Iterator[Frame]:
         with open_container(path) as container:
-            stream = container.streams.video[0]
+            stream = _pictures_of(container)
             for frame in islice(_in_order(_decoded(container, stream)), begin, None):
                 yield _upright(frame, about, turns, path) if isinstance(frame, av.VideoFrame) else Frame(None, frame)
 
     return frames, about
 
 
+def _pictures_of(container: av.container.InputContainer) -> av.VideoStream:
+    """Return the stream of a film that players show: a cover's picture may come before it."""
+    best = container.streams.best("video")
+    return best if isinstance(best, av.VideoStream) else container.streams.video[0]
+
+
 def _decoded(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame | int]:
-    """Yield decoded frames, and the times of packets that cannot be decoded."""
+    """Yield decoded frames with their times, and the times of packets that cannot be decoded."""
     stream.thread_type = "AUTO"
+    is_timed = container.format.name not in FORMATS_WITHOUT_TIMES
+    clock = _Clock(stream, is_timed=is_timed)
     for packet in container.demux(stream):
         try:
-            yield from (frame for frame in packet.decode() if frame.pts is not None)
+            for frame in packet.decode():
+                yield clock.timed(frame)
         except av.FFmpegError:
-            if packet.pts is not None:
-                yield packet.pts
+            time = packet.pts if is_timed else packet.dts
+            if time is not None:
+                yield time
+
+
+class _Clock:
+    """Gives a time to frames that have none.
+
+    Args:
+        stream: of the frames, in the order in which they are shown.
+        is_timed: whether the file tells when a frame is shown; AVI tells in which order frames are decoded alone, and
+            what FFmpeg makes of it is wrong where a frame is predicted from a later one.
+    """
+
+    def __init__(self, stream: av.VideoStream, *, is_timed: bool) -> None:
+        rate = stream.average_rate or stream.guessed_rate or DEFAULT_RATE
+        self.usual = max(1, round(1 / (rate * stream.time_base))) if stream.time_base else 1
+        self.is_timed = is_timed
+        self.delay: int | None = None
+        self.next = 0
+
+    def timed(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """Return the frame with a time: its own, or one that does not overlap the frame before."""
+        time = frame.pts if self.is_timed else self._by_decoding(frame.dts)
+        frame.pts = self.next if time is None else time
+        self.next = frame.pts + (frame.duration or self.usual)
+        return frame
+
+    def _by_decoding(self, time: int | None) -> int | None:
+        if time is None:
+            return None
+        if self.delay is None:
+            self.delay = time
+        return max(time - self.delay, self.next)
 
 
 def _in_order(frames: Iterator[av.VideoFrame | int]) -> Iterator[av.VideoFrame | int]:

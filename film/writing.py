@@ -15,6 +15,8 @@ import platform
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -37,6 +39,9 @@ ENCODER_OPTIONS = {
     "av1": {"preset": "8", "svtav1-params": "pred-struct=1"},
 }
 COUNT_NAME = "frames.json"
+# Seconds of the unit in which an animation tells times, and the fewest of them that browsers show a frame.
+TICKS = {"GIF": Fraction(1, 100), "WEBP": Fraction(1, 1000)}
+MIN_TICKS = {"GIF": 2, "WEBP": 11}
 
 
 class FilmWriter(abc.ABC):
@@ -99,7 +104,7 @@ def film_writer(
     check_target(path, codec=codec, quality=quality)
     suffix = path.suffix.lower()
     if is_numbered(path):
-        return _NumberedWriter(path, folder)
+        return _NumberedWriter(path, folder, about.first_number)
     if suffix in ANIMATIONS:
         return _AnimationWriter(path, folder, about, quality)
     return _VideoWriter(path, folder, about, source=source, codec=codec, quality=quality)
@@ -148,15 +153,16 @@ def _to_image(pixels: np.ndarray | None) -> Image.Image:
 
 
 class _NumberedWriter(FilmWriter):
-    """Numbered frames are their own parts: each is a whole file, under its final name."""
+    """Numbered frames are their own parts: each is a whole file, under its final name, with the number it had."""
 
-    def __init__(self, pattern: Path, folder: Path) -> None:
+    def __init__(self, pattern: Path, folder: Path, first_number: int) -> None:
         super().__init__(folder)
         self.pattern = pattern
+        self.first_number = first_number
         pattern.parent.mkdir(parents=True, exist_ok=True)
 
     def write(self, frame: Frame) -> None:
-        with whole_path(frame_path(self.pattern, len(self.times))) as temporary:
+        with whole_path(frame_path(self.pattern, self.first_number + len(self.times))) as temporary:
             _to_image(frame.pixels).save(temporary)
         self.times.append((frame.time, frame.duration))
 
@@ -181,8 +187,11 @@ class _AnimationWriter(FilmWriter):
         return self.folder / f"frame-{number:06d}.png"
 
     def finish(self) -> None:
-        first, *rest = (self._frame(i) for i in range(len(self.times)))
         form = ANIMATIONS[self.path.suffix.lower()]
+        shown = self._shown(Fraction(MIN_TICKS[form]) * TICKS[form])
+        if len(shown) < len(self.times):
+            self.notes.append(f"{self.path}: {len(self.times) - len(shown)} frames are left out: {form} shows no more")
+        first, *rest = (self._frame(i) for i in shown)
         options = {"optimize": False} if form == "GIF" else {"quality": self.quality, "method": 4}
         with whole_path(self.path) as temporary:
             _read(first, form).save(
@@ -190,17 +199,29 @@ class _AnimationWriter(FilmWriter):
                 format=form,
                 save_all=True,
                 append_images=(_read(path, form) for path in rest),
-                duration=self._durations(),
+                duration=self._durations(shown, TICKS[form]),
                 loop=0,
                 **options,
             )
 
-    def _durations(self) -> list[int]:
-        """Return how long each frame is shown, in milliseconds: until the next one comes."""
-        times = [time for time, _ in self.times]
+    def _shown(self, shortest: Fraction) -> list[int]:
+        """Return the numbers of the frames that are shown: each for at least `shortest` seconds."""
+        shown = [0]
+        for number, (time, _) in enumerate(self.times):
+            if (time - self.times[shown[-1]][0]) * self.about.time_base >= shortest:
+                shown.append(number)
+        return shown
+
+    def _durations(self, shown: Sequence[int], tick: Fraction) -> list[int]:
+        """Return how long each frame is shown, in milliseconds: until the next one comes.
+
+        Times are rounded to the ticks of the format, not durations, whose errors would add up.
+        """
         usual = 1 / (self.about.frame_rate * self.about.time_base)
-        ends = [*times[1:], times[-1] + (self.times[-1][1] or usual)]
-        return [round((end - start) * self.about.time_base * 1000) for start, end in zip(times, ends, strict=True)]
+        end = self.times[-1][0] + (self.times[-1][1] or usual)
+        times = [*(self.times[number][0] for number in shown), end]
+        ticks = [round((time - times[0]) * self.about.time_base / tick) for time in times]
+        return [round((end - start) * tick * 1000) for start, end in pairwise(ticks)]
 
 
 def _read(path: Path, form: str) -> Image.Image:

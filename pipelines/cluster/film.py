@@ -107,10 +107,12 @@ def find_scenes(reader: FilmReader, settings: FilmSettings) -> tuple[list[int], 
     match = Matcher()
     starts, count = [0], 0
     for count, frame in enumerate(resized_frames(reader, settings), start=1):
+        if frame.pixels is None:
+            continue  # it repeats the frame before, which must be of its scene
         if not settings.steady:
-            if count > 1 and (count - 1) % PART_FRAMES == 0:
+            if count - 1 - starts[-1] >= PART_FRAMES:
                 starts.append(count - 1)
-        elif frame.pixels is not None:
+        else:
             match(frame.pixels)
             if match.is_cut:
                 starts.append(count - 1)

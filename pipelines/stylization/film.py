@@ -20,7 +20,9 @@ from film.frame import FilmFormat, Frame
 from film.reading import FilmReader
 from film.steadying import Steadier
 from film.writing import FilmWriter, check_target, film_writer
+from images.errors import ImageError
 from images.picture import Picture
+from images.reading import read_image
 from images.resizing import resize
 from pipelines.model_library import find_model
 from pipelines.stylization.film_files import FilmFiles
@@ -137,7 +139,19 @@ def open_film(source: str | os.PathLike, settings: FilmSettings) -> FilmReader:
     Raises:
         FilmError: it cannot be read.
     """
-    return FilmReader(source, frame_rate=Fraction(settings.frame_rate).limit_denominator(100_000))
+    frame_rate = Fraction(settings.frame_rate).limit_denominator(100_000)
+    return FilmReader(source, frame_rate=frame_rate, read_picture=_read_numbered)
+
+
+def _read_numbered(path: Path) -> np.ndarray | None:
+    """Return one of the numbered frames on white: a picture like any other, upright and in sRGB."""
+    try:
+        picture = read_image(path)
+    except ImageError:
+        return None
+    if picture.alpha is None:
+        return picture.pixels
+    return 1 + picture.alpha[..., np.newaxis] * (picture.pixels - 1)
 
 
 def open_writer(path: Path, folder: Path, reader: FilmReader, settings: FilmSettings) -> FilmWriter:
@@ -199,7 +213,7 @@ def write_frames(
     """
     number = begin = writer.frame_count
     with closing(Worker()) as beside:
-        for frame in ahead(frames):
+        for frame in ahead(frames) if stylizer.has_begun else stylizer.begun(ahead(frames)):
             stylized = stylizer(frame)
             if stylizer.is_cut and number > begin:
                 beside.do(partial(end_part, number, {}))
@@ -244,17 +258,40 @@ class FrameStylizer:
         self.broken: list[int] = []
         self.network_seconds = 0.0
 
-    def __call__(self, frame: Frame) -> Frame:
-        """Return the frame stylised.
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is a frame that broken ones can repeat."""
+        return self.steadier.result is not None
+
+    def begun(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Yield the frames of a film; those that are broken at its beginning show the first whole one.
 
         Raises:
-            UserError: the first frame is broken, or the network fails.
+            UserError: all frames are broken.
+        """
+        frames = iter(frames)
+        waiting: list[Frame] = []
+        for frame in frames:
+            waiting.append(frame)
+            if frame.pixels is not None:
+                break
+        else:
+            if waiting:
+                raise UserError("all frames of the film are broken")
+            return
+        self.broken += [frame.time for frame in waiting[:-1]]
+        yield from (replace(frame, pixels=waiting[-1].pixels) for frame in waiting)
+        yield from frames
+
+    def __call__(self, frame: Frame) -> Frame:
+        """Return the frame stylised; a broken one repeats the one before.
+
+        Raises:
+            UserError: the network fails.
         """
         self.is_cut = False
         if frame.pixels is None:
             self.broken.append(frame.time)
-            if self.steadier.result is None:
-                raise UserError("the first frame of the film is broken")
             return replace(frame, pixels=self.steadier.result)
         from pipelines.stylization.generator import stylize_picture  # loads Keras
 

@@ -112,3 +112,31 @@ def test_what_is_no_film_is_refused_in_one_line(tmp_path):
         FilmReader(tmp_path / "%d.png")
     with pytest.raises(FilmError, match="one number"):
         FilmReader(tmp_path / "%d-%s.png")
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".avi", "libx264"), (".avi", "mpeg4"), (".h264", "libx264")])
+def test_no_frame_is_lost_where_the_file_tells_no_times(tmp_path, suffix, codec):
+    path = tmp_path / f"film{suffix}"
+    shades = [np.full((*SIZE, 3), 8 * i, np.uint8) for i in range(20)]
+    write_video(path, shades, times=range(20), time_base=Fraction(1, 25), codec=codec, pix_fmt="yuv420p")
+    reader = FilmReader(path)
+    frames = list(reader)
+    assert [float(frame.time * reader.format.time_base) for frame in frames] == pytest.approx(np.arange(20) / 25)
+    assert [frame.pixels.mean() * 255 for frame in frames] == pytest.approx(8 * np.arange(20), abs=6)
+
+
+@pytest.mark.parametrize("name", ["film.vob", "film.mxf", "film.nut"])
+def test_containers_by_other_names(tmp_path, name):
+    path = tmp_path / name
+    frames = [blocks(i) for i in range(4)]
+    write_video(path, frames, times=range(4), time_base=Fraction(1, 25), codec="mpeg2video", pix_fmt="yuv420p")
+    assert is_film(path)
+    assert len(list(FilmReader(path))) == 4
+
+
+def test_numbered_frames_may_begin_with_a_broken_one(tmp_path):
+    (tmp_path / "0003.png").write_bytes(b"nothing")
+    Image.fromarray(blocks(1)).save(tmp_path / "0004.png")
+    reader = FilmReader(tmp_path / "%04d.png")
+    assert reader.format.first_number == 3
+    assert [frame.pixels is None for frame in reader] == [True, False]

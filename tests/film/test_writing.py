@@ -149,3 +149,21 @@ def test_temporary_files_are_named_like_those_of_pictures(tmp_path, monkeypatch)
         assert not temporary.exists()
         temporary.write_bytes(b"whole")
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+@pytest.mark.parametrize(("suffix", "rate", "shown"), [(".gif", 30, 31), (".gif", 60, 16), (".webp", 60, 31)])
+def test_animations_keep_their_length(tmp_path, suffix, rate, shown):
+    frames = [Frame(np.roll(RAMP, 3 * i, axis=0), i, 1) for i in range(31)]
+    about = FilmFormat(64, 256, Fraction(1, rate), Fraction(rate))
+    path = tmp_path / f"film{suffix}"
+    writer = write(path, tmp_path / "parts", frames, about=about)
+    found = list(FilmReader(path))
+    assert len(found) == shown
+    assert abs(found[-1].time - 1000 * 30 / rate) <= 10
+    assert len(writer.notes) == (shown < 31)
+
+
+def test_numbered_frames_keep_their_numbers(tmp_path):
+    about = FilmFormat(64, 256, Fraction(1, 25), Fraction(25), first_number=1001)
+    write(tmp_path / "%d.png", tmp_path / "parts", [Frame(RAMP, i) for i in range(2)], about=about)
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["1001.png", "1002.png"]

@@ -108,3 +108,24 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path, source, identity):
     for wrong in ({"steady": 1.5}, {"codec": "mpeg"}, {"quality": 0}, {"frame_rate": 0}):
         with pytest.raises(ArgumentError, match=next(iter(wrong))):
             FilmSettings(**wrong)
+
+
+def test_frames_that_are_broken_at_the_beginning_show_the_first_whole_one(tmp_path, identity):
+    (tmp_path / "1.png").write_bytes(b"nothing")
+    Image.fromarray(np.full((32, 32, 3), 90, np.uint8)).save(tmp_path / "2.png")
+    report = stylize_film(tmp_path / "%d.png", tmp_path / "out" / "%d.png", EACH_ON_ITS_OWN, model=str(identity))
+    assert report.broken == [0.0]
+    assert [np.asarray(Image.open(tmp_path / "out" / f"{number}.png")).max() for number in (1, 2)] == [90, 90]
+    (tmp_path / "2.png").write_bytes(b"nothing")
+    with pytest.raises(UserError, match="none of the frames"):
+        stylize_film(tmp_path / "%d.png", tmp_path / "film.mp4", EACH_ON_ITS_OWN, model=str(identity))
+
+
+def test_numbered_frames_are_upright_and_keep_16_bits_of_grey(tmp_path, identity):
+    Image.fromarray(np.full((20, 32), 128 * 257, np.uint16)).save(tmp_path / "1.png")
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(np.full((32, 20, 3), 60, np.uint8)).save(tmp_path / "2.png", exif=exif)
+    stylize_film(tmp_path / "%d.png", tmp_path / "out" / "%d.png", EACH_ON_ITS_OWN, model=str(identity))
+    found = [np.asarray(Image.open(tmp_path / "out" / f"{number}.png")) for number in (1, 2)]
+    assert [(pixels.shape, pixels.max()) for pixels in found] == [((20, 32, 3), 128), ((20, 32, 3), 60)]
