@@ -51,7 +51,8 @@ HEAD = """# Networks that were tried
 Written by `{command}`. Each network is imported by the program's own scripts, compared with what its original
 framework computes (recorded, or run here), and exported; the exports are run in ONNX Runtime, OpenCV and LiteRT beside
 the Keras model. Differences are the largest one, and its share of the largest number of the output. An export counts
-as agreeing up to {onnx:g} (ONNX) and {litert:g} (LiteRT in float32) of that; nothing is written beyond it.
+as agreeing up to {onnx:g} (ONNX) and {litert:g} (LiteRT in float32) of that; nothing is written beyond it. What a file
+named by `--results` holds from earlier runs, perhaps of earlier revisions, was not tried again.
 
 The files are those that people published, and are not part of this program: the tables name where they come from, and
 the first digits of their SHA-256. How to bring such a file back to life: [the guide](old_models.md).
