@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from errors import ArgumentError, UserError
 from images.errors import ImageError
+from pipelines.materials.material import Material
 from pipelines.synthesis.texture import Texture
 from version import VERSION
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 __version__ = VERSION
 __all__ = ["export", "import_caffe", "import_torch", "load", "models", "sample", "stylize", "synthesize", "train"]
-__all__ += ["ArgumentError", "ImageError", "Texture", "UserError", "transfer"]
+__all__ += ["ArgumentError", "ImageError", "Material", "Texture", "UserError", "synthesize_material", "transfer"]
 Observer = Callable[["RunProgress"], None]
 
 
@@ -190,6 +191,49 @@ def synthesize(
     from pipelines import in_memory
 
     return in_memory.synthesize(sources, size, observers, options)
+
+
+def synthesize_material(
+    maps: Mapping[str, PictureLike],
+    size: int | tuple[int, int] = 512,
+    *,
+    derive: Sequence[str] = (),
+    observers: Sequence[Observer] = (),
+    **options: Any,
+) -> Material:
+    """Make more of a surface: all its maps together, which stay in register and repeat without a seam.
+
+    The base colour, or the map that leads where there is none, is synthesised like any texture; then all maps take
+    their values from the same places of the source.
+
+    Args:
+        maps: by their keys, such as "baseColor", "normal", "roughness", "height", "ao": pictures, or floats (height,
+            width), (height, width, 1) or (height, width, 3). Colours are sRGB-encoded; other numbers are data, normals
+            as (n + 1) / 2. All have one size.
+        size: side of a square in pixels, or (height, width).
+        derive: maps to guess from the base colour: "normal", "roughness", "height".
+        observers: see the module.
+        **options: those of `pipelines.synthesis.settings.SynthesisSettings` but for those of several pictures:
+            `octaves`, `max_iter`, `tileable` (here "both" by default), `weights`, `precision` ...
+
+    Returns:
+        The surface and how good it is; see `Material`.
+
+    Raises:
+        ArgumentError: a key or an option is not allowed.
+        ImageError: a picture cannot be read.
+        UserError: maps do not fit each other, there are no weights, or the loss is not a number any more.
+
+    Example:
+        >>> surface = texture_nets.synthesize_material(
+        ...     {"baseColor": "pics/bricks.jpg"}, size=96, derive=["height"], octaves=2, max_iter=4
+        ... )
+        >>> surface.maps["height"].shape
+        (96, 96, 1)
+    """
+    from pipelines import in_memory
+
+    return in_memory.synthesize_material(maps, size, derive, observers, options)
 
 
 def transfer(

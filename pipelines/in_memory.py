@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
@@ -13,6 +14,7 @@ import numpy as np
 
 from errors import ArgumentError
 from pipelines.arrays import PictureLike, all_pixels, as_pixels, check_options, is_picture, workplace
+from pipelines.materials.material import Material
 from pipelines.startup import quiet_startup
 from pipelines.synthesis.texture import Texture
 
@@ -87,6 +89,41 @@ def synthesize(
     height, width = _height_and_width(size)
     values = {"output_height": height, "output_width": width, **_with_pixels(options, "init", "guide")}
     return synthesize_pictures(all_pixels(sources, "sources"), observers=observers, **values)
+
+
+def synthesize_material(
+    maps: Mapping[str, Any],
+    size: int | tuple[int, int],
+    derive: Sequence[str],
+    observers: Sequence[Observer],
+    options: Mapping[str, Any],
+) -> Material:
+    """Return the maps of a surface, all synthesised together."""
+    from pipelines.materials.synthesize import WITHOUT
+    from pipelines.materials.synthesize import synthesize_material as synthesize_maps
+    from pipelines.synthesis.settings import SynthesisSettings
+
+    _check(options, SynthesisSettings, {*WITHOUT, "output_width", "output_height"})
+    height, width = _height_and_width(size)
+    values = {key: _map(key, picture) for key, picture in maps.items()}
+    given = {"output_height": height, "output_width": width, **options}
+    return synthesize_maps(values, derive=derive, observers=observers, **given)
+
+
+def _map(key: str, values: Any) -> np.ndarray:
+    """Return a map: files are read by what the key says of them, and arrays are taken as they are."""
+    from pipelines.materials.inputs import read_map
+
+    if isinstance(values, str | os.PathLike):
+        return read_map(key, Path(values), warnings.warn)
+    if not isinstance(values, np.ndarray):
+        return as_pixels(values, "maps")
+    if values.ndim not in (2, 3) or not np.issubdtype(values.dtype, np.floating):
+        raise ArgumentError(
+            f"`maps` {key}: must be floats (height, width) or (height, width, channels), not {values.dtype} "
+            f"{values.shape}"
+        )
+    return values
 
 
 def transfer(

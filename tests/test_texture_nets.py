@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
+from support.material_cases import stones
 from support.training_cases import smooth_picture
 
 import texture_nets
+from images.data.writing import write_map
 from images.reading import read_image
 from images.writing import write_image
 from pipelines import in_memory
@@ -165,3 +167,32 @@ def test_a_sample_is_not_rounded_to_the_levels_of_a_file():
     levels = picture * 255
     assert picture.dtype == np.float32
     assert np.abs(levels - np.round(levels)).max() > 0.1
+
+
+def test_the_maps_of_a_surface_in_memory():
+    maps = stones()
+    options = {"size": (40, 48), "max_iter": 2, "octaves": 1, "layers": ("relu1_1", "pool1"), "precision": "float32"}
+    surface = texture_nets.synthesize_material({"baseColor": maps["baseColor"], "height": maps["height"]}, **options)
+    assert surface.maps["height"].shape == (40, 48, 1)
+    flat = texture_nets.synthesize_material({"albedo": maps["baseColor"], "bump": maps["height"][..., 0]}, **options)
+    np.testing.assert_array_equal(flat.maps["bump"], surface.maps["height"])
+
+
+def test_data_in_files_are_no_colours(tmp_path):
+    """A grey of 0.25 in a map of roughness is 0.25, whatever its picture's profile would make of a colour."""
+    write_map(tmp_path / "rough.png", np.full((40, 40, 1), 0.25, np.float32), bits=16, is_color=False)
+    np.testing.assert_allclose(in_memory._map("roughness", tmp_path / "rough.png"), 0.25, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("maps", "message"),
+    [
+        ({"baseColour": PICTURE}, "did you mean 'baseColor'"),
+        ({"baseColor": PICTURE, "height": PICTURE[:30]}, "have one size, not baseColor 56 x 40, height 56 x 30"),
+        ({"height": np.zeros((40, 40), np.uint8)}, "`maps` height: must be floats"),
+        ({}, "`maps` is needed"),
+    ],
+)
+def test_maps_that_fit_no_surface(maps, message):
+    with pytest.raises(texture_nets.UserError, match=message):
+        texture_nets.synthesize_material(maps)

@@ -26,10 +26,11 @@ def read_maps(paths: Mapping[str, Path], note: Note) -> dict[str, np.ndarray]:
         ArgumentError, UserError: see `checked`.
         ImageError: a file cannot be read.
     """
-    return checked({key: _read(key, path, note) for key, path in paths.items()})
+    return checked({key: read_map(key, path, note) for key, path in paths.items()})
 
 
-def _read(key: str, path: Path, note: Note) -> np.ndarray:
+def read_map(key: str, path: Path, note: Note) -> np.ndarray:
+    """Return one map; see `read_maps`."""
     if path.is_dir():
         raise ArgumentError(f"`maps` {key}={path} is a folder, not a picture")
     if not role_of(key).is_color:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from support.caffe_writer import input_layer, packed_caffemodel
 from support.films import write_video
+from support.material_cases import write_stones
 
 TORCH7 = ROOT / "tests" / "data" / "torch7" / "tn_johnson_small.t7"
 # A detector of one class with the layers of the pair that finds QR codes.
@@ -62,7 +63,14 @@ def write_reader_files(folder: Path) -> dict[str, str]:
     networks |= {name: name.strip("<>") for name in ("<sr.prototxt>", "<sr.caffemodel>", "<sr.npz>")}
     networks |= dict.fromkeys(("<model.t7>", "<mosaic_style.t7>"), str(TORCH7))
     pictures = {"<photos>": "shared/photos", "<shared>": "shared", "<style.jpg>": "pics/wheat_field.jpg"}
-    return {**networks, **pictures, "<film.mp4>": "film.mp4"}
+    return {**networks, **pictures, **_write_maps(folder), "<film.mp4>": "film.mp4"}
+
+
+def _write_maps(folder: Path) -> dict[str, str]:
+    """Write the maps of a surface and return them by place."""
+    keys = {"color": "baseColor", "normal": "normal", "roughness": "roughness", "height": "height", "ao": "ao"}
+    files = write_stones(folder)
+    return {f"<{name}.png>": files[key].name for name, key in keys.items()}
 
 
 def _write_detector(folder: Path, random: np.random.Generator) -> None:
