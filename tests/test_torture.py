@@ -63,6 +63,7 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch, capsys):
     assert "| damaged .h5 | 200 of 2,000 | 200 | 0 | none |" in output.read_text()
     assert main([*places, "--output", str(output), "--kills", "0", "--only", "kills"]) == 0
     assert "| damaged .h5 | 200 of 2,000 |" in output.read_text()  # the page tells all that is kept
+    assert "| damaged .t7 | 0 of 1,000 |" in output.read_text()  # and what is missing
 
 
 @pytest.mark.parametrize(

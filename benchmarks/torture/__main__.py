@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"interrupted: {arguments.results} keeps what was found, and the same command goes on", file=sys.stderr)
         return 130
     totals = {**{name: kind.count for name, kind in KINDS.items()}, **dict.fromkeys(KILLED, KILLS)}
-    found = [(tally, total) for name, total in totals.items() if (tally := results.find(name)) is not None]
+    found = [(results.find(name) or Tally(name), total) for name, total in totals.items()]
     given = sys.argv[1:] if argv is None else argv
     page = as_page(found, shlex.join(["python", "-m", "benchmarks.torture", *given]))
     arguments.output.write_text(page)

@@ -53,7 +53,7 @@ TEMPLATE = """# Reliability
 Written by `{command}` ({versions}); all that the table tells took {minutes:.0f} minutes. By default a tenth of what is
 converted, loaded or resumed, all that is only read, and 15 kills of each kind are tried; `--full` tries all. The
 command keeps what it has found and goes on where it was stopped, so each row names the revisions of the program that
-were tried. A kind that failed begins anew in the next revision.
+were tried. A kind that failed begins anew in the next revision; one of which none is counted was not tried yet.
 
 Damaged and hostile files, and damaged folders of interrupted runs, are given to the script that reads them ("read": to
 the function that reads them), in a process whose memory and processor time are measured. The script must either work,
