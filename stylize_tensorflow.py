@@ -42,8 +42,7 @@ def make_parser() -> ArgumentParser:
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace existing outputs; otherwise those in a folder are skipped, so that an interrupted run can be "
-        "resumed",
+        help="replace existing outputs; those in a folder are skipped otherwise, so that the same command resumes",
     )
     _add_film_arguments(parser)
     _add_cluster_arguments(parser)

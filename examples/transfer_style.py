@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 REPOSITORY = ""  # @param {type:"string"}
-if "google.colab" in sys.modules and not os.path.exists("texture_nets.py"):
+if "google.colab" in sys.modules and not os.path.exists("texture_nets"):
     subprocess.run(["git", "clone", "--depth", "1", REPOSITORY, "texture-nets"], check=True)
     os.chdir("texture-nets")
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", "-r", "requirements.txt"], check=True)
