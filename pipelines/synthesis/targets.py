@@ -167,6 +167,17 @@ class Objectives:
             return_memory_at_once()
         return compile_loss(self.loss(scale), shape, self.striped, MAX_PIXELS)
 
+    def measure(self, scale: Scale, frames: np.ndarray) -> dict[str, float]:
+        """Return the terms of the loss of frames (count, height, width, 3) of a scale.
+
+        It is for once: compiling takes longer than the loss itself of frames that are not too large.
+        """
+        if np.prod(frames.shape[:3]) > MAX_PIXELS:
+            return self.compile(scale, frames.shape)(frames).term_values()
+        loss = self.loss(scale)
+        _, terms = loss(ops.convert_to_tensor(frames), *map(ops.convert_to_tensor, loss.rows))
+        return {name: float(ops.convert_to_numpy(value)) for name, value in terms.items()}
+
     def _source(self, source: np.ndarray, scale: Scale) -> np.ndarray:
         """Return a source at the size that belongs to the scale, large enough for its octaves."""
         small = _resized(source, scale)

@@ -46,10 +46,12 @@ def test_strips_change_no_number(inputs, monkeypatch, case):
     loss = objectives.loss(scale)
     images = np.random.default_rng(0).random((settings.count, *settings.size, 3), dtype="float32")
     expected = compile_value_and_grad(loss)(images)
+    assert objectives.measure(scale, images) == pytest.approx(expected.term_values(), rel=1e-4)
     monkeypatch.setattr(synthesis_targets, "MAX_PIXELS", settings.count * 32 * 36)
     objectives.striped.strip_values = settings.count * 32 * 64 * 12
     assert len(objectives.striped.strips(0, images.shape)) > 2
     evaluate = objectives.compile(scale, images.shape)
+    assert objectives.measure(scale, images) == pytest.approx(expected.term_values(), rel=1e-4)
     for _ in range(2):
         found = evaluate(images)
         assert list(found.term_values()) == list(expected.term_values())
