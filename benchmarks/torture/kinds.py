@@ -43,6 +43,8 @@ class Kind:
 
 
 _foreign = partial(Kind, max_megabytes=MAX_FOREIGN_MEGABYTES)
+# TensorFlow keeps the graphs of each run, some tens of megabytes, as long as the process lasts.
+_runs = partial(Kind, chunk=6)
 
 KINDS = {
     "crafted .keras": Kind(CraftedKerasFiles, 61, is_whole=True),
@@ -53,9 +55,9 @@ KINDS = {
     "damaged .caffemodel.h5": _foreign(ConvertSnapshot, 1000),
     "damaged .pth": _foreign(TorchStateDicts, 1000),
     "damaged .safetensors": _foreign(ConvertSafetensors, 1000),
-    "folders of syntheses": Kind(SynthesisFolders, 170),
-    "folders of transfers": Kind(TransferFolders, 170),
-    "folders of trainings": Kind(TrainingFolders, 170),
+    "folders of syntheses": _runs(SynthesisFolders, 170),
+    "folders of transfers": _runs(TransferFolders, 170),
+    "folders of trainings": _runs(TrainingFolders, 170),
     **{
         name: _foreign(reader, 100_000, chunk=10_000, keeps_models=False, is_whole=True)
         for name, reader in READERS.items()
