@@ -3,7 +3,8 @@
 `python -m benchmarks.size` stylises pictures made of the repository's own photo with `stylize_tensorflow.py`, each in a
 process of its own, and measures its anonymous resident memory (pages of mapped files left out) and its time a megapixel
 beside that of a 4-megapixel picture whole. The pixels of strips are compared with those of the whole for all shipped
-models and for the generators with random weights. A run that would take longer than `--minutes`, estimated from the
+models, for the generators with random weights, and with `--references` for the Torch7 networks of some folders that
+take pictures of any size. A run that would take longer than `--minutes`, estimated from the
 4-megapixel picture, is left out, and said to be.
 """
 
@@ -21,15 +22,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
+import texture_nets
 from benchmarks.measure import print_table
+from benchmarks.models.networks import TORCH_SUFFIXES
 from choices import PRECISIONS
+from errors import UserError
 from pipelines.command_line import ArgumentParser, run_script
 from pipelines.memory_bound import parse_memory
 from pipelines.model_library import pretrained_models
+
+if TYPE_CHECKING:
+    import keras
 
 NAME = "benchmarks.size"
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,6 +85,14 @@ def make_parser() -> ArgumentParser:
     parser.add_argument("--model", default="starry_night", help="network (default: %(default)s)")
     parser.add_argument("--precision", default="float32", metavar="|".join(PRECISIONS), help="(default: %(default)s)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what to do (default: all)")
+    parser.add_argument(
+        "--references",
+        nargs="*",
+        default=[],
+        type=Path,
+        metavar="FOLDER",
+        help="folders of networks of Torch7 that are compared too",
+    )
     parser.add_argument(
         "--minutes", type=float, default=60.0, help="longest run, by an estimate (default: %(default)g minutes)"
     )
@@ -179,7 +195,41 @@ def agreements() -> dict[str, float]:
     return found | {"pyramid, circular (random)": _difference(build_generator("pyramid", padding="circular"))}
 
 
-def _difference(model: object) -> float:
+def reference_agreements(folders: Sequence[Path]) -> Iterator[tuple[str, str]]:
+    """Yield names and largest differences of the generators among the networks of folders; "" is of all that are none.
+
+    A network that cannot be cut has the layer that stands in its way instead of a number.
+    """
+    from strips.cut import CannotCutError
+
+    others = 0
+    for path in sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in TORCH_SUFFIXES):
+        try:
+            model = _generator(path)
+        except UserError:
+            others += 1
+            continue
+        try:
+            yield path.name, f"{_difference(model):.1e}"
+        except CannotCutError as error:
+            yield path.name, str(error)
+    yield "", f"{others} networks are no generators of pictures of any size"
+
+
+def _generator(path: Path) -> keras.Model:
+    """Return a network of Torch7 that takes and returns pictures of any size.
+
+    Raises:
+        UserError: it does not.
+    """
+    from pipelines.stylization.generator import check_image_contract
+
+    model = texture_nets.import_torch(path)
+    check_image_contract(model)
+    return model
+
+
+def _difference(model: keras.Model) -> float:
     from dataclasses import replace
 
     import keras
@@ -189,7 +239,6 @@ def _difference(model: object) -> float:
     from strips.plan import make_plan
     from strips.run import run_strips
 
-    assert isinstance(model, keras.Model)
     pixels = np.random.default_rng(1).random((*AGREEMENT_SIZE, model.inputs[0].shape[-1]), np.float32)
     network = cut(trace(model, *AGREEMENT_SIZE))
     largest = [0.0]
@@ -222,6 +271,7 @@ def run(argv: Sequence[str] | None) -> int:
     sizes = parse_sizes(arguments.sizes)
     if "agreement" in arguments.parts:
         rows = [(name, f"{value:.1e}") for name, value in agreements().items()]
+        rows += reference_agreements(arguments.references)
         print_table("strips against the whole", ("network", "largest difference"), rows)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

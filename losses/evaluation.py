@@ -13,6 +13,7 @@ from describe.descriptor import StripedDescriptor
 from losses.features import FeatureLoss
 from losses.loss import Loss, WeightedSum, path
 from losses.octaves import OctaveLosses
+from losses.pictures.opponent_colors import OPPONENT, OpponentColors
 from losses.pyramid import gaussian_pyramid
 from optimize.progress import Evaluate
 from optimize.value_and_grad import Evaluation, compile_function, compile_value_and_grad
@@ -41,6 +42,8 @@ def compile_loss(loss: Loss, shape: tuple[int, ...], striped: StripedDescriptor,
         return partial(_evaluate_sum, parts)
     if isinstance(loss, OctaveLosses):
         return _Octaves(loss, shape, striped, max_pixels)
+    if isinstance(loss, OpponentColors):
+        return _Planes(loss)
     return StripedLoss(loss, striped) if isinstance(loss, FeatureLoss) else _compile_whole(loss)
 
 
@@ -51,13 +54,12 @@ def _compile_whole(loss: Loss) -> Evaluate:
 
 
 def _evaluate_sum(parts: Mapping[str, tuple[float, Evaluate]], images: Any) -> Evaluation:
-    evaluations = {name: (weight, evaluate(images)) for name, (weight, evaluate) in parts.items()}
-    terms = {
-        path(name, term): weight * value
-        for name, (weight, evaluation) in evaluations.items()
-        for term, value in evaluation.terms.items()
-    }
-    gradient = sum(weight * ops.convert_to_tensor(evaluation.gradient) for weight, evaluation in evaluations.values())
+    terms: dict[str, Any] = {}
+    gradient: Any = 0.0
+    for name, (weight, evaluate) in parts.items():  # of large pictures: one part's gradient at a time
+        evaluation = evaluate(images)
+        terms |= {path(name, term): weight * value for term, value in evaluation.terms.items()}
+        gradient = gradient + weight * ops.convert_to_tensor(evaluation.gradient)
     return Evaluation(sum(terms.values()), terms, gradient)
 
 
@@ -92,6 +94,28 @@ class _Octaves:
     def _pulled_back(self, images: Any, *gradients: Any) -> tuple[Any, dict[str, Any]]:
         pairs = zip(self._levels(images), gradients, strict=True)
         return sum(ops.sum(level * gradient) for level, gradient in pairs), {}
+
+
+class _Planes:
+    """Loss and gradient of luma and the colour differences, one after another."""
+
+    def __init__(self, loss: OpponentColors) -> None:
+        self.rows = loss.rows
+        self.evaluate = compile_value_and_grad(loss.loss)
+
+    def __call__(self, images: Any) -> Evaluation:
+        """Return the evaluation of images (batch, height, width, 3)."""
+        pixels = ops.convert_to_numpy(images)
+        gradient = np.zeros_like(pixels)
+        terms: dict[str, Any] = {}
+        for plane, weights in enumerate(OPPONENT.T):
+            rows = [array[..., plane : plane + 1] for array in self.rows]
+            evaluation = self.evaluate((pixels @ weights)[..., np.newaxis], *rows)
+            terms = {name: terms.get(name, 0) + value for name, value in evaluation.terms.items()}
+            slopes = ops.convert_to_numpy(evaluation.gradient)[..., 0]
+            for channel, weight in enumerate(weights):
+                gradient[..., channel] += weight * slopes
+        return Evaluation(sum(terms.values()), terms, ops.convert_to_tensor(gradient))
 
 
 class StripedLoss:

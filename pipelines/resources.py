@@ -16,8 +16,9 @@ from model.layer_names import BLOCKS, LAYER_NAMES
 from pipelines.memory_bound import memory_bound
 from runs.machine import check_memory
 
-# Bytes of the program itself with the descriptor's weights, its libraries and the strips that are worked on.
-BASE_BYTES = 900_000_000
+# Bytes of the program itself with the descriptor's weights and its libraries; and of strips that are worked on, with
+# what the C library keeps of those before.
+BASE_BYTES, STRIPS_BYTES = 900_000_000, 500_000_000
 # Bytes a pixel: of the picture, its pyramid, gradients and copies; of each optimiser's vectors beside those; and what
 # it needs less with its memory of curvatures in files.
 PICTURE_BYTES = 130
@@ -43,7 +44,9 @@ class Work:
         octaves: that are described at each scale.
         optimizer: its name.
         max_pixels: up to which the descriptor sees pictures at once, not in strips.
-        bytes_at_once: a pixel's bytes in it then.
+        bytes_at_once: a pixel's bytes in it then, and in all other terms.
+        bytes_of_terms: a pixel's bytes in other terms than the descriptor's where it sees strips.
+        bytes_before: that are taken before anything is optimised, beside the program's own.
     """
 
     size: tuple[int, int]
@@ -54,6 +57,8 @@ class Work:
     optimizer: str
     max_pixels: int
     bytes_at_once: int
+    bytes_of_terms: int = 0
+    bytes_before: int = 0
 
     @property
     def in_strips(self) -> bool:
@@ -65,9 +70,9 @@ class Work:
         pixel = PICTURE_BYTES + OPTIMIZER_BYTES[self.optimizer] - in_files * FILE_BYTES[self.optimizer]
         if not self.in_strips:
             pixel += self.bytes_at_once
-        elif not in_files:
-            pixel += 2 * map_bytes(self.layers)
-        return BASE_BYTES + pixel * self.pixels
+        else:
+            pixel += self.bytes_of_terms + (0 if in_files else 2 * map_bytes(self.layers))
+        return BASE_BYTES + max(self.in_strips * STRIPS_BYTES + pixel * self.pixels, self.bytes_before)
 
     def bytes_of_files(self) -> int:
         """Return about how many bytes the files take."""
@@ -107,6 +112,8 @@ def plan_resources(work: Work, memory: int | None, parameter: str) -> Resources:
     """
     in_files = work.bytes_needed(in_files=False) > memory_bound(memory)
     needed = work.bytes_needed(in_files=in_files)
+    if needed == BASE_BYTES + work.bytes_before:
+        parameter = "`source`"
     if memory is not None and needed > memory:
         raise ArgumentError(
             f"{parameter} is too large: {_size(work)} need about {needed / 1e9:.1f} GB of memory, and `memory` is "

@@ -23,11 +23,10 @@ class Autocorrelation(Loss):
     Gonthier, Gousseau & Ladjal 2022, "High-Resolution Neural Texture Synthesis with Long-Range Constraints", have the
     autocorrelation among the constraints that tell apart what Gram matrices do not. It is the Fourier transform of
     the power spectrum; compared without a logarithm it weighs what is strong, which a spectrum's logarithm leaves
-    loose: the variance of low frequencies, of which a picture holds few waves. It is that of luma and colour
-    differences.
+    loose: the variance of low frequencies, of which a picture holds few waves.
 
     Args:
-        target: C*, as `autocorrelation` gives it.
+        target: C*, as `correlations` gives it, of all planes.
         margins: (rows, columns) at each side of the pictures that do not count.
         wraps: whether the pictures repeat (vertically, horizontally).
     """
@@ -38,34 +37,29 @@ class Autocorrelation(Loss):
         self.target = np.asarray(target, np.float32)
         self.margins = margins
         self.wraps = wraps
+        self._scale = float(np.sum(np.square(self.target, dtype=np.float64))) + ROUNDING**2
+
+    @property
+    def rows(self) -> list[np.ndarray]:
+        """The target."""
+        return [self.target]
 
     def terms(self, images: Any, *rows: Any) -> dict[str, Any]:
-        """Return the one nameless term, the mean over the images."""
+        """Return the one nameless term, of planes (batch, height, width, planes): the mean over the batch."""
+        (target,) = rows or self.rows
         top, left = self.margins
         height, width = images.shape[1:3]
         inside = crop(images, top, left, height - 2 * top, width - 2 * left)
-        found = autocorrelation(inside, self.target.shape[1] - 1, self.wraps)
-        wanted = ops.convert_to_tensor(self.target, dtype=found.dtype)
-        scale = float(np.sum(np.square(self.target, dtype=np.float64))) + ROUNDING**2
-        return {"": ops.mean(ops.sum(ops.square(found - wanted), axis=(1, 2, 3))) / scale}
+        found = correlations(inside, self.target.shape[1] - 1, self.wraps)
+        wanted = ops.convert_to_tensor(target, dtype=found.dtype)
+        return {"": ops.mean(ops.sum(ops.square(found - wanted), axis=(1, 2, 3))) / self._scale}
 
     def tree(self) -> Node:
         """Return a leaf."""
         return Node(f"autocorrelation up to {self.target.shape[1] - 1} pixels, relative to its target")
 
 
-def autocorrelation(images: Any, reach: int, wraps: tuple[bool, bool] = (False, False)) -> Any:
-    """Return the covariances of luma and colour differences, as `correlations` has them.
-
-    Args:
-        images: (batch, height, width, 3), more than `reach` pixels a side.
-        reach: pixels.
-        wraps: whether the images repeat (vertically, horizontally).
-    """
-    return correlations(opponent_colors(ops.convert_to_tensor(images)), reach, wraps)
-
-
 def joined_autocorrelation(sources: Sequence[np.ndarray], reach: int) -> np.ndarray:
-    """Return the mean autocorrelation of several sources (height, width, 3)."""
-    found = (autocorrelation(source[np.newaxis], reach) for source in sources)
+    """Return the mean autocorrelation of luma and colour differences of several sources (height, width, 3)."""
+    found = (correlations(opponent_colors(ops.convert_to_tensor(source[np.newaxis])), reach) for source in sources)
     return np.mean([ops.convert_to_numpy(values)[0] for values in found], axis=0)

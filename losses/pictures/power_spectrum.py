@@ -22,11 +22,11 @@ class PowerSpectrum(Loss):
     Gonthier, Gousseau & Ladjal 2022, "High-Resolution Neural Texture Synthesis with Long-Range Constraints", keep a
     picture near those that have the modulus of the source's Fourier transform. That modulus is of one size, and with
     its phase it is the source. Here it is the mean over overlapping windows (Welch 1967), which asks for no size and
-    leaves every window its freedom, of luma and colour differences each; and it is compared by its logarithm, so that
-    the weak high frequencies count as much as the strong low ones.
+    leaves every window its freedom; and it is compared by its logarithm, so that the weak high frequencies count as
+    much as the strong low ones.
 
     Args:
-        target: P*, as `power_spectrum` gives it.
+        target: P*, as `power_spectrum` gives it, of all planes.
         wraps: whether the pictures repeat (vertically, horizontally).
     """
 
@@ -34,48 +34,55 @@ class PowerSpectrum(Loss):
         self.target = np.asarray(target, np.float32)
         self.wraps = wraps
 
+    @property
+    def rows(self) -> list[np.ndarray]:
+        """The target."""
+        return [self.target]
+
     def terms(self, images: Any, *rows: Any) -> dict[str, Any]:
-        """Return the one nameless term, the mean over the images."""
+        """Return the one nameless term, of planes (batch, height, width, planes): the mean over the batch."""
+        (target,) = rows or self.rows
         found = power_spectrum(images, len(self.target), self.wraps)
-        wanted = ops.convert_to_tensor(self.target, dtype=found.dtype)
-        return {"": ops.mean(ops.square(_logarithm(found) - _logarithm(wanted)))}
+        wanted = ops.convert_to_tensor(target, dtype=found.dtype)
+        squares = ops.square(_logarithm(found) - _logarithm(wanted))
+        return {"": ops.mean(ops.sum(squares, axis=(1, 2, 3))) / self.target.size}
 
     def tree(self) -> Node:
         """Return a leaf."""
         return Node(f"log power spectrum in windows of {len(self.target)} pixels, mean squared difference")
 
 
-def power_spectrum(images: Any, window: int, wraps: tuple[bool, bool] = (False, False)) -> Any:
-    """Return the mean power of windows, (batch, window, window // 2 + 1, 3), of luma and colour differences.
+def power_spectrum(planes: Any, window: int, wraps: tuple[bool, bool] = (False, False)) -> Any:
+    """Return the mean power of windows, (batch, window, window // 2 + 1, planes).
 
-    Windows overlap by half and are weighted by Hann's; each lies within the images, or where they wrap anywhere. The
+    Windows overlap by half and are weighted by Hann's; each lies within the planes, or where they wrap anywhere. The
     sum over all frequencies is about the mean square of the pixels.
 
     Args:
-        images: (batch, height, width, 3), at least `window` a side.
+        planes: (batch, height, width, planes), at least `window` a side.
         window: pixels, even.
-        wraps: whether the images repeat (vertically, horizontally).
+        wraps: whether the planes repeat (vertically, horizontally).
     """
-    colors = opponent_colors(images)
-    colors = colors - ops.mean(colors, axis=(1, 2), keepdims=True)
+    pixels = planes - ops.mean(planes, axis=(1, 2), keepdims=True)
     for axis, wrap in zip((1, 3), wraps, strict=True):
-        places = _places(colors.shape[axis], window, wrap)
-        colors = ops.reshape(
-            ops.take(colors, places.ravel(), axis=axis),
-            (*colors.shape[:axis], *places.shape, *colors.shape[axis + 1 :]),
+        places = _places(pixels.shape[axis], window, wrap)
+        pixels = ops.reshape(
+            ops.take(pixels, places.ravel(), axis=axis),
+            (*pixels.shape[:axis], *places.shape, *pixels.shape[axis + 1 :]),
         )
     hann = np.hanning(window + 1)[:-1]
-    weights = ops.convert_to_tensor(np.outer(hann, hann) / np.sqrt(np.sum(hann**2) ** 2), dtype=colors.dtype)
-    # (batch, rows of windows, columns of windows, colours, window, window)
-    windows = ops.transpose(colors, (0, 1, 3, 5, 2, 4)) * weights
-    real, imaginary = ops.fft2((windows, ops.zeros_like(windows)))
+    weights = ops.convert_to_tensor(np.outer(hann, hann) / np.sqrt(np.sum(hann**2) ** 2), dtype=pixels.dtype)
+    # (batch, rows of windows, columns of windows, planes, window, window)
+    windows = ops.transpose(pixels, (0, 1, 3, 5, 2, 4)) * weights
+    real, imaginary = ops.fft(tuple(ops.swapaxes(part, -1, -2) for part in ops.rfft(windows)))
     power = ops.mean(ops.square(real) + ops.square(imaginary), axis=(1, 2))
-    return ops.transpose(power[..., : window // 2 + 1], (0, 2, 3, 1))
+    return ops.transpose(power, (0, 3, 2, 1))
 
 
 def joined_spectrum(sources: Sequence[np.ndarray], window: int) -> np.ndarray:
-    """Return the mean spectrum (window, window // 2 + 1, 3) of several sources (height, width, 3)."""
-    spectra = (power_spectrum(ops.convert_to_tensor(source[np.newaxis]), window) for source in sources)
+    """Return the mean spectrum (window, window // 2 + 1, 3) of luma and colour differences of several sources."""
+    planes = (opponent_colors(ops.convert_to_tensor(source[np.newaxis])) for source in sources)
+    spectra = (power_spectrum(picture, window) for picture in planes)
     return np.mean([ops.convert_to_numpy(spectrum)[0] for spectrum in spectra], axis=0)
 
 

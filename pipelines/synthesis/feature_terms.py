@@ -105,6 +105,11 @@ class FeatureTermsPlan:
 
     weights: Mapping[str, float]
 
+    @property
+    def any(self) -> bool:
+        """Whether there is one."""
+        return any(self.weights.values())
+
     def targets(self, features: Mapping[str, Any]) -> dict[tuple[str, str], Statistics]:
         """Return the statistics of a source's features {layer: (1, height, width, channels)} by layer and kind."""
         return {

@@ -12,6 +12,7 @@ from losses.loss import Loss
 from losses.octaves import OctaveLosses
 from losses.pictures.autocorrelation import REACH, Autocorrelation, joined_autocorrelation
 from losses.pictures.histograms import Histograms, histograms
+from losses.pictures.opponent_colors import OpponentColors
 from losses.pictures.power_spectrum import PowerSpectrum, joined_spectrum, window_of
 from losses.pyramid import PyramidPadding, gaussian_pyramid
 from pipelines.synthesis.geometry import Scale
@@ -19,6 +20,9 @@ from pipelines.synthesis.objective import EDGES, picture_padding
 
 # Of the spectrum; of the autocorrelation, where they are large enough.
 OCTAVES, MAX_OCTAVES = 3, 6
+# Measured on a CPU: bytes a pixel that a term takes beside the others at once, and with its planes one after another.
+BYTES_AT_ONCE = {"spectrum": 360, "histograms": 200, "autocorrelation": 165}
+BYTES_BY_PLANES = {"spectrum": 130, "histograms": 140, "autocorrelation": 95}
 # Pixels a side of an octave that has an autocorrelation.
 MIN_SIDE = 3 * REACH
 
@@ -36,6 +40,11 @@ class PictureTermsPlan:
     spectrum: float
     histograms: float
     autocorrelation: float
+
+    def bytes_needed(self) -> tuple[int, int]:
+        """Return about how many bytes a pixel the terms take at once, and one plane of one of them after another."""
+        terms = [name for name in BYTES_AT_ONCE if getattr(self, name)]
+        return sum(BYTES_AT_ONCE[name] for name in terms), max((BYTES_BY_PLANES[name] for name in terms), default=0)
 
     def losses(
         self, sources: Sequence[np.ndarray], scale: Scale, wraps: tuple[bool, bool]
@@ -62,7 +71,7 @@ class PictureTermsPlan:
         if self.autocorrelation and octaves:
             pyramids = _pyramids(sources, octaves)
             found["autocorrelation"] = self.autocorrelation, _autocorrelations(pyramids, scale, wraps, padding)
-        return found
+        return {name: (weight, OpponentColors(loss)) for name, (weight, loss) in found.items()}
 
 
 def _spectra(

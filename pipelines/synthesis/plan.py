@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
@@ -25,6 +26,9 @@ from pipelines.synthesis.picture_terms import PictureTermsPlan
 from pipelines.synthesis.settings import MAX_OCTAVES, REGULAR, SynthesisSettings, resolve_layers
 from pipelines.synthesis.targets import BYTES_AT_ONCE, MAX_PIXELS, FramesPlan, ObjectivePlan
 from runs.machine import check_memory, choose_precision
+
+# Bytes a pixel of a source while the terms of pictures are made, and those of one whose features are wanted at once.
+SOURCE_BYTES, DESCRIBED_BYTES = 360, 1_700
 
 if TYPE_CHECKING:
     from losses.frames import FrameDistance
@@ -103,10 +107,11 @@ def plan_synthesis(
     geometry, octaves_note = _fitting_geometry(settings, source_sizes)
     schedule = settings.schedule or ("single" if has_start else "coarse-to-fine")
     scales = plan_scales(geometry, source_sizes, schedule=schedule, max_iter=settings.max_iter)
-    resources = _resources(settings, geometry, scales)
     weights = settings.term_weights(regularity)
+    objective = _plan_objective(settings, geometry, weights, precision)
+    resources = _resources(settings, objective, scales, source_sizes)
     return SynthesisPlan(
-        objective=_plan_objective(settings, geometry, weights, precision, resources.folder),
+        objective=replace(objective, folder=resources.folder),
         scales=scales,
         term_weights=weights,
         seed=settings.seed,
@@ -130,7 +135,7 @@ def _statistics_note(settings: SynthesisSettings, regularity: float) -> str:
 
 
 def _plan_objective(
-    settings: SynthesisSettings, geometry: Geometry, weights: Mapping[str, float], precision: str, folder: str | None
+    settings: SynthesisSettings, geometry: Geometry, weights: Mapping[str, float], precision: str
 ) -> ObjectivePlan:
     return ObjectivePlan(
         geometry=geometry,
@@ -161,11 +166,14 @@ def _plan_objective(
         features=FeatureTermsPlan({kind: weights[f"{kind}_weight"] for kind in KINDS}),
         join_mode=cast("JoinMode", settings.join_mode),
         mul=settings.mul,
-        folder=folder,
     )
 
 
-def _resources(settings: SynthesisSettings, geometry: Geometry, scales: Sequence[Scale]) -> Resources:
+def _resources(
+    settings: SynthesisSettings, objective: ObjectivePlan, scales: Sequence[Scale], source_sizes: Sequence[Size]
+) -> Resources:
+    geometry = objective.geometry
+    at_once, by_planes = objective.pictures.bytes_needed()
     canvases = [(scale.canvas[0] * scale.canvas[1], scale.iterations) for scale in scales]
     work = Work(
         size=geometry.size,
@@ -175,9 +183,17 @@ def _resources(settings: SynthesisSettings, geometry: Geometry, scales: Sequence
         octaves=geometry.octaves,
         optimizer=settings.optimizer,
         max_pixels=MAX_PIXELS,
-        bytes_at_once=BYTES_AT_ONCE,
+        bytes_at_once=BYTES_AT_ONCE + at_once,
+        bytes_of_terms=by_planes,
+        bytes_before=_bytes_of_sources(objective, max(map(math.prod, source_sizes)), settings.guide is not None),
     )
     return plan_resources(work, parse_memory(settings.memory), "`output_width`")
+
+
+def _bytes_of_sources(objective: ObjectivePlan, pixels: int, has_regions: bool) -> int:
+    """Return about how many bytes it takes to describe a source of so many pixels, in strips where that is enough."""
+    at_once = pixels if has_regions or objective.features.any else min(pixels, MAX_PIXELS)
+    return SOURCE_BYTES * pixels + DESCRIBED_BYTES * at_once
 
 
 def _fitting_geometry(settings: SynthesisSettings, source_sizes: Sequence[Size]) -> tuple[Geometry, str]:

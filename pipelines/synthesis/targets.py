@@ -25,7 +25,7 @@ from losses.guides import guide_at
 from losses.joins import JoinMode
 from losses.loss import Loss, WeightedSum
 from losses.pyramid import gaussian_pyramid
-from losses.texture import guided_gram_matrix
+from losses.texture import GramComparison, guided_gram_matrix
 from optimize.progress import Evaluate
 from pipelines.descriptors import Descriptor
 from pipelines.synthesis.feature_terms import FeatureTermsPlan
@@ -139,8 +139,15 @@ class Objectives:
     @functools.cached_property
     def striped(self) -> StripedDescriptor:
         """The descriptor of frames in segments and strips."""
-        segments = split_descriptor(self.descriptor, self.layers)
-        return StripedDescriptor(segments, self.paddings.output, folder=self.plan.folder)
+        return self._striped(self.descriptor, self.paddings.output)
+
+    @functools.cached_property
+    def source_striped(self) -> StripedDescriptor:
+        """The descriptor of sources in segments and strips."""
+        return self._striped(self.source_descriptor, self.paddings.source)
+
+    def _striped(self, descriptor: keras.Model, padding: Modes) -> StripedDescriptor:
+        return StripedDescriptor(split_descriptor(descriptor, self.layers), padding, folder=self.plan.folder)
 
     @functools.cache  # noqa: B019  lives as long as the run
     def loss(self, scale: Scale) -> WeightedSum:
@@ -163,7 +170,7 @@ class Objectives:
         Up to MAX_PIXELS at once, larger ones in strips.
         """
         self.striped.forget()
-        if self.plan.folder is not None:
+        if self.plan.folder is not None or np.prod(shape[:3]) > MAX_PIXELS:
             return_memory_at_once()
         return compile_loss(self.loss(scale), shape, self.striped, MAX_PIXELS)
 
@@ -223,11 +230,21 @@ class Objectives:
         pictures = ops.convert_to_tensor(source[np.newaxis])
         result = []
         for octave, level in enumerate(gaussian_pyramid(pictures, scale.octaves, self.paddings.source_pyramid)):
+            if math.prod(level.shape[1:3]) > MAX_PIXELS and not (guides.regions or self.plan.features.any):
+                result.append(OctaveStatistics(self._grams_of_strips(level), {}))
+                continue
             features = self.source_descriptor(level)
             grams = {layer: _grams(features[layer], guides.of_source(octave, layer)) for layer in self.layers}
             named = {layer: features[layer] for layer in self.layers}
             result.append(OctaveStatistics(grams, self.plan.features.targets(named)))
         return result
+
+    def _grams_of_strips(self, level: Any) -> dict[str, list[np.ndarray]]:
+        """Return the Gram matrices of a large picture (1, height, width, 3), by layer."""
+        # Its target plays no part in the sums.
+        comparison = GramComparison(np.ones((1, 1)))
+        sums, _, _ = self.source_striped.sums(level, {layer: FeatureTerm(layer, comparison) for layer in self.layers})
+        return {layer: [found[0]] for layer, (found,) in sums.items()}
 
     def _comparison(self, grams: Sequence[Sequence[np.ndarray]], guides: Guides, octave: int, layer: str) -> Comparison:
         """Return the comparison with the joined sources; `grams` are those of each source's regions."""

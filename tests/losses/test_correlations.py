@@ -7,7 +7,8 @@ import torch
 from keras import ops
 
 from losses.comparisons.correlations import CorrelationComparison, correlations
-from losses.pictures.autocorrelation import Autocorrelation, autocorrelation, joined_autocorrelation
+from losses.pictures.autocorrelation import Autocorrelation, joined_autocorrelation
+from losses.pictures.opponent_colors import OpponentColors
 from optimize.value_and_grad import compile_value_and_grad
 from tests.losses import torch_reference
 
@@ -71,7 +72,7 @@ def test_loss_and_gradient_agree_with_pytorch():
 
 def test_a_picture_has_its_own_autocorrelation_and_one_of_more_contrast_another():
     source = maps((1, 20, 24, 3))[0]
-    loss = Autocorrelation(joined_autocorrelation([source, source], 4))
+    loss = OpponentColors(Autocorrelation(joined_autocorrelation([source, source], 4)))
     value, terms = loss(ops.convert_to_tensor(source[None]))
     assert float(ops.convert_to_numpy(value)) < 1e-9
     assert list(terms) == [""]
@@ -81,7 +82,7 @@ def test_a_picture_has_its_own_autocorrelation_and_one_of_more_contrast_another(
 
 def test_margins_do_not_count():
     source = maps((1, 20, 24, 3))
-    loss = Autocorrelation(joined_autocorrelation([source[0]], 2), margins=(3, 5))
+    loss = OpponentColors(Autocorrelation(joined_autocorrelation([source[0]], 2), margins=(3, 5)))
     around = np.pad(source, ((0, 0), (3, 3), (5, 5), (0, 0)), constant_values=7.0)
     assert float(ops.convert_to_numpy(loss(ops.convert_to_tensor(around))[0])) < 1e-9
 
@@ -89,7 +90,7 @@ def test_margins_do_not_count():
 def test_the_variance_is_that_of_luma_and_colour_differences():
     source = maps((1, 20, 24, 3))
     luma = source @ np.array([0.299, 0.587, 0.114])
-    found = ops.convert_to_numpy(autocorrelation(source, 1))[0, 1, 0, 0]
+    found = joined_autocorrelation(source, 1)[1, 0, 0]
     assert found == pytest.approx(luma.var(), rel=1e-4)
 
 

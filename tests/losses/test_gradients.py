@@ -8,6 +8,9 @@ from support.finite_differences import gradient_error
 from losses.features import FeatureLoss, FeatureTerm
 from losses.frames import InterFrameLoss
 from losses.octaves import OctaveLosses
+from losses.pictures.autocorrelation import Autocorrelation, joined_autocorrelation
+from losses.pictures.histograms import Histograms, histograms
+from losses.pictures.opponent_colors import OpponentColors
 from losses.pictures.power_spectrum import PowerSpectrum, joined_spectrum
 from losses.texture import GramComparison, GuidedGramComparison
 from losses.total_variation import TotalVariation
@@ -34,12 +37,19 @@ def of_features(comparison):
         of_features(GuidedGramComparison([TARGET, 2 * TARGET], [np.eye(12, 14), np.ones((12, 14))])),
         OctaveLosses([of_features(GramComparison(TARGET))] * 2, ("circular", "valid")),
         TotalVariation(),
-        PowerSpectrum(joined_spectrum([frames()[1]], 8)),
+        OpponentColors(PowerSpectrum(joined_spectrum([frames()[1]], 8))),
+        OpponentColors(Autocorrelation(joined_autocorrelation([frames()[1] ** 2], 3), (1, 2))),
     ],
     ids=str,
 )
 def test_gradients_agree_with_differences(loss):
     assert gradient_error(loss, frames()) <= 1e-6
+
+
+def test_gradients_of_histograms_agree_with_differences():
+    loss = OpponentColors(Histograms(histograms([frames()[1] ** 2], 1)))
+    # Short steps, along which no two pixels change their order.
+    assert gradient_error(loss, frames(), step=1e-7) <= 1e-6
 
 
 @pytest.mark.parametrize("distance", ["l2", "lap1"])

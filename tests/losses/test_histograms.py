@@ -6,6 +6,7 @@ import torch
 from keras import ops
 
 from losses.pictures.histograms import ROUNDING, Histograms, histograms
+from losses.pictures.opponent_colors import OpponentColors
 from optimize.value_and_grad import compile_value_and_grad
 from tests.losses import torch_reference
 
@@ -17,9 +18,8 @@ def pictures(count=1, size=(20, 24), seed=0):
 
 
 def values(loss, images):
-    return {
-        name: float(ops.convert_to_numpy(value)) for name, value in loss.terms(ops.convert_to_tensor(images)).items()
-    }
+    terms = OpponentColors(loss).terms(ops.convert_to_tensor(images))
+    return {name: float(ops.convert_to_numpy(value)) for name, value in terms.items()}
 
 
 def reference(images, quantiles):
@@ -35,7 +35,7 @@ def reference(images, quantiles):
 def test_colours_and_their_gradient_agree_with_pytorch():
     images = pictures(2)
     targets = [np.sort(np.random.default_rng(1).random((480, 3)), axis=0).astype("float32")]
-    found = compile_value_and_grad(Histograms(targets))(images)
+    found = compile_value_and_grad(OpponentColors(Histograms(targets)))(images)
     torch_reference.assert_agrees(
         found, torch_reference.value_and_gradient(lambda x: reference(x, targets[0]), images), 1e-4
     )

@@ -6,6 +6,7 @@ import scipy.signal
 import torch
 from keras import ops
 
+from losses.pictures.opponent_colors import OpponentColors, opponent_colors
 from losses.pictures.power_spectrum import ROUNDING, PowerSpectrum, joined_spectrum, power_spectrum, window_of
 from optimize.value_and_grad import compile_value_and_grad
 from tests.losses import torch_reference
@@ -18,7 +19,7 @@ def pictures(count=1, size=(40, 48), seed=0):
 
 
 def spectrum(images, window=16, wraps=(False, False)):
-    return ops.convert_to_numpy(power_spectrum(ops.convert_to_tensor(images), window, wraps))
+    return ops.convert_to_numpy(power_spectrum(opponent_colors(ops.convert_to_tensor(images)), window, wraps))
 
 
 def test_along_one_axis_it_is_welch_s():
@@ -47,7 +48,7 @@ def reference(images, target):
 def test_value_and_gradient_agree_with_pytorch():
     images, source = pictures(2), pictures(seed=1)[0]
     target = joined_spectrum([source], 16)
-    found = compile_value_and_grad(PowerSpectrum(target))(images)
+    found = compile_value_and_grad(OpponentColors(PowerSpectrum(target)))(images)
     torch_reference.assert_agrees(
         found, torch_reference.value_and_gradient(lambda x: reference(x, target), images), 1e-4
     )
@@ -55,7 +56,7 @@ def test_value_and_gradient_agree_with_pytorch():
 
 def test_a_texture_has_its_own_spectrum_and_its_contrast_counts():
     source = pictures()[0]
-    loss = PowerSpectrum(joined_spectrum([source], 16))
+    loss = OpponentColors(PowerSpectrum(joined_spectrum([source], 16)))
     assert float(ops.convert_to_numpy(loss(ops.convert_to_tensor(source[None]))[0])) == pytest.approx(0, abs=1e-9)
     doubled = 0.5 + 2 * (source[None] - 0.5)
     assert float(ops.convert_to_numpy(loss(ops.convert_to_tensor(doubled))[0])) == pytest.approx(

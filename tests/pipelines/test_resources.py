@@ -53,10 +53,34 @@ def test_large_work_goes_into_files():
         plan_resources(large, 2 * 10**9, "`output_width`")
 
 
+def test_terms_of_pictures_and_sources_count():
+    def gigabytes(source=(512, 512), **changes):
+        notes = plan_synthesis(SynthesisSettings(**changes), [source]).notes
+        (found,) = [found[1] for note in notes if (found := re.search(r"need about ([\d.]+) GB", note))]
+        return float(found)
+
+    alone, stochastic = (gigabytes(statistics=kind, output_width=4096) for kind in ("gram", "stochastic"))
+    assert alone < stochastic
+    files = {"output_width": 4096, "memory": "8GB"}
+    assert gigabytes(statistics="stochastic", **files) - gigabytes(statistics="gram", **files) == pytest.approx(
+        0.14 * 4.144**2, abs=0.2
+    )
+    assert gigabytes(statistics="gram") + 0.15 < gigabytes(statistics="stochastic") < gigabytes((3000, 4000))
+
+
+def test_sources_that_must_be_described_at_once_are_refused_where_they_do_not_fit():
+    settings = SynthesisSettings(statistics="regular", memory="6GB")
+    with pytest.raises(ArgumentError, match="`source` is too large"):
+        plan_synthesis(settings, [(3000, 4000)])
+    assert plan_synthesis(replace(settings, statistics="stochastic"), [(3000, 4000)])
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
 def test_sizes_of_the_issue_fit_six_gigabytes(optimizer):
-    settings = SynthesisSettings(output_width=4096, octaves=6, memory="6GB")
+    settings = SynthesisSettings(output_width=4096, octaves=6, statistics="gram", memory="6GB")
     assert plan_synthesis(settings, [(1024, 1024)]).objective.folder is not None
+    with pytest.raises(ArgumentError, match=r"need about 7\.1 GB of memory, and `memory` is 6\.0 GB"):
+        plan_synthesis(replace(settings, statistics="stochastic"), [(1024, 1024)])
     picture = plan_inputs()
     settings = TransferSettings(end_scale="4096", optimizer=optimizer, memory="6GB")
     plan = plan_transfer(settings, picture)

@@ -61,3 +61,16 @@ def test_strips_change_no_number(inputs, monkeypatch, case):
         )
         gradients = [ops.convert_to_numpy(evaluation.gradient) for evaluation in (found, expected)]
         assert np.abs(gradients[0] - gradients[1]).max() <= 1e-4 * np.abs(gradients[1]).max()
+
+
+def test_large_sources_are_described_in_strips(inputs, monkeypatch):
+    settings = small_settings(inputs, inputs, output_height=64, output_width=32)
+    given = read_inputs(settings)
+    plan = plan_synthesis(settings, given.source_sizes)
+    (scale,) = plan.scales
+    images = np.random.default_rng(0).random((1, *settings.size, 3), dtype="float32")
+    expected = plan.objective.build(given).measure(scale, images)
+    monkeypatch.setattr(synthesis_targets, "MAX_PIXELS", 600)
+    in_strips = plan.objective.build(given)
+    in_strips.source_striped.strip_values = 32 * 64 * 12
+    assert in_strips.measure(scale, images) == pytest.approx(expected, rel=1e-4)

@@ -38,7 +38,7 @@ def test_all_terms_are_least_at_the_source():
     found = plan.losses([SOURCE], SCALE, (False, False))
     weights = [("spectrum", 0.5), ("histograms", 2.0), ("autocorrelation", 0.1)]
     assert [(name, weight) for name, (weight, _) in found.items()] == weights
-    assert [type(loss) for _, loss in found.values()] == [OctaveLosses, Histograms, OctaveLosses]
+    assert [type(loss.loss) for _, loss in found.values()] == [OctaveLosses, Histograms, OctaveLosses]
     soft = 0.5 + 0.3 * (SOURCE - 0.5)
     for _, loss in found.values():
         assert value(loss, SOURCE) < 0.02 < 0.5 < value(loss, soft)
