@@ -12,6 +12,7 @@ from errors import ArgumentError, UserError
 from pipelines.command_line import ArgumentParser, defaults_of, run_script
 from pipelines.importing.arguments import add_export_arguments
 from pipelines.importing.caffe import POOLINGS, CaffeImportReport, import_caffe_model
+from pipelines.inputs import check_input_files
 
 NAME = "import_caffe_weights.py"
 EPILOG = """The model is the network alone: its inputs and outputs are those of Caffe, with axes in the order number,
@@ -103,6 +104,7 @@ def print_summary(arguments: argparse.Namespace) -> None:
     """Print the network's layers; needs no Keras."""
     from convert.caffe.summary import summarize
 
+    check_input_files(prototxt=arguments.prototxt, input=arguments.input)
     print(summarize(arguments.prototxt, arguments.input))
 
 

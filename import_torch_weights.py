@@ -22,6 +22,7 @@ from pipelines.importing.torch7 import (
     Verification,
     import_torch_model,
 )
+from pipelines.inputs import check_input_files
 
 NAME = "import_torch_weights.py"
 EPILOG = """The saved model takes and returns RGB pictures in [0, 1] (float32; batch, height, width, 3) of any size,
@@ -117,6 +118,7 @@ def _add_results(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
 
 def print_summary(path: str) -> None:
     """Print the module tree of a Torch7 file or the tensors of a PyTorch file; needs no Keras."""
+    check_input_files(input=path)
     if is_pytorch_file(path):
         from convert.pytorch.summary import summarize
 

@@ -55,8 +55,8 @@ def list_pictures(folder: Path, *, recursive: bool = False, skip: Path | None = 
     return listing
 
 
-def why_no_file(path: Path) -> str | None:
-    """Return why `path` is no file that can be read, None where it is a regular file or a link to one."""
+def why_no_file(path: Path, *, expected: str = "a picture file") -> str | None:
+    """Return why `path` is not what is `expected`, None where it is a regular file or a link to one."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -65,7 +65,7 @@ def why_no_file(path: Path) -> str | None:
         return f"{path}: {error.strerror}"
     if stat.S_ISREG(mode):
         return None
-    return f"{path}: {KINDS.get(stat.S_IFMT(mode), 'a folder')}, not a picture file"
+    return f"{path}: {KINDS.get(stat.S_IFMT(mode), 'a folder')}, not {expected}"
 
 
 def _sort_in(path: Path, listing: FolderListing) -> None:

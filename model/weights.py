@@ -71,7 +71,7 @@ def find_weights(
             tells the ways out.
     """
     if path is not None:
-        return _existing(Path(path), "weights")
+        return _existing(Path(path), "`weights`")
     if variable := os.environ.get(WEIGHTS_VARIABLE):
         return _existing(Path(variable), f"weights of {WEIGHTS_VARIABLE}")
     for name in file_names:
@@ -126,7 +126,7 @@ def _set_weights(layer: keras.layers.Conv2D, arrays: Sequence[np.ndarray]) -> No
 
 def _existing(path: Path, what: str) -> Path:
     if not path.is_file():
-        raise UserError(f"{what}: {path} is not a file")
+        raise UserError(f"{what} {path}: {'not a file' if path.exists() else 'no such file'}")
     return path
 
 

@@ -7,14 +7,15 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
 
 from errors import ArgumentError, UserError, one_line, unknown_name
-from images.errors import ImageError
+from images.errors import ImageError, ImageWarning
 from options import Option, frozen, options_of, text_of
 from pipelines.brief import cut_short
 from pipelines.startup import in_script
@@ -145,7 +146,7 @@ def run_script(name: str, run: Callable[[], int], *, spellings: Mapping[str, str
     _prepare_standard_streams()
     token = in_script.set(True)
     try:
-        with signals_as_interrupts():
+        with signals_as_interrupts(), _image_warnings_in_one_line():
             return run()
     except KeyboardInterrupt:
         tell(f"{name}: interrupted")
@@ -160,6 +161,23 @@ def run_script(name: str, run: Callable[[], int], *, spellings: Mapping[str, str
         return 1
     finally:
         in_script.reset(token)
+
+
+@contextmanager
+def _image_warnings_in_one_line() -> Iterator[None]:
+    """Tell what is left aside of pictures as the scripts' other lines, each once; other warnings stay as they are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", ImageWarning)
+        show_others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **rest: Any) -> None:
+            if issubclass(category, ImageWarning):
+                tell(f"warning: {' '.join(str(message).split())}")
+            else:
+                show_others(message, category, *where, **rest)
+
+        warnings.showwarning = show
+        yield
 
 
 # How the libraries say that memory has run out: by these classes, or in these words. NumPy raises MemoryError.

@@ -25,7 +25,7 @@ def makes_textures(path: Path) -> bool:
     return "noise" in json.dumps(config["config"]["input_layers"])
 
 
-def find_model(name_or_path: str, *, option: str = "--model") -> Path:
+def find_model(name_or_path: str, *, option: str = "`model`") -> Path:
     """Return the `.keras` file that is meant: a file, or the name of a model that ships with the program.
 
     `option` is the argument that errors name.
@@ -49,4 +49,4 @@ def find_model(name_or_path: str, *, option: str = "--model") -> Path:
         return known[name_or_path]
     if path.suffix or len(path.parts) > 1:
         raise ArgumentError(f"{option} {path}: no such file")
-    raise ArgumentError(unknown_name("model", name_or_path, known))
+    raise ArgumentError(f"{option}: {unknown_name('model', name_or_path, known)}")

@@ -117,7 +117,7 @@ REFUSED = {
     "output": ({"output": "a.gif"}, 2, "--output a.gif: the name must end in"),
     "prefix": ({"output_prefix": "a/b"}, 2, "--output-prefix 'a/b' must be the beginning of a folder's name"),
     "init": ({"init": "gone.png"}, 1, "gone.png: no such file"),
-    "weights": ({"weights": "gone.h5"}, 1, "weights: gone.h5 is not a file"),
+    "weights": ({"weights": "gone.h5"}, 1, "--weights gone.h5: no such file"),
     "no weights": ({"weights": "{inputs}/stones.png"}, 1, "neither an HDF5 file nor a .keras file"),
     "random layers": ({"descriptor": "random"}, 2, "the random descriptor has a single layer, 'random'"),
     "guide": ({"guide": ("{inputs}/stones.png", "{inputs}/output_mask.png")}, 2, "is not in"),

@@ -69,7 +69,7 @@ def test_wrong_arguments_are_refused_in_one_line(case, inputs, tmp_path, capsys)
 FAILING = {
     "style image": ({"style_image": "none.png"}, "none.png: no such file"),
     "data folder": ({"data": "nowhere"}, "--data nowhere: no such folder"),
-    "weights": ({"weights": "none.h5"}, "none.h5 is not a file"),
+    "weights": ({"weights": "none.h5"}, "--weights none.h5: no such file"),
 }
 
 

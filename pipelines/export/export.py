@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from errors import ArgumentError, UserError
 from pipelines.export.files import check_output
 from pipelines.export.settings import ExportSettings, Shape
+from pipelines.inputs import check_input_files
 from pipelines.model_library import makes_textures
 from pipelines.startup import quiet_startup
 
@@ -65,6 +66,7 @@ def export_model(
     settings = ExportSettings(format, quantize, paths[0], size, tuple(map(tuple, input_shape)), paths[1], layout)
     target = check_output(Path(output), suffix=settings.kind.suffix)
     require_packages(settings)
+    check_input_files(input=input)
     _check_calibration(Path(input), settings)
     return _export(Path(input), target, settings)
 

@@ -19,6 +19,7 @@ from images.resizing import resize
 from model.noise import draw_noise, takes_noise
 from pipelines.export.plan import ExportPlan
 from pipelines.export.settings import ARRAYS
+from pipelines.inputs import readable
 
 # What a model takes: one array for each input, with a batch.
 Inputs = list[np.ndarray]
@@ -78,7 +79,7 @@ def make_samples(
     if recorded or calibrating:
         return _Recorded(plan, recorded or calibrating, calibrating or recorded)
     if plan.makes_pictures and not takes_noise(model):
-        first, *others = _picture_files(PICTURES if calibration is None else calibration)
+        first, *others = list_pictures(PICTURES).pictures if calibration is None else _picture_files(calibration)
         return _Pictures(plan, first, _spread(others or [first], MAX_CALIBRATION_SAMPLES))
     if plan.makes_pictures:
         return _Noise(model, plan)
@@ -108,9 +109,10 @@ def read_calibration(path: Path | None) -> dict[str, np.ndarray]:
 
 
 def _picture_files(folder: Path) -> list[Path]:
+    """Return as many of the folder's pictures as are needed, at even distances; what cannot be read is left out."""
     if not folder.is_dir():
         raise ArgumentError(f"`calibration` {folder}: no such folder")
-    files = list_pictures(folder).pictures
+    files = readable(_spread(list_pictures(folder).pictures, MAX_CALIBRATION_SAMPLES + 1))
     if not files:
         raise ArgumentError(f"`calibration` {folder}: no pictures in it ({', '.join(sorted(READABLE_SUFFIXES))})")
     return files

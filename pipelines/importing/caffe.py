@@ -13,6 +13,7 @@ from errors import ArgumentError, UserError, unknown_name
 from images.formats import READABLE_SUFFIXES
 from pipelines.importing.files import DEFAULT_SIZE, WrittenModel, check_model_output, write_model
 from pipelines.importing.shapes import parse_shape
+from pipelines.inputs import check_input_files
 from pipelines.startup import quiet_startup
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def import_caffe_model(
     check_model_output(output, layout=layout, size=size)
     if pooling not in POOLINGS:
         raise ArgumentError(unknown_name("`pooling`", pooling, POOLINGS))
+    check_input_files(prototxt=prototxt, input=input, verify=verify)
     shapes = None if input_shape is None else [parse_shape(text) for text in input_shape]
     wanted = {"until": until, "outputs": outputs, "pooling": pooling, "raw_detections": raw_detections}
     photos = _photo_files(normalize)

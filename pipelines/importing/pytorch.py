@@ -13,6 +13,7 @@ from convert.foreign import PYTORCH_KINDS, name_foreign_file
 from errors import ArgumentError, UserError, unknown_name
 from pipelines.importing.files import DEFAULT_SIZE, WrittenModel, check_model_output, parity_of, write_model
 from pipelines.importing.torch7 import DTYPES, TOLERANCE, Verification
+from pipelines.inputs import check_input_files
 from pipelines.startup import quiet_startup
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def import_pytorch_model(
     if dtype not in DTYPES:
         raise ArgumentError(unknown_name("`dtype`", dtype, DTYPES))
     check_model_output(output, dtype=dtype, layout=layout, size=size)
+    check_input_files(input=input, verify=verify)
     reference = None if verify is None else _read_reference(Path(verify))
     with quiet_startup():
         from convert.pytorch.network import convert_pytorch

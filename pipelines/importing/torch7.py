@@ -23,6 +23,7 @@ from pipelines.importing.torch7_reference import (
     given_to,
     read_reference,
 )
+from pipelines.inputs import check_input_files
 from pipelines.startup import quiet_startup
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def import_torch_model(
     """
     _check_choices(image_io=image_io, dtype=dtype, noise=noise, norm_statistics=norm_statistics)
     check_model_output(output, dtype=dtype, layout=layout, size=size)
+    check_input_files(input=input, verify=verify)
     shapes = tuple((None, *parse_shape(text)) for text in input_shape)
     reference = None if verify is None else read_reference(Path(verify))
     with quiet_startup():

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from errors import ArgumentError
 from images.color_profiles import srgb_encoded
 from images.data.reading import is_exr, read_data
 from images.reading import read_image
+from pipelines.inputs import check_input_files
 from pipelines.materials.surface import checked, role_of
 from runs.resuming import Note
 
@@ -31,8 +31,7 @@ def read_maps(paths: Mapping[str, Path], note: Note) -> dict[str, np.ndarray]:
 
 def read_map(key: str, path: Path, note: Note) -> np.ndarray:
     """Return one map; see `read_maps`."""
-    if path.is_dir():
-        raise ArgumentError(f"`maps` {key}={path} is a folder, not a picture")
+    check_input_files(maps=path)
     if not role_of(key).is_color:
         return read_data(path)
     if path.is_file() and is_exr(path):

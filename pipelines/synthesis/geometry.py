@@ -15,7 +15,7 @@ from describe.positions import (
     receptive_field,
     smallest_input,
 )
-from errors import ArgumentError
+from errors import ArgumentError, counted
 from losses.pyramid import PyramidMode
 from model.padded_convolution import PaddingMode
 from model.random_filters import FILTER_SIZES
@@ -246,14 +246,16 @@ def check_sizes(geometry: Geometry, source_sizes: Sequence[Size]) -> None:
     if fitting < geometry.octaves:
         least = _seen(geometry, geometry.paddings.output, 1)
         raise ArgumentError(
-            f"an output of {geometry.size[1]} x {geometry.size[0]} is too small for {geometry.octaves} "
-            f"octaves: {layers} see {least[1]} x {least[0]} pixels of the smallest; {_advice(fitting)}"
+            f"an output of {geometry.size[1]} x {geometry.size[0]} is too small for "
+            f"{counted(geometry.octaves, 'octave')}: {layers} see {least[1]} x {least[0]} "
+            f"pixels of the smallest; {_advice(fitting)}"
         )
     for i, size in enumerate(source_sizes):
         if _too_small(geometry, size, geometry.octaves):
             least = _source_size(geometry, geometry.octaves, 1)
             raise ArgumentError(
-                f"source {i + 1} of {size[1]} x {size[0]} is too small for {geometry.octaves} octaves: {layers} want "
+                f"source {i + 1} of {size[1]} x {size[0]} is too small for {counted(geometry.octaves, 'octave')}: "
+                f"{layers} want "
                 f"{least[1]} x {least[0]}, which mirroring allows from half that size on; "
                 f"{_advice(octaves_of_sources(geometry, [size], 1.0))}"
             )

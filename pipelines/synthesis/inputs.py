@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from errors import ArgumentError, UserError
-from images.formats import READABLE_SUFFIXES
-from images.reading import read_image
+from images.folders import list_pictures
 from images.resizing import resize
+from pipelines.inputs import check_input_files, read_opaque, readable
 from pipelines.synthesis.settings import SynthesisSettings
 
 # A label picture with more colours has most likely been through JPEG.
@@ -53,13 +53,16 @@ def read_inputs(settings: SynthesisSettings) -> SynthesisInputs:
     """
     if not settings.source:
         raise ArgumentError("`source` is needed: pictures of a texture, or folders of them")
+    for path in settings.guide or ():
+        check_input_files(guide=path)
+    check_input_files(init=settings.init)
     files = source_files(settings.source)
     named = {f"source {i + 1}": path for i, path in enumerate(files)}
     if settings.guide is not None:
         named |= {f"guide {i + 1}": Path(path) for i, path in enumerate(settings.guide)}
     if settings.init is not None:
         named["picture to start from"] = Path(settings.init)
-    pixels = {name: read_image(path).pixels for name, path in named.items()}
+    pixels = {name: read_opaque(path) for name, path in named.items()}
     return make_inputs(
         [pixels[f"source {i + 1}"] for i in range(len(files))],
         init=pixels.get("picture to start from"),
@@ -100,6 +103,8 @@ def make_inputs(
 def source_files(sources: Sequence[str | os.PathLike]) -> list[Path]:
     """Return the files among `sources` and the pictures in the folders among them (not in folders below), sorted.
 
+    What cannot be read in a folder is left out, with a warning.
+
     Raises:
         UserError: no such file or folder.
         ArgumentError: a folder without pictures.
@@ -107,7 +112,7 @@ def source_files(sources: Sequence[str | os.PathLike]) -> list[Path]:
     files = []
     for path in map(Path, sources):
         if path.is_dir():
-            found = sorted(p for p in path.iterdir() if p.suffix.lower() in READABLE_SUFFIXES and p.is_file())
+            found = readable(list_pictures(path).pictures)
             if not found:
                 raise ArgumentError(f"`source` {path}: no pictures in this folder")
             files += found

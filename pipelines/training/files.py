@@ -19,12 +19,12 @@ import numpy as np
 
 from errors import ArgumentError, UserError
 from images.picture import Picture
-from images.reading import read_image
 from images.resizing import resize_long_side
 from images.writing import remove_stale, temporary_path
 from model.untrusted.hdf5 import check_hdf5
 from model.untrusted.sizes import check_values
 from options import to_json
+from pipelines.inputs import check_input_files, read_opaque
 from pipelines.training.settings import TrainingSettings, distinct_layers
 from runs.lock import hold
 from runs.machine import choose_precision
@@ -63,10 +63,12 @@ def read_styles(settings: TrainingSettings) -> dict[str, np.ndarray]:
     """
     if not settings.style_image:
         raise ArgumentError("`style_image` is needed")
+    for path in settings.style_image:
+        check_input_files(style_image=path)
     names = _style_names(settings)
     if len(set(names)) < len(names):
         raise ArgumentError(f"`style_image`: files give the styles their names, and two of {', '.join(names)} are one")
-    pictures = [resized_style(read_image(path).pixels, settings.style_size) for path in settings.style_image]
+    pictures = [resized_style(read_opaque(path), settings.style_size) for path in settings.style_image]
     return dict(zip(names, pictures, strict=True))
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from errors import ArgumentError, UserError, counted, unknown_name
+from images.folders import why_no_file
 from images.picture import LUMA
 from images.proofing import soft_proof
 from images.reading import read_image
+from pipelines.inputs import read_opaque
 from pipelines.transfer.settings import INITS, TransferSettings, style_shares
 
 
@@ -56,9 +58,16 @@ def named_files(settings: TransferSettings) -> dict[str, Path]:
     if settings.proof is not None:
         files["proof"] = settings.proof
     for name, path in files.items():
-        if not Path(path).is_file():
-            raise UserError(f"{path}: no such file ({name})")
+        reason = why_no_file(Path(path), expected="a file")
+        if reason is not None:
+            raise UserError(f"`{_parameter(name)}` {reason}" + (f" ({name})" if " " in name else ""))
     return {name: Path(path) for name, path in files.items()}
+
+
+def _parameter(name: str) -> str:
+    """Return the parameter that names a file: "mask 1 of the content" is one of `masks`."""
+    kind = name.partition(" ")[0]
+    return {"style": "styles", "mask": "masks"}.get(kind, kind)
 
 
 def read_inputs(settings: TransferSettings) -> TransferInputs:
@@ -71,7 +80,7 @@ def read_inputs(settings: TransferSettings) -> TransferInputs:
     files = named_files(settings)
 
     def read(path: Path) -> np.ndarray:
-        pixels = read_image(path).pixels
+        pixels = read_opaque(path)
         return pixels if settings.proof is None else soft_proof(pixels, settings.proof)
 
     return make_inputs(
