@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -180,6 +181,10 @@ def try_in_opencv(path: Path, inputs: Inputs, expected: Sequence[np.ndarray], pl
     return f"OpenCV {cv2.__version__} runs it: {_agreement(found, expected)}"
 
 
+# OpenCV's messages begin with these, also those that it quotes.
+PLACE_IN_OPENCV = re.compile(r"OpenCV\([^)]*\) \S+ error: ")
+
+
 def _agreement(found: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> str:
     differences = []
     for mine, other in zip(found, expected, strict=True):
@@ -192,4 +197,4 @@ def _agreement(found: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> s
 
 def _reason(error: Exception) -> str:
     """Return what cv2 says without the places in its source."""
-    return one_line(error).rpartition("error: ")[2]
+    return one_line(RuntimeError(PLACE_IN_OPENCV.sub("", str(error))))

@@ -221,3 +221,17 @@ def test_a_full_disk_is_one_line(export, monkeypatch, tmp_path):
     with pytest.raises(OSError, match=r": cannot be written: No space left on device$"):
         export(MODELS["vector"](), "saved_model")
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
+
+
+def test_what_opencv_says_is_told():
+    """Its messages quote others, with places in its source; they were cut to "..."."""
+    from pipelines.export.check import _reason
+
+    inner = (
+        "OpenCV(4.11.0) /io/opencv/modules/core/src/matrix.cpp:246: error: (-215:Assertion failed) s >= 0 in 'setSize'"
+    )
+    outer = f"OpenCV(4.11.0) /io/onnx_importer.cpp:58: error: (-2:Unspecified error)\n> Node a{'/b' * 99} {inner}\n"
+    told = _reason(RuntimeError(outer))
+    assert told.startswith("(-2:Unspecified error) > Node a/b")
+    assert "OpenCV(" not in told
+    assert "s >= 0" in told
