@@ -13,7 +13,7 @@ from choices import CODECS, PRECISIONS
 from errors import ArgumentError, counted
 from pipelines.command_line import ArgumentParser, defaults_of, printable, run_script, tell, with_flags
 from pipelines.memory_bound import parse_memory
-from pipelines.model_library import makes_textures, pretrained_models
+from pipelines.model_library import described_models
 from pipelines.stylization.film_settings import FilmSettings
 from pipelines.stylization.settings import StylizationSettings, parse_styles
 from pipelines.stylization.stylize import stylize_files
@@ -180,8 +180,7 @@ def _add_cluster_arguments(parser: ArgumentParser) -> None:
 
 def print_models() -> int:
     """Print the models that ship with the program, one a line."""
-    for name, path in pretrained_models().items():
-        print(f"{name}  (a texture: synthesize.py --generator {name})" if makes_textures(path) else name)
+    print(*described_models(), sep="\n")
     return 0
 
 

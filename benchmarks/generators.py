@@ -35,7 +35,11 @@ from pipelines.synthesis.sampling import sample_pictures
 NAME = "benchmarks.generators"
 SHARED = Path(os.environ.get("TEXTURE_NETS_SHARED", ROOT.parent / "shared"))
 # What the generators that ship have learned, and its longer side in pixels.
-SHIPPED = {"bark": (SHARED / "textures" / "bark.jpg", 512)}
+SHIPPED = {
+    "bark": (SHARED / "textures" / "bark.jpg", 512),
+    "fabric_gingham": (SHARED / "textures_more" / "fabric_gingham.jpg", 384),
+    "roof_slates": (SHARED / "textures_more" / "roof_slates.jpg", 384),
+}
 SIZE = 256
 # Samples whose lattice is measured, and of these the ones whose distances are.
 SAMPLES, MEASURED = 16, 4

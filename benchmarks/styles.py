@@ -173,13 +173,10 @@ def earlier_file(commit: str, name: str, folder: Path) -> Path | None:
     return path
 
 
-def measure_file(
-    painting: Painting, path: Path, label: str, arguments: argparse.Namespace
+def measure_model(
+    painting: Painting, stylize: Stylize, label: str, arguments: argparse.Namespace
 ) -> dict[str, dict[str, float]]:
     """Return the figures of one model for each size, by the table's column."""
-    from pipelines.stylization.styles import load_styles
-
-    stylize = load_styles(path)
     columns = {}
     for size in arguments.sizes:
         photos = list(painting.yardsticks.photos(arguments.photos, size))
@@ -190,21 +187,30 @@ def measure_file(
 
 
 def measure(yardsticks: Yardsticks, names: Sequence[str], arguments: argparse.Namespace) -> None:
-    """Print the tables."""
-    from pipelines.model_library import find_model
+    """Print the tables: of each model, and of each style of a network of several."""
+    from pipelines.model_library import find_model, styles_within
 
-    for given in names:
-        path = find_model(given)
-        with tempfile.TemporaryDirectory() as folder:
-            files = {"earlier": earlier_file(arguments.against, path.stem, Path(folder)), "now": path}
-            known = {label: file for label, file in files.items() if file is not None}
-            painting = Painting(yardsticks, path.stem)
-            columns: dict[str, dict[str, float]] = {}
-            for label, file in known.items():
-                columns |= measure_file(painting, file, label, arguments)
-            _print_figures(f"{path.stem}: medians over {arguments.photos} photos", columns)
-            if arguments.worth:
-                _print_worth(yardsticks, path.stem, known, arguments.worth)
+    for path in map(find_model, names):
+        for style in styles_within(path) or (None,):
+            _measure_style(yardsticks, path, style, arguments)
+
+
+def _measure_style(yardsticks: Yardsticks, path: Path, style: str | None, arguments: argparse.Namespace) -> None:
+    from pipelines.stylization.styles import load_styles
+
+    name = style or path.stem
+    painting = Painting(yardsticks, name)
+    with tempfile.TemporaryDirectory() as folder:
+        earlier = earlier_file(arguments.against, name, Path(folder))
+        known: dict[str, Stylize] = {} if earlier is None else {"earlier": load_styles(earlier)}
+    known["now"] = load_styles(path, style=None if style is None else {style: 1.0})
+    columns: dict[str, dict[str, float]] = {}
+    for label, stylize in known.items():
+        columns |= measure_model(painting, stylize, label, arguments)
+    within = f" of {path.stem}" if style else ""
+    _print_figures(f"{name}{within}: medians over {arguments.photos} photos", columns)
+    if arguments.worth:
+        _print_worth(yardsticks, name, known, arguments.worth)
 
 
 def _print_figures(title: str, columns: Mapping[str, Mapping[str, float]]) -> None:
@@ -214,12 +220,10 @@ def _print_figures(title: str, columns: Mapping[str, Mapping[str, float]]) -> No
     print_table(title, ("model, pixels", *columns), rows)
 
 
-def _print_worth(yardsticks: Yardsticks, name: str, files: Mapping[str, Path], photos: int) -> None:
-    from pipelines.stylization.styles import load_styles
-
+def _print_worth(yardsticks: Yardsticks, name: str, models: Mapping[str, Stylize], photos: int) -> None:
     rows = [
-        [label, *(f"{worth(yardsticks, name, load_styles(path), photos=photos, size=s):.0f}" for s in WORTH_SIZES)]
-        for label, path in files.items()
+        [label, *(f"{worth(yardsticks, name, stylize, photos=photos, size=s):.0f}" for s in WORTH_SIZES)]
+        for label, stylize in models.items()
     ]
     print_table(f"{name}: worth in iterations of L-BFGS, {photos} photos", ("model", *map(str, WORTH_SIZES)), rows)
 

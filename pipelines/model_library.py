@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from errors import ArgumentError, unknown_name
 
+# The layer that knows the styles of a network of several (layers.StyleWeights).
+STYLE_WEIGHTS = "StyleWeights"
 PRETRAINED = Path(__file__).resolve().parent.parent / "model" / "pretrained"
 # The programs that turn other files into .keras files.
 IMPORTERS = {".t7": "import_torch_weights.py", ".caffemodel": "import_caffe_weights.py"}
@@ -20,9 +24,28 @@ def pretrained_models() -> dict[str, Path]:
 
 def makes_textures(path: Path) -> bool:
     """Say whether a model that ships takes noise and not a picture; Keras need not be loaded for it."""
+    return "noise" in json.dumps(_config(path)["input_layers"])
+
+
+def styles_within(path: Path) -> tuple[str, ...]:
+    """Return the names of the styles of a model that ships, none where it has a single one; without Keras."""
+    layers = [layer for layer in _config(path)["layers"] if layer["class_name"] == STYLE_WEIGHTS]
+    return tuple(layers[0]["config"]["styles"]) if layers else ()
+
+
+def described_models() -> Iterator[str]:
+    """Yield the names of the models that ship, each with what is to be known to use it."""
+    for name, path in pretrained_models().items():
+        styles = styles_within(path)
+        if styles:
+            yield f"{name}  (several styles, --style NAME: {', '.join(styles)})"
+        else:
+            yield f"{name}  (a texture: synthesize.py --generator {name})" if makes_textures(path) else name
+
+
+def _config(path: Path) -> dict[str, Any]:
     with zipfile.ZipFile(path) as archive:
-        config = json.loads(archive.read("config.json"))
-    return "noise" in json.dumps(config["config"]["input_layers"])
+        return json.loads(archive.read("config.json"))["config"]
 
 
 def find_model(name_or_path: str, *, option: str = "`model`") -> Path:

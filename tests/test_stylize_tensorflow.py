@@ -14,6 +14,7 @@ from support.small_models import convolutional_model, inverting_model
 import stylize_tensorflow
 from images.reading import read_image
 from model.saving import load_model, save_model
+from model.styles import style_names
 
 PHOTO = ROOT / "pics" / "chelsea.jpg"
 
@@ -199,7 +200,10 @@ def test_list_models_tells_the_truth(capsys):
     assert [line.split()[0] for line in lines] == shipped
     assert "starry_night" in lines
     for path in (ROOT / "model" / "pretrained").glob("*.keras"):
-        takes_noise = load_model(path).inputs[0].name == "noise"
+        model = load_model(path)
+        takes_noise = model.inputs[0].name == "noise"
+        styles = ", ".join(style_names(model))
+        assert (f"{path.stem}  (several styles, --style NAME: {styles})" in lines) == bool(styles)
         assert (f"{path.stem}  (a texture: synthesize.py --generator {path.stem})" in lines) == takes_noise
 
 

@@ -8,6 +8,7 @@ import pytest
 from conftest import ROOT, first_photos
 from support.vgg_reference import WEIGHTS
 
+from benchmarks.generators import SHIPPED
 from describe.gram import gram_matrix
 from images.reading import read_image
 from images.resizing import resize_long_side
@@ -15,29 +16,36 @@ from model.descriptor import build_descriptor
 from model.noise import draw_noise
 from pipelines.export.export import export_model
 from pipelines.export.samples import cover
-from pipelines.model_library import find_model, makes_textures, pretrained_models
+from pipelines.model_library import find_model, makes_textures, pretrained_models, styles_within
 from pipelines.stylization.styles import load_styles
 from runtimes.loading import load_graph
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
-STYLES = [name for name, path in pretrained_models().items() if not makes_textures(path)]
+GALLERY = styles_within(find_model("gallery"))
+STYLES = [name for name, path in pretrained_models().items() if not makes_textures(path) and name != "gallery"]
 TEXTURES = [name for name, path in pretrained_models().items() if makes_textures(path)]
 MAX_BYTES = 4_000_000
 # The photos that were neither trained on nor calibrated with.
 HELD_OUT = slice(7, None, 15)
 
 
-@pytest.mark.parametrize("name", [*STYLES, *TEXTURES])
+@pytest.mark.parametrize("name", pretrained_models())
 def test_a_shipped_file_is_small_and_has_a_card(name):
     assert find_model(name).stat().st_size <= MAX_BYTES
     card = (ROOT / "model" / "pretrained" / "README.md").read_text()
     assert f"\n## {name}\n" in card
 
 
-@pytest.mark.parametrize("name", STYLES)
-def test_a_style_changes_the_picture_and_stays_in_range(name):
-    photo = read_image(ROOT / "pics" / "coffee.jpg").pixels
-    stylized = load_styles(find_model(name))(photo)
+def test_the_gallery_has_all_styles_that_ship():
+    assert set(STYLES) < set(GALLERY)
+
+
+@pytest.mark.parametrize(
+    ("model", "name"), [*((name, None) for name in STYLES), *(("gallery", name) for name in GALLERY)]
+)
+def test_a_style_changes_the_picture_and_stays_in_range(model, name):
+    photo = resize_long_side(read_image(ROOT / "pics" / "coffee.jpg"), 256).pixels
+    stylized = load_styles(find_model(model), style={name: 1.0} if name else None)(photo)
     assert stylized.shape == photo.shape
     assert np.abs(stylized - photo).mean() > 0.05
     borders = np.concatenate([stylized[:4].ravel(), stylized[-4:].ravel()])
@@ -64,7 +72,8 @@ def matched_noise(source, size):
 @pytest.mark.parametrize("name", TEXTURES)
 def test_samples_of_a_texture_differ_and_have_the_source_s_statistics(shared, name):
     descriptor = build_descriptor(LAYERS, weights=shared / WEIGHTS, padding="valid")
-    source = resize_long_side(read_image(shared / "textures" / f"{name}.jpg"), 512).pixels
+    file, width = SHIPPED[name]
+    source = resize_long_side(read_image(file), width).pixels
     targets = normalized_gram_loss(descriptor, source, None)
     noise_loss = normalized_gram_loss(descriptor, matched_noise(source, 256), targets)
     model = keras.saving.load_model(find_model(name))
