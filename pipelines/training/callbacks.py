@@ -201,9 +201,10 @@ class Previews:
 
 
 def take_over_weights(result: keras.Model, model: keras.Model) -> None:
-    """Give `result` the present weights of the generator that `model` trains."""
+    """Give `result` what the generator that `model` trains is worth now: averages where weights are trained."""
+    averages = dict(zip(map(id, model.trainable_variables), model.optimizer.averages, strict=True))
     for variable, trained in zip(result.variables, model.generator.variables, strict=True):
-        variable.assign(keras.ops.convert_to_numpy(trained))
+        variable.assign(keras.ops.convert_to_numpy(averages.get(id(trained), trained)))
 
 
 def diverged(folder: Path | None, iteration: int, what: str) -> UserError:

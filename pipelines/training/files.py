@@ -268,8 +268,8 @@ def remove_checkpoints(folder: Path) -> None:
 
 def check_disk_space(folder: Path, model: keras.Model) -> None:
     """Raise UserError unless the disk has room for the checkpoints, the result and the previews of a run."""
-    # Weights and Adam's two averages, in float32, in one checkpoint more than are kept; and the result twice.
-    needed = 4 * model.count_params() * (3 * (KEPT + 1) + 2) + 50_000_000
+    # Weights, their averages and Adam's two, in float32, in one checkpoint more than are kept; and the result twice.
+    needed = 4 * model.count_params() * (4 * (KEPT + 1) + 2) + 50_000_000
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UserError(f"{folder}: {free / 1e6:.0f} MB are free on its disk, training needs {needed / 1e6:.0f} MB")

@@ -13,7 +13,7 @@ from losses.diversity import Diversity
 from losses.features import FeatureLoss, FeatureTerm
 from losses.loss import Loss, Totals, WeightedSum
 from losses.octaves import OctaveLosses
-from losses.pyramid import PyramidPadding, gaussian_pyramid
+from losses.pyramid import PyramidPadding
 from losses.texture import AbsoluteGramComparison, GramComparison
 from losses.total_variation import SummedTotalVariation, TotalVariation
 
@@ -54,17 +54,18 @@ def training_loss(
         content_weight: factor of the content term.
         tv_weight: of the total variation, relative to that of the style picture where the scaling is relative.
         diversity_weight: of `losses.diversity`.
-        octave_decay: octave k counts `octave_decay` ** k times.
+        octave_decay: the style of octave k counts `octave_decay` ** k times; the content is that of octave 0.
         scaling: "relative" or "absolute".
         style_variation: total variation of the style picture, or those of several.
         padding: what stands around a picture before it is blurred for the next octave.
     """
     weights = {layer: style_weight * weight for layer, weight in style_layers.items()}
     contents = dict.fromkeys(content_layers if content_weight else (), content_weight)
-    octaves = [
-        FeatureLoss(descriptor, _octave_terms(grams, weights, contents, scaling, decay=octave_decay**octave))
-        for octave, grams in enumerate(style_grams)
+    terms = [
+        _style_terms(grams, weights, scaling, decay=octave_decay**octave) for octave, grams in enumerate(style_grams)
     ]
+    terms[0] |= _content_terms(contents, scaling)
+    octaves = [FeatureLoss(descriptor, of_octave) for of_octave in terms]
     smoothness = TotalVariation(style_variation) if scaling == "relative" else SummedTotalVariation()
     parts: dict[str, tuple[float, Loss]] = {
         "": (1.0, OctaveLosses(octaves, padding)),
@@ -76,25 +77,23 @@ def training_loss(
     return Totals(WeightedSum(parts), names)
 
 
-def _octave_terms(
-    grams: Mapping[str, np.ndarray],
-    styles: Mapping[str, float],
-    contents: Mapping[str, float],
-    scaling: str,
-    *,
-    decay: float,
+def _style_terms(
+    grams: Mapping[str, np.ndarray], styles: Mapping[str, float], scaling: str, *, decay: float
 ) -> dict[str, FeatureTerm]:
-    """Return the terms of one octave; `styles` and `contents` are the layers' weights, which `decay` multiplies."""
-    gram, content = GRAM_COMPARISONS[scaling], CONTENT_COMPARISONS[scaling]
+    """Return the terms of the style in one octave; `styles` are the layers' weights, which `decay` multiplies."""
+    gram = GRAM_COMPARISONS[scaling]
     return {
         f"style/{layer}": FeatureTerm(layer, gram(grams[layer]), weight * decay) for layer, weight in styles.items()
-    } | {f"content/{layer}": FeatureTerm(layer, content(), weight * decay) for layer, weight in contents.items()}
+    }
 
 
-def content_rows(
-    descriptor: Descriptor, layers: Sequence[str], photos: Any, *, octaves: int, padding: PyramidPadding
-) -> list[Any]:
-    """Return the activations of each octave of photos (batch, height, width, 3), constants for the gradient."""
-    levels = gaussian_pyramid(ops.stop_gradient(photos), octaves, padding)
-    described = [descriptor(level) for level in levels]
-    return [ops.stop_gradient(features[layer]) for features in described for layer in layers]
+def _content_terms(contents: Mapping[str, float], scaling: str) -> dict[str, FeatureTerm]:
+    """Return the terms of the content; `contents` are the layers' weights."""
+    content = CONTENT_COMPARISONS[scaling]
+    return {f"content/{layer}": FeatureTerm(layer, content(), weight) for layer, weight in contents.items()}
+
+
+def content_rows(descriptor: Descriptor, layers: Sequence[str], photos: Any) -> list[Any]:
+    """Return the activations in photos (batch, height, width, 3), constants for the gradient."""
+    features = descriptor(ops.stop_gradient(photos))
+    return [ops.stop_gradient(features[layer]) for layer in layers]

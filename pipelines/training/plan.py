@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +10,11 @@ from typing import Any
 from errors import ArgumentError
 from pipelines.descriptors import Descriptor
 from pipelines.training.model import AddedStyle, GeneratorPlan
+from pipelines.training.optimizer import LearningRate
 from pipelines.training.settings import TrainingSettings, distinct_layers
 from pipelines.training.targets import ObjectivePlan
 from runs.machine import check_memory, choose_precision
 
-# Torch7's texture networks: the rate times 0.8 every 2000 iterations.
-DECAY_STEPS, DECAY_RATE = 2000, 0.8
 # What each generator is given beside the settings. Johnson et al.'s 9x9 last convolution leaves less of the
 # transposed convolutions' checkerboard than the 3x3 one of Torch7's texture networks.
 GENERATOR_OPTIONS: Mapping[str, dict[str, Any]] = {"johnson": {"last_kernel_size": 9}}
@@ -29,27 +27,6 @@ BYTES_PER_PIXEL = 4 * 64 * 4
 
 
 @dataclass(frozen=True)
-class LearningRate:
-    """Adam's learning rate.
-
-    Attributes:
-        start: at the first iteration.
-        decay: "step" or "cosine".
-        iterations: steps of the whole run.
-    """
-
-    start: float
-    decay: str
-    iterations: int
-
-    def at(self, iteration: int) -> float:
-        """Return what the schedule gives for an iteration, counted from 0, without touching the device."""
-        if self.decay == "cosine":
-            return self.start * 0.5 * (1 + math.cos(math.pi * iteration / self.iterations))
-        return self.start * DECAY_RATE ** (iteration // DECAY_STEPS)
-
-
-@dataclass(frozen=True)
 class TrainingPlan:
     """Everything that a training computes with beside its pictures.
 
@@ -57,6 +34,7 @@ class TrainingPlan:
         generator: that is trained.
         objective: that it is trained on.
         rate: of learning.
+        ema_momentum: of the averages of the weights, which are the result.
         batch_size: pictures per step.
         iterations: steps of the whole run.
         save_every: iterations between checkpoints.
@@ -69,6 +47,7 @@ class TrainingPlan:
     generator: GeneratorPlan
     objective: ObjectivePlan
     rate: LearningRate
+    ema_momentum: float
     batch_size: int
     iterations: int
     save_every: int
@@ -108,7 +87,14 @@ def plan_training(settings: TrainingSettings, styles: Sequence[str] = ()) -> Tra
             added=_added_style(settings, styles),
         ),
         objective=_plan_objective(settings, precision),
-        rate=LearningRate(settings.learning_rate, settings.learning_rate_decay, settings.num_iterations),
+        rate=LearningRate(
+            settings.learning_rate,
+            settings.learning_rate_decay,
+            settings.num_iterations,
+            settings.warmup_steps,
+            settings.decay_start,
+        ),
+        ema_momentum=settings.ema_momentum,
         batch_size=settings.batch_size,
         iterations=settings.num_iterations,
         save_every=settings.save_every,

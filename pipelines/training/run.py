@@ -22,7 +22,8 @@ from pipelines.training.devices import Devices, find_devices
 from pipelines.training.files import Checkpoint, check_disk_space, load_checkpoint, remove_checkpoints
 from pipelines.training.model import TrainingModel
 from pipelines.training.observers import Observed
-from pipelines.training.plan import DECAY_RATE, DECAY_STEPS, LearningRate, TrainingPlan
+from pipelines.training.optimizer import MAX_NORM, AveragedAdam, RateTable
+from pipelines.training.plan import TrainingPlan
 from runs.progress import Observer
 from runs.resuming import Note
 from runs.stopping import interrupts_noted
@@ -126,8 +127,9 @@ def make_model(
     batch_shape = (plan.batch_size // replicas, *sample_shape)
     generator = plan.generator.build(is_new=is_new)
     model = TrainingModel(generator, objective, batch_shape=batch_shape, replicas=replicas)
+    # Each replica clips the gradients of its share of the batch, before they are added up.
+    optimizer = AveragedAdam(RateTable(plan.rate), ema_momentum=plan.ema_momentum, global_clipnorm=MAX_NORM / replicas)
     # XLA pays on JAX alone: on TensorFlow it would undo the fast CPU kernels.
-    optimizer = keras.optimizers.Adam(learning_rate_schedule(plan.rate))
     model.compile(optimizer, jit_compile=keras.backend.backend() == "jax")
     optimizer.build(model.trainable_variables)
     return model
@@ -139,13 +141,6 @@ def _check_batch(plan: TrainingPlan, styles: int, replicas: int) -> None:
         raise ArgumentError(
             f"`batch_size` {plan.batch_size}: must be a multiple of the {styles} styles{on_each}, which take turns"
         )
-
-
-def learning_rate_schedule(rate: LearningRate) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Return Adam's learning rate by iteration, for the device."""
-    if rate.decay == "cosine":
-        return keras.optimizers.schedules.CosineDecay(rate.start, rate.iterations)
-    return keras.optimizers.schedules.ExponentialDecay(rate.start, DECAY_STEPS, DECAY_RATE, staircase=True)
 
 
 def _samples(plan: TrainingPlan, photos: Sequence[Path | np.ndarray]) -> Sample:

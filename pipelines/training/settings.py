@@ -53,10 +53,22 @@ class TrainingSettings:
     )
     image_size: int = option("side of the crops trained on, in pixels", default=256, kind=int, minimum=1)
     batch_size: int = option("pictures per step, on all devices together", default=1, kind=int, minimum=1)
-    learning_rate: float = option("learning rate of Adam at the start", default=1e-3, kind=float, above=0)
+    learning_rate: float = option("learning rate of Adam after the warm-up", default=1e-3, kind=float, above=0)
+    warmup_steps: int = option(
+        "iterations during which the learning rate rises along a line", default=100, kind=int, minimum=0
+    )
     learning_rate_decay: str = option(
-        "step: times 0.8 every 2000 iterations; cosine: along half a cosine to 0 at the last iteration",
+        "step: times 0.8 every 2000 iterations; cosine: constant at first, then along half a cosine to 0 at the last "
+        "iteration",
         default="cosine", choices=DECAYS,
+    )  # fmt: skip
+    decay_start: float = option(
+        "share of the run after which the cosine begins", default=0.5, kind=float, minimum=0, below=1
+    )
+    ema_momentum: float = option(
+        "the result is an exponential average of the weights, of which each iteration leaves this share; 0: the last "
+        "weights",
+        default=0.999, kind=float, minimum=0, below=1,
     )  # fmt: skip
     num_iterations: int = option("steps of the whole run", default=10000, kind=int, minimum=1)
     content_layers: tuple[str, ...] = option(
@@ -88,11 +100,11 @@ class TrainingSettings:
         default="relative", choices=LOSS_SCALINGS,
     )  # fmt: skip
     pyramid_loss: int = option(
-        "number of scales, each half the size of the one before, at which style and content are compared",
-        default=1, kind=int, minimum=1,
+        "number of scales, each half the size of the one before, at which the style is compared",
+        default=2, kind=int, minimum=1,
     )  # fmt: skip
     pyramid_decay: float = option(
-        "weight of each scale relative to the next finer one", default=0.9, kind=float, minimum=0
+        "weight of each scale relative to the next finer one", default=0.25, kind=float, minimum=0
     )
     vgg_no_pad: bool = option("no padding in the convolutions of VGG-19", default=False, kind=bool)
     noise_depth: int | None = option(

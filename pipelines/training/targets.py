@@ -52,8 +52,8 @@ class ObjectivePlan:
         tv_weight: factor of the total variation.
         diversity_weight: factor of the term that keeps texture samples different.
         loss_scaling: "relative" or "absolute".
-        octaves: at which style and content are compared.
-        octave_decay: factor of an octave's losses relative to the next finer one.
+        octaves: at which the style is compared.
+        octave_decay: factor of an octave's style relative to the next finer one.
         vgg_no_pad: whether the descriptor's convolutions have no padding.
         image_size: side of the generated pictures in pixels.
         descriptor: of all layers.
@@ -114,7 +114,7 @@ class ObjectivePlan:
         if not content_layers:
             return TrainingObjective(loss, lambda photos: [])
         describe = _content_descriptor(descriptor, content_layers)
-        rows = partial(content_rows, describe, content_layers, octaves=self.octaves, padding=padding)
+        rows = partial(content_rows, describe, content_layers)
         return TrainingObjective(loss, rows)
 
     def _paddings(self) -> tuple[PaddingMode, PaddingMode]:
