@@ -48,6 +48,7 @@ losses = []
 generator = texture_nets.train(
     "pics/wheat_field.jpg",
     PHOTOS,
+    model="hourglass",
     initial_generator="starry_night",
     image_size=SIZE,
     num_iterations=2 if BRIEF else 200,
