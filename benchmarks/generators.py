@@ -37,7 +37,6 @@ SHARED = Path(os.environ.get("TEXTURE_NETS_SHARED", ROOT.parent / "shared"))
 # What the generators that ship have learned, and its longer side in pixels.
 SHIPPED = {
     "bark": (SHARED / "textures" / "bark.jpg", 512),
-    "fabric_gingham": (SHARED / "textures_more" / "fabric_gingham.jpg", 384),
     "roof_slates": (SHARED / "textures_more" / "roof_slates.jpg", 384),
 }
 SIZE = 256

@@ -65,10 +65,9 @@ def training_loss(
         _style_terms(grams, weights, scaling, decay=octave_decay**octave) for octave, grams in enumerate(style_grams)
     ]
     terms[0] |= _content_terms(contents, scaling)
-    octaves = [FeatureLoss(descriptor, of_octave) for of_octave in terms]
     smoothness = TotalVariation(style_variation) if scaling == "relative" else SummedTotalVariation()
     parts: dict[str, tuple[float, Loss]] = {
-        "": (1.0, OctaveLosses(octaves, padding)),
+        "": (1.0, OctaveLosses([FeatureLoss(descriptor, own) for own in terms], padding)),
         "total_variation": (tv_weight, smoothness),
         "diversity": (diversity_weight, Diversity()),
     }
