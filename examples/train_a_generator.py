@@ -39,7 +39,7 @@ def to_image(pixels):
 
 # %% [markdown]
 # A training needs some hundred photos: give a folder of yours as `data`. The three pictures here show the way alone. It
-# needs the weights of VGG-19 (80 MB; Keras downloads them), and ten thousand iterations for a good network: about an
+# needs the weights of VGG-19 (80 MB; Keras downloads them), and ten thousand iterations for a good network: over an
 # hour on two CPU cores in bfloat16. `initial_generator` begins with a network that ships and needs far fewer.
 
 # %%
