@@ -6,13 +6,15 @@ import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from errors import UserError
 from images.errors import ImageError, ImageWarning
-from images.folders import why_no_file
-from images.reading import read_image
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# Scripts import this before they read their arguments: Pillow and NumPy are loaded where pictures are looked at.
 
 
 def check_input_files(**files: str | os.PathLike | None) -> None:
@@ -21,6 +23,8 @@ def check_input_files(**files: str | os.PathLike | None) -> None:
     Raises:
         UserError: one is missing, or is a folder, a device or a named pipe.
     """
+    from images.folders import why_no_file
+
     for name, path in files.items():
         reason = None if path is None else why_no_file(Path(path), expected="a file")
         if reason is not None:
@@ -33,6 +37,8 @@ def read_opaque(path: str | os.PathLike) -> np.ndarray:
     Raises:
         ImageError: see `images.reading.read_image`.
     """
+    from images.reading import read_image
+
     picture = read_image(path)
     if picture.alpha is not None and (picture.alpha < 1).any():
         warnings.warn(f"{path}: its transparency is left out", ImageWarning, stacklevel=2)
@@ -44,6 +50,8 @@ def readable(paths: Iterable[Path]) -> list[Path]:
 
     They are read one after the other, and not kept.
     """
+    from images.reading import read_image
+
     found = []
     for path in paths:
         try:

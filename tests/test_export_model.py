@@ -89,7 +89,7 @@ def test_files_that_are_no_models(tmp_path, capsys):
     (tmp_path / "model.keras").write_text("not a model")
     target = ["--output", str(tmp_path / "out"), "--format", "saved_model"]
     assert export_model.main(["--input", str(tmp_path / "nothing.keras"), *target]) == 1
-    assert "nothing.keras: no such model file" in capsys.readouterr().err
+    assert "nothing.keras: no such file" in capsys.readouterr().err
     assert export_model.main(["--input", str(tmp_path / "model.keras"), *target]) == 1
     error = capsys.readouterr().err
     assert re.fullmatch(r"export_model\.py: error: \S+model\.keras: not a \.keras file.*\n", error)
