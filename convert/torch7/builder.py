@@ -14,7 +14,7 @@ import convert.torch7.converters  # noqa: F401  registers the converters
 from compat import deep_recursion
 from convert.axes import keras_shape
 from convert.torch7.context import BatchStatisticsNeeded, ChannelMismatch, Context, Noise, Statistics
-from convert.torch7.input_shapes import InputPlan, Inputs, Shape, leaves, plan_inputs
+from convert.torch7.inputs.shapes import InputPlan, Inputs, Shape, leaves, plan_inputs
 from convert.torch7.module import Module
 from convert.torch7.pooling_ties import unpooled_keys
 from convert.torch7.symbolic_values import BatchConsumed, Cell, Frame, Value

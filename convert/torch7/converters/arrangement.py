@@ -227,15 +227,16 @@ def one_hot(module: Module, cell: Cell) -> Cell:
 
 @converts("nn.Convert")
 def convert(module: Module, cell: Cell) -> Cell:
-    """From one order of dimensions to another, each given by letters such as bchw; f stands for all but the batch."""
+    """From one order of dimensions to another, each given by letters such as bchw; f stands for all but the batch.
+
+    `b*` stands for any dimensions, which stay; then the module only converts Torch7's number type.
+    """
     given, wanted = (_letters(module, name) for name in ("inputShape", "outputShape"))
-    if "b" not in given:
-        given, wanted = given if cell.rank == len(given) else f"b{given}", wanted
-        wanted = f"b{wanted}" if given.startswith("b") and "b" not in wanted else wanted
-    if "b" not in wanted and given.startswith("b"):
-        wanted = f"b{wanted}"
-    if cell.rank == len(given) - 1 and given.startswith("b"):
-        given, wanted = given[1:], wanted.replace("b", "")
+    if given == wanted:
+        return cell
+    given, wanted = (letters if "b" in letters else f"b{letters}" for letters in (given, wanted))
+    if cell.rank == len(given) - 1:
+        given, wanted = given.replace("b", ""), wanted.replace("b", "")
     if cell.rank != len(given):
         raise module.fail(f"takes tensors {given}, its input has the sizes {cell.sizes}")
     if sorted(given) == sorted(wanted):
@@ -249,12 +250,15 @@ def _reordered(cell: Cell, given: str, wanted: str) -> Cell:
 
 
 def _convert_features(module: Module, cell: Cell, given: str, wanted: str) -> Cell:
-    """Convert to `bf` (all but the batch in one), or from `bf` to dimensions of which all but one have size 1."""
-    batch_first = given if "b" not in given else "b" + given.replace("b", "")
+    """Convert to `bf` (all but the batch in one), to `b` alone, or from `bf` to dimensions that have size 1 but one."""
+    if wanted in ("b", ""):
+        return _without_features(module, cell, given)
+    # Torch7 exchanges the batch with the first dimension.
+    batch_first = given if "b" not in given else _exchanged(given, given.index("b"))
     ordered = _reordered(cell, given, batch_first)
-    if wanted in ("bf", "fb", "f"):
+    if wanted in ("bf", "fb", "f", "bt", "t") and given != "bt":
         flat = _view_samples(module, ordered, 1, [-1]) if "b" in given else _view_whole(ordered, [-1])
-        return _reordered(flat, "bf", wanted) if "b" in given else flat
+        return _reordered(flat, "bf", wanted.replace("t", "f")) if "b" in given else flat
     if set(given) <= {"b", "f"} and "f" in given:
         inner = [letter for letter in wanted if letter != "b"]
         channel = "c" if "c" in inner else "t" if inner == ["t"] else inner[-1]
@@ -262,6 +266,21 @@ def _convert_features(module: Module, cell: Cell, given: str, wanted: str) -> Ce
         shaped = _reshaped_samples(ordered, sizes) if "b" not in given else _reshaped(ordered, [-1, *sizes])
         return _reordered(shaped, ("b" if "b" in given else "") + "".join(inner), wanted)
     raise module.fail(f"cannot convert {given} to {wanted}")
+
+
+def _exchanged(letters: str, position: int) -> str:
+    """Return the letters with the first one and that at `position` exchanged."""
+    others = list(letters)
+    others[0], others[position] = others[position], others[0]
+    return "".join(others)
+
+
+def _without_features(module: Module, cell: Cell, given: str) -> Cell:
+    """Return the first feature, or the first of the classes, of each sample as one number."""
+    if len(given.replace("b", "")) != 1:
+        raise module.fail(f"cannot convert {given} to one number a sample")
+    dimension = len(given) if given[0] == "b" else 1
+    return select(cell, dimension, 0)
 
 
 def _letters(module: Module, name: str) -> str:

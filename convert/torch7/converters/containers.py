@@ -6,8 +6,8 @@ from convert.torch7.context import Context
 from convert.torch7.converters.tables import join
 from convert.torch7.file.values import LuaTable
 from convert.torch7.module import Module
-from convert.torch7.registry import converts_values
-from convert.torch7.symbolic_values import Value, select
+from convert.torch7.registry import converts, converts_values
+from convert.torch7.symbolic_values import Cell, Value, samples, select
 from layers import CenterPadConcatenate, FoldAxes, UnfoldAxes
 
 MAX_SLICES = 4096
@@ -125,6 +125,16 @@ def identity(module: Module, value: Value, context: Context) -> Value:
     return value
 
 
+@converts("nn.CReLU")
+def concatenated_relu(module: Module, cell: Cell, context: Context) -> Cell:
+    """The modules inside, which join along the dimension after the batch; a sample alone is a batch of one for them."""
+    parts = samples(cell, module.integer("nInputDims", low=1, high=cell.rank))
+    value: Value = Cell(parts.tensor)
+    for child in module.children():
+        value = context.convert(child, value)
+    return parts.rest(module.single(value).tensor)
+
+
 @converts_values("nn.LayerNormalization")
 def layer_normalization(module: Module, value: Value, context: Context) -> Value:
     """The modules inside; in a batch, nn.Replicate lays the means the other way round, and samples mix as in Torch7."""
@@ -144,7 +154,6 @@ def layer_normalization(module: Module, value: Value, context: Context) -> Value
     "nn.Inception",
     "nn.FireModule",
     "nn.Maxout",
-    "nn.CReLU",
     "nn.SpatialLPPooling",
     "inn.SpatialSameResponseNormalization",
 )

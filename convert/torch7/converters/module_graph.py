@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convert.torch7.file.values import LuaTable, TorchObject
+from convert.torch7.graph_nodes import input_count, input_index
 from convert.torch7.registry import converts_values
 from convert.torch7.symbolic_values import Value
 
@@ -20,7 +21,8 @@ def graph_module(module: Module, value: Value, context: Context) -> Value:
     A node is known by its `data` table, which the forward and the backward graph share. A child's data.mapindex says
     at which of its inputs a parent's output arrives.
     """
-    inputs: dict[Any, dict[int, Value]] = {_data(module, module.get("innode")): _starting_inputs(module, value)}
+    first = _data(module, module.get("innode"))
+    inputs: dict[Any, dict[int, Value]] = {first: _starting_inputs(module, value)}
     for i, node in enumerate(_table(module, module.get("forwardnodes")).sequence()):
         data = _data(module, node)
         output = _node_output(module, context, data, inputs.get(data, {}), i)
@@ -29,16 +31,25 @@ def graph_module(module: Module, value: Value, context: Context) -> Value:
             index = _table(module, child_data.get("mapindex")).get(data)
             if not isinstance(index, int):
                 raise module.fail(f"forwardnodes[{i}]: a child does not know this node")
-            inputs.setdefault(child_data, {})[index] = output
+            sent = _old_input(module, child_data, output) if data is first else output
+            inputs.setdefault(child_data, {})[index] = sent
     return _one_or_all(inputs.get(_data(module, module.get("outnode")), {}))
 
 
 def _starting_inputs(module: Module, value: Value) -> dict[int, Value]:
     """Return the inputs of the node `innode`: one value, or the elements of a table for a graph of several inputs."""
-    count = module.integer("nInputs", 1, low=1, high=10_000)
+    count = input_count(module)
     if count == 1:
         return {1: value}
     return dict(enumerate(module.first_items(value, count), start=1))
+
+
+def _old_input(module: Module, child: LuaTable, value: Value) -> Value:
+    """Return what a child of the first node gets: in files of 2014 its own of several inputs, later all of them."""
+    if input_count(module) == 1 or "selectindex" in child:
+        return value
+    index = input_index(module, child)
+    return value if index is None else module.item(value, index)
 
 
 def _node_output(module: Module, context: Context, data: LuaTable, inputs: dict[int, Value], i: int) -> Value:

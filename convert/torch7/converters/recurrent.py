@@ -13,13 +13,14 @@ import numpy as np
 from keras import KerasTensor, ops
 
 from convert.torch7.context import Context
-from convert.torch7.file.values import TorchObject
+from convert.torch7.file.values import LuaTable, TorchObject, TorchStorage
 from convert.torch7.module import Module
 from convert.torch7.registry import converts, converts_values
 from convert.torch7.symbolic_values import Cell, Slices, Value
 from layers import ResettingCell
 
 MAX_FEATURES = 2**20
+MAX_STEPS = 1024
 
 
 @converts("nn.SeqLSTM")
@@ -159,28 +160,47 @@ def _ignore_states(module: Module) -> None:
     module.ignore("zeroTensor", "typeTensor", "cell", "userPrevOutput", "userPrevCell")
 
 
+@converts_values("nn.Repeater")
+def repeater(module: Module, value: Value, context: Context) -> Value:
+    """The module inside applied to the same input again and again: a table of steps."""
+    return _steps(_inner(module), [value] * module.integer("rho", low=1, high=MAX_STEPS), context)
+
+
 @converts_values("nn.Recurrence")
 def recurrence(module: Module, value: Value, context: Context) -> Value:
     """One step: the module inside makes the output of input and last output, of which the first is zeros."""
     _ignore_states(module)
     cell = value if isinstance(value, Cell) else module.leaves(value)[0]
-    sizes = module.sizes("outputSize")
-    if len(sizes) != 1 or module.integer("nInputDim") != 1:
-        raise module.fail("is converted for steps that are vectors only")
-    (output,) = context.recall(module, [context.zeros(cell, sizes[0])])
+    (output,) = context.recall(module, [_zero_state(module, cell, module.get("outputSize"))])
     made = context.convert(module.child(module.get("recurrentModule"), "recurrentModule"), [value, output])
     context.remember(module, [made])
     return made
 
 
+def _zero_state(module: Module, cell: Cell, sizes: Any) -> Value:
+    """Return zeros of the given sizes for each sample of the input `cell`, or a table of them for a table of sizes."""
+    if isinstance(sizes, LuaTable) and sizes and not isinstance(sizes.sequence()[:1][0], int):
+        return [_zero_state(module, cell, inner) for inner in sizes.sequence()]
+    numbers = sizes.array.tolist() if isinstance(sizes, TorchStorage) else []
+    numbers = sizes.sequence() if isinstance(sizes, LuaTable) else numbers
+    rank = module.integer("nInputDim", low=1, high=cell.rank)
+    if not numbers or not all(isinstance(n, int) and 1 <= n <= MAX_FEATURES for n in numbers):
+        raise module.fail(f"field outputSize holds {numbers}, expected sizes from 1 to {MAX_FEATURES}")
+    zeros = ops.zeros_like(cell.source())
+    for _ in range(rank):
+        zeros = zeros[..., 0]
+    for size in numbers:
+        zeros = ops.repeat(ops.expand_dims(zeros, -1), size, axis=-1)
+    return cell.from_source(zeros)
+
+
 @converts_values("nn.MaskZero", "nn.TrimZero")
 def mask_zero(module: Module, value: Value, context: Context) -> Value:
-    """Rows of zeros in the input give rows of zeros in the output."""
+    """Samples of zeros in the input give samples of zeros in the output."""
     first = value if isinstance(value, Cell) else module.leaves(value)[0]
-    source = first.source()
-    made = context.convert(_inner(module), value)
-    kept = ops.any(ops.not_equal(source, 0), axis=-1, keepdims=True)
-    return _masked(module, made, kept)
+    rank = module.integer("nInputDim", 1, low=1, high=first.rank)
+    kept = ops.any(ops.not_equal(first.source(), 0), axis=list(range(-rank, 0)))
+    return _masked(module, context.convert(_inner(module), value), kept)
 
 
 def _masked(module: Module, value: Value, kept: KerasTensor) -> Value:

@@ -391,6 +391,7 @@ TRIM_ZERO = module("nn.TrimZero", modules=table(LINEAR), nInputDim=1)
 RECURRENCE = module(
     "nn.Recurrence", outputSize=table(6), nInputDim=1, recurrentModule=sequential(module("nn.CAddTable"))
 )
+REPEATER = module("nn.Repeater", modules=table(RECURRENCE), rho=3)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -402,7 +403,7 @@ def test_module_agrees_with_pytorch(name):
 
 def test_every_registered_type_is_tested():
     values = [read_t7(case.path) for case in [*CASES, *WIDE_CASES]]
-    values += [*(network for network, _ in ALL.values()), DICTIONARY, TRIM_ZERO, RECURRENCE]
+    values += [*(network for network, _ in ALL.values()), DICTIONARY, TRIM_ZERO, RECURRENCE, REPEATER]
     tested = {item.type_name for value in values for item in walk(value) if isinstance(item, TorchObject)}
     # Names of cudnn for what is tested under nn's, through one and the same function.
     untested = {name for name in CONVERTERS if name not in tested and "nn." + name.partition(".")[2] not in tested}
@@ -587,3 +588,99 @@ def test_rows_of_zeros_stay_rows_of_zeros():
     linear = F.linear(torch.tensor(x), *(torch.tensor(LINEAR.get(name).array) for name in ("weight", "bias"))).numpy()
     expected = linear * np.float32([[1], [0], [1], [1]])
     np.testing.assert_allclose(keras.ops.convert_to_numpy(model(x)), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_recurrence_of_pictures_starts_from_pictures_of_zeros():
+    weights = [numbers(3, channels, 3, 3, seed=i) for i, channels in enumerate((2, 3))]
+    parts = [convolution(w.shape[1], 3, kernel=(3, 3), pad=(1, 1), weight=w, bias=np.zeros(3)) for w in weights]
+    step = sequential(module("nn.ParallelTable", modules=table(*parts)), module("nn.CAddTable"))
+    network = in_steps(module("nn.Recurrence", recurrentModule=step, outputSize=table(3, 5, 6), nInputDim=3))
+    x = torch.tensor(numbers(2, 4, 2, 5, 6, seed=7))
+    shapes = ((None, 2, 5, 6),) * 2
+    found = convert_network(network, BuildOptions(shapes, batch=True)).model([y.permute(0, 2, 3, 1).numpy() for y in x])
+    first = F.conv2d(x[0], torch.tensor(weights[0]), padding=1)
+    second = F.conv2d(x[1], torch.tensor(weights[0]), padding=1) + F.conv2d(first, torch.tensor(weights[1]), padding=1)
+    for y, expected in zip(found, (first, second), strict=True):
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(y).transpose(0, 3, 1, 2), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_recurrence_may_remember_a_table():
+    swap = module("nn.ConcatTable", modules=table(module("nn.SelectTable", index=2), module("nn.SelectTable", index=1)))
+    step = sequential(
+        split(sequential(module("nn.SelectTable", index=1)), sequential(module("nn.SelectTable", index=2), swap)),
+        module("nn.FlattenTable"),
+        split(
+            sequential(module("nn.NarrowTable", offset=1, length=2), module("nn.CAddTable")),
+            module("nn.SelectTable", index=3),
+        ),
+    )
+    sizes_of = table(table(6), table(6))
+    network = in_steps(module("nn.Recurrence", recurrentModule=step, outputSize=sizes_of, nInputDim=1))
+    x = [numbers(2, 6, seed=seed) for seed in range(3)]
+    found = convert_network(network, BuildOptions(((None, 6),) * 3, batch=True)).model(x)
+    # Each step returns {input + second of the last step, first of the last step}.
+    expected = [x[0], np.zeros((2, 6)), x[1], x[0], x[2] + x[0], x[1]]
+    np.testing.assert_allclose([keras.ops.convert_to_numpy(y) for y in found], expected, rtol=1e-5)
+
+
+def test_a_repeater_gives_all_steps_the_same_input():
+    x = numbers(2, 6)
+    found = convert_network(REPEATER, BuildOptions(((None, 6),), batch=True)).model(x)
+    np.testing.assert_allclose([keras.ops.convert_to_numpy(y) for y in found], [x, 2 * x, 3 * x], rtol=1e-5)
+
+
+def test_a_sequencer_takes_the_slices_of_a_tensor():
+    x = numbers(4, 2, 6)
+    model = convert_network(in_steps(RECURRENCE), BuildOptions(((None, 4, 2, 6),), batch=False)).model
+    found = keras.ops.convert_to_numpy(model(np.moveaxis(x[None], 1, -1)))  # four axes with the batch: channels last
+    np.testing.assert_allclose(np.moveaxis(found, -1, 1)[0], np.cumsum(x, axis=0), rtol=1e-5)
+
+
+def test_pictures_of_zeros_stay_pictures_of_zeros():
+    x = X.clone()
+    x[1] = 0
+    x[0, :, 2] = 0  # rows and pixels of zeros are computed with
+    network = module("nn.MaskZero", modules=table(PARTS[0]), nInputDim=3)
+    expected = F.conv2d(x, *(torch.tensor(PARTS[0].get(name).array) for name in ("weight", "bias")))
+    expected[1] = 0
+    np.testing.assert_allclose(run(network, x.numpy()), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(3, 6), (6,), (2, 3, 4, 5), (3, 4, 5)])
+def test_crelu_with_and_without_a_batch(shape):
+    rank = 1 if len(shape) < 3 else 3
+    inside = table(
+        split(module("nn.Identity"), module("nn.MulConstant", constant_scalar=-1)),
+        module("nn.JoinTable", dimension=2),
+        module("nn.ReLU"),
+    )
+    # A module before it makes the sample's dimensions those of the network.
+    network = sequential(module("nn.Tanh"), module("nn.CReLU", nInputDims=rank, modules=inside))
+    x = torch.tensor(numbers(*shape))
+    batch = len(shape) > rank
+    given = x if batch else x[None]
+    model = convert_network(network, BuildOptions(((None, *given.shape[1:]),), batch=batch)).model
+    found = keras.ops.convert_to_numpy(model(given.movedim(1, -1).numpy()))
+    found = np.moveaxis(found, -1, 1) if given.ndim == 4 else found
+    np.testing.assert_allclose(found, torch.cat([given.tanh(), -given.tanh()], 1).relu(), rtol=1e-5, atol=1e-6)
+
+
+CONVERSIONS = {
+    "b* to b*": ((2, 3, 4), lambda x: x),
+    "chwb to bf": ((2, 3, 4, 5), lambda x: x.transpose(0, 3).reshape(5, -1)),
+    "bt to b": ((2, 3), lambda x: x[:, 0]),
+    "tb to b": ((2, 3), lambda x: x[0]),
+    "bf to b": ((2, 1), lambda x: x[:, 0]),
+    "b to bt": ((3,), lambda x: x[:, None]),
+}
+
+
+@pytest.mark.parametrize("conversion", CONVERSIONS)
+def test_dimensions_by_letters(conversion):
+    given, wanted = conversion.split(" to ")
+    shape, expected = CONVERSIONS[conversion]
+    x = torch.tensor(numbers(*shape))
+    network = module("nn.Convert", inputShape=given, outputShape=wanted)
+    model = convert_network(network, BuildOptions((shape,), batch=True, along_batch=True)).model
+    found = keras.ops.convert_to_numpy(model(x.movedim(1, -1).numpy() if x.ndim == 4 else x.numpy()))
+    np.testing.assert_allclose(found, expected(x), rtol=1e-6)

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Union
 
-from convert.torch7.input_needs import Need, Table, needed_input
+from convert.torch7.inputs.needs import needed_input
+from convert.torch7.inputs.rules import Need, Table
 from convert.torch7.module import Module
 from errors import ArgumentError
 
@@ -95,16 +96,23 @@ def _batches(need: Table, given: list[Shape]) -> Inputs:
     return list(given) if rest else [list(given[i : i + count]) for i in range(0, len(given), count)]
 
 
-def _taken(need: Need, rest: list[Shape], total: int) -> Inputs:
-    """Take shapes off `rest` for one input; a table of unknown length takes all that others leave."""
+def _taken(need: Need, rest: list[Shape], total: int, reserved: int = 0) -> Inputs:
+    """Take shapes off `rest` for one input; a table of unknown length leaves the `reserved` last ones to others."""
     if not isinstance(need, Table):
         if not rest:
             raise ArgumentError(f"`input_shape` is given {total} times, for a network of more inputs")
         return rest.pop(0)
     if need.items is not None:
-        return [_taken(item, rest, total) for item in need.items]
-    taken, rest[:] = list(rest), []
+        later = [sum(map(_least, need.items[i + 1 :])) + reserved for i in range(len(need.items))]
+        return [_taken(item, rest, total, after) for item, after in zip(need.items, later, strict=True)]
+    count = max(1, len(rest) - reserved)
+    taken, rest[:] = rest[:count], rest[count:]
     return taken[0] if need.or_tensor and len(taken) == 1 else list(taken)
+
+
+def _least(need: Need) -> int:
+    """Return how many tensors an input is made of at least."""
+    return sum(map(_least, need.items)) if isinstance(need, Table) and need.items is not None else 1
 
 
 def _filled(need: Table) -> Inputs:

@@ -1,17 +1,15 @@
-"""What a module says of its input: one rule a type, in the spirit of the converters."""
+"""What a module needs of its input: one rule a type, in the spirit of the converters."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Union
 
-from convert.torch7.file.values import LuaTable, TorchObject
 from convert.torch7.module import Module
-from errors import UserError
 
 Shape = tuple[int | None, ...]
-MAX_DEPTH = 100
+MAX_RANK = 8
 
 
 @dataclass(frozen=True)
@@ -27,14 +25,6 @@ class Table:
 
 
 Need = Union[Shape, Table, None]  # noqa: UP007
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What is known of an input; `goes_on` says that the next module sees the same dimensions."""
-
-    need: Need = None
-    goes_on: bool = False
 
 
 RANK_ONLY = {
@@ -112,7 +102,6 @@ IN_TURN = frozenset(
         "Recursor",
         "MaskZero",
         "Maxout",
-        "CReLU",
         "LayerNormalization",
         "SpatialSameResponseNormalization",
     ]
@@ -133,7 +122,6 @@ TABLES = frozenset(
         "FlattenTable",
         "ReverseTable",
         "MapTable",
-        "Sequencer",
         "BiSequencer",
     ]
 )
@@ -164,6 +152,12 @@ def _plane_pair(module: Module) -> Shape:
     return (None, max(int(table.max(axis=0)[0]), module.integer("nInputPlane", 1)), None, None)
 
 
+def _lettered(module: Module) -> Shape | None:
+    """Return the rank of an input whose dimensions are letters such as bchw; `b*` stands for any."""
+    letters = module.get("inputShape")
+    return (None,) * len(letters) if isinstance(letters, str) and "*" not in letters else None
+
+
 def _bilinear(module: Module) -> Table:
     _, first, second = module.required_array("weight").shape
     return Table(((None, first), (None, second)))
@@ -179,11 +173,12 @@ def _weight_normalized(module: Module) -> Shape | None:
     (child, *_) = module.children()
     if child.type_name == "nn.Linear":
         return (None, module.sizes("weightSize")[1])
-    need = RULES[_short_name(child)](child)
+    need = RULES[short_name(child)](child)
     return need if isinstance(need, tuple) else None
 
 
-def _short_name(module: Module) -> str:
+def short_name(module: Module) -> str:
+    """Return the name of a module's type without its package."""
     return module.type_name.removeprefix("nn.").removeprefix("cudnn.").removeprefix("inn.")
 
 
@@ -233,6 +228,9 @@ RULES: dict[str, Callable[[Module], Need]] = {
     "IndexLinear": lambda module: Table(((None, None), (None, None))),
     "WeightNorm": _weight_normalized,
     "Bilinear": _bilinear,
+    "Convert": _lettered,
+    "CReLU": lambda module: (None,) * (module.integer("nInputDims", low=1, high=MAX_RANK) + 1),
+    "Sequencer": lambda module: Table(or_tensor=True),
     "Index": lambda module: Table((None, None)),
     "MixtureTable": lambda module: Table((None, Table(or_tensor=True))),
     "CAddTensorTable": lambda module: Table((None, Table())),
@@ -241,105 +239,3 @@ RULES: dict[str, Callable[[Module], Need]] = {
     **dict.fromkeys(PAIRS, lambda module: Table((None, None))),
     **dict.fromkeys(TABLES, lambda module: Table()),
 }
-
-
-def needed_input(root: Module) -> Need:
-    """Return what the first modules of a network need, None where they take anything."""
-    return _find(root, 0).need
-
-
-def _find(module: Module, depth: int) -> Finding:
-    name = _short_name(module)
-    if depth > MAX_DEPTH:
-        return Finding()
-    if name in POINTWISE:
-        return _in_turn(_children(module), depth)
-    if name in RANKS:
-        return Finding((None,) * RANKS[name], goes_on=True)
-    if name in RULES:
-        return Finding(_by_rule(module, name))
-    return _in_container(module, name, depth)
-
-
-def _by_rule(module: Module, name: str) -> Need:
-    """Return what a rule says, None where the file lacks what it wants: the converter will tell."""
-    try:
-        return RULES[name](module)
-    except (UserError, ValueError, LookupError):
-        return None
-
-
-def _in_container(module: Module, name: str, depth: int) -> Finding:
-    if name in IN_TURN:
-        return _in_turn(_children(module), depth)
-    if name in SIDE_BY_SIDE:
-        return Finding(_merged([_find(child, depth + 1).need for child in _children(module)]))
-    if name == "ParallelTable":
-        return Finding(Table(tuple(_find(child, depth + 1).need for child in _children(module))))
-    if name == "gModule":
-        return Finding(_of_graph(module, depth))
-    return Finding()
-
-
-def _children(module: Module) -> list[Module]:
-    return module.children() if isinstance(module.get("modules"), LuaTable) else []
-
-
-def _in_turn(children: list[Module], depth: int) -> Finding:
-    """Return what the first modules of a chain need: the rank from the first that knows it, then the channels."""
-    need: Need = None
-    for child in children:
-        found = _find(child, depth + 1)
-        need = _merged([need, found.need]) if need is None or isinstance(found.need, tuple) else need
-        if not found.goes_on:
-            return Finding(need)
-    return Finding(need, goes_on=True)
-
-
-def _merged(needs: list[Need]) -> Need:
-    """Return the first need, with sizes that it leaves free from others of its rank."""
-    first = next((need for need in needs if need is not None), None)
-    if not isinstance(first, tuple):
-        return first
-    for other in needs:
-        if isinstance(other, tuple) and len(other) == len(first):
-            first = tuple(a if a is not None else b for a, b in zip(first, other, strict=True))
-    return first
-
-
-def _of_graph(module: Module, depth: int) -> Need:
-    """Return what the nodes that get the inputs of a graph need."""
-    count = module.integer("nInputs", 1, low=1, high=10_000)
-    children = _node_children(module.get("innode"))
-    if count == 1:
-        return _merged([_of_node(module, node, depth) for node in children])
-    needs: list[Need] = [None] * count
-    for node in children:
-        index = _node_data(node).get("selectindex")
-        if isinstance(index, int) and 1 <= index <= count:
-            found = [_of_node(module, child, depth) for child in _node_children(node)]
-            needs[index - 1] = _merged([needs[index - 1], *found])
-    return Table(tuple(needs))
-
-
-def _of_node(module: Module, node: Any, depth: int) -> Need:
-    """Return what a node needs of its parent's output."""
-    data = _node_data(node)
-    inputs = data.get("mapindex")
-    if depth > MAX_DEPTH or (isinstance(inputs, LuaTable) and len(inputs.sequence()) > 1):
-        return None
-    inner = data.get("module")
-    found = _find(module.child(inner, "node"), depth + 1) if isinstance(inner, TorchObject) else Finding(goes_on=True)
-    if found.need is not None or not found.goes_on:
-        return found.need
-    return _merged([_of_node(module, child, depth + 1) for child in _node_children(node)])
-
-
-def _node_data(node: Any) -> LuaTable:
-    data = node.get("data") if isinstance(node, TorchObject) else None
-    return data if isinstance(data, LuaTable) else LuaTable()
-
-
-def _node_children(node: Any) -> list[Any]:
-    children = node.get("children") if isinstance(node, TorchObject) else None
-    return children.sequence() if isinstance(children, LuaTable) else []
