@@ -76,20 +76,24 @@ class GuidedGramComparison(Comparison):
     """The mean over regions of GramComparison's distance, each region with a Gram matrix of its own.
 
     Gatys, Ecker, Bethge, Hertzmann & Shechtman 2016, "Controlling Perceptual Factors in Neural Style Transfer",
-    section 4, guided Gram matrices. Regions weigh the same, whatever their size.
+    section 4, guided Gram matrices.
 
     Args:
         targets: for each region G*, (channels, channels), as `guided_gram_matrix` gives it.
         guides: for each region its guide (height, width) at this layer, in [0, 1].
+        weights: of the regions in the mean; none: they weigh the same, whatever their size.
 
     Raises:
         ValueError: a target is all zero or not finite, a guide is all zero, or their numbers differ.
     """
 
-    def __init__(self, targets: Sequence[np.ndarray], guides: Sequence[np.ndarray]) -> None:
+    def __init__(
+        self, targets: Sequence[np.ndarray], guides: Sequence[np.ndarray], weights: Sequence[float] = ()
+    ) -> None:
         self._targets = [(np.asarray(target), _squared_norm(np.asarray(target))) for target in targets]
         if len(guides) != len(self._targets) or not all(np.sum(guide) > 0 for guide in guides):
             raise ValueError(f"{len(self._targets)} regions need as many guides, none of them empty")
+        self._shares = np.asarray(weights or [1.0] * len(guides)) / (sum(weights) or len(guides))
         self.rows = tuple(_root(guide) for guide in guides)
         self.signature = (len(guides),)
 
@@ -99,8 +103,8 @@ class GuidedGramComparison(Comparison):
 
     def distance(self, sums: Sequence[Any]) -> Any:
         """Return the loss of the regions' Gram matrices (batch, channels, channels)."""
-        pairs = zip(sums, self._targets, strict=True)
-        return sum(_relative_distance(gram, target, norm) for gram, (target, norm) in pairs) / len(self._targets)
+        parts = zip(self._shares, sums, self._targets, strict=True)
+        return sum(float(share) * _relative_distance(gram, target, norm) for share, gram, (target, norm) in parts)
 
     def __str__(self) -> str:
         return f"Gram matrices of {len(self._targets)} regions, relative to their targets"

@@ -87,7 +87,7 @@ def synthesize(
     own = {"source", "output", "output_width", "output_height", "output_dir", "output_prefix", "save_every"}
     _check(options, SynthesisSettings, own)
     height, width = _height_and_width(size)
-    values = {"output_height": height, "output_width": width, **_with_pixels(options, "init", "guide")}
+    values = {"output_height": height, "output_width": width, **_with_pixels(options, "init", "guide", "mask")}
     return synthesize_pictures(all_pixels(sources, "sources"), observers=observers, **values)
 
 

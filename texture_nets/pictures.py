@@ -113,7 +113,8 @@ def synthesize(
         size: side of a square in pixels, or (height, width).
         observers: see the module.
         **options: those of `pipelines.synthesis.settings.SynthesisSettings`: `octaves`, `layers`, `max_iter`, `count`,
-            `tileable`, `descriptor`, `weights`, `precision` ...
+            `tileable`, `descriptor`, `weights`, `precision` ... With `morph=True` the picture changes from the first of
+            two sources to the second, as the picture `mask` has it, or several frames do.
 
     Returns:
         The texture; see `Texture`.

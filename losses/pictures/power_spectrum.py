@@ -26,13 +26,15 @@ class PowerSpectrum(Loss):
     much as the strong low ones.
 
     Args:
-        target: P*, as `power_spectrum` gives it, of all planes.
+        target: P*, as `power_spectrum` gives it, of all planes: (window, window // 2 + 1, planes), or one of each
+            picture, (batch, window, window // 2 + 1, planes).
         wraps: whether the pictures repeat (vertically, horizontally).
     """
 
     def __init__(self, target: np.ndarray, wraps: tuple[bool, bool] = (False, False)) -> None:
         self.target = np.asarray(target, np.float32)
         self.wraps = wraps
+        self._window = self.target.shape[-3]
 
     @property
     def rows(self) -> list[np.ndarray]:
@@ -42,14 +44,14 @@ class PowerSpectrum(Loss):
     def terms(self, images: Any, *rows: Any) -> dict[str, Any]:
         """Return the one nameless term, of planes (batch, height, width, planes): the mean over the batch."""
         (target,) = rows or self.rows
-        found = power_spectrum(images, len(self.target), self.wraps)
+        found = power_spectrum(images, self._window, self.wraps)
         wanted = ops.convert_to_tensor(target, dtype=found.dtype)
         squares = ops.square(_logarithm(found) - _logarithm(wanted))
-        return {"": ops.mean(ops.sum(squares, axis=(1, 2, 3))) / self.target.size}
+        return {"": ops.mean(ops.sum(squares, axis=(1, 2, 3))) / np.prod(self.target.shape[-3:])}
 
     def tree(self) -> Node:
         """Return a leaf."""
-        return Node(f"log power spectrum in windows of {len(self.target)} pixels, mean squared difference")
+        return Node(f"log power spectrum in windows of {self._window} pixels, mean squared difference")
 
 
 def power_spectrum(planes: Any, window: int, wraps: tuple[bool, bool] = (False, False)) -> Any:

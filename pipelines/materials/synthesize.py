@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 WITHOUT = frozenset(
     ("source", "init", "guide", "count", "loop", "if_weight", "if_shift", "if_order", "if_distance_type", "if_octaves")
 )
-WITHOUT |= {"output", "output_prefix", "output_dir", "save_every", "source_scale", "source_width"}
+WITHOUT |= {"morph", "mask", "output", "output_prefix", "output_dir", "save_every", "source_scale", "source_width"}
 # In the order in which they are looked for: which map a surface is known by.
 LEADING = ("baseColor", "height", "normal", "roughness", "metallic", "ao", "emissive")
 # A source with a smaller side has too few neighbourhoods to choose from.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 COMMAND, PROGRESS, STATE, LOCK = "command.json", "progress.jsonl", "state.npz", ".lock"
 FRAMES_PER_SECOND = 10
 # Options that do not change the result; the files that others name are compared by what is in them.
-NOT_COMPARED = frozenset({"source", "guide", "init", "output", "output_dir", "output_prefix"})
+NOT_COMPARED = frozenset({"source", "guide", "morph", "mask", "init", "output", "output_dir", "output_prefix"})
 NOT_COMPARED |= {"save_every", "weights", "data_dir", "memory"}
 # SciPy's workspace and what stands beside it, for each value of a picture.
 STATE_BYTES = 8 * 28

@@ -26,7 +26,7 @@ def first_frames(plan: SynthesisPlan, inputs: SynthesisInputs) -> np.ndarray:
     """Return the frames to start from, on the first scale's canvas: float32 (count, height, width, 3) in [0, 1].
 
     The picture to start from, resized; or noise with the mean and covariance of the sources' colours: white, or
-    symmetric and smooth.
+    symmetric and smooth. Frames between two textures start from the same, so that shapes stay where they are.
     """
     scale, count = plan.scales[0], plan.count
     generator = np.random.default_rng(plan.random_seed)
@@ -35,6 +35,8 @@ def first_frames(plan: SynthesisPlan, inputs: SynthesisInputs) -> np.ndarray:
         is_symmetric = plan.seed == "symmetric"
         wraps = plan.geometry.wraps
         noise = _symmetric_noise(shape, wraps, generator) if is_symmetric else generator.standard_normal((*shape, 3))
+        if inputs.is_morph:
+            noise = np.repeat(noise[:1], count, axis=0)
         frames, is_alike = _colored(noise, inputs.sources), is_symmetric
     else:
         margins = [(margin, margin) for margin in scale.margins]

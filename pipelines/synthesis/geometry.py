@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+import numpy as np
+
 from choices import RANDOM_LAYER
 from describe.positions import (
     Positions,
@@ -61,6 +63,10 @@ class Scale:
     def canvas(self) -> Size:
         """(height, width) of what is worked on: the picture and its margins."""
         return self.size[0] + 2 * self.margins[0], self.size[1] + 2 * self.margins[1]
+
+    def with_margins(self, mask: np.ndarray) -> np.ndarray:
+        """Return a mask (height, width) of the picture continued over the canvas, its edges repeated."""
+        return np.pad(mask, [(margin, margin) for margin in self.margins], mode="edge")
 
 
 @dataclass(frozen=True)

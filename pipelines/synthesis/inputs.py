@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from errors import ArgumentError, UserError
 from images.folders import list_pictures
+from images.formats import READABLE_SUFFIXES
 from images.resizing import resize
 from pipelines.inputs import check_input_files, read_opaque, readable
+from pipelines.model_library import find_model
+from pipelines.synthesis.sampling import sample_pictures
 from pipelines.synthesis.settings import SynthesisSettings
 
 # A label picture with more colours has most likely been through JPEG.
 MAX_LABELS = 64
+# Pixels a side of the sample that tells a generator's texture.
+SAMPLE = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +33,8 @@ class SynthesisInputs:
         init: float32 (height, width, 3) of any size, or None.
         source_masks: for each region a bool array of the source's size; empty without guides.
         output_masks: for each region a bool array of any size; empty without guides.
+        is_morph: whether the output changes from the first of two sources to the second.
+        mask: how much of the second source is wanted where, float32 (height, width) of any size in [0, 1], or None.
         files: by what they are, where the pictures were read from files.
     """
 
@@ -35,6 +42,8 @@ class SynthesisInputs:
     init: np.ndarray | None
     source_masks: list[np.ndarray]
     output_masks: list[np.ndarray]
+    is_morph: bool
+    mask: np.ndarray | None
     files: dict[str, Path]
 
     @property
@@ -51,22 +60,30 @@ def read_inputs(settings: SynthesisSettings) -> SynthesisInputs:
         ImageError: a picture cannot be read.
         UserError: no such file.
     """
-    if not settings.source:
+    if not (settings.source or settings.morph):
         raise ArgumentError("`source` is needed: pictures of a texture, or folders of them")
-    for path in settings.guide or ():
-        check_input_files(guide=path)
-    check_input_files(init=settings.init)
-    files = source_files(settings.source)
-    named = {f"source {i + 1}": path for i, path in enumerate(files)}
+    for name, pair in (("guide", settings.guide), ("morph", settings.morph)):
+        for path in pair or ():
+            check_input_files(**{name: path})
+    check_input_files(init=settings.init, mask=settings.mask)
+    if settings.morph is None:
+        named = {f"source {i + 1}": path for i, path in enumerate(source_files(settings.source))}
+    else:
+        named = {f"texture {i + 1}": Path(path) for i, path in enumerate(settings.morph)}
+    textures = list(named)
     if settings.guide is not None:
         named |= {f"guide {i + 1}": Path(path) for i, path in enumerate(settings.guide)}
     if settings.init is not None:
         named["picture to start from"] = Path(settings.init)
-    pixels = {name: read_opaque(path) for name, path in named.items()}
+    if settings.mask is not None:
+        named["mask"] = Path(settings.mask)
+    pixels = {name: _read_texture(path, settings) for name, path in named.items()}
     return make_inputs(
-        [pixels[f"source {i + 1}"] for i in range(len(files))],
+        [pixels[name] for name in textures],
         init=pixels.get("picture to start from"),
         guide=None if settings.guide is None else [pixels["guide 1"], pixels["guide 2"]],
+        is_morph=settings.morph is not None,
+        mask=pixels.get("mask"),
         source_scale=settings.source_scale,
         source_width=settings.source_width,
         files=named,
@@ -78,6 +95,8 @@ def make_inputs(
     *,
     init: np.ndarray | None = None,
     guide: Sequence[np.ndarray] | None = None,
+    is_morph: bool = False,
+    mask: np.ndarray | None = None,
     source_scale: float | None = None,
     source_width: int | None = None,
     files: dict[str, Path] | None = None,
@@ -88,16 +107,48 @@ def make_inputs(
         sources: pictures of the texture, float32 (height, width, 3) in [0, 1].
         init: picture to start from, of any size, or None.
         guide: label pictures of the source and of the output, or None.
+        is_morph: whether the output changes from the first of two sources to the second.
+        mask: picture of where it does, black the first and white the second, or None.
         source_scale: factor by which the sources are resized, or None.
         source_width: width to which they are resized, or None.
         files: that the pictures were read from, by what they are.
 
     Raises:
-        ArgumentError: guides that do not fit.
+        ArgumentError: guides that do not fit, or a morph between other than two sources.
     """
+    if is_morph and len(sources) != 2:
+        raise ArgumentError(f"`morph` needs two sources, not {len(sources)}")
+    if mask is not None and not is_morph:
+        raise ArgumentError("`mask` tells where the textures of `morph` are, which is not there")
     resized = [_resized(source, source_scale, source_width) for source in sources]
     source_masks, output_masks = ([], []) if guide is None else _masks(guide, resized)
-    return SynthesisInputs(resized, init, source_masks, output_masks, files or {})
+    shares = None if mask is None else mask.mean(axis=-1)
+    return SynthesisInputs(resized, init, source_masks, output_masks, is_morph, shares, files or {})
+
+
+def with_files(settings: SynthesisSettings) -> SynthesisSettings:
+    """Return the settings with files in place of the names of generators, by which a run finds them from anywhere.
+
+    Raises:
+        ArgumentError: there is no such file or generator.
+    """
+    if settings.morph is None:
+        return settings
+    first, second = (
+        Path(path) if _is_picture(path) else find_model(os.fspath(path), option="`morph`") for path in settings.morph
+    )
+    return replace(settings, morph=(first, second))
+
+
+def _is_picture(path: str | os.PathLike) -> bool:
+    return Path(path).suffix.lower() in READABLE_SUFFIXES
+
+
+def _read_texture(path: Path, settings: SynthesisSettings) -> np.ndarray:
+    """Return the picture of a file, or a sample of a texture generator's."""
+    if path.suffix != ".keras":
+        return read_opaque(path)
+    return next(sample_pictures(str(path), output_width=SAMPLE, random_seed=settings.random_seed, option="`morph`"))
 
 
 def source_files(sources: Sequence[str | os.PathLike]) -> list[Path]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from losses.features import Comparison, FeatureLoss, FeatureTerm
 from losses.frames import FrameDistance, InterFrameLoss, shift_distances
-from losses.joins import JoinMode, join_gram_matrices
+from losses.joins import JoinMode, gram_geodesic, join_gram_matrices
 from losses.loss import Loss, WeightedSum
 from losses.octaves import OctaveLosses
 from losses.pyramid import PyramidPadding
@@ -59,6 +59,32 @@ def gram_comparison(
     """
     targets = [factor * join_gram_matrices(matrices, join_mode) for matrices in zip(*grams, strict=True)]
     return GuidedGramComparison(targets, guides) if guides else GramComparison(targets[0])
+
+
+def morphed_gram_comparison(
+    first: np.ndarray,
+    second: np.ndarray,
+    shares: Sequence[float],
+    *,
+    guides: Sequence[np.ndarray] = (),
+    factor: float = 1.0,
+) -> Comparison:
+    """Return the comparison with mixtures of two textures at one layer.
+
+    Args:
+        first: Gram matrix (channels, channels) of one texture.
+        second: that of the other.
+        shares: of the second texture: one for each frame, or for each guide.
+        guides: where in the output each share is wanted, (height, width); they count by their sums.
+        factor: by which targets are multiplied.
+
+    Raises:
+        ValueError: there is no target in them.
+    """
+    targets = factor * gram_geodesic(first, second, shares)
+    if not guides:
+        return GramComparison(targets)
+    return GuidedGramComparison(list(targets), guides, weights=[float(guide.sum()) for guide in guides])
 
 
 def frames_apart(

@@ -47,7 +47,11 @@ class PictureTermsPlan:
         return sum(BYTES_AT_ONCE[name] for name in terms), max((BYTES_BY_PLANES[name] for name in terms), default=0)
 
     def losses(
-        self, sources: Sequence[np.ndarray], scale: Scale, wraps: tuple[bool, bool]
+        self,
+        sources: Sequence[np.ndarray],
+        scale: Scale,
+        wraps: tuple[bool, bool],
+        mixtures: np.ndarray | None = None,
     ) -> dict[str, tuple[float, Loss]]:
         """Return the terms by name, each with its weight.
 
@@ -60,11 +64,12 @@ class PictureTermsPlan:
                 would have high frequencies of their own.
             scale: of the frames.
             wraps: whether they repeat (vertically, horizontally).
+            mixtures: shares of the sources in each frame, or in all of them, (frames or 1, sources); None: equal ones.
         """
         found: dict[str, tuple[float, Loss]] = {}
         padding = picture_padding(wraps)
         if self.spectrum:
-            found["spectrum"] = self.spectrum, _spectra(sources, scale.canvas, wraps, padding)
+            found["spectrum"] = self.spectrum, _spectra(sources, scale.canvas, wraps, mixtures)
         if self.histograms:
             found["histograms"] = self.histograms, Histograms(histograms(sources), padding)
         octaves = _octaves([scale.size, *(source.shape[:2] for source in sources)])
@@ -75,15 +80,18 @@ class PictureTermsPlan:
 
 
 def _spectra(
-    sources: Sequence[np.ndarray], size: tuple[int, int], wraps: tuple[bool, bool], padding: PyramidPadding
+    sources: Sequence[np.ndarray], size: tuple[int, int], wraps: tuple[bool, bool], mixtures: np.ndarray | None
 ) -> Loss:
     """Return the spectra of the octaves: low frequencies are told apart where a window holds some of their waves."""
     losses = []
     for octave, pictures in enumerate(_pyramids(sources, OCTAVES)):
         height, width = (-(-side // 2**octave) for side in size)
         window = window_of([(height, width), *(picture.shape[:2] for picture in pictures)])
-        losses.append(PowerSpectrum(joined_spectrum(pictures, window), wraps))
-    return OctaveLosses(losses, padding)
+        target = joined_spectrum(pictures, window)
+        if mixtures is not None:
+            target = np.tensordot(mixtures, [joined_spectrum([picture], window) for picture in pictures], axes=1)
+        losses.append(PowerSpectrum(target, wraps))
+    return OctaveLosses(losses, picture_padding(wraps))
 
 
 def _octaves(sizes: Sequence[tuple[int, int]]) -> int:

@@ -23,7 +23,8 @@ from pipelines.synthesis.geometry import (
     plan_scales,
 )
 from pipelines.synthesis.picture_terms import PictureTermsPlan
-from pipelines.synthesis.settings import MAX_OCTAVES, REGULAR, SynthesisSettings, resolve_layers
+from pipelines.synthesis.places.morph import Morph
+from pipelines.synthesis.settings import MAX_OCTAVES, REGULAR, SynthesisSettings, Where, resolve_layers
 from pipelines.synthesis.targets import BYTES_AT_ONCE, MAX_PIXELS, FramesPlan, ObjectivePlan
 from runs.machine import check_memory, choose_precision
 
@@ -88,7 +89,13 @@ class SynthesisPlan:
 
 
 def plan_synthesis(
-    settings: SynthesisSettings, source_sizes: Sequence[Size], *, has_start: bool = False, regularity: float = 0.0
+    settings: SynthesisSettings,
+    source_sizes: Sequence[Size],
+    *,
+    has_start: bool = False,
+    has_regions: bool = False,
+    morph: Morph | None = None,
+    regularity: float = 0.0,
 ) -> SynthesisPlan:
     """Return what follows from the settings.
 
@@ -96,6 +103,8 @@ def plan_synthesis(
         settings: what is asked for.
         source_sizes: (height, width) of the sources.
         has_start: whether there is a picture to start from.
+        has_regions: whether label pictures tell regions of source and output.
+        morph: how the output changes from its first source to its second, or None.
         regularity: of the sources.
 
     Raises:
@@ -107,9 +116,9 @@ def plan_synthesis(
     geometry, octaves_note = _fitting_geometry(settings, source_sizes)
     schedule = settings.schedule or ("single" if has_start else "coarse-to-fine")
     scales = plan_scales(geometry, source_sizes, schedule=schedule, max_iter=settings.max_iter)
-    weights = settings.term_weights(regularity)
-    objective = _plan_objective(settings, geometry, weights, precision)
-    resources = _resources(settings, objective, scales, source_sizes)
+    weights = settings.term_weights(regularity, _where(settings, has_regions, morph))
+    objective = replace(_plan_objective(settings, geometry, weights, precision), morph=morph)
+    resources = _resources(settings, objective, scales, source_sizes, has_regions)
     return SynthesisPlan(
         objective=replace(objective, folder=resources.folder),
         scales=scales,
@@ -126,6 +135,22 @@ def plan_synthesis(
             if note
         ),
     )
+
+
+def _where(settings: SynthesisSettings, has_regions: bool, morph: Morph | None) -> Where:
+    """Return whether the texture is everywhere, in regions, or changes to another.
+
+    Raises:
+        ArgumentError: an option has no meaning there.
+    """
+    if morph is None:
+        return "regions" if has_regions else "everywhere"
+    if has_regions:
+        raise ArgumentError("`guide` and `morph` exclude each other")
+    if settings.join_mode != "average" or settings.match_histogram:
+        name = "match_histogram" if settings.match_histogram else "join_mode"
+        raise ArgumentError(f"`{name}` is of sources that are one texture: leave it out with `morph`")
+    return "morph"
 
 
 def _statistics_note(settings: SynthesisSettings, regularity: float) -> str:
@@ -170,7 +195,11 @@ def _plan_objective(
 
 
 def _resources(
-    settings: SynthesisSettings, objective: ObjectivePlan, scales: Sequence[Scale], source_sizes: Sequence[Size]
+    settings: SynthesisSettings,
+    objective: ObjectivePlan,
+    scales: Sequence[Scale],
+    source_sizes: Sequence[Size],
+    has_regions: bool,
 ) -> Resources:
     geometry = objective.geometry
     at_once, by_planes = objective.pictures.bytes_needed()
@@ -185,7 +214,7 @@ def _resources(
         max_pixels=MAX_PIXELS,
         bytes_at_once=BYTES_AT_ONCE + at_once,
         bytes_of_terms=by_planes,
-        bytes_before=_bytes_of_sources(objective, max(map(math.prod, source_sizes)), settings.guide is not None),
+        bytes_before=_bytes_of_sources(objective, max(map(math.prod, source_sizes)), has_regions),
     )
     return plan_resources(work, parse_memory(settings.memory), "`output_width`")
 

@@ -121,8 +121,8 @@ class SynthesisRun:
             raise
         self._save()
         frames = self.finish(without_margins(self._full_size(), self.plan.scales[-1]))
-        if self.inputs.init is not None or self.inputs.output_masks:
-            return frames  # whoever gives them wants things at their places
+        if self.inputs.init is not None or self.inputs.output_masks or self.inputs.is_morph:
+            return frames  # things are wanted at their places
         return cut_tile(frames, self.plan.geometry.wraps, invariant_step(self.plan.geometry))
 
     def _go_to_next_scale(self) -> None:

@@ -61,6 +61,7 @@ def sample_pictures(
     random_seed: int = 0,
     memory: str | float | None = None,
     observe: Callable[[float], object] = lambda share: None,
+    option: str = "`generator`",
 ) -> Iterator[np.ndarray]:
     """Return pictures of a texture generator one after another, float32 (height, width, 3) in [0, 1].
 
@@ -76,6 +77,7 @@ def sample_pictures(
         random_seed: of the first picture's noise; the others take the following numbers.
         memory: that the process may take, as "4GB" or a number of bytes; None: half of what is free.
         observe: told the share of a picture in strips that is done.
+        option: the argument that names the generator, for errors.
 
     Raises:
         ArgumentError: a side, the count or the memory is not allowed, or there is no such model.
@@ -84,13 +86,13 @@ def sample_pictures(
     height, width = output_height or output_width, output_width
     bound = parse_memory(memory)
     _check(height, width, count, tileable)
-    path = find_model(generator, option="`generator`")
+    path = find_model(generator, option=option)
     with quiet_startup():
         from model.noise import takes_noise
         from model.saving import load_model
     model = load_model(path)
     if not takes_noise(model):
-        raise UserError(f"`generator` {generator}: takes pictures, not noise: stylize_tensorflow.py `model` runs it")
+        raise UserError(f"{option} {generator}: takes pictures, not noise: stylize_tensorflow.py `model` runs it")
     # The circle closes at a multiple; other sizes are cut out of the next one.
     sides = [-(-side // MULTIPLE) * MULTIPLE for side in (height, width)]
     sampler = _Sampler(model, path, (sides[0], sides[1]), bound, observe)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from choices import DESCRIPTORS, POOLINGS, PRECISIONS_OR_AUTO, RANDOM_LAYER, TILEABLE
 from errors import ArgumentError
@@ -39,10 +39,13 @@ TERM_WEIGHTS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {"gram": {}, "stochastic": _STOCHASTIC, "regular": {**_STOCHASTIC, "shifted_gram_weight": 0.1}}
 )
 STATISTICS = ("auto", *TERM_WEIGHTS)
+# Of mixtures of textures the spectrum is known: it is a mean over the picture.
+MORPH_WEIGHTS: Mapping[str, float] = MappingProxyType({"spectrum_weight": 0.01})
 # Sources that are so alike to themselves when they are shifted by a period are regular: brickwork, weaves, tiles.
 REGULAR = 0.18
 # Gram matrices alone, to the edge: what this program did before it had other terms, which runs from then go on with.
 GRAM_ALONE: Mapping[str, object] = MappingProxyType({"statistics": "gram", "margin": 0})
+Where = Literal["everywhere", "regions", "morph"]
 PRESETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
         # Snelgrove 2017, "High-Resolution Multi-Scale Neural Texture Synthesis".
@@ -230,6 +233,15 @@ class SynthesisSettings:
         "the source's region of the same colour",
         count=2, kind=Path, metavar=("SOURCE_MASK", "OUTPUT_MASK"),
     )  # fmt: skip
+    morph: tuple[str | os.PathLike, str | os.PathLike] | None = option(
+        "change from one texture to another: from left to right (and back where the result repeats that way), as "
+        "`mask` has it, or with a `count` from frame to frame (and back with `loop`); each is a picture, or a texture "
+        "generator by its name or file, which gives a sample",
+        count=2, kind=Path, metavar=("A", "B"),
+    )  # fmt: skip
+    mask: str | os.PathLike | None = option(
+        "picture of where the textures of `morph` are: black A, white B, grey between them", kind=Path, metavar="FILE"
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -243,9 +255,17 @@ class SynthesisSettings:
         if not self.output_prefix or Path(self.output_prefix).name != self.output_prefix:
             raise ArgumentError(f"`output_prefix` {self.output_prefix!r} must be the beginning of a folder's name")
         resolve_layers(self.descriptor, self.layers)
-        for name in TERMS:
-            if self.guide is not None and getattr(self, name):
-                raise ArgumentError(f"`{name}` is of whole pictures: with `guide`, which has regions, it must be 0")
+        self._check_morph()
+
+    def _check_morph(self) -> None:
+        if self.morph is None:
+            if self.mask is not None:
+                raise ArgumentError("`mask` tells where the textures of `morph` are, which is not there")
+            return
+        if self.source:
+            raise ArgumentError("`source` and `morph` exclude each other: `morph` names two textures itself")
+        if self.mask is not None and self.count > 1:
+            raise ArgumentError("`mask` is of a single picture: with a `count` of frames textures change in time")
 
     def _check_octaves(self, octaves: int) -> None:
         if self.if_octaves > octaves:
@@ -256,19 +276,30 @@ class SynthesisSettings:
                 f"an output of {width} x {height} cannot be halved {octaves - 1} times for `octaves` {octaves}"
             )
 
-    def term_weights(self, regularity: float) -> dict[str, float]:
+    def term_weights(self, regularity: float, places: Where = "everywhere") -> dict[str, float]:
         """Return the weights of the terms beside Gram matrices, by the names of their options.
 
         Args:
             regularity: of the sources, which `statistics` "auto" goes by.
+            places: whether the texture is everywhere, in regions, or changes to another.
+
+        Raises:
+            ArgumentError: a term that is given is of whole pictures, and there are several textures.
         """
-        # Regions have no spectra of their own, and multiplied Gram matrices are not those of a picture's.
-        is_plain = self.guide is None and self.mul == 1
         kind = self.statistics
         if kind == "auto":
             kind = "regular" if regularity >= REGULAR else "stochastic"
-        usual = TERM_WEIGHTS[kind if is_plain else "gram"]
+        usual = TERM_WEIGHTS[kind]
+        if places != "everywhere" and usual:
+            # Regions have no spectra of their own.
+            usual = MORPH_WEIGHTS if places == "morph" else {}
+        if self.mul != 1:
+            usual = {}  # multiplied Gram matrices are not those of pictures
         given = {name: getattr(self, name) for name in TERMS}
+        for name, value in given.items():
+            if value and places != "everywhere" and not (places == "morph" and name in MORPH_WEIGHTS):
+                option = "morph" if places == "morph" else "guide"
+                raise ArgumentError(f"`{name}` is of one texture everywhere: with `{option}` it must be 0")
         return {name: usual.get(name, 0.0) if value is None else value for name, value in given.items()}
 
     @property

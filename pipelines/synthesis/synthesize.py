@@ -13,7 +13,7 @@ import numpy as np
 from errors import ArgumentError
 from pipelines.startup import quiet_startup
 from pipelines.synthesis.files import RunFolder, open_folder, read_settings
-from pipelines.synthesis.inputs import SynthesisInputs, make_inputs, read_inputs
+from pipelines.synthesis.inputs import SynthesisInputs, make_inputs, read_inputs, with_files
 from pipelines.synthesis.settings import SynthesisSettings
 from pipelines.synthesis.texture import Texture
 from runs.resuming import Note
@@ -43,6 +43,8 @@ def synthesize_pictures(
     *,
     init: np.ndarray | None = None,
     guide: Sequence[np.ndarray] | None = None,
+    morph: bool = False,
+    mask: np.ndarray | None = None,
     observers: Sequence[Observer] = (),
     note: Note | None = None,
     **options: Any,
@@ -54,6 +56,9 @@ def synthesize_pictures(
         init: picture to start from, of any size, or None: noise.
         guide: label pictures (of the source, of the output), float32 (height, width, 3) in [0, 1]: regions of equal
             colour correspond; or None.
+        morph: whether the picture, or the frames where there are several, change from the first of two sources to the
+            second.
+        mask: picture of where they do, float32 (height, width, 3) in [0, 1], black the first, or None.
         observers: told after every iteration; each may raise StopIteration to end the run with its result.
         note: told what the user should know before the run begins.
         options: further ones of `SynthesisSettings`, but for those that name files of pictures.
@@ -64,7 +69,13 @@ def synthesize_pictures(
     """
     settings = SynthesisSettings(**options)
     inputs = make_inputs(
-        sources, init=init, guide=guide, source_scale=settings.source_scale, source_width=settings.source_width
+        sources,
+        init=init,
+        guide=guide,
+        is_morph=morph,
+        mask=mask,
+        source_scale=settings.source_scale,
+        source_width=settings.source_width,
     )
     plan = _plan(settings, inputs)
     run = _start(plan, inputs, observers, _objectives(plan, inputs, note))
@@ -98,6 +109,7 @@ def synthesize(
         ImageError: a picture cannot be read or written.
         KeyboardInterrupt: Ctrl-C; the last iteration is saved.
     """
+    settings = with_files(settings)
     inputs = read_inputs(settings)
     _check_output(settings)
     plan = _plan(settings, inputs)
@@ -164,10 +176,22 @@ def _say_nothing(text: str) -> None:
 def _plan(settings: SynthesisSettings, inputs: SynthesisInputs) -> SynthesisPlan:
     with quiet_startup():
         from losses.pictures.regularity import regularity
+        from pipelines.synthesis.places.morph import Morph, morph_frames
         from pipelines.synthesis.plan import plan_synthesis
     is_told = settings.statistics != "auto"
     repeated = 0.0 if is_told else float(np.mean([regularity(source) for source in inputs.sources]))
-    return plan_synthesis(settings, inputs.source_sizes, has_start=inputs.init is not None, regularity=repeated)
+    morph = None
+    if inputs.is_morph:
+        frames = morph_frames(settings.count, loop=settings.loop) if settings.count > 1 else ()
+        morph = Morph(inputs.mask, frames)
+    return plan_synthesis(
+        settings,
+        inputs.source_sizes,
+        has_start=inputs.init is not None,
+        has_regions=bool(inputs.output_masks),
+        morph=morph,
+        regularity=repeated,
+    )
 
 
 def _objectives(plan: SynthesisPlan, inputs: SynthesisInputs, note: Note | None) -> Objectives:

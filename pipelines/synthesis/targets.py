@@ -21,7 +21,6 @@ from images.resizing import resize
 from losses.evaluation import compile_loss
 from losses.features import Comparison, FeatureTerm
 from losses.frames import FrameDistance
-from losses.guides import guide_at
 from losses.joins import JoinMode
 from losses.loss import Loss, WeightedSum
 from losses.pyramid import gaussian_pyramid
@@ -30,16 +29,17 @@ from optimize.progress import Evaluate
 from pipelines.descriptors import Descriptor
 from pipelines.synthesis.feature_terms import FeatureTermsPlan
 from pipelines.synthesis.geometry import Geometry, Modes, Scale, mirrored_size, resized
-from pipelines.synthesis.inputs import SynthesisInputs, mirrored, nearest
-from pipelines.synthesis.objective import frames_apart, gram_comparison, texture_loss
+from pipelines.synthesis.inputs import SynthesisInputs, mirrored
+from pipelines.synthesis.objective import frames_apart, texture_loss
 from pipelines.synthesis.picture_terms import PictureTermsPlan
+from pipelines.synthesis.places.morph import Morph
+from pipelines.synthesis.places.places import Places
+from pipelines.synthesis.places.regions import Regions
 from runs.machine import return_memory_at_once
 
 # A batch of pictures with more pixels is not described at once: 512 x 512 with its margins is. In float32 and up to
 # relu3_2 the descriptor takes about so many bytes for each.
 MAX_PIXELS, BYTES_AT_ONCE = 330_000, 1_200
-# A region takes part at a layer where it has at least as many positions, in the source and in the output.
-MIN_POSITIONS = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +90,7 @@ class ObjectivePlan:
         features: weights of the terms of features beside Gram matrices.
         join_mode: mean of the sources' Gram matrices.
         mul: factor of the target Gram matrices.
+        morph: how the output changes from its first source to its second; None: it does not.
         folder: where maps of the descriptor go that do not fit into memory; None: they fit.
     """
 
@@ -100,6 +101,7 @@ class ObjectivePlan:
     features: FeatureTermsPlan
     join_mode: JoinMode
     mul: float
+    morph: Morph | None = None
     folder: str | None = None
 
     def build(self, inputs: SynthesisInputs) -> Objectives:
@@ -192,21 +194,23 @@ class Objectives:
 
     def _pictures(self, scale: Scale) -> dict[str, tuple[float, Loss]]:
         sources = [_resized(source, scale) for source in self.inputs.sources]
-        return self.plan.pictures.losses(sources, scale, self.plan.geometry.wraps)
+        geometry, morph = self.plan.geometry, self.plan.morph
+        mixtures = None if morph is None else morph.mixtures(geometry, scale)
+        return self.plan.pictures.losses(sources, scale, geometry.wraps, mixtures)
 
     def _terms(self, sources: Sequence[np.ndarray], scale: Scale) -> list[dict[str, FeatureTerm]]:
         """Return the comparisons of each octave's features with the joined sources."""
-        guides = Guides(self.plan.geometry, self.inputs, scale)
-        statistics = [self._statistics(source, scale, guides) for source in sources]
+        places = self._places(scale)
+        statistics = [self._statistics(source, scale, places) for source in sources]
         octaves = zip(*statistics, strict=True)
         return [
-            self._gram_terms(found, octave, guides) | self._further_terms(found, octave, scale)
+            self._gram_terms(found, octave, places) | self._further_terms(found, octave, scale)
             for octave, found in enumerate(octaves)
         ]
 
-    def _gram_terms(self, found: Sequence[OctaveStatistics], octave: int, guides: Guides) -> dict[str, FeatureTerm]:
+    def _gram_terms(self, found: Sequence[OctaveStatistics], octave: int, places: Places) -> dict[str, FeatureTerm]:
         grams = {
-            layer: self._comparison([one.grams[layer] for one in found], guides, octave, layer) for layer in self.layers
+            layer: self._comparison([one.grams[layer] for one in found], places, octave, layer) for layer in self.layers
         }
         return {layer: FeatureTerm(layer, comparison) for layer, comparison in grams.items()}
 
@@ -225,16 +229,16 @@ class Objectives:
         }
         return self.plan.features.terms([one.further for one in found], sides, self.plan.geometry.wraps)
 
-    def _statistics(self, source: np.ndarray, scale: Scale, guides: Guides) -> list[OctaveStatistics]:
+    def _statistics(self, source: np.ndarray, scale: Scale, places: Places) -> list[OctaveStatistics]:
         """Return the statistics of one source, by octave."""
         pictures = ops.convert_to_tensor(source[np.newaxis])
         result = []
         for octave, level in enumerate(gaussian_pyramid(pictures, scale.octaves, self.paddings.source_pyramid)):
-            if math.prod(level.shape[1:3]) > MAX_PIXELS and not (guides.regions or self.plan.features.any):
+            if math.prod(level.shape[1:3]) > MAX_PIXELS and not (places.in_source or self.plan.features.any):
                 result.append(OctaveStatistics(self._grams_of_strips(level), {}))
                 continue
             features = self.source_descriptor(level)
-            grams = {layer: _grams(features[layer], guides.of_source(octave, layer)) for layer in self.layers}
+            grams = {layer: _grams(features[layer], places.of_source(octave, layer)) for layer in self.layers}
             named = {layer: features[layer] for layer in self.layers}
             result.append(OctaveStatistics(grams, self.plan.features.targets(named)))
         return result
@@ -246,11 +250,16 @@ class Objectives:
         sums, _, _ = self.source_striped.sums(level, {layer: FeatureTerm(layer, comparison) for layer in self.layers})
         return {layer: [found[0]] for layer, (found,) in sums.items()}
 
-    def _comparison(self, grams: Sequence[Sequence[np.ndarray]], guides: Guides, octave: int, layer: str) -> Comparison:
-        """Return the comparison with the joined sources; `grams` are those of each source's regions."""
-        plan, output = self.plan, guides.of_output(octave, layer)
+    def _places(self, scale: Scale) -> Places:
+        plan = self.plan
+        if plan.morph is not None:
+            return plan.morph.places(plan.geometry, scale, plan.mul)
+        return Regions(plan.geometry, self.inputs, scale, plan.join_mode, plan.mul)
+
+    def _comparison(self, grams: Sequence[Sequence[np.ndarray]], places: Places, octave: int, layer: str) -> Comparison:
+        """Return the comparison with the sources; `grams` are those of each source's regions."""
         try:
-            return gram_comparison(grams, guides=output, join_mode=plan.join_mode, factor=plan.mul)
+            return places.comparison(grams, octave, layer)
         except ValueError as error:
             raise UserError(f"the texture gives no target at octave {octave}, layer {layer}: {error}") from error
 
@@ -282,63 +291,3 @@ def _grams(features: Any, guides: Sequence[np.ndarray]) -> list[np.ndarray]:
     if not guides:
         return [ops.convert_to_numpy(gram_matrix(features))[0]]
     return [ops.convert_to_numpy(guided_gram_matrix(features, guide))[0] for guide in guides]
-
-
-class Guides:
-    """The share of every position of every feature map that belongs to each region.
-
-    Args:
-        geometry: sizes, boundaries and layers of the output.
-        inputs: its pictures; without masks there are no regions.
-        scale: whose sizes are meant.
-    """
-
-    def __init__(self, geometry: Geometry, inputs: SynthesisInputs, scale: Scale) -> None:
-        self.regions = len(inputs.output_masks)
-        modes = geometry.paddings
-        if self.regions:
-            size = resized(inputs.sources[0].shape[:2], scale.factor)
-            least = mirrored_size(geometry, size, scale.octaves)
-            source_masks = [mirrored(nearest(mask, *size), least) for mask in inputs.source_masks]
-            self.source = _Maps(source_masks, modes.source, modes.source_pyramid)
-            margins = [(margin, margin) for margin in scale.margins]
-            masks = [np.pad(nearest(mask, *scale.size), margins, mode="edge") for mask in inputs.output_masks]
-            self.output = _Maps(masks, modes.output, modes.output_pyramid)
-
-    def of_source(self, octave: int, layer: str) -> list[np.ndarray]:
-        """Return the guides (height, width) of the regions that take part, at the source's octave and layer."""
-        return self._taking_part(octave, layer)[0]
-
-    def of_output(self, octave: int, layer: str) -> list[np.ndarray]:
-        """Return the same of the output."""
-        return self._taking_part(octave, layer)[1]
-
-    @functools.cache  # noqa: B019  lives as long as the targets of a scale are made
-    def _taking_part(self, octave: int, layer: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        if not self.regions:
-            return [], []
-        pairs = zip(self.source.guides(octave, layer), self.output.guides(octave, layer), strict=True)
-        kept = [pair for pair in pairs if min(pair[0].sum(), pair[1].sum()) >= MIN_POSITIONS]
-        if not kept:
-            raise UserError(
-                f"`guide`: no region has a position left at octave {octave}, layer {layer}; use larger regions, fewer "
-                "`octaves` or earlier `layers`"
-            )
-        return [pair[0] for pair in kept], [pair[1] for pair in kept]
-
-
-class _Maps:
-    """Masks of one picture seen from feature maps."""
-
-    def __init__(self, masks: Sequence[np.ndarray], modes: Modes, pyramid_modes: Modes) -> None:
-        self.masks = masks
-        self.modes = modes
-        self.pyramid_modes = pyramid_modes
-
-    def guides(self, octave: int, layer: str) -> list[np.ndarray]:
-        """Return the guide of each region."""
-        axes = [
-            layer_positions(layer, mode, octave_positions(size, octave, pyramid_mode))
-            for size, mode, pyramid_mode in zip(self.masks[0].shape, self.modes, self.pyramid_modes, strict=True)
-        ]
-        return [guide_at(mask, *axes) for mask in self.masks]

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from pyriemann.geometry.geodesic import geodesic_wasserstein
 from pyriemann.geometry.mean import mean_logeuclid, mean_riemann
 from scipy import linalg
 
-from losses.joins import join_gram_matrices, log_euclidean_mean, riemannian_mean
+from losses.joins import gram_geodesic, join_gram_matrices, log_euclidean_mean, riemannian_mean
 
 GEOMETRIC = ("log_euclidean", "affine_invariant", "riemann")
 MODES = ("average", "max", *GEOMETRIC)
@@ -46,6 +47,20 @@ def test_the_riemannian_mean_has_no_gradient_left():
     inverse = linalg.inv(linalg.sqrtm(riemannian_mean(matrices)))
     tangent = sum(linalg.logm(inverse @ matrix @ inverse) for matrix in matrices)
     assert np.abs(tangent).max() <= 1e-7
+
+
+def test_the_geodesic_is_pyriemanns():
+    first, second = definite(2, 8)
+    shares = (0.0, 0.3, 0.5, 1.0)
+    wanted = [geodesic_wasserstein(first, second, share) for share in shares]
+    np.testing.assert_allclose(gram_geodesic(first, second, shares), wanted, rtol=1e-7, atol=1e-9)
+
+
+def test_the_geodesic_of_singular_matrices_begins_and_ends_with_them():
+    first, second = gram(24, 10, seed=1), gram(24, 10, seed=2)
+    found = gram_geodesic(first, second, (0.0, 0.5, 1.0))
+    np.testing.assert_allclose(found[[0, 2]], [first, second], atol=1e-7)
+    assert linalg.eigvalsh(found[1]).min() >= -1e-12
 
 
 @pytest.mark.parametrize("mode", MODES)

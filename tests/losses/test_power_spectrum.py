@@ -54,6 +54,17 @@ def test_value_and_gradient_agree_with_pytorch():
     )
 
 
+def test_each_picture_of_a_batch_may_have_its_own_target():
+    images, sources = pictures(2), pictures(2, seed=1)
+    targets = [joined_spectrum([source], 16) for source in sources]
+
+    def both(batch):
+        return sum(reference(batch[i : i + 1], target) for i, target in enumerate(targets)) / 2
+
+    found = compile_value_and_grad(OpponentColors(PowerSpectrum(np.stack(targets))))(images)
+    torch_reference.assert_agrees(found, torch_reference.value_and_gradient(both, images), 1e-4)
+
+
 def test_a_texture_has_its_own_spectrum_and_its_contrast_counts():
     source = pictures()[0]
     loss = OpponentColors(PowerSpectrum(joined_spectrum([source], 16)))

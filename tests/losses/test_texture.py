@@ -91,6 +91,14 @@ def test_regions_do_not_see_each_other():
     np.testing.assert_allclose(ops.convert_to_numpy(comparison(ops.convert_to_tensor(changed))), expected, rtol=1e-5)
 
 
+def test_regions_may_have_weights():
+    x, left = features((1, 6, 6, 4)), np.repeat([[1, 1, 1, 0, 0, 0]], 6, axis=0)
+    target = reference_gram(features((1, 9, 7, 4), seed=1)[0])
+    halves = [np.sum((reference_gram(half) - target) ** 2) / np.sum(target**2) for half in (x[0, :, :3], x[0, :, 3:])]
+    found = GuidedGramComparison([target, target], [left, 1 - left], weights=[3, 1])(ops.convert_to_tensor(x))
+    np.testing.assert_allclose(ops.convert_to_numpy(found), (3 * halves[0] + halves[1]) / 4, rtol=1e-5)
+
+
 @pytest.mark.parametrize("target", [np.zeros((3, 3)), np.full((3, 3), np.nan)])
 def test_a_target_that_nothing_can_be_measured_by_is_refused(target):
     with pytest.raises(ValueError, match="squared norm"):

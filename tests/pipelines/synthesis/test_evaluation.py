@@ -8,6 +8,7 @@ from support.synthesis_cases import make_inputs, small_settings
 from optimize.value_and_grad import compile_value_and_grad
 from pipelines.synthesis import targets as synthesis_targets
 from pipelines.synthesis.inputs import read_inputs
+from pipelines.synthesis.places.morph import Morph
 from pipelines.synthesis.plan import plan_synthesis
 
 pytestmark = pytest.mark.backends
@@ -22,6 +23,7 @@ CASES = {
     "wrapped, odd": {"tileable": "both", "output_height": 61, "output_width": 35},
     "frames": {"count": 3, "if_octaves": 2},
     "regions": {"guide": ("source_mask.png", "output_mask.png")},
+    "morph": {"source": (), "morph": ("stones.png", "folder/a.png")},
     "deep": {"layers": ("conv1_1", "relu1_2", "relu2_1"), "octaves": 1},
 }
 
@@ -35,12 +37,12 @@ def inputs(tmp_path_factory):
 
 @pytest.mark.parametrize("case", CASES)
 def test_strips_change_no_number(inputs, monkeypatch, case):
-    changes = {"output_height": 64, "output_width": 32, **CASES[case]}
-    if "guide" in changes:
-        changes["guide"] = tuple(inputs / name for name in changes["guide"])
+    changes = {"output_height": 64, "output_width": 32, "precision": "float32", **CASES[case]}
+    for pair in {"guide", "morph"} & set(changes):
+        changes[pair] = tuple(inputs / name for name in changes[pair])
     settings = small_settings(inputs, inputs, **changes)
     given = read_inputs(settings)
-    plan = plan_synthesis(settings, given.source_sizes)
+    plan = plan_synthesis(settings, given.source_sizes, morph=Morph(None, ()) if given.is_morph else None)
     (scale,) = plan.scales
     objectives = plan.objective.build(given)
     loss = objectives.loss(scale)
@@ -64,7 +66,7 @@ def test_strips_change_no_number(inputs, monkeypatch, case):
 
 
 def test_large_sources_are_described_in_strips(inputs, monkeypatch):
-    settings = small_settings(inputs, inputs, output_height=64, output_width=32)
+    settings = small_settings(inputs, inputs, output_height=64, output_width=32, precision="float32")
     given = read_inputs(settings)
     plan = plan_synthesis(settings, given.source_sizes)
     (scale,) = plan.scales

@@ -15,7 +15,15 @@ from losses.pictures.histograms import Histograms
 from pipelines.synthesis.files import read_settings
 from pipelines.synthesis.geometry import Scale
 from pipelines.synthesis.picture_terms import PictureTermsPlan
-from pipelines.synthesis.settings import GRAM_ALONE, PRESETS, REGULAR, TERM_WEIGHTS, TERMS, SynthesisSettings
+from pipelines.synthesis.settings import (
+    GRAM_ALONE,
+    MORPH_WEIGHTS,
+    PRESETS,
+    REGULAR,
+    TERM_WEIGHTS,
+    TERMS,
+    SynthesisSettings,
+)
 from pipelines.synthesis.synthesize import resume, synthesize
 
 SOURCE = np.random.default_rng(0).random((72, 80, 3)).astype("float32")
@@ -68,10 +76,13 @@ def test_weights_are_the_usual_ones_unless_named_or_without_meaning():
     usual = {**dict.fromkeys(TERMS, 0.0), **TERM_WEIGHTS["stochastic"]}
     assert SynthesisSettings().term_weights(0.0) == usual
     assert SynthesisSettings(spectrum_weight=0.0).term_weights(0.0) == {**usual, "spectrum_weight": 0.0}
-    assert not any(SynthesisSettings(guide=("a", "b")).term_weights(1.0).values())
+    assert not any(SynthesisSettings().term_weights(1.0, "regions").values())
+    assert SynthesisSettings().term_weights(1.0, "morph") == {**dict.fromkeys(TERMS, 0.0), **MORPH_WEIGHTS}
+    assert not any(SynthesisSettings(statistics="gram").term_weights(1.0, "morph").values())
     assert not any(SynthesisSettings(mul=2.0).term_weights(0.0).values())
-    with pytest.raises(ArgumentError, match="`histogram_weight` is of whole pictures"):
-        SynthesisSettings(guide=("a", "b"), histogram_weight=0.1)
+    for where, option in (("regions", "guide"), ("morph", "morph")):
+        with pytest.raises(ArgumentError, match=f"`histogram_weight` is of one texture everywhere: with `{option}`"):
+            SynthesisSettings(histogram_weight=0.1).term_weights(1.0, where)
 
 
 def test_regular_sources_have_terms_of_their_own():

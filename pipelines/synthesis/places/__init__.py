@@ -1,0 +1,1 @@
+"""Where in the output, and in which of its frames, which statistics are wanted."""
