@@ -271,9 +271,18 @@ _NAMES = {
     # Numbers and options that training scripts keep beside the tensors.
     "numpy.core.multiarray.scalar": Name("unread"),
     "numpy._core.multiarray.scalar": Name("unread"),
+    "numpy.core.multiarray._reconstruct": Name("unread"),
+    "numpy._core.multiarray._reconstruct": Name("unread"),
+    "numpy.ndarray": Name("type"),
     "numpy.dtype": Name("unread"),
     "_codecs.encode": Name("unread"),
     "argparse.Namespace": Name("unread"),
+    "collections.Counter": Name("unread"),
+    "pathlib.PosixPath": Name("unread"),
+    "pathlib.WindowsPath": Name("unread"),
+    "datetime.datetime": Name("unread"),
+    "builtins.set": Name("unread"),
+    "__builtin__.set": Name("unread"),
 } | {f"{module}.{name}": Name("type") for module in ("builtins", "__builtin__") for name in ("dict", "list", "int")}
 
 _Step = Callable[[Unpickler, Any], None]
@@ -299,6 +308,8 @@ _STEPS: dict[str, _Step] = {
     "EMPTY_DICT": lambda self, _argument: self._push(Container()),
     "EMPTY_LIST": lambda self, _argument: self._push([]),
     "EMPTY_TUPLE": _constant(()),
+    "EMPTY_SET": lambda self, _argument: self._push(Unread()),
+    "ADDITEMS": Unpickler._drop_to_mark,
     "TUPLE": lambda self, _argument: self._push(tuple(self._pop_to_mark())),
     "TUPLE1": lambda self, _argument: self._tuple_of(1),
     "TUPLE2": lambda self, _argument: self._tuple_of(2),

@@ -21,6 +21,8 @@ from model.weights import VGGWeights, load_convolutions
 
 VGG16_CONVOLUTIONS = (2, 2, 3, 3, 3)
 SIDE = 3
+EPSILON = 1e-5  # PyTorch's default for batch normalisation
+_COUNTER = ".num_batches_tracked"
 
 # torchvision's mean pixel and standard deviation: red, green, blue, in [0, 1].
 TORCH_MEAN = (0.485, 0.456, 0.406)
@@ -47,11 +49,21 @@ class _VGG:
             inputs = 3
             for name, stored in self.layout(blocks).items():
                 filters = BLOCKS[int(name[4]) - 1][1]
-                expected |= {f"{stored}.weight": (filters, inputs, SIDE, SIDE), f"{stored}.bias": (filters,)}
+                expected |= self.shapes(stored, inputs, filters)
                 inputs = filters
-            if {name: tensor.shape for name, tensor in state.tensors.items()} == expected:
+            if {
+                name: tensor.shape for name, tensor in state.tensors.items() if not name.endswith(_COUNTER)
+            } == expected:
                 return blocks
         return None
+
+    def shapes(self, stored: str, inputs: int, filters: int) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the tensors that belong to the convolution `stored`."""
+        return {f"{stored}.weight": (filters, inputs, SIDE, SIDE), f"{stored}.bias": (filters,)}
+
+    def convolution(self, state: StateDict, stored: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return kernel (height, width, inputs, outputs) and bias of the convolution `stored`."""
+        return state.array(f"{stored}.weight").transpose(2, 3, 1, 0), state.array(f"{stored}.bias")
 
     def matches(self, state: StateDict) -> bool:
         """Compare the tensors' names and shapes."""
@@ -76,6 +88,7 @@ class TorchvisionVGG(_VGG):
 
     name = "VGG-19 or VGG-16 of torchvision"
     pooling = "max"
+    spacing = 2  # positions from one convolution to the next
 
     def layout(self, blocks: Sequence[int]) -> dict[str, str]:
         """Return the positions: each convolution is followed by its rectification, each block by its pooling."""
@@ -83,7 +96,7 @@ class TorchvisionVGG(_VGG):
         for block, number in enumerate(blocks, start=1):
             for index in range(1, number + 1):
                 names[f"conv{block}_{index}"] = str(position)
-                position += 2
+                position += self.spacing
             position += 1
         return names
 
@@ -97,6 +110,36 @@ class TorchvisionVGG(_VGG):
         convolutions["conv1_1"] = scaled[:, :, ::-1].astype(np.float32), bias
         red, green, blue = (255.0 * value for value in TORCH_MEAN)
         return VGGWeights(source, convolutions, (blue, green, red))
+
+
+@architecture
+class NormalizedTorchvisionVGG(TorchvisionVGG):
+    """torchvision's networks with batch normalisation after each convolution, which becomes a part of it.
+
+    The features conv1_1 ... are those after the normalisation.
+    """
+
+    name = "VGG-19 or VGG-16 of torchvision with batch normalisation"
+    spacing = 3
+
+    def shapes(self, stored: str, inputs: int, filters: int) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the convolution's and the normalisation's tensors."""
+        own = {f"{_next(stored)}.{kind}": (filters,) for kind in ("weight", "bias", "running_mean", "running_var")}
+        return super().shapes(stored, inputs, filters) | own
+
+    def convolution(self, state: StateDict, stored: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the convolution with the normalisation's factors and offsets in it, as in evaluation."""
+        kernel, bias = super().convolution(state, stored)
+        scale, shift, mean, variance = (
+            state.array(f"{_next(stored)}.{kind}").astype(np.float64)
+            for kind in ("weight", "bias", "running_mean", "running_var")
+        )
+        factor = scale / np.sqrt(variance + EPSILON)
+        return (kernel * factor).astype(np.float32), ((bias - mean) * factor + shift).astype(np.float32)
+
+
+def _next(position: str) -> str:
+    return str(int(position) + 1)
 
 
 @architecture
@@ -119,8 +162,7 @@ class GatysVGG(_VGG):
 def _convolutions(network: _VGG, state: StateDict) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return kernel (height, width, inputs, outputs) and bias of each convolution."""
     return {
-        name: (state.array(f"{stored}.weight").transpose(2, 3, 1, 0), state.array(f"{stored}.bias"))
-        for name, stored in network.layout(network.blocks(state) or ()).items()
+        name: network.convolution(state, stored) for name, stored in network.layout(network.blocks(state) or ()).items()
     }
 
 
@@ -133,7 +175,7 @@ def read_vgg_weights(path: str | os.PathLike) -> VGGWeights:
     states = find_state_dicts(read_pytorch(path))
     for state in states:
         for part in parts_of(state):
-            for network in (TorchvisionVGG(), GatysVGG()):
+            for network in (TorchvisionVGG(), NormalizedTorchvisionVGG(), GatysVGG()):
                 if network.matches(part):
                     try:
                         return network.weights(part, str(path))

@@ -11,6 +11,7 @@ from convert.torch7.context import Context
 from convert.torch7.module import Module
 from convert.torch7.registry import converts
 from convert.torch7.symbolic_values import Cell
+from layers import FoldAxes, UnfoldAxes
 
 
 @converts("nn.ReLU", "cudnn.ReLU", "nn.Threshold")
@@ -59,6 +60,13 @@ def parametric_relu(module: Module, cell: Cell, context: Context) -> KerasTensor
     axis = cell.axis(min(2, cell.rank))
     if slopes.size > 1 and axis == len(x.shape) - 1 and len(x.shape) > 2:
         context.expect_channels(module, x, slopes.size)
+    if len(x.shape) == 5 and (slopes.size == 1 or axis > 1):  # LiteRT has slopes for up to four axes
+        return UnfoldAxes(2)([_with_slopes(module, FoldAxes(2)(x), axis - 1, slopes, context), x])
+    return _with_slopes(module, x, axis, slopes, context)
+
+
+def _with_slopes(module: Module, x: KerasTensor, axis: int, slopes: np.ndarray, context: Context) -> KerasTensor:
+    """Apply one slope to all, or one for each index of an axis."""
     shared = [i for i in range(1, len(x.shape)) if slopes.size == 1 or i != axis]
     shape = [slopes.size if i == axis else 1 for i in range(1, len(x.shape))]
     return context.apply(module, x, lambda: keras.layers.PReLU(shared_axes=shared), [slopes.reshape(shape)])

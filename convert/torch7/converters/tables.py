@@ -220,6 +220,8 @@ def masked_select(module: Module, value: Value) -> Value:
 def matrix_product(module: Module, value: Value) -> Value:
     """Product of two matrices, or of two batches of them."""
     first, second = module.cells(value, 2)
+    if first.rank == 2:
+        first.keep_batch(1)
     a = _swapped(first.source()) if module.flag("transA") else first.source()
     b = _swapped(second.source()) if module.flag("transB") else second.source()
     return first.from_source(ops.matmul(a, b))
@@ -233,6 +235,8 @@ def _swapped(x: KerasTensor) -> KerasTensor:
 def matrix_times_vector(module: Module, value: Value) -> Value:
     """Product of a matrix and a vector, or of batches of them."""
     matrix, vector = module.cells(value, 2)
+    if vector.rank == 1:
+        vector.keep_batch(1)
     m = _swapped(matrix.source()) if module.flag("trans") else matrix.source()
     return vector.from_source(ops.matmul(m, vector.source()[..., None])[..., 0])
 
@@ -247,5 +251,6 @@ def dot_product(module: Module, value: Value) -> Value:
 def sum_of_features(cell: Cell, x: KerasTensor) -> KerasTensor:
     """Return the sum over the dimension after the batch; a vector gives one element."""
     if cell.rank == 1:
+        cell.keep_batch(1)
         return ops.sum(x, axis=-1, keepdims=True)
     return ops.sum(x, axis=cell.frame.hidden + 1)

@@ -1,7 +1,9 @@
 """What torch.save and safetensors write is read as torch.load reads it."""
 
 import argparse
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
+from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,10 +72,12 @@ def test_values_are_torchs(value, options, tmp_path):
 @pytest.mark.parametrize("options", FORMATS.values(), ids=FORMATS)
 def test_what_a_script_keeps_beside_is_passed_over(options, tmp_path):
     value = {"options": argparse.Namespace(size=3), "best": np.float64(0.5), "device": torch.device("cpu"), "w": BASE}
+    value |= {"losses": np.arange(3.0), "milestones": Counter([2, 3]), "file": Path("a.jpg"), "seen": {1, 2}}
+    value |= {"started": datetime(2017, 1, 2), "type": torch.float16}
     torch.save(value, tmp_path / "file.pth", **options)
     found = read_pytorch(tmp_path / "file.pth")
     assert_same(found.pop("w"), BASE)
-    assert set(found) == {"options", "best", "device"}
+    assert set(found) == set(value) - {"w"}
     assert all(isinstance(value, Unread) for value in found.values())
 
 

@@ -45,6 +45,31 @@ def test_torchvisions_are_descriptor_weights(blocks, last, tmp_path):
         assert_close(found[name], values)
 
 
+def with_normalizations(network):
+    """Return the network with batch normalisation of random statistics after each convolution, evaluating."""
+    layers, generator = [], torch.Generator().manual_seed(2)
+    for layer in network:
+        layers.append(layer)
+        if isinstance(layer, torch.nn.Conv2d):
+            layers.append(torch.nn.BatchNorm2d(layer.out_channels))
+            for values in (layers[-1].weight, layers[-1].bias, layers[-1].running_mean, layers[-1].running_var):
+                values.data.uniform_(0.5, 1.5, generator=generator)
+    return torch.nn.Sequential(*layers).eval()
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_batch_normalisation_becomes_a_part_of_the_convolutions(counted, tmp_path):
+    network = with_normalizations(vgg(VGG16))
+    state = {f"features.{name}": value for name, value in network.state_dict().items() if counted or "num_" not in name}
+    torch.save(state, tmp_path / "vgg16_bn.pth")
+    descriptor = build_descriptor(["conv1_1", "relu2_2"], weights=descriptor_weights(tmp_path / "vgg16_bn.pth"))
+    expected = features(network, (IMAGES - MEAN) / DEVIATION, (1, 12))
+    found = descriptor(IMAGES)
+    assert_close(found["conv1_1"], expected[0])
+    assert_close(found["relu2_2"], expected[1])
+    assert convert_pytorch(tmp_path / "vgg16_bn.pth").decided == "VGG-16 up to pool5, max pooling"
+
+
 def test_gatys_port_is_named_by_layers(tmp_path):
     network = vgg(VGG19, average=True)
     names = [f"conv{block}_{index}" for block, number in enumerate(VGG19, 1) for index in range(1, number + 1)]

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from support.torch7_writer import module, tensor, write_t7
 
 import import_torch_weights
 from model.saving import save_model
@@ -25,6 +26,34 @@ def test_it_leaves(shared, tmp_path, capsys, name, suffix):
     command = ["--input", network, "--output", tmp_path / f"{name}.{suffix}", "--verify", network.with_suffix(".npz")]
     assert import_torch_weights.main([*map(str, command), *CASES[name]]) == 0
     assert "on recorded inputs: max difference" in capsys.readouterr().out
+
+
+def arrays(*shapes):
+    return [np.random.default_rng(i).normal(size=shape).astype(np.float32) for i, shape in enumerate(shapes)]
+
+
+SLOPES = np.float32([0.2, -0.3, 0.7])
+A, B, X = arrays((3, 4), (4, 5), (1, 3, 2, 4, 5))
+# Networks with their inputs and outputs in Torch7.
+WRITTEN = {
+    "matrices": (module("nn.MM", transA=False, transB=False), [A, B], A @ B),
+    "matrix and vector": (module("nn.MV", trans=True), [A, B[:3, 0]], A.T @ B[:3, 0]),
+    "slopes of a volume": (
+        module("nn.PReLU", nOutputPlane=3, weight=tensor(SLOPES)),
+        [X],
+        np.where(X > 0, X, X * SLOPES[:, None, None, None]),
+    ),
+}
+
+
+@pytest.mark.parametrize("suffix", ["onnx", "tflite"])
+@pytest.mark.parametrize("name", WRITTEN)
+def test_what_is_written_leaves(tmp_path, name, suffix):
+    network, inputs, output = WRITTEN[name]
+    (tmp_path / "network.t7").write_bytes(write_t7(network))
+    np.savez(tmp_path / "truth.npz", output=output, **{f"input_{i}": x for i, x in enumerate(inputs)})
+    names = {"--input": "network.t7", "--output": f"network.{suffix}", "--verify": "truth.npz"}
+    assert import_torch_weights.main([text for name in names for text in (name, str(tmp_path / names[name]))]) == 0
 
 
 @pytest.mark.parametrize(("format", "suffix", "length"), [("onnx", ".onnx", 23), ("litert", ".tflite", 16)])
