@@ -47,9 +47,9 @@ class UpsampledConv2D(keras.layers.Conv2D):
     def call(self, inputs: Any) -> Any:
         """Return the convolution of the enlarged `inputs`."""
         squares = ops.conv(inputs, self._kernels(), strides=1, padding="valid")
+        if self.use_bias:  # here it is part of the convolution to every runtime
+            squares = squares + ops.tile(ops.convert_to_tensor(self.bias), FACTOR**2)
         outputs = ops.depth_to_space(squares, FACTOR, data_format="channels_last")[:, 1:-1, 1:-1]
-        if self.use_bias:
-            outputs = outputs + ops.convert_to_tensor(self.bias)
         return outputs if self.activation is None else self.activation(outputs)
 
     def _kernels(self) -> Any:

@@ -46,7 +46,8 @@ def export_model(
             of 1.
         quantize: "none", or for LiteRT "float16" (weights), "dynamic" (weights in 8 bits, ranges of activations taken
             while running) or "int8" (weights in 8 bits; wide convolutions work in 8 bits, with ranges taken from
-            `calibration`, all else in float32).
+            `calibration`, all else in float32). For ONNX "int8" is allowed too: wide convolutions, with their weights,
+            in 8 bits.
         calibration: folder of pictures, for generators: the first is compared on, "int8" takes its ranges from others;
             without it the first of the program's own pictures is compared on. For any model an `.npz` file of inputs,
             by their names, with as many of each as there are samples.

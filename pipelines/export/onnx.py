@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import keras
@@ -14,26 +14,40 @@ import tf2onnx
 from compat import mend_tf2onnx
 from errors import UserError
 from model.provenance import PROVENANCE
+from pipelines.export.convolutions import split_narrow_convolutions
 from pipelines.export.graph import graph_function
+from pipelines.export.int8 import round_convolutions
+from pipelines.export.onnx_int8 import quantize_convolutions
 from pipelines.export.plan import ExportPlan
+from pipelines.export.samples import Inputs
 
 OPSET = 18
 PICTURE_AXES = ("batch", "height", "width")
 
 
-def write_onnx(model: keras.Model, path: Path, plan: ExportPlan) -> None:
+def write_onnx(model: keras.Model, path: Path, plan: ExportPlan, *, calibration: Iterable[Inputs] = ()) -> None:
     """Write `model` as an ONNX file.
+
+    Args:
+        model: Functional or Sequential.
+        path: the file.
+        plan: names, shapes and quantisation: "none" or "int8".
+        calibration: the model's inputs, for "int8".
 
     Raises:
         UserError: the model needs an operator that ONNX does not have.
     """
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it cannot convert is told below
     mend_tf2onnx()
-    function = graph_function(model, plan)
+    if plan.quantize == "int8":
+        model = round_convolutions(model, calibration)
+    function = graph_function(split_narrow_convolutions(model), plan)
     converted, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=OPSET)
     unknown = {node.op_type for node in converted.graph.node if not onnx.defs.has(node.op_type, node.domain)}
     if unknown:
         raise UserError(f"ONNX has no operator for {', '.join(sorted(unknown))}")
+    if plan.quantize == "int8":
+        quantize_convolutions(converted.graph)
     _order_outputs(converted.graph, plan)
     for value in (*converted.graph.input, *converted.graph.output):
         _name_axes(value, plan)

@@ -108,7 +108,7 @@ def write_export(
     elif plan.format == "onnx":
         from pipelines.export.onnx import write_onnx
 
-        write_onnx(model, path, plan)
+        write_onnx(model, path, plan, calibration=calibration)
     else:
         from pipelines.export.litert import write_litert
 

@@ -19,17 +19,19 @@ class Format:
         suffix: what its file is called; "" for a folder.
         packages: those that it needs beyond requirements.txt.
         max_difference: allowed between an export in float32 and the Keras model, relative to the largest value.
+        quantizations: those of MIN_PSNR that it has.
     """
 
     suffix: str
     packages: tuple[str, ...]
     max_difference: float
+    quantizations: tuple[str, ...]
 
 
 FORMATS = {
-    "saved_model": Format("", (), 1e-4),
-    "litert": Format(".tflite", ("ai_edge_litert",), 1e-3),
-    "onnx": Format(".onnx", ("onnx", "onnxruntime", "tf2onnx"), 1e-4),
+    "saved_model": Format("", (), 1e-4, ("none",)),
+    "litert": Format(".tflite", ("ai_edge_litert",), 1e-3, ("none", "float16", "dynamic", "int8")),
+    "onnx": Format(".onnx", ("onnx", "onnxruntime", "tf2onnx"), 1e-4, ("none", "int8")),
 }
 # The peak signal-to-noise ratio in dB that an export must reach, by quantisation.
 MIN_PSNR = {"none": 40.0, "float16": 40.0, "dynamic": 30.0, "int8": 30.0}
@@ -43,7 +45,7 @@ class ExportSettings:
 
     Attributes:
         format: one of FORMATS.
-        quantize: one of MIN_PSNR; for "litert" alone.
+        quantize: one of the format's quantisations.
         calibration: folder of pictures, or `.npz` file of inputs.
         size: height and width of pictures whose size the model leaves free.
         input_shapes: of each input, in the model's order, without the batch; None for a size that stays as the model
@@ -67,8 +69,9 @@ class ExportSettings:
         for name, known in (("format", FORMATS), ("quantize", MIN_PSNR), ("layout", LAYOUTS)):
             if getattr(self, name) not in known:
                 raise ArgumentError(unknown_name(f"`{name}`", getattr(self, name), known))
-        if self.quantize != "none" and self.format != "litert":
-            raise ArgumentError(f"`quantize` {self.quantize} is for `format` litert alone, not for {self.format}")
+        if self.quantize not in self.kind.quantizations:
+            having = " and ".join(name for name, kind in FORMATS.items() if self.quantize in kind.quantizations)
+            raise ArgumentError(f"`quantize` {self.quantize} is for `format` {having} alone, not for {self.format}")
         if min(self.size) < 1:
             raise ArgumentError(f"`size` {self.size[0]}x{self.size[1]}: height and width must be at least 1")
         for shape in self.input_shapes:

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from layers import PaddedConv2DTranspose
+from layers import PackedConv2D, PaddedConv2DTranspose
 from model.generators.registry import build_generator
-from pipelines.export.convolutions import DOUBLING, rewrite_convolutions
+from pipelines.export.convolutions import DOUBLING, rewrite_convolutions, split_narrow_convolutions
 
 
 def transposed(model):
@@ -72,3 +72,22 @@ def test_other_convolutions_stay(change):
     layer = keras.layers.Conv2D(**{"filters": 8, "kernel_size": 3, **change})
     model = keras.Model(inputs, layer(inputs))
     assert convolutions(rewrite_convolutions(model)) == [layer]
+
+
+@pytest.mark.parametrize("options", [{}, {"use_bias": False}, {"activation": "tanh"}, {"kernel_size": (2, 3)}])
+def test_narrow_convolutions(options):
+    inputs = keras.Input((None, None, 6))
+    layer = PackedConv2D(**{"filters": 3, "kernel_size": (9, 5), "bias_initializer": "random_normal", **options})
+    model = keras.Model(inputs, layer(inputs))
+    split = split_narrow_convolutions(model)
+    assert layer not in convolutions(split)
+    for size in ((9, 9), (20, 17)):
+        x = np.random.default_rng(1).standard_normal((2, *size, 6)).astype(np.float32)
+        expected = keras.ops.nn.conv(x, layer.kernel) + (layer.bias if layer.use_bias else 0)
+        np.testing.assert_allclose(split(x), layer.activation(expected), atol=5e-6)
+
+
+def test_convolutions_of_one_column_stay():
+    inputs = keras.Input((None, None, 6))
+    layer = PackedConv2D(3, (3, 1))
+    assert convolutions(split_narrow_convolutions(keras.Model(inputs, layer(inputs)))) == [layer]

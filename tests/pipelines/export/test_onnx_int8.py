@@ -1,0 +1,70 @@
+"""Eight bits in ONNX files, as ONNX Runtime understands them."""
+
+import keras
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from conftest import ROOT
+
+from layers import InstanceNormalization, ReplicationPadding2D, UpsampledConv2D, conv2d
+from model.saving import save_model
+from pipelines.export.export import export_model
+
+CHANNELS = 128
+SIZE = (48, 40)
+
+
+def generator() -> keras.Model:
+    """From pictures to pictures, with three wide convolutions, one of them enlarging, and a narrow one."""
+    keras.utils.set_random_seed(3)
+    image = keras.Input((None, None, 3), name="image")
+    x = keras.layers.Conv2D(CHANNELS, 2, strides=2)(image)
+    for kernel in (3, 3):
+        x = ReplicationPadding2D(1)(x)
+        x = keras.layers.ReLU()(InstanceNormalization()(keras.layers.Conv2D(CHANNELS, kernel)(x)))
+    x = UpsampledConv2D(8, bias_initializer="random_normal")(ReplicationPadding2D(1)(x))
+    x = keras.layers.ReLU()(InstanceNormalization()(x))
+    return keras.Model(image, conv2d(3, 3, activation="sigmoid")(ReplicationPadding2D(1)(x)))
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("int8")
+    model = generator()
+    save_model(model, folder / "model.keras")
+    options = {"quantize": "int8", "calibration": ROOT / "pics", "size": SIZE}
+    report = export_model(input=folder / "model.keras", output=folder / "int8.onnx", format="onnx", **options)
+    return model, folder / "int8.onnx", report
+
+
+def operators(path) -> list[str]:
+    """Return what ONNX Runtime makes of the file."""
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(path.with_suffix(".optimized.onnx"))
+    options.log_severity_level = 3
+    onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return [node.op_type for node in onnx.load(options.optimized_model_filepath).graph.node]
+
+
+def test_wide_convolutions_are_computed_in_8_bits(exported):
+    _, path, report = exported
+    assert operators(path).count("QLinearConv") == 3
+    assert report.calibrated_on > 0
+
+
+def test_pictures_of_any_size_stay_near_the_model(exported):
+    model, path, report = exported
+    assert all(comparison.psnr > 35 for comparison in report.comparisons)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    picture = np.random.default_rng(0).random((2, 62, 34, 3), np.float32)
+    (found,) = session.run(None, {session.get_inputs()[0].name: picture})
+    assert -10 * np.log10(np.mean((found - model(picture).numpy()) ** 2)) > 30
+
+
+def test_weights_are_kept_in_a_byte_each(exported):
+    _, path, _ = exported
+    tensors = onnx.load(path).graph.initializer
+    found = sum(np.prod(tensor.dims) for tensor in tensors if tensor.data_type == onnx.TensorProto.INT8)
+    # Four 2x2 kernels stand for the enlarging one.
+    assert found == 2 * 9 * CHANNELS**2 + 4 * 4 * 8 * CHANNELS
