@@ -91,6 +91,22 @@ def pooling_window(parameter: Any, size: Sequence[int | None]) -> Window:
     return Window(kernel, stride, padding)
 
 
+def pyramid_windows(height: int, size: Pair) -> list[Window]:
+    """Return the windows of a pyramid of `height` poolings: one over a whole picture of `size`, 2 x 2, 4 x 4, ...
+
+    Raises:
+        LayerError: the picture is too small for as many windows.
+    """
+    windows = []
+    for level in range(height):
+        kernel = tuple(-(-extent // 2**level) for extent in size)
+        padding = tuple((side * 2**level - extent + 1) // 2 for side, extent in zip(kernel, size, strict=True))
+        if any(pad >= side for pad, side in zip(padding, kernel, strict=True)):
+            raise LayerError(f"a picture of {size} pixels is too small for {2**level} x {2**level} windows")
+        windows.append(Window(cast("Pair", kernel), cast("Pair", kernel), cast("Pair", padding)))
+    return windows
+
+
 def _global_window(parameter: Any, size: Sequence[int | None]) -> Window:
     if any(parameter.HasField(name) for name in ("kernel_size", "kernel_h", "kernel_w")):
         raise LayerError("has both global_pooling and a kernel size; one of them is allowed")

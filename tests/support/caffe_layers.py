@@ -35,6 +35,7 @@ class Layer:
     weights: list = field(default_factory=list)
     positive: bool = False
     tops: int = 1
+    below: int | None = None  # the bottoms hold whole numbers from 0 on, below this
 
     def __str__(self) -> str:
         return self.name
@@ -452,6 +453,40 @@ FORKS += [
           lambda x: by_channel(normalized_by(x, 2.0), C4, MEAN4), [MEAN4, VARIANCE4, np.float32([2]), C4, MEAN4]),
 ]  # fmt: skip
 
+
+def embedding(name: str, text: str, shape: tuple[int, ...], weights: list) -> Layer:
+    rows, offsets = weights[0], weights[1] if len(weights) > 1 else 0
+    text = f"embed_param {{ num_output: {rows.shape[1]} input_dim: {rows.shape[0]} {text} }}"
+    return Layer(name, "Embed", text, shape, lambda x: rows[x.astype(int)] + offsets, weights, below=rows.shape[0])
+
+
+def pyramid(name: str, height: int, shape: tuple[int, ...], method: str) -> Layer:
+    """Caffe's SPPLayer: poolings with 1, 2 x 2, 4 x 4, ... windows, padded where they do not divide the picture."""
+
+    def expected(x):
+        parts = []
+        for bins in (2**level for level in range(height)):
+            kernel = [-(-size // bins) for size in x.shape[2:]]
+            pad = [(side * bins - size + 1) // 2 for side, size in zip(kernel, x.shape[2:], strict=True)]
+            parts.append(pool(x, kernel, kernel, pad, method=method))
+        return parts[0] if height == 1 else np.concatenate([part.reshape(len(x), -1) for part in parts], 1)
+
+    name_of = {"max": "MAX", "average": "AVE"}[method]
+    return Layer(name, "SPP", f"spp_param {{ pyramid_height: {height} pool: {name_of} }}", shape, expected)
+
+
+EMBEDDINGS = [
+    embedding("embed", "", (3, 4), [rng(7, 5), rng(5, seed=1)]),
+    embedding("embed_no_bias", "bias_term: false", (3,), [rng(7, 5)]),
+    embedding("embed_cube", "", (2, 3, 4), [rng(7, 5), rng(5, seed=1)]),
+]
+PYRAMIDS = [
+    pyramid("pyramid", 3, (2, 3, 8, 12), "max"),
+    pyramid("pyramid_padded", 3, (2, 3, 9, 10), "max"),
+    pyramid("pyramid_average", 2, (2, 3, 7, 5), "average"),
+    pyramid("pyramid_of_one", 1, (2, 3, 4, 5), "average"),
+]
+
 GLOBAL = Layer(
     "pool_global_max",
     "Pooling",
@@ -463,5 +498,6 @@ MASK = Layer(
     "pool_mask", "Pooling", "pooling_param { kernel_size: 3 stride: 2 pad: 1 }", (2, 4, 6, 7), pool_with_mask, tops=2
 )
 LAYERS = [
-    *CONVOLUTIONS, *POOLINGS, GLOBAL, MASK, *ELEMENTWISE, *SCALES, *NORMALIZATIONS, *PRODUCTS, *ARRANGEMENTS, *FORKS
+    *CONVOLUTIONS, *POOLINGS, GLOBAL, MASK, *ELEMENTWISE, *SCALES, *NORMALIZATIONS, *PRODUCTS, *ARRANGEMENTS, *FORKS,
+    *EMBEDDINGS, *PYRAMIDS,
 ]  # fmt: skip

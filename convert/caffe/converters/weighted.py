@@ -42,6 +42,18 @@ def _dense(step: Step, x: KerasTensor, kernel: np.ndarray, bias: Sequence[np.nda
     )
 
 
+@converts("Embed")
+def embed(step: Step, x: KerasTensor) -> KerasTensor:
+    """Take the row of the weights that each number names, from 0 on, and add the offsets."""
+    (rows, columns), (weight, *bias) = step.shapes.parameters[0], step.weights
+    y = step.apply(
+        keras.layers.Embedding, ops.cast(to_source_order(x), "int32"), [weight], input_dim=rows, output_dim=columns
+    )
+    if bias:
+        y = step.apply(ElementwiseAffine, y, bias, shape=(columns,), scale=False, shift=True)
+    return from_source_order(y)
+
+
 @converts("BatchNorm")
 def batch_norm(step: Step, x: KerasTensor) -> KerasTensor:
     """Normalise with the stored statistics, or with `use_global_stats: false` with those of the batch at hand."""

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
+from convert.axes import to_source_order
 from convert.caffe.file.schema import enum_name
-from convert.caffe.geometry import Window, convolution_window, pooling_window
+from convert.caffe.geometry import Window, convolution_window, pooling_window, pyramid_windows
 from convert.caffe.registry import Step, converts
 from convert.caffe.shape_rules.windows import DEPTHWISE, convolution_groups, rounds_down, upsample_factors
 from convert.caffe.shapes import known
@@ -90,6 +91,20 @@ def pooling(step: Step, x: KerasTensor) -> Any:
         pooled, indices = step.apply(PaddedMaxPooling2D, x, return_indices=True, **config)
         return [pooled, _positions(step, indices, window)]
     return step.apply(PaddedMaxPooling2D if is_max else PaddedAveragePooling2D, x, **config)
+
+
+@converts("SPP")
+def pyramid(step: Step, x: KerasTensor) -> KerasTensor:
+    """Pool with ever more windows, and put all numbers in a row, each pooling's in Caffe's order."""
+    parameter, (height, width) = step.layer.spp_param, map(known, step.shapes.bottoms[0][2:])
+    make = PaddedMaxPooling2D if enum_name(parameter, "pool") == "MAX" else PaddedAveragePooling2D
+    pooled = [
+        step.apply(make, x, pool_size=window.kernel, strides=window.stride, padding=window.padding, ceil_mode=True)
+        for window in pyramid_windows(parameter.pyramid_height, (height, width))
+    ]
+    if len(pooled) == 1:
+        return pooled[0]
+    return ops.concatenate([keras.layers.Flatten()(to_source_order(y)) for y in pooled], axis=1)
 
 
 def _positions(step: Step, indices: KerasTensor, window: Window) -> KerasTensor:

@@ -172,7 +172,7 @@ _MESSAGES = {
     "EltwiseParameter": """EltwiseParameter.EltwiseOp operation = 1 [SUM]; float* coeff = 2;
         bool stable_prod_grad = 3""",
     "ELUParameter": "float alpha = 1 [1]",
-    "EmbedParameter": """uint32 num_output = 1; uint32 input_dim = 2; bool bias_term = 3;
+    "EmbedParameter": """uint32 num_output = 1; uint32 input_dim = 2; bool bias_term = 3 [true];
         FillerParameter weight_filler = 4; FillerParameter bias_filler = 5""",
     "ExpParameter": "float base = 1 [-1]; float scale = 2 [1]; float shift = 3",
     "FlattenParameter": "int32 axis = 1 [1]; int32 end_axis = 2 [-1]",

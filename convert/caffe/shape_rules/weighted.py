@@ -34,6 +34,17 @@ def inner_product(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     return Shapes([(*bottoms[0][:axis], outputs)], [weights, (outputs,)] if parameter.bias_term else [weights])
 
 
+@shape_rule("Embed")
+def embed(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Add an axis; the parameters are a row for each number that the bottom may hold, and the offsets."""
+    parameter = layer.embed_param
+    rows, columns = parameter.input_dim, parameter.num_output
+    if rows < 1 or columns < 1:
+        raise LayerError("num_output and input_dim must be positive")
+    check_reshape((*bottoms[0], columns))
+    return Shapes([(*bottoms[0], columns)], [(rows, columns), (columns,)] if parameter.bias_term else [(rows, columns)])
+
+
 @shape_rule("BatchNorm")
 def batch_norm(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     """Keep the shape; parameters are the sums of mean and variance and the number that both are divided by."""

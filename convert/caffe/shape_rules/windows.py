@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from convert.caffe.file.schema import enum_name
-from convert.caffe.geometry import Pair, Window, convolution_window, pooling_window
+from convert.caffe.geometry import Pair, Window, convolution_window, pooling_window, pyramid_windows
 from convert.caffe.network import LayerError
 from convert.caffe.shapes import (
     Shape,
@@ -21,6 +22,7 @@ from convert.caffe.shapes import (
 
 # Convolutions of forks that have one group a channel, whether the prototxt says so or not.
 DEPTHWISE = ("ConvolutionDepthwise", "DepthwiseConvolution")
+MAX_PYRAMID = 10  # poolings, the last of 512 x 512 windows
 
 
 @shape_rule("Convolution", *DEPTHWISE)
@@ -96,14 +98,15 @@ def pooling(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     if parameter.global_pooling:
         top = (*bottom[:2], 1, 1)
     else:
-        top = _moved(bottom, bottom[1], window, lambda size, axis: pooled_size(size, axis, window, parameter))
+        down = rounds_down(parameter)
+        top = _moved(bottom, bottom[1], window, lambda size, axis: _pooled_size(size, axis, window, down=down))
     return Shapes([top] * len(layer.top))
 
 
-def pooled_size(size: int, axis: int, window: Window, parameter: Any) -> int:
+def _pooled_size(size: int, axis: int, window: Window, *, down: bool) -> int:
     """Return how many windows fit along `axis` (0: height) of a picture of `size`, as Caffe counts."""
     room, stride = window.room(size, axis), window.stride[axis]
-    windows = (room // stride if rounds_down(parameter) else -(-room // stride)) + 1
+    windows = (room // stride if down else -(-room // stride)) + 1
     if any(window.padding) and (windows - 1) * stride >= size + window.padding[axis]:
         windows -= 1
     return windows
@@ -112,6 +115,22 @@ def pooled_size(size: int, axis: int, window: Window, parameter: Any) -> int:
 def rounds_down(parameter: Any) -> bool:
     """Return whether a PoolingParameter asks for sizes rounded down, as Caffe says it or as forks do."""
     return enum_name(parameter, "round_mode") == "FLOOR" or not parameter.ceil_mode
+
+
+@shape_rule("SPP")
+def pyramid(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Put the numbers of poolings with 1, 2 x 2, 4 x 4, ... windows in a row; one pooling alone keeps its shape."""
+    bottom, parameter = picture(bottoms[0]), layer.spp_param
+    if enum_name(parameter, "pool") == "STOCHASTIC":
+        raise LayerError("stochastic pooling is random even in the test phase and cannot be converted")
+    if not 1 <= parameter.pyramid_height <= MAX_PYRAMID:
+        raise LayerError(f"pyramid_height {parameter.pyramid_height} must be from 1 to {MAX_PYRAMID}")
+    channels, *size = map(known, bottom[1:])
+    counts = [
+        math.prod(_pooled_size(size[axis], axis, window, down=False) for axis in (0, 1))
+        for window in pyramid_windows(parameter.pyramid_height, (size[0], size[1]))
+    ]
+    return Shapes([(bottom[0], channels, 1, 1) if len(counts) == 1 else (bottom[0], channels * sum(counts))])
 
 
 @shape_rule("LRN")

@@ -38,6 +38,8 @@ def convert(layer, folder):
 def check(layer, model, bottoms, tops, shapes):
     arrays = [rng(*shape, seed=10 + index) for index, shape in enumerate(shapes)]
     arrays = [np.abs(array) + 0.1 if layer.positive else array for array in arrays]
+    if layer.below is not None:
+        arrays = [np.floor(np.abs(array) * 1e3).astype(np.float32) % layer.below for array in arrays]
     outputs = compute(model, dict(zip(bottoms, arrays, strict=True)), tops)
     expected = layer.expected(*(array.astype(np.float64) for array in arrays))
     for top, value in zip(tops, expected if layer.tops > 1 else [expected], strict=True):
