@@ -3,7 +3,8 @@
 `python -m benchmarks.all --output page` writes page.md and page.json (peers: pip install -r requirements-bench.txt;
 weights: see `model.weights`). It takes about two hours on two cores; `--quick` has each figure measured once and leaves
 out the long runs, `--only NAME` runs some. A benchmark that fails is told on the page, and the exit code is 1.
-`--device gpu` runs those that make sense there, on Keras' jax and torch backends beside PyTorch.
+`--device gpu` runs those that make sense there, on Keras' jax and torch backends beside PyTorch. `--readme README.md`
+puts the table of all bars into that file too, between its two marks.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ QUICK = {
     "training": ["benchmarks.train", "--weights", WEIGHTS, "--runs", "1"],
 }
 GPU_BACKENDS = ("jax", "torch")
+# What a table stands between in another page.
+BEGIN, END = "<!-- table of python -m benchmarks.all -->", "<!-- end of the table -->"
 
 
 @dataclass(frozen=True)
@@ -121,10 +124,8 @@ def run(name: str, given: Sequence[str], backend: str) -> Result:
 
 def as_markdown(results: Sequence[Result], about: dict[str, str], packages: dict[str, str]) -> str:
     """Return the page: what was measured with, the bars of all benchmarks together, then their tables."""
-    bars = [[result.name, *row] for result in results for table in result.tables for row in _bars(table)]
     lines = ["# Benchmarks", "", "; ".join(f"{key}: {value}" for key, value in (about | packages).items() if value), ""]
-    if bars:
-        lines += _table("Bars", ["benchmark", "of", "found", "at most", "holds"], bars)
+    lines += bars_of(results)
     for result in results:
         lines += [f"## {result.name}", "", f"`{result.command}`, {result.seconds:.0f} s", ""]
         if result.exit_code:
@@ -132,6 +133,25 @@ def as_markdown(results: Sequence[Result], about: dict[str, str], packages: dict
         for table in result.tables:
             lines += _table(table["title"], table["columns"], table["rows"])
     return "\n".join(lines)
+
+
+def bars_of(results: Sequence[Result]) -> list[str]:
+    """Return the lines of the table of all bars; none where there are no bars."""
+    bars = [[result.name, *row] for result in results for table in result.tables for row in _bars(table)]
+    return _table("Bars", ["benchmark", "of", "found", "at most", "holds"], bars) if bars else []
+
+
+def between_marks(text: str, lines: Sequence[str]) -> str:
+    """Return `text` with `lines` in place of what stands between its marks.
+
+    Raises:
+        ValueError: it does not have each mark once, in their order.
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end) or BEGIN in rest or END in before + after:
+        raise ValueError(f"needs the lines {BEGIN} and {END}, once each")
+    return before + "\n".join([begin, "", *lines, end]) + after
 
 
 def _bars(table: dict[str, Any]) -> list[list[str]]:
@@ -154,7 +174,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=tuple(FULL), default=tuple(FULL), help="benchmarks to run")
     parser.add_argument("--quick", action="store_true", help="each figure once, without the long runs")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="(default: %(default)s)")
+    parser.add_argument("--readme", type=Path, metavar="FILE", help="page that gets the table of bars")
     arguments = parser.parse_args(argv)
+    if arguments.readme is not None:
+        try:
+            between_marks(arguments.readme.read_text(encoding="utf-8"), [])
+        except (OSError, ValueError) as error:
+            parser.error(f"--readme {arguments.readme}: {error}")
     from model.weights import find_weights
 
     weights = str(find_weights())
@@ -164,6 +190,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     page = {"machine": about, "versions": packages, "benchmarks": [asdict(result) for result in results]}
     arguments.output.with_suffix(".json").write_text(json.dumps(page, indent=1) + "\n", encoding="utf-8")
     arguments.output.with_suffix(".md").write_text(as_markdown(results, about, packages), encoding="utf-8")
+    if arguments.readme is not None:
+        text = arguments.readme.read_text(encoding="utf-8")
+        arguments.readme.write_text(between_marks(text, bars_of(results)), encoding="utf-8")
     return int(any(result.exit_code for result in results))
 
 

@@ -58,3 +58,27 @@ def test_tables_with_bars_of_their_own_are_among_the_bars(monkeypatch, tmp_path)
     text = page.as_markdown([result], {}, {})
     assert "| transfer | One iteration: ours | 0.500 | 0.42 | NO |" in text
     assert "| transfer | ours / peer | 0.5 | 0.65 | yes |" in text
+
+
+def test_another_page_gets_the_bars_between_its_marks(replaced, tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text(f"Before.\n\n{page.BEGIN}\nold figures\n{page.END}\n\nAfter.\n")
+    given = ["--quick", "--only", "start", "--output", str(tmp_path / "page"), "--readme", str(readme)]
+    assert page.main(given) == 0
+    text = readme.read_text()
+    assert "| start | ours / peer | 0.5 | 0.65 | yes |" in text
+    assert "old figures" not in text
+    assert text.startswith("Before.\n")
+    assert text.endswith("\nAfter.\n")
+    assert page.main(given) == 0
+    assert readme.read_text() == text
+
+
+@pytest.mark.parametrize("text", ["no marks", f"{page.END} {page.BEGIN}", f"{page.BEGIN} {page.END} {page.END}"])
+def test_a_page_without_marks_is_refused_before_anything_runs(replaced, tmp_path, capsys, text):
+    (tmp_path / "README.md").write_text(text)
+    with pytest.raises(SystemExit) as ended:
+        page.main(["--output", str(tmp_path / "page"), "--readme", str(tmp_path / "README.md")])
+    assert ended.value.code == 2
+    assert "once each" in capsys.readouterr().err
+    assert not (tmp_path / "page.md").exists()
