@@ -138,6 +138,8 @@ class _Writer:
 
     def object(self, value: TorchObject) -> None:
         self.name(value.type_name, value.version)
+        if value.type_name == "nn.DataParallelTable" and value.version > 1:
+            self.write(value.get("gpuAssignments"))
         self.write(value.fields)
 
     def tensor(self, value: TorchTensor) -> None:

@@ -66,6 +66,12 @@ def pyramid_pooling(module: Module, value: Value, context: Context) -> Value:
     return join(module, outputs, cell.rank - 2)
 
 
+@converts_values("nn.DataParallelTable")
+def data_parallel(module: Module, value: Value, context: Context) -> Value:
+    """The first of modules that are alike; Torch7 gives each a part of the batch."""
+    return context.convert(module.children()[0], value)
+
+
 @converts_values("nn.Parallel")
 def parallel(module: Module, value: Value, context: Context) -> Value:
     """Module i gets slice i along one dimension; the results are joined along another."""

@@ -28,6 +28,7 @@ NIL, NUMBER, STRING, TABLE, TORCH, BOOLEAN, FUNCTION, LEGACY_RECUR_FUNCTION, REC
 
 # Bounds on the memory of files that hold little but tables: about 500 bytes each and 100 for every other value.
 # Networks have some thousand tables and objects, the loss histories of checkpoints up to half a million numbers.
+TWO_BODIES = ("nn.GPU", "nn.DataParallelTable")  # modules that write a table of cards before that of their fields
 MAX_OBJECTS = 500_000
 MAX_VALUES = 4_000_000
 MAX_NAME_LENGTH = 200
@@ -220,8 +221,8 @@ class _Reader:
         place = self.source.offset
         result = self.objects[number] = TorchObject(type_name, version=version)
         fields = yield
-        if type_name == "nn.GPU" and isinstance(fields, LuaTable) and "modules" not in fields:
-            fields = yield  # the first table holds type and number of the card only
+        if type_name in TWO_BODIES and isinstance(fields, LuaTable) and "modules" not in fields:
+            fields = yield  # the first table holds types and numbers of cards only
         if not isinstance(fields, LuaTable):
             raise FormatError(place, f"no table with the fields of {type_name!r}", "a table")
         result.fields = fields

@@ -106,7 +106,7 @@ IN_TURN = frozenset(
         "SpatialSameResponseNormalization",
     ]
 )
-SIDE_BY_SIDE = frozenset(["Concat", "ConcatTable", "DepthConcat", "SpatialPyramidPooling"])
+SIDE_BY_SIDE = frozenset(["Concat", "ConcatTable", "DataParallelTable", "DepthConcat", "SpatialPyramidPooling"])
 PAIRS = frozenset(
     ["CSubTable", "CDivTable", "MM", "MV", "DotProduct", "CosineDistance", "PairwiseDistance", "MaskedSelect"]
 )

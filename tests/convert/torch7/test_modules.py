@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from support.torch7_cases import CASES
 from support.torch7_wide import WIDE_CASES
-from support.torch7_writer import module, table, tensor
+from support.torch7_writer import module, table, tensor, write_t7
 
 from convert.torch7.builder import BuildOptions
 from convert.torch7.file.reader import read_t7
@@ -394,6 +394,14 @@ RECURRENCE = module(
 REPEATER = module("nn.Repeater", modules=table(RECURRENCE), rho=3)
 
 
+def parallel(version):
+    """Return the module that spreads a batch over several cards, as cunn wrote it in two times."""
+    network = module("nn.DataParallelTable", modules=table(LINEAR), gpuAssignments=table(1, 2), dimension=1)
+    network.version = version
+    network.fields["impl"] = module("nn.DataParallelTable.Basic", dpt=network)
+    return network
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_module_agrees_with_pytorch(name):
     network, expected = ALL[name]
@@ -403,7 +411,7 @@ def test_module_agrees_with_pytorch(name):
 
 def test_every_registered_type_is_tested():
     values = [read_t7(case.path) for case in [*CASES, *WIDE_CASES]]
-    values += [*(network for network, _ in ALL.values()), DICTIONARY, TRIM_ZERO, RECURRENCE, REPEATER]
+    values += [*(network for network, _ in ALL.values()), DICTIONARY, TRIM_ZERO, RECURRENCE, REPEATER, parallel(1)]
     tested = {item.type_name for value in values for item in walk(value) if isinstance(item, TorchObject)}
     # Names of cudnn for what is tested under nn's, through one and the same function.
     untested = {name for name in CONVERTERS if name not in tested and "nn." + name.partition(".")[2] not in tested}
@@ -684,3 +692,12 @@ def test_dimensions_by_letters(conversion):
     model = convert_network(network, BuildOptions((shape,), batch=True, along_batch=True)).model
     found = keras.ops.convert_to_numpy(model(x.movedim(1, -1).numpy() if x.ndim == 4 else x.numpy()))
     np.testing.assert_allclose(found, expected(x), rtol=1e-6)
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_copies_on_several_cards_are_one_network(version, tmp_path):
+    (tmp_path / "network.t7").write_bytes(write_t7(sequential(parallel(version), module("nn.Tanh"))))
+    x = numbers(4, 3)
+    model = convert_network(read_t7(tmp_path / "network.t7"), BuildOptions(batch=True)).model
+    linear = F.linear(torch.tensor(x), *(torch.tensor(LINEAR.get(name).array) for name in ("weight", "bias")))
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(model(x)), linear.tanh().numpy(), rtol=1e-5, atol=1e-6)
