@@ -177,7 +177,9 @@ def try_in_opencv(path: Path, inputs: Inputs, expected: Sequence[np.ndarray], pl
                 network.setInput(array, tensor.name)
             found = network.forward(list(plan.outputs))
     except Exception as error:  # cv2.error, and whatever else old versions raise for what they do not know
-        return f"OpenCV {cv2.__version__} cannot run it: {_reason(error)}"
+        free = any(None in tensor.shape[1:] for tensor in plan.inputs)
+        advice = "; it may if --input-shape fixes the sizes" if free else ""
+        return f"OpenCV {cv2.__version__} cannot run it: {_reason(error)}{advice}"
     return f"OpenCV {cv2.__version__} runs it: {_agreement(found, expected)}"
 
 
