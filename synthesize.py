@@ -169,9 +169,20 @@ def make(arguments: argparse.Namespace) -> int:
     """Make a material and return the exit code."""
     options = {name: value for name, value in values_of(arguments, SynthesisSettings).items() if name not in WITHOUT}
     with live_view(NAME, LiveViewOptions(**values_of(arguments, LiveViewOptions))) as views:
-        with ProgressBar() as bar:
+        with share_bar("places of the maps") as show, ProgressBar() as bar:
+
+            def observe(share: float) -> None:
+                bar.close()
+                show(share)
+
             result, files = make_material(
-                material_of(arguments), arguments.output, [bar, *views], note=note, sources=arguments.source, **options
+                material_of(arguments),
+                arguments.output,
+                [bar, *views],
+                note=note,
+                observe=observe,
+                sources=arguments.source,
+                **options,
             )
         print_material(result, files)
     return 0

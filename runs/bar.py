@@ -105,15 +105,20 @@ class ProgressBar:
             self.bar = start_bar()
         self.bar.update(self.bar.task_ids[0], total=1.0, completed=1.0 - progress.work_left, text=text)
 
+    def close(self) -> None:
+        """Leave the bar as it stands, so that another one may follow."""
+        with contextlib.suppress(OSError):
+            if self.bar is not None:
+                self.bar.stop()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.close()
         with contextlib.suppress(OSError):
-            if self.bar is not None:
-                self.bar.stop()
             if kind is KeyboardInterrupt and self.way_on:
                 print(f"saved; {self.way_on} resumes the run", file=sys.stderr)
 

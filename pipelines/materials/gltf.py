@@ -59,7 +59,8 @@ def material(name: str, maps: Maps, files: Mapping[str, str]) -> dict[str, Any]:
         look |= {"emissiveTexture": _texture(by_role["emissive"], textures), "emissiveFactor": [1, 1, 1]}
     if "height" in by_role:
         look["extras"] = {"height": by_role["height"]}  # glTF has no displacement
-    return {"asset": {"version": "2.0", "generator": f"Texture Nets for Keras {VERSION}"}} | _square(name) | {
+    asset = {"version": "2.0", "generator": f"Texture Nets for Keras {VERSION}"}
+    return {"asset": asset} | _square(name, "normal" in by_role) | {
         "materials": [look],
         **({"textures": [{"sampler": 0, "source": i} for i in range(len(textures))]} if textures else {}),
         **({"images": [{"uri": file, "mimeType": "image/png"} for file in textures]} if textures else {}),
@@ -86,25 +87,26 @@ def _sampler() -> dict[str, int]:
     return {"magFilter": LINEAR, "minFilter": LINEAR_MIPMAP_LINEAR, "wrapS": REPEAT, "wrapT": REPEAT}
 
 
-def _square(name: str) -> dict[str, Any]:
-    """Return the scene: one square with the material 0."""
-    arrays = [*(array for _, array in ATTRIBUTES.values()), TRIANGLES]
+def _square(name: str, has_normals: bool) -> dict[str, Any]:
+    """Return the scene: one square with the material 0, with tangents where there are normals to turn by them."""
+    used = {attribute: entry for attribute, entry in ATTRIBUTES.items() if has_normals or attribute != "TANGENT"}
+    arrays = [*(array for _, array in used.values()), TRIANGLES]
     offsets = np.cumsum([0, *(array.nbytes for array in arrays)]).tolist()
     data = base64.b64encode(b"".join(array.tobytes() for array in arrays)).decode()
     views = [
         {"buffer": 0, "byteOffset": offset, "byteLength": array.nbytes, "target": target}
         for array, offset, target in zip(
-            arrays, offsets, [*[ARRAY_BUFFER] * len(ATTRIBUTES), ELEMENT_ARRAY_BUFFER], strict=False
+            arrays, offsets, [*[ARRAY_BUFFER] * len(used), ELEMENT_ARRAY_BUFFER], strict=False
         )
     ]
     accessors: list[dict[str, Any]] = [
         {"bufferView": i, "componentType": FLOAT, "count": len(array), "type": kind}
-        for i, (kind, array) in enumerate(ATTRIBUTES.values())
+        for i, (kind, array) in enumerate(used.values())
     ]
     accessors[0] |= {"min": CORNERS.min(axis=0).tolist(), "max": CORNERS.max(axis=0).tolist()}
-    indices = {"bufferView": len(ATTRIBUTES), "componentType": UNSIGNED_SHORT, "count": 6, "type": "SCALAR"}
-    attributes = {attribute: i for i, attribute in enumerate(ATTRIBUTES)}
-    primitive = {"attributes": attributes, "indices": len(ATTRIBUTES), "material": 0}
+    indices = {"bufferView": len(used), "componentType": UNSIGNED_SHORT, "count": 6, "type": "SCALAR"}
+    attributes = {attribute: i for i, attribute in enumerate(used)}
+    primitive = {"attributes": attributes, "indices": len(used), "material": 0}
     return {
         "scene": 0,
         "scenes": [{"nodes": [0]}],

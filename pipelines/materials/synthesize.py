@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,7 @@ def synthesize_material(
     derive: Sequence[str] = (),
     observers: Sequence[Observer] = (),
     note: Note | None = None,
+    observe: Callable[[float], object] = lambda share: None,
     **options: Any,
 ) -> Material:
     """Synthesise all maps of a surface together, so that they stay in register; nothing is written.
@@ -57,6 +59,7 @@ def synthesize_material(
         derive: maps to guess from the base colour, of "normal", "roughness", "height".
         observers: told after every iteration; each may raise StopIteration to end the synthesis with its result.
         note: told what the user should know before the run begins.
+        observe: told the share that is done of what follows the synthesis: the search for the places of all maps.
         options: further ones of `SynthesisSettings`, but for WITHOUT; a surface is tileable unless told otherwise.
 
     Raises:
@@ -70,7 +73,7 @@ def synthesize_material(
     wraps = settings.tileable in ("y", "both"), settings.tileable in ("x", "both")
     guide = leading_picture(source)
     texture = synthesize_pictures([guide], observers=observers, note=note, **_given(settings))
-    surface = _surface(source, guide, texture.pixels, wraps, settings.random_seed)
+    surface = _surface(source, guide, texture.pixels, wraps, settings.random_seed, observe)
     guesses = _derived(surface, derive, wraps)
     return Material(
         maps={**surface, **guesses},
@@ -116,7 +119,12 @@ def leading_picture(maps: Maps) -> np.ndarray:
 
 
 def _surface(
-    source: Maps, source_guide: np.ndarray, guide: np.ndarray, wraps: tuple[bool, bool], seed: int
+    source: Maps,
+    source_guide: np.ndarray,
+    guide: np.ndarray,
+    wraps: tuple[bool, bool],
+    seed: int,
+    observe: Callable[[float], object],
 ) -> dict[str, np.ndarray]:
     """Return all maps of a surface that looks like the guide."""
     from pipelines.materials.scores import gradient_correlations, largest_difference
@@ -129,11 +137,17 @@ def _surface(
     found = []
     for number in range(tries):
         generator = np.random.default_rng([seed, number])
-        maps = assembled(source, corresponding(stacked(source), source_guide, guide, wraps, generator))
+        watch = partial(_tell_part, observe, number, tries)
+        maps = assembled(source, corresponding(stacked(source), source_guide, guide, wraps, generator, watch))
         found.append({key: _mended(key, values) for key, values in maps.items()})
     wanted = gradient_correlations(source)
     best = min(found, key=lambda maps: largest_difference(gradient_correlations(maps), wanted))
     return well_cut(best, [axis for axis in (0, 1) if wraps[axis]])
+
+
+def _tell_part(observe: Callable[[float], object], number: int, parts: int, share: float) -> None:
+    """Tell how much of several parts is done by the share of one of them."""
+    observe((number + share) / parts)
 
 
 def _mended(key: str, values: np.ndarray) -> np.ndarray:
@@ -160,6 +174,7 @@ def make_material(
     observers: Sequence[Observer] = (),
     *,
     note: Note,
+    observe: Callable[[float], object] = lambda share: None,
     sources: Sequence[str | os.PathLike] = (),
     **options: Any,
 ) -> tuple[Material, list[Path]]:
@@ -170,6 +185,7 @@ def make_material(
         output: the folder; it is made where it is missing.
         observers: as for `synthesize_material`, like the others.
         note: as there.
+        observe: as there.
         sources: in place of maps, the file of a base colour.
         options: as there.
 
@@ -187,7 +203,9 @@ def make_material(
         library()
     maps = read_maps(paths, note)
     check_range(maps, settings)
-    result = synthesize_material(maps, derive=settings.derive, observers=observers, note=note, **options)
+    result = synthesize_material(
+        maps, derive=settings.derive, observers=observers, note=note, observe=observe, **options
+    )
     return result, write_material(folder, result, settings)
 
 

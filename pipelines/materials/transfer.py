@@ -9,6 +9,7 @@ so they stay in register.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,6 +74,7 @@ def corresponding(
     guide: np.ndarray,
     wraps: Wraps,
     generator: np.random.Generator,
+    observe: Callable[[float], object] = lambda share: None,
 ) -> Correspondence:
     """Return where each pixel of a surface that looks like a guide comes from.
 
@@ -82,19 +84,31 @@ def corresponding(
         guide: float32 (rows, columns, 3), what the surface shall look like, at least MIN_SIDE a side.
         wraps: whether the surface repeats (vertically, horizontally).
         generator: of the random search.
+        observe: told the share of the work that is done.
     """
     mean = source_guide.mean(axis=(0, 1))
     deviation = max(1e-6, float(np.sqrt(np.square(source_guide - mean).sum(axis=2).mean())))
     source_guide, guide = ((values - mean) / deviation for values in (source_guide, guide))
     scales = _scales(source, source_guide, guide, wraps)
     found = _first(*scales[-1][1:], wraps, generator)
+    work, done = sum(_work(number, wanted) for number, (_, _, wanted) in enumerate(scales)), 0
     for number, (maps, known, wanted) in reversed(list(enumerate(scales))):
         if number < len(scales) - 1:
             found = _enlarged(found, np.array(maps.shape[:2]), wanted.shape[:2])
         weight = GUIDE_WEIGHT * GUIDE_DECAY ** (len(scales) - 1 - number)
-        rounds = ROUNDS if number else LAST_ROUNDS
-        found = _refined(found, maps, weight * known, weight * wanted, rounds, generator)
+        found = _refined(found, maps, weight * known, weight * wanted, _rounds(number), generator)
+        done += _work(number, wanted)
+        observe(done / work)
     return found
+
+
+def _rounds(number: int) -> int:
+    """Return the searches at a scale, the finest of which is 0."""
+    return ROUNDS if number else LAST_ROUNDS
+
+
+def _work(number: int, guide: np.ndarray) -> int:
+    return _rounds(number) * guide.shape[0] * guide.shape[1]
 
 
 def assembled(maps: Maps, found: Correspondence) -> dict[str, np.ndarray]:

@@ -51,8 +51,14 @@ def textures_of(look):
     return [entry for entry in named if "index" in entry]
 
 
+def test_tangents_are_there_where_normals_need_them():
+    """Validators tell of those that nothing uses."""
+    attributes = [set(content(key)["meshes"][0]["primitives"][0]["attributes"]) for key in ("normal", "baseColor")]
+    assert attributes[0] - attributes[1] == {"TANGENT"}
+
+
 def test_the_square_is_sound():
-    found = content("baseColor")
+    found = content("normal")
     data = base64.b64decode(found["buffers"][0]["uri"].partition("base64,")[2], validate=True)
     assert len(data) == found["buffers"][0]["byteLength"]
     arrays = [read(found, data, accessor) for accessor in found["accessors"]]

@@ -44,6 +44,13 @@ def test_a_texture_guides_the_maps(monkeypatch, random_descriptor):
     assert max(result.scores.seam.values()) < 1.4
 
 
+def test_the_search_for_places_tells_how_far_it_is():
+    shares = []
+    synthesize_material(stones(), observe=shares.append, **QUICK)
+    assert shares == sorted(shares)
+    assert (0 < shares[0] < 0.1, shares[-1]) == (True, 1)
+
+
 def test_all_maps_come_out_and_repeat(made):
     source = stones()
     assert {key: values.shape for key, values in made.maps.items()} == {
