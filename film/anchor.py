@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from film.flow import inside, warp
+from film.flow import grey, inside, refined, warp
 from film.matching import likeness
 
 
@@ -46,6 +46,11 @@ class Anchor:
         joined = flow + warp(self.flow, flow, interpolation=cv2.INTER_LINEAR)
         chain = belief * warp(self.chain, flow, interpolation=cv2.INTER_LINEAR)
         return Anchor(self.content, self.result, self.age + 1, joined, chain)
+
+    def refined(self, content: np.ndarray) -> Anchor:
+        """Return the anchor as the present frame, whose content is given, sees it, by a more exact way."""
+        assert self.flow is not None
+        return replace(self, flow=refined(self.flow, grey(content), grey(self.content)))
 
     def seen_from(self, content: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the result as the present frame, whose content is given, sees it, and how far that is believed.

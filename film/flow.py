@@ -7,6 +7,8 @@ import numpy as np
 
 # Flow is found on frames of about so many rows, which is enough for pictures to follow, and far quicker.
 MAX_FLOW_SIDE = 640
+# Smaller pictures have no flow that could be found.
+MIN_FLOW_SIDE = 16
 
 
 def grey(pixels: np.ndarray) -> np.ndarray:
@@ -27,13 +29,33 @@ class FlowFinder:
 
     def __call__(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Return float32 (height, width, 2): where each pixel (x, y) of `first` lies in `second`, minus its place."""
-        if min(first.shape) < 16:
+        if min(first.shape) < MIN_FLOW_SIDE:
             return np.zeros((*first.shape, 2), np.float32)
         return self._dis.calc(first, second, np.zeros((*first.shape, 2), np.float32))
 
 
+def refined(flow: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return a flow that is about right without its rough places.
+
+    Brox, Bruhn, Papenberg & Weickert 2004, "High Accuracy Optical Flow Estimation Based on a Theory for Warping".
+    Small errors of several flows that were joined add up, and strokes that follow them are torn; what the pictures do
+    not ask for is smoothed away. It costs a third of a new flow.
+
+    Args:
+        flow: float32 (height, width, 2), in pixels of that size.
+        first: uint8 (rows, columns), as `grey` returns it.
+        second: the same, where the flow leads.
+    """
+    if min(first.shape) < MIN_FLOW_SIDE:
+        return flow
+    small = resize_flow(flow, *first.shape).copy()  # is overwritten
+    return resize_flow(cv2.VariationalRefinement.create().calc(first, second, small), *flow.shape[:2])
+
+
 def resize_flow(flow: np.ndarray, height: int, width: int) -> np.ndarray:
     """Return a flow for frames of another size."""
+    if flow.shape[:2] == (height, width):
+        return flow
     factors = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
     return cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * factors
 
@@ -66,9 +88,13 @@ def seen_in_both(forwards: np.ndarray, backwards: np.ndarray) -> np.ndarray:
         float32 (height, width), 1 where it holds, else 0.
     """
     back = warp(backwards, forwards, interpolation=cv2.INTER_LINEAR)
-    squares = np.square(forwards).sum(axis=-1) + np.square(back).sum(axis=-1)
-    agrees = np.square(forwards + back).sum(axis=-1) < 0.01 * squares + 0.5
+    agrees = sum_of_squares(forwards + back) < 0.01 * (sum_of_squares(forwards) + sum_of_squares(back)) + 0.5
     return agrees * inside(forwards)
+
+
+def sum_of_squares(values: np.ndarray) -> np.ndarray:
+    """Return the sum over the last axis, (height, width), of the squares of (height, width, channels)."""
+    return np.einsum("ijk,ijk->ij", values, values)  # several times as quick as NumPy's sum over so short an axis
 
 
 def inside(flow: np.ndarray) -> np.ndarray:

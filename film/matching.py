@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from film.flow import FlowFinder, grey, resize_flow, seen_in_both, warp
+from film.flow import FlowFinder, grey, resize_flow, seen_in_both, sum_of_squares, warp
 
 # Root mean squared difference of content and moved content, over small windows, at which belief has fallen to 1 / e.
 CONTENT_TOLERANCE = 0.09
@@ -64,5 +64,5 @@ class Matcher:
 
 def likeness(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return how alike two pictures are around each place, (height, width) in [0, 1]."""
-    squares = np.square(first - second).mean(axis=-1)
+    squares = sum_of_squares(first - second) / first.shape[-1]
     return np.exp(-cv2.boxFilter(squares, -1, (WINDOW, WINDOW)) / CONTENT_TOLERANCE**2)

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from film.anchor import Anchor, restored
-from film.flow import warp
+from film.flow import sum_of_squares, warp
 from film.matching import Matcher
 
 # Of earlier results in a blend, where they are wholly believed and the strength is 1; of the anchor's among them.
@@ -78,6 +78,7 @@ class Steadier:
         assert self._anchor is not None
         earlier = warp(last, flow, interpolation=cv2.INTER_LANCZOS4)
         if self._anchor.age > 1:
+            self._anchor = self._anchor.refined(content)
             far, far_belief = self._anchor.seen_from(content)
             earlier += (ANCHOR_SHARE * far_belief[..., np.newaxis]) * (far - earlier)
         share = (MAX_SHARE * self.strength) * belief[..., np.newaxis]
@@ -111,4 +112,4 @@ def _sharpened(blend: np.ndarray, stylized: np.ndarray) -> np.ndarray:
 
 def _energy(detail: np.ndarray) -> np.ndarray:
     """Return the mean square of detail around each place, (height, width)."""
-    return cv2.boxFilter(np.square(detail).mean(axis=-1), -1, (DETAIL_WINDOW, DETAIL_WINDOW))
+    return cv2.boxFilter(sum_of_squares(detail) / detail.shape[-1], -1, (DETAIL_WINDOW, DETAIL_WINDOW))

@@ -13,6 +13,7 @@ from describe.descriptor import StripedDescriptor
 from losses.features import FeatureLoss
 from losses.loss import Loss, WeightedSum, path
 from losses.octaves import OctaveLosses
+from losses.pictures.in_pieces import compile_plane
 from losses.pictures.opponent_colors import OPPONENT, OpponentColors
 from losses.pyramid import gaussian_pyramid
 from optimize.progress import Evaluate
@@ -97,24 +98,23 @@ class _Octaves:
 
 
 class _Planes:
-    """Loss and gradient of luma and the colour differences, one after another."""
+    """Loss and gradient of luma and the colour differences, one after another and each in pieces."""
 
     def __init__(self, loss: OpponentColors) -> None:
         self.rows = loss.rows
-        self.evaluate = compile_value_and_grad(loss.loss)
+        self.evaluate = compile_plane(loss.loss)
 
     def __call__(self, images: Any) -> Evaluation:
         """Return the evaluation of images (batch, height, width, 3)."""
         pixels = ops.convert_to_numpy(images)
         gradient = np.zeros_like(pixels)
-        terms: dict[str, Any] = {}
+        terms: dict[str, float] = {}
         for plane, weights in enumerate(OPPONENT.T):
             rows = [array[..., plane : plane + 1] for array in self.rows]
-            evaluation = self.evaluate((pixels @ weights)[..., np.newaxis], *rows)
-            terms = {name: terms.get(name, 0) + value for name, value in evaluation.terms.items()}
-            slopes = ops.convert_to_numpy(evaluation.gradient)[..., 0]
+            found, slopes = self.evaluate((pixels @ weights)[..., np.newaxis], *rows)
+            terms = {name: terms.get(name, 0) + value for name, value in found.items()}
             for channel, weight in enumerate(weights):
-                gradient[..., channel] += weight * slopes
+                gradient[..., channel] += weight * slopes[..., 0]
         return Evaluation(sum(terms.values()), terms, ops.convert_to_tensor(gradient))
 
 

@@ -37,7 +37,7 @@ class Autocorrelation(Loss):
         self.target = np.asarray(target, np.float32)
         self.margins = margins
         self.wraps = wraps
-        self._scale = float(np.sum(np.square(self.target, dtype=np.float64))) + ROUNDING**2
+        self.scale = float(np.sum(np.square(self.target, dtype=np.float64))) + ROUNDING**2
 
     @property
     def rows(self) -> list[np.ndarray]:
@@ -52,7 +52,7 @@ class Autocorrelation(Loss):
         inside = crop(images, top, left, height - 2 * top, width - 2 * left)
         found = correlations(inside, self.target.shape[1] - 1, self.wraps)
         wanted = ops.convert_to_tensor(target, dtype=found.dtype)
-        return {"": ops.mean(ops.sum(ops.square(found - wanted), axis=(1, 2, 3))) / self._scale}
+        return {"": ops.mean(ops.sum(ops.square(found - wanted), axis=(1, 2, 3))) / self.scale}
 
     def tree(self) -> Node:
         """Return a leaf."""

@@ -34,7 +34,7 @@ class PowerSpectrum(Loss):
     def __init__(self, target: np.ndarray, wraps: tuple[bool, bool] = (False, False)) -> None:
         self.target = np.asarray(target, np.float32)
         self.wraps = wraps
-        self._window = self.target.shape[-3]
+        self.window = self.target.shape[-3]
 
     @property
     def rows(self) -> list[np.ndarray]:
@@ -44,14 +44,17 @@ class PowerSpectrum(Loss):
     def terms(self, images: Any, *rows: Any) -> dict[str, Any]:
         """Return the one nameless term, of planes (batch, height, width, planes): the mean over the batch."""
         (target,) = rows or self.rows
-        found = power_spectrum(images, self._window, self.wraps)
-        wanted = ops.convert_to_tensor(target, dtype=found.dtype)
-        squares = ops.square(_logarithm(found) - _logarithm(wanted))
-        return {"": ops.mean(ops.sum(squares, axis=(1, 2, 3))) / np.prod(self.target.shape[-3:])}
+        found = power_spectrum(images, self.window, self.wraps)
+        return {"": self.distance(found, ops.convert_to_tensor(target, dtype=found.dtype))}
+
+    def distance(self, power: Any, target: Any) -> Any:
+        """Return the mean over the batch of what power (batch, window, window // 2 + 1, planes) is off its target."""
+        squares = ops.square(_logarithm(power) - _logarithm(target))
+        return ops.mean(ops.sum(squares, axis=(1, 2, 3))) / np.prod(self.target.shape[-3:])
 
     def tree(self) -> Node:
         """Return a leaf."""
-        return Node(f"log power spectrum in windows of {self._window} pixels, mean squared difference")
+        return Node(f"log power spectrum in windows of {self.window} pixels, mean squared difference")
 
 
 def power_spectrum(planes: Any, window: int, wraps: tuple[bool, bool] = (False, False)) -> Any:
@@ -65,19 +68,32 @@ def power_spectrum(planes: Any, window: int, wraps: tuple[bool, bool] = (False, 
         window: pixels, even.
         wraps: whether the planes repeat (vertically, horizontally).
     """
-    pixels = planes - ops.mean(planes, axis=(1, 2), keepdims=True)
-    for axis, wrap in zip((1, 3), wraps, strict=True):
-        places = _places(pixels.shape[axis], window, wrap)
-        pixels = ops.reshape(
-            ops.take(pixels, places.ravel(), axis=axis),
-            (*pixels.shape[:axis], *places.shape, *pixels.shape[axis + 1 :]),
-        )
+    rows, columns = (window_places(size, window, wrap) for size, wrap in zip(planes.shape[1:3], wraps, strict=True))
+    pixels = ops.take(centred(planes), rows.ravel(), axis=1)
+    strips = ops.reshape(pixels, (planes.shape[0], *rows.shape, *planes.shape[2:]))
+    return power_of_windows(strips, columns) / (len(rows) * len(columns))
+
+
+def centred(planes: Any) -> Any:
+    """Return planes (batch, height, width, planes) without their means."""
+    return planes - ops.mean(planes, axis=(1, 2), keepdims=True)
+
+
+def power_of_windows(strips: Any, columns: np.ndarray) -> Any:
+    """Return the sum of the power of windows, (batch, window, window // 2 + 1, planes).
+
+    Args:
+        strips: (batch, strips, window, width, planes), the rows of windows that lie side by side.
+        columns: (windows, window), those of each window.
+    """
+    batch, count, window, _, planes = strips.shape
+    pixels = ops.reshape(ops.take(strips, columns.ravel(), axis=3), (batch, count, window, *columns.shape, planes))
     hann = np.hanning(window + 1)[:-1]
     weights = ops.convert_to_tensor(np.outer(hann, hann) / np.sqrt(np.sum(hann**2) ** 2), dtype=pixels.dtype)
     # (batch, rows of windows, columns of windows, planes, window, window)
     windows = ops.transpose(pixels, (0, 1, 3, 5, 2, 4)) * weights
     real, imaginary = ops.fft(tuple(ops.swapaxes(part, -1, -2) for part in ops.rfft(windows)))
-    power = ops.mean(ops.square(real) + ops.square(imaginary), axis=(1, 2))
+    power = ops.sum(ops.square(real) + ops.square(imaginary), axis=(1, 2))
     return ops.transpose(power, (0, 3, 2, 1))
 
 
@@ -93,7 +109,7 @@ def window_of(sizes: Sequence[tuple[int, int]]) -> int:
     return max(2, min(WINDOW, *(side // 2 * 2 for size in sizes for side in size)))
 
 
-def _places(size: int, window: int, wrap: bool) -> np.ndarray:
+def window_places(size: int, window: int, wrap: bool) -> np.ndarray:
     """Return the pixels of every window along an axis, (windows, window)."""
     last = size if wrap else max(0, size - window)
     count = max(1, -(-last // (window // 2)) + (not wrap))

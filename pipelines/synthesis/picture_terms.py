@@ -20,9 +20,10 @@ from pipelines.synthesis.objective import EDGES, picture_padding
 
 # Of the spectrum; of the autocorrelation, where they are large enough.
 OCTAVES, MAX_OCTAVES = 3, 6
-# Measured on a CPU: bytes a pixel that a term takes beside the others at once, and with its planes one after another.
+# Measured on a CPU: bytes a pixel that a term takes beside the others at once, and piece by piece (losses.pictures.
+# in_pieces).
 BYTES_AT_ONCE = {"spectrum": 360, "histograms": 200, "autocorrelation": 165}
-BYTES_BY_PLANES = {"spectrum": 130, "histograms": 140, "autocorrelation": 95}
+BYTES_IN_PIECES = {"spectrum": 60, "histograms": 77, "autocorrelation": 50}
 # Pixels a side of an octave that has an autocorrelation.
 MIN_SIDE = 3 * REACH
 
@@ -42,9 +43,9 @@ class PictureTermsPlan:
     autocorrelation: float
 
     def bytes_needed(self) -> tuple[int, int]:
-        """Return about how many bytes a pixel the terms take at once, and one plane of one of them after another."""
+        """Return about how many bytes a pixel the terms take at once, and one after another in pieces."""
         terms = [name for name in BYTES_AT_ONCE if getattr(self, name)]
-        return sum(BYTES_AT_ONCE[name] for name in terms), max((BYTES_BY_PLANES[name] for name in terms), default=0)
+        return sum(BYTES_AT_ONCE[name] for name in terms), max((BYTES_IN_PIECES[name] for name in terms), default=0)
 
     def losses(
         self,

@@ -202,7 +202,7 @@ def _resources(
     has_regions: bool,
 ) -> Resources:
     geometry = objective.geometry
-    at_once, by_planes = objective.pictures.bytes_needed()
+    at_once, in_pieces = objective.pictures.bytes_needed()
     canvases = [(scale.canvas[0] * scale.canvas[1], scale.iterations) for scale in scales]
     work = Work(
         size=geometry.size,
@@ -213,7 +213,7 @@ def _resources(
         optimizer=settings.optimizer,
         max_pixels=MAX_PIXELS,
         bytes_at_once=BYTES_AT_ONCE + at_once,
-        bytes_of_terms=by_planes,
+        bytes_of_terms=in_pieces,
         bytes_before=_bytes_of_sources(objective, max(map(math.prod, source_sizes)), has_regions),
     )
     return plan_resources(work, parse_memory(settings.memory), "`output_width`")

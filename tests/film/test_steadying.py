@@ -4,7 +4,7 @@ from PIL import Image
 from scipy import ndimage
 from support.steady_films import film, flicker, picture, stylized
 
-from film.flow import FlowFinder, grey, resize_flow, seen_in_both, warp
+from film.flow import FlowFinder, grey, refined, resize_flow, seen_in_both, warp
 from film.steadying import Steadier
 
 
@@ -26,6 +26,28 @@ def test_flow_is_near_the_truth(shared, pair):
     assert np.median(error) < 0.25
     moved = np.abs(warp(second, flow) - first).mean()
     assert moved < 0.4 * np.abs(second - first).mean()
+
+
+def test_errors_of_a_flow_are_smoothed_away():
+    """Of a picture and SciPy's interpolated shift of it; large frames have the flow in pixels of their own."""
+    first = picture()
+    second = ndimage.shift(first, (-1.25, 2.5, 0), order=3, mode="nearest")
+    truth = np.array((2.5, -1.25), np.float32)
+    errors = np.random.default_rng(1).normal(size=(*first.shape[:2], 2))
+    rough = truth + ndimage.gaussian_filter(errors, (1, 1, 0)).astype(np.float32)
+
+    def error(flow):
+        return np.hypot(*np.moveaxis(flow - truth, -1, 0))[16:-16, 16:-16].mean()
+
+    assert error(refined(rough, grey(first), grey(second))) < 0.5 * error(rough)
+    large = refined(resize_flow(rough, 480, 640), grey(first), grey(second))
+    assert error(resize_flow(large, *first.shape[:2])) < 0.5 * error(rough)
+
+
+def test_what_is_too_small_for_a_flow_is_left_alone():
+    flow = np.ones((3, 5, 2), np.float32)
+    tiny = np.zeros((3, 5), np.uint8)
+    np.testing.assert_array_equal(refined(flow, tiny, tiny), flow)
 
 
 def test_warp_is_scipys_interpolation_at_whole_shifts():
