@@ -19,6 +19,7 @@ from rich.progress import track
 import train
 from benchmarks.measure import print_table
 from pipelines.command_line import run_script
+from pipelines.inputs import pictures_in
 from pipelines.startup import quiet_startup
 from pipelines.training.settings import TrainingSettings
 
@@ -71,13 +72,13 @@ def measure(generator: str, photos: int, settings: TrainingSettings) -> None:
     with quiet_startup():
         from pipelines.model_library import find_model
         from pipelines.stylization.styles import load_styles
-        from pipelines.training.data import PhotoCrops, photo_files
+        from pipelines.training.data import PhotoCrops
         from pipelines.training.files import read_styles
         from pipelines.training.plan import plan_training
     stylize = load_styles(find_model(generator))
     objective = plan_training(settings).objective.build(list(read_styles(settings).values()))
     assert settings.data is not None
-    files = photo_files(settings.data)[:photos]
+    files = pictures_in(settings.data, "data", recursive=True)[:photos]
     rows = []
     for size in SIZES:
         crops = PhotoCrops(files, size=size, seed=0)

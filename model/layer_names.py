@@ -37,7 +37,7 @@ LAYER_NAMES = tuple(
 )
 
 
-def resolve_layer(name: str | int) -> str:
+def resolve_layer(name: str | int, option: str = "") -> str:
     """Return the name in LAYER_NAMES of the layer that `name` stands for.
 
     Args:
@@ -45,18 +45,20 @@ def resolve_layer(name: str | int) -> str:
             pool1); or a position, as an integer or its digits, in the list of keras.applications' layers
             without the input (0 is relu1_1, 2 is pool1, 7 is relu3_2), as the texture script of Snelgrove
             counted.
+        option: that asks for it, which errors name; "": none.
 
     Raises:
         ArgumentError: there is no such layer; the message offers the nearest name.
     """
+    where = f"`{option}`: " if option else ""
     if not isinstance(name, str) or name.lstrip("-").isdecimal():
-        return _layer_at(int(name))
+        return _layer_at(int(name), where)
     if name in LAYER_NAMES:
         return name
     if name in KERAS_NAMES:
         return KERAS_NAMES[name]
     known = KERAS_NAMES if name.startswith("block") else LAYER_NAMES
-    raise ArgumentError(unknown_name("layer", name, known))
+    raise ArgumentError(where + unknown_name("layer", name, known))
 
 
 def resolve_layers(names: Iterable[str | int]) -> list[str]:
@@ -77,10 +79,10 @@ def keras_name(convolution: str) -> str:
     return f"block{block}_conv{number}"
 
 
-def _layer_at(position: int) -> str:
+def _layer_at(position: int, where: str) -> str:
     outputs = list(KERAS_NAMES.values())
     if not 0 <= position < len(outputs):
         raise ArgumentError(
-            f"layer position {position} is not among 0 ({outputs[0]}) to {len(outputs) - 1} ({outputs[-1]})"
+            f"{where}layer position {position} is not among 0 ({outputs[0]}) to {len(outputs) - 1} ({outputs[-1]})"
         )
     return outputs[position]

@@ -15,7 +15,7 @@ import h5py
 import keras
 import numpy as np
 
-from errors import UserError
+from errors import ArgumentError, UserError
 from layers.vgg_preprocessing import VGG_MEAN, VGGPreprocessing
 from model.layer_names import BLOCKS, keras_name
 from model.saving import load_model
@@ -67,13 +67,17 @@ def find_weights(
     `data_dir`; the file of keras.applications in Keras' cache, downloaded where it is not there yet.
 
     Raises:
-        UserError: `path` or the variable names no file, or there are no weights and no network; the message
-            tells the ways out.
+        ArgumentError: `path` names no file.
+        UserError: the variable names no file, or there are no weights and no network; the message tells the ways out.
     """
     if path is not None:
-        return _existing(Path(path), "`weights`")
+        if reason := _why_no_file(Path(path)):
+            raise ArgumentError(f"`weights` {path}: {reason}")
+        return Path(path)
     if variable := os.environ.get(WEIGHTS_VARIABLE):
-        return _existing(Path(variable), f"weights of {WEIGHTS_VARIABLE}")
+        if reason := _why_no_file(Path(variable)):
+            raise UserError(f"weights of {WEIGHTS_VARIABLE} {variable}: {reason}")
+        return Path(variable)
     for name in file_names:
         if (candidate := Path(data_dir, name)).is_file():
             return candidate
@@ -124,10 +128,11 @@ def _set_weights(layer: keras.layers.Conv2D, arrays: Sequence[np.ndarray]) -> No
     layer.set_weights(list(arrays))
 
 
-def _existing(path: Path, what: str) -> Path:
-    if not path.is_file():
-        raise UserError(f"{what} {path}: {'not a file' if path.exists() else 'no such file'}")
-    return path
+def _why_no_file(path: Path) -> str:
+    """Return why `path` is no file, "" where it is one."""
+    if path.is_file():
+        return ""
+    return "not a file" if path.exists() else "no such file"
 
 
 def _download(data_dir: str | os.PathLike) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
@@ -14,6 +13,7 @@ import numpy as np
 
 from errors import ArgumentError
 from pipelines.arrays import PictureLike, all_pixels, as_pixels, check_options, is_picture, workplace
+from pipelines.inputs import pictures_in
 from pipelines.materials.material import Material
 from pipelines.startup import quiet_startup
 from pipelines.synthesis.texture import Texture
@@ -115,7 +115,7 @@ def _map(key: str, values: Any) -> np.ndarray:
     from pipelines.materials.inputs import read_map
 
     if isinstance(values, str | os.PathLike):
-        return read_map(key, Path(values), warnings.warn)
+        return read_map(key, Path(values))
     if not isinstance(values, np.ndarray):
         return as_pixels(values, "maps")
     if values.ndim not in (2, 3) or not np.issubdtype(values.dtype, np.floating):
@@ -164,9 +164,7 @@ def _photos(data: Any) -> list[Path | np.ndarray]:
     if data is None:
         return []
     if isinstance(data, str | os.PathLike) and Path(data).is_dir():
-        with quiet_startup():
-            from pipelines.training.data import photo_files
-        return [*photo_files(data)]
+        return [*pictures_in(data, "data", recursive=True)]
     pictures = [data] if is_picture(data) else data
     return [Path(one) if isinstance(one, str | os.PathLike) else as_pixels(one, "data") for one in pictures]
 

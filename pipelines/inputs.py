@@ -1,15 +1,16 @@
-"""The files that a run is given: looked for before any long work, and read with a line for what is left aside."""
+"""The files that a run is given: looked for before any long work, and read with a warning of what is left out."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from errors import UserError
+from errors import ArgumentError
 from images.errors import ImageError, ImageWarning
+from images.formats import READABLE_SUFFIXES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,18 +18,51 @@ if TYPE_CHECKING:
 # Scripts import this before they read their arguments: Pillow and NumPy are loaded where pictures are looked at.
 
 
-def check_input_files(**files: str | os.PathLike | None) -> None:
+def check_input_files(**files: str | os.PathLike | Iterable[str | os.PathLike] | None) -> None:
     """Check that files are there; the keywords are the arguments that errors name, None is not looked for.
 
     Raises:
-        UserError: one is missing, or is a folder, a device or a named pipe.
+        ArgumentError: one is missing, or is a folder, a device or a named pipe.
     """
     from images.folders import why_no_file
 
-    for name, path in files.items():
-        reason = None if path is None else why_no_file(Path(path), expected="a file")
-        if reason is not None:
-            raise UserError(f"`{name}` {reason}")
+    for name, given in files.items():
+        for path in [given] if isinstance(given, str | os.PathLike) else given or ():
+            reason = why_no_file(Path(path), expected="a file")
+            if reason is not None:
+                raise ArgumentError(f"`{name}` {reason}")
+
+
+def check_input_folder(folder: str | os.PathLike, name: str) -> None:
+    """Check that there is a folder; `name` is the argument that errors name.
+
+    Raises:
+        ArgumentError: there is none.
+    """
+    if not Path(folder).is_dir():
+        raise ArgumentError(f"`{name}` {folder}: {'not a folder' if os.path.lexists(folder) else 'no such folder'}")
+
+
+def pictures_in(folder: str | os.PathLike, name: str, *, recursive: bool = False) -> list[Path]:
+    """Return the files of a folder that are called like pictures, sorted; a warning tells of each that cannot be one.
+
+    Args:
+        folder: where to look.
+        name: of the argument, for errors.
+        recursive: look through all folders below as well.
+
+    Raises:
+        ArgumentError: there is no such folder, or no picture in it.
+    """
+    from images.folders import list_pictures
+
+    check_input_folder(folder, name)
+    listing = list_pictures(Path(folder), recursive=recursive)
+    for reason in listing.unreadable.values():
+        _leave_out(reason)
+    if not listing.pictures:
+        raise ArgumentError(f"`{name}` {folder}: no pictures in this folder ({', '.join(sorted(READABLE_SUFFIXES))})")
+    return sorted(listing.pictures)
 
 
 def read_opaque(path: str | os.PathLike) -> np.ndarray:
@@ -45,19 +79,17 @@ def read_opaque(path: str | os.PathLike) -> np.ndarray:
     return picture.pixels
 
 
-def readable(paths: Iterable[Path]) -> list[Path]:
-    """Return those of a folder's files that are pictures; a warning tells of each of the others.
+def read_sound(paths: Iterable[Path]) -> Iterator[tuple[Path, np.ndarray]]:
+    """Yield those of a folder's files that can be read, with their pixels; a warning tells of each of the others.
 
     They are read one after the other, and not kept.
     """
-    from images.reading import read_image
-
-    found = []
     for path in paths:
         try:
-            read_image(path)
+            yield path, read_opaque(path)
         except ImageError as error:
-            warnings.warn(f"{error}; left out", ImageWarning, stacklevel=2)
-        else:
-            found.append(path)
-    return found
+            _leave_out(error)
+
+
+def _leave_out(reason: object) -> None:
+    warnings.warn(f"{reason}; left out", ImageWarning, stacklevel=3)

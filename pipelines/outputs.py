@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -9,31 +10,62 @@ from errors import ArgumentError, UserError
 from images.formats import WRITABLE_FORMATS
 
 
-def check_picture_output(path: Path, *, name: str = "output") -> None:
+def check_picture_name(path: str | os.PathLike, *, name: str = "output") -> None:
+    """Check that the suffix of `path` names a picture format that is written.
+
+    Raises:
+        ArgumentError: it does not. The message calls the argument `name`.
+    """
+    if Path(path).suffix.lower() not in WRITABLE_FORMATS:
+        known = ", ".join(sorted(WRITABLE_FORMATS))
+        raise ArgumentError(f"`{name}` {path}: the name of a picture must end in one of {known}")
+
+
+def check_picture_output(path: str | os.PathLike, *, name: str = "output") -> None:
     """Check that a picture can be written to the file `path`.
 
     Raises:
-        ArgumentError: the suffix names no picture format that is written, or there is no folder to write it in. The
-            message calls the argument `name`.
+        ArgumentError: see `check_picture_name` and `check_file_output`.
     """
-    known = ", ".join(sorted(WRITABLE_FORMATS))
-    if not path.suffix:
-        raise ArgumentError(f"`{name}` {path}: the file of a picture must end in one of {known}")
-    if path.suffix.lower() not in WRITABLE_FORMATS:
-        raise ArgumentError(f"`{name}` {path}: unknown picture format {path.suffix} (known: {known})")
+    check_picture_name(path, name=name)
     check_file_output(path, name=name)
 
 
-def check_file_output(path: Path, *, name: str = "output") -> None:
+def check_file_output(path: str | os.PathLike, *, name: str = "output") -> None:
     """Check that a file can be written to `path`.
 
     Raises:
-        ArgumentError: there is no folder to write it in, or a folder stands there.
+        ArgumentError: there is no folder to write it in, that folder is read-only, or a folder stands there.
+    """
+    path = Path(path)
+    check_parent(path, name=name)
+    if path.is_dir():
+        raise ArgumentError(f"`{name}` {path} is a folder")
+
+
+def check_parent(path: Path, *, name: str = "output") -> None:
+    """Check that there is a folder in which `path` can be written.
+
+    Raises:
+        ArgumentError: there is none, or it is read-only.
     """
     if not path.absolute().parent.is_dir():
         raise ArgumentError(f"`{name}` {path}: there is no folder {path.parent}")
-    if path.is_dir():
-        raise ArgumentError(f"`{name}` {path} is a folder")
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise ArgumentError(f"`{name}` {path}: the folder {path.parent} is read-only")
+
+
+def check_folder_output(path: str | os.PathLike, *, name: str = "output") -> None:
+    """Check that `path` is a folder, or that one can be made there, with those above it.
+
+    Raises:
+        ArgumentError: something else stands there.
+    """
+    place = Path(path).absolute()
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        raise ArgumentError(f"`{name}` {path}: {place} is not a folder")
 
 
 def check_disk_space(folder: Path, needed: int, advice: str) -> None:

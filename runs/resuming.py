@@ -1,7 +1,8 @@
 """The one rule by which every long run goes on after an interruption.
 
-The same command goes on with the interrupted run and says so; a command with other options is refused, and told which;
-`restart` starts over. What differs without changing the result, such as how often a run saves, may differ.
+The same command goes on with the interrupted run and says so once its state is read; a command with other options is
+refused, and told which; `restart` starts over. What differs without changing the result, such as how often a run saves,
+may differ.
 """
 
 from __future__ import annotations
@@ -34,26 +35,20 @@ class Found:
 
     Attributes:
         identity: of it; what it does not know, such as options of a later version, may be anything.
-        iterations: that it has done.
         place: where it is, as a message calls it.
     """
 
     identity: Identity
-    iterations: int
     place: str
 
 
-def check_resumable(
-    asked: Identity, found: Found, note: Note, *, anew: str = "restart", unit: str = "iteration"
-) -> None:
-    """Check that a found run is the one that is asked for, and say that it goes on.
+def check_resumable(asked: Identity, found: Found, *, anew: str = "restart") -> None:
+    """Check that a found run is the one that is asked for.
 
     Args:
         asked: the run that is asked for.
         found: the run that is there.
-        note: told that it goes on.
         anew: the parameter that starts over.
-        unit: what `found.iterations` counts.
 
     Raises:
         ArgumentError: it has other options.
@@ -70,7 +65,19 @@ def check_resumable(
     for name, value in asked.digests.items():
         if kept.digests.get(name, value) != value:
             raise UserError(f"{found.place}: the {name} has changed since the interruption; `{anew}` starts over")
-    note(f"resuming at {unit} {found.iterations} of the interrupted run in {found.place}")
+
+
+def tell_resumed(note: Note | None, iterations: int, place: object, *, unit: str = "iteration") -> None:
+    """Say that an interrupted run goes on, once its state is read; nothing where it had done nothing.
+
+    Args:
+        note: told so; None: nobody is.
+        iterations: that it has done.
+        place: where it is.
+        unit: what `iterations` counts.
+    """
+    if note is not None and iterations:
+        note(f"resuming at {unit} {iterations} of the interrupted run in {place}")
 
 
 def _shown(value: Any) -> str:

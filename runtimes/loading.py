@@ -17,10 +17,15 @@ LOADERS: dict[str, tuple[Callable[[Path], Graph], str]] = {
     ".onnx": (load_onnx, "onnxruntime"),
 }
 
+# What makes a folder a SavedModel.
+SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+
 
 def is_loadable(path: Path) -> bool:
-    """Say whether something stands at `path` that is a folder, or is called like a file that can be loaded."""
-    return path.is_dir() or (path.exists() and path.suffix.lower() in LOADERS and path.suffix != "")
+    """Say whether a SavedModel folder stands at `path`, or a file that is called like one that can be loaded."""
+    if path.is_dir():
+        return any((path / name).is_file() for name in SAVED_MODEL_FILES)
+    return path.is_file() and path.suffix.lower() in LOADERS and path.suffix != ""
 
 
 def load_graph(path: Path) -> Graph:

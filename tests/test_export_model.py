@@ -61,7 +61,7 @@ def test_int8(export, tmp_path, capsys):
         ),
         (["--format", "litert", "--quantize", "int8"], "--quantize int8 needs --calibration FOLDER"),
         (["--format", "litert", "--calibration", "nowhere"], "--calibration nowhere: no such folder"),
-        (["--format", "litert", "--calibration", "EMPTY"], "no pictures in it ("),
+        (["--format", "litert", "--calibration", "EMPTY"], "no pictures in this folder ("),
         (["--format", "litert", "--size", "512"], "argument --size: '512' is not HEIGHTxWIDTH, such as 512x512"),
         (["--format", "litert", "--size", "0x8"], "--size 0x8: height and width must be at least 1"),
         (["--format", "onnx"], "export.tflite: a file of this format must end in .onnx"),
@@ -88,7 +88,7 @@ def test_a_folder_that_is_missing(export, capsys):
 def test_files_that_are_no_models(tmp_path, capsys):
     (tmp_path / "model.keras").write_text("not a model")
     target = ["--output", str(tmp_path / "out"), "--format", "saved_model"]
-    assert export_model.main(["--input", str(tmp_path / "nothing.keras"), *target]) == 1
+    assert export_model.main(["--input", str(tmp_path / "nothing.keras"), *target]) == 2
     assert "nothing.keras: no such file" in capsys.readouterr().err
     assert export_model.main(["--input", str(tmp_path / "model.keras"), *target]) == 1
     error = capsys.readouterr().err

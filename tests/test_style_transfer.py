@@ -73,7 +73,7 @@ def test_defaults_are_the_originals():
 
 WRONG = {
     "no such file": {"content": "nowhere.png"},
-    "did you mean 'relu4_2'": {"content_layers": ("rleu4_2",)},
+    "--content-layers: unknown layer 'rleu4_2'; did you mean 'relu4_2'": {"content_layers": ("rleu4_2",)},
     "did you mean 'wasserstein'": {"style_loss": "waserstein"},
     "must be a number above 0": {"style_layers": ("relu1_1=x",)},
     "is given twice": {"style_layers": ("relu1_1", "block1_conv1")},
@@ -84,14 +84,14 @@ WRONG = {
     "must be pixels": {"end_scale": "big"},
     "--end-scale 5000000 is too large: it needs": {"end_scale": 5_000_000},
     "must end in": {"output": "a.bmp"},
-    "folder does not exist": {"output": "nowhere/a.png"},
+    "there is no folder nowhere": {"output": "nowhere/a.png"},
     "did you mean 'uniform'": {"init": "unifrm"},
     "one or two different ones": {"devices": ("cpu:0", "cpu:0")},
     "did you mean 'cpu:0'": {"devices": ("cpu:7",)},
     "invalid float value": {"step_size": "fast"},
     "2 pairs for 1 style;": {"masks": (("a", "b"), ("c", "d"))},
     "too small": {"min_scale": 1},
-    "no such file (mask 1 of the style)": {"masks": (("left.png", "nowhere.png"),)},
+    "--mask nowhere.png: no such file": {"masks": (("left.png", "nowhere.png"),)},
     "no colour profile": {"proof": "left.png"},
     "no saved state to resume from": {"resume": True},
 }

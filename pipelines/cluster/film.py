@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +32,7 @@ from pipelines.stylization.film import (
 )
 from pipelines.stylization.film_files import FilmFiles
 from pipelines.stylization.film_settings import FilmSettings
+from runs.resuming import Note, tell_resumed
 from runs.store import write_whole
 
 
@@ -45,7 +46,7 @@ def stylize_film_on_cluster(
     worker_cpus: int = 1,
     overwrite: bool = False,
     observe: FrameObserver = lambda done, count: None,
-    note: Callable[[str], object] = lambda line: None,
+    note: Note = lambda line: None,
 ) -> FilmReport:
     """Stylise a film on many machines, a scene on each.
 
@@ -68,12 +69,12 @@ def stylize_film_on_cluster(
     """
     check_workers(worker_cpus)
     network = Network(model, find_model(model).read_bytes())
-    with held_film(source, output, settings, model=model, overwrite=overwrite, note=note) as (reader, files):
+    with held_film(source, output, settings, model=model, overwrite=overwrite) as (reader, files):
         start = perf_counter()
         writer = open_writer(files.output.absolute(), files.folder, reader, settings)
         report = FilmReport(files.output, resumed_from=writer.frame_count)
-        scenes = _scenes_left(reader, settings, writer.frame_count)
-        if scenes:
+        tell_resumed(note, writer.frame_count, files.folder, unit="frame")
+        if scenes := _scenes_left(reader, settings, writer.frame_count):
             with connected(cluster):
                 arguments = (network, str(reader.path.absolute()), str(files.output.absolute()), settings, worker_cpus)
                 done = results_of(scenes, SceneWorker, arguments, find_workers(worker_cpus))

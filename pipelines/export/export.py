@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from errors import ArgumentError, UserError
 from pipelines.export.files import check_output
-from pipelines.export.settings import ExportSettings, Shape
-from pipelines.inputs import check_input_files
+from pipelines.export.settings import ARRAYS, ExportSettings, Shape
+from pipelines.inputs import check_input_files, pictures_in
 from pipelines.model_library import makes_textures
 from pipelines.startup import quiet_startup
 
@@ -105,10 +105,12 @@ def require_packages(settings: ExportSettings) -> None:
 
 def _check_calibration(path: Path, settings: ExportSettings) -> None:
     """Raise ArgumentError where int8 has nothing to take its ranges from, or what is given is not there."""
-    for name in ("calibration", "samples"):
-        place = getattr(settings, name)
-        if place is not None and not place.exists():
-            raise ArgumentError(f"`{name}` {place}: no such {'folder' if name == 'calibration' else 'file'}")
+    check_input_files(samples=settings.samples)
+    calibration = settings.calibration
+    if calibration is not None and calibration.suffix != ARRAYS:
+        pictures_in(calibration, "calibration")
+    else:
+        check_input_files(calibration=calibration)
     given = settings.calibration or settings.samples
     if settings.quantize == "int8" and given is None and not _takes_noise(path):
         raise ArgumentError(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from errors import ArgumentError
+from pipelines.outputs import check_file_output, check_parent
 
 # What makes a folder a SavedModel.
 SAVED_MODEL_FILE = "saved_model.pb"
@@ -22,13 +24,13 @@ def check_output(path: Path, *, suffix: str) -> Path:
     """
     if suffix and path.suffix != suffix:
         raise ArgumentError(f"`output` {path}: a file of this format must end in {suffix}")
-    if not path.resolve().parent.is_dir():
-        raise ArgumentError(f"`output` {path}: there is no folder {path.parent}")
-    if suffix and path.is_dir():
-        raise ArgumentError(f"`output` {path} is a folder")
-    if not suffix and path.exists() and not _is_replaceable_folder(path):
+    if suffix:
+        check_file_output(path)
+        return path
+    check_parent(path)
+    if os.path.lexists(path) and not _is_replaceable_folder(path):
         raise ArgumentError(f"`output` {path}: exists and is no SavedModel, so it is not replaced")
-    if not suffix and not _is_utf8(str(path.resolve())):
+    if not _is_utf8(os.path.realpath(path)):
         raise ArgumentError(f"`output` {path}: the name of a SavedModel folder, and of those around it, must be UTF-8")
     return path
 
@@ -54,7 +56,7 @@ def whole_or_nothing(path: Path) -> Iterator[Path]:
     """
     from images.writing import remove_stale, temporary_path  # loads NumPy and Pillow
 
-    path = path.resolve()
+    path = Path(os.path.realpath(path))
     remove_stale(path.parent)
     temporary = temporary_path(path, path.suffix)
     try:

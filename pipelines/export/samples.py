@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -12,14 +13,11 @@ import numpy as np
 
 from compat import flatten_layers, input_tensors_behind
 from errors import ArgumentError, UserError
-from images.folders import list_pictures
-from images.formats import READABLE_SUFFIXES
-from images.reading import read_image
 from images.resizing import resize
 from model.noise import draw_noise, takes_noise
 from pipelines.export.plan import ExportPlan
 from pipelines.export.settings import ARRAYS
-from pipelines.inputs import readable
+from pipelines.inputs import pictures_in, read_sound
 
 # What a model takes: one array for each input, with a batch.
 Inputs = list[np.ndarray]
@@ -79,8 +77,7 @@ def make_samples(
     if recorded or calibrating:
         return _Recorded(plan, recorded or calibrating, calibrating or recorded)
     if plan.makes_pictures and not takes_noise(model):
-        first, *others = list_pictures(PICTURES).pictures if calibration is None else _picture_files(calibration)
-        return _Pictures(plan, first, _spread(others or [first], MAX_CALIBRATION_SAMPLES))
+        return _Pictures(plan, PICTURES if calibration is None else calibration)
     if plan.makes_pictures:
         return _Noise(model, plan)
     if calibration is not None:
@@ -108,16 +105,6 @@ def read_calibration(path: Path | None) -> dict[str, np.ndarray]:
     return {} if path is None or path.suffix != ARRAYS else read_arrays(path, "calibration")
 
 
-def _picture_files(folder: Path) -> list[Path]:
-    """Return as many of the folder's pictures as are needed, at even distances; what cannot be read is left out."""
-    if not folder.is_dir():
-        raise ArgumentError(f"`calibration` {folder}: no such folder")
-    files = readable(_spread(list_pictures(folder).pictures, MAX_CALIBRATION_SAMPLES + 1))
-    if not files:
-        raise ArgumentError(f"`calibration` {folder}: no pictures in it ({', '.join(sorted(READABLE_SUFFIXES))})")
-    return files
-
-
 def _spread(files: list[Path], most: int) -> list[Path]:
     """Return at most `most` of the files, at even distances."""
     count = min(most, len(files))
@@ -136,12 +123,16 @@ def _more_sizes(plan: ExportPlan, larger: tuple[int, int] = (3, 5)) -> list[tupl
 
 
 class _Pictures:
-    def __init__(self, plan: ExportPlan, compared: Path, calibrating: list[Path]) -> None:
-        self.name = compared.name
+    """Pictures of a folder: the first one that can be read to compare on, the others to calibrate with."""
+
+    def __init__(self, plan: ExportPlan, folder: Path) -> None:
+        self._others = read_sound(_spread(pictures_in(folder, "calibration"), MAX_CALIBRATION_SAMPLES + 1))
+        first = next(self._others, None)
+        if first is None:
+            raise ArgumentError(f"`calibration` {folder}: no picture in this folder can be read")
+        self.name, self._pixels = first[0].name, first[1]
         self.calibrated_on = 0
         self._plan = plan
-        self._pixels = read_image(compared).pixels
-        self._calibrating = calibrating
 
     def batches(self) -> list[Inputs]:
         """Return the picture, and where sizes are free the picture and its mirror image."""
@@ -152,11 +143,12 @@ class _Pictures:
         return np.stack([picture, picture[:, ::-1]][:count])
 
     def calibration(self) -> Iterator[Inputs]:
-        """Yield the pictures to calibrate with."""
+        """Yield the pictures to calibrate with: the only one where there are no others."""
         _, height, width, _ = self._plan.inputs[0].sample_shape
-        for path in self._calibrating:
+        others = (pixels for _, pixels in self._others)
+        for pixels in chain([next(others, self._pixels)], others):
             self.calibrated_on += 1
-            yield [cover(read_image(path).pixels, height, width)[None]]
+            yield [cover(pixels, height, width)[None]]
 
 
 class _Noise:

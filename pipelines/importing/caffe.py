@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from errors import ArgumentError, UserError, unknown_name
-from images.formats import READABLE_SUFFIXES
 from pipelines.importing.files import DEFAULT_SIZE, WrittenModel, check_model_output, write_model
 from pipelines.importing.shapes import parse_shape
-from pipelines.inputs import check_input_files
+from pipelines.inputs import check_input_files, pictures_in, read_sound
 from pipelines.startup import quiet_startup
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ def import_caffe_model(
     check_input_files(prototxt=prototxt, input=input, verify=verify)
     shapes = None if input_shape is None else [parse_shape(text) for text in input_shape]
     wanted = {"until": until, "outputs": outputs, "pooling": pooling, "raw_detections": raw_detections}
-    photos = _photo_files(normalize)
+    photos = None if normalize is None else pictures_in(normalize, "normalize", recursive=True)
     write = partial(write_model, path=output, layout=layout, size=size)
     return _import((os.fspath(prototxt), os.fspath(input)), wanted | {"input_shape": shapes}, photos, verify, write)
 
@@ -148,18 +147,6 @@ def _report(
     )
 
 
-def _photo_files(normalize: str | os.PathLike | None) -> list[Path] | None:
-    if normalize is None:
-        return None
-    folder = Path(normalize)
-    if not folder.is_dir():
-        raise ArgumentError(f"`normalize` {folder}: no such folder")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in READABLE_SUFFIXES)
-    if not files:
-        raise ArgumentError(f"`normalize` {folder}: no photos in it ({', '.join(sorted(READABLE_SUFFIXES))})")
-    return files
-
-
 def _normalized(model: keras.Model, photos: Sequence[Path]) -> keras.Model:
     from model.normalization import normalize_activations
 
@@ -172,13 +159,13 @@ def _preprocessed(photos: Sequence[Path]) -> Iterator[np.ndarray]:
     """Yield the photos as VGG networks take them: BGR, 0..255, minus the mean of ImageNet, (height, width, 3)."""
     import keras
 
-    from images.reading import read_image
+    from images.picture import Picture
     from images.resizing import resize_long_side
     from layers import VGGPreprocessing
 
     preprocess = VGGPreprocessing()
-    for path in photos:
-        photo = read_image(path)
+    for _, pixels in read_sound(photos):
+        photo = Picture(pixels)
         if max(photo.height, photo.width) > PHOTO_SIZE:
             photo = resize_long_side(photo, PHOTO_SIZE)
         yield keras.ops.convert_to_numpy(preprocess(photo.pixels[None]))[0]

@@ -11,6 +11,7 @@ from errors import ArgumentError, unknown_name
 from images.formats import MAP_DEPTHS
 from options import check, described, option
 from pipelines.materials.surface import DERIVABLE, ROLES, role_of
+from pipelines.outputs import check_folder_output
 
 MATERIALS = ("gltf",)
 
@@ -108,9 +109,8 @@ def check_folder(folder: str | os.PathLike | None, paths: Mapping[str, Path]) ->
     if folder is None:
         raise ArgumentError("a material needs `output` FOLDER")
     target = Path(folder)
-    if target.exists() and not target.is_dir():
-        raise ArgumentError(f"`output` {target} is a file; the maps of a material go into a folder")
-    inside = [path for path in paths.values() if path.resolve().parent == target.resolve()]
+    check_folder_output(target)
+    inside = [path for path in paths.values() if Path(os.path.realpath(path)).parent == Path(os.path.realpath(target))]
     if inside:
         raise ArgumentError(f"`output` {target} holds {inside[0].name}, a map to be read: name another folder")
     return target

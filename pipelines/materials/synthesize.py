@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from errors import ArgumentError, UserError
+from pipelines.inputs import check_input_files
 from pipelines.materials.material import Material
 from pipelines.materials.settings import MaterialSettings, check_derivable, check_folder
 from pipelines.materials.surface import Maps, checked, role_of, stacked, with_unit_normals
@@ -201,7 +202,7 @@ def make_material(
     folder = check_folder(output, paths)
     if settings.format == "exr":
         library()
-    maps = read_maps(paths, note)
+    maps = read_maps(paths)
     check_range(maps, settings)
     result = synthesize_material(
         maps, derive=settings.derive, observers=observers, note=note, observe=observe, **options
@@ -217,4 +218,5 @@ def _paths(settings: MaterialSettings, sources: Sequence[str | os.PathLike]) -> 
         return settings.paths
     if len(sources) != 1:
         raise ArgumentError("a material needs `maps` KEY=FILE, or `source` FILE, a single base colour")
+    check_input_files(source=sources)
     return {"baseColor": Path(sources[0])}

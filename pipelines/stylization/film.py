@@ -14,21 +14,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from errors import ArgumentError, UserError
+from errors import UserError
 from film.errors import FilmError
 from film.frame import FilmFormat, Frame
 from film.reading import FilmReader
 from film.steadying import Steadier
-from film.writing import FilmWriter, check_target, film_writer
+from film.writing import FilmWriter, film_writer
 from images.errors import ImageError
 from images.picture import Picture
 from images.reading import read_image
 from images.resizing import resize
 from pipelines.model_library import find_model
-from pipelines.stylization.film_files import FilmFiles
+from pipelines.stylization.film_files import FilmFiles, check_paths
 from pipelines.stylization.film_settings import FilmSettings
 from pipelines.stylization.stylize import load_stylizer
 from pipelines.stylization.threads import Worker, ahead
+from runs.resuming import Note, tell_resumed
 
 if TYPE_CHECKING:
     from pipelines.stylization.generator import Stylizer
@@ -72,7 +73,7 @@ def stylize_film(
     model: str = "starry_night",
     overwrite: bool = False,
     observe: FrameObserver = lambda done, count: None,
-    note: Callable[[str], object] = lambda line: None,
+    note: Note = lambda line: None,
 ) -> FilmReport:
     """Stylise a film; its sound, subtitles and times are kept.
 
@@ -93,10 +94,10 @@ def stylize_film(
         UserError: the film or the model cannot be read, or another run is at work on this output.
         KeyboardInterrupt: Ctrl-C; whole parts are kept.
     """
-    with held_film(source, output, settings, model=model, overwrite=overwrite, note=note) as (reader, files):
+    with held_film(source, output, settings, model=model, overwrite=overwrite) as (reader, files):
         look = settings.frame
         generator = load_stylizer(model, precision=look.precision, style=look.style, masks=look.masks)
-        return _run(reader, files, generator, settings, observe)
+        return _run(reader, files, generator, settings, observe, note)
 
 
 @contextmanager
@@ -107,20 +108,17 @@ def held_film(
     *,
     model: str,
     overwrite: bool,
-    note: Callable[[str], object],
 ) -> Iterator[tuple[FilmReader, FilmFiles]]:
     """Yield a film to read and the files of its parts, which nobody else writes meanwhile.
 
     Arguments and exceptions are those of `stylize_film`.
     """
     output = Path(output)
+    check_paths(source, output, settings)
     with film_errors():
-        check_target(output, codec=settings.codec, quality=settings.quality)
         reader = open_film(source, settings)
-        if os.path.realpath(source) == os.path.realpath(output):
-            raise ArgumentError(f"`output` {output} is the input and would be overwritten")
         files = FilmFiles(Path(source), output, find_model(model), settings)
-        with files.held(overwrite=overwrite, note=note):
+        with files.held(overwrite=overwrite):
             yield reader, files
 
 
@@ -165,12 +163,18 @@ def open_writer(path: Path, folder: Path, reader: FilmReader, settings: FilmSett
 
 
 def _run(
-    reader: FilmReader, files: FilmFiles, generator: Stylizer, settings: FilmSettings, observe: FrameObserver
+    reader: FilmReader,
+    files: FilmFiles,
+    generator: Stylizer,
+    settings: FilmSettings,
+    observe: FrameObserver,
+    note: Note,
 ) -> FilmReport:
     start = perf_counter()
     writer = open_writer(files.output, files.folder, reader, settings)
     stylizer = FrameStylizer(generator, settings)
     files.restore(writer.frame_count, stylizer.steadier)
+    tell_resumed(note, writer.frame_count, files.folder, unit="frame")
     report = FilmReport(files.output, resumed_from=writer.frame_count)
     frames = resized_frames(reader, settings, begin=writer.frame_count)
     count = write_frames(

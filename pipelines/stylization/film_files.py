@@ -13,18 +13,40 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from errors import ArgumentError
+from film.errors import FilmError
 from film.formats import is_numbered
 from film.reading import frame_numbers, frame_path
+from film.writing import check_target
 from images.writing import remove_stale
+from pipelines.inputs import check_input_files
+from pipelines.outputs import check_file_output, check_folder_output
 from pipelines.stylization.film_settings import FilmSettings
 from runs.lock import hold
-from runs.resuming import Found, Identity, Note, check_resumable
+from runs.resuming import Found, Identity, check_resumable
 from runs.store import digest, read_json, read_state, write_json, write_state
 
 if TYPE_CHECKING:
     from film.steadying import Steadier
 
 COMMAND = "command.json"
+
+
+def check_paths(source: str | os.PathLike, output: Path, settings: FilmSettings) -> None:
+    """Raise ArgumentError where there is no such film, or the output cannot be written."""
+    if not is_numbered(source):
+        check_input_files(input=source)
+    elif not frame_numbers(Path(source)):
+        raise ArgumentError(f"`input` {source}: there are no such numbered frames")
+    try:
+        check_target(output, codec=settings.codec, quality=settings.quality)
+    except FilmError as error:
+        raise ArgumentError(f"`output` {error}") from error
+    if is_numbered(output):
+        check_folder_output(output.parent)
+    else:
+        check_file_output(output)
+    if os.path.realpath(source) == os.path.realpath(output):
+        raise ArgumentError(f"`output` {output} is the input and would be overwritten")
 
 
 class FilmFiles:
@@ -45,12 +67,11 @@ class FilmFiles:
         self.identity = Identity(_options(settings), {name: digest(path) for name, path in files.items()})
 
     @contextmanager
-    def held(self, *, overwrite: bool, note: Note) -> Iterator[None]:
+    def held(self, *, overwrite: bool) -> Iterator[None]:
         """Hold the folder inside; begin it anew, or go on with the interrupted run that it holds.
 
         Args:
             overwrite: begin anew, whatever is there.
-            note: told that a run goes on.
 
         Raises:
             ArgumentError: the output is there already, or the interrupted run had other options.
@@ -58,7 +79,8 @@ class FilmFiles:
         """
         if _exists(self.output) and not self.folder.exists() and not overwrite:
             raise ArgumentError(f"`output` {self.output} exists; `overwrite` replaces it")
-        self.output.absolute().parent.mkdir(parents=True, exist_ok=True)
+        if is_numbered(self.output):
+            self.output.absolute().parent.mkdir(parents=True, exist_ok=True)
         self.folder.mkdir(exist_ok=True)
         with hold(self.folder / ".lock"):
             for folder in (self.folder, self.output.absolute().parent):
@@ -66,16 +88,15 @@ class FilmFiles:
             if overwrite:
                 self._empty()
             if (self.folder / COMMAND).exists():
-                self._check(note)
+                self._check()
             else:
                 write_json(self.folder / COMMAND, asdict(self.identity))
             yield
 
-    def _check(self, note: Note) -> None:
+    def _check(self) -> None:
         kept = read_json(self.folder / COMMAND)
         identity = Identity(kept.get("options", {}), kept.get("digests", {}))
-        done = max((_number(path) for path in self.folder.glob("state-*.npz")), default=0)
-        check_resumable(self.identity, Found(identity, done, str(self.folder)), note, anew="overwrite", unit="frame")
+        check_resumable(self.identity, Found(identity, str(self.folder)), anew="overwrite")
 
     def _empty(self) -> None:
         for path in self.folder.iterdir():

@@ -10,7 +10,7 @@ from pathlib import Path
 from errors import ArgumentError
 from images.folders import list_pictures, why_no_file
 from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
-from pipelines.outputs import check_picture_output
+from pipelines.outputs import check_folder_output, check_picture_output
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,10 @@ def _is_folder(output: str | os.PathLike) -> bool:
 
 
 def _check_folder(output: Path) -> None:
-    if output.is_dir():
-        return
-    if os.path.lexists(output) or output.suffix.lower() in READABLE_SUFFIXES:
+    is_file = os.path.lexists(output) and not output.is_dir()
+    if is_file or (output.suffix.lower() in READABLE_SUFFIXES and not output.is_dir()):
         raise ArgumentError(f"`output` {output}: must be a folder, for the input is a folder or several files")
+    check_folder_output(output)
 
 
 def _jobs_of(path: Path, output: Path, plan: StylizationPlan) -> Iterable[Job]:

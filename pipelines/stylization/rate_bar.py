@@ -30,20 +30,23 @@ class RateColumn(ProgressColumn):
 
 @contextmanager
 def rate_bar(unit: str) -> Iterator[FrameObserver]:
-    """Show a bar with the rate and the time left on standard error; what is yielded moves it.
+    """Show a bar with the rate and the time left on standard error, from the first call of what is yielded on.
 
     Args:
         unit: what is counted, in the plural.
     """
     columns = (MofNCompleteColumn(), BarColumn(), RateColumn(unit), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=None)
-        begun: list[int] = []
+    bar = Progress(*columns, console=Console(stderr=True))
+    task = bar.add_task("", total=None, start=False)
 
-        def observe(done: int, count: int | None) -> None:
-            if not begun:  # frames of an interrupted run took no time of this one
-                begun.append(done)
-                bar.reset(task, completed=done - 1)
-            bar.update(task, completed=done, total=count)
+    def observe(done: int, count: int | None) -> None:
+        if not bar.tasks[0].started:  # frames of an interrupted run took no time of this one
+            bar.start()
+            bar.reset(task, completed=done - 1)
+        bar.update(task, completed=done, total=count)
 
+    try:
         yield observe
+    finally:
+        if bar.live.is_started:  # else it would print an empty line
+            bar.stop()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from choices import PRECISIONS
 from errors import ArgumentError, unknown_name
+from pipelines.inputs import check_input_files
 
 MIN_BRUSH_SIZE, MAX_BRUSH_SIZE = 0.25, 8.0
 
@@ -51,9 +51,7 @@ class StylizationSettings:
             raise ArgumentError(f"`brush_size` must be from {limits}, not {self.brush_size:g}")
         if self.precision not in PRECISIONS:
             raise ArgumentError(unknown_name("`precision`", self.precision, PRECISIONS))
-        for mask in self.masks:
-            if not Path(mask).is_file():
-                raise ArgumentError(f"`mask` {mask}: no such file")
+        check_input_files(mask=self.masks)
         if self.masks and self.memory is not None:
             raise ArgumentError("`memory` cannot be given with `mask`: pictures under masks go through networks whole")
 

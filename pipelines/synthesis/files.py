@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from errors import UserError
+from errors import ArgumentError, UserError
 from images.animation import write_gif, write_mp4
 from images.writing import remove_stale, write_image
 from options import from_json, to_json
+from pipelines.inputs import check_input_folder
 from pipelines.outputs import check_disk_space
 from pipelines.synthesis.progress import draw_progress, read_progress
 from pipelines.synthesis.settings import GRAM_ALONE, TERMS, SynthesisSettings, resolve_layers
 from runs.lock import hold, is_held, remove_stale_lock
 from runs.machine import versions
-from runs.resuming import Found, Identity, Note, check_resumable
+from runs.resuming import Found, Identity, check_resumable
 from runs.store import DAMAGE, DamagedError, digest, read_json, read_state, write_json, write_state, write_whole
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ def open_folder(
     describe: Callable[[], str],
     *,
     restart: bool,
-    note: Note,
 ) -> Iterator[RunFolder]:
     """Yield the folder of a run, held: that of an interrupted one with the same options and pictures, or a new one.
 
@@ -56,13 +56,12 @@ def open_folder(
         files: that were read, by what they are.
         describe: returns the printed loss, for a new folder.
         restart: whether to begin anew in any case.
-        note: told that an interrupted run goes on.
 
     Raises:
         ArgumentError: an interrupted run has other options.
         UserError: it cannot be read, or the disk has no room for a new one.
     """
-    folder = None if restart else _interrupted(settings, plan, files, note)
+    folder = None if restart else _interrupted(settings, plan, files)
     is_new = folder is None
     if folder is None:
         loss = describe()
@@ -73,9 +72,7 @@ def open_folder(
         yield folder
 
 
-def _interrupted(
-    settings: SynthesisSettings, plan: SynthesisPlan, files: Mapping[str, Path], note: Note
-) -> RunFolder | None:
+def _interrupted(settings: SynthesisSettings, plan: SynthesisPlan, files: Mapping[str, Path]) -> RunFolder | None:
     """Return the folder of the latest run of this name if it was interrupted, or None."""
     base = _base(settings, plan)
     folder = RunFolder(_numbered(base, _next_number(base) - 1), settings.save_every, settings.output)
@@ -83,7 +80,7 @@ def _interrupted(
     if found is None:
         return None
     digests = {name: digest(path) for name, path in files.items()}
-    check_resumable(_identity(settings, plan, digests), found, note)
+    check_resumable(_identity(settings, plan, digests), found)
     return folder
 
 
@@ -158,8 +155,12 @@ def read_settings(folder: Path) -> SynthesisSettings:
     """Return the settings of the run in a folder.
 
     Raises:
-        UserError: this is not the folder of a run, or a source has changed since.
+        ArgumentError: there is no such folder, or it is not that of a run.
+        UserError: what it holds is damaged, or a source has changed since.
     """
+    check_input_folder(folder, "resume")
+    if not (folder / COMMAND).exists():
+        raise ArgumentError(f"`resume` {folder}: not the folder of a synthesis, which holds {COMMAND}")
     settings, content = _read_command(folder)
     for path, kept in content["sources"].items():
         if not Path(path).is_file() or digest(Path(path)) != kept:
@@ -237,7 +238,7 @@ class RunFolder:
             UserError: it cannot be read.
         """
         try:
-            arrays, about = read_state(self.path / STATE)
+            _, about = read_state(self.path / STATE)
         except FileNotFoundError:
             return None
         # Earlier versions do not tell; they end with the final pictures.
@@ -245,8 +246,7 @@ class RunFolder:
             return None
         settings, content = _read_command(self.path)
         digests = content["digests"] or {f"source {i + 1}": text for i, text in enumerate(content["sources"].values())}
-        iterations = int(arrays["iterations"]) if "iterations" in arrays else 0
-        return Found(_identity(settings, plan, digests), iterations, str(self.path))
+        return Found(_identity(settings, plan, digests), str(self.path))
 
     def _write_state(self, state: RunState, *, finished: bool = False) -> None:
         """Keep what a later run needs to go on from here."""

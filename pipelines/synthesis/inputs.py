@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from errors import ArgumentError, UserError
-from images.folders import list_pictures
+from errors import ArgumentError
 from images.formats import READABLE_SUFFIXES
 from images.resizing import resize
-from pipelines.inputs import check_input_files, read_opaque, readable
+from pipelines.inputs import check_input_files, pictures_in, read_opaque, read_sound
 from pipelines.model_library import find_model
 from pipelines.synthesis.sampling import sample_pictures
 from pipelines.synthesis.settings import SynthesisSettings
@@ -56,34 +55,30 @@ def read_inputs(settings: SynthesisSettings) -> SynthesisInputs:
     """Read everything that the settings name.
 
     Raises:
-        ArgumentError: no source, a folder without pictures, guides that do not fit.
+        ArgumentError: no source, no such file, a folder without pictures, guides that do not fit.
         ImageError: a picture cannot be read.
-        UserError: no such file.
     """
     if not (settings.source or settings.morph):
         raise ArgumentError("`source` is needed: pictures of a texture, or folders of them")
-    for name, pair in (("guide", settings.guide), ("morph", settings.morph)):
-        for path in pair or ():
-            check_input_files(**{name: path})
-    check_input_files(init=settings.init, mask=settings.mask)
+    check_input_files(guide=settings.guide, morph=settings.morph, init=settings.init, mask=settings.mask)
+    check_input_files(weights=settings.weights)
     if settings.morph is None:
-        named = {f"source {i + 1}": path for i, path in enumerate(source_files(settings.source))}
+        files, sources = zip(*read_sources(settings.source), strict=True)
+        named = {f"source {i}": path for i, path in enumerate(files, start=1)}
     else:
-        named = {f"texture {i + 1}": Path(path) for i, path in enumerate(settings.morph)}
-    textures = list(named)
-    if settings.guide is not None:
-        named |= {f"guide {i + 1}": Path(path) for i, path in enumerate(settings.guide)}
-    if settings.init is not None:
-        named["picture to start from"] = Path(settings.init)
-    if settings.mask is not None:
-        named["mask"] = Path(settings.mask)
-    pixels = {name: _read_texture(path, settings) for name, path in named.items()}
+        files = tuple(map(Path, settings.morph))
+        sources = tuple(_read_texture(path, settings) for path in files)
+        named = {f"texture {i}": path for i, path in enumerate(files, start=1)}
+    guide = tuple(map(Path, settings.guide or ()))
+    named |= {f"guide {i}": path for i, path in enumerate(guide, start=1)}
+    others = {"picture to start from": settings.init, "mask": settings.mask}
+    named |= {name: Path(path) for name, path in others.items() if path is not None}
     return make_inputs(
-        [pixels[name] for name in textures],
-        init=pixels.get("picture to start from"),
-        guide=None if settings.guide is None else [pixels["guide 1"], pixels["guide 2"]],
+        sources,
+        init=None if settings.init is None else read_opaque(settings.init),
+        guide=[read_opaque(path) for path in guide] or None,
         is_morph=settings.morph is not None,
-        mask=pixels.get("mask"),
+        mask=None if settings.mask is None else read_opaque(settings.mask),
         source_scale=settings.source_scale,
         source_width=settings.source_width,
         files=named,
@@ -151,27 +146,24 @@ def _read_texture(path: Path, settings: SynthesisSettings) -> np.ndarray:
     return next(sample_pictures(str(path), output_width=SAMPLE, random_seed=settings.random_seed, option="`morph`"))
 
 
-def source_files(sources: Sequence[str | os.PathLike]) -> list[Path]:
-    """Return the files among `sources` and the pictures in the folders among them (not in folders below), sorted.
+def read_sources(sources: Sequence[str | os.PathLike]) -> list[tuple[Path, np.ndarray]]:
+    """Return the files among `sources` and those in the folders among them (not in folders below), with their pixels.
 
     What cannot be read in a folder is left out, with a warning.
 
     Raises:
-        UserError: no such file or folder.
-        ArgumentError: a folder without pictures.
+        ArgumentError: no such file, or a folder without pictures that can be read.
+        ImageError: a file cannot be read.
     """
-    files = []
+    folders = {path: pictures_in(path, "source") for path in map(Path, sources) if path.is_dir()}
+    check_input_files(source=[path for path in map(Path, sources) if path not in folders])
+    read = []
     for path in map(Path, sources):
-        if path.is_dir():
-            found = readable(list_pictures(path).pictures)
-            if not found:
-                raise ArgumentError(f"`source` {path}: no pictures in this folder")
-            files += found
-        elif path.exists():
-            files.append(path)
-        else:
-            raise UserError(f"`source` {path}: no such file or folder")
-    return files
+        found = list(read_sound(folders[path])) if path in folders else [(path, read_opaque(path))]
+        if not found:
+            raise ArgumentError(f"`source` {path}: no picture in this folder can be read")
+        read += found
+    return read
 
 
 def _resized(pixels: np.ndarray, scale: float | None, width: int | None) -> np.ndarray:

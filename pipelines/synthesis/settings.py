@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from choices import DESCRIPTORS, POOLINGS, PRECISIONS_OR_AUTO, RANDOM_LAYER, TILEABLE
 from errors import ArgumentError
-from images.formats import WRITABLE_FORMATS
 from model.layer_names import resolve_layer
 from options import check, described, option
 from pipelines.memory_bound import parse_memory
+from pipelines.outputs import check_picture_name
 
 # Without `octaves`: as many as fit, but no more.
 MAX_OCTAVES = 4
@@ -250,8 +250,8 @@ class SynthesisSettings:
             raise ArgumentError("`source_scale` and `source_width` exclude each other: give one of them")
         if self.octaves is not None:
             self._check_octaves(self.octaves)
-        if self.output is not None and Path(self.output).suffix.lower() not in WRITABLE_FORMATS:
-            raise ArgumentError(f"`output` {self.output}: the name must end in {', '.join(sorted(WRITABLE_FORMATS))}")
+        if self.output is not None:
+            check_picture_name(self.output)
         if not self.output_prefix or Path(self.output_prefix).name != self.output_prefix:
             raise ArgumentError(f"`output_prefix` {self.output_prefix!r} must be the beginning of a folder's name")
         resolve_layers(self.descriptor, self.layers)
@@ -318,7 +318,7 @@ def resolve_layers(descriptor: str, layers: tuple[str | int, ...] | None) -> tup
         if layers not in (None, (RANDOM_LAYER,)):
             raise ArgumentError(f"`layers`: the random descriptor has a single layer, {RANDOM_LAYER!r}")
         return (RANDOM_LAYER,)
-    resolved = tuple(resolve_layer(layer) for layer in (LAYERS if layers is None else layers))
+    resolved = tuple(resolve_layer(layer, "layers") for layer in (LAYERS if layers is None else layers))
     if len(set(resolved)) != len(resolved) or not resolved:
         raise ArgumentError(f"`layers` must be one or more different layers, not {' '.join(resolved) or 'none'}")
     return resolved

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from errors import ArgumentError
+from pipelines.outputs import check_file_output, check_folder_output
 from pipelines.startup import quiet_startup
 from pipelines.synthesis.files import RunFolder, open_folder, read_settings
 from pipelines.synthesis.inputs import SynthesisInputs, make_inputs, read_inputs, with_files
 from pipelines.synthesis.settings import SynthesisSettings
 from pipelines.synthesis.texture import Texture
-from runs.resuming import Note
+from runs.resuming import Note, tell_resumed
 
 if TYPE_CHECKING:
     from pipelines.synthesis.plan import SynthesisPlan
@@ -120,9 +121,8 @@ def synthesize(
         inputs.files,
         describe=lambda: str(objectives.loss(plan.scales[-1])),
         restart=restart,
-        note=note or _say_nothing,
     ) as folder:
-        return _run_in(folder, _start(plan, inputs, observers, objectives, folder))
+        return _run_in(folder, _start(plan, inputs, observers, objectives, folder), note)
 
 
 def resume(
@@ -156,17 +156,18 @@ def resume(
     plan = _plan(settings, inputs)
     with RunFolder(Path(folder), settings.save_every, settings.output).held() as run_folder:
         objectives = _objectives(plan, inputs, note)
-        return _run_in(run_folder, _start(plan, inputs, observers, objectives, run_folder))
+        return _run_in(run_folder, _start(plan, inputs, observers, objectives, run_folder), note)
 
 
 def _check_output(settings: SynthesisSettings) -> None:
-    """Raise ArgumentError where the folder of `output` does not exist."""
-    if settings.output is not None and not Path(settings.output).absolute().parent.is_dir():
-        raise ArgumentError(f"`output` {settings.output}: its folder does not exist")
+    """Raise ArgumentError where `output` or `output_dir` cannot be written."""
+    if settings.output is not None:
+        check_file_output(settings.output)
+    check_folder_output(settings.output_dir, name="output_dir")
 
 
 def _is_inside(path: str | os.PathLike, folder: Path) -> bool:
-    return Path(path).resolve().is_relative_to(folder.resolve())
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _say_nothing(text: str) -> None:
@@ -216,8 +217,9 @@ def _start(
     return SynthesisRun(plan, inputs, objectives, recorder=folder, observers=observers)
 
 
-def _run_in(folder: RunFolder, run: SynthesisRun) -> SynthesisReport:
+def _run_in(folder: RunFolder, run: SynthesisRun, note: Note | None) -> SynthesisReport:
     """Run to the end and leave everything in the folder."""
+    tell_resumed(note, run.state.iterations, folder.path)
     frames = run.run()
     return SynthesisReport(**_result(run, frames), folder=folder.path, pictures=folder.pictures)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,25 +11,8 @@ import numpy as np
 
 from errors import UserError, counted
 from images.errors import ImageError
-from images.formats import READABLE_SUFFIXES
 from images.reading import read_image
 from images.resizing import resize
-
-
-def photo_files(folder: str | os.PathLike) -> list[Path]:
-    """Return the files in `folder`, nested or flat, that are called like pictures, sorted.
-
-    Raises:
-        UserError: there is no such folder, or none in it.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise UserError(f"`data` {folder}: no such folder")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in READABLE_SUFFIXES and path.is_file())
-    if not files:
-        raise UserError(f"`data` {folder}: no photos in it ({', '.join(sorted(READABLE_SUFFIXES))})")
-    return files
-
 
 # Standard deviation of a crop's values below which it counts as flat. Where a generator sees a picture without any
 # detail, each of its normalisations divides by almost nothing and the gradient overflows.

@@ -28,7 +28,7 @@ from pipelines.inputs import check_input_files, read_opaque
 from pipelines.training.settings import TrainingSettings, distinct_layers
 from runs.lock import hold
 from runs.machine import choose_precision
-from runs.resuming import Found, Identity, Note, check_resumable
+from runs.resuming import Found, Identity, Note, check_resumable, tell_resumed
 from runs.store import DAMAGE, DamagedError
 
 KEPT = 3
@@ -63,8 +63,7 @@ def read_styles(settings: TrainingSettings) -> dict[str, np.ndarray]:
     """
     if not settings.style_image:
         raise ArgumentError("`style_image` is needed")
-    for path in settings.style_image:
-        check_input_files(style_image=path)
+    check_input_files(style_image=settings.style_image, weights=settings.weights)
     names = _style_names(settings)
     if len(set(names)) < len(names):
         raise ArgumentError(f"`style_image`: files give the styles their names, and two of {', '.join(names)} are one")
@@ -197,9 +196,8 @@ def checkpoints_to_resume(settings: TrainingSettings, note: Note) -> list[Checkp
         return []
     sound = _sound(folder, note)
     path, state = sound[0]
-    found = Found(Identity(state["settings"], {}), state["iteration"], str(folder))
     _check_length(settings, path, state["iteration"])
-    check_resumable(Identity(comparable(settings), {}), found, note)
+    check_resumable(Identity(comparable(settings), {}), Found(Identity(state["settings"], {}), str(folder)))
     return [Checkpoint(path, other["iteration"]) for path, other in sound if other["settings"] == state["settings"]]
 
 
@@ -254,8 +252,7 @@ def load_checkpoint(found: Sequence[Checkpoint], model: keras.Model, note: Note)
             reason = " ".join(str(error).split())[:200]
             note(f"{checkpoint.path}: damaged ({reason}); it is not used")
             continue
-        if checkpoint is not found[0]:
-            note(f"resuming at iteration {checkpoint.iteration}")
+        tell_resumed(note, checkpoint.iteration, checkpoint.path.parent)
         return checkpoint.iteration
     raise DamagedError(f"{found[0].path}: damaged, and no older checkpoint is sound: `restart` starts over")
 

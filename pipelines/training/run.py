@@ -42,13 +42,11 @@ class TrainingFolder:
         path: the folder of checkpoints, previews and the result.
         state: that each checkpoint holds, ready for JSON.
         checkpoints: to go on from, the newest first; none: checkpoints that are there are removed.
-        note: told where one of them does not fit the model.
     """
 
     path: Path
     state: dict[str, Any]
     checkpoints: Sequence[Checkpoint]
-    note: Note
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +73,7 @@ def run_training(
     *,
     folder: TrainingFolder | None = None,
     observers: Sequence[Observer] = (),
+    note: Note = lambda text: None,
 ) -> Trained:
     """Train, and leave checkpoints and the result in a folder, if there is one.
 
@@ -84,6 +83,7 @@ def run_training(
         photos: files or pictures; none in texture mode.
         folder: where the run writes, or None.
         observers: told after every iteration.
+        note: told what the user should know, first when nothing stands in the way of the run.
     """
     devices = find_devices()
     if devices.processes > 1 and not all(getattr(observer, "only_watches", False) for observer in observers):
@@ -96,10 +96,12 @@ def run_training(
     with devices.scope():
         is_new = folder is None or not folder.checkpoints
         model = make_model(plan, styles, sample(0).shape, replicas=devices.replicas, is_new=is_new)
-        first = last = _start(model, folder)
+        first = last = _start(model, folder, note)
+    for text in plan.notes:
+        note(text)
     if first < plan.iterations:
         with devices.fit_scope():
-            last = _Fit(plan, model, first, sample, result, devices, folder, observers).run()
+            last = _Fit(plan, model, first, sample, result, devices, folder, observers, note).run()
     return Trained(
         plan.generator.finished(result), last, first, len(sample.unreadable) if isinstance(sample, PhotoCrops) else 0
     )
@@ -157,12 +159,12 @@ def _preview_inputs(sample: Sample, styles: int) -> np.ndarray:
     return np.stack([make(number) for number in range(styles * math.ceil(PREVIEWS / styles))])
 
 
-def _start(model: TrainingModel, folder: TrainingFolder | None) -> int:
+def _start(model: TrainingModel, folder: TrainingFolder | None, note: Note) -> int:
     """Load the checkpoint, if there is one to go on from, and return the iteration."""
     if folder is None:
         return 0
     check_disk_space(folder.path, model)
-    return load_checkpoint(folder.checkpoints, model, folder.note) if folder.checkpoints else 0
+    return load_checkpoint(folder.checkpoints, model, note) if folder.checkpoints else 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +179,7 @@ class _Fit:
     devices: Devices
     folder: TrainingFolder | None
     observers: Sequence[Observer]
+    note: Note
 
     def run(self) -> int:
         """Train from iteration `first`, and return the one after which it ended.
@@ -245,7 +248,7 @@ class _Fit:
             with self.devices.outside():
                 return losses_without_training(self.model.objective, self._preview_inputs())
 
-        return [BalanceCheck(self.first, self.plan.iterations, reference=reference, note=self.folder.note)]
+        return [BalanceCheck(self.first, self.plan.iterations, reference=reference, note=self.note)]
 
     def _logs(self) -> list[Any]:
         if self.plan.log_dir is None:

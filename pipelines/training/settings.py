@@ -170,7 +170,7 @@ def distinct_layers(name: str, layers: tuple[str, ...]) -> tuple[str, ...]:
     Raises:
         ArgumentError: there is none, one is unknown, or one stands there twice.
     """
-    resolved = tuple(resolve_layer(layer) for layer in layers)
+    resolved = tuple(resolve_layer(layer, name) for layer in layers)
     if not resolved:
         raise ArgumentError(f"`{name}`: no layer is given")
     if len(set(resolved)) != len(resolved):

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from errors import ArgumentError
+from pipelines.inputs import pictures_in
+from pipelines.outputs import check_folder_output
 from pipelines.startup import quiet_startup
 from pipelines.training.settings import TrainingSettings
 from runs.resuming import Note
@@ -74,13 +76,13 @@ def train_on_pictures(
     if settings.mode == "style" and not photos:
         raise ArgumentError("`data` is needed in style mode: photos to train on")
     pictures = dict(style) if isinstance(style, Mapping) else {"": style}
-    plan = _plan(settings, pictures, note)
+    plan = _plan(settings, pictures)
     with quiet_startup():
         from pipelines.training.files import resized_style
         from pipelines.training.run import run_training
     styles = [resized_style(picture, settings.style_size) for picture in pictures.values()]
     if checkpoints_path is None:
-        return run_training(plan, styles, photos, observers=observers).generator
+        return run_training(plan, styles, photos, observers=observers, note=note or _say_nothing).generator
     from model.saving import load_model
 
     return load_model(_train_in_folder(settings, plan, styles, photos, observers, note).generator)
@@ -111,12 +113,21 @@ def train_generator(
     if settings.mode == "style" and settings.data is None:
         raise ArgumentError("`data` is needed in style mode: a folder of photos")
     with quiet_startup():
-        from pipelines.training.data import photo_files
         from pipelines.training.files import read_styles
+    _check_outputs(settings)
     styles = read_styles(settings)
-    plan = _plan(settings, styles, note)
-    photos = photo_files(settings.data) if settings.mode == "style" and settings.data is not None else []
+    photos: list[Path] = []
+    if settings.mode == "style" and settings.data is not None:
+        photos = pictures_in(settings.data, "data", recursive=True)
+    plan = _plan(settings, styles)
     return _train_in_folder(settings, plan, list(styles.values()), photos, observers, note)
+
+
+def _check_outputs(settings: TrainingSettings) -> None:
+    """Raise ArgumentError where a folder cannot be made."""
+    check_folder_output(settings.checkpoints_path, name="checkpoints_path")
+    if settings.log_dir is not None:
+        check_folder_output(settings.log_dir, name="log_dir")
 
 
 def _train_in_folder(
@@ -136,8 +147,8 @@ def _train_in_folder(
     with files.held(path) if is_first_process() else nullcontext():
         found = files.checkpoints_to_resume(settings, note or _say_nothing)
         state = {"settings": files.comparable(settings)}
-        folder = TrainingFolder(path, state, found, note or _say_nothing)
-        trained = run_training(plan, styles, photos, folder=folder, observers=observers)
+        folder = TrainingFolder(path, state, found)
+        trained = run_training(plan, styles, photos, folder=folder, observers=observers, note=note or _say_nothing)
     return TrainingReport(
         generator=path / RESULT,
         iterations=trained.iterations,
@@ -151,10 +162,7 @@ def _say_nothing(text: str) -> None:
     pass
 
 
-def _plan(settings: TrainingSettings, styles: Iterable[str], note: Note | None) -> TrainingPlan:
+def _plan(settings: TrainingSettings, styles: Iterable[str]) -> TrainingPlan:
     with quiet_startup():
         from pipelines.training.plan import plan_training
-    plan = plan_training(settings, tuple(styles))
-    for text in plan.notes:
-        (note or _say_nothing)(text)
-    return plan
+    return plan_training(settings, tuple(styles))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ from options import from_json, to_json
 from pipelines.transfer.inputs import named_files
 from pipelines.transfer.settings import INITS, TransferSettings, layer_weights
 from runs.lock import hold
-from runs.resuming import Found, Identity, Note, check_resumable
+from runs.resuming import Found, Identity, check_resumable
 from runs.store import DAMAGE, DamagedError, digest, read_state, write_json, write_state
 
 if TYPE_CHECKING:
@@ -30,18 +29,6 @@ TRACE = "trace.json"
 NOT_COMPARED = frozenset(
     ("content", "styles", "masks", "proof", "output", "weights", "data_dir", "devices", "save_every", "memory")
 )
-
-
-def check_output(settings: TransferSettings) -> None:
-    """Raise ArgumentError where the output cannot be written, and UserError where weights are not there."""
-    output = Path(settings.output)
-    folder = output.absolute().parent
-    if not folder.is_dir():
-        raise ArgumentError(f"`output` {output}: its folder does not exist")
-    if not os.access(folder, os.W_OK) or output.is_dir():
-        raise ArgumentError(f"`output` {output}: cannot be written there")
-    if settings.weights is not None and not Path(settings.weights).is_file():
-        raise UserError(f"`weights` {settings.weights}: no such file")
 
 
 class TransferFiles:
@@ -77,23 +64,22 @@ class TransferFiles:
             remove_stale(self.output.absolute().parent)
             yield
 
-    def look_for_run(self, *, resume: bool, restart: bool, note: Note) -> None:
+    def look_for_run(self, *, resume: bool, restart: bool) -> None:
         """Find out whether an interrupted run goes on.
 
         Args:
             resume: whether there must be one.
             restart: whether to begin anew in any case.
-            note: told that it goes on.
 
         Raises:
-            ArgumentError: it has other options.
-            UserError: there is none to resume, or it cannot be read.
+            ArgumentError: there is none to resume, or it has other options.
+            UserError: it cannot be read.
         """
         found = None if restart else self._find()
         if found is None and resume:
-            raise UserError(f"`resume`: there is no saved state to resume from ({self.state})")
+            raise ArgumentError(f"`resume`: there is no saved state to resume from ({self.state})")
         if found is not None:
-            check_resumable(Identity(_comparable(self.settings, self.plan), self.digests), found, note)
+            check_resumable(Identity(_comparable(self.settings, self.plan), self.digests), found)
         self.is_resumed = found is not None
 
     def _find(self) -> Found | None:
@@ -103,13 +89,13 @@ class TransferFiles:
             DamagedError: it cannot be read.
         """
         try:
-            arrays, about = read_state(self.state)
+            _, about = read_state(self.state)
         except FileNotFoundError:
             return None
         try:
             kept = from_json(TransferSettings, about["settings"])
             identity = Identity(_comparable(kept, self.plan), dict(about["digests"]))
-            return Found(identity, int(arrays["iterations"]), str(self.state))
+            return Found(identity, str(self.state))
         except (*DAMAGE, UserError) as error:
             raise self._damaged(error) from error
 

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from errors import ArgumentError, UserError, counted, unknown_name
-from images.folders import why_no_file
+from errors import ArgumentError, counted, unknown_name
 from images.picture import LUMA
 from images.proofing import soft_proof
-from images.reading import read_image
-from pipelines.inputs import read_opaque
+from pipelines.inputs import check_input_files, read_opaque
 from pipelines.transfer.settings import INITS, TransferSettings, style_shares
 
 
@@ -39,8 +37,8 @@ def named_files(settings: TransferSettings) -> dict[str, Path]:
     """Return every picture and profile that the settings name, by what it is.
 
     Raises:
-        ArgumentError: there is no content or style, a name is unknown, or weights and masks are not as many as styles.
-        UserError: a file does not exist.
+        ArgumentError: there is no content or style, a file does not exist, a name is unknown, or weights and masks are
+            not as many as styles.
     """
     if settings.content is None or not settings.styles:
         raise ArgumentError("a content picture and a style picture are needed")
@@ -57,17 +55,10 @@ def named_files(settings: TransferSettings) -> dict[str, Path]:
         files["init"] = settings.init
     if settings.proof is not None:
         files["proof"] = settings.proof
-    for name, path in files.items():
-        reason = why_no_file(Path(path), expected="a file")
-        if reason is not None:
-            raise UserError(f"`{_parameter(name)}` {reason}" + (f" ({name})" if " " in name else ""))
+    masks = [path for pair in settings.masks for path in pair]
+    check_input_files(content=settings.content, styles=settings.styles, masks=masks, proof=settings.proof)
+    check_input_files(weights=settings.weights)
     return {name: Path(path) for name, path in files.items()}
-
-
-def _parameter(name: str) -> str:
-    """Return the parameter that names a file: "mask 1 of the content" is one of `masks`."""
-    kind = name.partition(" ")[0]
-    return {"style": "styles", "mask": "masks"}.get(kind, kind)
 
 
 def read_inputs(settings: TransferSettings) -> TransferInputs:
@@ -86,8 +77,8 @@ def read_inputs(settings: TransferSettings) -> TransferInputs:
     return make_inputs(
         read(files["content"]),
         [read(Path(path)) for path in settings.styles],
-        init=read_image(files["init"]).pixels if "init" in files else None,
-        masks=[(read_image(first).pixels, read_image(second).pixels) for first, second in settings.masks],
+        init=read_opaque(files["init"]) if "init" in files else None,
+        masks=[(read_opaque(first), read_opaque(second)) for first, second in settings.masks],
     )
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from choices import DESCRIPTORS, POOLINGS, PRECISIONS_OR_AUTO, RANDOM_LAYER
 from errors import ArgumentError, counted
-from images.formats import WRITABLE_FORMATS
 from model.layer_names import resolve_layer
 from options import check, described, option
 from pipelines.memory_bound import parse_memory
+from pipelines.outputs import check_picture_name
 
 # Of the first picture; or a file.
 INITS = ("content", "gray", "uniform", "normal", "style_stats")
@@ -143,8 +143,7 @@ class TransferSettings:
         longer_side(self.end_scale)
         if len(self.devices) > 2 or len(set(self.devices)) != len(self.devices):
             raise ArgumentError(f"`devices` must be one or two different ones, not {' '.join(self.devices)}")
-        if Path(self.output).suffix.lower() not in WRITABLE_FORMATS:
-            raise ArgumentError(f"`output` {self.output}: the name must end in {', '.join(sorted(WRITABLE_FORMATS))}")
+        check_picture_name(self.output)
 
 
 def longer_side(end_scale: int | str) -> tuple[int, bool]:
@@ -176,7 +175,7 @@ def layer_weights(settings: TransferSettings, name: str) -> dict[str, float]:
 def _layer_weight(descriptor: str, name: str, entry: str) -> tuple[str, float]:
     layer, _, weight = entry.partition("=")
     if descriptor != RANDOM_LAYER:
-        layer = resolve_layer(layer)
+        layer = resolve_layer(layer, name)
     elif layer != RANDOM_LAYER:
         raise ArgumentError(f"`{name}`: the random descriptor has a single layer, {RANDOM_LAYER!r}, not {layer!r}")
     try:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.outputs import check_file_output
 from pipelines.startup import quiet_startup
-from pipelines.transfer.files import TransferFiles, check_output
+from pipelines.transfer.files import TransferFiles
 from pipelines.transfer.inputs import TransferInputs, make_inputs, read_inputs
 from pipelines.transfer.settings import TransferSettings
-from runs.resuming import Note
+from runs.resuming import Note, tell_resumed
 
 if TYPE_CHECKING:
     from pipelines.transfer.plan import TransferPlan
@@ -85,8 +86,8 @@ def transfer_pictures(
     """
     inputs = make_inputs(content, styles, init=init, masks=masks)
     plan = _plan(TransferSettings(**options), inputs)
-    _tell_notes(plan, note)
     run = _start(plan, inputs, observers)
+    _tell_notes(plan, note)
     return Transferred(**_result(run, run.run()))
 
 
@@ -118,14 +119,15 @@ def transfer(
         ImageError: a picture cannot be read or written.
         KeyboardInterrupt: Ctrl-C; the averaged picture is saved.
     """
-    check_output(settings)
+    check_file_output(settings.output)
     inputs = read_inputs(settings)
     plan = _plan(settings, inputs)
     files = TransferFiles(settings, plan)
     with files.held():
-        files.look_for_run(resume=resume, restart=restart, note=note or _say_nothing)
-        _tell_notes(plan, note)
+        files.look_for_run(resume=resume, restart=restart)
         run = _start(plan, inputs, observers, files)
+        _tell_notes(plan, note)
+        tell_resumed(note, run.state.iterations, files.state)
         return TransferReport(**_result(run, run.run()), output=files.output)
 
 

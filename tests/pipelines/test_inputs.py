@@ -2,93 +2,196 @@
 
 import importlib
 import os
+import re
 import warnings
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
 
-from errors import UserError
+from errors import ArgumentError
 from images.errors import ImageWarning
-from pipelines.inputs import check_input_files, read_opaque, readable
-from pipelines.synthesis.inputs import source_files
+from pipelines.inputs import check_input_files, pictures_in, read_opaque
+from pipelines.synthesis.inputs import read_sources
 
 PICTURE = str(ROOT / "pics" / "bricks.jpg")
 T7 = str(ROOT / "tests" / "data" / "torch7" / "tn_johnson_small.t7")
 PROTOTXT = str(ROOT / "tests" / "data" / "caffe" / "format_old_proto_new_model.prototxt")
 
 
-@pytest.mark.parametrize(
-    ("script", "arguments", "message"),
-    [
-        ("import_torch_weights", ["--input", "gone.t7", "--output", "a.keras"], "--input gone.t7: no such file"),
-        ("import_torch_weights", ["--input", "gone.pth", "--summary"], "--input gone.pth: no such file"),
-        (
-            "import_torch_weights",
-            ["--input", T7, "--output", "a.keras", "--verify", "gone.npz"],
-            "--verify gone.npz: no",
-        ),
-        (
-            "import_caffe_weights",
-            ["--prototxt", "gone.prototxt", "--input", "x", "--output", "a.keras"],
-            "--prototxt gone.prototxt: no such file",
-        ),
-        (
-            "import_caffe_weights",
-            ["--prototxt", PROTOTXT, "--input", "gone.caffemodel", "--output", "a.keras"],
-            "--input gone.caffemodel: no such file",
-        ),
-        (
-            "export_model",
-            ["--input", "gone.keras", "--output", "a.onnx", "--format", "onnx"],
-            "--input gone.keras: no such file",
-        ),
-        ("synthesize", ["-s", PICTURE, "--init", "gone.png"], "--init gone.png: no such file"),
-        ("synthesize", ["-s", PICTURE, "--guide", PICTURE, "gone.png"], "--guide gone.png: no such file"),
-        ("synthesize", ["--maps", "baseColor=gone.png", "--output", "maps"], "--maps gone.png: no such file"),
-        ("synthesize", ["--generator", "gone", "--output", "a.png"], "--generator: unknown model 'gone'"),
-        ("stylize_tensorflow", ["--input", PICTURE, "--output", "a.png", "--model", "gone"], "--model: unknown model"),
-        ("style_transfer", [PICTURE, "gone.jpg"], "STYLE gone.jpg: no such file"),
-        ("style_transfer", [PICTURE, PICTURE, "--mask", PICTURE, "gone.jpg"], "--mask gone.jpg: no such file"),
-        ("style_transfer", [PICTURE, PICTURE, "--proof", "gone.icc"], "--proof gone.icc: no such file"),
+# What each script is given, and what it says; {} is the folder it runs in. A path that does not exist, or is of another
+# kind, is a wrong command line: exit code 2.
+WRONG = {
+    "synthesize": [
+        ("-s gone.jpg", "--source gone.jpg: no such file"),
+        ("-s empty", "--source empty: no pictures in this folder"),
+        ("-s broken", "--source broken: no picture in this folder can be read"),
+        ("-s PICTURE --init gone.png", "--init gone.png: no such file"),
+        ("-s PICTURE --guide PICTURE gone.png", "--guide gone.png: no such file"),
+        ("-s PICTURE --weights gone.keras", "--weights gone.keras: no such file"),
+        ("-s PICTURE --output gone/a.png", "--output gone/a.png: there is no folder gone"),
+        ("-s PICTURE --output-dir file/a", "--output-dir file/a: {}/file is not a folder"),
+        ("--maps baseColor=gone.png --output maps", "--maps gone.png: no such file"),
+        ("--maps baseColor=PICTURE --output file/a", "--output file/a: {}/file is not a folder"),
+        ("-s gone.png --derive normal --output maps", "--source gone.png: no such file"),
+        ("--generator gone --output a.png", "--generator: unknown model 'gone'"),
+        ("--generator bark --output gone/a.png", "--output gone/a.png: there is no folder gone"),
+        ("--resume gone", "--resume gone: no such folder"),
+        ("--resume file", "--resume file: not a folder"),
+        ("--resume empty", "--resume empty: not the folder of a synthesis, which holds command.json"),
     ],
-)
-def test_errors_name_the_option(script, arguments, message, tmp_path, monkeypatch, capsys):
+    "style_transfer": [
+        ("gone.jpg PICTURE", "CONTENT gone.jpg: no such file"),
+        ("PICTURE gone.jpg", "STYLE gone.jpg: no such file"),
+        ("PICTURE empty", "STYLE empty: a folder, not a file"),
+        ("PICTURE PICTURE --mask PICTURE gone.jpg", "--mask gone.jpg: no such file"),
+        ("PICTURE PICTURE --proof gone.icc", "--proof gone.icc: no such file"),
+        ("PICTURE PICTURE --init gone.png", "unknown --init 'gone.png'"),
+        ("PICTURE PICTURE --weights gone.keras", "--weights gone.keras: no such file"),
+        ("PICTURE PICTURE -o gone/a.png", "--output gone/a.png: there is no folder gone"),
+        ("PICTURE PICTURE --resume --weights file", "--resume: there is no saved state to resume from"),
+    ],
+    "train": [
+        ("--style-image PICTURE --data gone", "--data gone: no such folder"),
+        ("--style-image PICTURE --data file", "--data file: not a folder"),
+        ("--style-image PICTURE --data empty", "--data empty: no pictures in this folder"),
+        ("--style-image gone.png --data PICTURES", "--style-image gone.png: no such file"),
+        ("--style-image PICTURE --data PICTURES --weights gone.keras", "--weights gone.keras: no such file"),
+        ("--style-image PICTURE --data PICTURES --checkpoints-path file", "--checkpoints-path file: {}/file is not a"),
+        ("--style-image PICTURE --data PICTURES --log-dir file/a", "--log-dir file/a: {}/file is not a folder"),
+    ],
+    "stylize_tensorflow": [
+        ("--input gone.jpg --output a.png", "--input gone.jpg: no such file or folder"),
+        ("--input gone.mp4 --output a.mp4", "--input gone.mp4: no such file"),
+        ("--input gone/%06d.png --output a.mp4", "--input gone/%06d.png: there are no such numbered frames"),
+        ("--input film.gif --output gone/a.mp4", "--output gone/a.mp4: there is no folder gone"),
+        ("--input film.gif --output file/%d.png", "--output file: {}/file is not a folder"),
+        ("--input PICTURE --output gone/a.png", "--output gone/a.png: there is no folder gone"),
+        ("--input PICTURES --output file/a", "--output file/a: {}/file is not a folder"),
+        ("--input PICTURE --output a.png --model gone", "--model: unknown model 'gone'"),
+        ("--input PICTURE --output a.png --model gone.keras", "--model gone.keras: no such file"),
+        ("--input PICTURE --output a.png --mask gone.png", "--mask gone.png: no such file"),
+    ],
+    "stylize_tensorflow_graph": [
+        ("--input gone.jpg --output a.png --model a.onnx", "--input gone.jpg: no such file or folder"),
+        ("--input PICTURE --output gone/a.png --model a.onnx", "--output gone/a.png: there is no folder gone"),
+        ("--input PICTURE --output a.png --model gone.onnx", "--model gone.onnx: no such file or folder"),
+        ("--input PICTURE --output a.png --model empty", "--model empty: not a SavedModel folder, .tflite file"),
+        ("--input PICTURE --output a.png --model pipe.onnx", "--model pipe.onnx: not a SavedModel folder, .tflite"),
+    ],
+    "export_model": [
+        ("--format onnx --input gone.keras --output a.onnx", "--input gone.keras: no such file"),
+        ("--format onnx --input MODEL --output gone/a.onnx", "--output gone/a.onnx: there is no folder gone"),
+        ("--format saved_model --input MODEL --output gone/a", "--output gone/a: there is no folder gone"),
+        ("--format saved_model --input MODEL --output loop", "--output loop: exists and is no SavedModel"),
+        ("--format onnx --input MODEL --output a.onnx --calibration gone", "--calibration gone: no such folder"),
+        ("--format onnx --input MODEL --output a.onnx --calibration a.npz", "--calibration a.npz: no such file"),
+        ("--format onnx --input MODEL --output a.onnx --samples gone.npz", "--samples gone.npz: no such file"),
+    ],
+    "import_torch_weights": [
+        ("--input gone.t7 --output a.keras", "--input gone.t7: no such file"),
+        ("--input gone.pth --summary", "--input gone.pth: no such file"),
+        ("--input T7 --output a.keras --verify gone.npz", "--verify gone.npz: no such file"),
+        ("--input T7 --output gone/a.keras", "--output gone/a.keras: there is no folder gone"),
+        ("--input T7 --output gone/a.onnx", "--output gone/a.onnx: there is no folder gone"),
+    ],
+    "import_caffe_weights": [
+        ("--prototxt gone.prototxt --input x --output a.keras", "--prototxt gone.prototxt: no such file"),
+        ("--prototxt PROTOTXT --input gone.caffemodel --output a.keras", "--input gone.caffemodel: no such file"),
+        ("--prototxt PROTOTXT --input file --output gone/a.keras", "--output gone/a.keras: there is no folder gone"),
+        ("--prototxt PROTOTXT --input file --output a.keras --verify a.npz", "--verify a.npz: no such file"),
+        ("--prototxt PROTOTXT --input file --output a.keras --normalize gone", "--normalize gone: no such folder"),
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder to work in, with what is of the wrong kind."""
     monkeypatch.chdir(tmp_path)
-    assert importlib.import_module(script).main(arguments) in (1, 2)
-    told = capsys.readouterr().err.splitlines()
+    for folder in ("empty", "broken"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "broken" / "a.png").write_bytes(b"no picture")
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "pipe.onnx")
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
+    frames[0].save(tmp_path / "film.gif", save_all=True, append_images=frames[1:])
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("script", "command", "message"), [(script, *case) for script, cases in WRONG.items() for case in cases]
+)
+def test_a_path_that_is_not_there_is_a_wrong_command_line(script, command, message, place, capsys):
+    names = {"PICTURE": PICTURE, "PICTURES": str(ROOT / "pics"), "T7": T7, "PROTOTXT": PROTOTXT}
+    names["MODEL"] = str(ROOT / "model" / "pretrained" / "wave.keras")
+    arguments = [re.sub("[A-Z][A-Z0-9]+$", lambda found: names[found[0]], word) for word in command.split()]
+    before = sorted(place.rglob("*"))
+    assert importlib.import_module(script).main(arguments) == 2
+    told = [line for line in capsys.readouterr().err.splitlines() if "error: " in line]
     assert len(told) == 1
-    assert message in told[0]
+    assert f": error: {message}".format(place) in told[0]
+    assert sorted(place.rglob("*")) == before
 
 
 def test_pipes_and_folders_are_not_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe.t7")
     for name, reason in (("pipe.t7", "a named pipe, not a file"), (".", "a folder, not a file"), ("x", "no such file")):
-        with pytest.raises(UserError, match=f"`input` .*: {reason}"):
+        with pytest.raises(ArgumentError, match=f"`input` .*: {reason}"):
             check_input_files(input=tmp_path / name, verify=None)
 
 
-def test_entries_of_a_folder_are_one_warning_each(tmp_path):
-    """A synthesis takes the sound pictures of its folder, where one broken one ended it."""
-    Image.new("RGB", (8, 8)).save(tmp_path / "sound.png")
-    (tmp_path / "broken.png").write_bytes(b"no picture")
-    (tmp_path / "loop.png").symlink_to("loop.png")
-    with pytest.warns(ImageWarning, match="broken.png: .*; left out"):
-        assert source_files([tmp_path]) == [tmp_path / "sound.png"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert readable([tmp_path / "sound.png"]) == [tmp_path / "sound.png"]
-
-
-def test_calibration_leaves_out_broken_pictures(tmp_path):
-    from pipelines.export.samples import _picture_files
-
+def hostile_folder(folder):
+    """Make a folder of two sound pictures among entries that cannot be read, and return the names of these."""
     for name in ("a.png", "b.png"):
-        Image.new("RGB", (8, 8)).save(tmp_path / name)
-    (tmp_path / "0.png").write_bytes(b"no picture")
-    with pytest.warns(ImageWarning, match="0.png: .*; left out"):
-        assert _picture_files(tmp_path) == [tmp_path / "a.png", tmp_path / "b.png"]
+        Image.new("RGB", (8, 8), "red").save(folder / name)
+    (folder / "0.png").write_bytes(b"no picture")
+    (folder / "loop.png").symlink_to("loop.png")
+    (folder / "gone.png").symlink_to("nowhere.png")
+    (folder / "device.png").symlink_to("/dev/zero")
+    (folder / "folder.png").mkdir()
+    os.mkfifo(folder / "pipe.png")
+    return {"0.png", "loop.png", "gone.png", "device.png", "pipe.png"}
+
+
+def test_entries_of_a_folder_are_at_worst_one_warning_each(tmp_path):
+    from pipelines.export.samples import _Pictures
+    from pipelines.importing.caffe import _preprocessed
+
+    bad = hostile_folder(tmp_path)
+
+    def calibrated():
+        samples = _Pictures(SimpleNamespace(inputs=[SimpleNamespace(sample_shape=(1, 4, 4, 3))]), tmp_path)
+        return [samples.name, len(list(samples.calibration()))]
+
+    readers = {
+        "--source": lambda: [path.name for path, _ in read_sources([tmp_path])] == ["a.png", "b.png"],
+        "--calibration": lambda: calibrated() == ["a.png", 1],
+        "--normalize": lambda: len(list(_preprocessed(pictures_in(tmp_path, "normalize", recursive=True)))) == 2,
+    }
+    for read in readers.values():
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            assert read()
+        assert all(isinstance(warning.message, ImageWarning) for warning in told)
+        assert {Path(str(warning.message).partition(":")[0]).name for warning in told} == bad
+        assert len(told) == len(bad)
+
+
+def test_the_pictures_of_a_source_are_read_once(tmp_path, monkeypatch):
+    from images import reading
+
+    hostile_folder(tmp_path)
+    read = []
+    one = reading.read_image
+    monkeypatch.setattr(reading, "read_image", lambda path: read.append(path.name) or one(path))
+    with pytest.warns(ImageWarning):
+        read_sources([tmp_path])
+    assert read == ["0.png", "a.png", "b.png"]
 
 
 def test_lost_transparency_is_told(tmp_path):

@@ -40,7 +40,7 @@ def test_a_synthesis_goes_on(folder, monkeypatch, by_command):
     if by_command:
         settings = SynthesisSettings(
             source=("source.png",), descriptor="random", padding_mode="same", octaves=1, output_width=32, max_iter=8,
-            save_every=2, schedule="single", **GRAM_ALONE,
+            save_every=2, schedule="single", precision="float32", **GRAM_ALONE,
         )  # fmt: skip
         report = synthesize(settings, note=notes.append)
         assert any("resuming at iteration 5" in note for note in notes)
@@ -54,7 +54,7 @@ def test_a_transfer_goes_on(folder, monkeypatch):
     monkeypatch.chdir(folder / "transfer")
     settings = TransferSettings(
         content="content.png", styles=("style.png",), descriptor="random", min_scale=22, end_scale=32,
-        initial_iterations=4, iterations=4, save_every=2,
+        initial_iterations=4, iterations=4, save_every=2, precision="float32",
     )  # fmt: skip
     notes = []
     report = transfer(settings, note=notes.append)
@@ -69,7 +69,7 @@ def test_a_training_goes_on_and_its_generator_loads(folder, monkeypatch):
     settings = TrainingSettings(
         style_image=("style.png",), data="photos", weights="vgg.keras", style_size=0, image_size=16,
         style_layers=("relu1_1",), content_layers=("relu1_1",), num_iterations=6, save_every=2, threads=1,
-        style_weight=1.0, tv_weight=0.0, learning_rate_decay="step", pyramid_loss=1,
+        precision="float32", style_weight=1.0, tv_weight=0.0, learning_rate_decay="step", pyramid_loss=1,
         pyramid_decay=0.9,  # that version's defaults
         generator_options={"widths": (2, 4), "blocks": 1},
     )  # fmt: skip

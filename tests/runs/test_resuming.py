@@ -50,7 +50,7 @@ def test_an_interrupted_synthesis_ends_as_an_uninterrupted_one(inputs, tmp_path,
             synthesize(other, [interrupt_at(iteration)])
     notes = []
     report = synthesize(other, note=notes.append)
-    assert any("resuming at iteration 22" in note for note in notes)
+    assert notes[-1] == f"resuming at iteration 22 of the interrupted run in {report.folder}"
     assert len(list((tmp_path / "b").iterdir())) == 1
     np.testing.assert_allclose(pixels(report.pictures[0]), pixels(whole.pictures[0]), atol=1.01 / 255)
     assert report.evaluations == whole.evaluations
@@ -178,9 +178,11 @@ def test_damaged_folders_of_a_synthesis_end_in_one_line(inputs, tmp_path, case):
     (folder,) = tmp_path.iterdir()
     (folder / "progress.jsonl").write_bytes(b"\xff\0\n[1]\n{}\n")
     (folder / name).write_bytes(damage((folder / name).read_bytes()))
+    notes = []
     with pytest.raises(UserError) as caught:
-        resume(folder)
+        resume(folder, note=notes.append)
     assert str(folder) in str(caught.value)
+    assert not any("resuming" in note for note in notes)
     if name == "state.npz":
         assert "no saved state to resume from" in str(caught.value)
         assert json.loads((folder / "command.json").read_text())

@@ -108,7 +108,7 @@ def test_inputs_and_outputs_that_do_not_fit(folder, tmp_path):
         ([folder], "out.png", "must be a folder"),
         ([folder], "file", "must be a folder"),
         ([folder / "b.jpg", folder / "a.PNG"], "out.jpg", "must be a folder"),
-        ([folder / "b.jpg"], "out.gif", r"unknown picture format \.gif .*\.png"),
+        ([folder / "b.jpg"], "out.gif", r"must end in one of \.jpeg, "),
         ([folder / "b.jpg"], "file", r"must end in one of \.jpeg, "),
         ([folder / "b.jpg"], "new", r"must end in one of \.jpeg, "),
         ([folder / "b.jpg"], "nowhere/new.png", "there is no folder"),

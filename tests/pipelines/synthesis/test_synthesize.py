@@ -358,10 +358,10 @@ def test_a_loss_that_is_not_a_number_names_octave_and_layer(inputs, tmp_path, mo
     ("changes", "error", "message"),
     [
         ({"output_width": 7, "output_height": 7}, ArgumentError, "an output of 7 x 7 is too small for 2 octaves"),
-        ({"source": ("nothing.png",)}, UserError, "`source` nothing.png: no such file"),
+        ({"source": ("nothing.png",)}, ArgumentError, "`source` nothing.png: no such file"),
         ({"octaves": 5, "output_width": 256, "output_height": 256}, ArgumentError, "source 1 of 48 x 56 is too small"),
-        ({"weights": "nothing.h5"}, UserError, "`weights` nothing.h5: no such file"),
-        ({"output": "nowhere/a.png"}, ArgumentError, "`output` nowhere/a.png: its folder does not exist"),
+        ({"weights": "nothing.h5"}, ArgumentError, "`weights` nothing.h5: no such file"),
+        ({"output": "nowhere/a.png"}, ArgumentError, "`output` nowhere/a.png: there is no folder nowhere"),
     ],
 )
 def test_bad_input_is_refused_before_a_folder_is_made(inputs, tmp_path, changes, error, message):
