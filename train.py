@@ -47,7 +47,7 @@ def run(argv: Sequence[str] | None) -> int:
     arguments = make_parser().parse_args(argv)
     settings = read_settings(arguments)
     with live_view(NAME, LiveViewOptions(**values_of(arguments, LiveViewOptions))) as views:
-        with ProgressBar(has_means=True) as bar:
+        with ProgressBar() as bar:
             report = train_generator(settings, [bar, *views], note=note)
         print_report(report)
     return 0

@@ -16,44 +16,23 @@ if TYPE_CHECKING:
 
 # Where standard error is no terminal there are about as many lines.
 LINES = 20
-# Of the running means: each iteration's share, once there have been as many.
-MEAN_ITERATIONS = 100
 # Iterations after which the time for the whole run is told.
 TIMED_ITERATIONS = 20
 HOUR = 3600
-
-
-class RunningMeans:
-    """The mean of each loss over about the last MEAN_ITERATIONS iterations."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.values: dict[str, float] = {}
-
-    def add(self, losses: dict[str, float]) -> None:
-        """Take the losses of one more iteration."""
-        self.count += 1
-        share = 1 / min(self.count, MEAN_ITERATIONS)
-        for name, value in losses.items():
-            before = self.values.get(name, value)
-            self.values[name] = before + share * (value - before)
 
 
 class ProgressBar:
     """An observer of any run that shows a bar on standard error; use it as a context manager.
 
     The bar moves by the work done, so that the time left is right although larger scales take longer. Where standard
-    error is no terminal it prints a line now and then. After Ctrl-C it tells how to go on.
-
-    Args:
-        has_means: show beside each loss and term its running mean, for losses that jump from batch to batch.
+    error is no terminal it prints a line now and then. After Ctrl-C it tells how to go on. Where a run has running
+    means, they stand beside the loss and its terms.
     """
 
     # It never ends the run.
     only_watches = True
 
-    def __init__(self, *, has_means: bool = False) -> None:
-        self.means = RunningMeans() if has_means else None
+    def __init__(self) -> None:
         self.bar: RichProgress | None = None
         self.way_on = ""
         self.seen = 0
@@ -65,8 +44,6 @@ class ProgressBar:
         if self.seen == 1:
             # The first iteration compiles: the time is that of the next ones.
             self.began, self.work_at_start, self.last_line = time.monotonic(), progress.work_left, progress.work_left
-        if self.means is not None:
-            self.means.add({"loss": progress.loss, **progress.terms})
         # Standard error may go away: a closed terminal must not end the run.
         with contextlib.suppress(OSError):
             self._show(progress)
@@ -86,10 +63,10 @@ class ProgressBar:
 
     def _describe(self, progress: RunProgress) -> str:
         height, width = progress.size
-        if self.means is None:
+        if not progress.means:
             return f"{width} x {height}  loss {progress.loss:.5g}"
         losses = {"loss": progress.loss, **progress.terms}
-        return "  ".join(f"{name} {value:.4g} (mean {self.means.values[name]:.4g})" for name, value in losses.items())
+        return "  ".join(f"{name} {value:.4g} (mean {progress.means[name]:.4g})" for name, value in losses.items())
 
     def _tell_time(self, progress: RunProgress) -> None:
         """Say how long the whole run takes, by the first iterations."""

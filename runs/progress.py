@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,6 +20,7 @@ class RunProgress:
         max_scale_iterations: to be done at this size.
         loss: the present loss.
         terms: its terms by name.
+        means: running means of the loss and its terms, where a run has some: for losses that jump from batch to batch.
         frames: returns the present pictures, float32 (count, height, width, 3) in [0, 1].
         work_left: share of the run's work that is left, by pixels and iterations.
         seconds: spent so far, in all parts of an interrupted run.
@@ -37,6 +38,7 @@ class RunProgress:
     work_left: float
     seconds: float
     way_on: str = ""
+    means: Mapping[str, float] = field(default_factory=dict)
 
 
 # It may raise StopIteration to end the run with the result so far.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtimes.graph import Graph, TensorInfo
 from runtimes.quiet import without_stderr
+from runtimes.weights import check_weights, litert_weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,13 +18,17 @@ SIGNATURE = "serving_default"
 
 
 def load_litert(path: Path) -> Graph:
-    """Load a `.tflite` file: its signature "serving_default", or its tensors by their names where it has none."""
+    """Load a `.tflite` file whose weights are sound numbers.
+
+    It has its signature "serving_default", or its tensors by their names where it has none.
+    """
     from ai_edge_litert.interpreter import Interpreter
 
     with without_stderr():  # the runtime tells the name of its fast kernels
         # Its content, as the runtime opens no file whose name is not UTF-8.
         interpreter = Interpreter(model_content=path.read_bytes(), num_threads=os.cpu_count())
         interpreter.allocate_tensors()
+    check_weights(litert_weights(path))
     if SIGNATURE not in interpreter.get_signature_list():
         return _unsigned(interpreter)
     serve = interpreter.get_signature_runner(SIGNATURE)

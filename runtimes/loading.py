@@ -35,7 +35,7 @@ def load_graph(path: Path) -> Graph:
         path: a SavedModel folder, a `.tflite` file or an `.onnx` file (see `is_loadable`).
 
     Raises:
-        GraphError: its runtime is not installed, or refuses it.
+        GraphError: its runtime is not installed, or refuses it; or a weight is NaN, infinite or beyond MAX_WEIGHT.
     """
     load, package = LOADERS["" if path.is_dir() else path.suffix.lower()]
     try:

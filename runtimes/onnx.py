@@ -6,17 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from runtimes.graph import Graph, TensorInfo
+from runtimes.weights import check_weights, onnx_weights
 
 # NumPy's names of ONNX Runtime's types, where the two differ.
 DTYPES = {"float": "float32", "double": "float64"}
 
 
 def load_onnx(path: Path) -> Graph:
-    """Load an `.onnx` file."""
+    """Load an `.onnx` file whose weights are sound numbers."""
     import onnxruntime
 
     # Its content, as the runtime opens no file whose name is not UTF-8.
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    check_weights(onnx_weights(path))
     outputs = tuple(_info(value) for value in session.get_outputs())
     names = [tensor.name for tensor in outputs]
     return Graph(

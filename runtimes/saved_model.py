@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtimes.graph import Graph, TensorInfo
 from runtimes.quiet import without_stderr
+from runtimes.weights import check_weights, saved_model_weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,13 +17,17 @@ SIGNATURE = "serving_default"
 
 
 def load_saved_model(path: Path) -> Graph:
-    """Load the signature "serving_default" of a SavedModel folder; inputs and outputs are in alphabetical order."""
+    """Load the signature "serving_default" of a SavedModel folder whose weights are sound numbers.
+
+    Inputs and outputs are in alphabetical order.
+    """
     with without_stderr():  # TensorFlow's notes when it starts, and when it first looks for a GPU
         import tensorflow as tf
 
         tf.config.list_physical_devices()
     loaded = tf.saved_model.load(str(path))
     signature = loaded.signatures[SIGNATURE]
+    check_weights(saved_model_weights(signature))
 
     def run(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         # Through `loaded`: the signature alone would not keep the variables alive.

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from keras import ops
 
-from pipelines.training.callbacks import IterationCallback
+from pipelines.training.callbacks import IterationCallback, RunningMeans
 from pipelines.training.targets import TrainingObjective
-from runs.bar import RunningMeans
 from runs.resuming import Note
 
 # By then a generator of the recipe has taken up its style; the first losses say nothing.
@@ -24,20 +23,29 @@ class BalanceCheck(IterationCallback):
     Args:
         first: iterations done before.
         last: iterations when the run is complete.
+        means: of the losses of the iterations before.
         reference: returns what `losses_without_training` does.
         note: is told the warning.
     """
 
-    def __init__(self, first: int, last: int, *, reference: Callable[[], Mapping[str, float]], note: Note) -> None:
+    def __init__(
+        self,
+        first: int,
+        last: int,
+        *,
+        means: RunningMeans,
+        reference: Callable[[], Mapping[str, float]],
+        note: Note,
+    ) -> None:
         super().__init__(first, last)
         self.reference = reference
         self.note = note
-        self.means = RunningMeans()
+        self.means = means
 
     def on_iteration_end(self, iteration: int, losses: Mapping[str, float]) -> None:
         """Compare the running means when it is time."""
-        self.means.add(dict(losses))
-        if self.means.count == CHECKED_AFTER:
+        self.means.add(losses)
+        if iteration == CHECKED_AFTER:
             for text in warnings(self.means.values, self.reference()):
                 self.note(text)
 

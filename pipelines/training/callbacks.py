@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -44,6 +44,42 @@ class IterationCallback(keras.callbacks.Callback):
 
     def close(self) -> None:
         """Give back what was opened; called also where the run ends with an error."""
+
+
+# Of the running means: each iteration's share, once there have been as many.
+MEAN_ITERATIONS = 100
+
+
+class RunningMeans:
+    """The mean of each loss over about the last MEAN_ITERATIONS iterations.
+
+    Args:
+        losses: of the iterations so far, the first one first.
+    """
+
+    def __init__(self, losses: Iterable[Mapping[str, float]] = ()) -> None:
+        self.count = 0
+        self.values: dict[str, float] = {}
+        for one in losses:
+            self.add(one)
+
+    def add(self, losses: Mapping[str, float]) -> None:
+        """Take the losses of one more iteration."""
+        self.count += 1
+        share = 1 / min(self.count, MEAN_ITERATIONS)
+        for name, value in losses.items():
+            before = self.values.get(name, value)
+            self.values[name] = before + share * (value - before)
+
+
+def recorded_losses(path: Path, first: int) -> Iterator[dict[str, float]]:
+    """Yield the losses of the iterations up to `first` in a history; what is damaged is left out."""
+    names = _lines(path)[:1]
+    for row in _rows(path, first):
+        with suppress(ValueError):
+            losses = dict(zip(names[0][2:], map(float, row[2:]), strict=True))
+            if all(map(math.isfinite, losses.values())):
+                yield losses
 
 
 class StopAtNaN(IterationCallback):
@@ -216,8 +252,12 @@ def diverged(folder: Path | None, iteration: int, what: str) -> UserError:
 
 def _rows(path: Path, first: int) -> list[list[str]]:
     """Return the lines of a history up to iteration `first`; what is damaged is left out."""
+    return [row for row in _lines(path) if row[0].isascii() and row[0].isdecimal() and int(row[0]) <= first]
+
+
+def _lines(path: Path) -> list[list[str]]:
+    """Return the lines of a history, none where there is no file."""
     if not path.is_file():
         return []
     lines = path.read_bytes().decode(errors="replace").replace("\0", "").splitlines()
-    rows = [line.split(",") for line in lines]
-    return [row for row in rows if row[0].isascii() and row[0].isdecimal() and int(row[0]) <= first]
+    return [line.split(",") for line in lines]

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 import keras
 import numpy as np
 
-from pipelines.training.callbacks import IterationCallback, Previews, take_over_weights
+from pipelines.training.callbacks import IterationCallback, Previews, RunningMeans, take_over_weights
 from runs.progress import Observer, RunProgress, tell
 
 
@@ -20,6 +20,7 @@ class Observed(IterationCallback):
         first: iterations done before.
         last: iterations when the run is complete.
         observers: told after every iteration.
+        means: of the losses of the iterations before.
         size: side of the crops trained on, in pixels.
         result: generator that takes over the trained weights where an observer asks for pictures.
         previews: which it then makes.
@@ -37,6 +38,7 @@ class Observed(IterationCallback):
         last: int,
         *,
         observers: Sequence[Observer],
+        means: RunningMeans,
         size: int,
         result: keras.Model,
         previews: Previews,
@@ -46,6 +48,7 @@ class Observed(IterationCallback):
     ) -> None:
         super().__init__(first, last)
         self.observers = observers
+        self.means = means
         self.size = (size, size)
         self.result = result
         self.previews = previews
@@ -57,6 +60,7 @@ class Observed(IterationCallback):
 
     def on_iteration_end(self, iteration: int, losses: Mapping[str, float]) -> None:
         """Tell the observers."""
+        self.means.add(losses)
         terms = {name: value for name, value in losses.items() if name != "loss"}
         progress = RunProgress(
             size=self.size,
@@ -70,6 +74,7 @@ class Observed(IterationCallback):
             work_left=1 - iteration / self.last,
             seconds=time.perf_counter() - self.start,
             way_on=self.way_on,
+            means=self.means.values,
         )
         if tell(self.observers, progress) or self.is_interrupted():
             self.stopped_at = iteration

@@ -16,7 +16,16 @@ from errors import ArgumentError, UserError
 from model.saving import save_model
 from model.styles import style_names
 from pipelines.training.balance import BalanceCheck, losses_without_training
-from pipelines.training.callbacks import HISTORY, History, IterationCallback, Previews, Saver, StopAtNaN
+from pipelines.training.callbacks import (
+    HISTORY,
+    History,
+    IterationCallback,
+    Previews,
+    RunningMeans,
+    Saver,
+    StopAtNaN,
+    recorded_losses,
+)
 from pipelines.training.data import PhotoCrops, TrainingBatches, noise_sample
 from pipelines.training.devices import Devices, find_devices
 from pipelines.training.files import Checkpoint, check_disk_space, load_checkpoint, remove_checkpoints
@@ -96,9 +105,9 @@ def run_training(
     with devices.scope():
         is_new = folder is None or not folder.checkpoints
         model = make_model(plan, styles, sample(0).shape, replicas=devices.replicas, is_new=is_new)
+        for text in plan.notes:
+            note(text)
         first = last = _start(model, folder, note)
-    for text in plan.notes:
-        note(text)
     if first < plan.iterations:
         with devices.fit_scope():
             last = _Fit(plan, model, first, sample, result, devices, folder, observers, note).run()
@@ -227,6 +236,7 @@ class _Fit:
             first,
             last,
             observers=self.observers,
+            means=self._means(),
             size=self.plan.objective.image_size,
             result=self.result,
             previews=previews,
@@ -248,7 +258,15 @@ class _Fit:
             with self.devices.outside():
                 return losses_without_training(self.model.objective, self._preview_inputs())
 
-        return [BalanceCheck(self.first, self.plan.iterations, reference=reference, note=self.note)]
+        return [
+            BalanceCheck(self.first, self.plan.iterations, means=self._means(), reference=reference, note=self.note)
+        ]
+
+    def _means(self) -> RunningMeans:
+        """Return the running means of the iterations before this part of the run."""
+        if self.folder is None or not self.first:
+            return RunningMeans()
+        return RunningMeans(recorded_losses(self.folder.path / HISTORY, self.first))
 
     def _logs(self) -> list[Any]:
         if self.plan.log_dir is None:

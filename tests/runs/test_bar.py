@@ -1,4 +1,4 @@
-"""The bar: running means, and how long the whole run takes."""
+"""The bar: losses beside their means, and how long the whole run takes."""
 
 import itertools
 import time
@@ -6,34 +6,26 @@ import time
 import numpy as np
 import pytest
 
-from runs.bar import TIMED_ITERATIONS, ProgressBar, RunningMeans, share_bar
+from runs.bar import TIMED_ITERATIONS, ProgressBar, share_bar
 from runs.progress import RunProgress
 
 
-def progress(iteration, count, *, loss=1.0, seconds=0.0):
+def progress(iteration, count, *, loss=1.0, seconds=0.0, means=None):
     return RunProgress(
         size=(8, 9), iterations=iteration, max_iterations=count, scale_iterations=iteration,
         max_scale_iterations=count, loss=loss, terms={"style": loss / 2}, frames=lambda: np.zeros((1, 8, 9, 3)),
-        work_left=1 - iteration / count, seconds=seconds, way_on="the same command",
+        work_left=1 - iteration / count, seconds=seconds, way_on="the same command", means=means or {},
     )  # fmt: skip
-
-
-def test_means_are_those_of_the_first_hundred_and_then_follow():
-    means = RunningMeans()
-    for value in range(100):
-        means.add({"loss": float(value)})
-    assert means.values["loss"] == pytest.approx(49.5)
-    means.add({"loss": 149.5})
-    assert means.values["loss"] == pytest.approx(50.5)
 
 
 def test_the_time_of_the_whole_run_is_told_after_twenty_iterations(capsys, monkeypatch):
     """Two seconds each but for the first, which compiles for a minute: 60 + 199 x 2 s."""
     clock = itertools.chain([0.0], itertools.count(2.0 * (TIMED_ITERATIONS - 1)))
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    with ProgressBar(has_means=True) as bar:
+    with ProgressBar() as bar:
         for iteration in range(1, TIMED_ITERATIONS + 1):
-            bar(progress(iteration, 200, loss=float(iteration), seconds=60 + 2.0 * (iteration - 1)))
+            means = {"loss": 6.0, "style": 3.0}
+            bar(progress(iteration, 200, loss=float(iteration), seconds=60 + 2.0 * (iteration - 1), means=means))
     told = capsys.readouterr().err
     assert "the whole run will take about 8 minutes" in told
     assert "loss 11 (mean 6)" in told

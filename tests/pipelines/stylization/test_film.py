@@ -35,7 +35,8 @@ def source(tmp_path):
 
 
 def test_an_identity_returns_the_film(tmp_path, source, identity):
-    path = tmp_path / "film.mp4"
+    path = tmp_path / "out" / "film.mp4"
+    path.parent.mkdir()
     report = stylize_film(source, path, EACH_ON_ITS_OWN, model=str(identity))
     before, after = FilmReader(source), FilmReader(path)
     frames, results = list(before), list(after)

@@ -5,6 +5,7 @@ import pytest
 from support.training_cases import make_inputs, small_settings
 
 from pipelines.training import balance
+from pipelines.training.callbacks import RunningMeans, recorded_losses
 from pipelines.training.files import read_styles
 from pipelines.training.plan import plan_training
 from pipelines.training.train import train_generator
@@ -35,6 +36,22 @@ def test_losses_without_training(tmp_path):
     own = balance.losses_without_training(objective, np.stack([style[:40, :40]] * 2))
     assert own["content"] == pytest.approx(0, abs=1e-6)
     assert own["style"] < 0.5 * losses["style"]
+
+
+def test_means_are_those_of_the_first_hundred_and_then_follow():
+    means = RunningMeans({"loss": float(value)} for value in range(100))
+    assert means.values["loss"] == pytest.approx(49.5)
+    means.add({"loss": 149.5})
+    assert means.values["loss"] == pytest.approx(50.5)
+
+
+def test_recorded_losses_are_those_up_to_an_iteration_that_can_be_read(tmp_path):
+    path = tmp_path / "history.csv"
+    assert list(recorded_losses(path, 9)) == []
+    path.write_bytes(
+        b"iteration,learning_rate,loss,style\n1,0.1,3,2\n2,0.1,nan,2\n3,0.1\n\xff\0\n4,0.1,5,4\n5,0.1,9,9\n"
+    )
+    assert list(recorded_losses(path, 4)) == [{"loss": 3, "style": 2}, {"loss": 5, "style": 4}]
 
 
 def test_a_training_warns_once(tmp_path, monkeypatch):

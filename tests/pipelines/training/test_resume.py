@@ -56,8 +56,11 @@ def test_killed_run_goes_on_as_if_nothing_had_happened(inputs, whole_run, tmp_pa
     others = tmp_path / ".x.tmp.y"
     others.write_bytes(b"somebody else's")
 
-    report = train_generator(small_settings(inputs, tmp_path, resume=True, **RUN))
+    seen = []
+    report = train_generator(small_settings(inputs, tmp_path, resume=True, **RUN), [seen.append])
     assert report.resumed_from == 20
+    losses = [line["loss"] for line in read_history(tmp_path)]
+    assert seen[-1].means["loss"] == pytest.approx(np.mean(losses))  # fewer than the running mean has
     whole, parts = read_history(whole_run[1]), read_history(tmp_path)
     assert [row["iteration"] for row in parts] == list(range(1, 61))
     np.testing.assert_allclose([row["loss"] for row in parts], [row["loss"] for row in whole], rtol=1e-5)

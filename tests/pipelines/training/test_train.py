@@ -153,7 +153,7 @@ def test_checkpoint_of_another_network_is_not_used(inputs, run_of_four, tmp_path
     sign(newest)
     notes = []
     assert train_generator(small_settings(inputs, tmp_path), note=notes.append).resumed_from == 2
-    assert notes[-1] == "resuming at iteration 2"
+    assert notes[-1].startswith("resuming at iteration 2 of the interrupted run in ")
 
 
 def test_diverging_run_ends_before_it_writes_a_checkpoint(inputs, tmp_path):

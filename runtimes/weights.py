@@ -1,0 +1,194 @@
+"""The weights of exported models as their files hold them: are all of them sound numbers?
+
+Rectifiers hide NaN, so that a model with broken weights gives a picture that looks like any other.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from runtimes.graph import GraphError
+
+# Larger ones are damage: trained networks stay far below.
+MAX_WEIGHT = 1e10
+# NumPy's types by the numbers that ONNX has for floating-point types: float32, float16, float64.
+ONNX_TYPES = {1: "<f4", 10: "<f2", 11: "<f8"}
+# Those that TensorFlow Lite has.
+LITERT_TYPES = {0: "<f4", 1: "<f2", 10: "<f8"}
+# Types of Protocol Buffers on the wire.
+VARINT, EIGHT_BYTES, BYTES, FOUR_BYTES = 0, 1, 2, 5
+
+
+def check_weights(weights: Iterable[tuple[str, Any]]) -> None:
+    """Check that weights are sound numbers.
+
+    Args:
+        weights: names and arrays. A single value is no weight but a limit or a divisor, which may be infinite.
+
+    Raises:
+        GraphError: one is NaN, infinite or beyond MAX_WEIGHT; the message names it.
+    """
+    import numpy as np
+
+    for name, array in weights:
+        if np.isnan(array).any():
+            raise GraphError(f"weight {name} contains NaN")
+        largest = float(np.abs(array).max(initial=0))
+        if array.size > 1 and largest > MAX_WEIGHT:
+            what = "infinite values" if largest == np.inf else f"{largest:.3g}, beyond {MAX_WEIGHT:.0e}"
+            raise GraphError(f"weight {name} holds {what}")
+
+
+def onnx_weights(path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield the floating-point tensors of an `.onnx` file: initial values, and constants of nodes, in subgraphs too."""
+    for number, value in _fields(memoryview(path.read_bytes())):
+        if number == 7:  # graph
+            yield from _of_onnx_graph(value)
+        elif number == 25:  # functions
+            yield from _of_onnx_nodes(value, nodes=7)
+
+
+def _of_onnx_graph(graph: memoryview) -> Iterator[tuple[str, Any]]:
+    for number, value in _fields(graph):
+        if number == 5:  # initializer
+            yield from _onnx_tensor(value)
+    yield from _of_onnx_nodes(graph, nodes=1)
+
+
+def _of_onnx_nodes(graph: memoryview, *, nodes: int) -> Iterator[tuple[str, Any]]:
+    for node in (value for number, value in _fields(graph) if number == nodes):
+        for attribute in (value for number, value in _fields(node) if number == 5):
+            for number, value in _fields(attribute):
+                if number in (5, 10):  # t, tensors
+                    yield from _onnx_tensor(value)
+                elif number in (6, 11):  # g, graphs
+                    yield from _of_onnx_graph(value)
+
+
+def _onnx_tensor(tensor: memoryview) -> Iterator[tuple[str, Any]]:
+    import numpy as np
+
+    fields = {number: value for number, value in _fields(tensor) if number != 1}  # without its sizes
+    kind = ONNX_TYPES.get(fields.get(2, 0))
+    name = bytes(fields.get(8, b"")).decode(errors="replace") or "without a name"
+    if kind is not None and 9 in fields:  # raw_data
+        yield name, np.frombuffer(fields[9], kind)
+    elif kind is not None:  # float_data and double_data, packed or not
+        typed = {4: "<f4", 10: "<f8"}
+        parts = [np.frombuffer(value, typed[number]) for number, value in _fields(tensor) if number in typed]
+        yield name, np.concatenate(parts or [np.zeros(0)])
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, Any]]:
+    """Yield the numbers and values of a message of Protocol Buffers: an int, or the bytes."""
+    position = 0
+    while position < len(message):
+        key, position = _varint(message, position)
+        kind = key & 7
+        if kind == VARINT:
+            value, position = _varint(message, position)
+            yield key >> 3, value
+            continue
+        size = {EIGHT_BYTES: 8, FOUR_BYTES: 4}.get(kind)
+        if kind == BYTES:
+            size, position = _varint(message, position)
+        if size is None or position + size > len(message):
+            raise GraphError("damaged")
+        yield key >> 3, message[position : position + size]
+        position += size
+
+
+def _varint(message: memoryview, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[position]
+        position += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, position
+        shift += 7
+
+
+def litert_weights(path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield the floating-point constants of a `.tflite` file, and the scales of those that are stored in 8 bits."""
+    import numpy as np
+
+    content = path.read_bytes()
+    model = _Table(content, struct.unpack_from("<I", content)[0])
+    buffers = [table.array(0, "u1") for table in model.tables(4)]
+    for graph in model.tables(2):
+        for i, tensor in enumerate(graph.tables(0)):
+            kind = LITERT_TYPES.get(tensor.number(1, "<b"))
+            values = buffers[tensor.number(2, "<I")]
+            name = tensor.array(3, "u1").tobytes().decode(errors="replace") or f"of tensor {i}"
+            if kind is not None and values.size:
+                yield name, np.frombuffer(values, kind)
+            for quantization in tensor.table(4):
+                yield f"{name} (its scale)", quantization.array(2, "<f4")
+
+
+class _Table:
+    """A table of a file of FlatBuffers: values by the numbers of their fields, which stand in the schema's order."""
+
+    def __init__(self, content: bytes, place: int) -> None:
+        self.content = content
+        self.place = place
+        self.directory = place - struct.unpack_from("<i", content, place)[0]
+        self.end = struct.unpack_from("<H", content, self.directory)[0]
+
+    def _at(self, field: int) -> int | None:
+        """Return where a field's value is, None where the table has none."""
+        entry = 4 + 2 * field
+        offset = struct.unpack_from("<H", self.content, self.directory + entry)[0] if entry < self.end else 0
+        return self.place + offset if offset else None
+
+    def _target(self, place: int) -> int:
+        return place + struct.unpack_from("<I", self.content, place)[0]
+
+    def number(self, field: int, kind: str) -> int:
+        """Return a whole number, 0 where there is none."""
+        place = self._at(field)
+        return 0 if place is None else struct.unpack_from(kind, self.content, place)[0]
+
+    def table(self, field: int) -> list[_Table]:
+        """Return the table in a field, or nothing."""
+        place = self._at(field)
+        return [] if place is None else [_Table(self.content, self._target(place))]
+
+    def tables(self, field: int) -> list[_Table]:
+        """Return the tables in a field."""
+        place = self._at(field)
+        if place is None:
+            return []
+        start = self._target(place)
+        count = struct.unpack_from("<I", self.content, start)[0]
+        return [_Table(self.content, self._target(start + 4 + 4 * i)) for i in range(count)]
+
+    def array(self, field: int, kind: str) -> Any:
+        """Return the numbers in a field, or no numbers."""
+        import numpy as np
+
+        place = self._at(field)
+        if place is None:
+            return np.zeros(0, kind)
+        start = self._target(place)
+        return np.frombuffer(self.content, kind, struct.unpack_from("<I", self.content, start)[0], start + 4)
+
+
+def saved_model_weights(signature: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the floating-point variables and constants of a loaded SavedModel's signature."""
+    import tensorflow as tf
+
+    for variable in signature.variables:
+        if variable.dtype.is_floating:
+            yield variable.name, tf.cast(variable, tf.float32).numpy()
+    for i, tensor in enumerate(signature.captured_inputs):  # the variables, as their handles, and constants
+        if tensor.dtype.is_floating:
+            yield f"of constant {i}", tf.cast(tensor, tf.float32).numpy()
+    graph = signature.graph.as_graph_def()
+    for node in (*graph.node, *(node for function in graph.library.function for node in function.node_def)):
+        if node.op == "Const" and tf.dtypes.as_dtype(node.attr["dtype"].type).is_floating:
+            yield node.name, tf.make_ndarray(node.attr["value"].tensor).astype("float64")
