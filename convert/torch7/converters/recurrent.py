@@ -5,7 +5,8 @@ A step module that keeps its state between steps gets it from the context; it be
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -21,6 +22,8 @@ from layers import ResettingCell
 
 MAX_FEATURES = 2**20
 MAX_STEPS = 1024
+MAX_STATES = 100
+MAX_NUMBERS = 2**24
 
 
 @converts("nn.SeqLSTM")
@@ -171,23 +174,27 @@ def recurrence(module: Module, value: Value, context: Context) -> Value:
     """One step: the module inside makes the output of input and last output, of which the first is zeros."""
     _ignore_states(module)
     cell = value if isinstance(value, Cell) else module.leaves(value)[0]
-    (output,) = context.recall(module, [_zero_state(module, cell, module.get("outputSize"))])
+    (output,) = context.recall(module, [_zero_state(module, cell, module.get("outputSize"), iter(range(MAX_STATES)))])
     made = context.convert(module.child(module.get("recurrentModule"), "recurrentModule"), [value, output])
     context.remember(module, [made])
     return made
 
 
-def _zero_state(module: Module, cell: Cell, sizes: Any) -> Value:
-    """Return zeros of the given sizes for each sample of the input `cell`, or a table of them for a table of sizes."""
-    if isinstance(sizes, LuaTable) and sizes and not isinstance(sizes.sequence()[:1][0], int):
-        return [_zero_state(module, cell, inner) for inner in sizes.sequence()]
+def _zero_state(module: Module, cell: Cell, sizes: Any, left: Iterator[int]) -> Value:
+    """Return zeros of the given sizes for each sample of the input `cell`, or a table of them for a table of sizes.
+
+    `left` bounds how many: tables can hold one table many times over.
+    """
+    if next(left, None) is None:
+        raise module.fail(f"field outputSize holds more than {MAX_STATES} sizes")
+    if isinstance(sizes, LuaTable) and any(isinstance(inner, LuaTable | TorchStorage) for inner in sizes.values()):
+        return [_zero_state(module, cell, inner, left) for inner in sizes.sequence()]
     numbers = sizes.array.tolist() if isinstance(sizes, TorchStorage) else []
     numbers = sizes.sequence() if isinstance(sizes, LuaTable) else numbers
-    rank = module.integer("nInputDim", low=1, high=cell.rank)
-    if not numbers or not all(isinstance(n, int) and 1 <= n <= MAX_FEATURES for n in numbers):
-        raise module.fail(f"field outputSize holds {numbers}, expected sizes from 1 to {MAX_FEATURES}")
+    if not numbers or not all(isinstance(n, int) and n >= 1 for n in numbers) or math.prod(numbers) > MAX_NUMBERS:
+        raise module.fail(f"field outputSize holds {numbers}, expected sizes of at most {MAX_NUMBERS} numbers")
     zeros = ops.zeros_like(cell.source())
-    for _ in range(rank):
+    for _ in range(module.integer("nInputDim", low=1, high=cell.rank)):
         zeros = zeros[..., 0]
     for size in numbers:
         zeros = ops.repeat(ops.expand_dims(zeros, -1), size, axis=-1)

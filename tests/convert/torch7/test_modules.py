@@ -453,6 +453,13 @@ def deep_network(depth):
     return network
 
 
+def doubled(part, levels, make):
+    """Return what stands for 2^levels parts, each level holding the one below twice."""
+    for _ in range(levels):
+        part = make(part, part)
+    return part
+
+
 ERRORS = {
     "unknown type": (
         sequential(convolution(4, 3), sequential(module("nn.Foo"))),
@@ -479,6 +486,7 @@ ERRORS = {
     "no module": (table(1, 2), "without the entry 'model'"),
     "string": ("text", "where a network module is expected"),
     "too deep": (deep_network(300), "levels"),
+    "endless modules": (doubled(module("nn.Identity"), 40, sequential), "5000 modules"),
     "unpooling alone": (
         module("nn.SpatialMaxUnpooling", pooling=module("nn.SpatialMaxPooling", kH=2, kW=2, dH=2, dW=2)),
         "does not come before",
@@ -701,3 +709,9 @@ def test_copies_on_several_cards_are_one_network(version, tmp_path):
     model = convert_network(read_t7(tmp_path / "network.t7"), BuildOptions(batch=True)).model
     linear = F.linear(torch.tensor(x), *(torch.tensor(LINEAR.get(name).array) for name in ("weight", "bias")))
     np.testing.assert_allclose(keras.ops.convert_to_numpy(model(x)), linear.tanh().numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_an_endless_state_is_refused():
+    network = in_steps(module("nn.Recurrence", outputSize=doubled(table(5), 40, table), nInputDim=1))
+    with pytest.raises(UserError, match="outputSize holds more than 100 sizes"):
+        convert_network(network.get("modules")[1], BuildOptions(((None, 4),), batch=True))
