@@ -45,14 +45,17 @@ def read_exr(path: Path) -> np.ndarray:
     """
     package = library()
     try:
+        with package.File(str(path), header_only=True) as file:
+            (left, top), (right, bottom) = (corner.tolist() for corner in file.header()["dataWindow"])
+        # Before anything is decoded: the file says how much memory that takes.
+        width, height = right - left + 1, bottom - top + 1
+        if width * height > MAX_PIXELS:
+            raise ImageError(f"{path}: {width} x {height} pixels are more than {MAX_PIXELS}")
         with package.File(str(path), separate_channels=True) as file:
             channels = {name: np.array(channel.pixels, np.float32) for name, channel in file.channels().items()}
     except (OSError, RuntimeError, ValueError, TypeError) as error:
         raise ImageError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
-    values = np.dstack([channels[name] for name in _wanted(channels, path)])
-    if values.shape[0] * values.shape[1] > MAX_PIXELS:
-        raise ImageError(f"{path}: {values.shape[1]} x {values.shape[0]} pixels are more than {MAX_PIXELS}")
-    return values
+    return np.dstack([channels[name] for name in _wanted(channels, path)])
 
 
 def _wanted(channels: Mapping[str, np.ndarray], path: Path) -> list[str]:

@@ -27,6 +27,7 @@ from pipelines.stylization.film import (
     held_film,
     open_film,
     open_writer,
+    resized_format,
     resized_frames,
     write_frames,
 )
@@ -192,7 +193,7 @@ class SceneWorker:
         reader = open_film(self.source, self.settings)
         begin_at(folder, begin)
         writer = open_writer(Path(self.output), folder, reader, self.settings)
-        stylizer = FrameStylizer(self.generator, self.settings)
+        stylizer = FrameStylizer(self.generator, self.settings, resized_format(reader.format, self.settings))
         frames = resized_frames(reader, self.settings, begin=begin, end=end)
         write_frames(frames, stylizer, writer, end_part=lambda number, state: writer.end_part())
         parts = [path for path in sorted(folder.iterdir()) if path.suffix != ".json"]

@@ -172,7 +172,7 @@ def _run(
 ) -> FilmReport:
     start = perf_counter()
     writer = open_writer(files.output, files.folder, reader, settings)
-    stylizer = FrameStylizer(generator, settings)
+    stylizer = FrameStylizer(generator, settings, resized_format(reader.format, settings))
     files.restore(writer.frame_count, stylizer.steadier)
     tell_resumed(note, writer.frame_count, files.folder, unit="frame")
     report = FilmReport(files.output, resumed_from=writer.frame_count)
@@ -246,15 +246,23 @@ class FrameStylizer:
     Args:
         generator: the network.
         settings: how.
+        about: the film as it is written.
 
     Attributes:
         steadier: what each frame has from the ones before.
         is_cut: whether there was a cut before the last frame.
         broken: times of the frames that had no pixels, and repeat the one before.
         network_seconds: the network's time.
+
+    Raises:
+        ArgumentError: the frames do not fit into this machine's memory.
     """
 
-    def __init__(self, generator: Stylizer, settings: FilmSettings) -> None:
+    def __init__(self, generator: Stylizer, settings: FilmSettings, about: FilmFormat) -> None:
+        from pipelines.stylization.generator import network_of  # loads Keras
+        from pipelines.stylization.way import check_frames
+
+        check_frames(network_of(generator), about.height, about.width, settings.frame.brush_size)
         self.generator = generator
         self.settings = settings
         self.steadier = Steadier(settings.steady)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from errors import UserError
 from pipelines.memory_bound import memory_bound
 from pipelines.stylization.brush import painted_sizes
-from runs.machine import anonymous_memory
+from runs.machine import anonymous_memory, check_memory
 from strips.cut import CannotCutError, Cut, cut
 from strips.graph import Graph, trace
 from strips.plan import Plan, TooLittleMemoryError, make_plan, whole_bytes
@@ -26,6 +26,9 @@ WHOLE_PIXEL, STRIPS_PIXEL = 36, 4
 # What strokes of another size take beside it: whole, further pictures in memory; in strips, an input and a result of
 # the network in files.
 BRUSH_PIXEL, BRUSH_FILE_PIXEL = 60, 24
+# Of a film's frames, measured: those that wait for the network and for the encoder, and what steadying keeps of
+# earlier ones and works on.
+FRAMES_PIXEL = 280
 
 
 @dataclass(frozen=True)
@@ -94,11 +97,39 @@ def choose_way(
         graphs = [trace(network, *size) for size in sizes]
     except Exception:  # a foreign model may hold anything; what stands in the way is told when it runs
         return None
-    taken = WHOLE_PIXEL if brush_size == 1 else WHOLE_PIXEL + BRUSH_PIXEL
-    whole = Way(used + LIBRARIES + max(map(whole_bytes, graphs)) + taken * pixels)
+    whole = Way(used + _bytes_of_whole(graphs, brush_size))
     if whole.needed <= bound:
         return whole
     return _strips(graphs, whole, used, bound, brush_files=0 if brush_size == 1 else BRUSH_FILE_PIXEL * pixels)
+
+
+def check_frames(network: keras.Model | None, height: int, width: int, brush_size: float = 1.0) -> None:
+    """Refuse a film whose frames, which go through `network` whole, do not fit into this machine's memory.
+
+    Args:
+        network: as for `choose_way`, as the others.
+        height: rows of a frame.
+        width: columns of a frame.
+        brush_size: size of the strokes.
+
+    Raises:
+        ArgumentError: there is less memory.
+    """
+    if network is None:
+        return
+    try:
+        graphs = [trace(network, *size) for size in painted_sizes(height, width, brush_size)]
+    except Exception:  # as above
+        return
+    needed = anonymous_memory() + _bytes_of_whole(graphs, brush_size) + FRAMES_PIXEL * height * width
+    check_memory(needed, f"a film of {width} x {height} pixels (see `image_size`)")
+
+
+def _bytes_of_whole(graphs: Sequence[Graph], brush_size: float) -> int:
+    """Return what a picture takes that the network sees whole at the sizes of `graphs`."""
+    pixels = max(graph.input.height * graph.input.shape[2] for graph in graphs)
+    taken = WHOLE_PIXEL if brush_size == 1 else WHOLE_PIXEL + BRUSH_PIXEL
+    return LIBRARIES + max(map(whole_bytes, graphs)) + taken * pixels
 
 
 def _strips(graphs: Sequence[Graph], whole: Way, used: int, bound: int, *, brush_files: int) -> Way:

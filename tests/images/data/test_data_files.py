@@ -1,5 +1,6 @@
 """Maps as files: what is read is what was written, by other programs too."""
 
+import struct
 import subprocess
 import sys
 
@@ -114,6 +115,18 @@ def test_numbers_that_are_none_are_refused(tmp_path):
     tifffile.imwrite(tmp_path / "b.tif", np.zeros((4, 4), np.int32))
     with pytest.raises(ImageError, match="int32 are no map"):
         read_data(tmp_path / "b.tif")
+
+
+def test_openexr_files_that_say_to_be_huge_are_refused_unread(tmp_path):
+    path = tmp_path / "a.exr"
+    write_map(path, np.full((4, 4, 3), 0.5, np.float32), bits=32, is_color=True)
+    content = bytearray(path.read_bytes())
+    for name in (b"dataWindow\0box2i\0", b"displayWindow\0box2i\0"):
+        place = content.index(name) + len(name) + 4
+        content[place : place + 16] = struct.pack("<4i", 0, 0, 99_999, 49_999)
+    path.write_bytes(content)
+    with pytest.raises(ImageError, match="100000 x 50000 pixels are more than"):
+        read_exr(path)
 
 
 def test_layers_of_openexr_are_not_guessed(tmp_path):

@@ -130,3 +130,10 @@ def test_numbered_frames_are_upright_and_keep_16_bits_of_grey(tmp_path, identity
     stylize_film(tmp_path / "%d.png", tmp_path / "out" / "%d.png", EACH_ON_ITS_OWN, model=str(identity))
     found = [np.asarray(Image.open(tmp_path / "out" / f"{number}.png")) for number in (1, 2)]
     assert [(pixels.shape, pixels.max()) for pixels in found] == [((20, 32, 3), 128), ((20, 32, 3), 60)]
+
+
+def test_frames_that_no_memory_holds_are_refused_before_the_first(tmp_path, source, identity, monkeypatch):
+    monkeypatch.setattr("runs.machine.memory_of_machine", lambda: 10**6)
+    with pytest.raises(ArgumentError, match=r"a film of 48 x 64 pixels \(see `image_size`\) is too large"):
+        stylize_film(source, tmp_path / "out.mp4", FilmSettings(), model=identity)
+    assert not (tmp_path / "out.mp4").exists()
