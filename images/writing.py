@@ -194,12 +194,20 @@ MIN_STALE_SECONDS = 1.0
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a temporary file beside `path`; it takes its place at the end, or vanishes on an error."""
+    """Open a temporary file beside `path`; it takes its place at the end, or vanishes on an error.
+
+    Raises:
+        OSError: it cannot be written; the message names `path`.
+    """
     temporary = temporary_path(path)
     try:
         with temporary.open("x+b") as file:
             yield file
         temporary.replace(path)
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(temporary)):  # a library's own, or of another file
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 

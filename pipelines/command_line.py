@@ -151,8 +151,10 @@ def run_script(name: str, run: Callable[[], int], *, spellings: Mapping[str, str
     except KeyboardInterrupt:
         tell(f"{name}: interrupted")
         return 130
+    except BrokenPipeError:  # who read standard output, such as `head`, has seen enough
+        return 1
     except (UserError, ImageError, OSError) as error:
-        tell(f"{name}: error: {with_flags(' '.join(str(error).split()), spellings)}")
+        tell(f"{name}: error: {with_flags(' '.join(_reason(error).split()), spellings)}")
         return getattr(error, "exit_code", 1)
     except Exception as error:
         if not is_lack_of_memory(error):
@@ -161,6 +163,13 @@ def run_script(name: str, run: Callable[[], int], *, spellings: Mapping[str, str
         return 1
     finally:
         in_script.reset(token)
+
+
+def _reason(error: Exception) -> str:
+    """Return the message of an error; those of the system tell the file first, and no number."""
+    if isinstance(error, OSError) and error.strerror is not None:
+        return error.strerror if error.filename is None else f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return str(error)
 
 
 @contextmanager

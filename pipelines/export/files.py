@@ -65,6 +65,10 @@ def whole_or_nothing(path: Path) -> Iterator[Path]:
             _replace_folder(path, temporary)
         else:
             temporary.replace(path)
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(temporary)):  # a library's own, or of another file
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         _remove(temporary)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -17,7 +18,7 @@ import h5py
 import keras
 import numpy as np
 
-from errors import ArgumentError, UserError
+from errors import ArgumentError, UserError, one_line
 from images.picture import Picture
 from images.resizing import resize_long_side
 from images.writing import remove_stale, temporary_path
@@ -101,6 +102,8 @@ def write_checkpoint(folder: Path, model: keras.Model, iteration: int, state: Ma
         sign(temporary, {"iteration": iteration, **state})
         _flush(temporary)
         temporary.replace(path)
+    except OSError as error:  # h5py's have no number
+        raise OSError(error.errno or errno.EIO, error.strerror or one_line(error), str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
     for old in checkpoints(folder)[:-KEPT]:

@@ -116,6 +116,13 @@ class TransferRun:
             self.recorder.finish(picture, is_complete=is_complete)
         return picture
 
+    def last_loss(self) -> tuple[float, dict[str, float]]:
+        """Return the loss and its terms at the last iterate; at the start where the optimiser found nothing lower."""
+        if self.iterates:
+            return self.iterates[-1]["loss"], self.iterates[-1]["terms"]
+        evaluation = self.objectives.compile(self.plan.scales[-1].size)(ops.convert_to_tensor(self.state.point))
+        return float(ops.convert_to_numpy(evaluation.loss)), evaluation.term_values()
+
     def finished(self) -> np.ndarray:
         """Return the present average as it is saved."""
         average = RunningAverage(ops.convert_to_numpy(self._average.total)[0], self._average.missing)

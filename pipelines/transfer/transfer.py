@@ -157,12 +157,12 @@ def _start(
 
 def _result(run: TransferRun, picture: np.ndarray) -> dict[str, Any]:
     """Return the fields of what a transfer made."""
-    last = run.iterates[-1]
+    loss, terms = run.last_loss()
     return {
         "picture": picture,
         "iterations": run.state.iterations,
         "seconds": run.state.seconds,
-        "loss": last["loss"],
-        "terms": last["terms"],
+        "loss": loss,
+        "terms": terms,
         "stopped": run.stopped,
     }

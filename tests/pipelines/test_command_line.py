@@ -36,6 +36,22 @@ def test_what_would_steer_a_terminal_is_escaped(capsys):
     assert capsys.readouterr().err == "x.py: error: layer \\x1b[2J été \\udcff\n"
 
 
+def test_errors_of_the_system_begin_with_the_file(capsys):
+    for error, told in (
+        (OSError(27, "File too large", "a.onnx"), "a.onnx: File too large"),
+        (FileNotFoundError(2, "No such file or directory", b"\xff"), "\\udcff: No such file or directory"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError("a library's words"), "a library's words"),
+    ):
+        assert run_script("x.py", failing(error)) == 1
+        assert capsys.readouterr().err == f"x.py: error: {told}\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(capsys):
+    assert run_script("x.py", failing(BrokenPipeError(32, "Broken pipe"))) == 1
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 @pytest.mark.usefixtures("usual_signals")
 def test_signals_act_like_ctrl_c(capsys, number):

@@ -1,11 +1,15 @@
 """Exports appear whole or not at all, and what killed ones have left goes."""
 
 import os
+import resource
+from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 from support.left_behind import leave_temporary
 
 from errors import ArgumentError
+from images.writing import whole_file
 from pipelines.export.files import check_output, whole_or_nothing
 
 
@@ -33,6 +37,24 @@ def test_a_failed_export_leaves_what_was_there(tmp_path):
         fail()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path):
+    path = tmp_path / "model.onnx"
+
+    def write(writer):
+        with writer(path) as target, target.open("wb") if isinstance(target, Path) else nullcontext(target) as file:
+            file.write(bytes(100_000))
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        for writer in (whole_or_nothing, whole_file):
+            with pytest.raises(OSError, match=rf"File too large: '{path}'"):
+                write(writer)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_names_that_tensorflow_cannot_write_are_refused_before_any_work(tmp_path):

@@ -251,3 +251,13 @@ def test_random_descriptor_and_bfloat16_run(inputs, tmp_path):
     assert run(inputs, tmp_path, precision="bfloat16", **small).loss == pytest.approx(exact, rel=0.05)
     arguments = json.loads((tmp_path / "trace.json").read_text())["arguments"]
     assert arguments["precision"] == "bfloat16"
+
+
+def test_a_run_that_begins_at_its_minimum_ends_there(inputs, tmp_path):
+    """A black picture in the style of a black picture: L-BFGS has no step to go."""
+    black, sizes = inputs / "black.png", {"min_scale": 30, "end_scale": 30}
+    report = run(inputs, tmp_path, content=black, styles=(black,), optimizer="lbfgs", style_loss="gram", **sizes)
+    assert report.iterations == 0
+    assert report.loss == pytest.approx(0, abs=1e-4)
+    assert sum(report.terms.values()) == pytest.approx(report.loss)
+    assert read_image(tmp_path / "out.png").pixels.max() == 0
