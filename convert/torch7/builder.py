@@ -18,7 +18,7 @@ from convert.torch7.inputs.shapes import InputPlan, Inputs, Shape, leaves, plan_
 from convert.torch7.module import Module
 from convert.torch7.pooling_ties import unpooled_keys
 from convert.torch7.symbolic_values import BatchConsumed, Cell, Frame, Value
-from errors import UserError
+from errors import ArgumentError, UserError
 
 MAX_TRIALS = 3  # of input channels
 
@@ -94,7 +94,7 @@ def _build_in_frame(root: Module, plan: InputPlan, frame: Frame, options: BuildO
         except ChannelMismatch as mismatch:
             channels = _corrected(inputs, mismatch)
             if not plan.derived or channels is None or trial == MAX_TRIALS - 1:
-                raise UserError(str(mismatch)) from mismatch
+                raise (ArgumentError if mismatch.found is None else UserError)(str(mismatch)) from mismatch
             inputs = _with_channels(inputs, channels)
     raise UserError("the file does not tell the number of input channels; give them as `input_shape`")
 

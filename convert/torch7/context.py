@@ -27,7 +27,11 @@ class ChannelMismatch(Exception):
     """A module needs another number of channels than the network's guessed input leads to."""
 
     def __init__(self, module: Module, needed: int, found: int | None) -> None:
-        super().__init__(f"{module.path} ({module.type_name}): needs {needed} input channels, gets {found}")
+        if found is None:
+            known = "which nothing tells; give the sizes of the network's input as `input_shape`"
+        else:
+            known = f"gets {found}"
+        super().__init__(f"{module.path} ({module.type_name}): needs {needed} input channels, {known}")
         self.needed = needed
         self.found = found
 

@@ -480,6 +480,10 @@ ERRORS = {
     "wrong bias": (convolution(4, 3, bias=numbers(2)), "shapes"),
     "nan": (convolution(4, 3, bias=np.array([0, np.nan, 0], np.float32)), "not finite"),
     "mismatch": (sequential(convolution(4, 3), convolution(4, 3)), "needs 4 input channels"),
+    "channels that nothing tells": (
+        sequential(module("nn.Transpose", permutations=table(table(2, 4), table(3, 4))), convolution(4, 3)),
+        r"modules\[1\].*needs 4 input channels.*give the sizes of the network's input as `input_shape`",
+    ),
     "table for a tensor": (sequential(split(*PARTS), module("nn.Tanh")), "takes one tensor"),
     "tensor for a table": (module("nn.CAddTable"), "takes a table"),
     "no number": (module("nn.AddConstant", constant_scalar="1"), "expected a number"),
