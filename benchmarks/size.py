@@ -188,19 +188,12 @@ def agreements() -> dict[str, float]:
 
     from model.generators.registry import build_generator
     from model.saving import load_model
+    from model.styles import mean_style
 
     keras.utils.set_random_seed(2)
-    found = {name: _difference(_first_style(load_model(path))) for name, path in pretrained_models().items()}
+    found = {name: _difference(mean_style(load_model(path))) for name, path in pretrained_models().items()}
     found |= {f"{name} (random)": _difference(build_generator(name)) for name in GENERATORS}
     return found | {"pyramid, circular (random)": _difference(build_generator("pyramid", padding="circular"))}
-
-
-def _first_style(model: keras.Model) -> keras.Model:
-    """Return a network of several styles with the first of them alone, or `model` as it is."""
-    from model.styles import blend_styles, style_names
-
-    names = style_names(model)
-    return blend_styles(model, {names[0]: 1.0}) if names else model
 
 
 def reference_agreements(folders: Sequence[Path]) -> Iterator[tuple[str, str]]:

@@ -156,7 +156,7 @@ def _objective(yardsticks: Yardsticks, name: str) -> TrainingObjective:
     settings = TrainingSettings(
         style_image=(yardsticks.painting(name),), data=yardsticks.shared / "photos_heldout", style_size=STYLE_SIZE,
         style_layers=STYLE_LAYERS, content_layers=("relu4_1",), content_weight=1.0, style_weight=20.0,
-        tv_weight=0.3, pyramid_loss=1, weights=yardsticks.shared / VGG,
+        tv_weight=0.3, pyramid_loss=1, mirrored_border=0, weights=yardsticks.shared / VGG,
     )  # fmt: skip
     return plan_training(settings).objective.build(list(read_styles(settings).values()))
 

@@ -22,7 +22,7 @@ import torch
 
 from benchmarks.measure import print_table
 from images.writing import write_image
-from pipelines.training.callbacks import IterationCallback
+from pipelines.training.callbacks.iteration import IterationCallback
 from pipelines.training.data import TrainingBatches
 from pipelines.training.files import read_styles
 from pipelines.training.plan import plan_training
@@ -51,7 +51,8 @@ class StepTimes(IterationCallback):
 
 def keras_steps(settings: TrainingSettings, batch: np.ndarray) -> Callable[[], list[float]]:
     """Return what runs a few steps of train.py and returns the seconds of each."""
-    model = make_model(plan_training(settings), list(read_styles(settings).values()), batch.shape[1:])
+    model = make_model(plan_training(settings), list(read_styles(settings).values()))
+    model.expect(batch.shape)
 
     def run() -> list[float]:
         times = StepTimes()
@@ -179,7 +180,7 @@ def main() -> int:
         settings = {
             precision: TrainingSettings(
                 style_image=(picture,), data=folder, weights=arguments.weights, batch_size=arguments.batch_size,
-                image_size=size, precision=precision,
+                image_size=(size,), precision=precision, model="johnson", consistency_weight=0.0, mirrored_border=0,
             )
             for precision in ("float32", "bfloat16")
         }  # fmt: skip

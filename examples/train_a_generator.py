@@ -39,8 +39,8 @@ def to_image(pixels):
 
 # %% [markdown]
 # A training needs some hundred photos: give a folder of yours as `data`. The three pictures here show the way alone. It
-# needs the weights of VGG-19 (80 MB; Keras downloads them), and ten thousand iterations for a good network: over an
-# hour on two CPU cores in bfloat16. `initial_generator` begins with a network that ships and needs far fewer.
+# needs the weights of VGG-19 (80 MB; Keras downloads them), and ten thousand iterations for a good network: about four
+# hours on two CPU cores in bfloat16. `initial_generator` begins with a network that ships and needs far fewer.
 
 # %%
 PHOTOS = ["pics/coffee.jpg", "pics/chelsea.jpg", "pics/astronaut.jpg"]
@@ -48,7 +48,6 @@ losses = []
 generator = texture_nets.train(
     "pics/wheat_field.jpg",
     PHOTOS,
-    model="hourglass",
     initial_generator="starry_night",
     image_size=SIZE,
     num_iterations=2 if BRIEF else 200,

@@ -68,6 +68,12 @@ def blend_styles(model: keras.Model, weights: Mapping[str, float]) -> keras.Mode
     return keras.Model(blended.inputs[0], blended.outputs[0], name=model.name)
 
 
+def mean_style(model: keras.Model) -> keras.Model:
+    """Return the network of equal shares of a network's styles, see `blend_styles`; one of a single style as it is."""
+    names = style_names(model)
+    return blend_styles(model, dict.fromkeys(names, 1.0)) if names else model
+
+
 def _blended(layer: ConditionalInstanceNormalization, row: np.ndarray) -> InstanceNormalization:
     options = {"center": layer.center, "name": layer.name, "dtype": layer.dtype_policy}
     blended = InstanceNormalization(epsilon=layer.epsilon, **options)

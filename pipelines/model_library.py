@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +24,31 @@ def pretrained_models() -> dict[str, Path]:
 
 def makes_textures(path: Path) -> bool:
     """Say whether a model that ships takes noise and not a picture; Keras need not be loaded for it."""
-    return "noise" in json.dumps(_config(path)["input_layers"])
+    return _takes_noise(_config(path))
 
 
 def styles_within(path: Path) -> tuple[str, ...]:
     """Return the names of the styles of a model that ships, none where it has a single one; without Keras."""
-    layers = [layer for layer in _config(path)["layers"] if layer["class_name"] == STYLE_WEIGHTS]
-    return tuple(layers[0]["config"]["styles"]) if layers else ()
+    return _styles_in(_config(path))
 
 
 def described_models() -> Iterator[str]:
     """Yield the names of the models that ship, each with what is to be known to use it."""
     for name, path in pretrained_models().items():
-        styles = styles_within(path)
-        if styles:
+        config = _config(path)
+        if styles := _styles_in(config):
             yield f"{name}  (several styles, --style NAME: {', '.join(styles)})"
         else:
-            yield f"{name}  (a texture: synthesize.py --generator {name})" if makes_textures(path) else name
+            yield f"{name}  (a texture: synthesize.py --generator {name})" if _takes_noise(config) else name
+
+
+def _takes_noise(config: Mapping[str, Any]) -> bool:
+    return "noise" in json.dumps(config["input_layers"])
+
+
+def _styles_in(config: Mapping[str, Any]) -> tuple[str, ...]:
+    layers = [layer for layer in config["layers"] if layer["class_name"] == STYLE_WEIGHTS]
+    return tuple(layers[0]["config"]["styles"]) if layers else ()
 
 
 def _config(path: Path) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def arguments(inputs, output, **changes):
     values = {
         "data": inputs / "photos", "style-image": inputs / "style.png", "weights": inputs / "vgg.keras",
         "style-layers": "relu1_1", "content-layers": "relu2_1", "image-size": 32, "num-iterations": 1,
-        "checkpoints-path": output,
+        "checkpoints-path": output, "precision": "float32",
     }  # fmt: skip
     values |= {name.replace("_", "-"): value for name, value in changes.items()}
     return [part for name, value in values.items() if value is not None for part in (f"--{name}", str(value))]
@@ -55,6 +55,7 @@ REFUSED = {
     "no style image": ({"style_image": None}, "--style-image is needed"),
     "small crops": ({"content_layers": "relu5_1", "image_size": 12}, "the layers need at least 16"),
     "no initial generator": ({"initial_generator": "stary_night"}, "did you mean 'starry_night'"),
+    "border": ({"mirrored_border": 16}, "--image-size 32: 16 pixels in octave 2, --mirrored-border 16 must be less"),
     "octaves": ({"pyramid_loss": 8}, "in octave 8, the layers need at least 2"),
 }
 

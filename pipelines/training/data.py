@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 import keras
 import numpy as np
@@ -13,6 +15,8 @@ from errors import UserError, counted
 from images.errors import ImageError
 from images.reading import read_image
 from images.resizing import resize
+from losses.pictures.consistency import MAX_SHIFT
+from pipelines.training.augmentation import random_crop, recolored, shifted_views
 
 # Standard deviation of a crop's values below which it counts as flat. Where a generator sees a picture without any
 # detail, each of its normalisations divides by almost nothing and the gradient overflows.
@@ -22,9 +26,9 @@ FLAT = 1 / 512
 class PhotoCrops:
     """Random square crops of photos: crop number n is the same at every time and in every process.
 
-    Each pass takes all photos in a new order. A crop is a random square of the photo whose side is between
-    `size` and the photo's shorter side, resized to `size` (smaller photos are enlarged). In place of an unreadable
-    file, or of a crop of a single colour, the next photo is taken.
+    Each pass takes all photos in a new order. Of each it takes another square, in other colours (see
+    `pipelines.training.augmentation`). In place of an unreadable file, or of a crop of a single colour, the next photo
+    is taken.
 
     Args:
         photos: files, or pictures in memory, float32 (height, width, 3) in [0, 1].
@@ -43,6 +47,12 @@ class PhotoCrops:
         self._lock = threading.Lock()
         self(0)
 
+    def at_size(self, size: int) -> Self:
+        """Return the crops of the same photos at another size; which files are unreadable is known to both."""
+        crops = copy.copy(self)
+        crops.size = size
+        return crops
+
     def __call__(self, number: int) -> np.ndarray:
         """Return crop `number`, float32 (size, size, 3) in [0, 1]."""
         taken, position = divmod(number, len(self.files))
@@ -54,7 +64,7 @@ class PhotoCrops:
                 continue
             crop = random_crop(pixels, self.size, random)
             if crop.std(axis=(0, 1)).max() >= FLAT:
-                return crop
+                return recolored(crop, random)
         raise UserError(f"`data`: no picture with any detail among {counted(len(self.files), 'file')}")
 
     def centre(self, number: int) -> np.ndarray:
@@ -78,12 +88,26 @@ class PhotoCrops:
             return None
 
 
-def random_crop(pixels: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
-    """Return a random square of `pixels` (height, width, 3) with a side of at least `size`, at `size` x `size`."""
-    shorter = min(pixels.shape[:2])
-    side = int(random.integers(min(size, shorter), shorter, endpoint=True))
-    top, left = (int(random.integers(0, length - side, endpoint=True)) for length in pixels.shape[:2])
-    return resize(pixels[top : top + side, left : left + side], size, size)
+class ShiftedCrops:
+    """Crops of photos, each with another view of the same place, see `shifted_views`, in one array.
+
+    TensorFlow's strategy for several workers takes one array a batch, so that the shift stands in planes of its own.
+
+    Args:
+        crops: of any size.
+        size: of the views, in pixels.
+        seed: of shifts and noise.
+    """
+
+    def __init__(self, crops: PhotoCrops, *, size: int, seed: int) -> None:
+        self.crops = crops.at_size(size + MAX_SHIFT)
+        self.seed = seed
+
+    def __call__(self, number: int) -> np.ndarray:
+        """Return both views of crop `number`, and down and right in pixels: float32 (size, size, 3 + 3 + 2)."""
+        photo, other, shift = shifted_views(self.crops(number), np.random.default_rng((self.seed, 3, number)))
+        planes = np.broadcast_to(shift.astype(np.float32), (*photo.shape[:2], 2))
+        return np.concatenate([photo, other, planes], axis=-1)
 
 
 def noise_sample(number: int, *, size: int, depth: int, seed: int) -> np.ndarray:
@@ -98,9 +122,9 @@ class TrainingBatches(keras.utils.PyDataset):
         sample: from its number to a sample (height, width, channels).
         batch_size: samples of a batch; batch i holds the samples i * batch_size and following.
         first: number of the first batch: where a resumed run goes on.
-        last: number of all batches of the run.
+        last: number of the batch after the last one.
         threads: that make batches ahead.
-        shard: (index, count): give only every count-th sample of a batch, from index on; for several workers.
+        shard: (index, count): give only one of so many equal parts of each batch; for several workers.
     """
 
     def __init__(
@@ -124,6 +148,7 @@ class TrainingBatches(keras.utils.PyDataset):
         return self.last - self.first
 
     def __getitem__(self, index: int) -> tuple[np.ndarray]:
-        start = (self.first + index) * self.batch_size
         shard, shards = self.shard
-        return (np.stack([self.sample(start + i) for i in range(shard, self.batch_size, shards)]),)
+        count = self.batch_size // shards
+        start = (self.first + index) * self.batch_size + shard * count
+        return (np.stack([self.sample(number) for number in range(start, start + count)]),)

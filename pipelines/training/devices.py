@@ -13,6 +13,7 @@ import keras
 
 from errors import ArgumentError
 from pipelines.training.data import TrainingBatches
+from pipelines.training.stages import Stage
 
 # The variable that tells TensorFlow's workers of each other.
 CLUSTER_VARIABLE = "TF_CONFIG"
@@ -79,10 +80,13 @@ class Devices:
         finally:
             keras.distribution.set_distribution(self.distribution)
 
-    def check_batch_size(self, batch_size: int) -> None:
+    def check_batch_size(self, stage: Stage) -> None:
         """Raise ArgumentError unless a batch can be divided evenly."""
-        if batch_size % self.count:
-            raise ArgumentError(f"`batch_size` {batch_size} cannot be divided among {self.count} devices")
+        if stage.batch_size % self.count:
+            raise ArgumentError(
+                f"`batch_size` {stage.batch_size} at `image_size` {stage.size}: cannot be divided among {self.count} "
+                "devices"
+            )
 
     def feed(self, batches: TrainingBatches) -> Any:
         """Return `batches`, of which this process has its share, as what `fit` takes."""

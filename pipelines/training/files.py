@@ -235,6 +235,7 @@ def comparable(settings: TrainingSettings) -> dict[str, Any]:
         "content_layers": list(distinct_layers("content_layers", settings.content_layers)),
         "style_layers": list(distinct_layers("style_layers", settings.style_layers)),
         "precision": choose_precision(settings.precision)[0],
+        "image_size": settings.sizes[0] if len(settings.sizes) == 1 else list(settings.sizes),
         "generator_options": json.loads(json.dumps(dict(settings.generator_options))),
     }
     if len(settings.style_image) > 1 or settings.add_style is not None:

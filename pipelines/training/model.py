@@ -6,16 +6,18 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from choices import POLICIES
 from errors import ArgumentError, UserError
 from model.generators.registry import build_generator
 from model.saving import load_model
-from model.styles import append_style, blend_styles, freeze_shared, inputs_in_turn, style_names
+from model.styles import append_style, freeze_shared, inputs_in_turn, mean_style, style_names
 from pipelines.model_library import find_model
 from pipelines.stylization.generator import set_precision
 from pipelines.training.targets import TrainingObjective
@@ -40,8 +42,7 @@ class AddedStyle:
             UserError: there is no such model, or it is not one of several styles.
             ArgumentError: it has a style of that name.
         """
-        network = self._load()
-        added = blend_styles(network, dict.fromkeys(style_names(network), 1.0))
+        added = mean_style(_copy(self._network))
         set_precision(added, precision)
         added.layers[-1].dtype_policy = "float32"  # its values are the picture
         freeze_shared(added)
@@ -49,9 +50,10 @@ class AddedStyle:
 
     def join(self, trained: keras.Model) -> keras.Model:
         """Return the network with the style that `trained`, once made by `blend`, has learned."""
-        return append_style(self._load(), self.name, trained)
+        return append_style(self._network, self.name, trained)
 
-    def _load(self) -> keras.Model:
+    @cached_property
+    def _network(self) -> keras.Model:
         network = load_model(find_model(os.fspath(self.network), option="`add_style`"))
         names = style_names(network)
         if not names:
@@ -61,6 +63,13 @@ class AddedStyle:
                 f"`style_image`: {self.network} has a style {self.name!r} already; its styles are {', '.join(names)}"
             )
         return network
+
+
+def _copy(network: keras.Model) -> keras.Model:
+    """Return a network of the same weights that shares none of them."""
+    copied = keras.models.clone_model(network)
+    copied.set_weights(network.get_weights())
+    return copied
 
 
 @dataclass(frozen=True)
@@ -147,36 +156,70 @@ class Latest(keras.metrics.Mean):
 class TrainingModel(keras.Model):
     """Trains `generator` on `objective`: the loss is the sum of the objective's terms.
 
+    Its inputs are photos, or noise; where the objective has the term of consistency, with shifted views of them in
+    further channels, see `ShiftedCrops`. Those of some photos, see `viewed`, go through the generator too.
+
     Args:
         generator: from photos, or noise, to pictures.
         objective: what it is trained on; its descriptors are not part of this model's weights.
-        batch_shape: (batch, height, width, channels) of the inputs on one device. It is told here because Keras'
-            data adapters leave sizes open, for which graphs are slower.
         replicas: number of copies of this model whose gradients are added up.
+
+    Attributes:
+        batch_shape: (batch, height, width, channels) of the generator's inputs on one device, which `expect` tells.
     """
 
-    def __init__(
-        self, generator: keras.Model, objective: TrainingObjective, *, batch_shape: tuple[int, ...], replicas: int = 1
-    ) -> None:
+    def __init__(self, generator: keras.Model, objective: TrainingObjective, *, replicas: int = 1) -> None:
         super().__init__(name="training")
         self.generator = generator
         self.objective = objective
-        self.batch_shape = batch_shape
+        self.batch_shape: tuple[int, ...] = ()
         self.replicas = replicas
-        self.trackers = {name: Latest(name=name) for name in ("loss", *objective.loss.groups)}
+        self.trackers = {name: Latest(name=name) for name in ("loss", *objective.groups)}
         self.built = True
 
+    def expect(self, batch_shape: tuple[int, ...]) -> None:
+        """Train on batches of this shape from now on.
+
+        It is told because Keras' data adapters leave sizes open, for which graphs are slower.
+        """
+        self.batch_shape = batch_shape
+        self.make_train_function(force=True)
+
+    @property
+    def viewed(self) -> np.ndarray:
+        """Numbers of the photos of a batch whose shifted views count too: every other one, or round of all styles."""
+        styles = max(1, len(style_names(self.generator)))
+        return np.flatnonzero(np.arange(self.batch_shape[0]) // styles % 2 == 0)
+
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Return the generator's pictures."""
-        pictures = ops.reshape(inputs, self.batch_shape)
+        """Return the generator's pictures, followed by those of the shifted views."""
+        pictures, *others = self._split(inputs)
+        if others:
+            pictures = ops.concatenate([pictures, others[0]])
         return self.generator(inputs_in_turn(self.generator, pictures), training=training)
+
+    def _split(self, inputs: Any) -> tuple[Any, ...]:
+        """Return the photos, or noise; and where there are shifted views, those that count and their shifts."""
+        if self.objective.consistency is None:
+            return (ops.reshape(inputs, self.batch_shape),)
+        *sides, channels = self.batch_shape
+        packed = ops.reshape(inputs, (*sides, 2 * channels + 2))
+        views = ops.take(packed, self.viewed, axis=0)
+        shifts = ops.cast(views[:, 0, 0, 2 * channels :], "int32")
+        return packed[..., :channels], views[..., channels : 2 * channels], shifts
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         """Return the loss of the pictures `y_pred` for the inputs `x`."""
-        pictures = ops.reshape(y_pred, (*self.batch_shape[:3], 3))
-        terms = self.objective.terms(ops.cast(pictures, "float32"), ops.reshape(x, self.batch_shape))
+        photos, *views = self._split(x)
+        count, height, width, _ = self.batch_shape
+        made = count + len(self.viewed) if views else count
+        pictures = ops.cast(ops.reshape(y_pred, (made, height, width, 3)), "float32")
+        terms = self.objective.terms(pictures[:count], photos)
+        if self.objective.consistency is not None:
+            firsts = ops.take(pictures, self.viewed, axis=0)
+            terms |= self.objective.consistency.terms(firsts, pictures[count:], views[1])
         loss = _nan_like(sum(terms.values()), pictures)
         for name, value in {"loss": loss, **terms}.items():
             self.trackers[name].update_state(value)

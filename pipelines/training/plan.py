@@ -11,7 +11,8 @@ from errors import ArgumentError
 from pipelines.descriptors import Descriptor
 from pipelines.training.model import AddedStyle, GeneratorPlan
 from pipelines.training.optimizer import LearningRate
-from pipelines.training.settings import TrainingSettings, distinct_layers
+from pipelines.training.settings import MODELS, TrainingSettings, distinct_layers
+from pipelines.training.stages import Stage, plan_stages
 from pipelines.training.targets import ObjectivePlan
 from runs.machine import check_memory, choose_precision
 
@@ -35,8 +36,7 @@ class TrainingPlan:
         objective: that it is trained on.
         rate: of learning.
         ema_momentum: of the averages of the weights, which are the result.
-        batch_size: pictures per step.
-        iterations: steps of the whole run.
+        stages: of the run.
         save_every: iterations between checkpoints.
         seed: of weights, crops and noise.
         threads: that read photos.
@@ -48,13 +48,17 @@ class TrainingPlan:
     objective: ObjectivePlan
     rate: LearningRate
     ema_momentum: float
-    batch_size: int
-    iterations: int
+    stages: tuple[Stage, ...]
     save_every: int
     seed: int
     threads: int
     log_dir: str | os.PathLike | None
     notes: tuple[str, ...]
+
+    @property
+    def iterations(self) -> int:
+        """Steps of the whole run."""
+        return self.stages[-1].last
 
     @property
     def noise_depth(self) -> int:
@@ -73,15 +77,20 @@ def plan_training(settings: TrainingSettings, styles: Sequence[str] = ()) -> Tra
         ArgumentError: batches are too large for this machine's memory, the network cannot have several styles, or a
             style that is added has no name.
     """
-    check_memory(settings.batch_size * settings.image_size**2 * BYTES_PER_PIXEL, f"`image_size` {settings.image_size}")
+    # Styles take turns in a batch, and diversity is that of two samples.
+    multiple = max(1, len(styles), 2 if settings.diversity_weight else 1)
+    stages = plan_stages(settings.sizes, settings.batch_size, settings.num_iterations, multiple=multiple)
+    for stage in stages:
+        check_memory(stage.batch_size * stage.size**2 * BYTES_PER_PIXEL, f"`image_size` {stage.size}")
+    model = settings.model or MODELS[settings.mode]
     precision, note = choose_precision(settings.precision)
     return TrainingPlan(
         generator=GeneratorPlan(
-            model=settings.model,
+            model=model,
             mode=settings.mode,
             normalization=settings.normalization,
             noise_depth=settings.noise_depth,
-            options=_generator_options(settings, styles),
+            options=_generator_options(settings, model, styles),
             precision=precision,
             initial=settings.initial_generator,
             added=_added_style(settings, styles),
@@ -95,8 +104,7 @@ def plan_training(settings: TrainingSettings, styles: Sequence[str] = ()) -> Tra
             settings.decay_start,
         ),
         ema_momentum=settings.ema_momentum,
-        batch_size=settings.batch_size,
-        iterations=settings.num_iterations,
+        stages=stages,
         save_every=settings.save_every,
         seed=settings.seed,
         threads=settings.threads,
@@ -117,11 +125,13 @@ def _plan_objective(settings: TrainingSettings, precision: str) -> ObjectivePlan
         style_weight=settings.style_weight,
         tv_weight=settings.tv_weight,
         diversity_weight=settings.diversity_weight,
+        consistency_weight=settings.consistency_weight if settings.mode == "style" else 0.0,
         loss_scaling=settings.loss_scaling,
         octaves=settings.pyramid_loss,
         octave_decay=settings.pyramid_decay,
         vgg_no_pad=settings.vgg_no_pad,
-        image_size=settings.image_size,
+        image_sizes=settings.sizes,
+        mirrored_border=settings.mirrored_border if settings.mode == "style" else 0,
         # Half precision as a whole: its weights never change, so they need no float32 copy.
         descriptor=Descriptor(
             tuple(dict.fromkeys((*layers, *content_layers))),
@@ -140,10 +150,10 @@ def _added_style(settings: TrainingSettings, styles: Sequence[str]) -> AddedStyl
     return AddedStyle(settings.add_style, styles[0])
 
 
-def _generator_options(settings: TrainingSettings, styles: Sequence[str]) -> dict[str, Any]:
-    options = {**GENERATOR_OPTIONS.get(settings.model, {}), **settings.generator_options}
+def _generator_options(settings: TrainingSettings, model: str, styles: Sequence[str]) -> dict[str, Any]:
+    options = {**GENERATOR_OPTIONS.get(model, {}), **settings.generator_options}
     if len(styles) < 2:
         return options
-    if settings.model != SEVERAL_STYLES or settings.mode != "style":
+    if model != SEVERAL_STYLES or settings.mode != "style":
         raise ArgumentError(f"`style_image`: several styles need `model` {SEVERAL_STYLES} and `mode` style")
     return options | {"styles": list(styles)}

@@ -15,32 +15,26 @@ import numpy as np
 from errors import ArgumentError, UserError
 from model.saving import save_model
 from model.styles import style_names
-from pipelines.training.balance import BalanceCheck, losses_without_training
-from pipelines.training.callbacks import (
-    HISTORY,
-    History,
-    IterationCallback,
-    Previews,
-    RunningMeans,
-    Saver,
-    StopAtNaN,
-    recorded_losses,
-)
-from pipelines.training.data import PhotoCrops, TrainingBatches, noise_sample
+from pipelines.training.callbacks.balance import BalanceCheck, losses_without_training
+from pipelines.training.callbacks.history import HISTORY, History, recorded_losses
+from pipelines.training.callbacks.iteration import IterationCallback, StopAtNaN
+from pipelines.training.callbacks.means import RunningMeans
+from pipelines.training.callbacks.observed import Observed
+from pipelines.training.callbacks.previews import Previews
+from pipelines.training.callbacks.saving import Saver
+from pipelines.training.data import PhotoCrops, ShiftedCrops, TrainingBatches, noise_sample
 from pipelines.training.devices import Devices, find_devices
 from pipelines.training.files import Checkpoint, check_disk_space, load_checkpoint, remove_checkpoints
 from pipelines.training.model import TrainingModel
-from pipelines.training.observers import Observed
 from pipelines.training.optimizer import MAX_NORM, AveragedAdam, RateTable
 from pipelines.training.plan import TrainingPlan
+from pipelines.training.stages import Stage
 from runs.progress import Observer
 from runs.resuming import Note
 from runs.stopping import interrupts_noted
 
 RESULT = "generator.keras"
 PREVIEWS = 4
-
-Sample = Callable[[int], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,47 +91,39 @@ def run_training(
     devices = find_devices()
     if devices.processes > 1 and not all(getattr(observer, "only_watches", False) for observer in observers):
         raise UserError("a run of several processes cannot be followed by `web`: an end must reach them all")
-    devices.check_batch_size(plan.batch_size)
+    for stage in plan.stages:
+        devices.check_batch_size(stage)
+        _check_batch(stage, len(styles), devices.replicas)
     keras.utils.set_random_seed(plan.seed)
-    sample = _samples(plan, photos)
+    samples = Samples(plan, photos)
     # A copy outside of any distribution: for files and previews, which the first process makes alone.
     result = plan.generator.build("float32")
     with devices.scope():
         is_new = folder is None or not folder.checkpoints
-        model = make_model(plan, styles, sample(0).shape, replicas=devices.replicas, is_new=is_new)
+        model = make_model(plan, styles, replicas=devices.replicas, is_new=is_new)
         for text in plan.notes:
             note(text)
         first = last = _start(model, folder, note)
     if first < plan.iterations:
         with devices.fit_scope():
-            last = _Fit(plan, model, first, sample, result, devices, folder, observers, note).run()
-    return Trained(
-        plan.generator.finished(result), last, first, len(sample.unreadable) if isinstance(sample, PhotoCrops) else 0
-    )
+            last = _Fit(plan, model, first, samples, result, devices, folder, observers, note).run()
+    return Trained(plan.generator.finished(result), last, first, len(samples.unreadable))
 
 
 def make_model(
-    plan: TrainingPlan,
-    styles: Sequence[np.ndarray],
-    sample_shape: tuple[int, ...],
-    *,
-    replicas: int = 1,
-    is_new: bool = True,
+    plan: TrainingPlan, styles: Sequence[np.ndarray], *, replicas: int = 1, is_new: bool = True
 ) -> TrainingModel:
-    """Build generator, objective and optimiser, ready for `fit` on samples (height, width, channels).
+    """Build generator, objective and optimiser, ready for `fit` once the model knows what to `expect`.
 
     Args:
         plan: what the run computes with.
         styles: a picture for each style, float32 (height, width, 3) in [0, 1].
-        sample_shape: (height, width, channels).
         replicas: number of devices that have a copy each.
         is_new: whether the generator begins with the initial weights, where some are named.
     """
-    _check_batch(plan, len(styles), replicas)
     objective = plan.objective.build(styles)
-    batch_shape = (plan.batch_size // replicas, *sample_shape)
     generator = plan.generator.build(is_new=is_new)
-    model = TrainingModel(generator, objective, batch_shape=batch_shape, replicas=replicas)
+    model = TrainingModel(generator, objective, replicas=replicas)
     # Each replica clips the gradients of its share of the batch, before they are added up.
     optimizer = AveragedAdam(RateTable(plan.rate), ema_momentum=plan.ema_momentum, global_clipnorm=MAX_NORM / replicas)
     # XLA pays on JAX alone: on TensorFlow it would undo the fast CPU kernels.
@@ -146,26 +132,54 @@ def make_model(
     return model
 
 
-def _check_batch(plan: TrainingPlan, styles: int, replicas: int) -> None:
-    if plan.batch_size // replicas % styles:
+def _check_batch(stage: Stage, styles: int, replicas: int) -> None:
+    if stage.batch_size // replicas % styles:
         on_each = f" on each of {replicas} devices" if replicas > 1 else ""
         raise ArgumentError(
-            f"`batch_size` {plan.batch_size}: must be a multiple of the {styles} styles{on_each}, which take turns"
+            f"`batch_size` {stage.batch_size}: must be a multiple of the {styles} styles{on_each}, which take turns"
         )
 
 
-def _samples(plan: TrainingPlan, photos: Sequence[Path | np.ndarray]) -> Sample:
-    """Return what makes the generator's input number n: a crop of a photo, or noise."""
-    size = plan.objective.image_size
-    if plan.generator.mode == "style":
-        return PhotoCrops(photos, size=size, seed=plan.seed)
-    return partial(noise_sample, size=size, depth=plan.noise_depth, seed=plan.seed)
+class Samples:
+    """What makes the generator's inputs: crops of photos, or noise.
 
+    Args:
+        plan: what the run computes with.
+        photos: files or pictures; none in texture mode.
+    """
 
-def _preview_inputs(sample: Sample, styles: int) -> np.ndarray:
-    """Return the inputs of previews: the same number for each style."""
-    make = sample.centre if isinstance(sample, PhotoCrops) else sample
-    return np.stack([make(number) for number in range(styles * math.ceil(PREVIEWS / styles))])
+    def __init__(self, plan: TrainingPlan, photos: Sequence[Path | np.ndarray]) -> None:
+        self.plan = plan
+        self.size = plan.stages[-1].size
+        self.crops: PhotoCrops | None = None
+        if plan.generator.mode == "style":
+            self.crops = PhotoCrops(photos, size=self.size, seed=plan.seed)
+
+    @property
+    def unreadable(self) -> set[Path]:
+        """Files that were met and left out."""
+        return set() if self.crops is None else self.crops.unreadable
+
+    @property
+    def channels(self) -> int:
+        """Channels of an input."""
+        return self.plan.noise_depth if self.crops is None else 3
+
+    def of(self, stage: Stage) -> Callable[[int], Any]:
+        """Return what makes sample number n of a stage, see `TrainingModel`."""
+        if self.crops is None:
+            return self._noise(stage.size)
+        if self.plan.objective.consistency_weight:
+            return ShiftedCrops(self.crops, size=stage.size, seed=self.plan.seed)
+        return self.crops.at_size(stage.size)
+
+    def previews(self, styles: int) -> np.ndarray:
+        """Return the inputs of previews, at the last stage's size: the same number for each style."""
+        make = self._noise(self.size) if self.crops is None else self.crops.centre
+        return np.stack([make(number) for number in range(styles * math.ceil(PREVIEWS / styles))])
+
+    def _noise(self, size: int) -> Callable[[int], np.ndarray]:
+        return partial(noise_sample, size=size, depth=self.plan.noise_depth, seed=self.plan.seed)
 
 
 def _start(model: TrainingModel, folder: TrainingFolder | None, note: Note) -> int:
@@ -183,7 +197,7 @@ class _Fit:
     plan: TrainingPlan
     model: TrainingModel
     first: int
-    sample: Sample
+    samples: Samples
     result: keras.Model
     devices: Devices
     folder: TrainingFolder | None
@@ -196,31 +210,38 @@ class _Fit:
         Raises:
             KeyboardInterrupt: there was a signal; the run ended after the step and left its checkpoint.
         """
-        batches = TrainingBatches(
-            self.sample,
-            batch_size=self.plan.batch_size,
-            first=self.first,
-            last=self.plan.iterations,
-            threads=self.plan.threads,
-            shard=(self.devices.process, self.devices.processes),
-        )
         if self.folder is not None and not self.folder.checkpoints and self.devices.process == 0:
             remove_checkpoints(self.folder.path)
         with interrupts_noted() as is_interrupted:
             callbacks = self._callbacks(is_interrupted)
-            self.devices.prepare(self.model)
             try:
-                self.model.fit(
-                    self.devices.feed(batches), epochs=1, steps_per_epoch=len(batches), shuffle=False, verbose=0,
-                    callbacks=callbacks,
-                )  # fmt: skip
+                for stage in self.plan.stages:
+                    if callbacks[0].done < stage.last and not self.model.stop_training:
+                        self._train(stage, callbacks)
             finally:
                 for callback in callbacks:
                     callback.close()
             if is_interrupted():
                 raise KeyboardInterrupt
-        stops = [callback.stopped_at for callback in callbacks if isinstance(callback, Observed)]
-        return next((stop for stop in stops if stop is not None), self.plan.iterations)
+        return callbacks[0].done
+
+    def _train(self, stage: Stage, callbacks: Sequence[IterationCallback]) -> None:
+        """Train until a stage ends or an observer ends the run."""
+        batches = TrainingBatches(
+            self.samples.of(stage),
+            batch_size=stage.batch_size,
+            first=callbacks[0].done,
+            last=stage.last,
+            threads=self.plan.threads,
+            shard=(self.devices.process, self.devices.processes),
+        )
+        count = stage.batch_size // self.devices.replicas
+        self.model.expect((count, stage.size, stage.size, self.samples.channels))
+        self.devices.prepare(self.model)
+        self.model.fit(
+            self.devices.feed(batches), epochs=1, steps_per_epoch=len(batches), shuffle=False, verbose=0,
+            callbacks=callbacks,
+        )  # fmt: skip
 
     def _callbacks(self, is_interrupted: Callable[[], bool]) -> list[IterationCallback]:
         """Return what follows the run; in the first process also what writes and shows something."""
@@ -237,7 +258,7 @@ class _Fit:
             last,
             observers=self.observers,
             means=self._means(),
-            size=self.plan.objective.image_size,
+            stages=self.plan.stages,
             result=self.result,
             previews=previews,
             context=self.devices.outside,
@@ -248,7 +269,7 @@ class _Fit:
         return [*callbacks, *history, *logs, *self._balance(), observed, self._saver(previews, observed)]
 
     def _preview_inputs(self) -> np.ndarray:
-        return _preview_inputs(self.sample, max(1, len(style_names(self.result))))
+        return self.samples.previews(max(1, len(style_names(self.result))))
 
     def _balance(self) -> list[IterationCallback]:
         if self.folder is None or self.plan.generator.mode != "style":
@@ -271,7 +292,7 @@ class _Fit:
     def _logs(self) -> list[Any]:
         if self.plan.log_dir is None:
             return []
-        from pipelines.training.logs import TensorBoardLogs  # loads TensorFlow, on any backend
+        from pipelines.training.callbacks.logs import TensorBoardLogs  # loads TensorFlow, on any backend
 
         return [TensorBoardLogs(self.first, self.plan.iterations, self.plan.log_dir, self.plan.rate.at)]
 

@@ -16,6 +16,9 @@ from model.layer_names import resolve_layer
 from options import check, described, option
 
 DECAYS = ("step", "cosine")
+# Sides of crops, and the generator, where none are asked for: those of the models that ship.
+SIZES = {"style": (256, 384), "texture": (256,)}
+MODELS = {"style": "hourglass", "texture": "pyramid"}
 
 
 @described
@@ -38,7 +41,9 @@ class TrainingSettings:
     mode: str = option(
         "style: photos become pictures in the style; texture: noise becomes texture", default="style", choices=MODES
     )
-    model: str = option("architecture of the generator", default="johnson", choices=GENERATORS)
+    model: str | None = option(
+        "architecture of the generator", choices=GENERATORS, default_text="hourglass for a style, pyramid for a texture"
+    )
     normalization: str = option("normalisation of the generator", default="instance", choices=NORMALIZATIONS)
     initial_generator: str | os.PathLike | None = option(
         "start from the weights of this trained generator", metavar="NAME_OR_FILE", default_text="new weights"
@@ -51,8 +56,16 @@ class TrainingSettings:
     style_size: int = option(
         "longer side of the style picture in pixels; 0 keeps its size", default=384, kind=int, minimum=0
     )
-    image_size: int = option("side of the crops trained on, in pixels", default=256, kind=int, minimum=1)
-    batch_size: int = option("pictures per step, on all devices together", default=1, kind=int, minimum=1)
+    image_size: int | tuple[int, ...] = option(
+        "side of the crops trained on, in pixels; several: of stages, which have equal shares of the iterations and "
+        "whose batches shrink as the crops grow, as far as they can",
+        default=(), kind=int, minimum=1, count="+", metavar="PIXELS",
+        default_text="256 384 for a style, 256 for a texture",
+    )  # fmt: skip
+    batch_size: int = option(
+        "pictures per step, on all devices together; of the first stage where there are several",
+        default=1, kind=int, minimum=1,
+    )  # fmt: skip
     learning_rate: float = option("learning rate of Adam after the warm-up", default=1e-3, kind=float, above=0)
     warmup_steps: int = option(
         "iterations during which the learning rate rises along a line", default=100, kind=int, minimum=0
@@ -86,7 +99,7 @@ class TrainingSettings:
         "weight of each style layer", kind=float, minimum=0, count="+", separator=",", metavar="NUMBER,...",
         default_text="1 each",
     )  # fmt: skip
-    content_weight: float = option("weight of the content term", default=1.0, kind=float, minimum=0)
+    content_weight: float = option("weight of the content term", default=1.2, kind=float, minimum=0)
     style_weight: float = option("weight of the style term", default=20.0, kind=float, minimum=0)
     tv_weight: float = option(
         "weight of the total variation, which makes the result smooth", default=0.3, kind=float, minimum=0
@@ -94,6 +107,11 @@ class TrainingSettings:
     diversity_weight: float = option(
         "weight of the term that keeps the samples of a batch different (textures, batches of 2 and more)",
         default=0.0, kind=float, minimum=0,
+    )  # fmt: skip
+    consistency_weight: float = option(
+        "weight of the term that makes the result of a shifted photo the same result, shifted (styles; for every "
+        "other photo of a batch)",
+        default=50.0, kind=float, minimum=0,
     )  # fmt: skip
     loss_scaling: str = option(
         "terms of the loss relative to the size of their targets, or absolute as in the Torch7 trainer",
@@ -106,6 +124,11 @@ class TrainingSettings:
     pyramid_decay: float = option(
         "weight of each scale relative to the next finer one", default=0.25, kind=float, minimum=0
     )
+    mirrored_border: int = option(
+        "pixels by which pictures are mirrored at their border before VGG-19 describes them, so that results have no "
+        "frame (styles)",
+        default=8, kind=int, minimum=0,
+    )  # fmt: skip
     vgg_no_pad: bool = option("no padding in the convolutions of VGG-19", default=False, kind=bool)
     noise_depth: int | None = option(
         "number of noise planes in the input", kind=int, minimum=0, default_text="3 for a texture, none for a style"
@@ -139,6 +162,8 @@ class TrainingSettings:
     generator_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if isinstance(self.image_size, int):
+            object.__setattr__(self, "image_size", (self.image_size,))
         check(self)
         for name in ("content_layers", "style_layers"):
             distinct_layers(name, getattr(self, name))
@@ -156,6 +181,12 @@ class TrainingSettings:
             self._check_added_style()
         if self.resume and self.restart:
             raise ArgumentError("`resume` and `restart` exclude each other")
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Sides of the crops of all stages, in pixels."""
+        sizes = (self.image_size,) if isinstance(self.image_size, int) else self.image_size
+        return sizes or SIZES[self.mode]
 
     def _check_added_style(self) -> None:
         if self.mode != "style" or len(self.style_image) > 1:

@@ -14,12 +14,16 @@ from keras import ops
 from describe.gram import gram_matrix
 from describe.positions import pyramid_sizes, smallest_input
 from errors import ArgumentError
-from losses.loss import Totals
+from layers import ReflectionPadding2D
+from losses.loss import Loss, Totals, WeightedSum
+from losses.pictures.consistency import Consistency
 from losses.pyramid import PyramidPadding, gaussian_pyramid
 from losses.total_variation import total_variation
 from model.padded_convolution import PaddingMode
 from pipelines.descriptors import Descriptor
 from pipelines.training.objective import content_rows, training_loss
+
+CONSISTENCY = "consistency"
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,10 +33,17 @@ class TrainingObjective:
     Attributes:
         loss: of its pictures; its rows belong to the photos of each batch.
         rows_of: from photos (batch, height, width, 3) to these rows.
+        consistency: term of pictures of shifted views, with its weight; or None.
     """
 
     loss: Totals
     rows_of: Callable[[Any], list[Any]]
+    consistency: Loss | None = None
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of all terms."""
+        return (*self.loss.groups, *(() if self.consistency is None else (CONSISTENCY,)))
 
     def terms(self, pictures: Any, photos: Any) -> dict[str, Any]:
         """Return the weighted terms, float32 scalars, of pictures that the generator made of photos, or of noise."""
@@ -51,11 +62,13 @@ class ObjectivePlan:
         style_weight: factor of the style term.
         tv_weight: factor of the total variation.
         diversity_weight: factor of the term that keeps texture samples different.
+        consistency_weight: factor of the term that gives shifted photos the same pictures, shifted; 0 for a texture.
         loss_scaling: "relative" or "absolute".
         octaves: at which the style is compared.
         octave_decay: factor of an octave's style relative to the next finer one.
         vgg_no_pad: whether the descriptor's convolutions have no padding.
-        image_size: side of the generated pictures in pixels.
+        image_sizes: sides of the generated pictures in pixels.
+        mirrored_border: pixels of each picture that are mirrored at its border before it is described.
         descriptor: of all layers.
     """
 
@@ -66,11 +79,13 @@ class ObjectivePlan:
     style_weight: float
     tv_weight: float
     diversity_weight: float
+    consistency_weight: float
     loss_scaling: str
     octaves: int
     octave_decay: float
     vgg_no_pad: bool
-    image_size: int
+    image_sizes: tuple[int, ...]
+    mirrored_border: int
     descriptor: Descriptor
 
     @property
@@ -93,7 +108,8 @@ class ObjectivePlan:
         generated, source = self._paddings()
         for style in styles:
             self._check_sizes(style, generated, source)
-        descriptor = self.descriptor.build(generated)
+        bare = self.descriptor.build(generated)
+        descriptor = _mirroring(bare, self.mirrored_border)
         same = descriptor if source == generated else self.descriptor.build(source, self.style_layers)
         padding: PyramidPadding = ("circular", "circular") if self.mode == "texture" else ("replicate", "replicate")
         content_layers = self.content_layers if self.content_weight else ()
@@ -111,11 +127,11 @@ class ObjectivePlan:
             style_variation=[_variation(style) for style in styles],
             padding=padding,
         )
+        consistency = self.consistency_weight and WeightedSum({CONSISTENCY: (self.consistency_weight, Consistency())})
         if not content_layers:
-            return TrainingObjective(loss, lambda photos: [])
-        describe = _content_descriptor(descriptor, content_layers)
-        rows = partial(content_rows, describe, content_layers)
-        return TrainingObjective(loss, rows)
+            return TrainingObjective(loss, lambda photos: [], consistency or None)
+        describe = _mirroring(_content_descriptor(bare, content_layers), self.mirrored_border)
+        return TrainingObjective(loss, partial(content_rows, describe, content_layers), consistency or None)
 
     def _paddings(self) -> tuple[PaddingMode, PaddingMode]:
         """Return the descriptor's padding for generated pictures and for the style picture."""
@@ -125,17 +141,32 @@ class ObjectivePlan:
 
     def _check_sizes(self, style: np.ndarray, generated: PaddingMode, source: PaddingMode) -> None:
         """Raise ArgumentError where the smallest octave has no activation left at some layer."""
-        size = self.image_size
         wanted: dict[str, tuple[tuple[int, ...], tuple[str, ...], PaddingMode]] = {
-            f"`image_size` {size}": ((size, size), self.descriptor.layers, generated),
+            **{f"`image_size` {size}": ((size, size), self.descriptor.layers, generated) for size in self.image_sizes},
             f"`style_image` of {style.shape[1]} x {style.shape[0]}": (style.shape[:2], self.style_layers, source),
         }
         for name, (sides, layers, padding) in wanted.items():
             least = max(smallest_input(layers, (padding, padding)))
             smallest = min(pyramid_sizes(side, self.octaves, "replicate")[-1] for side in sides)
+            octaves = f" in octave {self.octaves}" if self.octaves > 1 else ""
             if smallest < least:
-                octaves = f" in octave {self.octaves}" if self.octaves > 1 else ""
                 raise ArgumentError(f"{name}: {smallest} pixels{octaves}, the layers need at least {least}")
+            if smallest <= self.mirrored_border:
+                raise ArgumentError(
+                    f"{name}: {smallest} pixels{octaves}, `mirrored_border` {self.mirrored_border} must be less"
+                )
+
+
+def _mirroring(descriptor: keras.Model, width: int) -> keras.Model:
+    """Return the descriptor of pictures that are mirrored at their borders, by so many pixels.
+
+    Around a picture the descriptor sees zeros; a generator then finds that a frame of another tone suits it best.
+    """
+    if not width:
+        return descriptor
+    images = keras.Input((None, None, 3), name="images")
+    padded = ReflectionPadding2D(width, name="mirrored")(images)
+    return keras.Model(images, descriptor(padded), name=f"mirroring_{descriptor.name}")
 
 
 def _content_descriptor(descriptor: keras.Model, layers: Sequence[str]) -> keras.Model:

@@ -11,7 +11,7 @@ import texture_nets
 from model.acceleration import accelerate
 from model.generators.registry import build_generator
 from model.saving import load_model
-from model.styles import blend_styles, style_names
+from model.styles import mean_style
 from strips.cut import cut
 from strips.graph import trace
 from strips.plan import TooLittleMemoryError, make_plan, strip_of, whole_bytes
@@ -44,9 +44,7 @@ def test_generator_in_strips_is_the_whole(name, pixels):
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "model" / "pretrained").glob("*.keras")))
 def test_shipped_model_in_strips_is_the_whole(name, pixels):
-    model = load_model(ROOT / "model" / "pretrained" / f"{name}.keras")
-    if style_names(model):
-        model = blend_styles(model, dict.fromkeys(style_names(model), 1.0))
+    model = mean_style(load_model(ROOT / "model" / "pretrained" / f"{name}.keras"))
     assert np.abs(in_strips(accelerate(model), pixels, rows=32) - whole(model, pixels)).max() < TOLERANCE
 
 

@@ -52,6 +52,7 @@ def small_settings(folder: Path, output: Path, **changes) -> TrainingSettings:
     values = {
         "data": folder / "photos",
         "style_image": (folder / "style.png",),
+        "model": model,
         "weights": folder / "vgg.keras",
         "style_size": 0,
         "image_size": 32,
@@ -59,6 +60,8 @@ def small_settings(folder: Path, output: Path, **changes) -> TrainingSettings:
         "content_layers": ("relu2_1",),
         "style_weight": 1.0,
         "tv_weight": 0.0,
+        "consistency_weight": 0.0,
+        "mirrored_border": 0,
         "learning_rate_decay": "step",
         "warmup_steps": 0,
         "ema_momentum": 0.0,

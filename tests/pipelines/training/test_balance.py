@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from support.training_cases import make_inputs, small_settings
 
-from pipelines.training import balance
-from pipelines.training.callbacks import RunningMeans, recorded_losses
+from pipelines.training.callbacks import balance
+from pipelines.training.callbacks.history import recorded_losses
+from pipelines.training.callbacks.means import RunningMeans
 from pipelines.training.files import read_styles
 from pipelines.training.plan import plan_training
 from pipelines.training.train import train_generator

@@ -16,6 +16,7 @@ from support.training_cases import make_inputs
 from errors import ArgumentError
 from model.saving import load_model
 from pipelines.training.devices import Devices, find_devices
+from pipelines.training.stages import Stage
 
 SCRIPT = """
 import sys
@@ -27,7 +28,8 @@ if sys.argv[3] == "two CPUs":
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 train_generator(
-    small_settings(Path(sys.argv[1]), Path(sys.argv[2]), batch_size=2, num_iterations=3, tv_weight=0.1)
+    small_settings(Path(sys.argv[1]), Path(sys.argv[2]), batch_size=4, num_iterations=3, tv_weight=0.1,
+                   consistency_weight=0.5, precision="float32")
 )
 """
 
@@ -120,8 +122,8 @@ def test_two_devices_of_one_process_equal_one(inputs, alone, tmp_path):
 
 
 def test_batch_must_be_divisible():
-    with pytest.raises(ArgumentError, match="`batch_size` 3 cannot be divided among 2 devices"):
-        Devices(count=2).check_batch_size(3)
+    with pytest.raises(ArgumentError, match="`batch_size` 3 at `image_size` 384: cannot be divided among 2 devices"):
+        Devices(count=2).check_batch_size(Stage(384, 3, 0, 1))
 
 
 @pytest.mark.parametrize(

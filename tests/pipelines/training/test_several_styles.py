@@ -1,5 +1,6 @@
 """One network of several styles: its targets take turns in a batch, and each style learns its own normalisations."""
 
+import keras
 import numpy as np
 import pytest
 from support.training_cases import make_inputs, read_history, small_settings
@@ -11,6 +12,9 @@ from losses.texture import GramComparison
 from losses.total_variation import TotalVariation
 from model.saving import load_model
 from model.styles import style_names
+from pipelines.training.files import read_styles
+from pipelines.training.plan import plan_training
+from pipelines.training.run import make_model
 from pipelines.training.train import train_generator
 
 
@@ -32,6 +36,21 @@ def test_targets_take_turns_in_a_batch():
     images = random.random((4, 8, 9, 3), np.float32)
     each = [TotalVariation([0.5, 2.0][i % 2]).terms(images[i : i + 1])[""] for i in range(4)]
     np.testing.assert_allclose(TotalVariation([0.5, 2.0]).terms(images)[""], np.mean(each), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("batch_size", "viewed"), [(2, [0, 1]), (4, [0, 1]), (6, [0, 1, 4, 5])])
+def test_every_style_learns_to_be_steady(tmp_path, batch_size, viewed):
+    settings = several(tmp_path, tmp_path / "out", batch_size=batch_size, consistency_weight=1.0, precision="float32")
+    styles = read_styles(settings)
+    model = make_model(plan_training(settings, tuple(styles)), list(styles.values()))
+    model.batch_shape = (batch_size, 32, 32, 3)
+    assert model.viewed.tolist() == viewed
+    batch = np.random.default_rng(0).random((batch_size, 32, 32, 8), np.float32)
+    pictures = keras.ops.convert_to_numpy(model(batch))
+    for number, picture in zip(viewed, pictures[batch_size:], strict=True):
+        style = np.eye(2, dtype=np.float32)[[number % 2]]
+        alone = model.generator([batch[number : number + 1, ..., 3:6], style])
+        np.testing.assert_allclose(picture, keras.ops.convert_to_numpy(alone)[0], atol=1e-5)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from keras import ops
 
-from pipelines.training.callbacks import IterationCallback, RunningMeans
+from pipelines.training.callbacks.iteration import IterationCallback
+from pipelines.training.callbacks.means import RunningMeans
 from pipelines.training.targets import TrainingObjective
 from runs.resuming import Note
 

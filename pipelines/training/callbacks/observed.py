@@ -9,7 +9,11 @@ from contextlib import AbstractContextManager
 import keras
 import numpy as np
 
-from pipelines.training.callbacks import IterationCallback, Previews, RunningMeans, take_over_weights
+from pipelines.training.callbacks.iteration import IterationCallback
+from pipelines.training.callbacks.means import RunningMeans
+from pipelines.training.callbacks.previews import Previews
+from pipelines.training.callbacks.saving import take_over_weights
+from pipelines.training.stages import Stage, stage_of, work_left
 from runs.progress import Observer, RunProgress, tell
 
 
@@ -21,7 +25,7 @@ class Observed(IterationCallback):
         last: iterations when the run is complete.
         observers: told after every iteration.
         means: of the losses of the iterations before.
-        size: side of the crops trained on, in pixels.
+        stages: of the run.
         result: generator that takes over the trained weights where an observer asks for pictures.
         previews: which it then makes.
         context: in which this is done, see Devices.outside.
@@ -39,7 +43,7 @@ class Observed(IterationCallback):
         *,
         observers: Sequence[Observer],
         means: RunningMeans,
-        size: int,
+        stages: Sequence[Stage],
         result: keras.Model,
         previews: Previews,
         context: Callable[[], AbstractContextManager],
@@ -49,7 +53,7 @@ class Observed(IterationCallback):
         super().__init__(first, last)
         self.observers = observers
         self.means = means
-        self.size = (size, size)
+        self.stages = stages
         self.result = result
         self.previews = previews
         self.context = context
@@ -62,16 +66,17 @@ class Observed(IterationCallback):
         """Tell the observers."""
         self.means.add(losses)
         terms = {name: value for name, value in losses.items() if name != "loss"}
+        stage = stage_of(self.stages, iteration - 1)
         progress = RunProgress(
-            size=self.size,
+            size=(stage.size, stage.size),
             iterations=iteration,
             max_iterations=self.last,
-            scale_iterations=iteration,
-            max_scale_iterations=self.last,
+            scale_iterations=iteration - stage.first,
+            max_scale_iterations=stage.last - stage.first,
             loss=losses["loss"],
             terms=terms,
             frames=self._frames,
-            work_left=1 - iteration / self.last,
+            work_left=work_left(self.stages, iteration),
             seconds=time.perf_counter() - self.start,
             way_on=self.way_on,
             means=self.means.values,

@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from images.writing import to_bytes
-from pipelines.training.callbacks import IterationCallback
+from pipelines.training.callbacks.iteration import IterationCallback
 
 EVERY = 10  # iterations
 _DATA_CLASSES = {"scalars": 1, "images": 3}  # of TensorBoard's plug-ins
