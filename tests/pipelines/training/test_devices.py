@@ -67,7 +67,7 @@ def assert_same_results(one, other):
     moved = 0.0
     for a, b in zip(expected, found, strict=True):
         # Adam's first steps have the learning rate's size whatever the gradient's: rounding shows at tiny gradients.
-        np.testing.assert_allclose(b, a, atol=1e-5)
+        np.testing.assert_allclose(b, a, atol=5e-5)
         moved = max(moved, np.abs(a).max())
     assert moved > 0.1
     assert (one / "history.csv").read_text().split("\n")[0] == (other / "history.csv").read_text().split("\n")[0]
