@@ -22,6 +22,7 @@ from images.tiff import TiffRows
 
 # Pillow would also try formats that start other programs (EPS).
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
+ANIMATED_FORMATS = ("GIF", "WEBP", "PNG", "AVIF")
 ORIENTATION_TAG = 274
 # Pixels an inch; more is no resolution but a broken tag.
 MAX_RESOLUTION = 1e5
@@ -36,7 +37,8 @@ def read_image(path: str | os.PathLike) -> Picture:
         ImageError: no such file, not a picture of these formats, broken, cut off, or over 179 megapixels.
 
     Warns:
-        ImageWarning: a colour profile or the EXIF data is broken and was left aside.
+        ImageWarning: a colour profile or the EXIF data is broken and was left aside, or it is an animation, of which
+            the first frame is taken.
     """
     return open_picture(path).picture()
 
@@ -53,7 +55,8 @@ def open_picture(path: str | os.PathLike) -> PictureRows:
         ImageError: no such file, not a picture of these formats, broken, cut off, or over 179 megapixels.
 
     Warns:
-        ImageWarning: a colour profile or the EXIF data is broken and was left aside.
+        ImageWarning: a colour profile or the EXIF data is broken and was left aside, or it is an animation, of which
+            the first frame is taken.
     """
     path = Path(path)
     if not path.is_file():
@@ -121,6 +124,9 @@ def _read(path: Path, head: bytes) -> PictureRows:
     if is_heif(head):
         register_heif()
     with Image.open(path, formats=("HEIF",) if is_heif(head) else FORMATS) as image:
+        if (count := _frame_count(image)) > 1:
+            message = f"{path}: an animation of {count} frames; the first is taken"
+            warnings.warn(message, ImageWarning, stacklevel=3)
         if not is_deep_png(head):
             image.load()
             return _eight_bit_rows(image, path)
@@ -128,6 +134,11 @@ def _read(path: Path, head: bytes) -> PictureRows:
         pixels = _deep_to_srgb(color, image.info.get("icc_profile"), path)
         picture = _upright(pixels, alpha, _orientation(image, path))
         return rows_of(picture, bits=16, metadata=_metadata(image, path))
+
+
+def _frame_count(image: Image.Image) -> int:
+    """Return the number of an animation's frames; further pictures of other files are thumbnails, layers or pages."""
+    return getattr(image, "n_frames", 1) if image.format in ANIMATED_FORMATS else 1
 
 
 def _tiff_rows(tiff: TiffRows, path: Path) -> PictureRows:
