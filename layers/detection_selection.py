@@ -60,7 +60,8 @@ class DetectionSelection(keras.layers.Layer):
     def _surest(self, scores: Any, boxes: Any) -> tuple[Any, Any]:
         """Return the surest boxes of each class, (batch, classes, candidates) and (..., 4), by falling scores."""
         # So many that none has a score: there may be fewer boxes than candidates.
-        filler = ops.zeros_like(scores[:, :, :1]) + ops.full((1, 1, self.candidates), -math.inf)
+        # Of the scores, so that no file of an export holds an array of infinite numbers, which is taken for damage.
+        filler = ops.tile(ops.minimum(scores[:, :, :1], -math.inf), (1, 1, self.candidates))
         scores, places = ops.top_k(ops.concatenate([scores, filler], axis=2), self.candidates)
         places = ops.minimum(places, ops.shape(boxes)[2] - 1)
         boxes = ops.take_along_axis(boxes + ops.zeros_like(scores[:, :, :1, None]), places[..., None], axis=2)
