@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from choices import LAYOUTS
-from pipelines.command_line import ArgumentParser, defaults_of, parse_size, printable, run_script
+from pipelines.command_line import ArgumentParser, defaults_of, parse_size, run_script
 from pipelines.export.export import export_model
 from pipelines.export.settings import FORMATS, MIN_PSNR, Shape, describe_shape
+from runtimes.terminal import printable
 
 if TYPE_CHECKING:
     from pipelines.export.run import ExportReport

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from choices import CODECS, PRECISIONS
 from errors import ArgumentError, counted
-from pipelines.command_line import ArgumentParser, defaults_of, printable, run_script, tell, with_flags
+from pipelines.command_line import ArgumentParser, defaults_of, run_script, tell, with_flags
 from pipelines.memory_bound import parse_memory
 from pipelines.model_library import described_models
 from pipelines.stylization.film_settings import FilmSettings
 from pipelines.stylization.settings import StylizationSettings, parse_styles
 from pipelines.stylization.stylize import stylize_files
+from runtimes.terminal import printable
 
 if TYPE_CHECKING:
     from pipelines.cluster.pictures import ClusterReport

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NoReturn
 from images.errors import ImageError, ImageWarning
 from images.folders import list_pictures, why_no_file
 from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
+from runtimes.terminal import prepare_standard_streams, printable, reason_of, signals_as_interrupts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -257,6 +258,10 @@ def _fitting_steps(picture: Picture, size: tuple[int, int]) -> str:
 
 def stylize_all(planned: Plan, graph: PictureGraph) -> int:
     """Stylise all files; one that fails is told and does not stop the others. Return the exit code."""
+    from images.writing import remove_stale
+
+    for folder in {target.parent for _, target in planned.jobs}:
+        remove_stale(folder)
     failures = list(planned.unreadable)
     start = perf_counter()
     for source, target in planned.jobs:
@@ -264,7 +269,7 @@ def stylize_all(planned: Plan, graph: PictureGraph) -> int:
             target.parent.mkdir(parents=True, exist_ok=True)
             stylize_file(source, target, graph)
         except (RunError, ImageError, OSError, MemoryError) as error:
-            reason = str(error) or type(error).__name__
+            reason = reason_of(error) or type(error).__name__
             failures.append(reason if str(source) in reason else f"{source}: {reason}")
     for failure in failures:
         tell(f"error: {failure}")
@@ -277,24 +282,6 @@ def tell(message: str) -> None:
     """Print one line on standard error, if anybody is left to read it."""
     with suppress(OSError, ValueError):
         print(f"{NAME}: {printable(' '.join(message.split()))}", file=sys.stderr, flush=True)
-
-
-def printable(text: str) -> str:
-    """Return `text` with escapes for the characters that a terminal cannot show, or that would steer it."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
-
-
-def prepare_standard_streams() -> None:
-    """Let standard output and error take any text, and open those that the caller has closed."""
-    for number, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(number, "w" if number else "r"))
-        if number and hasattr(getattr(sys, name), "reconfigure"):
-            getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
 def run(argv: Sequence[str] | None) -> int:
@@ -326,7 +313,7 @@ def run(argv: Sequence[str] | None) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program with the given arguments (default: the command line's) and return its exit code.
 
-    Exit codes: 2 for bad arguments, 1 for a failed run, 130 after Ctrl-C.
+    Exit codes: 2 for bad arguments, 1 for a failed run, 130 after Ctrl-C, SIGTERM or SIGHUP.
     """
     prepare_standard_streams()
     with warnings.catch_warnings():
@@ -334,12 +321,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.simplefilter("always", ImageWarning)
         warnings.showwarning = lambda message, *_, **__: tell(f"warning: {message}")
         try:
-            return run(argv)
+            with signals_as_interrupts():
+                return run(argv)
         except KeyboardInterrupt:
             tell("interrupted")
             return 130
+        except BrokenPipeError:  # who read standard output, such as `head`, has seen enough
+            return 1
         except (RunError, ImageError, OSError) as error:
-            tell(f"error: {error}")
+            tell(f"error: {reason_of(error)}")
             return getattr(error, "exit_code", 1)
 
 

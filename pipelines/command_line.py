@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import os
 import re
 import sys
 import warnings
@@ -19,7 +18,7 @@ from images.errors import ImageError, ImageWarning
 from options import Option, frozen, options_of, text_of
 from pipelines.brief import cut_short
 from pipelines.startup import in_script
-from runs.stopping import signals_as_interrupts
+from runtimes.terminal import prepare_standard_streams, printable, reason_of, signals_as_interrupts
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -143,7 +142,7 @@ def run_script(name: str, run: Callable[[], int], *, spellings: Mapping[str, str
         run: what it does.
         spellings: see `with_flags`.
     """
-    _prepare_standard_streams()
+    prepare_standard_streams()
     token = in_script.set(True)
     try:
         with signals_as_interrupts(), _image_warnings_in_one_line():
@@ -154,7 +153,7 @@ def run_script(name: str, run: Callable[[], int], *, spellings: Mapping[str, str
     except BrokenPipeError:  # who read standard output, such as `head`, has seen enough
         return 1
     except (UserError, ImageError, OSError) as error:
-        tell(f"{name}: error: {with_flags(' '.join(_reason(error).split()), spellings)}")
+        tell(f"{name}: error: {with_flags(' '.join(reason_of(error).split()), spellings)}")
         return getattr(error, "exit_code", 1)
     except Exception as error:
         if not is_lack_of_memory(error):
@@ -163,13 +162,6 @@ def run_script(name: str, run: Callable[[], int], *, spellings: Mapping[str, str
         return 1
     finally:
         in_script.reset(token)
-
-
-def _reason(error: Exception) -> str:
-    """Return the message of an error; those of the system tell the file first, and no number."""
-    if isinstance(error, OSError) and error.strerror is not None:
-        return error.strerror if error.filename is None else f"{os.fsdecode(error.filename)}: {error.strerror}"
-    return str(error)
 
 
 @contextmanager
@@ -201,11 +193,6 @@ def is_lack_of_memory(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and any(word in str(error) for word in OUT_OF_MEMORY_WORDS)
 
 
-def printable(text: str) -> str:
-    """Return `text` with escapes for the characters that a terminal cannot show, or that would steer it."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
-
-
 def note(text: str) -> None:
     """Tell the user something on standard error: what `note` parameters of the journeys are given."""
     tell(with_flags(text))
@@ -215,20 +202,3 @@ def tell(line: str) -> None:
     """Print a line on standard error, if anybody is left to read it."""
     with suppress(OSError, ValueError):
         print(printable(line), file=sys.stderr, flush=True)
-
-
-def _prepare_standard_streams() -> None:
-    """Let standard output and error take any text, and open those that the caller has closed.
-
-    Else the next file that is opened would take their place, and what libraries tell would go into it.
-    """
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(number, "w" if number else "r"))
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")

@@ -7,33 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
 
-_NAMES = ("SIGTERM", "SIGHUP")
-
-
-@contextmanager
-def signals_as_interrupts() -> Iterator[None]:
-    """Raise KeyboardInterrupt inside at SIGTERM (docker stop) and SIGHUP (a closed ssh session) too.
-
-    A signal that the caller ignores, as nohup does SIGHUP, stays ignored.
-    """
-
-    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
-    changed = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
-    for number in changed:
-        signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number in changed:
-            signal.signal(number, signal.SIG_DFL)
+from runtimes.terminal import ENDINGS
 
 
 @contextmanager
@@ -43,7 +18,7 @@ def uninterrupted() -> Iterator[None]:
         yield
         return
     held: list[tuple[int, FrameType | None]] = []
-    numbers = [signal.SIGINT, *(getattr(signal, name) for name in _NAMES if hasattr(signal, name))]
+    numbers = [signal.SIGINT, *ENDINGS]
     found = {number: signal.getsignal(number) for number in numbers}
     # SIG_DFL and SIG_IGN are integers; None stands for a handler that Python did not set.
     handlers = {number: handler for number, handler in found.items() if not isinstance(handler, int | None)}
@@ -74,7 +49,7 @@ def interrupts_noted() -> Iterator[Callable[[], bool]]:
         for each, handler in handlers.items():
             signal.signal(each, handler)
 
-    numbers = [signal.SIGINT, *(getattr(signal, name) for name in _NAMES if hasattr(signal, name))]
+    numbers = [signal.SIGINT, *ENDINGS]
     handlers = {number: signal.getsignal(number) for number in numbers}
     handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
     for number in handlers:

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
+from support.left_behind import leave_temporary
 from support.small_models import convolutional_model, inverting_model
 
 import stylize_tensorflow_graph
@@ -158,6 +160,7 @@ def test_wrong_arguments(exports, photos, tmp_path, capsys):
 def test_broken_models(photos, tmp_path, capsys, name):
     if name == "folder":
         (tmp_path / name).mkdir()
+        (tmp_path / name / "saved_model.pb").write_bytes(b"broken")
     else:
         (tmp_path / name).write_bytes(b"broken" * 100)
     arguments = ["--input", photos, "--output", tmp_path / "out", "--model", tmp_path / name]
@@ -211,3 +214,18 @@ def test_a_model_of_one_style_takes_no_weights(exports, photos, tmp_path, capsys
     options = ["--input", str(photos / "fitting.png"), "--model", str(exports / "export.onnx"), "--style", "1"]
     assert stylize_tensorflow_graph.main([*options, "--output", str(tmp_path / "none.png")]) == 2
     assert "has a single style" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.usefixtures("usual_signals")
+def test_signals_act_like_ctrl_c(number, monkeypatch, capsys):
+    monkeypatch.setattr(stylize_tensorflow_graph, "run", lambda argv: os.kill(os.getpid(), number) or signal.pause())
+    assert stylize_tensorflow_graph.main([]) == 130
+    assert capsys.readouterr().err == f"{NAME}: interrupted\n"
+
+
+def test_what_killed_runs_have_left_is_removed(exports, photos, tmp_path):
+    (tmp_path / "out").mkdir()
+    left = leave_temporary(tmp_path / "out" / "fitting.png")
+    assert stylize("--input", photos, "--output", tmp_path / "out", "--model", exports / EXPORTS["onnx"]) == 0
+    assert not left.exists()

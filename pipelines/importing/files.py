@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from choices import LAYOUTS
 from errors import ArgumentError, unknown_name
-from pipelines.command_line import printable
 from pipelines.export.export import require_packages
 from pipelines.export.files import check_output, size_of, whole_or_nothing
 from pipelines.export.settings import ExportSettings, format_of
 from pipelines.outputs import check_file_output
+from runtimes.terminal import printable
 
 if TYPE_CHECKING:
     import keras

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from errors import UserError
 from images.errors import ImageError, ImageWarning
-from pipelines.command_line import printable
 from pipelines.stylization.plan import Job
+from runtimes.terminal import printable
 
 if TYPE_CHECKING:
     from pipelines.stylization.files import Timing

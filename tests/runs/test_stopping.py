@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from runs.stopping import signals_as_interrupts, uninterrupted
+from runs.stopping import uninterrupted
+from runtimes.terminal import signals_as_interrupts
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

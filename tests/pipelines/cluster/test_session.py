@@ -7,7 +7,7 @@ import pytest
 
 from errors import ArgumentError
 from pipelines.cluster.session import connected
-from runs.stopping import signals_as_interrupts
+from runtimes.terminal import signals_as_interrupts
 
 
 @pytest.mark.usefixtures("usual_signals")
