@@ -135,7 +135,8 @@ def run_script(name: str, run: Callable[[], int], *, spellings: Mapping[str, str
     Below the scripts messages name parameters in backquotes (`output_width`); here they become flags. Characters that
     a terminal cannot show, or that would steer it, are told as escapes. SIGTERM and SIGHUP act like Ctrl-C.
 
-    Exit codes: 2 for bad arguments, 1 for a failed run, 130 after Ctrl-C (128 + SIGINT, as shells have it).
+    Exit codes: 2 for a wrong command line, with a path that does not exist for one; 1 for a run that failed; 130 after
+    Ctrl-C (128 + SIGINT, as shells have it).
 
     Args:
         name: file name of the script, with which messages begin.
