@@ -20,7 +20,7 @@ def cut_short(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _at_most(value: Any, maximum: int) -> Any:
     """Return a number, or each of several, cut to the maximum; what is not given stays."""
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return tuple(_at_most(entry, maximum) for entry in value)
     if isinstance(value, str) and value.isdecimal():
         return str(min(int(value), maximum))

@@ -16,8 +16,7 @@ from model.layer_names import resolve_layer
 from options import check, described, option
 
 DECAYS = ("step", "cosine")
-# Sides of crops, and the generator, where none are asked for: those of the models that ship.
-SIZES = {"style": (256, 384), "texture": (256,)}
+# The generator where none is asked for: those of the models that ship.
 MODELS = {"style": "hourglass", "texture": "pyramid"}
 
 
@@ -59,8 +58,7 @@ class TrainingSettings:
     image_size: int | tuple[int, ...] = option(
         "side of the crops trained on, in pixels; several: of stages, which have equal shares of the iterations and "
         "whose batches shrink as the crops grow, as far as they can",
-        default=(), kind=int, minimum=1, count="+", metavar="PIXELS",
-        default_text="256 384 for a style, 256 for a texture",
+        default=(256, 384), kind=int, minimum=1, count="+", metavar="PIXELS",
     )  # fmt: skip
     batch_size: int = option(
         "pictures per step, on all devices together; of the first stage where there are several",
@@ -185,8 +183,7 @@ class TrainingSettings:
     @property
     def sizes(self) -> tuple[int, ...]:
         """Sides of the crops of all stages, in pixels."""
-        sizes = (self.image_size,) if isinstance(self.image_size, int) else self.image_size
-        return sizes or SIZES[self.mode]
+        return (self.image_size,) if isinstance(self.image_size, int) else self.image_size
 
     def _check_added_style(self) -> None:
         if self.mode != "style" or len(self.style_image) > 1:
