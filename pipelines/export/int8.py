@@ -13,8 +13,8 @@ from layers import InstanceNormalization
 from model.rewiring import rewire
 from pipelines.export.samples import Inputs
 
-# Narrower convolutions have weights in 8 bits (see pipelines.export.flatbuffer.shrink) and work in float32. They are
-# a small part of a wide network, and those at its start and end, next to the picture, are where 8 bits do most harm:
+# Narrower convolutions work in float32 (LiteRT's with weights in 8 bits: formats.flatbuffer.shrink). They are a small
+# part of a wide network, and those at its start and end, next to the picture, are where 8 bits do most harm:
 # one range for all pictures leaves a dull picture few of the 256 steps. In a johnson network the residual blocks are
 # wide: 88 % of the weights, 77 % of the arithmetic. With all convolutions calibrated a trained one lost 3 dB on most
 # photos.

@@ -102,15 +102,15 @@ def write_export(
 ) -> None:
     """Write `model` to `path`; `calibration` yields inputs for "int8"."""
     if plan.format == "saved_model":
-        from pipelines.export.saved_model import write_saved_model
+        from pipelines.export.formats.saved_model import write_saved_model
 
         write_saved_model(model, path, plan)
     elif plan.format == "onnx":
-        from pipelines.export.onnx import write_onnx
+        from pipelines.export.formats.onnx import write_onnx
 
         write_onnx(model, path, plan, calibration=calibration)
     else:
-        from pipelines.export.litert import write_litert
+        from pipelines.export.formats.litert import write_litert
 
         write_litert(model, path, plan, quantize=plan.quantize, calibration=calibration)
 
@@ -125,15 +125,15 @@ def _record(model: keras.Model, provenance: Provenance | None) -> Provenance:
 
 def _add_provenance(path: Path, format: str, provenance: Provenance) -> None:
     if format == "saved_model":
-        from pipelines.export.saved_model import add_saved_model_provenance
+        from pipelines.export.formats.saved_model import add_saved_model_provenance
 
         add_saved_model_provenance(path, provenance)
     elif format == "onnx":
-        from pipelines.export.onnx import add_onnx_provenance
+        from pipelines.export.formats.onnx import add_onnx_provenance
 
         add_onnx_provenance(path, provenance)
     else:
-        from pipelines.export.litert import add_litert_provenance
+        from pipelines.export.formats.litert import add_litert_provenance
 
         add_litert_provenance(path, provenance)
 

@@ -44,9 +44,9 @@ def test_a_blend_is_what_keras_makes_of_both_inputs(gallery, pixels):
     stylized = load_styles(gallery, style={"wave": 3, "scream": 1})(pixels)
     model = texture_nets.load(gallery)
     wanted = keras.ops.convert_to_numpy(model([pixels[None], np.float32([[0.75, 0.25]])]))[0]
-    np.testing.assert_allclose(stylized, wanted, atol=1e-5)
-    np.testing.assert_allclose(texture_nets.stylize(pixels, gallery, style={"wave": 3, "scream": 1}), wanted, atol=1e-5)
-    np.testing.assert_allclose(texture_nets.stylize(pixels, model, style={"wave": 3, "scream": 1}), wanted, atol=1e-5)
+    np.testing.assert_allclose(stylized, wanted, atol=3e-5)
+    np.testing.assert_allclose(texture_nets.stylize(pixels, gallery, style={"wave": 3, "scream": 1}), wanted, atol=3e-5)
+    np.testing.assert_allclose(texture_nets.stylize(pixels, model, style={"wave": 3, "scream": 1}), wanted, atol=3e-5)
 
 
 def test_masks_say_which_style_goes_where(gallery, pixels, tmp_path):
@@ -63,7 +63,7 @@ def test_masks_that_overlap_share(gallery, pixels, tmp_path):
     white = write_mask(tmp_path / "white.png", np.ones((4, 4)))
     mixed = load_styles(gallery, style={"wave": 1, "scream": 1}, masks=[white, white])(pixels)
     wave, scream = (load_styles(gallery, style={name: 1})(pixels) for name in NAMES)
-    np.testing.assert_allclose(mixed, (wave + scream) / 2, atol=1e-5)
+    np.testing.assert_allclose(mixed, (wave + scream) / 2, atol=3e-5)
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,7 @@ def test_evaluation_in_segments_and_strips_is_that_of_the_whole(inputs, tmp_path
         masks=masks,
         style_layers=("relu1_1", "conv1_2=2", "pool1", "relu2_1"),
         content_layers=("relu1_2", "relu2_1"),
+        precision="float32",
     )
     given = read_inputs(settings)
     objectives = plan_transfer(settings, given).objective.build(given)

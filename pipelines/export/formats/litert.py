@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from errors import UserError, one_line
 from model.provenance import PROVENANCE
-from pipelines.export.convolutions import rewrite_convolutions
-from pipelines.export.flatbuffer import shrink, with_metadata
+from pipelines.export.formats.convolutions import rewrite_convolutions
+from pipelines.export.formats.flatbuffer import shrink, with_metadata
 from pipelines.export.graph import graph_function, holder_of, trace
 from pipelines.export.int8 import round_convolutions
 from pipelines.export.plan import ExportPlan

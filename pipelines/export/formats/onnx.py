@@ -14,10 +14,10 @@ import tf2onnx
 from compat import mend_tf2onnx
 from errors import UserError
 from model.provenance import PROVENANCE
-from pipelines.export.convolutions import split_narrow_convolutions
+from pipelines.export.formats.convolutions import split_narrow_convolutions
+from pipelines.export.formats.onnx_int8 import quantize_convolutions
 from pipelines.export.graph import graph_function
 from pipelines.export.int8 import round_convolutions
-from pipelines.export.onnx_int8 import quantize_convolutions
 from pipelines.export.plan import ExportPlan
 from pipelines.export.samples import Inputs
 

@@ -6,7 +6,7 @@ import pytest
 
 from layers import PackedConv2D, PaddedConv2DTranspose
 from model.generators.registry import build_generator
-from pipelines.export.convolutions import DOUBLING, rewrite_convolutions, split_narrow_convolutions
+from pipelines.export.formats.convolutions import DOUBLING, rewrite_convolutions, split_narrow_convolutions
 
 
 def transposed(model):
