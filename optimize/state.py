@@ -28,7 +28,11 @@ class OptimizerState:
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the fields by name as arrays, numbers without axes, as `numpy.savez` takes them."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return {name: np.asarray(ops.convert_to_numpy(value)) for name, value in fields.items()}
+        # Keras would copy arrays: those that are mapped from files would fill the memory.
+        return {
+            name: value if isinstance(value, np.ndarray) else np.asarray(ops.convert_to_numpy(value))
+            for name, value in fields.items()
+        }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:

@@ -134,3 +134,8 @@ def test_arrays_that_are_no_state_are_refused(name):
         if array.ndim:
             with pytest.raises(ValueError, match="not"):
                 kind.from_arrays({**arrays, field: array[..., 1:]})
+
+
+def test_arrays_in_files_are_not_copied_into_memory(tmp_path):
+    state = LBFGSBState.first(np.zeros((1, 4, 4, 3), np.float32), 10, str(tmp_path))
+    assert np.shares_memory(state.to_arrays()["wa"], state.wa)
