@@ -115,7 +115,7 @@ def bad_arguments(tmp_path):
             2,
             "unknown --image-io 'vgg'",
         ),
-        "missing file": (["--input", tmp_path / "none.t7", "--output", tmp_path / "a.keras"], 1, "none.t7"),
+        "missing file": (["--input", tmp_path / "none.t7", "--output", tmp_path / "a.keras"], 2, "none.t7"),
         "web page": (["--input", page, "--output", tmp_path / "a.keras"], 1, "web page"),
         "missing folder": (["--input", JOHNSON.path, "--output", tmp_path / "no" / "a.keras"], 2, "there is no folder"),
         "bad reference": (

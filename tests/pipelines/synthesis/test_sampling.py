@@ -93,7 +93,7 @@ def test_an_output_is_needed_and_its_format_known(tmp_path, capsys):
     assert sample("starry_nigth", tmp_path / "a.png") == 2
     assert "did you mean 'starry_night'" in capsys.readouterr().err
     assert sample("starry_night", tmp_path / "a.xyz") == 2
-    assert "unknown picture format" in capsys.readouterr().err
+    assert "the name of a picture must end in one of .jpeg, " in capsys.readouterr().err
 
 
 def test_a_picture_that_does_not_fit_is_made_in_strips(generator, monkeypatch):
