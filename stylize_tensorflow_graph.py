@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NoReturn
 from images.errors import ImageError, ImageWarning
 from images.folders import list_pictures, why_no_file
 from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
-from runtimes.terminal import prepare_standard_streams, printable, reason_of, signals_as_interrupts
+from runtimes.terminal import prepare_standard_streams, printable, reason_of, say, signals_as_interrupts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -240,7 +240,7 @@ def stylize_file(source: Path, target: Path, graph: PictureGraph) -> None:
 
     picture = read_image(source)
     if graph.size not in (None, (picture.height, picture.width)):
-        print(f"{printable(source.name)}: {_fitting_steps(picture, graph.size)}")
+        say(f"{printable(source.name)}: {_fitting_steps(picture, graph.size)}")
     stylized = stylize(picture, graph)
     write_image(target, stylized.pixels, alpha=stylized.alpha)
 
@@ -274,7 +274,7 @@ def stylize_all(planned: Plan, graph: PictureGraph) -> int:
     for failure in failures:
         tell(f"error: {failure}")
     count = len(planned.jobs) + len(planned.unreadable)
-    print(f"stylised {count - len(failures)} of {count} in {perf_counter() - start:.2f} s")
+    say(f"stylised {count - len(failures)} of {count} in {perf_counter() - start:.2f} s")
     return 1 if failures else 0
 
 
@@ -326,8 +326,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             tell("interrupted")
             return 130
-        except BrokenPipeError:  # who read standard output, such as `head`, has seen enough
-            return 1
         except (RunError, ImageError, OSError) as error:
             tell(f"error: {reason_of(error)}")
             return getattr(error, "exit_code", 1)

@@ -14,12 +14,12 @@ from runs.bar import ProgressBar
 from runs.live_view import LiveViewOptions, live_view
 
 NAME = "train.py"
-EPILOG = """The defaults are the recipe of the models that ship (model/pretrained/README.md), with batches of one photo;
-they take about four hours on two CPU cores with bfloat16. After twenty iterations the time of the whole run is told.
-The result is generator.keras in the folder of checkpoints, for stylize_tensorflow.py --model and export_model.py
---input. The folder also holds the last three checkpoints, previews, and history.csv with the losses. After an
-interruption the same command resumes the run. Each term of the loss is relative to the size of its target, so that the
-same weights suit every style."""
+EPILOG = """The defaults are close to the recipe of the models that ship (model/pretrained/README.md), with batches
+of one photo; they take about four hours on two CPU cores with bfloat16. After twenty iterations the program prints
+how long the run will take. The result is generator.keras in the folder of checkpoints, for stylize_tensorflow.py
+--model and export_model.py --input. The folder also holds the last three checkpoints, previews, and history.csv with
+the losses. After an interruption the same command resumes the run. Each term of the loss is relative to the size of
+its target, so that the same weights suit every style."""
 
 
 def make_parser() -> ArgumentParser:

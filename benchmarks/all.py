@@ -3,8 +3,8 @@
 `python -m benchmarks.all --output page` writes page.md and page.json (peers: pip install -r requirements-bench.txt;
 weights: see `model.weights`). It takes about two hours on two cores; `--quick` has each figure measured once and leaves
 out the long runs, `--only NAME` runs some. A benchmark that fails is told on the page, and the exit code is 1.
-`--device gpu` runs those that make sense there, on Keras' jax and torch backends beside PyTorch. `--readme README.md`
-puts the table of all bars into that file too, between its two marks.
+`--device gpu` runs those that make sense there, on Keras' jax and torch backends beside PyTorch. `--readme FILE`
+puts the table of all bars into a page too, between its two marks.
 """
 
 from __future__ import annotations

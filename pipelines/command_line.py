@@ -18,7 +18,7 @@ from images.errors import ImageError, ImageWarning
 from options import Option, frozen, options_of, text_of
 from pipelines.brief import cut_short
 from pipelines.startup import in_script
-from runtimes.terminal import prepare_standard_streams, printable, reason_of, signals_as_interrupts
+from runtimes.terminal import discard_output, prepare_standard_streams, printable, reason_of, signals_as_interrupts
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -147,11 +147,14 @@ def run_script(name: str, run: Callable[[], int], *, spellings: Mapping[str, str
     token = in_script.set(True)
     try:
         with signals_as_interrupts(), _image_warnings_in_one_line():
-            return run()
+            code = run()
+            sys.stdout.flush()
+            return code
     except KeyboardInterrupt:
         tell(f"{name}: interrupted")
         return 130
     except BrokenPipeError:  # who read standard output, such as `head`, has seen enough
+        discard_output()
         return 1
     except (UserError, ImageError, OSError) as error:
         tell(f"{name}: error: {with_flags(' '.join(reason_of(error).split()), spellings)}")

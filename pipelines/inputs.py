@@ -92,4 +92,4 @@ def read_sound(paths: Iterable[Path]) -> Iterator[tuple[Path, np.ndarray]]:
 
 
 def _leave_out(reason: object) -> None:
-    warnings.warn(f"{reason}; left out", ImageWarning, stacklevel=3)
+    warnings.warn(f"{reason}; left out", ImageWarning, stacklevel=1)  # one place for all: each is told once

@@ -67,6 +67,21 @@ def stylize(*arguments) -> int:
     return stylize_tensorflow_graph.main([str(argument) for argument in arguments])
 
 
+@pytest.mark.parametrize("format", ["litert", "onnx"])
+def test_pictures_are_written_when_nobody_reads_the_output(exports, photos, tmp_path, format):
+    arguments = ["--input", photos, "--output", tmp_path / "out", "--model", exports / EXPORTS[format]]
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        command = [sys.executable, NAME, *map(str, arguments)]
+        result = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True)
+    finally:
+        os.close(writer)
+    assert result.stderr == ""
+    assert result.returncode == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"fitting.png", "other.png"}
+
+
 @pytest.mark.parametrize("format", EXPORTS)
 def test_alone_with_images(server, exports, photos, tmp_path, format):
     arguments = ["--input", photos, "--output", tmp_path / "out", "--model", exports / EXPORTS[format]]

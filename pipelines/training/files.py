@@ -26,7 +26,7 @@ from model.untrusted.hdf5 import check_hdf5
 from model.untrusted.sizes import check_values
 from options import to_json
 from pipelines.inputs import check_input_files, read_opaque
-from pipelines.training.settings import TrainingSettings, distinct_layers
+from pipelines.training.settings import MODELS, TrainingSettings, distinct_layers
 from runs.lock import hold
 from runs.machine import choose_precision
 from runs.resuming import Found, Identity, Note, check_resumable, tell_resumed
@@ -39,6 +39,9 @@ ATTRIBUTE, DIGEST = "training", "sha256"
 NOT_COMPARED = frozenset(
     ("data", "style_image", "num_iterations", "save_every", "checkpoints_path", "resume", "restart", "threads")
 ) | {"weights", "data_dir", "log_dir", "initial_generator"}
+
+# The values that runs of versions without these options had.
+WITHOUT_TERMS = {"consistency_weight": 0.0, "mirrored_border": 0}
 
 
 @contextmanager
@@ -200,7 +203,8 @@ def checkpoints_to_resume(settings: TrainingSettings, note: Note) -> list[Checkp
     sound = _sound(folder, note)
     path, state = sound[0]
     _check_length(settings, path, state["iteration"])
-    check_resumable(Identity(comparable(settings), {}), Found(Identity(state["settings"], {}), str(folder)))
+    kept = WITHOUT_TERMS | state["settings"]
+    check_resumable(Identity(comparable(settings), {}), Found(Identity(kept, {}), str(folder)))
     return [Checkpoint(path, other["iteration"]) for path, other in sound if other["settings"] == state["settings"]]
 
 
@@ -234,6 +238,7 @@ def comparable(settings: TrainingSettings) -> dict[str, Any]:
     resolved = {
         "content_layers": list(distinct_layers("content_layers", settings.content_layers)),
         "style_layers": list(distinct_layers("style_layers", settings.style_layers)),
+        "model": settings.model or MODELS[settings.mode],
         "precision": choose_precision(settings.precision)[0],
         "image_size": settings.sizes[0] if len(settings.sizes) == 1 else list(settings.sizes),
         "generator_options": json.loads(json.dumps(dict(settings.generator_options))),

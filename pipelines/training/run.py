@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from pipelines.training.files import Checkpoint, check_disk_space, load_checkpoi
 from pipelines.training.model import TrainingModel
 from pipelines.training.optimizer import MAX_NORM, AveragedAdam, RateTable
 from pipelines.training.plan import TrainingPlan
-from pipelines.training.stages import Stage
+from pipelines.training.stages import Stage, divisible
 from runs.progress import Observer
 from runs.resuming import Note
 from runs.stopping import interrupts_noted
@@ -91,6 +91,8 @@ def run_training(
     devices = find_devices()
     if devices.processes > 1 and not all(getattr(observer, "only_watches", False) for observer in observers):
         raise UserError("a run of several processes cannot be followed by `web`: an end must reach them all")
+    shares = (devices.count, max(1, len(styles)) * devices.replicas, 2 if plan.objective.diversity_weight else 1)
+    plan = replace(plan, stages=divisible(plan.stages, math.lcm(*shares)))
     for stage in plan.stages:
         devices.check_batch_size(stage)
         _check_batch(stage, len(styles), devices.replicas)

@@ -30,7 +30,7 @@ class TrainingSettings:
     """
 
     data: str | os.PathLike | None = option(
-        "folder of photos to train on, nested or flat; not needed for a texture", kind=Path, metavar="FOLDER"
+        "folder of photos to train on, with its subfolders; not needed for a texture", kind=Path, metavar="FOLDER"
     )
     style_image: tuple[str | os.PathLike, ...] = option(
         "picture whose style or texture is learned; several make one network of these styles, called like the files "
@@ -56,12 +56,12 @@ class TrainingSettings:
         "longer side of the style picture in pixels; 0 keeps its size", default=384, kind=int, minimum=0
     )
     image_size: int | tuple[int, ...] = option(
-        "side of the crops trained on, in pixels; several: of stages, which have equal shares of the iterations and "
-        "whose batches shrink as the crops grow, as far as they can",
+        "side of the crops trained on, in pixels; several sizes: one stage each, with equal shares of the iterations; "
+        "batches shrink as the crops grow, if they can",
         default=(256, 384), kind=int, minimum=1, count="+", metavar="PIXELS",
     )  # fmt: skip
     batch_size: int = option(
-        "pictures per step, on all devices together; of the first stage where there are several",
+        "pictures per step, on all devices together; with several sizes of crops, at the first one",
         default=1, kind=int, minimum=1,
     )  # fmt: skip
     learning_rate: float = option("learning rate of Adam after the warm-up", default=1e-3, kind=float, above=0)
@@ -77,8 +77,7 @@ class TrainingSettings:
         "share of the run after which the cosine begins", default=0.5, kind=float, minimum=0, below=1
     )
     ema_momentum: float = option(
-        "the result is an exponential average of the weights, of which each iteration leaves this share; 0: the last "
-        "weights",
+        "the result is an exponential moving average of the weights with this momentum; 0: the last weights",
         default=0.999, kind=float, minimum=0, below=1,
     )  # fmt: skip
     num_iterations: int = option("steps of the whole run", default=10000, kind=int, minimum=1)
@@ -107,8 +106,8 @@ class TrainingSettings:
         default=0.0, kind=float, minimum=0,
     )  # fmt: skip
     consistency_weight: float = option(
-        "weight of the term that makes the result of a shifted photo the same result, shifted (styles; for every "
-        "other photo of a batch)",
+        "weight of the term that compares the result of a photo with that of the photo shifted by some pixels (styles; "
+        "every other photo of a batch)",
         default=50.0, kind=float, minimum=0,
     )  # fmt: skip
     loss_scaling: str = option(
@@ -137,7 +136,7 @@ class TrainingSettings:
         default="checkpoints", kind=Path, metavar="FOLDER",
     )  # fmt: skip
     resume: bool = option(
-        "continue from the last checkpoint even if the run was complete (with more iterations)",
+        "do not report an error if the run in the folder is already complete",
         default=False,
         kind=bool,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,15 @@ def plan_stages(sizes: Sequence[int], batch_size: int, iterations: int, *, multi
         fitting = batch_size if number == 0 else max(1, groups) * multiple
         stages.append(Stage(size, fitting, bounds[number], bounds[number + 1]))
     return tuple(stage for stage in stages if stage.first < stage.last)
+
+
+def divisible(stages: Sequence[Stage], unit: int) -> tuple[Stage, ...]:
+    """Return the stages with the batch sizes that were not asked for, all but the first, made multiples of `unit`."""
+    asked = stages[0].batch_size
+    return tuple(
+        replace(stage, batch_size=max(1, round(stage.batch_size / unit)) * unit) if stage.batch_size != asked else stage
+        for stage in stages
+    )
 
 
 def work_left(stages: Sequence[Stage], iteration: int) -> float:

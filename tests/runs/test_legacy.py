@@ -70,7 +70,8 @@ def test_a_training_goes_on_and_its_generator_loads(folder, monkeypatch):
         style_image=("style.png",), data="photos", weights="vgg.keras", style_size=0, image_size=16,
         style_layers=("relu1_1",), content_layers=("relu1_1",), num_iterations=6, save_every=2, threads=1,
         precision="float32", content_weight=1.0, style_weight=1.0, tv_weight=0.0, learning_rate_decay="step",
-        pyramid_loss=1, pyramid_decay=0.9, model="johnson",  # that version's defaults
+        pyramid_loss=1, pyramid_decay=0.9, model="johnson", consistency_weight=0.0,  # that version's defaults
+        mirrored_border=0,
         generator_options={"widths": (2, 4), "blocks": 1},
     )  # fmt: skip
     report = train_generator(settings)

@@ -8,11 +8,14 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-# Operators that only move values: rounding before them is rounding after them.
-MOVES = ("DepthToSpace", "Slice", "Transpose", "Identity")
+# Rounding before these operators is rounding after them: they only move values, or end them at 0, where the 256 steps
+# after them begin too.
+TRANSPARENT = ("DepthToSpace", "Slice", "Transpose", "Identity", "Relu")
 # Kernels have 7 of the 8 bits: processors without instructions for products of bytes add two of them in 16 bits, which
 # 255 x 127 twice would exceed (see "Quantize ONNX Models" in ONNX Runtime's documentation).
 MAX_WEIGHT = 63
+# Biases have 32 bits, in the steps of a filter's products.
+MAX_BIAS = 2**30
 
 
 def quantize_convolutions(graph: onnx.GraphProto) -> None:
@@ -59,11 +62,13 @@ class _Quantization:
             return None
         if takers[0].op_type == "QuantizeLinear":
             return takers[0]
-        return self._rounding_of(takers[0]) if takers[0].op_type in MOVES else None
+        return self._rounding_of(takers[0]) if takers[0].op_type in TRANSPARENT else None
 
     def _quantize(self, node: onnx.NodeProto, step: np.ndarray, rounding: onnx.NodeProto) -> None:
         kernel, name = self._value(node.input[1]), node.name
         steps = np.maximum(np.abs(kernel).max(axis=(1, 2, 3)), np.finfo(np.float32).tiny) / MAX_WEIGHT
+        if len(node.input) > 2:  # a filter of nothing may have a bias
+            steps = np.maximum(steps, np.abs(self._value(node.input[2])) / (step * MAX_BIAS))
         rounded = np.round(kernel / steps[:, None, None, None]).astype(np.int8)
         self._before[name] = [self._constant(node, 1, rounded, steps)]
         if len(node.input) > 2:

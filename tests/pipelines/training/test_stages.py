@@ -13,7 +13,7 @@ from pipelines.training.data import PhotoCrops, ShiftedCrops
 from pipelines.training.files import read_styles
 from pipelines.training.plan import plan_training
 from pipelines.training.run import make_model
-from pipelines.training.stages import Stage, plan_stages, work_left
+from pipelines.training.stages import Stage, divisible, plan_stages, work_left
 from pipelines.training.train import train_generator
 
 # What a run of stages has; the consistency's weight is high enough to be a large part of the loss.
@@ -34,6 +34,12 @@ def staged(inputs, tmp_path_factory):
     seen = []
     report = train_generator(small_settings(inputs, output, **STAGED), [seen.append])
     return output, report, seen
+
+
+@pytest.mark.parametrize(("batch_size", "devices", "later"), [(2, 2, 2), (4, 4, 4), (16, 2, 8), (8, 8, 8), (3, 1, 1)])
+def test_later_batches_can_be_divided_among_the_devices(batch_size, devices, later):
+    first, second = divisible(plan_stages((256, 384), batch_size, 10), devices)
+    assert (first.batch_size, second.batch_size) == (batch_size, later)
 
 
 def test_stages_share_the_iterations_and_steps_have_as_many_pixels():

@@ -68,3 +68,19 @@ def test_weights_are_kept_in_a_byte_each(exported):
     found = sum(np.prod(tensor.dims) for tensor in tensors if tensor.data_type == onnx.TensorProto.INT8)
     # Four 2x2 kernels stand for the enlarging one.
     assert found == 2 * 9 * CHANNELS**2 + 4 * 4 * 8 * CHANNELS
+
+
+def test_filters_of_nothing_keep_their_bias_and_rectifiers_are_no_hindrance(tmp_path):
+    keras.utils.set_random_seed(4)
+    image = keras.Input((None, None, 3), name="image")
+    wide = keras.layers.Conv2D(4, 3, activation="relu")
+    x = wide(keras.layers.Conv2D(CHANNELS, 3)(image))
+    model = keras.Model(image, conv2d(3, 1, activation="sigmoid")(ReplicationPadding2D(2)(x)))
+    kernel, _ = wide.get_weights()
+    kernel[..., 0] = 0
+    wide.set_weights([kernel, np.array([0.5, 0.1, 0.1, 0.1])])
+    save_model(model, tmp_path / "model.keras")
+    options = {"quantize": "int8", "calibration": ROOT / "pics", "size": SIZE}
+    report = export_model(input=tmp_path / "model.keras", output=tmp_path / "int8.onnx", format="onnx", **options)
+    assert all(comparison.psnr > 45 for comparison in report.comparisons)
+    assert "QLinearConv" in operators(tmp_path / "int8.onnx")
