@@ -138,7 +138,12 @@ def _read(path: Path, head: bytes) -> PictureRows:
 
 def _frame_count(image: Image.Image) -> int:
     """Return the number of an animation's frames; further pictures of other files are thumbnails, layers or pages."""
-    return getattr(image, "n_frames", 1) if image.format in ANIMATED_FORMATS else 1
+    if image.format not in ANIMATED_FORMATS:
+        return 1
+    try:
+        return getattr(image, "n_frames", 1)
+    except Exception:  # of many kinds: a later frame is damaged, the first may be sound
+        return 1
 
 
 def _tiff_rows(tiff: TiffRows, path: Path) -> PictureRows:

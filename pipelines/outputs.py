@@ -66,6 +66,8 @@ def check_folder_output(path: str | os.PathLike, *, name: str = "output") -> Non
         place = place.parent
     if not place.is_dir():
         raise ArgumentError(f"`{name}` {path}: {place} is not a folder")
+    if not os.access(place, os.W_OK):
+        raise ArgumentError(f"`{name}` {path}: the folder {place} is read-only")
 
 
 def check_disk_space(folder: Path, needed: int, advice: str) -> None:

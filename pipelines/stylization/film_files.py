@@ -16,7 +16,7 @@ from errors import ArgumentError
 from film.errors import FilmError
 from film.formats import is_numbered
 from film.reading import frame_numbers, frame_path
-from film.writing import check_target
+from film.writing import COUNT_NAME, check_target
 from images.writing import remove_stale
 from pipelines.inputs import check_input_files
 from pipelines.outputs import check_file_output, check_folder_output
@@ -85,7 +85,7 @@ class FilmFiles:
         with hold(self.folder / ".lock"):
             for folder in (self.folder, self.output.absolute().parent):
                 remove_stale(folder)
-            if overwrite:
+            if overwrite or not (self.folder / COUNT_NAME).exists():  # no part is kept, there is nothing to go on from
                 self._empty()
             if (self.folder / COMMAND).exists():
                 self._check()

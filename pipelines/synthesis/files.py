@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 COMMAND, PROGRESS, STATE, LOCK = "command.json", "progress.jsonl", "state.npz", ".lock"
 FRAMES_PER_SECOND = 10
+# What the pictures are called that tell a run's targets; see `read_inputs`.
+TARGETS = ("source", "texture", "mask")
 # Options that do not change the result; the files that others name are compared by what is in them.
 NOT_COMPARED = frozenset({"source", "guide", "morph", "mask", "init", "output", "output_dir", "output_prefix"})
 NOT_COMPARED |= {"save_every", "weights", "data_dir", "memory"}
@@ -135,7 +137,9 @@ def _check_disk_space(folder: Path, settings: SynthesisSettings, plan: Synthesis
 
 def _identity(settings: SynthesisSettings, plan: SynthesisPlan, digests: Mapping[str, str]) -> Identity:
     sources = sum(name.startswith("source") for name in digests)
-    return Identity(options={**_comparable(settings, plan), "source": sources}, digests=digests)
+    # Of pictures that one of the runs alone has, the other has no digest to differ from.
+    given = {name: getattr(settings, name) is not None for name in ("guide", "morph", "mask", "init")}
+    return Identity(options={**_comparable(settings, plan), "source": sources, **given}, digests=digests)
 
 
 def _comparable(settings: SynthesisSettings, plan: SynthesisPlan) -> dict[str, Any]:
@@ -224,7 +228,7 @@ class RunFolder:
         digests = {name: digest(path) for name, path in files.items()}
         content = {
             "arguments": to_json(settings),
-            "sources": {str(files[name].absolute()): digests[name] for name in files if name.startswith("source")},
+            "sources": {str(files[name].absolute()): digests[name] for name in files if name.startswith(TARGETS)},
             "digests": digests,
             "versions": versions(),
             "loss": loss.splitlines(),

@@ -37,7 +37,7 @@ def first_frames(plan: SynthesisPlan, inputs: SynthesisInputs) -> np.ndarray:
         noise = _symmetric_noise(shape, wraps, generator) if is_symmetric else generator.standard_normal((*shape, 3))
         if inputs.is_morph:
             noise = np.repeat(noise[:1], count, axis=0)
-        frames, is_alike = _colored(noise, inputs.sources), is_symmetric
+        frames, is_alike = _colored(noise, inputs.sources), is_symmetric or (inputs.is_morph and count > 1)
     else:
         margins = [(margin, margin) for margin in scale.margins]
         picture = np.pad(resize(inputs.init, *scale.size), [*margins, (0, 0)], mode="symmetric")

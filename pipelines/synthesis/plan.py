@@ -116,7 +116,8 @@ def plan_synthesis(
     geometry, octaves_note = _fitting_geometry(settings, source_sizes)
     schedule = settings.schedule or ("single" if has_start else "coarse-to-fine")
     scales = plan_scales(geometry, source_sizes, schedule=schedule, max_iter=settings.max_iter)
-    weights = settings.term_weights(regularity, _where(settings, has_regions, morph))
+    where = _where(settings, has_regions, morph)
+    weights = settings.term_weights(regularity, where)
     objective = replace(_plan_objective(settings, geometry, weights, precision), morph=morph)
     resources = _resources(settings, objective, scales, source_sizes, has_regions)
     return SynthesisPlan(
@@ -131,7 +132,7 @@ def plan_synthesis(
         match_histogram=settings.match_histogram,
         notes=tuple(
             note
-            for note in (precision_note, octaves_note, _statistics_note(settings, regularity), resources.note)
+            for note in (precision_note, octaves_note, _statistics_note(settings, regularity, where), resources.note)
             if note
         ),
     )
@@ -153,8 +154,8 @@ def _where(settings: SynthesisSettings, has_regions: bool, morph: Morph | None) 
     return "morph"
 
 
-def _statistics_note(settings: SynthesisSettings, regularity: float) -> str:
-    if settings.statistics != "auto" or regularity < REGULAR:
+def _statistics_note(settings: SynthesisSettings, regularity: float, where: Where) -> str:
+    if settings.statistics != "auto" or regularity < REGULAR or where != "everywhere" or settings.mul != 1:
         return ""
     return f"`statistics`: regular, since the sources repeat themselves (autocorrelation {regularity:.2f})"
 

@@ -183,6 +183,8 @@ def _plan(settings: SynthesisSettings, inputs: SynthesisInputs) -> SynthesisPlan
     repeated = 0.0 if is_told else float(np.mean([regularity(source) for source in inputs.sources]))
     morph = None
     if inputs.is_morph:
+        if inputs.mask is not None and settings.count > 1:
+            raise ArgumentError("`mask` is of a single picture: with a `count` of frames textures change in time")
         frames = morph_frames(settings.count, loop=settings.loop) if settings.count > 1 else ()
         morph = Morph(inputs.mask, frames)
     return plan_synthesis(

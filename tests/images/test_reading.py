@@ -182,6 +182,20 @@ def test_first_page_of_a_tiff_and_first_frame_of_an_animation(tmp_path):
         np.testing.assert_array_equal(picture.pixels, np.broadcast_to([1.0, 0, 0], (4, 5, 3)))
 
 
+def test_the_first_frame_is_taken_of_an_animation_that_is_cut_off(tmp_path, random):
+    frames = [Image.fromarray(random.integers(0, 256, (9, 9, 3), np.uint8)) for _ in range(3)]
+    frames[0].save(tmp_path / "whole.gif", save_all=True, append_images=frames[1:])
+    whole = (tmp_path / "whole.gif").read_bytes()
+    with pytest.warns(ImageWarning, match="an animation"):
+        expected = read_image(tmp_path / "whole.gif").pixels
+    second = whole.rindex(b"\x00\x2c", 0, whole.rindex(b"\x00\x2c"))
+    for end in range(second, len(whole)):
+        (tmp_path / "cut.gif").write_bytes(whole[:end])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ImageWarning)
+            np.testing.assert_array_equal(read_image(tmp_path / "cut.gif").pixels, expected)
+
+
 @pytest.mark.parametrize("suffix", [".png", ".gif", ".tif", ".bmp"])
 def test_palette(tmp_path, random, suffix):
     image = Image.fromarray(random.integers(0, 256, (6, 8), np.uint8), "P")

@@ -235,13 +235,14 @@ def convert(module: Module, cell: Cell) -> Cell:
     if given == wanted:
         return cell
     given, wanted = (letters if "b" in letters else f"b{letters}" for letters in (given, wanted))
+    batch_first = _exchanged(given, given.index("b"))  # Torch7 exchanges the batch with the first dimension
     if cell.rank == len(given) - 1:
-        given, wanted = given.replace("b", ""), wanted.replace("b", "")
+        given, wanted, batch_first = (letters.replace("b", "") for letters in (given, wanted, batch_first))
     if cell.rank != len(given):
         raise module.fail(f"takes tensors {given}, its input has the sizes {cell.sizes}")
     if sorted(given) == sorted(wanted):
         return _reordered(cell, given, wanted)
-    return _convert_features(module, cell, given, wanted)
+    return _convert_features(module, cell, given, wanted, batch_first)
 
 
 def _reordered(cell: Cell, given: str, wanted: str) -> Cell:
@@ -249,12 +250,13 @@ def _reordered(cell: Cell, given: str, wanted: str) -> Cell:
     return _permuted(cell, [*range(hidden), *(hidden + given.index(letter) for letter in wanted)])
 
 
-def _convert_features(module: Module, cell: Cell, given: str, wanted: str) -> Cell:
-    """Convert to `bf` (all but the batch in one), to `b` alone, or from `bf` to dimensions that have size 1 but one."""
+def _convert_features(module: Module, cell: Cell, given: str, wanted: str, batch_first: str) -> Cell:
+    """Convert to `bf` (all but the batch in one), to `b` alone, or from `bf` to dimensions that have size 1 but one.
+
+    `batch_first` is the order in which features are put into one.
+    """
     if wanted in ("b", ""):
         return _without_features(module, cell, given)
-    # Torch7 exchanges the batch with the first dimension.
-    batch_first = given if "b" not in given else _exchanged(given, given.index("b"))
     ordered = _reordered(cell, given, batch_first)
     if wanted in ("bf", "fb", "f", "bt", "t") and given != "bt":
         flat = _view_samples(module, ordered, 1, [-1]) if "b" in given else _view_whole(ordered, [-1])

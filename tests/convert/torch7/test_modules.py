@@ -706,6 +706,15 @@ def test_dimensions_by_letters(conversion):
     np.testing.assert_allclose(found, expected(x), rtol=1e-6)
 
 
+def test_a_sample_has_the_order_of_its_batch():
+    x = torch.tensor(numbers(2, 3, 4))
+    network = module("nn.Convert", inputShape="chwb", outputShape="bf")
+    model = convert_network(network, BuildOptions(((None, 2, 3, 4),), batch=False)).model
+    found = keras.ops.convert_to_numpy(model(x[None].movedim(1, -1).numpy()))
+    # The batch, if there were one, would change places with the channels.
+    np.testing.assert_allclose(found, x[..., None].transpose(0, 3).reshape(1, -1), rtol=1e-6)
+
+
 @pytest.mark.parametrize("version", [1, 3])
 def test_copies_on_several_cards_are_one_network(version, tmp_path):
     (tmp_path / "network.t7").write_bytes(write_t7(sequential(parallel(version), module("nn.Tanh"))))

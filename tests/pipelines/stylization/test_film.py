@@ -137,3 +137,6 @@ def test_frames_that_no_memory_holds_are_refused_before_the_first(tmp_path, sour
     with pytest.raises(ArgumentError, match=r"a film of 48 x 64 pixels \(see `image_size`\) is too large"):
         stylize_film(source, tmp_path / "out.mp4", FilmSettings(), model=identity)
     assert not (tmp_path / "out.mp4").exists()
+    monkeypatch.undo()
+    stylize_film(source, tmp_path / "out.mp4", EACH_ON_ITS_OWN, model=str(identity))  # with other options
+    assert (tmp_path / "out.mp4").exists()

@@ -148,6 +148,8 @@ def test_an_interrupted_morph_goes_on_from_anywhere(inputs, tmp_path, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         synthesize(settings, [interrupt])
     (folder,) = (tmp_path / "runs").iterdir()
+    with pytest.raises(ArgumentError, match="other values of `mask` \\(False\\)"):
+        synthesize(replace(settings, mask="bright.png"))
     monkeypatch.chdir(os.sep)
     assert resume(folder).iterations == 4
     assert Image.open(folder / "final_F0000.png").size == (40, 32)
@@ -184,6 +186,8 @@ def test_arrays_change_into_each_other_too(inputs):
     made = texture_nets.synthesize(sources, size=(24, 48), morph=True, statistics="gram", margin=0, **options)
     first, *_, last = levels(made.pixels, 1)
     assert first < last - 0.15
+    with pytest.raises(ArgumentError, match="`mask` is of a single picture"):
+        texture_nets.synthesize(sources, size=48, morph=True, mask=sources[0], count=2, **options)
     with pytest.raises(ArgumentError, match="`morph` needs two sources, not 1"):
         texture_nets.synthesize(sources[:1], size=48, morph=True, **options)
     with pytest.raises(ArgumentError, match="`guide` needs a single source"):
