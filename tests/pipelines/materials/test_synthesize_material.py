@@ -195,7 +195,7 @@ def test_files_are_not_written_over(tmp_path):
     settings = MaterialSettings(maps=(f"baseColor={files['baseColor']}",))
     with pytest.raises(ArgumentError, match="a map to be read: name another folder"):
         make_material(settings, tmp_path, note=silent, **QUICK)
-    with pytest.raises(ArgumentError, match="is a file"):
+    with pytest.raises(ArgumentError, match="is not a folder"):
         make_material(settings, files["ao"], note=silent, **QUICK)
     with pytest.raises(ArgumentError, match="needs `output` FOLDER"):
         make_material(settings, None, note=silent, **QUICK)
