@@ -24,11 +24,11 @@ def load_litert(path: Path) -> Graph:
     """
     from ai_edge_litert.interpreter import Interpreter
 
+    content = path.read_bytes()  # the runtime opens no file whose name is not UTF-8
     with without_stderr():  # the runtime tells the name of its fast kernels
-        # Its content, as the runtime opens no file whose name is not UTF-8.
-        interpreter = Interpreter(model_content=path.read_bytes(), num_threads=os.cpu_count())
+        interpreter = Interpreter(model_content=content, num_threads=os.cpu_count())
         interpreter.allocate_tensors()
-    check_weights(litert_weights(path))
+    check_weights(litert_weights(content))
     if SIGNATURE not in interpreter.get_signature_list():
         return _unsigned(interpreter)
     serve = interpreter.get_signature_runner(SIGNATURE)

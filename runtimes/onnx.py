@@ -16,9 +16,9 @@ def load_onnx(path: Path) -> Graph:
     """Load an `.onnx` file whose weights are sound numbers."""
     import onnxruntime
 
-    # Its content, as the runtime opens no file whose name is not UTF-8.
-    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-    check_weights(onnx_weights(path))
+    content = path.read_bytes()  # the runtime opens no file whose name is not UTF-8
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    check_weights(onnx_weights(content))
     outputs = tuple(_info(value) for value in session.get_outputs())
     names = [tensor.name for tensor in outputs]
     return Graph(

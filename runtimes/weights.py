@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 from runtimes.graph import GraphError
@@ -42,9 +41,9 @@ def check_weights(weights: Iterable[tuple[str, Any]]) -> None:
             raise GraphError(f"weight {name} holds {what}")
 
 
-def onnx_weights(path: Path) -> Iterator[tuple[str, Any]]:
+def onnx_weights(content: bytes) -> Iterator[tuple[str, Any]]:
     """Yield the floating-point tensors of an `.onnx` file: initial values, and constants of nodes, in subgraphs too."""
-    for number, value in _fields(memoryview(path.read_bytes())):
+    for number, value in _fields(memoryview(content)):
         if number == 7:  # graph
             yield from _of_onnx_graph(value)
         elif number == 25:  # functions
@@ -112,11 +111,10 @@ def _varint(message: memoryview, position: int) -> tuple[int, int]:
         shift += 7
 
 
-def litert_weights(path: Path) -> Iterator[tuple[str, Any]]:
+def litert_weights(content: bytes) -> Iterator[tuple[str, Any]]:
     """Yield the floating-point constants of a `.tflite` file, and the scales of those that are stored in 8 bits."""
     import numpy as np
 
-    content = path.read_bytes()
     model = _Table(content, struct.unpack_from("<I", content)[0])
     buffers = [table.array(0, "u1") for table in model.tables(4)]
     for graph in model.tables(2):

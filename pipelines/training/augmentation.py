@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from images.picture import LUMA
 from images.resizing import resize
 from losses.pictures.consistency import MAX_SHIFT
 
@@ -13,8 +14,6 @@ MAX_ENLARGEMENT = 1.45
 MAX_SATURATION, MAX_CONTRAST, MAX_BRIGHTNESS = 0.25, 0.15, 0.06
 # Of the noise in the shifted view of a photo; five levels of 8 bits.
 MAX_NOISE = 0.02
-# Shares of red, green and blue in the brightness (ITU-R BT.601).
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def random_crop(pixels: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:

@@ -268,12 +268,14 @@ class _Fit:
             way_on="" if path is None else "the same command",
         )
         history = [] if path is None else [self._history(path)]
-        return [*callbacks, *history, *logs, *self._balance(), observed, self._saver(previews, observed)]
+        # The check of the balance takes the means that `observed` has added to.
+        balance = self._balance(observed.means)
+        return [*callbacks, *history, *logs, observed, *balance, self._saver(previews, observed)]
 
     def _preview_inputs(self) -> np.ndarray:
         return self.samples.previews(max(1, len(style_names(self.result))))
 
-    def _balance(self) -> list[IterationCallback]:
+    def _balance(self, means: RunningMeans) -> list[IterationCallback]:
         if self.folder is None or self.plan.generator.mode != "style":
             return []
 
@@ -281,9 +283,7 @@ class _Fit:
             with self.devices.outside():
                 return losses_without_training(self.model.objective, self._preview_inputs())
 
-        return [
-            BalanceCheck(self.first, self.plan.iterations, means=self._means(), reference=reference, note=self.note)
-        ]
+        return [BalanceCheck(self.first, self.plan.iterations, means=means, reference=reference, note=self.note)]
 
     def _means(self) -> RunningMeans:
         """Return the running means of the iterations before this part of the run."""

@@ -24,7 +24,7 @@ class BalanceCheck(IterationCallback):
     Args:
         first: iterations done before.
         last: iterations when the run is complete.
-        means: of the losses of the iterations before.
+        means: of the losses, which a callback before this one keeps.
         reference: returns what `losses_without_training` does.
         note: is told the warning.
     """
@@ -45,7 +45,6 @@ class BalanceCheck(IterationCallback):
 
     def on_iteration_end(self, iteration: int, losses: Mapping[str, float]) -> None:
         """Compare the running means when it is time."""
-        self.means.add(losses)
         if iteration == CHECKED_AFTER:
             for text in warnings(self.means.values, self.reference()):
                 self.note(text)
