@@ -32,9 +32,10 @@ from film.sound import other_packets
 
 MAX_QUALITY = 100
 ENCODERS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
-# No frame is predicted from a later one: so the packets of the parts can be put one behind the other.
+# No frame is predicted from a later one: so the packets of the parts can be put one behind the other. On processors
+# with AVX-512 x264 weighs flat blocks by what memory happens to hold, unless it has to agree with other processors.
 ENCODER_OPTIONS = {
-    "h264": {"preset": "medium", "bf": "0"},
+    "h264": {"preset": "medium", "bf": "0", "x264-params": "cpu-independent=1"},
     "hevc": {"preset": "fast", "x265-params": "bframes=0:log-level=error"},
     "av1": {"preset": "8", "svtav1-params": "pred-struct=1"},
 }

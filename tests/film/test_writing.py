@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import images.writing
 from film.errors import FilmError
 from film.frame import FilmFormat, Frame
 from film.reading import FilmReader
+from film.steadying import Steadier
 from film.writing import check_target, film_writer, whole_path
 
 RAMP = np.tile(np.arange(256, dtype=np.float32)[:, np.newaxis, np.newaxis] / 255, (1, 64, 3))
@@ -167,3 +169,24 @@ def test_numbered_frames_keep_their_numbers(tmp_path):
     about = FilmFormat(64, 256, Fraction(1, 25), Fraction(25), first_number=1001)
     write(tmp_path / "%d.png", tmp_path / "parts", [Frame(RAMP, i) for i in range(2)], about=about)
     assert sorted(path.name for path in tmp_path.glob("*.png")) == ["1001.png", "1002.png"]
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1"])
+def test_the_same_frames_are_the_same_film(tmp_path, codec):
+    """Whatever lay in memory before: here what steadying them needed."""
+    random = np.random.default_rng(3)
+    scenes = [np.kron(random.integers(0, 255, (12, 18, 3)), np.ones((8, 8, 1))).astype(np.uint8) for _ in range(3)]
+    source = tmp_path / "source.mp4"
+    write_video(source, [np.roll(scene, i, axis=1)[:64, :96] for scene in scenes for i in range(4)])
+    about = FilmReader(source).format
+    films = set()
+    for number in range(12):
+        steadier = Steadier(1.0)
+        frames = [
+            replace(frame, pixels=steadier(frame.pixels, np.clip(1 - frame.pixels * 0.9, 0, 1)))
+            for frame in FilmReader(source)
+        ]
+        path = tmp_path / f"{number}.mkv"
+        write(path, tmp_path / f"{number}.parts", frames, about=about, every=4, codec=codec)
+        films.add(tuple(packets(path, "video")))
+    assert len(films) == 1
