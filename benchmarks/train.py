@@ -57,7 +57,7 @@ def keras_steps(settings: TrainingSettings, batch: np.ndarray) -> Callable[[], l
     def run() -> list[float]:
         times = StepTimes()
         batches = TrainingBatches(
-            lambda i: batch[i % len(batch)], batch_size=len(batch), first=0, last=STEPS, threads=1
+            lambda i: batch[i % len(batch)], batch_size=len(batch), count=STEPS, first_sample=0, threads=1
         )
         model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[times])
         return np.diff(times.ends).tolist()

@@ -69,9 +69,13 @@ class ProgressBar:
         return "  ".join(f"{name} {value:.4g} (mean {progress.means[name]:.4g})" for name, value in losses.items())
 
     def _tell_time(self, progress: RunProgress) -> None:
-        """Say how long the whole run takes, by the first iterations."""
+        """Say how long the whole run takes, or the rest of one that was resumed, by the first iterations."""
         pace = (time.monotonic() - self.began) / (self.work_at_start - progress.work_left)
-        line = f"the whole run will take about {_duration(progress.seconds + pace * progress.work_left)}"
+        rest = pace * progress.work_left
+        if progress.iterations > self.seen:
+            line = f"the rest of the run will take about {_duration(rest)}"
+        else:
+            line = f"the whole run will take about {_duration(progress.seconds + rest)}"
         if self.bar is None:
             print(line, file=sys.stderr, flush=True)
         else:

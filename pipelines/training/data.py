@@ -116,13 +116,13 @@ def noise_sample(number: int, *, size: int, depth: int, seed: int) -> np.ndarray
 
 
 class TrainingBatches(keras.utils.PyDataset):
-    """The batches `first` to `last` (excluded) of a training run.
+    """Batches of consecutive samples of a training run.
 
     Args:
         sample: from its number to a sample (height, width, channels).
-        batch_size: samples of a batch; batch i holds the samples i * batch_size and following.
-        first: number of the first batch: where a resumed run goes on.
-        last: number of the batch after the last one.
+        batch_size: samples of a batch.
+        count: number of batches.
+        first_sample: number of the first sample: where a stage begins, or a resumed run goes on.
         threads: that make batches ahead.
         shard: (index, count): give only one of so many equal parts of each batch; for several workers.
     """
@@ -132,23 +132,23 @@ class TrainingBatches(keras.utils.PyDataset):
         sample: Callable[[int], np.ndarray],
         *,
         batch_size: int,
-        first: int,
-        last: int,
+        count: int,
+        first_sample: int,
         threads: int,
         shard: tuple[int, int] = (0, 1),
     ) -> None:
         super().__init__(workers=threads, use_multiprocessing=False, max_queue_size=4 * threads)
         self.sample = sample
         self.batch_size = batch_size
-        self.first = first
-        self.last = last
+        self.count = count
+        self.first_sample = first_sample
         self.shard = shard
 
     def __len__(self) -> int:
-        return self.last - self.first
+        return self.count
 
     def __getitem__(self, index: int) -> tuple[np.ndarray]:
         shard, shards = self.shard
         count = self.batch_size // shards
-        start = (self.first + index) * self.batch_size + shard * count
+        start = self.first_sample + index * self.batch_size + shard * count
         return (np.stack([self.sample(number) for number in range(start, start + count)]),)

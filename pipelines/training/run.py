@@ -28,7 +28,7 @@ from pipelines.training.files import Checkpoint, check_disk_space, load_checkpoi
 from pipelines.training.model import TrainingModel
 from pipelines.training.optimizer import MAX_NORM, AveragedAdam, RateTable
 from pipelines.training.plan import TrainingPlan
-from pipelines.training.stages import Stage, divisible
+from pipelines.training.stages import Stage, divisible, samples_before
 from runs.progress import Observer
 from runs.resuming import Note
 from runs.stopping import interrupts_noted
@@ -229,11 +229,12 @@ class _Fit:
 
     def _train(self, stage: Stage, callbacks: Sequence[IterationCallback]) -> None:
         """Train until a stage ends or an observer ends the run."""
+        done = callbacks[0].done
         batches = TrainingBatches(
             self.samples.of(stage),
             batch_size=stage.batch_size,
-            first=callbacks[0].done,
-            last=stage.last,
+            count=stage.last - done,
+            first_sample=samples_before(self.plan.stages, done),
             threads=self.plan.threads,
             shard=(self.devices.process, self.devices.processes),
         )

@@ -65,6 +65,13 @@ def work_left(stages: Sequence[Stage], iteration: int) -> float:
     return left / sum(stage.work for stage in stages)
 
 
+def samples_before(stages: Sequence[Stage], iteration: int) -> int:
+    """Return how many samples the iterations before this one have taken: the number of its first sample."""
+    return sum(
+        (min(stage.last, iteration) - stage.first) * stage.batch_size for stage in stages if stage.first < iteration
+    )
+
+
 def stage_of(stages: Sequence[Stage], iteration: int) -> Stage:
     """Return the stage to which an iteration, counted from 0, belongs."""
     return next(stage for stage in stages if iteration < stage.last)

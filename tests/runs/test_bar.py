@@ -31,6 +31,16 @@ def test_the_time_of_the_whole_run_is_told_after_twenty_iterations(capsys, monke
     assert "loss 11 (mean 6)" in told
 
 
+def test_the_time_of_the_rest_is_told_where_a_run_is_resumed(capsys, monkeypatch):
+    """80 of 200 iterations are left, of two seconds each."""
+    clock = itertools.chain([0.0], itertools.count(2.0 * (TIMED_ITERATIONS - 1)))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    with ProgressBar() as bar:
+        for iteration in range(121 - TIMED_ITERATIONS, 121):
+            bar(progress(iteration, 200, seconds=1000.0))
+    assert "the rest of the run will take about 3 minutes" in capsys.readouterr().err
+
+
 def test_an_interrupted_run_says_how_to_resume_it(capsys):
     def interrupted():
         with ProgressBar() as bar:

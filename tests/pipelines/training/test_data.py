@@ -92,7 +92,7 @@ def test_crops_stay_square_inside_the_photo(height, width):
 
 
 def test_batches_hold_consecutive_samples_from_where_the_run_stands():
-    batches = TrainingBatches(lambda n: np.full((2, 2, 3), n), batch_size=4, first=5, last=7, threads=1)
+    batches = TrainingBatches(lambda n: np.full((2, 2, 3), n), batch_size=4, count=2, first_sample=20, threads=1)
     assert len(batches) == 2
     (first,), (second,) = batches[0], batches[1]
     assert first[:, 0, 0, 0].tolist() == [20, 21, 22, 23]
@@ -139,7 +139,9 @@ def test_both_views_show_the_same_place(photos):
 
 def test_each_worker_has_its_part_of_a_batch():
     parts = [
-        TrainingBatches(lambda n: np.full((1, 1, 3), n), batch_size=4, first=2, last=3, threads=1, shard=(worker, 2))
+        TrainingBatches(
+            lambda n: np.full((1, 1, 3), n), batch_size=4, count=1, first_sample=8, threads=1, shard=(worker, 2)
+        )
         for worker in range(2)
     ]
     assert [part[0][0][:, 0, 0, 0].tolist() for part in parts] == [[8, 9], [10, 11]]

@@ -13,7 +13,7 @@ from pipelines.training.data import PhotoCrops, ShiftedCrops
 from pipelines.training.files import read_styles
 from pipelines.training.plan import plan_training
 from pipelines.training.run import make_model
-from pipelines.training.stages import Stage, divisible, plan_stages, work_left
+from pipelines.training.stages import Stage, divisible, plan_stages, samples_before, work_left
 from pipelines.training.train import train_generator
 
 # What a run of stages has; the consistency's weight is high enough to be a large part of the loss.
@@ -47,6 +47,11 @@ def test_stages_share_the_iterations_and_steps_have_as_many_pixels():
     assert plan_stages((256, 384), 24, 10, multiple=12)[1] == Stage(384, 12, 5, 10)
     assert plan_stages((64, 256), 1, 10)[1].batch_size == 1
     assert plan_stages((256, 384), 1, 1) == (Stage(384, 1, 0, 1),)
+
+
+def test_no_sample_comes_twice_when_batches_change():
+    stages = (Stage(10, 4, 0, 3), Stage(20, 1, 3, 8))
+    assert [samples_before(stages, iteration) for iteration in (0, 2, 3, 4, 8)] == [0, 8, 12, 13, 17]
 
 
 def test_the_work_left_is_counted_in_pixels():
