@@ -59,7 +59,7 @@ class Anchor:
         """
         assert self.flow is not None
         assert self.chain is not None
-        moved = warp(self.result, self.flow, interpolation=cv2.INTER_LANCZOS4)
+        moved = warp(self.result, self.flow)
         same = likeness(content, warp(self.content, self.flow, interpolation=cv2.INTER_LINEAR))
         return moved, self.chain * same * inside(self.flow)
 

@@ -9,11 +9,13 @@ import numpy as np
 MAX_FLOW_SIDE = 640
 # Smaller pictures have no flow that could be found.
 MIN_FLOW_SIDE = 16
+# How smooth a refined flow is, OpenCV's alpha. Above its own 20: strokes shall move together.
+SMOOTHNESS = 30
 
 
 def grey(pixels: np.ndarray) -> np.ndarray:
     """Return a frame (height, width, 3) in [0, 1] for `FlowFinder`: uint8, the longer side at most MAX_FLOW_SIDE."""
-    values = cv2.cvtColor(np.clip(pixels * 255 + 0.5, 0, 255).astype(np.uint8), cv2.COLOR_RGB2GRAY)
+    values = cv2.convertScaleAbs(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), alpha=255)
     scale = MAX_FLOW_SIDE / max(values.shape)
     if scale >= 1:
         return values
@@ -38,8 +40,8 @@ def refined(flow: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarr
     """Return a flow that is about right without its rough places.
 
     Brox, Bruhn, Papenberg & Weickert 2004, "High Accuracy Optical Flow Estimation Based on a Theory for Warping".
-    Small errors of several flows that were joined add up, and strokes that follow them are torn; what the pictures do
-    not ask for is smoothed away. It costs a third of a new flow.
+    Strokes that follow small errors are torn, and errors of several flows that were joined add up; what the pictures do
+    not ask for is smoothed away. It takes as long as `FlowFinder`.
 
     Args:
         flow: float32 (height, width, 2), in pixels of that size.
@@ -49,7 +51,9 @@ def refined(flow: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarr
     if min(first.shape) < MIN_FLOW_SIDE:
         return flow
     small = resize_flow(flow, *first.shape).copy()  # is overwritten
-    return resize_flow(cv2.VariationalRefinement.create().calc(first, second, small), *flow.shape[:2])
+    refinement = cv2.VariationalRefinement.create()
+    refinement.setAlpha(SMOOTHNESS)
+    return resize_flow(refinement.calc(first, second, small), *flow.shape[:2])
 
 
 def resize_flow(flow: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -74,21 +78,22 @@ def warp(picture: np.ndarray, flow: np.ndarray, *, interpolation: int = cv2.INTE
     return cv2.remap(picture, columns, rows, interpolation, borderMode=cv2.BORDER_REPLICATE)
 
 
-def seen_in_both(forwards: np.ndarray, backwards: np.ndarray) -> np.ndarray:
+def seen_in_both(forwards: np.ndarray, backwards: np.ndarray, *, tolerance: float = 0.5) -> np.ndarray:
     """Return where a flow can be believed: what it leads to leads back, and lies within the picture.
 
     Sundaram, Brox & Keutzer 2010, "Dense Point Trajectories by GPU-Accelerated Large Displacement Optical Flow":
-    |w + w'|^2 < 0.01 (|w|^2 + |w'|^2) + 0.5.
+    |w + w'|^2 < 0.01 (|w|^2 + |w'|^2) + tolerance.
 
     Args:
         forwards: float32 (height, width, 2), from the first frame to the second.
         backwards: the same from the second to the first.
+        tolerance: what both may be in error, in square pixels; 0.5 is the paper's.
 
     Returns:
         float32 (height, width), 1 where it holds, else 0.
     """
     back = warp(backwards, forwards, interpolation=cv2.INTER_LINEAR)
-    agrees = sum_of_squares(forwards + back) < 0.01 * (sum_of_squares(forwards) + sum_of_squares(back)) + 0.5
+    agrees = sum_of_squares(forwards + back) < 0.01 * (sum_of_squares(forwards) + sum_of_squares(back)) + tolerance
     return agrees * inside(forwards)
 
 

@@ -25,9 +25,11 @@ MAX_AGE = 16
 # How the anchor's fields are called in the state.
 ANCHOR = "anchor_"
 # A blend of strokes that do not fit is softer than either. Its detail (what a Gaussian of this deviation in pixels
-# takes away) is given back the energy that the stylised frame's has, over windows, by so large a factor at most.
+# takes away) is given back, over windows, so large a share of the stylised frame's, by so large a factor at most: the
+# last bit of it flickers most.
 DETAIL_SIGMA = 1.0
 DETAIL_WINDOW = 25
+DETAIL_SHARE = 0.95
 MAX_GAIN = 1.5
 
 
@@ -76,7 +78,7 @@ class Steadier:
         self, content: np.ndarray, stylized: np.ndarray, last: np.ndarray, flow: np.ndarray, belief: np.ndarray
     ) -> np.ndarray:
         assert self._anchor is not None
-        earlier = warp(last, flow, interpolation=cv2.INTER_LANCZOS4)
+        earlier = warp(last, flow)
         if self._anchor.age > 1:
             self._anchor = self._anchor.refined(content)
             far, far_belief = self._anchor.seen_from(content)
@@ -102,11 +104,11 @@ class Steadier:
 
 
 def _sharpened(blend: np.ndarray, stylized: np.ndarray) -> np.ndarray:
-    """Return a blend with the energy of detail that the stylised frame has."""
+    """Return a blend with about the detail that the stylised frame has."""
     smooth = cv2.GaussianBlur(blend, (0, 0), DETAIL_SIGMA)
     detail = blend - smooth
     wanted = _energy(stylized - cv2.GaussianBlur(stylized, (0, 0), DETAIL_SIGMA))
-    gain = np.sqrt((wanted + 1e-6) / (_energy(detail) + 1e-6))
+    gain = DETAIL_SHARE * np.sqrt((wanted + 1e-6) / (_energy(detail) + 1e-6))
     return smooth + np.clip(gain, 1, MAX_GAIN)[..., np.newaxis] * detail
 
 

@@ -5,6 +5,7 @@ from scipy import ndimage
 from support.steady_films import film, flicker, picture, stylized
 
 from film.flow import FlowFinder, grey, refined, resize_flow, seen_in_both, warp
+from film.matching import Matcher
 from film.steadying import Steadier
 
 
@@ -64,6 +65,31 @@ def test_what_is_uncovered_is_not_believed():
     assert seen[:, :35].all()
     assert not seen[:, 35:].any()
     assert not seen_in_both(right, right).any()
+
+
+def test_noise_costs_little_belief():
+    """Of a picture that SciPy enlarges, with the noise of a camera in the dark."""
+    still = picture(size=(160, 200))
+    larger = ndimage.affine_transform(still, (1 / 1.03, 1 / 1.03, 1), (2.3, 2.9, 0), order=3, mode="reflect")
+    random, match = np.random.default_rng(3), Matcher()
+    frames = [np.clip(pixels + random.normal(0, 0.05, still.shape), 0, 1) for pixels in (still, larger)]
+    match(frames[0].astype(np.float32))
+    _, belief = match(frames[1].astype(np.float32))
+    assert belief[16:-16, 16:-16].mean() > 0.75
+
+
+def test_what_comes_from_behind_is_not_believed():
+    """A square moves over a picture; what it leaves shows what the frame before did not."""
+    behind, square = picture(1, (120, 200)), picture(2, (60, 60))
+    frames = [behind.copy(), behind.copy()]
+    for frame, left in zip(frames, (40, 52), strict=True):
+        frame[30:90, left : left + 60] = square
+    match = Matcher()
+    match(frames[0])
+    _, belief = match(frames[1])
+    assert belief[34:86, 42:50].mean() < 0.05
+    assert belief[40:80, 60:100].mean() > 0.9
+    assert belief[:20].mean() > 0.9
 
 
 def test_flicker_is_halved_and_sharpness_kept():
