@@ -30,7 +30,7 @@ orientation and ICC profiles. Writes JPEG, PNG, WebP or TIFF according to the su
 (from TIFF of 16 bits to TIFF in 16). Transparency is kept except in JPEG; EXIF data and resolution are kept. Large
 pictures go through the network in strips, with the same result: the memory that they take is told, and --memory bounds
 it. A film is a video (.mp4, .mov, .mkv, .webm), an animated GIF or WebP, or numbered frames (frames/%06d.png). Sound,
-subtitles and time stamps are kept. After an interruption the same command resumes the film."""
+subtitles, chapters and time stamps are kept. After an interruption the same command resumes the film."""
 
 
 def make_parser() -> ArgumentParser:

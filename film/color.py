@@ -16,6 +16,10 @@ MATRICES = {
     SMPTE240M: Colorspace.SMPTE240M,
     BT2020: Colorspace.BT2020,
 }
+# Transfer functions of high dynamic range.
+HIGH_RANGES = {16: "PQ", 18: "HLG"}
+# FFmpeg's formats of RGB, by whether there is transparency and more than 8 bits a channel.
+RGB_FORMATS = {(False, False): "rgb24", (False, True): "rgb48le", (True, False): "rgba", (True, True): "rgba64le"}
 # From this height on a film that does not tell its matrix is high definition, as players take it.
 MIN_HD_HEIGHT = 720
 # Exact rounding, and chroma interpolated at every pixel.
@@ -29,18 +33,28 @@ def matrix_of(code: int, height: int) -> int:
     return BT709 if height >= MIN_HD_HEIGHT else SMPTE170M
 
 
+def bits_of(frame: av.VideoFrame) -> int:
+    """Return the bits of a channel of a decoded frame."""
+    return max(component.bits for component in frame.format.components)
+
+
 def to_rgb(frame: av.VideoFrame, matrix: int) -> np.ndarray:
-    """Return a decoded frame as float32 (height, width, 3), RGB in [0, 1], with 8 bits of precision, or 16."""
-    deep = max(component.bits for component in frame.format.components) > 8
+    """Return a decoded frame as float32 (height, width, 3), RGB in [0, 1], with 8 bits of precision, or 16.
+
+    What is transparent lies on white.
+    """
+    deep = bits_of(frame) > 8
+    has_alpha = any(component.is_alpha for component in frame.format.components)
     full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj") or frame.format.is_rgb
     converted = frame.reformat(
-        format="rgb48le" if deep else "rgb24",
+        format=RGB_FORMATS[has_alpha, deep],
         src_colorspace=MATRICES[matrix],
         src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
         dst_color_range=ColorRange.JPEG,
         interpolation=EXACT,
     )
-    return converted.to_ndarray().astype(np.float32) / np.float32(65535 if deep else 255)
+    values = converted.to_ndarray().astype(np.float32) / np.float32(65535 if deep else 255)
+    return 1 + values[..., 3:] * (values[..., :3] - 1) if has_alpha else values
 
 
 def to_levels(pixels: np.ndarray) -> np.ndarray:

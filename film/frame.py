@@ -39,6 +39,7 @@ class FilmFormat:
         transfer: code of the transfer function (H.273).
         pixel_aspect: width of a pixel over its height.
         first_number: number of the first frame of numbered ones.
+        bits: of a channel.
     """
 
     width: int
@@ -51,3 +52,4 @@ class FilmFormat:
     transfer: int = 2
     pixel_aspect: Fraction = Fraction(1)
     first_number: int = 0
+    bits: int = 8

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.stream import Disposition
 from PIL import Image, ImageSequence
 
-from film.color import matrix_of, to_rgb
+from film.color import bits_of, matrix_of, to_rgb
 from film.errors import FilmError
 from film.formats import ANIMATIONS, NUMBERED, is_numbered
 from film.frame import FilmFormat, Frame
@@ -192,7 +193,7 @@ def open_container(path: Path) -> Iterator[av.container.InputContainer]:
 
 def _open_video(path: Path) -> OpenedFilm:
     with open_container(path) as container:
-        stream = _pictures_of(container)
+        stream = pictures_of(container)
         first = next((frame for frame in _decoded(container, stream) if isinstance(frame, av.VideoFrame)), None)
         if first is None or stream.time_base is None:
             raise FilmError(f"{path}: none of its frames can be decoded")
@@ -208,21 +209,29 @@ def _open_video(path: Path) -> OpenedFilm:
             primaries=first.color_primaries,
             transfer=first.color_trc,
             pixel_aspect=aspect if turns % 2 == 0 else 1 / aspect,
+            bits=bits_of(first),
         )
 
     def frames(begin: int) -> Iterator[Frame]:
         with open_container(path) as container:
-            stream = _pictures_of(container)
+            stream = pictures_of(container)
             for frame in islice(_in_order(_decoded(container, stream)), begin, None):
                 yield _upright(frame, about, turns, path) if isinstance(frame, av.VideoFrame) else Frame(None, frame)
 
     return frames, about
 
 
-def _pictures_of(container: av.container.InputContainer) -> av.VideoStream:
-    """Return the stream of a film that players show: a cover's picture may come before it."""
+def pictures_of(container: av.container.InputContainer) -> av.VideoStream:
+    """Return the stream of a film that players show: a cover's picture may come before it.
+
+    Raises:
+        FilmError: there is a cover alone, as in files of music.
+    """
     best = container.streams.best("video")
-    return best if isinstance(best, av.VideoStream) else container.streams.video[0]
+    shown = best if isinstance(best, av.VideoStream) else container.streams.video[0]
+    if shown.disposition & Disposition.attached_pic:
+        raise FilmError(f"{container.name}: there is no film in it but sound with a cover picture")
+    return shown
 
 
 def _decoded(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame | int]:

@@ -1,47 +1,110 @@
-"""Sound and subtitles of a film: copied into another, or made Opus where its format cannot hold the sound's codec."""
+"""What a film has beside its pictures: sound, subtitles, chapters, titles, attached files.
+
+It is copied into another film. Sound whose codec the other format cannot hold becomes Opus, subtitles that are text
+become such text as it holds; what else does not go there is told.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
+from av.stream import Disposition, Stream
+from av.subtitles.stream import SubtitleStream
+from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
-from film.reading import open_container
+from film.reading import open_container, pictures_of
 
 # Bits a second and channel at which Opus is transparent to nearly all ears.
 OPUS_RATE = 96_000
+# FFmpeg's names of subtitles that are text, and of those that others become, where the format holds them.
+TEXTS = ("subrip", "mov_text", "webvtt", "ass", "ssa", "text")
+WRITABLE_TEXTS = TEXTS[:3]
+MILLISECOND = Fraction(1, 1000)
+# What streams tell of themselves to whoever chooses among them; and what describes the file, not the film.
+KEPT_TAGS = ("language", "title")
+FILE_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder")
+
+# A packet of the film that is written, with its seconds.
+Timed = tuple[float, av.Packet]
+# What becomes of a packet of the source.
+Passage = Callable[[av.Packet], Iterator[Timed]]
 
 
 @contextmanager
-def other_packets(
-    source: Path, film: av.container.OutputContainer, notes: list[str]
-) -> Iterator[Iterator[tuple[float, av.Packet]]]:
+def other_packets(source: Path, film: av.container.OutputContainer, notes: list[str]) -> Iterator[Iterator[Timed]]:
     """Yield the packets of the source's sound and subtitles with their seconds, made ready for `film`.
 
     Args:
         source: the film that has them; numbered frames have none.
-        film: that gets their streams.
-        notes: gets a line for each stream that is changed or left out.
+        film: that gets their streams, and the source's chapters, titles and attached files.
+        notes: gets a line for each stream that is changed, and one for those that are left out.
     """
     if not source.is_file():
         yield iter(())
         return
     with open_container(source) as container:
-        copied: dict[int, av.stream.Stream] = {}
-        encoded: dict[int, av.AudioStream] = {}
-        for stream in (*container.streams.audio, *container.streams.subtitles):
-            name = stream.codec_context.codec.canonical_name
-            if name in film.supported_codecs:
-                copied[stream.index] = film.add_stream_from_template(stream, opaque=True)
-            elif isinstance(stream, av.AudioStream) and "opus" in film.supported_codecs:
-                encoded[stream.index] = _opus_stream(film, stream)
-                notes.append(f"{source}: its sound ({name}) becomes Opus, which this format holds")
-            else:
-                notes.append(f"{source}: its {stream.type} stream {stream.index} ({name}) does not go into this format")
-        yield _packets(container, copied, encoded)
+        passages = _passages(container, film, source, notes)
+        film.set_chapters(container.chapters())
+        film.metadata.update({tag: text for tag, text in container.metadata.items() if tag.lower() not in FILE_TAGS})
+        streams = [container.streams[index] for index in passages]
+        packets = container.demux(streams) if streams else iter(())
+        yield (timed for packet in packets for timed in passages[packet.stream.index](packet))
+
+
+def _passages(
+    container: av.container.InputContainer, film: av.container.OutputContainer, source: Path, notes: list[str]
+) -> dict[int, Passage]:
+    """Add the streams to `film`, and return by the source's index of each what becomes of its packets."""
+    supported = film.supported_codecs
+    shown = pictures_of(container)
+    passages: dict[int, Passage] = {}
+    left_out = []
+    for stream in container.streams:
+        codec = stream.codec_context.codec if stream.codec_context else None
+        name = codec.canonical_name if codec else "unknown"
+        if stream.index == shown.index:
+            continue
+        if codec and stream.type in ("audio", "subtitle") and codec.name in supported:
+            passages[stream.index] = _copied(_described(film.add_stream_from_template(stream, opaque=True), stream))
+        elif codec and isinstance(stream, av.AudioStream) and "opus" in supported:
+            passages[stream.index] = _as_opus(_described(_opus_stream(film, stream), stream))
+            notes.append(f"{source}: its sound ({name}) becomes Opus, which this format holds")
+        elif name in TEXTS and (text := next((text for text in WRITABLE_TEXTS if text in supported), None)):
+            passages[stream.index] = _as_text(_text_stream(film, stream, text))
+            notes.append(f"{source}: its subtitles ({name}) become {text}, which this format holds")
+        elif stream.type == "attachment" and film.format.name == "matroska":
+            film.add_stream_from_template(stream)
+        else:
+            left_out.append(f"{_kind(stream)} {stream.index} ({name})")
+    if left_out:
+        notes.append(f"{source}: left out, as it does not go into this format: {', '.join(left_out)}")
+    return passages
+
+
+def _kind(stream: Stream) -> str:
+    return "cover picture" if stream.disposition & Disposition.attached_pic else f"{stream.type} stream"
+
+
+def _described(made: Any, stream: Stream) -> Any:
+    """Return a stream that is written, with what its source tells about itself."""
+    made.metadata.update({tag: stream.metadata[tag] for tag in KEPT_TAGS if tag in stream.metadata})
+    made.disposition = stream.disposition
+    return made
+
+
+def _copied(made: Stream) -> Passage:
+    def copy(packet: av.Packet) -> Iterator[Timed]:
+        if packet.dts is not None:
+            seconds = float(packet.dts * packet.time_base)
+            packet.stream = made
+            yield seconds, packet
+
+    return copy
 
 
 def _opus_stream(film: av.container.OutputContainer, stream: av.AudioStream) -> av.AudioStream:
@@ -53,25 +116,44 @@ def _opus_stream(film: av.container.OutputContainer, stream: av.AudioStream) -> 
     return opus
 
 
-def _packets(
-    container: av.container.InputContainer, copied: dict[int, av.stream.Stream], encoded: dict[int, av.AudioStream]
-) -> Iterator[tuple[float, av.Packet]]:
-    streams = [container.streams[index] for index in (*copied, *encoded)]
-    for packet in container.demux(streams) if streams else ():
-        if packet.stream.index in encoded:
-            yield from _encoded(packet, encoded[packet.stream.index])
-        elif packet.dts is not None:
-            seconds = float(packet.dts * packet.time_base)
-            packet.stream = copied[packet.stream.index]
-            yield seconds, packet
+def _as_opus(made: av.AudioStream) -> Passage:
+    """Return what encodes packets of sound; a broken one is silent. The last one is empty."""
+
+    def encode(packet: av.Packet) -> Iterator[Timed]:
+        frames: list[Any] = [] if packet.dts is not None else [None]  # of sound, which PyAV's types take for pictures
+        with suppress(av.FFmpegError):
+            frames = [*packet.decode(), *frames]
+        for frame in frames:
+            for encoded in made.encode(frame):  # resampled, and cut into Opus' lengths, by PyAV
+                if encoded.pts is not None:
+                    yield float(encoded.pts * encoded.time_base), encoded
+
+    return encode
 
 
-def _encoded(packet: av.Packet, stream: av.AudioStream) -> Iterator[tuple[float, av.Packet]]:
-    """Yield what becomes of a packet of sound; a broken one is silent. The last one is empty."""
-    frames: list[Any] = [] if packet.dts is not None else [None]  # of sound, which PyAV's types take for pictures
-    with suppress(av.FFmpegError):
-        frames = [*packet.decode(), *frames]
-    for frame in frames:
-        for made in stream.encode(frame):  # resampled, and cut into Opus' lengths, by PyAV
-            if made.pts is not None:
-                yield float(made.pts * made.time_base), made
+def _text_stream(film: av.container.OutputContainer, stream: Stream, text: str) -> SubtitleStream:
+    made = film.add_stream(text)
+    if not isinstance(made, SubtitleStream) or not isinstance(stream, SubtitleStream):
+        raise TypeError(f"{text} is no subtitle")
+    stream.codec_context.open(strict=False)
+    made.codec_context.subtitle_header = stream.codec_context.subtitle_header
+    made.codec_context.time_base = MILLISECOND
+    return _described(made, stream)
+
+
+def _as_text(made: SubtitleStream) -> Passage:
+    """Return what makes packets of text into such of the stream `made`; a broken one is left out."""
+
+    def encode(packet: av.Packet) -> Iterator[Timed]:
+        if packet.pts is None or packet.size == 0:
+            return
+        start = round(packet.pts * packet.time_base / MILLISECOND)
+        length = round((packet.duration or 0) * packet.time_base / MILLISECOND)
+        with suppress(av.FFmpegError):
+            for part in packet.decode():
+                if isinstance(part, AssSubtitle) and part.ass:
+                    encoded = made.codec_context.encode_subtitle(SubtitleSet.create(part.ass, 0, length, start))
+                    encoded.time_base, encoded.stream = MILLISECOND, made
+                    yield start / 1000, encoded
+
+    return encode

@@ -23,7 +23,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from film.color import from_rgb, to_levels
+from film.color import HIGH_RANGES, from_rgb, to_levels
 from film.errors import FilmError
 from film.formats import ANIMATIONS, WRITABLE_CONTAINERS, is_numbered
 from film.frame import FilmFormat, Frame
@@ -39,6 +39,8 @@ ENCODER_OPTIONS = {
     "hevc": {"preset": "fast", "x265-params": "bframes=0:log-level=error"},
     "av1": {"preset": "8", "svtav1-params": "pred-struct=1"},
 }
+# Frames a second that encoders are told, at most: SVT-AV1 refuses more. Frames keep their times all the same.
+MAX_RATE = Fraction(240)
 COUNT_NAME = "frames.json"
 # Seconds of the unit in which an animation tells times, and the fewest of them that browsers show a frame.
 TICKS = {"GIF": Fraction(1, 100), "WEBP": Fraction(1, 1000)}
@@ -103,12 +105,23 @@ def film_writer(
     """
     path = Path(path)
     check_target(path, codec=codec, quality=quality)
-    suffix = path.suffix.lower()
+    writer: FilmWriter
     if is_numbered(path):
-        return _NumberedWriter(path, folder, about.first_number)
-    if suffix in ANIMATIONS:
-        return _AnimationWriter(path, folder, about, quality)
-    return _VideoWriter(path, folder, about, source=source, codec=codec, quality=quality)
+        writer = _NumberedWriter(path, folder, about.first_number)
+    elif path.suffix.lower() in ANIMATIONS:
+        writer = _AnimationWriter(path, folder, about, quality)
+    else:
+        writer = _VideoWriter(path, folder, about, source=source, codec=codec, quality=quality)
+    writer.notes += _lost_range(about, source, is_video=isinstance(writer, _VideoWriter))
+    return writer
+
+
+def _lost_range(about: FilmFormat, source: Path, *, is_video: bool) -> list[str]:
+    """Return a line about the levels that 8 bits cannot keep, where there are such."""
+    if about.transfer in HIGH_RANGES:
+        kept = "kept as it is encoded, in 8 bits a channel" if is_video else "not kept: the pictures look pale"
+        return [f"{source}: its high dynamic range ({HIGH_RANGES[about.transfer]}) is {kept}"]
+    return [f"{source}: its {about.bits} bits a channel become 8"] if about.bits > 8 else []
 
 
 def begin_at(folder: Path, frame_count: int) -> None:
@@ -260,7 +273,7 @@ class _VideoWriter(FilmWriter):
     def _encoder(self, container: av.container.OutputContainer) -> av.VideoStream:
         os.environ.setdefault("SVT_LOG", "1")  # else SVT-AV1 prints its settings: it knows no other switch
         about = self.about
-        stream = container.add_stream(ENCODERS[self.codec], rate=about.frame_rate)
+        stream = container.add_stream(ENCODERS[self.codec], rate=min(about.frame_rate, MAX_RATE))
         if not isinstance(stream, av.VideoStream):
             raise TypeError(f"{ENCODERS[self.codec]} encodes no video")
         stream.width, stream.height, stream.pix_fmt = about.width, about.height, self.pixel_format

@@ -37,8 +37,8 @@ def read_image(path: str | os.PathLike) -> Picture:
         ImageError: no such file, not a picture of these formats, broken, cut off, or over 179 megapixels.
 
     Warns:
-        ImageWarning: a colour profile or the EXIF data is broken and was left aside, or it is an animation, of which
-            the first frame is taken.
+        ImageWarning: a colour profile or the EXIF data is broken and was left aside, or it is an animation or a TIFF of
+            several pages, of which the first is taken.
     """
     return open_picture(path).picture()
 
@@ -55,8 +55,8 @@ def open_picture(path: str | os.PathLike) -> PictureRows:
         ImageError: no such file, not a picture of these formats, broken, cut off, or over 179 megapixels.
 
     Warns:
-        ImageWarning: a colour profile or the EXIF data is broken and was left aside, or it is an animation, of which
-            the first frame is taken.
+        ImageWarning: a colour profile or the EXIF data is broken and was left aside, or it is an animation or a TIFF of
+            several pages, of which the first is taken.
     """
     path = Path(path)
     if not path.is_file():
@@ -111,6 +111,8 @@ def to_picture(image: Image.Image, *, name: str = "image") -> Picture:
 def _read(path: Path, head: bytes) -> PictureRows:
     if head.startswith(TIFF_SIGNATURES):
         tiff = TiffRows(path)
+        if (count := tiff.page_count) > 1:
+            warnings.warn(f"{path}: a file of {count} pages; the first is taken", ImageWarning, stacklevel=3)
         if tiff.height * tiff.width >= MIN_PIXELS and tiff.is_readable:
             return _tiff_rows(tiff, path)
         tiff.close()

@@ -112,6 +112,15 @@ class TiffRows:
         self._file.close()
 
     @property
+    def page_count(self) -> int:
+        """Number of the file's pictures, without thumbnails and masks; 1 where those behind the first are damaged."""
+        try:
+            pages = [page.aspage() for page in self._file.pages]
+        except Exception:  # of many kinds: the first page may be sound
+            return 1
+        return sum(not (page.is_reduced or page.is_mask) for page in pages)
+
+    @property
     def is_readable(self) -> bool:
         """Whether it is a picture of a kind that is read piece by piece: grey or RGB, unsigned."""
         return self._is_plain and self._is_whole

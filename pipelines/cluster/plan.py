@@ -11,7 +11,7 @@ from errors import ArgumentError
 from images.folders import list_pictures
 from images.formats import READABLE_SUFFIXES
 from pipelines.cluster.storage import is_bucket, list_files
-from pipelines.stylization.plan import output_name, plan_jobs
+from pipelines.stylization.plan import output_names, plan_jobs
 
 
 @dataclass
@@ -60,12 +60,12 @@ def _sorted_out(inputs: Sequence[str], output: str, overwrite: bool) -> ClusterP
     plan = ClusterPlan()
     there = set(list_files(output)) if is_bucket(output) else _files_below(Path(output))
     writers: dict[str, str] = {}
-    for source, name in (found for address in inputs for found in _pictures(address, plan)):
-        target = output_name(Path(name)).as_posix()
-        if target in writers and writers[target] != source:
-            raise ArgumentError(f"`input`: {writers[target]} and {source} would both become {target}")
+    named = list(dict.fromkeys(found for address in inputs for found in _pictures(address, plan)))
+    names = output_names([Path(name) for _, name in named])
+    for (source, _), name in zip(named, names, strict=True):
+        target = name.as_posix()
         if target in writers:
-            continue
+            raise ArgumentError(f"`input`: {writers[target]} and {source} would both become {target}")
         writers[target] = source
         address = joined(output, target)
         if address == source:

@@ -83,6 +83,9 @@ def _quiet_ray_data() -> Iterator[None]:
     before = context.copy()
     context.max_errored_blocks = -1
     context.max_consecutive_actor_init_deaths = MAX_LOSSES
+    # Ray ends workers that have nothing to do for a moment, and starts others when there is something again; here each
+    # loads its model anew.
+    context.autoscaling_config.actor_pool_util_downscaling_threshold = -1.0
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     logger = logging.getLogger("ray.data")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +44,8 @@ def plan_jobs(inputs: Sequence[str | os.PathLike], output: str | os.PathLike, *,
     One input file goes to the file `output`, or under its own name into the folder `output` (one that exists, or a
     name that ends in a slash). Several files, and the pictures of folders, go into the folder `output`: folders
     are searched through all their sub-folders, which appear again in the output; hidden files and files that are
-    not called like pictures are passed over. Formats that are read but not written (BMP, GIF) become PNG.
+    not called like pictures are passed over. Formats that are read but not written (BMP, GIF) become PNG, see
+    `output_names`.
 
     Args:
         inputs: files and folders.
@@ -62,8 +64,9 @@ def plan_jobs(inputs: Sequence[str | os.PathLike], output: str | os.PathLike, *,
         found = [Job(sources[0], Path(output))]
     else:
         _check_folder(Path(output))
-        found = [job for path in sources for job in _jobs_of(path, Path(output), plan)]
-    found = list(dict.fromkeys(found))
+        named = list(dict.fromkeys(pair for path in sources for pair in _pictures_of(path, Path(output), plan)))
+        names = output_names([name for _, name in named])
+        found = [Job(source, Path(output) / name) for (source, _), name in zip(named, names, strict=True)]
     _check_collisions(found)
     for job in found:
         (plan.existing if job.target.exists() and not overwrite else plan.jobs).append(job)
@@ -93,19 +96,29 @@ def _check_folder(output: Path) -> None:
     check_folder_output(output)
 
 
-def _jobs_of(path: Path, output: Path, plan: StylizationPlan) -> Iterable[Job]:
+def _pictures_of(path: Path, output: Path, plan: StylizationPlan) -> Iterable[tuple[Path, Path]]:
+    """Return each picture of an input, and its name below the input."""
     if path.is_file():
-        return [Job(path, output / output_name(Path(path.name)))]
+        return [(path, Path(path.name))]
     listing = list_pictures(path, recursive=True, skip=output)
     plan.unreadable.update(listing.unreadable)
     if not (listing.pictures or listing.unreadable):
         raise ArgumentError(f"`input` {path}: no pictures in this folder ({', '.join(sorted(READABLE_SUFFIXES))})")
-    return [Job(picture, output / output_name(picture.relative_to(path))) for picture in listing.pictures]
+    return [(picture, picture.relative_to(path)) for picture in listing.pictures]
 
 
-def output_name(name: Path) -> Path:
-    """Return what the stylised picture is called; formats that are not written become PNG."""
-    return name if name.suffix.lower() in WRITABLE_FORMATS else name.with_suffix(".png")
+def output_names(names: Sequence[Path]) -> list[Path]:
+    """Return what stylised pictures are called; formats that are not written become PNG.
+
+    Where several would get one name, those that change their format keep what they were called in it: `a.heic` beside
+    `a.avif` becomes `a.heic.png`.
+    """
+    usual = [name if name.suffix.lower() in WRITABLE_FORMATS else name.with_suffix(".png") for name in names]
+    count = Counter(usual)
+    return [
+        new if new == name or count[new] == 1 else name.with_name(f"{name.name}.png")
+        for name, new in zip(names, usual, strict=True)
+    ]
 
 
 def _check_collisions(jobs: list[Job]) -> None:

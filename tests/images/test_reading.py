@@ -172,7 +172,9 @@ def test_first_page_of_a_tiff_and_first_frame_of_an_animation(tmp_path):
         largest = np.iinfo(dtype).max
         pages = np.stack([np.zeros((4, 5, 3), dtype), np.full((4, 5, 3), largest, dtype)])
         tifffile.imwrite(tmp_path / name, pages, photometric="rgb")
-        assert read(tmp_path / name).pixels.max() == 0
+        with pytest.warns(ImageWarning, match="a file of 2 pages; the first is taken"):
+            picture = read_image(tmp_path / name)
+        assert picture.pixels.max() == 0
     frames = [Image.new("RGB", (5, 4), color) for color in ("red", "blue")]
     for suffix in (".gif", ".webp", ".png"):
         path = tmp_path / f"animation{suffix}"
@@ -180,6 +182,14 @@ def test_first_page_of_a_tiff_and_first_frame_of_an_animation(tmp_path):
         with pytest.warns(ImageWarning, match="an animation of 2 frames; the first is taken"):
             picture = read_image(path)
         np.testing.assert_array_equal(picture.pixels, np.broadcast_to([1.0, 0, 0], (4, 5, 3)))
+
+
+def test_thumbnails_and_masks_of_a_tiff_are_no_pages(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "picture.tif") as file:
+        file.write(np.full((8, 10, 3), 255, np.uint8), photometric="rgb")
+        file.write(np.zeros((4, 5, 3), np.uint8), photometric="rgb", subfiletype=1)
+        file.write(np.zeros((8, 10), bool), photometric="minisblack", subfiletype=4)
+    assert read(tmp_path / "picture.tif").pixels.min() == 1
 
 
 def test_the_first_frame_is_taken_of_an_animation_that_is_cut_off(tmp_path, random):

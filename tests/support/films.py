@@ -48,6 +48,46 @@ def packets(path, kind):
         return [(float(packet.pts * packet.time_base), bytes(packet)) for packet in found]
 
 
+def with_tracks(path, source, subtitles, *, codec, languages=("eng", "deu"), attachment=None):
+    """Write a film with sound once more: with two chapters and a title, its sound in several languages, and subtitles.
+
+    `subtitles` are (milliseconds, length, bytes of a packet); an `attachment` is (name, kind, bytes).
+    """
+    with av.open(str(source)) as film, av.open(str(path), "w") as made:
+        video = made.add_stream_from_template(film.streams.video[0], opaque=True)
+        sounds = [made.add_stream_from_template(film.streams.audio[0], opaque=True) for _ in languages]
+        for sound, language in zip(sounds, languages, strict=True):
+            sound.metadata["language"] = language
+        texts = made.add_mux_stream(codec, time_base=Fraction(1, 1000))
+        texts.metadata["language"] = "fra"
+        made.metadata["title"] = "A film"
+        made.set_chapters([_chapter(1, 0, 100, "First"), _chapter(2, 100, 240, "Second")])
+        if attachment is not None:
+            made.add_attachment(*attachment)
+        for time, length, content in subtitles:
+            packet = av.Packet(content)
+            packet.time_base, packet.stream = Fraction(1, 1000), texts
+            packet.pts = packet.dts = time
+            packet.duration = length
+            made.mux(packet)
+        for packet in film.demux():
+            if packet.dts is not None:
+                for stream in [video] if packet.stream.type == "video" else sounds:
+                    made.mux(_copy(packet, stream))
+
+
+def _chapter(number, start, end, title):
+    return {"id": number, "start": start, "end": end, "time_base": Fraction(1, 1000), "metadata": {"title": title}}
+
+
+def _copy(packet, stream):
+    copy = av.Packet(bytes(packet))
+    copy.time_base, copy.stream = packet.time_base, stream
+    copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
+    copy.is_keyframe = packet.is_keyframe
+    return copy
+
+
 def turned_in_player(path, matrix):
     """Write a matrix (nine integers) into the track header of an MP4 file: players turn the picture by it."""
     content = bytearray(path.read_bytes())

@@ -67,10 +67,20 @@ def test_plan_between_buckets_and_folders(bucket, tmp_path):
     assert up.rows == [{"number": 0, "source": str(tmp_path / "mine.png"), "target": "s3://pictures/new/mine.png"}]
 
 
+def test_pictures_that_change_their_format_are_told_apart(bucket):
+    put(bucket, {"in/a.png": b"", "in/a.bmp": b"", "in/b.bmp": b""})
+    plan = plan_pictures(["s3://pictures/in"], "s3://pictures/out", overwrite=False)
+    assert sorted(row["target"].removeprefix("s3://pictures/out/") for row in plan.rows) == [
+        "a.bmp.png",
+        "a.png",
+        "b.png",
+    ]
+
+
 def test_plans_that_cannot_be(bucket):
-    put(bucket, {"in/a.png": b"", "in/a.bmp": b"", "text/a.txt": b""})
-    with pytest.raises(ArgumentError, match=r"a.bmp and s3://pictures/in/a.png would both become a.png"):
-        plan_pictures(["s3://pictures/in"], "s3://pictures/out", overwrite=False)
+    put(bucket, {"in/a.png": b"", "in/a.bmp": b"", "other/a.png": b"", "text/a.txt": b""})
+    with pytest.raises(ArgumentError, match=r"in/a.png and s3://pictures/other/a.png would both become a.png"):
+        plan_pictures(["s3://pictures/in", "s3://pictures/other"], "s3://pictures/out", overwrite=False)
     with pytest.raises(ArgumentError, match="no pictures there"):
         plan_pictures(["s3://pictures/text"], "s3://pictures/out", overwrite=False)
     with pytest.raises(ArgumentError, match="must be a folder or a bucket"):

@@ -94,9 +94,15 @@ def test_two_inputs_for_one_output(folder, tmp_path):
     (folder / "sub" / "b.jpg").touch()
     with pytest.raises(ArgumentError, match=r"b\.jpg and .*b\.jpg would both become"):
         plan_jobs([folder / "b.jpg", folder / "sub" / "b.jpg"], tmp_path / "out", overwrite=True)
-    (folder / "e.png").touch()
-    with pytest.raises(ArgumentError, match=r"e\.gif and .*e\.png would both become"):
-        plan_jobs([folder], tmp_path / "out", overwrite=True)
+
+
+def test_pictures_that_change_their_format_are_told_apart(folder, tmp_path):
+    for name in ("e.png", "sub/g.heic", "sub/g.avif"):
+        (folder / name).touch()
+    jobs, _ = plan_jobs([folder], tmp_path / "out", overwrite=False)
+    found = targets(jobs, tmp_path / "out")
+    assert [found[name] for name in ("e.png", "e.gif", "f.bmp")] == ["e.png", "e.gif.png", "f.png"]
+    assert [found[name] for name in ("g.heic", "g.avif")] == ["sub/g.heic.png", "sub/g.avif.png"]
 
 
 def test_inputs_and_outputs_that_do_not_fit(folder, tmp_path):

@@ -1,0 +1,148 @@
+"""What a stylised film keeps beside its pictures, as FFmpeg reads it."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from av.stream import Disposition
+from support.films import packets, with_tracks, write_video
+
+from film.errors import FilmError
+from film.reading import FilmReader
+from film.writing import film_writer
+
+FRAMES = [np.full((48, 64, 3), 40 * i, np.uint8) for i in range(6)]
+# In milliseconds.
+TEXTS = [(0, 40, "Good morning"), (80, 120, "to you")]
+
+
+@pytest.fixture
+def plain(tmp_path):
+    """A film with one track of sound."""
+    write_video(tmp_path / "plain.mp4", FRAMES, sound=True)
+    return tmp_path / "plain.mp4"
+
+
+def rewritten(path, source, codec="h264"):
+    """Write the frames of a film as another one, and return what is told."""
+    reader, folder = FilmReader(source), path.with_name(f"{path.name}.parts")
+    folder.mkdir()
+    writer = film_writer(path, folder, reader.format, source=source, codec=codec)
+    for frame in reader:
+        writer.write(frame)
+    writer.end_part()
+    writer.finish()
+    return writer.notes
+
+
+def texts_of(path):
+    """Return (milliseconds after the first frame, length, text) of the subtitles."""
+    found, begin = [], round(1000 * min(packets(path, "video"))[0])
+    with av.open(str(path)) as film:
+        for packet in film.demux(film.streams.subtitles[0]):
+            for part in packet.decode() if packet.size else []:
+                if part.dialogue:
+                    start, length = (round(1000 * time * packet.time_base) for time in (packet.pts, packet.duration))
+                    found.append((start - begin, length, part.dialogue.decode().strip()))
+    return found
+
+
+def mov_text(text):
+    return len(text).to_bytes(2, "big") + text.encode()
+
+
+@pytest.mark.parametrize(
+    ("source", "codec", "target", "becomes"),
+    [
+        (".mkv", "subrip", ".mkv", "subrip"),
+        (".mkv", "subrip", ".mp4", "mov_text"),
+        (".mp4", "mov_text", ".mkv", "subrip"),
+        (".mkv", "subrip", ".webm", "webvtt"),
+    ],
+)
+def test_subtitles_become_what_the_format_holds(tmp_path, plain, source, codec, target, becomes):
+    film, path = tmp_path / f"source{source}", tmp_path / f"film{target}"
+    encode = mov_text if codec == "mov_text" else str.encode
+    with_tracks(film, plain, [(time, length, encode(text)) for time, length, text in TEXTS], codec=codec)
+    notes = rewritten(path, film, "av1" if target == ".webm" else "h264")
+    assert texts_of(path) == TEXTS
+    with av.open(str(path)) as made:
+        assert made.streams.subtitles[0].codec_context.codec.canonical_name == becomes
+    told = [] if becomes == codec else [f"{film}: its subtitles ({codec}) become {becomes}, which this format holds"]
+    assert [note for note in notes if "its subtitles" in note] == told
+
+
+@pytest.mark.parametrize("target", [".mp4", ".mkv"])
+def test_languages_chapters_and_the_title_are_kept(tmp_path, plain, target):
+    film, path = tmp_path / "source.mkv", tmp_path / f"film{target}"
+    with_tracks(film, plain, [(0, 40, b"Hello")], codec="subrip")
+    rewritten(path, film)
+    with av.open(str(path)) as made:
+        assert [stream.language for stream in made.streams.audio] == ["eng", "deu"]
+        assert made.streams.subtitles[0].language == "fra"
+        assert made.metadata["title"] == "A film"
+        chapters = [
+            (chapter["start"] * chapter["time_base"], chapter["metadata"]["title"]) for chapter in made.chapters()
+        ]
+    assert chapters == [(0, "First"), (Fraction(1, 10), "Second")]
+
+
+def test_attached_files_are_kept_or_told(tmp_path, plain):
+    film = tmp_path / "source.mkv"
+    with_tracks(film, plain, [(0, 40, b"Hello")], codec="subrip", attachment=("a.ttf", "font/ttf", b"letters"))
+    assert rewritten(tmp_path / "film.mkv", film) == []
+    with av.open(str(tmp_path / "film.mkv")) as made:
+        assert [(stream.name, stream.data) for stream in made.streams.attachments] == [("a.ttf", b"letters")]
+    notes = rewritten(tmp_path / "film.mp4", film)
+    assert any("left out" in note and "attachment stream" in note for note in notes)
+
+
+def test_subtitles_that_are_pictures_are_copied(tmp_path, plain):
+    """FFmpeg's decoder of them is called otherwise than they are."""
+    film, path = tmp_path / "source.mkv", tmp_path / "film.mkv"
+    with_tracks(film, plain, [(0, 40, b"\0\x05\0\x04\xff")], codec="dvd_subtitle")
+    assert rewritten(path, film) == []
+    assert packets(path, "subtitle") == packets(film, "subtitle") != []
+
+
+def test_music_with_a_cover_is_no_film(tmp_path, plain):
+    path = tmp_path / "music.mp4"
+    with av.open(str(plain)) as film, av.open(str(path), "w") as made:
+        cover = made.add_stream("png")
+        cover.height, cover.width, cover.pix_fmt = 48, 64, "rgb24"
+        cover.disposition = Disposition.attached_pic
+        sound = made.add_stream_from_template(film.streams.audio[0], opaque=True)
+        made.mux(cover.encode(av.VideoFrame.from_ndarray(FRAMES[0], format="rgb24")))
+        for packet in film.demux(film.streams.audio[0]):
+            if packet.dts is not None:
+                packet.stream = sound
+                made.mux(packet)
+    with pytest.raises(FilmError, match="no film in it but sound with a cover picture"):
+        FilmReader(path)
+
+
+@pytest.mark.parametrize(
+    ("transfer", "told"), [(16, "its high dynamic range (PQ) is kept as it is encoded"), (1, "10 bits")]
+)
+def test_more_than_8_bits_are_told(tmp_path, transfer, told):
+    film = tmp_path / "source.mp4"
+    write_video(film, FRAMES, pix_fmt="yuv420p10le", color_trc=transfer)
+    (note,) = rewritten(tmp_path / "film.mp4", film)
+    assert told in note
+    assert FilmReader(tmp_path / "film.mp4").format.transfer == transfer
+
+
+def test_what_is_transparent_in_a_video_is_shown_on_white(tmp_path):
+    colors = np.random.default_rng(0).integers(0, 256, (48, 64, 4), np.uint8)
+    path = tmp_path / "film.mov"
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("png", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "rgba"
+        for _ in range(2):
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(colors, format="rgba")))
+        film.mux(stream.encode())
+    shares = colors / 255
+    expected = shares[..., :3] * shares[..., 3:] + 1 - shares[..., 3:]
+    for frame in FilmReader(path):
+        np.testing.assert_allclose(frame.pixels, expected, atol=1e-6)
