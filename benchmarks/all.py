@@ -27,8 +27,8 @@ from benchmarks.measure import TABLES_VARIABLE
 
 CPU_INFO = Path("/proc/cpuinfo")
 PACKAGES = ("tensorflow", "keras", "jax", "torch", "onnxruntime", "ai-edge-litert", "numpy", "scipy")
-# Arguments of `python -m`; WEIGHTS stands for the file of VGG-19's.
-WEIGHTS = "WEIGHTS"
+# Arguments of `python -m`; WEIGHTS stands for the file of VGG-19's, also on the page.
+WEIGHTS = "<weights>"
 FULL = {
     "start": ["benchmarks.start"],
     "stylize": ["benchmarks.stylize"],
@@ -95,28 +95,28 @@ def versions() -> dict[str, str]:
     return found
 
 
-def commands(names: Sequence[str], *, quick: bool, device: str, weights: str) -> dict[str, tuple[list[str], str]]:
+def commands(names: Sequence[str], *, quick: bool, device: str) -> dict[str, tuple[list[str], str]]:
     """Return, by name, the arguments of `python -m` and the backend of Keras."""
     chosen = {name: given for name, given in (QUICK if quick else FULL).items() if name in names}
-    filled = {name: [weights if word == WEIGHTS else word for word in given] for name, given in chosen.items()}
     if device == "cpu":
-        return {name: (given, "tensorflow") for name, given in filled.items()}
+        return {name: (given, "tensorflow") for name, given in chosen.items()}
     return {
         f"{name}, {backend}": (given, backend)
-        for name, given in filled.items()
+        for name, given in chosen.items()
         if name in ("evaluation", "transfer", "training")
         for backend in GPU_BACKENDS
     }
 
 
-def run(name: str, given: Sequence[str], backend: str) -> Result:
+def run(name: str, given: Sequence[str], backend: str, weights: str) -> Result:
     """Run one benchmark, whose output is shown, and return its tables."""
+    filled = [weights if word == WEIGHTS else word for word in given]
     with tempfile.TemporaryDirectory() as folder:
         tables = Path(folder) / "tables"
         tables.touch()
         environment = os.environ | {TABLES_VARIABLE: str(tables), "KERAS_BACKEND": backend}
         start = perf_counter()
-        code = subprocess.run([sys.executable, "-m", *given], env=environment, check=False).returncode
+        code = subprocess.run([sys.executable, "-m", *filled], env=environment, check=False).returncode
         seconds = perf_counter() - start
         found = [json.loads(line) for line in tables.read_text(encoding="utf-8").splitlines()]
     return Result(name, f"KERAS_BACKEND={backend} python -m {' '.join(given)}", seconds, code, found)
@@ -184,8 +184,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from model.weights import find_weights
 
     weights = str(find_weights())
-    chosen = commands(arguments.only, quick=arguments.quick, device=arguments.device, weights=weights)
-    results = [run(name, *given) for name, given in chosen.items()]
+    chosen = commands(arguments.only, quick=arguments.quick, device=arguments.device)
+    results = [run(name, *given, weights) for name, given in chosen.items()]
     about, packages = machine(), versions()
     page = {"machine": about, "versions": packages, "benchmarks": [asdict(result) for result in results]}
     arguments.output.with_suffix(".json").write_text(json.dumps(page, indent=1) + "\n", encoding="utf-8")

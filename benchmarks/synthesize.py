@@ -50,7 +50,11 @@ TIME_BAR = 0.25
 MEMORY_SIZES, MEMORY_BAR = (512, 1024, 1536), 2500
 SEAM_BAR = 0.1
 GRAM_LAYERS = ("relu1_1", "pool1", "pool2", "pool3", "pool4")
-SYNTHESIZE = ("synthesize.py", "--layers", *GRAM_LAYERS, "--octaves", "1", "--padding-mode", "same")
+# What the peer computes: Gram matrices alone, of one octave, to the edge.
+SYNTHESIZE = (
+    "synthesize.py", "--layers", *GRAM_LAYERS, "--statistics", "gram", "--pooling", "average", "--octaves", "1",
+    "--padding-mode", "same", "--margin", "0",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,8 @@ def compiled_loss(task: Task, precision: str) -> Callable:
     from pipelines.synthesis.settings import SynthesisSettings
 
     settings = SynthesisSettings(
-        output_width=task.size, octaves=1, layers=GRAM_LAYERS, padding_mode="same",
-        precision=precision, schedule="single",
+        output_width=task.size, octaves=1, layers=GRAM_LAYERS, statistics="gram", pooling="average",
+        padding_mode="same", margin=0, precision=precision, schedule="single",
     )  # fmt: skip
     picture = task.picture()
     plan = plan_synthesis(settings, [picture.shape[:2]])
@@ -119,10 +123,10 @@ def measure_evaluation(task: Task, runs: int) -> None:
     rows = [(name, f"{1000 * seconds[name]:.0f}", f"{float(workers[name].first_answer):.5f}") for name in engines]
     for worker in workers.values():
         worker.stop()
-    title = f"Loss and gradient, VGG-19 to pool4, {task.size}x{task.size}"
-    print_table(title, ("engine", "ms", "loss"), rows)
+    size = f"{task.size}x{task.size}"
+    print_table(f"Loss and gradient, VGG-19 to pool4, {size}", ("engine", "ms", "loss"), rows)
     bars = EVALUATION_BARS.get(task.size, EVALUATION_BARS[256])
-    print_bars([(f"{what} / {of}", seconds[what] / seconds[of], limit) for what, of, limit in bars])
+    print_bars([(f"{what} / {of}, {size}", seconds[what] / seconds[of], limit) for what, of, limit in bars])
 
 
 def serve_optimizers(task: Task) -> None:

@@ -18,7 +18,7 @@ def replaced(monkeypatch, tmp_path):
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr("model.weights.find_weights", lambda: "vgg19.h5")
-    names = {"start": ["quick_benchmark", "0"], "transfer": ["quick_benchmark", "3", "WEIGHTS"]}
+    names = {"start": ["quick_benchmark", "0"], "transfer": ["quick_benchmark", "3", page.WEIGHTS]}
     monkeypatch.setattr(page, "QUICK", names)
 
 
@@ -29,7 +29,7 @@ def test_a_quick_run_makes_a_page_and_tells_what_failed(replaced, tmp_path):
     assert "tensorflow" in written["versions"]
     good, bad = written["benchmarks"]
     assert (good["exit_code"], bad["exit_code"]) == (0, 3)
-    assert bad["command"].endswith("python -m quick_benchmark 3 vgg19.h5")
+    assert bad["command"].endswith("python -m quick_benchmark 3 <weights>")
     assert good["tables"][0] == {"title": "Times", "columns": ["engine", "ms"], "rows": [["ours", "2"], ["peer", "4"]]}
     text = (tmp_path / "page.md").read_text()
     assert "| start | ours / peer | 0.5 | 0.65 | yes |" in text
@@ -43,9 +43,9 @@ def test_only_what_is_named_is_run(replaced, tmp_path):
 
 def test_every_quick_benchmark_is_one_of_all():
     assert set(page.QUICK) <= set(page.FULL)
-    found = page.commands(tuple(page.FULL), quick=True, device="gpu", weights="vgg19.h5")
+    found = page.commands(tuple(page.FULL), quick=True, device="gpu")
     assert {backend for _, backend in found.values()} == {"jax", "torch"}
-    assert found["transfer, jax"][0][:2] == ["benchmarks.transfer", "vgg19.h5"]
+    assert found["transfer, jax"][0][:2] == ["benchmarks.transfer", page.WEIGHTS]
 
 
 def test_tables_with_bars_of_their_own_are_among_the_bars(monkeypatch, tmp_path):
