@@ -9,8 +9,6 @@ import numpy as np
 MAX_FLOW_SIDE = 640
 # Smaller pictures have no flow that could be found.
 MIN_FLOW_SIDE = 16
-# How smooth a refined flow is, OpenCV's alpha. Above its own 20: strokes shall move together.
-SMOOTHNESS = 30
 
 
 def grey(pixels: np.ndarray) -> np.ndarray:
@@ -51,9 +49,7 @@ def refined(flow: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarr
     if min(first.shape) < MIN_FLOW_SIDE:
         return flow
     small = resize_flow(flow, *first.shape).copy()  # is overwritten
-    refinement = cv2.VariationalRefinement.create()
-    refinement.setAlpha(SMOOTHNESS)
-    return resize_flow(refinement.calc(first, second, small), *flow.shape[:2])
+    return resize_flow(cv2.VariationalRefinement.create().calc(first, second, small), *flow.shape[:2])
 
 
 def resize_flow(flow: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -78,22 +74,23 @@ def warp(picture: np.ndarray, flow: np.ndarray, *, interpolation: int = cv2.INTE
     return cv2.remap(picture, columns, rows, interpolation, borderMode=cv2.BORDER_REPLICATE)
 
 
-def seen_in_both(forwards: np.ndarray, backwards: np.ndarray, *, tolerance: float = 0.5) -> np.ndarray:
+def seen_in_both(forwards: np.ndarray, backwards: np.ndarray, *, slack: float = 1.0) -> np.ndarray:
     """Return where a flow can be believed: what it leads to leads back, and lies within the picture.
 
     Sundaram, Brox & Keutzer 2010, "Dense Point Trajectories by GPU-Accelerated Large Displacement Optical Flow":
-    |w + w'|^2 < 0.01 (|w|^2 + |w'|^2) + tolerance.
+    |w + w'|^2 < slack (0.01 (|w|^2 + |w'|^2) + 0.5).
 
     Args:
         forwards: float32 (height, width, 2), from the first frame to the second.
         backwards: the same from the second to the first.
-        tolerance: what both may be in error, in square pixels; 0.5 is the paper's.
+        slack: 1 is the paper's.
 
     Returns:
         float32 (height, width), 1 where it holds, else 0.
     """
     back = warp(backwards, forwards, interpolation=cv2.INTER_LINEAR)
-    agrees = sum_of_squares(forwards + back) < 0.01 * (sum_of_squares(forwards) + sum_of_squares(back)) + tolerance
+    allowed = slack * (0.01 * (sum_of_squares(forwards) + sum_of_squares(back)) + 0.5)
+    agrees = sum_of_squares(forwards + back) < allowed
     return agrees * inside(forwards)
 
 

@@ -10,8 +10,9 @@ from film.flow import FlowFinder, grey, refined, resize_flow, seen_in_both, sum_
 # Root mean squared difference of content and moved content, over small windows, at which belief has fallen to 1 / e.
 CONTENT_TOLERANCE = 0.15
 WINDOW = 9
-# Square pixels by which the way there and back may miss its beginning, twice what Sundaram et al. allow.
-WAY_BACK_TOLERANCE = 1.0
+# How much more the way there and back may miss its beginning than Sundaram et al. allow: where motion is fast it is
+# found less exactly, and what is taken for uncovered flickers.
+WAY_BACK_SLACK = 3.0
 # A cut: the content of so large a share of the picture is nowhere to be found in the frame before.
 CUT_SHARE = 0.65
 
@@ -56,7 +57,7 @@ class Matcher:
         self, content: np.ndarray, small: np.ndarray, last: np.ndarray, last_small: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray] | None:
         backwards = refined(self._find_flow(small, last_small), small, last_small)
-        seen = seen_in_both(backwards, self._find_flow(last_small, small), tolerance=WAY_BACK_TOLERANCE)
+        seen = seen_in_both(backwards, self._find_flow(last_small, small), slack=WAY_BACK_SLACK)
         height, width = content.shape[:2]
         flow = resize_flow(backwards, height, width)
         belief = cv2.resize(cv2.erode(seen, np.ones((3, 3), np.uint8)), (width, height), interpolation=cv2.INTER_LINEAR)

@@ -29,7 +29,7 @@ ANCHOR = "anchor_"
 # last bit of it flickers most.
 DETAIL_SIGMA = 1.0
 DETAIL_WINDOW = 25
-DETAIL_SHARE = 0.95
+DETAIL_SHARE = 0.96
 MAX_GAIN = 1.5
 
 
