@@ -32,6 +32,7 @@ MILLISECOND = Fraction(1, 1000)
 DEFAULT_RATE = Fraction(25)
 # Of FFmpeg's names of formats.
 FORMATS_WITHOUT_TIMES = ("avi",)
+DECODERS_OF_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 # What browsers give to frames of animations that tell no time, or one of 10 ms or less.
 DEFAULT_DURATION = 100
 MIN_DURATION = 11
@@ -239,14 +240,27 @@ def _decoded(container: av.container.InputContainer, stream: av.VideoStream) -> 
     stream.thread_type = "AUTO"
     is_timed = container.format.name not in FORMATS_WITHOUT_TIMES
     clock = _Clock(stream, is_timed=is_timed)
+    decode = _decoder(stream)
     for packet in container.demux(stream):
         try:
-            for frame in packet.decode():
+            for frame in decode(packet):
                 yield clock.timed(frame)
         except av.FFmpegError:
             time = packet.pts if is_timed else packet.dts
             if time is not None:
                 yield time
+
+
+def _decoder(stream: av.VideoStream) -> Callable[[av.Packet], list[av.VideoFrame]]:
+    """Return what decodes packets; of VP8 and VP9 with transparency, which FFmpeg's own decoders leave out, libvpx."""
+    tags = {tag.lower(): value for tag, value in stream.metadata.items()}
+    library = DECODERS_OF_ALPHA.get(stream.codec_context.name)
+    if library is None or tags.get("alpha_mode") != "1":
+        return stream.decode
+    context = av.CodecContext.create(library, "r")
+    if not isinstance(context, av.VideoCodecContext):
+        raise TypeError(f"{library} decodes no video")
+    return context.decode
 
 
 class _Clock:

@@ -74,7 +74,7 @@ def _passages(
         elif codec and isinstance(stream, av.AudioStream) and "opus" in supported:
             passages[stream.index] = _as_opus(_described(_opus_stream(film, stream), stream))
             notes.append(f"{source}: its sound ({name}) becomes Opus, which this format holds")
-        elif name in TEXTS and (text := next((text for text in WRITABLE_TEXTS if text in supported), None)):
+        elif isinstance(stream, SubtitleStream) and (text := _text_for(stream, supported)):
             passages[stream.index] = _as_text(_text_stream(film, stream, text))
             notes.append(f"{source}: its subtitles ({name}) become {text}, which this format holds")
         elif stream.type == "attachment" and film.format.name == "matroska":
@@ -131,11 +131,23 @@ def _as_opus(made: av.AudioStream) -> Passage:
     return encode
 
 
-def _text_stream(film: av.container.OutputContainer, stream: Stream, text: str) -> SubtitleStream:
+def _text_for(stream: SubtitleStream, supported: set[str]) -> str | None:
+    """Return the codec that subtitles become; None where they are no text, or broken."""
+    if stream.codec_context.codec.canonical_name not in TEXTS:
+        return None
+    try:
+        stream.codec_context.open(strict=False)
+    except av.FFmpegError:
+        return None
+    if not stream.codec_context.subtitle_header:
+        return None
+    return next((text for text in WRITABLE_TEXTS if text in supported), None)
+
+
+def _text_stream(film: av.container.OutputContainer, stream: SubtitleStream, text: str) -> SubtitleStream:
     made = film.add_stream(text)
-    if not isinstance(made, SubtitleStream) or not isinstance(stream, SubtitleStream):
+    if not isinstance(made, SubtitleStream):
         raise TypeError(f"{text} is no subtitle")
-    stream.codec_context.open(strict=False)
     made.codec_context.subtitle_header = stream.codec_context.subtitle_header
     made.codec_context.time_base = MILLISECOND
     return _described(made, stream)

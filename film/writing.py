@@ -254,8 +254,9 @@ class _VideoWriter(FilmWriter):
         self.source = source
         self.codec = codec
         self.quality = quality
-        # YCbCr 4:2:0 has no odd sizes; whoever shows a film of an odd size shows 4:4:4.
-        self.pixel_format = "yuv420p" if about.width % 2 == 0 and about.height % 2 == 0 else "yuv444p"
+        # In YCbCr 4:2:0 H.264 and HEVC have no odd sizes; whoever shows a film of an odd size shows 4:4:4.
+        is_even = about.width % 2 == 0 and about.height % 2 == 0
+        self.pixel_format = "yuv420p" if is_even or codec == "av1" else "yuv444p"
         self.part: av.container.OutputContainer | None = None
         self.temporary = folder / "present.mp4"
 
@@ -283,6 +284,11 @@ class _VideoWriter(FilmWriter):
         context.sample_aspect_ratio = about.pixel_aspect
         context.colorspace, context.color_range = about.matrix, 1
         context.color_primaries, context.color_trc = about.primaries, about.transfer
+        try:
+            context.open()
+        except av.FFmpegError as error:
+            size = f"{about.width} x {about.height} pixels"
+            raise FilmError(f"{self.path}: {self.codec} cannot hold a film of {size}") from error
         return stream
 
     def end_part(self) -> None:
@@ -312,19 +318,27 @@ class _VideoWriter(FilmWriter):
             video.time_base = self.about.time_base
             with other_packets(self.source, film, self.notes) as others:
                 for _, packet in heapq.merge(self._packets(video), others, key=lambda pair: pair[0]):
-                    film.mux(packet)
+                    self._mux(film, packet)
+
+    def _mux(self, film: av.container.OutputContainer, packet: av.Packet) -> None:
+        try:
+            film.mux(packet)
+        except av.FFmpegError as error:
+            raise FilmError(f"{self.path}: cannot be written ({error.strerror})") from error
 
     def _packets(self, stream: av.VideoStream) -> Iterator[tuple[float, av.Packet]]:
         """Yield the packets of all parts with their seconds, at the times of the frames."""
-        times = iter(self.times)
+        usual = max(1, round(1 / (self.about.frame_rate * self.about.time_base)))
+        ends = [*(time for time, _ in self.times[1:]), self.times[-1][0] + usual]
+        frames = zip(self.times, ends, strict=True)
         for path in self._parts():
             with av.open(os.fspath(path)) as part:
                 for packet in part.demux(part.streams.video[0]):
                     if packet.size == 0:
                         continue  # the end
-                    time, duration = next(times)
+                    (time, duration), end = next(frames)
                     packet.pts = packet.dts = time
-                    packet.duration = duration
+                    packet.duration = duration or end - time  # a last frame without one is not shown
                     packet.time_base = self.about.time_base
                     packet.stream = stream
                     yield float(time * self.about.time_base), packet

@@ -98,6 +98,14 @@ def test_attached_files_are_kept_or_told(tmp_path, plain):
     assert any("left out" in note and "attachment stream" in note for note in notes)
 
 
+def test_subtitles_without_their_styles_are_left_out(tmp_path, plain):
+    """An encoder of text asks for the head of the file, which is missing here."""
+    film = tmp_path / "source.mkv"
+    with_tracks(film, plain, [(0, 40, b"0,0,Default,,0,0,0,,Hello")], codec="ass")
+    (note,) = rewritten(tmp_path / "film.mp4", film)
+    assert note == f"{film}: left out, as it does not go into this format: subtitle stream 3 (ass)"
+
+
 def test_subtitles_that_are_pictures_are_copied(tmp_path, plain):
     """FFmpeg's decoder of them is called otherwise than they are."""
     film, path = tmp_path / "source.mkv", tmp_path / "film.mkv"

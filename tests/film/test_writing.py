@@ -91,11 +91,18 @@ def sound_of(path):
     return np.concatenate([frame.to_ndarray()[0] for frame in frames])
 
 
-def test_odd_sizes_are_kept(tmp_path):
-    pixels = RAMP[:31, :33]
-    about = FilmFormat(33, 31, Fraction(1, 25), Fraction(25))
-    write(tmp_path / "film.mp4", tmp_path / "parts", [Frame(pixels, i) for i in range(3)], about=about)
-    assert [frame.pixels.shape for frame in FilmReader(tmp_path / "film.mp4")] == [(31, 33, 3)] * 3
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1"])
+def test_odd_sizes_are_kept(tmp_path, codec):
+    pixels = np.ascontiguousarray(RAMP[100:147, :35])
+    about = FilmFormat(35, 47, Fraction(1, 25), Fraction(25))
+    write(tmp_path / "film.mp4", tmp_path / "parts", [Frame(pixels, i) for i in range(3)], about=about, codec=codec)
+    assert [frame.pixels.shape for frame in FilmReader(tmp_path / "film.mp4")] == [(47, 35, 3)] * 3
+
+
+def test_sizes_that_a_codec_does_not_hold_are_refused_in_one_line(tmp_path):
+    about = FilmFormat(3, 2, Fraction(1, 25), Fraction(25))
+    with pytest.raises(FilmError, match=r"film\.mp4: hevc cannot hold a film of 3 x 2 pixels"):
+        write(tmp_path / "film.mp4", tmp_path / "parts", [Frame(RAMP[:2, :3], 0)], about=about, codec="hevc")
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp"])
