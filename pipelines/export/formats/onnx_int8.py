@@ -9,8 +9,9 @@ import onnx
 from onnx import helper, numpy_helper
 
 # Rounding before these operators is rounding after them: they only move values, or end them at 0, where the 256 steps
-# after them begin too.
-TRANSPARENT = ("DepthToSpace", "Slice", "Transpose", "Identity", "Relu")
+# after them begin too. ONNX Runtime has those that move values in 8 bits.
+MOVING = ("DepthToSpace", "Slice", "Transpose", "Identity")
+TRANSPARENT = (*MOVING, "Relu")
 # Kernels have 7 of the 8 bits: processors without instructions for products of bytes add two of them in 16 bits, which
 # 255 x 127 twice would exceed (see "Quantize ONNX Models" in ONNX Runtime's documentation).
 MAX_WEIGHT = 63
@@ -37,34 +38,41 @@ class _Quantization:
         for node in graph.node:
             for name in node.input:
                 self._takers[name].append(node)
+        for value in graph.output:
+            self._takers[value.name].append(onnx.NodeProto())  # whoever runs the graph
         self._before: dict[str, list[onnx.NodeProto]] = {}
         self._after: dict[str, list[onnx.NodeProto]] = {}
+        self._gone: set[str] = set()
 
     def run(self) -> None:
         """Change the graph."""
         for node in self._graph.node:
             given = self._makers.get(node.input[0]) if node.op_type == "Conv" else None
-            if given is not None and given.op_type == "DequantizeLinear" and (rounding := self._rounding_of(node)):
-                self._quantize(node, self._value(given.input[1]), rounding)
+            if given is not None and given.op_type == "DequantizeLinear" and (path := self._path_to_rounding(node)):
+                self._quantize(node, self._value(given.input[1]))
+                for one in path[:-2]:
+                    self._after[one.name] = self._round_output(one, path[-1])
+                self._round_before_padding(given)
         nodes = [
             one
             for node in self._graph.node
+            if node.name not in self._gone
             for one in (*self._before.get(node.name, ()), node, *self._after.get(node.name, ()))
         ]
         del self._graph.node[:]
         self._graph.node.extend(nodes)
-        self._forget_unused()
 
-    def _rounding_of(self, node: onnx.NodeProto) -> onnx.NodeProto | None:
-        """Return the QuantizeLinear that takes the output of `node`, moved or not; None where something else does."""
-        takers = self._takers[node.output[0]]
-        if len(takers) != 1:
-            return None
-        if takers[0].op_type == "QuantizeLinear":
-            return takers[0]
-        return self._rounding_of(takers[0]) if takers[0].op_type in TRANSPARENT else None
+    def _path_to_rounding(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
+        """Return `node`, what moves its output, and the QuantizeLinear behind; or nothing if another node takes it."""
+        path = [node]
+        while path[-1].op_type != "QuantizeLinear":
+            takers = self._takers[path[-1].output[0]]
+            if len(takers) != 1 or takers[0].op_type not in (*TRANSPARENT, "QuantizeLinear"):
+                return []
+            path.append(takers[0])
+        return path
 
-    def _quantize(self, node: onnx.NodeProto, step: np.ndarray, rounding: onnx.NodeProto) -> None:
+    def _quantize(self, node: onnx.NodeProto, step: np.ndarray) -> None:
         kernel, name = self._value(node.input[1]), node.name
         steps = np.maximum(np.abs(kernel).max(axis=(1, 2, 3)), np.finfo(np.float32).tiny) / MAX_WEIGHT
         if len(node.input) > 2:  # a filter of nothing may have a bias
@@ -75,8 +83,6 @@ class _Quantization:
             products = steps * step
             bias = np.round(self._value(node.input[2]) / products).astype(np.int32)
             self._before[name].append(self._constant(node, 2, bias, products))
-        if rounding not in self._takers[node.output[0]]:
-            self._after[name] = self._round_output(node, rounding)
 
     def _constant(self, node: onnx.NodeProto, number: int, values: np.ndarray, steps: np.ndarray) -> onnx.NodeProto:
         """Return what makes `values` in `steps` an input of `node`."""
@@ -97,11 +103,35 @@ class _Quantization:
             helper.make_node("DequantizeLinear", [quantized, *limits], [output], name=f"{output}_dequantized"),
         ]
 
+    def _round_before_padding(self, rounded: onnx.NodeProto) -> None:
+        """Let bytes be padded where values were padded, multiplied channel by channel and then rounded.
+
+        Where the 256 steps begin at 0 a rectifier before them changes nothing.
+
+        Args:
+            rounded: the DequantizeLinear behind.
+        """
+        rounding = self._only_maker(rounded.input[0], "QuantizeLinear")
+        scaling = self._only_maker(rounding.input[0], "Mul") if rounding else None
+        padding = self._only_maker(scaling.input[0], "Pad") if scaling else None
+        if rounding is None or scaling is None or padding is None:
+            return
+        scaling.input[0] = padding.input[0]
+        scaling.output[0] = rounding.input[0] = f"{scaling.name}_not_padded"
+        rounding.output[0] = padding.input[0] = f"{rounding.name}_not_padded"
+        padding.output[0] = rounded.input[0] = f"{padding.name}_rounded"
+        self._before[rounded.name] = [padding]
+        self._gone.add(padding.name)
+        rectifier = self._only_maker(scaling.input[0], "Relu")
+        zero = self._value(rounding.input[2])
+        if rectifier is not None and zero == np.iinfo(zero.dtype).min:
+            scaling.input[0] = rectifier.input[0]
+            self._gone.add(rectifier.name)
+
+    def _only_maker(self, name: str, kind: str) -> onnx.NodeProto | None:
+        """Return the node of this type that makes a tensor for one other node alone, if there is such a node."""
+        node = self._makers.get(name)
+        return node if node is not None and node.op_type == kind and len(self._takers[name]) == 1 else None
+
     def _value(self, name: str) -> np.ndarray:
         return numpy_helper.to_array(self._arrays[name])
-
-    def _forget_unused(self) -> None:
-        used = {name for node in self._graph.node for name in node.input}
-        kept = [tensor for tensor in self._graph.initializer if tensor.name in used]
-        del self._graph.initializer[:]
-        self._graph.initializer.extend(kept)

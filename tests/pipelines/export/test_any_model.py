@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from compat import tflite_flatbuffers
 from errors import ArgumentError, UserError
-from layers import ReplicationPadding2D
+from layers import ReflectionPadding2D
 from model.provenance import PROVENANCE, add_provenance, make_provenance, read_provenance
 from model.saving import save_model
 from pipelines.export.export import export_model
@@ -119,9 +119,9 @@ def test_opencv_runs_a_plain_network(export):
     assert "runs it: max difference from ONNX Runtime" in report.opencv
 
 
-def test_opencv_runs_edges_of_fixed_sizes(export):
+def test_opencv_runs_mirrored_edges_of_fixed_sizes(export):
     image = keras.Input((None, None, 2))
-    model = keras.Model(image, keras.layers.Conv2D(2, 3)(ReplicationPadding2D(1)(image)))
+    model = keras.Model(image, keras.layers.Conv2D(2, 3)(ReflectionPadding2D(1)(image)))
     _, free = export(model, "onnx")
     assert free.opencv.endswith("; it may if --input-shape fixes the sizes")
     _, fixed = export(model, "onnx", input_shape=[(12, 10, None)])

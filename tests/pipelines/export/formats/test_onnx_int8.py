@@ -38,13 +38,17 @@ def exported(tmp_path_factory):
     return model, folder / "int8.onnx", report
 
 
-def operators(path) -> list[str]:
+def optimized(path) -> list[onnx.NodeProto]:
     """Return what ONNX Runtime makes of the file."""
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(path.with_suffix(".optimized.onnx"))
     options.log_severity_level = 3
     onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return [node.op_type for node in onnx.load(options.optimized_model_filepath).graph.node]
+    return list(onnx.load(options.optimized_model_filepath).graph.node)
+
+
+def operators(path) -> list[str]:
+    return [node.op_type for node in optimized(path)]
 
 
 def test_wide_convolutions_are_computed_in_8_bits(exported):
@@ -62,6 +66,17 @@ def test_pictures_of_any_size_stay_near_the_model(exported):
     assert -10 * np.log10(np.mean((found - model(picture).numpy()) ** 2)) > 30
 
 
+def test_bytes_are_moved_between_wide_convolutions(exported):
+    """Values are rounded before they are padded, and stay so until all pixels are at their places."""
+    nodes = optimized(exported[1])
+    makers = {name: node.op_type for node in nodes for name in node.output}
+    padded = [makers[node.input[0]] for node in nodes if node.op_type == "Pad"]
+    assert padded == ["QuantizeLinear"] * 3 + ["Relu"]  # the last convolution is narrow
+    moved = [makers[node.input[0]] for node in nodes if node.op_type in ("DepthToSpace", "Slice")]
+    assert len(moved) == 2
+    assert not {"DequantizeLinear", "QuantizeLinear"} & set(moved)
+
+
 def test_weights_are_kept_in_a_byte_each(exported):
     _, path, _ = exported
     tensors = onnx.load(path).graph.initializer
@@ -74,7 +89,7 @@ def test_filters_of_nothing_keep_their_bias_and_rectifiers_are_no_hindrance(tmp_
     keras.utils.set_random_seed(4)
     image = keras.Input((None, None, 3), name="image")
     wide = keras.layers.Conv2D(4, 3, activation="relu")
-    x = wide(keras.layers.Conv2D(CHANNELS, 3)(image))
+    x = wide(keras.layers.Conv2D(CHANNELS // 2, 3)(image))
     model = keras.Model(image, conv2d(3, 1, activation="sigmoid")(ReplicationPadding2D(2)(x)))
     kernel, _ = wide.get_weights()
     kernel[..., 0] = 0
