@@ -73,7 +73,7 @@ def _compare_distributions(statistics: Statistics, wraps: Wraps) -> Comparison:
 
 
 def _correlations(features: Any) -> Statistics:
-    return (ops.convert_to_numpy(correlations(features, REACH))[0],)
+    return (ops.convert_to_numpy(correlations(ops.cast(features, "float32"), REACH))[0],)
 
 
 def _compare_correlations(statistics: Statistics, wraps: Wraps) -> Comparison:

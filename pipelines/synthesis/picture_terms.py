@@ -12,6 +12,7 @@ from losses.loss import Loss
 from losses.octaves import OctaveLosses
 from losses.pictures.autocorrelation import REACH, Autocorrelation, joined_autocorrelation
 from losses.pictures.histograms import Histograms, histograms
+from losses.pictures.matching import match_levels
 from losses.pictures.opponent_colors import OpponentColors
 from losses.pictures.power_spectrum import PowerSpectrum, joined_spectrum, window_of
 from losses.pyramid import PyramidPadding, gaussian_pyramid
@@ -78,6 +79,19 @@ class PictureTermsPlan:
             pyramids = _pyramids(sources, octaves)
             found["autocorrelation"] = self.autocorrelation, _autocorrelations(pyramids, scale, wraps, padding)
         return {name: (weight, OpponentColors(loss)) for name, (weight, loss) in found.items()}
+
+    def matched(self, frames: np.ndarray, sources: Sequence[np.ndarray], wraps: tuple[bool, bool]) -> np.ndarray:
+        """Return finished frames with the histograms of the sources at every scale, where these are a term.
+
+        Args:
+            frames: float32 (count, height, width, 3), without margins.
+            sources: float32 (height, width, 3), at their full size.
+            wraps: whether the frames repeat (vertically, horizontally).
+        """
+        if not self.histograms:
+            return frames
+        octaves = _octaves([frames.shape[1:3], *(source.shape[:2] for source in sources)])
+        return match_levels(frames, sources, max(1, octaves), picture_padding(wraps))
 
 
 def _spectra(

@@ -128,7 +128,9 @@ class SynthesisSettings:
         "weight of the power spectrum, which keeps the descriptor's own high frequencies out; 0: none",
     )
     histogram_weight: float | None = _term_weight(
-        "histogram_weight", "weight of the histograms of colours and of detail at every scale; 0: none"
+        "histogram_weight",
+        "weight of the histograms of colours and of detail at every scale; the finished picture gets those of all "
+        "scales; 0: none",
     )
     autocorrelation_weight: float | None = _term_weight(
         "autocorrelation_weight",

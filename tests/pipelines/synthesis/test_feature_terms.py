@@ -32,6 +32,14 @@ def test_a_weight_of_0_is_no_term():
     assert list(plan.terms([plan.targets(maps(20))], {"pool1": 20}, WRAPS)) == ["pool1/moment"]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_precision_gives_about_the_same(kind):
+    plan, features = FeatureTermsPlan({**dict.fromkeys(KINDS, 0.0), kind: 1.0}), maps(20)
+    half = {"pool1": ops.cast(ops.convert_to_tensor(features["pool1"]), "bfloat16")}
+    (term,) = plan.terms([plan.targets(half)], {"pool1": 20}, WRAPS).values()
+    assert value(term, features) < 1e-3
+
+
 @pytest.mark.parametrize(("source", "output"), [(10, 40), (40, 10)])
 def test_maps_that_are_smaller_than_the_shifts_have_no_shifted_terms(source, output):
     plan = FeatureTermsPlan(ALL)

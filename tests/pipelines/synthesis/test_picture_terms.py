@@ -72,6 +72,18 @@ def test_the_autocorrelation_is_that_of_the_picture_without_its_margins():
     assert terms["octave0"] < 1e-9
 
 
+def test_finished_pictures_get_the_histograms_where_these_are_a_term(inputs, tmp_path):
+    luma = np.array([0.299, 0.587, 0.114])
+    source = np.asarray(Image.open(inputs / "stones.png").convert("RGB"), "float32") / 255
+    wanted = np.quantile(source @ luma, (np.arange(40 * 32) + 0.5) / (40 * 32))
+    with_term, without = (
+        synthesize(small_settings(inputs, tmp_path, histogram_weight=weight, max_iter=1)).frames for weight in (1e-9, 0)
+    )
+    errors = [np.mean((np.sort((frames[0] @ luma).ravel()) - wanted) ** 2) for frames in (with_term, without)]
+    # Colours of the first noise that leave [0, 1] are clipped.
+    assert errors[0] < 0.25 * errors[1]
+
+
 def test_weights_are_the_usual_ones_unless_named_or_without_meaning():
     usual = {**dict.fromkeys(TERMS, 0.0), **TERM_WEIGHTS["stochastic"]}
     assert SynthesisSettings().term_weights(0.0) == usual
