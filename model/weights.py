@@ -17,7 +17,7 @@ import numpy as np
 
 from errors import ArgumentError, UserError
 from layers.vgg_preprocessing import VGG_MEAN, VGGPreprocessing
-from model.layer_names import BLOCKS, keras_name
+from model.layer_names import keras_name
 from model.saving import load_model
 from model.untrusted.hdf5 import check_hdf5, open_hdf5
 from model.untrusted.sizes import check_values
@@ -40,19 +40,15 @@ class VGGWeights:
     Args:
         source: the file, for messages.
         convolutions: kernel (height, width, inputs, outputs) and bias of conv1_1 ..., for BGR pixels in 0..255 minus
-            `mean`.
+            `mean`. The last ones of the network may be missing.
+        blocks: the number of convolutions that the network has in each of its five blocks.
         mean: the mean pixel: blue, green, red.
     """
 
     source: str
     convolutions: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    blocks: tuple[int, ...]
     mean: tuple[float, float, float] = VGG_MEAN
-
-    @property
-    def blocks(self) -> tuple[int, ...]:
-        """Return the number of convolutions in each of the five blocks."""
-        blocks = range(1, len(BLOCKS) + 1)
-        return tuple(sum(name.startswith(f"conv{block}_") for name in self.convolutions) for block in blocks)
 
 
 def find_weights(
@@ -115,8 +111,16 @@ def _stored(
 ) -> Iterator[Sequence[np.ndarray]]:
     """Return the kernel and bias of each of the convolutions `names`."""
     if isinstance(weights, VGGWeights):
-        return iter([weights.convolutions[name] for name in names])
+        return _of_weights(weights, names)
     return _of_model(load_model(path), names) if zipfile.is_zipfile(path) else _of_h5(path, names)
+
+
+def _of_weights(weights: VGGWeights, names: Sequence[str]) -> Iterator[Sequence[np.ndarray]]:
+    """Yield the weights of each of the convolutions `names`."""
+    for name in names:
+        if name not in weights.convolutions:
+            raise UserError(f"its layers end with {list(weights.convolutions)[-1]}; {name} is needed")
+        yield weights.convolutions[name]
 
 
 def _set_weights(layer: keras.layers.Conv2D, arrays: Sequence[np.ndarray]) -> None:

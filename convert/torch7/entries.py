@@ -42,8 +42,10 @@ def find_network(value: Any, entry: str | None = None) -> Module:
 
 
 def is_module(value: Any) -> bool:
-    """Return whether a value of a file is a module of a network."""
-    return isinstance(value, TorchObject) and not value.type_name.startswith(_NO_MODULES)
+    """Return whether a value of a file is a module of a network; a criterion, which a training minimises, is none."""
+    if not isinstance(value, TorchObject) or value.type_name.startswith(_NO_MODULES):
+        return False
+    return not value.type_name.endswith("Criterion")
 
 
 def _at_entry(value: Any, entry: str) -> Module:

@@ -1,7 +1,8 @@
 """What flows between modules while a network is rebuilt: cells, and Lua tables of cells as lists.
 
 A cell stands for one tensor in Torch7's memory. Modules that pass their input on without a copy (nn.Identity) return
-the same cell, and in-place modules (nn.ReLU(true)) write into it, so that aliasing has the effect it has in Torch7.
+the same cell, those that give it other sizes (nn.View) a view of it, and in-place modules (nn.ReLU(true)) write into
+it, so that aliasing has the effect it has in Torch7. (The slices of nn.SplitTable are copies here.)
 
 Tensors of four and five axes have their channels last here, where Torch7 has them second; tensors of any other rank
 have Torch7's order of dimensions.
@@ -10,12 +11,13 @@ have Torch7's order of dimensions.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Union
 
 from keras import KerasTensor, ops
 
 from convert.axes import from_source_order, keras_axis, source_shape, to_source_order
+from errors import ArgumentError
 from layers import FoldAxes, UnfoldAxes
 
 
@@ -37,11 +39,41 @@ class Frame:
 
 
 @dataclass(eq=False, slots=True)
-class Cell:
-    """One tensor in Torch7's memory; `tensor` is its present value."""
+class _Memory:
+    """What a tensor and its views have in common: the cell that was last written into, and how often any was."""
 
-    tensor: KerasTensor
-    frame: Frame = field(default_factory=Frame)
+    written: Cell | None = None
+    writes: int = 0
+
+
+class Cell:
+    """One tensor in Torch7's memory; `tensor` is its present value.
+
+    A view of it has the same memory: what is written into the one, the other sees.
+    """
+
+    __slots__ = ("_memory", "_seen", "_tensor", "frame")
+
+    def __init__(self, tensor: KerasTensor, frame: Frame | None = None, memory: _Memory | None = None) -> None:
+        self.frame = frame or Frame()
+        self._tensor = tensor
+        self._memory = memory or _Memory()
+        self._seen = self._memory.writes
+
+    @property
+    def tensor(self) -> KerasTensor:
+        """The present value, in Keras' order."""
+        if self._memory.written is not None and self._seen != self._memory.writes:
+            self._tensor = _with_sizes(self._memory.written.source(), self._tensor)
+            self._seen = self._memory.writes
+        return self._tensor
+
+    @tensor.setter
+    def tensor(self, value: KerasTensor) -> None:
+        self._tensor = value
+        self._memory.written = self
+        self._memory.writes += 1
+        self._seen = self._memory.writes
 
     @property
     def rank(self) -> int:
@@ -74,9 +106,13 @@ class Cell:
         """Return a new cell with a tensor in Torch7's order."""
         return Cell(from_source_order(tensor), self.frame)
 
+    def view(self, tensor: KerasTensor) -> Cell:
+        """Return a cell for the same elements with other sizes, in Torch7's order: a view of this one's memory."""
+        return Cell(from_source_order(tensor), self.frame, self._memory)
+
     def relaxed(self) -> Cell:
         """Return the same tensor as one whose batch modules may work along."""
-        return Cell(self.tensor, Frame(self.frame.hidden))
+        return Cell(self.tensor, Frame(self.frame.hidden), self._memory)
 
     def keep_batch(self, dimension: int) -> None:
         """Declare that a module works along `dimension`.
@@ -87,6 +123,17 @@ class Cell:
         position = dimension - 1 if dimension > 0 else self.rank + dimension
         if position == 0 and self.frame.keep_batch:
             raise BatchConsumed
+
+
+def _with_sizes(source: KerasTensor, like: KerasTensor) -> KerasTensor:
+    """Return the elements of `source`, in Torch7's order, with the sizes of `like`, both in Keras' order."""
+    sizes = [-1 if size is None else size for size in source_shape(like.shape)]
+    if sizes.count(-1) > 1:
+        raise ArgumentError(
+            "a module writes into a view of a tensor, of free sizes, that another module reads: give the sizes of the "
+            "network's input as `input_shape`"
+        )
+    return from_source_order(ops.reshape(source, sizes))
 
 
 Value = Union[Cell, "Slices", Sequence["Value"]]

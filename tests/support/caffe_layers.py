@@ -391,6 +391,17 @@ def normalized(axes):
     return lambda x: x / np.sqrt((x**2).sum(axes, keepdims=True) + 1e-10)
 
 
+def reorganized(x, stride=2):
+    """Follow darknet's reorg_cpu, index by index."""
+    batch, channels, height, width = x.shape
+    given, made, fewer = x.ravel(), np.zeros(x.size, np.float32), channels // stride**2
+    for place, (b, k, j, i) in enumerate(np.ndindex(x.shape)):
+        offset, channel = divmod(k, fewer)
+        row, column = j * stride + offset // stride, i * stride + offset % stride
+        made[place] = given[column + width * stride * (row + height * stride * (channel + fewer * b))]
+    return made.reshape(batch, channels * stride**2, height // stride, width // stride)
+
+
 # Layers of other Caffes than that of Berkeley.
 FORKS = [
     Layer("permute", "Permute", "permute_param { order: 0 order: 2 order: 3 order: 1 }", X,
@@ -417,6 +428,7 @@ FORKS = [
           torched(lambda x: F.conv2d(x, torch.tensor(DEPTHWISE), stride=2, groups=4)), [DEPTHWISE]),
     Layer("shuffle", "ShuffleChannel", "shuffle_channel_param { group: 2 }", (2, 6, 3, 3),
           lambda x: x[:, [0, 3, 1, 4, 2, 5]]),
+    Layer("reorg", "Reorg", "reorg_param { stride: 2 }", (2, 8, 4, 6), reorganized),
     Layer("relu6", "ReLU6", "", X, lambda x: np.clip(x, 0, 6)),
 ]  # fmt: skip
 

@@ -96,6 +96,18 @@ def shuffle_channel(step: Step, x: KerasTensor) -> KerasTensor:
     return ops.take(x, np.arange(channels).reshape(group, -1).T.ravel(), axis=-1)
 
 
+@converts("Reorg")
+def reorg(step: Step, x: KerasTensor) -> KerasTensor:
+    """Turn squares of pixels into channels, by darknet's indices.
+
+    They take the numbers for those of a picture `stride` times as high and as wide, of fewer channels, whose squares
+    become channels; these are then taken for a smaller picture of more channels.
+    """
+    stride, (channels, height, width) = step.layer.reorg_param.stride, map(known, step.shapes.bottoms[0][1:])
+    squares = ops.reshape(to_source_order(x), (-1, channels // stride**2, height, stride, width, stride))
+    return _reshaped(ops.transpose(squares, (0, 3, 5, 1, 2, 4)), step.shapes.tops[0])
+
+
 @converts("Flatten", "Reshape")
 def reshape(step: Step, x: KerasTensor) -> KerasTensor:
     """Give the numbers, in Caffe's order, another shape."""

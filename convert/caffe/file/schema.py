@@ -2,8 +2,8 @@
 
 Declared here in Python, so that neither Caffe nor protoc is needed, in a descriptor pool of their own, so
 that an installed Caffe does not collide with them. Parameters of layers that other Caffes have are additions:
-CropCenter (field 149, waifu2x), those of SSD (202 to 206), and Upsample, Interp and ShuffleChannel, whose numbers here
-are our own. Where versions of SSD differ in a
+CropCenter (field 149, waifu2x), those of SSD (202 to 206), and Upsample, Interp, ShuffleChannel, BN and Reorg, whose
+numbers here are our own. Where versions of SSD differ in a
 default (clip), it is the one that OpenCV has.
 """
 
@@ -140,7 +140,8 @@ _MESSAGES = {
         PermuteParameter permute_param = 202; PriorBoxParameter prior_box_param = 203;
         DetectionOutputParameter detection_output_param = 204; NormalizeParameter norm_param = 206;
         UpsampleParameter upsample_param = 301; InterpParameter interp_param = 302;
-        ShuffleChannelParameter shuffle_channel_param = 303; BNParameter bn_param = 304""",
+        ShuffleChannelParameter shuffle_channel_param = 303; BNParameter bn_param = 304;
+        ReorgParameter reorg_param = 305""",
     "TransformationParameter": """float scale = 1; bool mirror = 2; uint32 crop_size = 3;
         string mean_file = 4; float* mean_value = 5; bool force_color = 6; bool force_gray = 7""",
     "LossParameter": """int32 ignore_label = 1; LossParameter.NormalizationMode normalization = 3;
@@ -238,6 +239,7 @@ _MESSAGES = {
     "InterpParameter": """int32 height = 1; int32 width = 2; int32 zoom_factor = 3 [1]; int32 shrink_factor = 4 [1];
         int32 pad_beg = 5; int32 pad_end = 6""",
     "ShuffleChannelParameter": "uint32 group = 1 [1]",
+    "ReorgParameter": "uint32 stride = 1; bool reverse = 2",
     "PReLUParameter": "FillerParameter filler = 1; bool channel_shared = 2",
     "V1LayerParameter": """string* bottom = 2; string* top = 3; string name = 4; NetStateRule* include = 32;
         NetStateRule* exclude = 33; V1LayerParameter.LayerType type = 5; BlobProto* blobs = 6;

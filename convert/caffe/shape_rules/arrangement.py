@@ -155,6 +155,18 @@ def shuffle_channel(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     return Shapes([bottoms[0]])
 
 
+@shape_rule("Reorg")
+def reorg(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Make channels of squares of pixels."""
+    batch, *sizes = picture(bottoms[0])
+    stride, (channels, height, width) = layer.reorg_param.stride, map(known, sizes)
+    if layer.reorg_param.reverse:
+        raise LayerError("reverse: only the direction from pixels to channels is converted")
+    if stride < 1 or channels % stride**2 or height % stride or width % stride:
+        raise LayerError(f"stride {stride} must divide {height} x {width} pixels, its square {channels} channels")
+    return Shapes([(batch, channels * stride**2, height // stride, width // stride)])
+
+
 @shape_rule("Flatten")
 def flatten(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     """Make one axis of those from `axis` to `end_axis`."""

@@ -1,4 +1,7 @@
-"""VGG-19 and VGG-16 (Simonyan & Zisserman 2014) in PyTorch's files: torchvision's, and the port of Gatys' programs."""
+"""VGG-19 and VGG-16 (Simonyan & Zisserman 2014) in PyTorch's files: torchvision's, and the ports of other programs.
+
+A file may hold the first layers alone, as programs save them that use no others.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,13 @@ from model.vgg19 import VGG19_CONVOLUTIONS, Pooling, vgg19
 from model.weights import VGGWeights, load_convolutions
 
 VGG16_CONVOLUTIONS = (2, 2, 3, 3, 3)
-SIDE = 3
+SIDE, CHANNELS = 3, 3  # of a kernel, of a picture
 EPSILON = 1e-5  # PyTorch's default for batch normalisation
 _COUNTER = ".num_batches_tracked"
+# Fewer are not known from other networks; the third one's name tells that there is a pooling.
+MIN_CONVOLUTIONS = 3
+# The first biases of the authors' VGG-16, which takes BGR in 0..255.
+VGG16_BIAS = (0.734298, 0.093404, 0.067757, 0.886297, 0.259945, 0.664267, -0.015829, 0.324907, 0.686007, 0.062479)
 
 # torchvision's mean pixel and standard deviation: red, green, blue, in [0, 1].
 TORCH_MEAN = (0.485, 0.456, 0.406)
@@ -43,19 +50,24 @@ class _VGG:
         raise NotImplementedError
 
     def blocks(self, state: StateDict) -> tuple[int, ...] | None:
-        """Return the number of convolutions in each block of the network in `state`, None if it is none of these."""
+        """Return the number of convolutions in each block of the network in `state`, None if it is none of these.
+
+        `state` may hold the first layers alone. Where they are those of both networks, it is taken for VGG-19.
+        """
+        found = {name: tensor.shape for name, tensor in state.tensors.items() if not name.endswith(_COUNTER)}
         for blocks in (VGG19_CONVOLUTIONS, VGG16_CONVOLUTIONS):
-            expected: dict[str, tuple[int, ...]] = {}
-            inputs = 3
-            for name, stored in self.layout(blocks).items():
+            expected, inputs = self.own_shapes(), CHANNELS
+            for number, (name, stored) in enumerate(self.layout(blocks).items(), start=1):
                 filters = BLOCKS[int(name[4]) - 1][1]
                 expected |= self.shapes(stored, inputs, filters)
                 inputs = filters
-            if {
-                name: tensor.shape for name, tensor in state.tensors.items() if not name.endswith(_COUNTER)
-            } == expected:
-                return blocks
+                if number >= MIN_CONVOLUTIONS and found == expected:
+                    return blocks
         return None
+
+    def own_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of tensors that belong to no convolution of the paper's."""
+        return {}
 
     def shapes(self, stored: str, inputs: int, filters: int) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the tensors that belong to the convolution `stored`."""
@@ -70,29 +82,38 @@ class _VGG:
         return self.blocks(state) is not None
 
     def build(self, state: StateDict) -> tuple[keras.Model, str]:
-        """Return the convolutional part up to pool5, with the network's own preprocessing and pooling."""
+        """Return the convolutional part, as far as it is there, with the network's own preprocessing and pooling."""
         weights = self.weights(state, state.entry)
+        complete = len(weights.convolutions) == sum(weights.blocks)
+        last = "pool5" if complete else list(weights.convolutions)[-1].replace("conv", "relu")
         model = vgg19(
-            ["pool5"], pooling=self.pooling, rescale_pooling=False, convolutions=weights.blocks, mean=weights.mean
+            [last], pooling=self.pooling, rescale_pooling=False, convolutions=weights.blocks, mean=weights.mean
         )
         load_convolutions(model, weights)
-        return model, f"VGG-{sum(weights.blocks) + 3} up to pool5, {self.pooling} pooling"
+        return model, f"VGG-{sum(weights.blocks) + 3} up to {last}, {self.pooling} pooling"
+
+    def read(self, state: StateDict) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], tuple[int, ...]]:
+        """Return kernel and bias of each convolution that is there, and the number in each block of the network."""
+        blocks = self.blocks(state) or ()
+        there = {n: stored for n, stored in self.layout(blocks).items() if f"{stored}.weight" in state.tensors}
+        return {name: self.convolution(state, stored) for name, stored in there.items()}, blocks
 
 
 @architecture
 class TorchvisionVGG(_VGG):
     """torchvision's networks, whose layers are numbered and which take pixels of unit variance.
 
-    The authors' VGG-19 is around in the same form; it takes BGR in 0..255 and is known by its first bias.
+    The authors' networks are around in the same form; they take BGR in 0..255 and are known by their first bias.
     """
 
     name = "VGG-19 or VGG-16 of torchvision"
     pooling = "max"
-    spacing = 2  # positions from one convolution to the next
+    first = 0  # position of the first convolution
+    spacing = 2  # positions from one to the next
 
     def layout(self, blocks: Sequence[int]) -> dict[str, str]:
         """Return the positions: each convolution is followed by its rectification, each block by its pooling."""
-        names, position = {}, 0
+        names, position = {}, self.first
         for block, number in enumerate(blocks, start=1):
             for index in range(1, number + 1):
                 names[f"conv{block}_{index}"] = str(position)
@@ -102,14 +123,14 @@ class TorchvisionVGG(_VGG):
 
     def weights(self, state: StateDict, source: str) -> VGGWeights:
         """Return the weights; the first kernel takes BGR and divides by the standard deviation."""
-        convolutions = _convolutions(self, state)
+        convolutions, blocks = self.read(state)
         kernel, bias = convolutions["conv1_1"]
-        if is_imagenet_bias(bias):
-            return VGGWeights(source, convolutions, VGG_MEAN)
+        if is_imagenet_bias(bias) or np.allclose(bias[: len(VGG16_BIAS)], VGG16_BIAS, rtol=0.02, atol=1e-3):
+            return VGGWeights(source, convolutions, blocks)
         scaled = kernel / (255.0 * np.array(TORCH_DEVIATION)[:, None])
         convolutions["conv1_1"] = scaled[:, :, ::-1].astype(np.float32), bias
         red, green, blue = (255.0 * value for value in TORCH_MEAN)
-        return VGGWeights(source, convolutions, (blue, green, red))
+        return VGGWeights(source, convolutions, blocks, (blue, green, red))
 
 
 @architecture
@@ -156,14 +177,33 @@ class GatysVGG(_VGG):
 
     def weights(self, state: StateDict, source: str) -> VGGWeights:
         """Return the weights as they are."""
-        return VGGWeights(source, _convolutions(self, state), VGG_MEAN)
+        return VGGWeights(source, *self.read(state))
 
 
-def _convolutions(network: _VGG, state: StateDict) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return kernel (height, width, inputs, outputs) and bias of each convolution."""
-    return {
-        name: network.convolution(state, stored) for name, stored in network.layout(network.blocks(state) or ()).items()
-    }
+@architecture
+class AdaINVGG(TorchvisionVGG):
+    """The VGG-19 of the programs for adaptive instance normalisation, with activations divided by their means.
+
+    A convolution of 1 x 1 pixels, which turns RGB in [0, 1] to BGR in 0..255 minus the mean, comes first; paddings have
+    positions of their own. (They reflect the picture there; the descriptor pads as it is told.)
+    """
+
+    name = "normalised VGG-19 of the programs for adaptive instance normalisation"
+    first = 2
+    spacing = 3
+
+    def own_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the convolution for the preprocessing."""
+        return {"0.weight": (CHANNELS, CHANNELS, 1, 1), "0.bias": (CHANNELS,)}
+
+    def weights(self, state: StateDict, source: str) -> VGGWeights:
+        """Return the weights as they are, after a check of the preprocessing."""
+        kernel, bias = state.array("0.weight")[..., 0, 0], state.array("0.bias")
+        if not (
+            np.allclose(kernel, 255 * np.eye(CHANNELS)[::-1]) and np.allclose(bias, -np.array(VGG_MEAN), atol=0.01)
+        ):
+            raise UserError("its first convolution is another preprocessing than that of the authors' VGG-19")
+        return VGGWeights(source, *self.read(state))
 
 
 def read_vgg_weights(path: str | os.PathLike) -> VGGWeights:
@@ -175,7 +215,7 @@ def read_vgg_weights(path: str | os.PathLike) -> VGGWeights:
     states = find_state_dicts(read_pytorch(path))
     for state in states:
         for part in parts_of(state):
-            for network in (TorchvisionVGG(), NormalizedTorchvisionVGG(), GatysVGG()):
+            for network in (TorchvisionVGG(), NormalizedTorchvisionVGG(), AdaINVGG(), GatysVGG()):
                 if network.matches(part):
                     try:
                         return network.weights(part, str(path))

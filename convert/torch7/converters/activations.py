@@ -9,8 +9,8 @@ from keras import KerasTensor, ops
 from convert.functions import softplus
 from convert.torch7.context import Context
 from convert.torch7.module import Module
-from convert.torch7.registry import converts
-from convert.torch7.symbolic_values import Cell
+from convert.torch7.registry import converts, converts_values
+from convert.torch7.symbolic_values import Cell, Value
 from layers import FoldAxes, UnfoldAxes
 
 
@@ -39,8 +39,10 @@ def clipped_relu(module: Module, x: KerasTensor) -> KerasTensor:
 
 @converts("nn.LeakyReLU")
 def leaky_relu(module: Module, x: KerasTensor) -> KerasTensor:
-    """x, times `negval` where negative."""
-    return ops.leaky_relu(x, negative_slope=float(module.number("negval", 0.01)))
+    """x, times `negval` where negative; waifu2x' class of this name, of before nn had one, says `negative_scale`."""
+    module.ignore("negative")
+    slope = module.number("negval", module.number("negative_scale", 0.01))
+    return ops.leaky_relu(x, negative_slope=float(slope))
 
 
 @converts("nn.RReLU")
@@ -100,6 +102,14 @@ def tanh(x: KerasTensor) -> KerasTensor:
 def hard_tanh(module: Module, x: KerasTensor) -> KerasTensor:
     """x limited to [min_val, max_val]."""
     return ops.clip(x, float(module.number("min_val", -1)), float(module.number("max_val", 1)))
+
+
+@converts_values("w2nn.InplaceClip01")
+def clip_in_place(module: Module, value: Value) -> Value:
+    """x limited to [0, 1], in place of x."""
+    cell = module.single(value)
+    cell.tensor = ops.clip(cell.tensor, 0.0, 1.0)
+    return cell
 
 
 @converts("nn.SoftPlus")

@@ -130,7 +130,7 @@ def _view_samples(module: Module, cell: Cell, leading: int, sizes: list[int]) ->
     rest = cell.sizes[leading:]
     if sizes == [-1] and leading == 1 and not cell.frame.hidden:
         # Flatten is the one layer that keeps the batch free when height and width are free too.
-        return cell.from_source(keras.layers.Flatten()(cell.source()))
+        return cell.view(keras.layers.Flatten()(cell.source()))
     if -1 in sizes:
         if None in rest:
             raise module.fail(f"size -1 in {sizes} cannot be told for an input of free sizes {cell.sizes}")
@@ -155,12 +155,12 @@ def reshape(module: Module, cell: Cell) -> Cell:
 
 
 def _reshaped(cell: Cell, sizes: list[int]) -> Cell:
-    return cell.from_source(ops.reshape(cell.source(), sizes))
+    return cell.view(ops.reshape(cell.source(), sizes))
 
 
 def _reshaped_samples(cell: Cell, sizes: list[int]) -> Cell:
     """Reshape all that Torch7 sees, behind the hidden axis."""
-    return cell.from_source(keras.layers.Reshape(sizes)(cell.source()))
+    return cell.view(keras.layers.Reshape(sizes)(cell.source()))
 
 
 @converts("nn.Unsqueeze")
@@ -175,7 +175,7 @@ def unsqueeze(module: Module, cell: Cell) -> Cell:
 def _with_axis(cell: Cell, dimension: int) -> Cell:
     """Insert a dimension of size 1."""
     cell.keep_batch(dimension)
-    return cell.from_source(ops.expand_dims(cell.source(), cell.source_axis(dimension)))
+    return cell.view(ops.expand_dims(cell.source(), cell.source_axis(dimension)))
 
 
 @converts("nn.Squeeze")
@@ -190,7 +190,7 @@ def squeeze(module: Module, cell: Cell) -> Cell:
     if len(dimensions) == cell.rank:
         dimensions = dimensions[1:]
     axes = tuple(cell.source_axis(dimension) for dimension in dimensions)
-    return cell.from_source(ops.squeeze(cell.source(), axis=axes)) if axes else cell
+    return cell.view(ops.squeeze(cell.source(), axis=axes)) if axes else cell
 
 
 @converts("nn.Replicate")
@@ -215,10 +215,10 @@ def collapse(module: Module, cell: Cell) -> Cell:
     if not cell.frame.hidden:
         cell.keep_batch(1)
         return _reshaped(cell, [-1])
-    return cell.from_source(keras.layers.Flatten()(cell.source()))
+    return cell.view(keras.layers.Flatten()(cell.source()))
 
 
-@converts("nn.OneHot")
+@converts("nn.OneHot", "OneHot")
 def one_hot(module: Module, cell: Cell) -> Cell:
     """A new last dimension with a 1 at the index (from 1) that the input names."""
     indices = ops.cast(cell.source() - 1, "int32")

@@ -1,4 +1,4 @@
-"""Recurrent modules of Torch7's rnn: whole sequences as Keras layers, tables of steps as plain steps.
+"""Recurrent modules of Torch7's rnn and torch-rnn: whole sequences as Keras layers, tables of steps as plain steps.
 
 A step module that keeps its state between steps gets it from the context; it begins with zeros.
 """
@@ -6,7 +6,8 @@ A step module that keeps its state between steps gets it from the context; it be
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -18,7 +19,7 @@ from convert.torch7.file.values import LuaTable, TorchObject, TorchStorage
 from convert.torch7.module import Module
 from convert.torch7.registry import converts, converts_values
 from convert.torch7.symbolic_values import Cell, Slices, Value
-from layers import ResettingCell
+from layers import FoldAxes, ResettingCell, UnfoldAxes
 
 MAX_FEATURES = 2**20
 MAX_STEPS = 1024
@@ -33,7 +34,8 @@ def sequence_lstm(module: Module, cell: Cell, context: Context) -> Cell:
     units = module.integer("outputsize", low=1, high=MAX_FEATURES)
     weights = _sequence_weights(module, (0, 1, 3, 2), units, "inputsize")
     make = _maker(module, keras.layers.LSTM(units, return_sequences=True))
-    return _over_sequence(module, cell, lambda x: context.apply(module, x, make, weights))
+    batch_first = module.flag("batchfirst")
+    return _over_sequence(module, cell, lambda x: context.apply(module, x, make, weights), batch_first)
 
 
 @converts("nn.SeqGRU")
@@ -43,7 +45,8 @@ def sequence_gru(module: Module, cell: Cell, context: Context) -> Cell:
     units = module.integer("outputSize", low=1, high=MAX_FEATURES)
     weights = _sequence_weights(module, (1, 0, 2), units, "inputSize")
     make = _maker(module, keras.layers.GRU(units, return_sequences=True, reset_after=False))
-    return _over_sequence(module, cell, lambda x: context.apply(module, x, make, weights))
+    batch_first = module.flag("batchfirst")
+    return _over_sequence(module, cell, lambda x: context.apply(module, x, make, weights), batch_first)
 
 
 def _maker(module: Module, layer: keras.layers.RNN) -> Callable[[], keras.layers.RNN]:
@@ -66,14 +69,64 @@ def _sequence_weights(
     return weight[:features], weight[features:], bias[columns]
 
 
-def _over_sequence(module: Module, cell: Cell, layer: Any) -> Cell:
+def _over_sequence(module: Module, cell: Cell, layer: Any, batch_first: bool) -> Cell:
     """Apply a Keras layer of (batch, time, features) to a sequence."""
     x = cell.tensor
     if cell.rank != 3 or len(x.shape) != 3:
-        raise module.fail(f"takes time x batch x features, its input has the sizes {cell.sizes}")
-    if module.flag("batchfirst"):
+        order = "batch x time" if batch_first else "time x batch"
+        raise module.fail(f"takes {order} x features, its input has the sizes {cell.sizes}")
+    if batch_first:
         return cell.like(layer(x))
     return cell.like(ops.transpose(layer(ops.transpose(x, (1, 0, 2))), (1, 0, 2)))
+
+
+# torch-rnn's layers: where in the file's order Keras' gates stand, and the layer.
+_TORCH_RNN: dict[str, tuple[tuple[int, ...], Callable[..., keras.layers.RNN]]] = {
+    "nn.VanillaRNN": ((0,), keras.layers.SimpleRNN),
+    "nn.LSTM": ((0, 1, 3, 2), keras.layers.LSTM),
+    "nn.GRU": ((0, 1, 2), partial(keras.layers.GRU, reset_after=False)),
+}
+
+
+@converts("nn.VanillaRNN")
+def torch_rnn_sequence(module: Module, cell: Cell, context: Context) -> Cell:
+    """torch-rnn's layers over (batch, time, features): nn.VanillaRNN, nn.LSTM (gates i, f, o, g), nn.GRU (u, r, c).
+
+    With `remember_states`, Torch7 goes on from where the last sequence ended; a call here begins with zeros.
+    """
+    module.ignore("h0", "c0", "cell", "gates", "buffer1", "buffer2", "buffer3")
+    order, layer = _TORCH_RNN[module.type_name]
+    units = module.integer("hidden_dim", low=1, high=MAX_FEATURES)
+    weights: Sequence[np.ndarray] = _sequence_weights(module, order, units, "input_dim")
+    if module.type_name == "nn.GRU":  # its update gate says how much is new, Keras' how much stays
+        weights = [np.concatenate([-w[..., :units], w[..., units:]], axis=-1) for w in weights]
+    make = _maker(module, layer(units, return_sequences=True))
+    return _over_sequence(module, cell, lambda x: context.apply(module, x, make, weights), True)
+
+
+@converts_values("nn.LanguageModel")
+def language_model(module: Module, value: Value, context: Context) -> Value:
+    """torch-rnn's network of tokens (batch, time); its views, of other sizes in each run, fold these two and unfold."""
+    tokens = module.single(value)
+    if tokens.frame.hidden or tokens.rank != 2:
+        raise module.fail(f"takes batch x time, its input has the sizes {tokens.sizes}")
+    folds, unfolds = (_views(module, *names) for names in (("view1", "bn_view_in"), ("view2", "bn_view_out")))
+    for child in module.child(module.get("net"), "net").children():
+        if child.source in folds:
+            cell = module.single(value)
+            value = cell.from_source(FoldAxes(2)(cell.source()))
+        elif child.source in unfolds:
+            cell = module.single(value)
+            value = cell.from_source(UnfoldAxes(2)([cell.source(), tokens.source()]))
+        else:
+            value = context.convert(child, value)
+    return value
+
+
+def _views(module: Module, *names: str) -> list[Any]:
+    """Return the modules that stand in fields, or in tables in them."""
+    fields = [module.get(name) for name in names]
+    return [item for field in fields for item in (field.sequence() if isinstance(field, LuaTable) else [field])]
 
 
 @converts("nn.SeqReverseSequence")
@@ -122,9 +175,14 @@ def recursor(module: Module, value: Value, context: Context) -> Value:
 
 @converts_values("nn.FastLSTM", "nn.LSTM")
 def lstm(module: Module, value: Value, context: Context) -> Value:
-    """One step: the module inside makes output and cell of input, last output and last cell."""
-    _ignore_states(module)
+    """One step: the module inside makes output and cell of input, last output and last cell.
+
+    torch-rnn's class of the same name takes whole sequences.
+    """
     cell = module.single(value)
+    if module.get("hidden_dim") is not None:
+        return torch_rnn_sequence(module, cell, context)
+    _ignore_states(module)
     units = module.integer("outputSize", low=1, high=MAX_FEATURES)
     zeros = context.zeros(cell, units)
     output, state = context.recall(module, [zeros, zeros])
@@ -136,9 +194,11 @@ def lstm(module: Module, value: Value, context: Context) -> Value:
 
 @converts_values("nn.GRU")
 def gru(module: Module, value: Value, context: Context) -> Value:
-    """One step: the module inside makes the output of input and last output."""
-    _ignore_states(module)
+    """One step: the module inside makes the output of input and last output; torch-rnn's takes whole sequences."""
     cell = module.single(value)
+    if module.get("hidden_dim") is not None:
+        return torch_rnn_sequence(module, cell, context)
+    _ignore_states(module)
     zeros = context.zeros(cell, module.integer("outputSize", low=1, high=MAX_FEATURES))
     (output,) = context.recall(module, [zeros])
     made = context.convert(module.child(module.get("recurrentModule"), "recurrentModule"), [value, output])

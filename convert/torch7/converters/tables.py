@@ -37,6 +37,12 @@ def select_table(module: Module, value: Value) -> Value:
     return module.item(value, module.integer("index"))
 
 
+@converts_values("w2nn.AuxiliaryLossTable")
+def main_output(module: Module, value: Value) -> Value:
+    """The element `i` of a table; the others count in training only."""
+    return module.item(value, module.integer("i", 1))
+
+
 @converts_values("nn.NarrowTable")
 def narrow_table(module: Module, value: Value) -> Value:
     """Some consecutive elements of a table."""
@@ -122,7 +128,7 @@ def _converts_table(*type_names: str, count: int | None = None) -> Callable:
     return register
 
 
-@_converts_table("nn.CAddTable")
+@_converts_table("nn.CAddTable", "w2nn.ShakeShakeTable")
 def add_all(tensors: list[KerasTensor]) -> Any:
     """Sum of the tensors."""
     return functools.reduce(ops.add, tensors)
@@ -158,6 +164,13 @@ def maximum(tensors: list[KerasTensor]) -> Any:
 def minimum(tensors: list[KerasTensor]) -> Any:
     """Smallest of the tensors, element by element."""
     return functools.reduce(ops.minimum, tensors)
+
+
+@converts_values("w2nn.ScaleTable")
+def scale_channels(module: Module, value: Value) -> Value:
+    """A picture times a second one of a pixel: a factor for each channel."""
+    picture, factors = module.cells(value, 2)
+    return picture.like(picture.tensor * factors.tensor)
 
 
 @converts_values("nn.MixtureTable")

@@ -187,6 +187,11 @@ def _time(module: Module) -> Shape:
     return (None, features, None) if module.flag("featFirst") else (None, None, features)
 
 
+def _recurrent(module: Module) -> Shape:
+    """Return a step of rnn's classes, or a sequence for torch-rnn's of the same names."""
+    return _channels(*(("inputSize", 2) if module.get("input_dim") is None else ("input_dim", 3)))(module)
+
+
 RULES: dict[str, Callable[[Module], Need]] = {
     **dict.fromkeys(("Linear", "LinearNoBias", "Cosine"), _columns("weight", 1)),
     **dict.fromkeys(("LinearWeightNorm",), _columns("v", 1)),
@@ -218,12 +223,14 @@ RULES: dict[str, Callable[[Module], Need]] = {
     **dict.fromkeys(("TemporalConvolution", "TemporalSubSampling", "TemporalRowConvolution"), _time),
     "SeqLSTM": _channels("inputsize", 3),
     "SeqGRU": _channels("inputSize", 3),
-    **dict.fromkeys(("FastLSTM", "LSTM", "GRU"), _channels("inputSize", 2)),
+    **dict.fromkeys(("FastLSTM", "LSTM", "GRU", "VanillaRNN"), _recurrent),
     "BatchNormalization": _normalized(2),
     "SpatialBatchNormalization": _normalized(4),
     "VolumetricBatchNormalization": _normalized(5),
     "InstanceNormalization": _channels("nOutput", 4),
     **dict.fromkeys(("LookupTable", "LookupTableMaskZero"), lambda module: (None, None)),
+    "LanguageModel": lambda module: (None, None),
+    "OneHot": lambda module: (None,),
     "SparseLinear": lambda module: (None, None, 2),
     "IndexLinear": lambda module: Table(((None, None), (None, None))),
     "WeightNorm": _weight_normalized,

@@ -70,6 +70,82 @@ def test_batch_normalisation_becomes_a_part_of_the_convolutions(counted, tmp_pat
     assert convert_pytorch(tmp_path / "vgg16_bn.pth").decided == "VGG-16 up to pool5, max pooling"
 
 
+@pytest.mark.parametrize(
+    ("blocks", "positions", "last"),
+    [(VGG16, 23, "relu4_3"), (VGG19, 7, "relu2_1")],
+    ids=["conv4_3 of VGG-16", "conv2_1"],
+)
+def test_the_first_layers_alone_are_weights_as_far_as_they_go(blocks, positions, last, tmp_path):
+    network = vgg(blocks)[:positions]
+    torch.save({f"features.{name}": value for name, value in network.state_dict().items()}, tmp_path / "vgg.pth")
+    (expected,) = features(network, (IMAGES - MEAN) / DEVIATION, (positions - 1,))
+    weights = descriptor_weights(tmp_path / "vgg.pth")
+    assert_close(build_descriptor([last], weights=weights)(IMAGES)[last], expected)
+    with pytest.raises(
+        UserError, match=rf"vgg\.pth: its layers end with {last.replace('relu', 'conv')}; conv._. is needed"
+    ):
+        build_descriptor(["conv5_3"], weights=weights)
+    conversion = convert_pytorch(tmp_path / "vgg.pth")
+    assert conversion.decided == f"VGG-{sum(blocks) + 3} up to {last}, max pooling"
+    assert_close(conversion.model(IMAGES)[last], expected)
+
+
+def test_two_convolutions_may_be_of_any_network(tmp_path):
+    torch.save(vgg(VGG19)[:4].state_dict(), tmp_path / "two.pth")
+    with pytest.raises(UserError, match=r"two\.pth: no VGG-19 or VGG-16"):
+        read_vgg_weights(tmp_path / "two.pth")
+
+
+def test_the_authors_vgg16_keeps_its_preprocessing(tmp_path):
+    """Converted from Caffe it has torchvision's names, as VGG-19 has."""
+    network = vgg(VGG16)[:7]
+    # From the network that keras.applications downloads.
+    first = [
+        0.7342984,
+        0.0934037,
+        0.0677567,
+        0.8862966,
+        0.2599454,
+        0.6642670,
+        -0.0158289,
+        0.3249065,
+        0.6860073,
+        0.0624793,
+    ]
+    network[0].bias.data[: len(first)] = torch.tensor(first)
+    torch.save(network.state_dict(), tmp_path / "vgg16.pth")
+    (expected,) = features(network, IMAGES[..., ::-1] * 255 - BGR_MEAN, (6,))
+    descriptor = build_descriptor(["relu2_1"], weights=descriptor_weights(tmp_path / "vgg16.pth"))
+    assert_close(descriptor(IMAGES)["relu2_1"], expected)
+
+
+def adain_vgg(factor=255.0):
+    """Return the first layers of the normalised VGG-19 of the programs for adaptive instance normalisation."""
+    preprocessing = torch.nn.Conv2d(3, 3, 1)
+    preprocessing.weight.data = factor * torch.eye(3).flip(0)[:, :, None, None]
+    preprocessing.bias.data = -torch.tensor([103.939, 116.779, 123.68])
+    layers = [preprocessing]
+    for layer in vgg(VGG19)[:11]:
+        # Zeros where the network has reflections, as the descriptor pads.
+        layers += [torch.nn.ZeroPad2d(1)] if isinstance(layer, torch.nn.Conv2d) else []
+        layers.append(layer)
+        if isinstance(layer, torch.nn.Conv2d):
+            layer.padding = (0, 0)
+    return torch.nn.Sequential(*layers)
+
+
+def test_the_vgg_of_adaptive_instance_normalisation_has_its_preprocessing_in_it(tmp_path):
+    network = adain_vgg()
+    assert list(network.state_dict())[::2] == [f"{i}.weight" for i in (0, 2, 5, 9, 12, 16)]
+    torch.save(network.state_dict(), tmp_path / "vgg_normalised.pth")
+    (expected,) = features(network, IMAGES, (16,))
+    descriptor = build_descriptor(["conv3_1"], weights=descriptor_weights(tmp_path / "vgg_normalised.pth"))
+    assert_close(descriptor(IMAGES)["conv3_1"], expected)
+    torch.save(adain_vgg(1.0).state_dict(), tmp_path / "other.pth")
+    with pytest.raises(UserError, match=r"other\.pth: its first convolution is another preprocessing than that of"):
+        read_vgg_weights(tmp_path / "other.pth")
+
+
 def test_gatys_port_is_named_by_layers(tmp_path):
     network = vgg(VGG19, average=True)
     names = [f"conv{block}_{index}" for block, number in enumerate(VGG19, 1) for index in range(1, number + 1)]

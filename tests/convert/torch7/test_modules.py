@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from support.torch7_cases import CASES
 from support.torch7_wide import WIDE_CASES
 from support.torch7_writer import module, table, tensor, write_t7
+from support.torch_rnn import language_model, recurrent_layer
 
 from convert.torch7.builder import BuildOptions
 from convert.torch7.file.reader import read_t7
@@ -15,7 +16,7 @@ from convert.torch7.file.values import LuaTable, TorchObject, TorchStorage
 from convert.torch7.file.walking import walk
 from convert.torch7.network import convert_network
 from convert.torch7.registry import CONVERTERS
-from errors import UserError
+from errors import ArgumentError, UserError
 
 pytestmark = pytest.mark.backends
 
@@ -84,6 +85,8 @@ def in_steps(step):
     return module("nn.Sequencer", modules=table(step))
 
 
+# Makes pictures of one pixel of vectors.
+PIXEL = module("nn.View", size=sizes(-1, 1, 1), numElements=1, numInputDims=1)
 # An LSTM whose output is the sum of its input and its last output.
 LSTM_STEP = module(
     "nn.LSTM",
@@ -103,6 +106,10 @@ ELEMENTWISE = {
     "threshold_default": (module("nn.Threshold"), F.threshold(X, 1e-6, 0)),
     "relu6": (module("nn.ReLU6"), F.relu6(3 * X)),
     "clipped_relu": (module("cudnn.ClippedReLU", ceiling=0.7), X.clamp(0, 0.7)),
+    "leaky_relu_of_waifu2x": (
+        module("nn.LeakyReLU", negative_scale=0.1, negative=tensor(numbers(3))),
+        F.leaky_relu(X, 0.1),
+    ),
     "rrelu": (module("nn.RReLU", lower=0.2, upper=0.4, noise=tensor(numbers(3))), F.leaky_relu(X, 0.3)),
     "hard_tanh": (module("nn.HardTanh", min_val=-0.5, max_val=0.25), X.clamp(-0.5, 0.25)),
     "hard_tanh_default": (module("nn.HardTanh"), F.hardtanh(X)),
@@ -194,6 +201,19 @@ SHAPES = {
 }
 TABLES = {
     "csub": (sequential(split(*PARTS), module("nn.CSubTable")), part(0) - part(1)),
+    "scale_channels": (
+        sequential(
+            split(PARTS[0], sequential(PARTS[1], *(module("nn.Max", dimension=d) for d in (4, 3)), PIXEL)),
+            module("w2nn.ScaleTable"),
+        ),
+        part(0) * part(1).amax((2, 3), keepdim=True),
+    ),
+    "shake_shake": (sequential(split(*PARTS), module("w2nn.ShakeShakeTable")), part(0) + part(1)),
+    "auxiliary_loss": (sequential(split(*PARTS), module("w2nn.AuxiliaryLossTable", i=2)), part(1)),
+    "clip_in_place": (
+        sequential(split(module("nn.Identity"), module("w2nn.InplaceClip01")), module("nn.CAddTable")),
+        2 * X.clamp(0, 1),
+    ),
     "cmin": (sequential(split(*PARTS), module("nn.CMinTable")), torch.minimum(part(0), part(1))),
     "cadd_in_place": (sequential(split(*PARTS), module("nn.CAddTable", inplace=True)), part(0) + part(1)),
     "join_rows": (sequential(split(*PARTS), module("nn.JoinTable", dimension=3)), torch.cat([part(0), part(1)], 2)),
@@ -412,6 +432,7 @@ def test_module_agrees_with_pytorch(name):
 def test_every_registered_type_is_tested():
     values = [read_t7(case.path) for case in [*CASES, *WIDE_CASES]]
     values += [*(network for network, _ in ALL.values()), DICTIONARY, TRIM_ZERO, RECURRENCE, REPEATER, parallel(1)]
+    values += [language_model(), recurrent_layer("nn.VanillaRNN"), module("OneHot")]
     tested = {item.type_name for value in values for item in walk(value) if isinstance(item, TorchObject)}
     # Names of cudnn for what is tested under nn's, through one and the same function.
     untested = {name for name in CONVERTERS if name not in tested and "nn." + name.partition(".")[2] not in tested}
@@ -438,6 +459,52 @@ def test_in_place_module_changes_what_an_identity_passed_on():
     relu = module("nn.ReLU", inplace=True)
     network = sequential(split(module("nn.Identity"), relu), module("nn.CAddTable"))
     np.testing.assert_allclose(run(network, X.numpy()), 2 * X.relu(), rtol=1e-6)
+
+
+def reshaped(*values, samples=3):
+    return module("nn.View", size=sizes(*values), numElements=1, numInputDims=samples)
+
+
+RELU = module("nn.ReLU", inplace=True)
+# Modules that make views: what they write into is seen by the tensor itself, and the other way round.
+VIEWS = {
+    "view": sequential(split(module("nn.Identity"), sequential(reshaped(20, 6), RELU, reshaped(4, 5, 6, samples=2)))),
+    "reshape": sequential(
+        split(
+            module("nn.Identity"), sequential(module("nn.Reshape", size=sizes(120)), RELU, reshaped(4, 5, 6, samples=1))
+        )
+    ),
+    "unsqueeze": sequential(
+        split(
+            module("nn.Identity"),
+            sequential(
+                module("nn.Unsqueeze", pos=2, numInputDims=3), RELU, module("nn.Squeeze", dim=2, numInputDims=4)
+            ),
+        )
+    ),
+    "earlier": sequential(
+        split(reshaped(20, 6), RELU),
+        module("nn.ParallelTable", modules=table(reshaped(4, 5, 6, samples=2), module("nn.Identity"))),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_shares_its_tensors_memory(name):
+    network = sequential(module("nn.Tanh"), VIEWS[name])
+    model = convert_network(network, BuildOptions(((None, 4, 5, 6),), batch=True)).model
+    for found in model(X.numpy().transpose(0, 2, 3, 1)):
+        np.testing.assert_allclose(found, X.tanh().relu().permute(0, 2, 3, 1), rtol=1e-5, atol=1e-6)
+
+
+def test_memory_of_free_sizes_is_shared_for_what_is_read_alone():
+    written = sequential(reshaped(-1), RELU)
+    found = run(sequential(convolution(4, 3), written), X.numpy())
+    own = convolution(4, 3)
+    expected = F.conv2d(X, *(torch.tensor(own.get(name).array) for name in ("weight", "bias"))).relu().flatten(1)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    with pytest.raises(ArgumentError, match=r"a view of a tensor, of free sizes, .* as `input_shape`"):
+        run(sequential(convolution(4, 3), split(module("nn.Identity"), written)), X.numpy())
 
 
 def test_table_as_output_becomes_a_list():

@@ -1,0 +1,45 @@
+"""Networks of torch-rnn and char-rnn against PyTorch."""
+
+import keras
+import numpy as np
+import pytest
+import torch
+from support.torch7_writer import module, table, write_t7
+from support.torch_rnn import (
+    FEATURES,
+    GATES,
+    VOCABULARY,
+    language_model,
+    numbers,
+    recurrent_layer,
+    run_language_model,
+    run_layer,
+)
+
+from convert.torch7.file.reader import read_t7
+from convert.torch7.network import convert_network
+
+pytestmark = pytest.mark.backends
+
+
+@pytest.mark.parametrize("kind", GATES)
+def test_sequences_with_the_batch_first(kind):
+    layer, x = recurrent_layer(kind), numbers(3, 6, FEATURES, seed=5)
+    found = keras.ops.convert_to_numpy(convert_network(layer).model(x))
+    np.testing.assert_allclose(found, run_layer(layer, torch.tensor(x)), rtol=1e-4, atol=1e-5)
+
+
+def test_a_language_model_takes_any_number_of_steps(tmp_path):
+    checkpoint = table(model=language_model(), opt=table(rnn_size=4), i=20)
+    (tmp_path / "checkpoint.t7").write_bytes(write_t7(checkpoint))
+    model = convert_network(read_t7(tmp_path / "checkpoint.t7")).model
+    for shape in ((3, 6), (1, 9)):
+        tokens = np.random.default_rng(1).integers(1, VOCABULARY + 1, shape)
+        found = keras.ops.convert_to_numpy(model(tokens.astype(np.float32)))
+        np.testing.assert_allclose(found, run_language_model(tokens), rtol=1e-4, atol=1e-5)
+
+
+def test_characters_become_vectors_and_the_criterion_is_no_network():
+    checkpoint = table(protos=table(rnn=module("OneHot", outputSize=4), criterion=module("nn.ClassNLLCriterion")))
+    found = keras.ops.convert_to_numpy(convert_network(checkpoint).model(np.float32([3, 1, 4])))
+    np.testing.assert_array_equal(found, np.eye(4)[[2, 0, 3]])

@@ -1,0 +1,106 @@
+"""Networks as torch-rnn and char-rnn save them, with random weights, and what PyTorch makes of their input."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from convert.torch7.file.values import TorchObject, TorchStorage
+from support.torch7_writer import module, table, tensor
+
+VOCABULARY, FEATURES, UNITS = 7, 5, 4
+GATES = {"nn.VanillaRNN": 1, "nn.LSTM": 4, "nn.GRU": 3}
+
+
+def numbers(*shape: int, seed: int = 0) -> np.ndarray:
+    return 0.5 * np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def recurrent_layer(kind: str, inputs: int = FEATURES, seed: int = 0) -> TorchObject:
+    """Return a layer of torch-rnn with the fields that it has after a run."""
+    gates = GATES[kind]
+    return module(
+        kind,
+        input_dim=inputs,
+        hidden_dim=UNITS,
+        weight=tensor(numbers(inputs + UNITS, gates * UNITS, seed=seed)),
+        bias=tensor(numbers(gates * UNITS, seed=seed + 1)),
+        h0=tensor(numbers(3, UNITS)),
+        c0=tensor(numbers(3, UNITS)),
+        cell=tensor(numbers(3, 2, UNITS)),
+        gates=tensor(numbers(3, 2, gates * UNITS)),
+        buffer1=tensor(numbers(3, UNITS)),
+        remember_states=True,
+    )
+
+
+def run_layer(layer: TorchObject, x: torch.Tensor) -> torch.Tensor:
+    """Return what a layer makes of (batch, time, features), by the lines of torch-rnn's updateOutput."""
+    weight, bias = (torch.tensor(layer.get(name).array) for name in ("weight", "bias"))
+    fed, size = weight[x.shape[2] :], UNITS
+    h = c = torch.zeros(len(x), UNITS)
+    outputs = []
+    for step in x.unbind(1):
+        a = step @ weight[: x.shape[2]] + bias
+        if layer.type_name == "nn.GRU":
+            u, r = (a[:, : 2 * size] + h @ fed[:, : 2 * size]).sigmoid().split(size, 1)
+            h = (1 - u) * h + u * (a[:, 2 * size :] + (r * h) @ fed[:, 2 * size :]).tanh()
+        elif layer.type_name == "nn.LSTM":
+            i, f, o, g = (a + h @ fed).split(size, 1)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+        else:
+            h = (a + h @ fed).tanh()
+        outputs.append(h)
+    return torch.stack(outputs, 1)
+
+
+def _view(*sizes: int, rank: int) -> TorchObject:
+    storage = TorchStorage("torch.LongStorage", np.array(sizes, np.int64))
+    return module("nn.View", size=storage, numElements=1, numInputDims=rank)
+
+
+WORDS = numbers(VOCABULARY, FEATURES, seed=3)
+LAYERS = recurrent_layer("nn.LSTM", seed=4), recurrent_layer("nn.LSTM", UNITS, seed=6)
+NORMALIZATION = module(
+    "nn.BatchNormalization", running_mean=tensor(numbers(UNITS, seed=8)), running_var=tensor(np.ones(UNITS)), eps=1e-5
+)
+SCORES = module("nn.Linear", weight=tensor(numbers(VOCABULARY, UNITS, seed=9)), bias=tensor(numbers(VOCABULARY)))
+
+
+def language_model() -> TorchObject:
+    """Return torch-rnn's network; its views have the sizes of its last run: a batch of one, 40 steps."""
+    inside = _view(40, -1, rank=3), _view(1, 40, -1, rank=2)
+    last = _view(40, -1, rank=3), _view(1, 40, -1, rank=2)
+    chain = (
+        module("nn.LookupTable", weight=tensor(WORDS)),
+        LAYERS[0],
+        inside[0],
+        NORMALIZATION,
+        inside[1],
+        module("nn.Dropout", p=0.5, v2=True),
+        LAYERS[1],
+        last[0],
+        SCORES,
+        last[1],
+    )
+    return module(
+        "nn.LanguageModel",
+        net=module("nn.Sequential", modules=table(*chain)),
+        rnns=table(*LAYERS),
+        view1=last[0],
+        view2=last[1],
+        bn_view_in=table(inside[0]),
+        bn_view_out=table(inside[1]),
+        idx_to_token=table("a", "b"),
+        rnn_size=UNITS,
+    )
+
+
+def run_language_model(tokens: np.ndarray) -> torch.Tensor:
+    """Return the scores of language_model() for tokens (batch, time), counted from 1."""
+    x = F.embedding(torch.tensor(tokens) - 1, torch.tensor(WORDS))
+    mean = torch.tensor(NORMALIZATION.get("running_mean").array)
+    x = (run_layer(LAYERS[0], x) - mean) / (1 + 1e-5) ** 0.5
+    return F.linear(run_layer(LAYERS[1], x), *(torch.tensor(SCORES.get(name).array) for name in ("weight", "bias")))
