@@ -12,7 +12,7 @@ from convert.caffe.file.schema import message_class
 from errors import ArgumentError, UserError, unknown_name
 
 # Ends of the types that only training and measuring need. They are left out of the converted network.
-LOSS_ENDINGS = ("Accuracy", "DetectionEvaluate", "Loss")
+LOSS_ENDINGS = ("Accuracy", "DetectionEvaluate", "Loss", "MatWrite")
 MAX_BLOBS = 1_000  # bottoms or tops of a layer
 SINK_TYPES = ("HDF5Output", "Silence")
 

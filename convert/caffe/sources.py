@@ -15,8 +15,10 @@ from errors import ArgumentError, UserError
 FILE_TYPES = {
     "AnnotatedData": "data_param",
     "Data": "data_param",
+    "DenseImageData": None,
     "HDF5Data": None,
     "ImageData": "image_data_param",
+    "ImageSegData": "image_data_param",
     "WindowData": "window_data_param",
 }
 # Stands for a size that is left free while the network's shapes are checked.

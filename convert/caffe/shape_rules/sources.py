@@ -7,6 +7,7 @@ from typing import Any
 
 from convert.caffe.network import LayerError
 from convert.caffe.shapes import Shape, Shapes, shape_rule
+from convert.caffe.sources import FILE_TYPES
 
 
 @shape_rule("Input", bottoms=0, tops=range(1, 1000))
@@ -35,7 +36,7 @@ def memory_data(layer: Any, _bottoms: Sequence[Shape]) -> Shapes:
     return Shapes([(batch, parameter.channels, parameter.height, parameter.width), (batch,)])
 
 
-@shape_rule("AnnotatedData", "Data", "ImageData", "HDF5Data", "WindowData", bottoms=0, tops=range(1, 1000))
+@shape_rule(*FILE_TYPES, bottoms=0, tops=range(1, 1000))
 def file_data(_layer: Any, _bottoms: Sequence[Shape]) -> Shapes:
     """Refuse: convert.caffe.sources puts inputs in the place of these layers."""
     raise LayerError("reads files; the size of what is in them is given as `input_shape`, such as 3x224x224")

@@ -27,6 +27,7 @@ def convert(kind, text, folder, rest=REST, **options):
         ("Data", "transform_param { crop_size: 20 force_gray: true }", 1),
         ("ImageData", "image_data_param { new_height: 20 new_width: 24 is_color: false }", 1),
         ("WindowData", "window_data_param { crop_size: 20 }", 3),
+        ("ImageSegData", "transform_param { crop_size: 20 } image_data_param { label_type: NONE }", 3),
         ("AnnotatedData", "transform_param { crop_size: 20 } annotated_data_param { label_map_file: 'x' }", 3),
     ],
 )
@@ -50,7 +51,13 @@ def test_given_sizes_count(tmp_path):
         convert("Data", "", tmp_path, input_shape=[(3, 8, 8), (3, 8, 8)])
 
 
-@pytest.mark.parametrize("kind", ["Data", "HDF5Data"])
+def test_scores_that_are_written_to_files_are_outputs(tmp_path):
+    rest = 'layer { name: "mat" type: "MatWrite" bottom: "data" mat_write_param { prefix: "x" } }'
+    rest = 'layer { name: "e" type: "AbsVal" bottom: "data" top: "out" }' + rest.replace('"data"', '"out"')
+    assert convert("ImageSegData", "transform_param { crop_size: 8 }", tmp_path, rest).part.outputs == ("out",)
+
+
+@pytest.mark.parametrize("kind", ["Data", "DenseImageData", "HDF5Data"])
 def test_unknown_sizes_are_asked_for(kind, tmp_path):
     with pytest.raises(UserError, match=rf"'data' .{kind}.: reads files .* as `input_shape`, such as 3x224x224"):
         convert(kind, "", tmp_path)
