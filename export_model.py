@@ -24,9 +24,9 @@ with the Keras model. Nothing is written below 40 dB PSNR (30 dB with weights in
 than generators, if the difference exceeds 1e-4 (LiteRT: 1e-3) of the largest value. ONNX is also tried in OpenCV's
 cv2.dnn, where that is installed, and the result is printed. LiteRT and ONNX need the packages of
 requirements-export.txt. dynamic: weights in 8 bits; convolutions are computed in 8 bits too, with ranges determined
-at run time. int8: weights in 8 bits; wide convolutions (128 channels and more, in ONNX 64, which is most of the
-arithmetic) are computed in 8 bits with ranges from the calibration data, the others in float32. Instance normalisation
-and sums stay in float32 in both."""
+at run time. int8: weights in 8 bits; wide convolutions (128 channels and more, which is most of the arithmetic) are
+computed in 8 bits with ranges from the calibration data, the others in float32. Instance normalisation and sums stay
+in float32 in both."""
 NOTHING_WIDE = "nothing to calibrate: no convolution of this model is wide, so int8 rounds weights alone"
 
 

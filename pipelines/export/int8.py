@@ -26,9 +26,7 @@ INSIDE = 99.999
 MAX_ENLARGEMENT = 8
 
 
-def round_convolutions(
-    model: keras.Model, samples: Iterable[Inputs], *, min_channels: int = MIN_CHANNELS
-) -> keras.Model:
+def round_convolutions(model: keras.Model, samples: Iterable[Inputs]) -> keras.Model:
     """Return `model`, sharing its other layers, with the inputs and outputs of wide convolutions rounded to 256 steps.
 
     In this LiteRT's converter recognises convolutions to be done in 8 bits, and quantises their weights by channel;
@@ -46,7 +44,6 @@ def round_convolutions(
     Args:
         model: Functional or Sequential.
         samples: the model's inputs, with a batch of 1, time after time; not read where nothing is wide.
-        min_channels: of the input of a wide convolution.
     """
     convolutions: dict[int, _RoundedConvolution] = {}
 
@@ -54,7 +51,7 @@ def round_convolutions(
         for tensor in keras.tree.flatten((inputs, args, kwargs)):
             if id(tensor) in convolutions:
                 convolutions[id(tensor)].followers.add(type(layer))
-        if not _is_convolution_of(layer, min_channels):
+        if not _is_wide(layer):
             return layer(inputs, *args, **kwargs)
         rounded = _RoundedConvolution(layer)
         outputs = rounded(inputs)
@@ -69,8 +66,8 @@ def round_convolutions(
     return result
 
 
-def _is_convolution_of(layer: keras.layers.Layer, min_channels: int) -> bool:
-    return isinstance(layer, keras.layers.Conv2D) and layer.groups == 1 and layer.kernel.shape[2] >= min_channels
+def _is_wide(layer: keras.layers.Layer) -> bool:
+    return isinstance(layer, keras.layers.Conv2D) and layer.groups == 1 and layer.kernel.shape[2] >= MIN_CHANNELS
 
 
 class _RoundedConvolution(keras.layers.Layer):

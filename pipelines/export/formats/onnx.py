@@ -23,8 +23,6 @@ from pipelines.export.plan import ExportPlan
 from pipelines.export.samples import Inputs
 
 OPSET = 18
-# Of the input of a convolution in 8 bits. LiteRT's begin with twice as many; here networks that ship keep 33 dB.
-MIN_CHANNELS = 64
 PICTURE_AXES = ("batch", "height", "width")
 
 
@@ -43,7 +41,7 @@ def write_onnx(model: keras.Model, path: Path, plan: ExportPlan, *, calibration:
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it cannot convert is told below
     mend_tf2onnx()
     if plan.quantize == "int8":
-        model = round_convolutions(model, calibration, min_channels=MIN_CHANNELS)
+        model = round_convolutions(model, calibration)
     function = graph_function(mark_edge_paddings(split_narrow_convolutions(model)), plan)
     converted, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=OPSET)
     unknown = {node.op_type for node in converted.graph.node if not onnx.defs.has(node.op_type, node.domain)}

@@ -89,7 +89,7 @@ def test_filters_of_nothing_keep_their_bias_and_rectifiers_are_no_hindrance(tmp_
     keras.utils.set_random_seed(4)
     image = keras.Input((None, None, 3), name="image")
     wide = keras.layers.Conv2D(4, 3, activation="relu")
-    x = wide(keras.layers.Conv2D(CHANNELS // 2, 3)(image))
+    x = wide(keras.layers.Conv2D(CHANNELS, 3)(image))
     model = keras.Model(image, conv2d(3, 1, activation="sigmoid")(ReplicationPadding2D(2)(x)))
     kernel, _ = wide.get_weights()
     kernel[..., 0] = 0
