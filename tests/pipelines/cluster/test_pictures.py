@@ -11,7 +11,9 @@ from PIL import Image
 from support.small_models import inverting_model
 
 from errors import ArgumentError, UserError
+from pipelines.cluster import ray_data
 from pipelines.cluster.pictures import stylize_on_cluster
+from pipelines.cluster.session import Workers
 from pipelines.stylization.settings import StylizationSettings
 
 LOOK = StylizationSettings()
@@ -89,6 +91,23 @@ def test_pictures_of_a_lost_machine_are_done_by_another(tmp_path, pictures, mode
     assert len(machines) == 1
     assert (report.written, list(report.failed)) == (12, [str(pictures / "bad.png")])
     assert_inverted(tmp_path / "out")
+
+
+def test_ray_ends_no_worker_that_waits_for_a_moment(monkeypatch):
+    """What it takes for the share of busy workers at which one is ended: none is below it."""
+    from ray.data import DataContext
+
+    shares = []
+
+    def results(*arguments):
+        shares.append(DataContext.get_current().autoscaling_config.actor_pool_util_downscaling_threshold)
+        yield {"number": 0}
+
+    monkeypatch.setattr(ray_data, "_results", results)
+    before = DataContext.get_current().autoscaling_config.actor_pool_util_downscaling_threshold
+    assert list(ray_data.results_of([{"number": 0}], object, (), Workers(2, 1, 0))) == [{"number": 0}]
+    assert shares[0] < 0
+    assert DataContext.get_current().autoscaling_config.actor_pool_util_downscaling_threshold == before
 
 
 def test_without_ray_there_is_one_line(monkeypatch, pictures, tmp_path, model):
