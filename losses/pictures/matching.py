@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from images.histogram import match_histogram
-from losses.pictures.opponent_colors import OPPONENT
+from losses.pictures.opponent_colors import OPPONENT, OPPONENT_INVERSE
 from losses.pyramid import PyramidPadding, expand, gaussian_pyramid
 
 # Times that all levels are matched: what one gets changes the others a little.
@@ -37,9 +37,8 @@ def match_levels(
     Returns:
         float32, of the shape of `pictures`; some values may leave [0, 1] a little.
     """
-    inverse = np.linalg.inv(OPPONENT.astype(np.float64)).astype(np.float32)
     result = np.zeros_like(pictures)
-    for weights, colors in zip(OPPONENT.T, inverse, strict=True):  # one plane at a time: pictures may be large
+    for weights, colors in zip(OPPONENT.T, OPPONENT_INVERSE, strict=True):  # one plane at a time: pictures may be large
         plane = (pictures @ weights)[..., np.newaxis]
         pyramids = [_levels((source @ weights)[np.newaxis, ..., np.newaxis], octaves) for source in sources]
         targets = list(zip(*pyramids, strict=True))

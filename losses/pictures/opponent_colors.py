@@ -11,6 +11,8 @@ from losses.loss import Loss, Node
 
 # Luma, blue minus luma and red minus luma (Rec. 601, full range), from RGB; one column each.
 OPPONENT = np.array([[0.299, -0.168736, 0.5], [0.587, -0.331264, -0.418688], [0.114, 0.5, -0.081312]], np.float32)
+# The way back; one row for each plane.
+OPPONENT_INVERSE = np.linalg.inv(OPPONENT.astype(np.float64)).astype(np.float32)
 # Variance of rounding to 8 bits, which no picture file falls below: weaker detail counts no more.
 ROUNDING = 1 / 12 / 255**2
 

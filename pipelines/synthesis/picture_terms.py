@@ -11,6 +11,7 @@ from keras import ops
 from losses.loss import Loss
 from losses.octaves import OctaveLosses
 from losses.pictures.autocorrelation import REACH, Autocorrelation, joined_autocorrelation
+from losses.pictures.equalizing import equalized
 from losses.pictures.histograms import Histograms, histograms
 from losses.pictures.matching import match_levels
 from losses.pictures.opponent_colors import OpponentColors
@@ -83,6 +84,9 @@ class PictureTermsPlan:
     def matched(self, frames: np.ndarray, sources: Sequence[np.ndarray], wraps: tuple[bool, bool]) -> np.ndarray:
         """Return finished frames with the histograms of the sources at every scale, where these are a term.
 
+        Before, they get the sources' power at all frequencies, where that is a term too. (Of mixtures of textures the
+        spectrum is a term without histograms: it is a mean over places that differ.)
+
         Args:
             frames: float32 (count, height, width, 3), without margins.
             sources: float32 (height, width, 3), at their full size.
@@ -90,6 +94,8 @@ class PictureTermsPlan:
         """
         if not self.histograms:
             return frames
+        if self.spectrum:
+            frames = equalized(frames, sources, wraps)
         octaves = _octaves([frames.shape[1:3], *(source.shape[:2] for source in sources)])
         return match_levels(frames, sources, max(1, octaves), picture_padding(wraps))
 

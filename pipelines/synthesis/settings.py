@@ -125,7 +125,8 @@ class SynthesisSettings:
     )  # fmt: skip
     spectrum_weight: float | None = _term_weight(
         "spectrum_weight",
-        "weight of the power spectrum, which keeps the descriptor's own high frequencies out; 0: none",
+        "weight of the power spectrum, which keeps the descriptor's own high frequencies out; with histograms, the "
+        "finished picture gets it up to chance; 0: none",
     )
     histogram_weight: float | None = _term_weight(
         "histogram_weight",
