@@ -46,6 +46,10 @@ BEFORE_REASON = ("Exception encountered:", "Example error message for object")
 AFTER_REASON = re.compile(
     r"Arguments received by|List of objects that could not be loaded|Full object config|config=\{|\[\[\{\{node"
 )
+# What TensorFlow tells of the nodes of a graph before the reason.
+TRACE = re.compile(
+    r"Graph execution error:\s*(?:Detected at node [^\n]*\n(?:<stack traces unavailable>\n|\s*File [^\n]*\n)*)+"
+)
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
 MAX_REASON = 300
 
@@ -55,7 +59,7 @@ def one_line(error: Exception) -> str:
 
     Keras' and TensorFlow's messages go on for many lines, and some begin with where it happened.
     """
-    text = COLOR.sub("", str(error))
+    text = TRACE.sub("", COLOR.sub("", str(error)))
     for label in BEFORE_REASON:
         text = text.rpartition(label)[2]
     text = AFTER_REASON.split(WHERE.sub(r"\1:", text))[0]

@@ -27,6 +27,18 @@ def test_a_layer_that_cannot_be_made_is_quoted_with_the_reason():
     assert one_line(raised.value).startswith("Invalid value for argument 'filters'")
 
 
+def test_the_place_in_a_graph_is_no_reason():
+    """As TensorFlow tells it with and without the lines of the program."""
+    reason = "Input to reshape is a tensor with 1800 values, but the requested shape has 72"
+    node = "Detected at node network/Reshape defined at (most recent call last):\n"
+    for place in (
+        node + '  File "a.py", line 9, in <module>\n\n  File "b.py", line 2, in run\n\n',
+        (node + "<stack traces unavailable>\n") * 2,
+    ):
+        text = f"Graph execution error:\n\n{place}{reason}\n\t [[{{{{node network/Reshape}}}}]] [Op:__inference_1]"
+        assert one_line(RuntimeError(text)) == reason
+
+
 def test_tensorflow_is_quoted_in_one_line():
     with pytest.raises(tf.errors.InvalidArgumentError) as raised:
         tf.reshape(tf.zeros(4), (5, 7))

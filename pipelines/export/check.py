@@ -75,7 +75,8 @@ def compare(model: keras.Model, run: Run, batches: Sequence[Inputs], plan: Expor
 
 def _compare(model: Run, export: Run, inputs: Inputs, plan: ExportPlan) -> Comparison:
     described = describe([array.shape for array in inputs])
-    expected, model_ms = _timed(model, inputs, f"the model fails on {described}")
+    failure = f"the model fails on {described} (`input_shape` sets the sizes of its inputs)"
+    expected, model_ms = _timed(model, inputs, failure)
     found, export_ms = _timed(export, inputs, f"the export fails on {described}")
     errors = [
         _difference(name, *pair, peak=1.0 if plan.makes_pictures else None)

@@ -89,7 +89,10 @@ def trace(function: Function) -> ConcreteFunction:
     try:
         return function.get_concrete_function()
     except (ValueError, tf.errors.InvalidArgumentError) as error:
-        raise UserError(f"the model cannot take {_described(function.input_signature)}: {one_line(error)}") from error
+        described = _described(function.input_signature)
+        raise UserError(
+            f"the model cannot take {described} (`input_shape` sets the sizes of its inputs): {one_line(error)}"
+        ) from error
 
 
 def _described(signature: list[tf.TensorSpec]) -> str:

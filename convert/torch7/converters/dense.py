@@ -26,7 +26,7 @@ def dense(module: Module, x: KerasTensor, context: Context, weight: np.ndarray, 
         raise module.fail(f"needs a 2-D weight, not {weight.shape}")
     units, width = weight.shape
     if x.shape[-1] is None:
-        x = ops.reshape(x, (-1, width))
+        x = keras.layers.Reshape((width,))(x)  # keeps the batch: pictures of another size are refused
     bias = None if bias is None else bias.ravel()
     return context.apply(
         module, x, lambda: keras.layers.Dense(units, use_bias=bias is not None), [np.ascontiguousarray(weight.T), bias]

@@ -578,6 +578,17 @@ def test_error_says_where_and_what(name):
     assert "\n" not in str(error.value)
 
 
+def test_features_of_pictures_of_another_size_are_refused():
+    linear = module("nn.Linear", weight=tensor(numbers(2, 120, seed=5)), bias=tensor(numbers(2, seed=6)))
+    model = convert_network(
+        sequential(module("nn.SpatialMaxPooling", kH=1, kW=1, dH=1, dW=1), reshaped(-1), linear)
+    ).model
+    x = numbers(2, 5, 6, 4)
+    assert model(x).shape == (2, 2)
+    with pytest.raises(Exception, match="120"):  # each backend has its own kind
+        model(numbers(2, 10, 6, 4))
+
+
 def test_checkpoint_table_is_opened():
     checkpoint = table(model=module("nn.Tanh"), opt=LuaTable({"size": 3}))
     np.testing.assert_allclose(run(checkpoint, X.numpy()), X.tanh(), rtol=1e-5)
