@@ -22,12 +22,12 @@ EPILOG = """A generator takes `image` and returns `stylized`: float32 RGB pictur
 size, so do SavedModel and ONNX; a LiteRT model has fixed sizes. The export is run in its own runtime and compared
 with the Keras model. Nothing is written below 40 dB PSNR (30 dB with weights in 8 bits), or, for float32 models other
 than generators, if the difference exceeds 1e-4 (LiteRT: 1e-3) of the largest value. ONNX is also tried in OpenCV's
-cv2.dnn, where that is installed, and the result is printed. LiteRT and ONNX need the packages of
+cv2.dnn, if that is installed, and the result is printed. LiteRT and ONNX need the packages of
 requirements-export.txt. dynamic: weights in 8 bits; convolutions are computed in 8 bits too, with ranges determined
 at run time. int8: weights in 8 bits; wide convolutions (128 channels and more, which is most of the arithmetic) are
 computed in 8 bits with ranges from the calibration data, the others in float32. Instance normalisation and sums stay
 in float32 in both."""
-NOTHING_WIDE = "nothing to calibrate: no convolution of this model is wide, so int8 rounds weights alone"
+NOTHING_WIDE = "nothing to calibrate: the model has no wide convolutions, so int8 quantises only weights"
 
 
 def make_parser() -> ArgumentParser:
@@ -61,7 +61,7 @@ def _add_pictures(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         metavar="FOLDER_OR_NPZ",
         default=defaults["calibration"],
         help="pictures like those that the generator will process: int8 takes its ranges from up to 16 of them, and "
-        "every export is compared on the first (default: a picture that ships); for other models an .npz file with "
+        "every export is compared on the first (default: an included picture); for other models an .npz file with "
         "many of each input, by name",
     )
     height, width = defaults["size"]

@@ -75,7 +75,7 @@ def _add_checks(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
     parser.add_argument(
         "--summary",
         action="store_true",
-        help="print the layers with shapes and parameters; without --output do nothing else",
+        help="print the layers with shapes and parameters; without --output, do nothing else",
     )
     parser.add_argument(
         "--verify",
@@ -126,7 +126,7 @@ def print_report(report: CaffeImportReport, arguments: argparse.Namespace) -> No
     if report.left_out:
         print(f"left out, for training only: {listed(report.left_out)}")
     if report.written is None:
-        raise UserError(f"the network does not agree with {arguments.verify}; nothing is written")
+        raise UserError(f"the network does not agree with {arguments.verify}; nothing was written")
     print(f"layers converted: {report.layers}")
     unused = report.blobs_read - report.blobs_used
     cut = f" (cut off: {listed(report.cut)})" if report.cut else ""
@@ -143,9 +143,9 @@ def run(argv: Sequence[str] | None) -> int:
     """Do what the arguments ask for and return the exit code."""
     arguments = make_parser().parse_args(argv)
     if arguments.output is None and not arguments.summary:
-        raise ArgumentError("--output FILE.keras is needed (only --summary does without)")
+        raise ArgumentError("--output FILE.keras is required (except with --summary)")
     if arguments.output is not None and arguments.input is None:
-        raise ArgumentError("--input FILE.caffemodel is needed (only --summary does without)")
+        raise ArgumentError("--input FILE.caffemodel is required (except with --summary)")
     if arguments.summary:
         print_summary(arguments)
     if arguments.output is None:

@@ -58,10 +58,10 @@ def _add_reading(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         "--image-io",
         metavar="|".join(IMAGE_IOS),
         default=defaults["image_io"],
-        help="what is wrapped around the network so that pictures go in and out: for texture-nets (takes RGB in "
-        "[0, 1], returns BGR in 0..255 minus the mean pixel of VGG), for texture-nets-2016 (the same from the picture "
-        "twice and noise, or textures from noise alone), for fast-neural-style (BGR minus mean in and "
-        "out), none (the bare network: NHWC where Torch7 has NCHW), or detected from the file and printed (default: "
+        help="conversion between pictures and the inputs and outputs of the network; texture-nets: it takes RGB in "
+        "[0, 1] and returns BGR in 0..255 minus the mean pixel of VGG; texture-nets-2016: the same, but it takes the "
+        "picture twice and noise, or noise alone; fast-neural-style: it takes and returns BGR minus the mean pixel; "
+        "none: no conversion, only NHWC instead of NCHW; auto: detected from the file and printed (default: "
         "%(default)s)",
     )
     parser.add_argument(
@@ -75,8 +75,8 @@ def _add_reading(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         metavar="3x224x224",
         action="append",
         default=[],
-        help="sizes of the network's input in Torch7's order, without the batch, ? for one that stays free; repeated "
-        "for each of several inputs, tables depth first (default: derived from the file)",
+        help="sizes of the network's input in Torch7's order, without the batch, ? for a dynamic size; given once for "
+        "each input, tables depth first (default: derived from the file)",
     )
     parser.add_argument(
         "--noise",
@@ -92,26 +92,27 @@ def _add_results(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         "--norm-statistics",
         metavar="|".join(NORM_STATISTICS),
         default=defaults["norm_statistics"],
-        help="statistics of batch normalisations: those of the batch at hand, the running ones of the file, or "
+        help="statistics used by batch normalisation: those of the current batch, the running ones in the file, or "
         "detected from the file and printed (default: %(default)s)",
     )
     parser.add_argument(
         "--dtype",
         metavar="|".join(DTYPES),
         default=defaults["dtype"],
-        help="type of the weights in the file; the model computes in float32 in either case (default: %(default)s)",
+        help="type of the weights in the file; the model computes in float32 in both cases (default: %(default)s)",
     )
     parser.add_argument(
         "--summary",
         action="store_true",
-        help="print the module tree (PyTorch: the tensors); without --output do nothing else",
+        help="print the module tree (PyTorch: the tensors); without --output, do nothing else",
     )
     parser.add_argument(
         "--verify",
         metavar="REFERENCE.npz",
         default=defaults["verify"],
         help="compare the bare network with the arrays 'input' and 'output' (or input_0, ..., output_0, ..., "
-        "noise_0, ...) that Torch7 computed, in its order, and write nothing if they differ by more than rounding",
+        "noise_0, ...) that Torch7 computed, in its order, and write nothing if they differ by more than rounding "
+        "errors",
     )
     add_export_arguments(parser, defaults)
 
@@ -140,7 +141,7 @@ def print_report(report: TorchImportReport) -> None:
     for name, tensor in zip(names, (*network.inputs, *network.outputs), strict=True):
         print(f"{name}: {written_shape(tensor.shape)}")
     if conversion.batch_statistics:
-        print(f"normalisation: {len(conversion.batch_statistics)} modules use the statistics of the batch at hand")
+        print(f"normalisation: {len(conversion.batch_statistics)} modules use the statistics of the current batch")
     if conversion.noisy:
         print(f"noise: drawn by {len(conversion.noisy)} modules")
     print_verification(report.verification)
@@ -159,7 +160,7 @@ def import_pytorch(arguments: argparse.Namespace) -> None:
     if others:
         raise ArgumentError("`input_shape`, `noise` and `norm_statistics` are for Torch7 files")
     if arguments.image_io != "auto":
-        raise ArgumentError("`image_io` is for Torch7 files; what stands around a PyTorch network is known with it")
+        raise ArgumentError("`image_io` is for Torch7 files; PyTorch networks have a fixed conversion")
     report = import_pytorch_model(
         input=arguments.input,
         output=arguments.output,
@@ -190,7 +191,7 @@ def run(argv: Sequence[str] | None) -> int:
     """Do what the arguments ask for and return the exit code."""
     arguments = make_parser().parse_args(argv)
     if arguments.output is None and not arguments.summary:
-        raise ArgumentError("--output MODEL.keras is needed (only --summary does without)")
+        raise ArgumentError("--output MODEL.keras is required (except with --summary)")
     if arguments.summary:
         print_summary(arguments.input)
     if arguments.output is None:

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 NAME = "stylize_tensorflow.py"
 EPILOG = """Reads JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF and HEIC, with palettes, CMYK, 16 bits, transparency, EXIF
 orientation and ICC profiles. Writes JPEG, PNG, WebP or TIFF according to the suffix of the output, in sRGB and 8 bits
-(from TIFF of 16 bits to TIFF in 16). Transparency is kept except in JPEG; EXIF data and resolution are kept. Large
-pictures go through the network in strips, with the same result: the memory that they take is told, and --memory bounds
+(16 bits from 16-bit TIFF to TIFF). Transparency is kept except in JPEG; EXIF data and resolution are kept. Large
+pictures go through the network in strips, with the same result: the memory needed is printed, and --memory limits
 it. A film is a video (.mp4, .mov, .mkv, .webm), an animated GIF or WebP, or numbered frames (frames/%06d.png). Sound,
-subtitles, chapters and time stamps are kept. After an interruption the same command resumes the film."""
+subtitles, chapters and timestamps are kept. After an interruption the same command resumes the film."""
 
 
 def make_parser() -> ArgumentParser:
@@ -47,7 +47,7 @@ def make_parser() -> ArgumentParser:
     )
     _add_film_arguments(parser)
     _add_cluster_arguments(parser)
-    parser.add_argument("--list-models", action="store_true", help="print the names of the models that ship")
+    parser.add_argument("--list-models", action="store_true", help="print the names of the included models")
     return parser
 
 
@@ -83,8 +83,8 @@ def _add_look(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         type=float,
         metavar="0.25..8",
         default=defaults["brush_size"],
-        help="size of the strokes as a multiple of what the network was trained for, after --image-size: larger ones "
-        "for print, with sharp edges all the same (default: %(default)s)",
+        help="size of the strokes relative to that in training, after --image-size; for print, larger strokes with "
+        "edges that stay sharp (default: %(default)s)",
     )
     parser.add_argument(
         "--strength",
@@ -103,7 +103,7 @@ def _add_look(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         nargs="+",
         metavar="NAME=WEIGHT",
         default=(),
-        help="of a network of several styles those that are blended; NAME alone has the weight 1",
+        help="styles to blend, for a network with several styles; NAME alone has weight 1",
     )
     parser.add_argument(
         "--mask",
@@ -111,8 +111,8 @@ def _add_look(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         nargs="+",
         metavar="FILE",
         default=(),
-        help="pictures, white where a style goes: one for each of --style, or one for a network of one style; "
-        "where no mask is white the picture stays as it is",
+        help="pictures that are white where a style is applied: one for each of --style, or one for a network with one "
+        "style; where no mask is white the picture is unchanged",
     )
     parser.add_argument(
         "--precision",
@@ -127,8 +127,8 @@ def _add_memory(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         "--memory",
         metavar="SIZE",
         default=defaults["memory"],
-        help="memory that the program may take, such as 4GB; pictures that would take more go through the network in "
-        "strips, with the same result (default: half of what is free)",
+        help="memory that the program may take, such as 4GB; larger pictures are processed in strips, with the same "
+        "result (default: half of the free memory)",
     )
 
 
@@ -167,20 +167,20 @@ def _add_cluster_arguments(parser: ArgumentParser) -> None:
     group.add_argument(
         "--cluster",
         metavar="local|ADDRESS",
-        help="share the work among the workers of a Ray cluster: one that is started here, or the one at this address "
-        "(auto, HOST:6379); inputs and outputs may be buckets then (s3://, gs://)",
+        help="distribute the work over the workers of a Ray cluster: local starts one here, auto or HOST:6379 uses an "
+        "existing one; inputs and outputs may then be buckets (s3://, gs://)",
     )
     group.add_argument(
         "--worker-cpus",
         type=int,
         metavar="THREADS",
         default=1,
-        help="processor threads of a worker; a cluster with GPUs has a worker for each of them (default: %(default)s)",
+        help="processor threads per worker; clusters with GPUs have one worker per GPU (default: %(default)s)",
     )
 
 
 def print_models() -> int:
-    """Print the models that ship with the program, one a line."""
+    """Print the models included with the program, one per line."""
     print(*described_models(), sep="\n")
     return 0
 
@@ -323,10 +323,10 @@ def run(argv: Sequence[str] | None) -> int:
         if getattr(arguments, name) is None:
             raise ArgumentError(f"`{name}` is needed")
     if arguments.cluster is not None and arguments.masks:
-        raise ArgumentError("`mask` is for one machine: the workers of a `cluster` do not have its files")
+        raise ArgumentError("`mask` cannot be used with `cluster`, whose workers do not have its files")
     if is_film_command(arguments.input, arguments.output):
         if arguments.memory is not None:
-            raise ArgumentError("`memory` is for pictures: the frames of a film go through the network whole")
+            raise ArgumentError("`memory` is for pictures; the frames of a film are not split into strips")
         return run_film(arguments)
     if arguments.cluster is not None:
         return run_cluster(arguments)

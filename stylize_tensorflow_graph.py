@@ -1,6 +1,7 @@
 """Stylises pictures with an exported model: a SavedModel folder, a .tflite file or an .onnx file.
 
-Of this program it needs the folders images/ and runtimes/ alone, as on a server, and the runtime of the model.
+It needs only the folders images/ and runtimes/ of this program, and the runtime of the model, so that it can be copied
+to a server.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 NAME = "stylize_tensorflow_graph.py"
 EPILOG = """A SavedModel needs the Python package tensorflow, a .tflite file ai-edge-litert, an .onnx file
-onnxruntime. If the model takes pictures of one size only, others are fitted to it: larger ones are reduced, smaller
-ones are extended by mirroring, and the result is cropped and enlarged accordingly. Existing outputs are replaced."""
+onnxruntime. If the model takes pictures of one size only, larger ones are reduced and smaller ones extended by
+mirroring, and the result is enlarged and cropped to the size of the picture. Existing outputs are replaced."""
 
 
 class RunError(Exception):
@@ -133,7 +134,9 @@ def plan(inputs: Sequence[Path], output: str) -> Plan:
     elif len(inputs) == 1 and inputs[0].is_file():
         jobs = [(sources[0], _writable(target))]
     elif os.path.lexists(target) or target.suffix.lower() in READABLE_SUFFIXES:
-        raise RunError(f"--output {output}: must be a folder, for there are several inputs or a folder", exit_code=2)
+        raise RunError(
+            f"--output {output}: must be a folder, because there are several inputs or a folder", exit_code=2
+        )
     else:
         jobs = [(source, target / _output_name(source)) for source in sources]
     _check_collisions(jobs)
@@ -224,7 +227,7 @@ def _run(graph: PictureGraph, pixels: np.ndarray) -> np.ndarray:
     except Exception as error:  # each runtime has its own kinds
         raise RunError(f"the model fails on {pixels.shape[1]} x {pixels.shape[0]} pixels: {error}") from error
     if stylized.shape != (1, *pixels.shape) or not np.isfinite(stylized).all():
-        raise RunError(f"the model did not answer {pixels.shape} with a picture of that size but {stylized.shape}")
+        raise RunError(f"the model returned {stylized.shape} for a picture of {pixels.shape}")
     return np.clip(stylized[0], 0, 1)
 
 
@@ -250,9 +253,9 @@ def _fitting_steps(picture: Picture, size: tuple[int, int]) -> str:
     height, width = fitting_size(picture, size)
     shrunk = (height, width) != (picture.height, picture.width)
     steps = [f"shrunk to {width} x {height}"] if shrunk else []
-    steps += ["continued by mirroring"] if (height, width) != size else []
+    steps += ["extended by mirroring"] if (height, width) != size else []
     steps += ["enlarged again"] if shrunk else []
-    sizes = f"{picture.width} x {picture.height} pixels, the model takes {size[1]} x {size[0]} alone"
+    sizes = f"{picture.width} x {picture.height} pixels, the model takes only {size[1]} x {size[0]}"
     return f"{sizes}: {', '.join(steps)}"
 
 
@@ -293,7 +296,7 @@ def run(argv: Sequence[str] | None) -> int:
         required=True,
         type=Path,
         metavar="FILE_OR_FOLDER",
-        help="pictures, and folders of pictures (without the folders in them)",
+        help="pictures, and folders of pictures (without their subfolders)",
     )
     parser.add_argument(
         "--output",
@@ -304,7 +307,7 @@ def run(argv: Sequence[str] | None) -> int:
     parser.add_argument(
         "--model", required=True, type=Path, metavar="PATH", help="a SavedModel folder, a .tflite or an .onnx file"
     )
-    about_style = "of a model of several styles: a weight for each, in the order of the file's metadata"
+    about_style = "one weight for each style of a model with several styles, in the order of the file's metadata"
     parser.add_argument("--style", nargs="+", type=float, default=(), metavar="WEIGHT", help=about_style)
     arguments = parser.parse_args(argv)
     return stylize_all(plan(arguments.input, arguments.output), load_graph(arguments.model, arguments.style))

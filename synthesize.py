@@ -81,9 +81,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if command.resume is not None:
         _refuse_others(parser, arguments, ("resume", "output"), "`resume` uses the settings of the interrupted run")
     if command.generator is not None:
-        _refuse_others(parser, arguments, ("generator", *SAMPLING), "`generator` does not optimise")
+        _refuse_others(parser, arguments, ("generator", *SAMPLING), "`generator` does not use optimisation")
     if material_of(arguments).is_asked_for:
-        _refuse_others(parser, arguments, FOR_MATERIALS, "a material is made without them")
+        _refuse_others(parser, arguments, FOR_MATERIALS, "materials do not support them")
         parser.set_defaults(tileable="both")
     if command.preset is not None:
         parser.set_defaults(**PRESETS[command.preset])
@@ -129,7 +129,7 @@ def print_material(result: Material, files: Sequence[Path]) -> None:
     print(f"{counted(result.iterations, 'iteration')}, {result.seconds:.1f} s")
     seams = "" if found.seam is None else f"seam {max(found.seam.values()):.2f} (1 is best), "
     print(f"{seams}repetition {found.repetition:.2f} (source {found.source_repetition:.2f})")
-    print(f"distance from the source {found.distance:.3f}, register of the maps within {found.register:.3f}")
+    print(f"distance from the source {found.distance:.3f}, correlations between maps within {found.register:.3f}")
     if result.guesses:
         print(f"guessed from the base colour, not measured: {', '.join(result.guesses)}")
     print(f"wrote {files[0].parent}: {', '.join(path.name for path in files)}")

@@ -14,12 +14,12 @@ from runs.bar import ProgressBar
 from runs.live_view import LiveViewOptions, live_view
 
 NAME = "train.py"
-EPILOG = """The defaults are close to the recipe of the models that ship (model/pretrained/README.md), with batches
-of one photo; they take about four hours on two CPU cores with bfloat16. After twenty iterations the program prints
-how long the run will take. The result is generator.keras in the folder of checkpoints, for stylize_tensorflow.py
---model and export_model.py --input. The folder also holds the last three checkpoints, previews, and history.csv with
-the losses. After an interruption the same command resumes the run. Each term of the loss is relative to the size of
-its target, so that the same weights suit every style."""
+EPILOG = """The defaults are close to the settings that the included models were trained with
+(model/pretrained/README.md), but with batches of one photo; they take about four hours on two CPU cores with bfloat16.
+After twenty iterations the program prints how long the run will take. The result is generator.keras in the folder of
+checkpoints, for stylize_tensorflow.py --model and export_model.py --input. The folder also holds the last three
+checkpoints, previews, and history.csv with the losses. After an interruption the same command resumes the run. Each
+term of the loss is relative to the size of its target, so that the same weights suit every style."""
 
 
 def make_parser() -> ArgumentParser:
@@ -40,7 +40,7 @@ def print_report(report: TrainingReport) -> None:
     resumed = f" (resumed at {report.resumed_from})" if report.resumed_from else ""
     print(f"trained {counted(report.iterations, 'iteration')}{resumed} in {report.seconds:.0f} s: {report.generator}")
     if report.unreadable:
-        print(f"left out {counted(report.unreadable, 'file')} of the data folder that cannot be read")
+        print(f"skipped {counted(report.unreadable, 'file')} of the data folder that cannot be read")
 
 
 def run(argv: Sequence[str] | None) -> int:

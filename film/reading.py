@@ -86,7 +86,7 @@ class FilmReader:
 def _open_numbered(pattern: Path, frame_rate: Fraction, read_picture: PictureReader) -> OpenedFilm:
     numbers = frame_numbers(pattern)
     if not numbers:
-        raise FilmError(f"{pattern}: there are no such numbered frames")
+        raise FilmError(f"{pattern}: no such numbered frames")
     pictures = (read_picture(frame_path(pattern, number)) for number in numbers)
     first = next((pixels for pixels in pictures if pixels is not None), None)
     if first is None:
@@ -117,7 +117,7 @@ def frame_numbers(pattern: Path) -> list[int]:
     place = NUMBERED.search(pattern.name)
     before, after = (pattern.name[: place.start()], pattern.name[place.end() :]) if place else (pattern.name, "")
     if place is None or "%" in before + after:
-        raise FilmError(f"{pattern}: the name must have one number such as %06d, and no other %")
+        raise FilmError(f"{pattern}: the name must contain one number such as %06d, and no other %")
     name = re.compile(re.escape(before) + r"(\d+)" + re.escape(after))
     if not pattern.parent.is_dir():
         return []
@@ -186,7 +186,7 @@ def open_container(path: Path) -> Iterator[av.container.InputContainer]:
         # In "ignore" mode metadata that is not UTF-8 does not stop anything.
         with av.open(os.fspath(path), metadata_errors="ignore") as container:
             if not container.streams.video:
-                raise FilmError(f"{path}: there is no picture in it")
+                raise FilmError(f"{path}: it contains no picture")
             yield container
     except av.FFmpegError as error:
         raise FilmError(f"{path}: not a film that can be read ({error.strerror})") from error

@@ -73,16 +73,16 @@ def _passages(
             passages[stream.index] = _copied(_described(film.add_stream_from_template(stream, opaque=True), stream))
         elif codec and isinstance(stream, av.AudioStream) and "opus" in supported:
             passages[stream.index] = _as_opus(_described(_opus_stream(film, stream), stream))
-            notes.append(f"{source}: its sound ({name}) becomes Opus, which this format holds")
+            notes.append(f"{source}: its sound ({name}) is converted to Opus, which this format supports")
         elif isinstance(stream, SubtitleStream) and (text := _text_for(stream, supported)):
             passages[stream.index] = _as_text(_text_stream(film, stream, text))
-            notes.append(f"{source}: its subtitles ({name}) become {text}, which this format holds")
+            notes.append(f"{source}: its subtitles ({name}) are converted to {text}, which this format supports")
         elif stream.type == "attachment" and film.format.name == "matroska":
             film.add_stream_from_template(stream)
         else:
             left_out.append(f"{_kind(stream)} {stream.index} ({name})")
     if left_out:
-        notes.append(f"{source}: left out, as it does not go into this format: {', '.join(left_out)}")
+        notes.append(f"{source}: left out, because this format does not support it: {', '.join(left_out)}")
     return passages
 
 
@@ -111,7 +111,7 @@ def _opus_stream(film: av.container.OutputContainer, stream: av.AudioStream) -> 
     channels = min(stream.channels, 2)
     opus = film.add_stream("libopus", rate=48_000, layout="mono" if channels == 1 else "stereo")
     if not isinstance(opus, av.AudioStream):
-        raise TypeError("libopus encodes no sound")
+        raise TypeError("libopus does not encode sound")
     opus.bit_rate = OPUS_RATE * channels
     return opus
 

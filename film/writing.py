@@ -143,7 +143,7 @@ def check_target(path: Path, *, codec: str, quality: int) -> None:
         raise FilmError(f"{path}: unknown film format (known: {known}, and frames/%06d.png)")
     if suffix in WRITABLE_CONTAINERS and codec not in WRITABLE_CONTAINERS[suffix]:
         raise FilmError(
-            f"{path}: a {suffix} file cannot hold {codec} (it can: {', '.join(WRITABLE_CONTAINERS[suffix])})"
+            f"{path}: a {suffix} file cannot contain {codec} (supported: {', '.join(WRITABLE_CONTAINERS[suffix])})"
         )
 
 
@@ -276,7 +276,7 @@ class _VideoWriter(FilmWriter):
         about = self.about
         stream = container.add_stream(ENCODERS[self.codec], rate=min(about.frame_rate, MAX_RATE))
         if not isinstance(stream, av.VideoStream):
-            raise TypeError(f"{ENCODERS[self.codec]} encodes no video")
+            raise TypeError(f"{ENCODERS[self.codec]} does not encode video")
         stream.width, stream.height, stream.pix_fmt = about.width, about.height, self.pixel_format
         stream.options = {**ENCODER_OPTIONS[self.codec], "crf": str(_crf(self.codec, self.quality))}
         context = stream.codec_context

@@ -88,7 +88,7 @@ def convert_deep_to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray:
     if space == "RGB" and _is_srgb(_transform(source, "RGB")):
         return pixels
     if not source.profile.is_matrix_shaper or (source.profile.clut is not None and source.profile.clut[INTENT][0]):
-        raise ProfileError("its profile is built on tables, which only 8-bit pictures can be converted with")
+        raise ProfileError("its profile is based on tables, which are supported for 8-bit pictures only")
     curves = tone_curves(profile, "rTRC", "gTRC", "bTRC")
     linear = np.stack([curve(pixels[..., i]) for i, curve in enumerate(curves)], axis=2)
     matrix = np.linalg.solve(_colorants(open_profile(srgb_profile())), _colorants(source))
@@ -111,7 +111,7 @@ def _transform(source: ImageCms.ImageCmsProfile, mode: str) -> ImageCms.ImageCms
     try:
         return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB", renderingIntent=INTENT)
     except ImageCms.PyCMSError as error:
-        raise ProfileError(f"its colour profile cannot be followed ({error})") from error
+        raise ProfileError(f"its colour profile cannot be used ({error})") from error
 
 
 def _is_srgb(transform: ImageCms.ImageCmsTransform) -> bool:

@@ -94,7 +94,7 @@ def read_deep_tiff(path: Path) -> DeepImage | None:
 def _channels_last(page: tifffile.TiffPage, path: Path) -> np.ndarray:
     """Return the page's channels as float32 (height, width, channels) in [0, 1]."""
     if page.axes not in ("YX", "YXS", "SYX") or page.samplesperpixel > 16:
-        raise ImageError(f"{path}: no single picture: axes {page.axes}, {page.samplesperpixel} channels")
+        raise ImageError(f"{path}: not a single picture: axes {page.axes}, {page.samplesperpixel} channels")
     if page.imagewidth * page.imagelength > MAX_PIXELS:
         raise ImageError(f"{path}: {page.imagewidth} x {page.imagelength} pixels are more than {MAX_PIXELS}")
     if page.sampleformat == SIGNED:

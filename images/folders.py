@@ -60,7 +60,7 @@ def why_no_file(path: Path, *, expected: str = "a picture file") -> str | None:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        return f"{path}: a link to nothing" if path.is_symlink() else f"{path}: no such file"
+        return f"{path}: a broken link" if path.is_symlink() else f"{path}: no such file"
     except OSError as error:  # links in a circle, names that are too long, no permission
         return f"{path}: {error.strerror}"
     if stat.S_ISREG(mode):

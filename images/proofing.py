@@ -36,7 +36,7 @@ def soft_proof(pixels: np.ndarray, profile: str | os.PathLike) -> np.ndarray:
         there = ImageCms.buildTransform(srgb, press, "RGB", "CMYK", renderingIntent=INTENT)
         back = ImageCms.buildTransform(press, srgb, "CMYK", "RGB", renderingIntent=INTENT)
     except (OSError, ProfileError, ImageCms.PyCMSError) as error:
-        raise ImageError(f"{path}: no colour profile for soft proofs: {error}") from error
+        raise ImageError(f"{path}: not a colour profile for soft proofs: {error}") from error
     image = Image.fromarray(to_bytes(pixels))
     for transform in (there, back):
         image = ImageCms.applyTransform(image, transform) or image

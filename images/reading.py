@@ -68,7 +68,7 @@ def open_picture(path: str | os.PathLike) -> PictureRows:
     except ImageError:
         raise
     except UnidentifiedImageError as error:
-        reason = f"broken, or none of {', '.join(FORMATS)}" if head else "the file is empty"
+        reason = f"broken, or not one of {', '.join(FORMATS)}" if head else "the file is empty"
         raise ImageError(f"{path}: {reason}") from error
     except ImportError as error:
         raise ImageError(f"{path}: this kind of picture needs the Python package {error.name}") from error
@@ -127,7 +127,7 @@ def _read(path: Path, head: bytes) -> PictureRows:
         register_heif()
     with Image.open(path, formats=("HEIF",) if is_heif(head) else FORMATS) as image:
         if (count := _frame_count(image)) > 1:
-            message = f"{path}: an animation of {count} frames; the first is taken"
+            message = f"{path}: an animation of {count} frames; the first one is used"
             warnings.warn(message, ImageWarning, stacklevel=3)
         if not is_deep_png(head):
             image.load()
@@ -293,7 +293,7 @@ def _tiff_exif(path: Path) -> bytes | None:
     try:
         return read_tiff_exif(path)
     except Exception as error:  # Pillow's parser raises anything; the picture itself is sound
-        warnings.warn(f"{path}: its EXIF data is broken ({error}); left aside", ImageWarning, stacklevel=2)
+        warnings.warn(f"{path}: its EXIF data is broken ({error}); it is ignored", ImageWarning, stacklevel=2)
         return None
 
 
@@ -307,7 +307,7 @@ def _deep_to_srgb(color: np.ndarray, profile: bytes | None, path: Path) -> np.nd
 
 
 def _warn(path: Path, error: ProfileError) -> None:
-    warnings.warn(f"{path}: {error}; its colours are taken as sRGB", ImageWarning, stacklevel=2)
+    warnings.warn(f"{path}: {error}; its colours are assumed to be sRGB", ImageWarning, stacklevel=2)
 
 
 def _to_float(image: Image.Image) -> np.ndarray:
@@ -318,7 +318,7 @@ def _orientation(image: Image.Image, path: Path) -> int:
     try:
         return image.getexif().get(ORIENTATION_TAG, 1)
     except Exception as error:  # Pillow's EXIF parser raises anything as well; the picture itself is sound
-        warnings.warn(f"{path}: its EXIF data is broken ({error}); taken as upright", ImageWarning, stacklevel=2)
+        warnings.warn(f"{path}: its EXIF data is broken ({error}); assumed to be upright", ImageWarning, stacklevel=2)
         return 1
 
 

@@ -81,7 +81,7 @@ def keeps_alpha(path: Path) -> bool:
 
 def warn_of_lost_alpha(path: Path) -> None:
     """Warn (ImageWarning) that a picture with transparency goes where there is none."""
-    warnings.warn(f"{path}: {format_of(path)} has no transparency, it is left out", ImageWarning, stacklevel=3)
+    warnings.warn(f"{path}: {format_of(path)} does not support transparency; left out", ImageWarning, stacklevel=3)
 
 
 def format_of(path: Path) -> str:
@@ -100,7 +100,7 @@ def check_size(path: Path, height: int, width: int) -> None:
     """Raise ImageError where the format of `path` cannot hold a picture of this size."""
     largest = MAX_SIDE.get(format_of(path), np.inf)
     if max(height, width) > largest:
-        raise ImageError(f"{path}: this format allows at most {largest} pixels a side, not {width} x {height}")
+        raise ImageError(f"{path}: this format allows at most {largest} pixels per side, not {width} x {height}")
 
 
 def write_levels(path: Path, levels: np.ndarray, *, metadata: Metadata | None = None) -> None:

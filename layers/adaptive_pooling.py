@@ -15,7 +15,7 @@ from layers.registration import registered
 
 @registered
 class AdaptivePooling2D(keras.layers.Layer):
-    """Maxima or means of as many windows as asked for, which together cover the picture.
+    """Maxima or means of as many windows as requested, which together cover the picture.
 
     Window i of n along a side of s pixels begins at floor(i s / n) and ends before ceil((i + 1) s / n). For maxima
     this is computed as i / n * s in float32, as nn.SpatialAdaptiveMaxPooling does, which sometimes makes a window one

@@ -45,7 +45,7 @@ class PixelShuffle2D(keras.layers.Layer):
         """Return the output's shape; unknown sizes stay unknown."""
         batch, height, width, channels = input_shape
         if channels is not None and channels % self.size**2:
-            raise ValueError(f"{channels} channels are no multiple of {self.size**2}")
+            raise ValueError(f"{channels} channels are not a multiple of {self.size**2}")
         height, width = (None if side is None else side * self.size for side in (height, width))
         return batch, height, width, None if channels is None else channels // self.size**2
 

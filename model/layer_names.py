@@ -69,7 +69,7 @@ def resolve_layers(names: Iterable[str | int]) -> list[str]:
     """
     resolved = [resolve_layer(name) for name in names]
     if not resolved:
-        raise ArgumentError("no layer is asked for")
+        raise ArgumentError("no layer is given")
     return resolved
 
 

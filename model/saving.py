@@ -63,7 +63,7 @@ def load_model(path: str | os.PathLike) -> keras.Model:
         raise UserError(f"{path}: no such model file")
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise UserError(
-            f"{path}: not a .keras file (import_torch_weights.py and import_caffe_weights.py make one of .t7 and "
+            f"{path}: not a .keras file (import_torch_weights.py and import_caffe_weights.py convert .t7 and "
             ".caffemodel files)"
         )
     try:
@@ -130,5 +130,5 @@ def _to_half(name: str, values: np.ndarray) -> np.ndarray:
         return values
     largest = float(np.abs(values).max(initial=0.0))
     if largest > float(np.finfo(np.float16).max):
-        raise UserError(f"weight {name} holds {largest:.3g}, more than float16 can (65504): keep float32")
+        raise UserError(f"weight {name} holds {largest:.3g}, beyond the range of float16 (65504); use float32")
     return values.astype(np.float16)

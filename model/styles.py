@@ -95,7 +95,7 @@ def append_style(model: keras.Model, name: str, network: keras.Model) -> keras.M
     """
     names = style_names(model)
     if name in names:
-        raise ArgumentError(f"the model has a style {name!r} already; its styles are {', '.join(names)}")
+        raise ArgumentError(f"the model already has a style {name!r}; its styles are {', '.join(names)}")
     weights = StyleWeights([*names, name], name="style_weights")
 
     def call(layer: keras.Layer, inputs: Any, *args: Any, **kwargs: Any) -> Any:

@@ -166,8 +166,8 @@ def _of_h5(path: Path, names: Sequence[str]) -> Iterator[list[np.ndarray]]:
     """Yield the weights of each of the convolutions `names`."""
     if not h5py.is_hdf5(path):
         raise UserError(
-            "neither an HDF5 file nor a .keras file, so no VGG-19 weights (import_caffe_weights.py makes a .keras "
-            "file of a .caffemodel)"
+            "neither an HDF5 file nor a .keras file with VGG-19 weights (import_caffe_weights.py converts .caffemodel "
+            "files)"
         )
     with open_hdf5(path) as file:
         check_hdf5(file, path.stat().st_size)
@@ -183,7 +183,7 @@ def _of_h5(path: Path, names: Sequence[str]) -> Iterator[list[np.ndarray]]:
 def _values(group: h5py.Group, key: str | bytes) -> np.ndarray:
     dataset = group[key]
     if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind != "f":
-        raise TypeError(f"{key!r} holds no floats")
+        raise TypeError(f"{key!r} does not contain floats")
     return np.asarray(dataset)
 
 
@@ -192,7 +192,7 @@ def _of_model(model: keras.Model, names: Sequence[str]) -> Iterator[list[np.ndar
     layers = {layer.name: layer for layer in model.layers}
     for layer in layers.values():
         if isinstance(layer, VGGPreprocessing) and layer.mean != VGG_MEAN:
-            raise UserError("its weights are for another preprocessing; give the file that it was made from")
+            raise UserError("its weights are for a different preprocessing; use the file from which it was converted")
     for name in names:
         yield [keras.ops.convert_to_numpy(weight) for weight in layers[_stored_name(name, layers)].weights]
 
@@ -203,4 +203,4 @@ def _stored_name(name: str, known: Collection[str]) -> str:
         if candidate in known:
             return candidate
     there = ", ".join(list(known)[:8]) or "none"
-    raise UserError(f"no layer {name} or {keras_name(name)} in it (its layers: {there} ...)")
+    raise UserError(f"it has no layer {name} or {keras_name(name)} (its layers: {there} ...)")

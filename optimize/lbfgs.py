@@ -106,7 +106,7 @@ def minimize_lbfgs(
             message = "stopped by the callback"
             break
         if before - run.point.loss <= ftol * max(abs(before), abs(run.point.loss), 1.0):
-            message = "the loss falls by less than ftol"
+            message = "the decrease of the loss is below ftol"
             break
         message = "reached the limit of iterations"
     return run.result(message)

@@ -49,7 +49,7 @@ def _add_option(
     parser: argparse.ArgumentParser | argparse._ArgumentGroup, name: str, default: Any, entry: Option
 ) -> None:
     # argparse formats help texts with %.
-    keywords: dict[str, Any] = {"help": text_of(default, entry).replace("%", "%%")}
+    keywords: dict[str, Any] = {"help": with_flags(text_of(default, entry)).replace("%", "%%")}
     if entry.flag is not None and not entry.flag.startswith("-"):
         parser.add_argument(name, nargs=entry.count, metavar=entry.flag, **keywords)
         return

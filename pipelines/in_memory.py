@@ -177,7 +177,7 @@ def import_torch(path: str | os.PathLike, image_io: str, options: Mapping[str, A
     foreign = is_pytorch_file(path)
     check_options(options, {"entry"} if foreign else {"entry", "input_shape", "noise", "norm_statistics"})
     if foreign and image_io != "auto":
-        raise ArgumentError("`image_io` is for Torch7 files; what stands around a PyTorch network is known with it")
+        raise ArgumentError("`image_io` is for Torch7 files; PyTorch networks have a fixed conversion")
     with workplace() as folder:
         if foreign:
             import_pytorch_model(input=path, output=folder / "model.keras", **options)

@@ -75,7 +75,7 @@ def read_opaque(path: str | os.PathLike) -> np.ndarray:
 
     picture = read_image(path)
     if picture.alpha is not None and (picture.alpha < 1).any():
-        warnings.warn(f"{path}: its transparency is left out", ImageWarning, stacklevel=2)
+        warnings.warn(f"{path}: its transparency is ignored", ImageWarning, stacklevel=2)
     return picture.pixels
 
 

@@ -75,5 +75,5 @@ def check_disk_space(folder: Path, needed: int, advice: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UserError(
-            f"{folder}: {free / 1e6:.0f} MB are free on its disk, the run may need {needed / 1e6:.0f} MB ({advice})"
+            f"{folder}: its disk has {free / 1e6:.0f} MB free, the run may need {needed / 1e6:.0f} MB ({advice})"
         )

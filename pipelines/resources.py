@@ -116,7 +116,7 @@ def plan_resources(work: Work, memory: int | None, parameter: str) -> Resources:
         parameter = "`source`"
     if memory is not None and needed > memory:
         raise ArgumentError(
-            f"{parameter} is too large: {_size(work)} need about {needed / 1e9:.1f} GB of memory, and `memory` is "
+            f"{parameter} is too large: {_size(work)} need about {needed / 1e9:.1f} GB of memory, but `memory` is "
             f"{memory / 1e9:.1f} GB"
         )
     check_memory(needed, parameter)

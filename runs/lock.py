@@ -57,7 +57,7 @@ def _locked(path: Path) -> BinaryIO:
             file.seek(0)
             holder = _read_holder(file.read())
             file.close()
-            raise UserError(f"{path.parent}: another run is at work there ({holder})")
+            raise UserError(f"{path.parent}: another run is using this folder ({holder})")
         # The holder before may have removed the file between opening and locking.
         if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
             file.truncate(0)

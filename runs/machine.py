@@ -106,7 +106,7 @@ def choose_precision(precision: str) -> tuple[str, str]:
     if precision != "auto":
         return precision, ""
     if flags := sorted(BFLOAT16_FLAGS & _cpu_flags()):
-        return "bfloat16", f"computing in bfloat16, in which this processor ({flags[0]}) is faster; see `precision`"
+        return "bfloat16", f"computing in bfloat16, which is faster on this processor ({flags[0]}); see `precision`"
     return "float32", ""
 
 

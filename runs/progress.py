@@ -1,4 +1,4 @@
-"""What long runs tell those who watch them."""
+"""Progress of long runs, for observers."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RunProgress:
-    """What an observer of a run is told after every iteration.
+    """The progress of a run, passed to every observer after every iteration.
 
     Attributes:
-        size: (height, width) at which the run works.
-        iterations: done in all.
-        max_iterations: to be done in all.
-        scale_iterations: done at this size.
-        max_scale_iterations: to be done at this size.
-        loss: the present loss.
-        terms: its terms by name.
-        means: running means of the loss and its terms, where a run has some: for losses that jump from batch to batch.
-        frames: returns the present pictures, float32 (count, height, width, 3) in [0, 1].
-        work_left: share of the run's work that is left, by pixels and iterations.
-        seconds: spent so far, in all parts of an interrupted run.
-        way_on: how the run can be taken up again after an interruption, as a user would say it; "" where it cannot.
+        size: current size (height, width).
+        iterations: iterations completed so far.
+        max_iterations: iterations of the whole run.
+        scale_iterations: iterations completed at the current size.
+        max_scale_iterations: iterations at the current size.
+        loss: current loss.
+        terms: terms of the loss, by name.
+        means: running means of the loss and its terms, for runs whose loss varies between batches; otherwise empty.
+        frames: function that returns the current pictures, float32 (count, height, width, 3) in [0, 1].
+        work_left: remaining share of the work, estimated from pixels and iterations.
+        seconds: time so far, including earlier parts of an interrupted run.
+        way_on: how to resume the run after an interruption, in words; "" if that is not possible.
     """
 
     size: tuple[int, int]
@@ -46,7 +46,7 @@ Observer = Callable[[RunProgress], None]
 
 
 def tell(observers: Sequence[Observer], progress: RunProgress) -> bool:
-    """Tell every observer, and return whether one of them ends the run."""
+    """Call every observer, and return whether one of them ends the run."""
     stopped = False
     for observer in observers:
         try:

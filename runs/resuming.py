@@ -59,7 +59,7 @@ def check_resumable(asked: Identity, found: Found, *, anew: str = "restart") -> 
     if different:
         names = ", ".join(f"`{name}` ({_shown(kept.options[name])})" for name in different)
         raise ArgumentError(
-            f"{found.place}: an interrupted run is there, with other values of {names}: give the same values to "
+            f"{found.place}: there is an interrupted run with different values of {names}: use the same values to "
             f"resume it, or `{anew}` to start over"
         )
     for name, value in asked.digests.items():

@@ -125,14 +125,14 @@ def _floats(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
 def _number(arrays: Mapping[str, np.ndarray], name: str) -> float:
     value = _array(arrays, name)
     if value.ndim or value.dtype.kind not in "fiu" or not np.isfinite(value) or value < 0:
-        raise ValueError(f"{name} is no number of at least 0")
+        raise ValueError(f"{name} is not a number of at least 0")
     return float(value)
 
 
 def _count(arrays: Mapping[str, np.ndarray], name: str) -> int:
     value = _array(arrays, name)
     if value.ndim or value.dtype.kind not in "iu" or value < 0:
-        raise ValueError(f"{name} is no count")
+        raise ValueError(f"{name} is not a count")
     return int(value)
 
 

@@ -61,7 +61,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except DAMAGE as error:
         raise DamagedError(f"{path}: cannot be read ({error})") from error
     if not isinstance(content, dict):
-        raise DamagedError(f"{path}: holds no JSON object")
+        raise DamagedError(f"{path}: does not contain a JSON object")
     return content
 
 
@@ -95,7 +95,7 @@ def read_state(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     except DAMAGE as error:
         raise DamagedError(f"{path}: damaged ({' '.join(str(error).split()) or type(error).__name__})") from error
     if not isinstance(about, dict):
-        raise DamagedError(f"{path}: damaged (its description is no JSON object)")
+        raise DamagedError(f"{path}: damaged (its description is not a JSON object)")
     return arrays, about
 
 
@@ -110,5 +110,5 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
     shape, _, dtype = read_header(file)
     if dtype.hasobject or int(np.prod(shape, dtype=object)) * dtype.itemsize != len(content) - file.tell():
-        raise ValueError(f"{name} has another size than it says")
+        raise ValueError(f"{name} does not have the stated size")
     return np.load(io.BytesIO(content), allow_pickle=False)

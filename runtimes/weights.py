@@ -38,7 +38,7 @@ def check_weights(weights: Iterable[tuple[str, Any]]) -> None:
         largest = float(np.abs(array).max(initial=0))
         if array.size > 1 and largest > MAX_WEIGHT:
             what = "infinite values" if largest == np.inf else f"{largest:.3g}, beyond {MAX_WEIGHT:.0e}"
-            raise GraphError(f"weight {name} holds {what}")
+            raise GraphError(f"weight {name} contains {what}")
 
 
 def onnx_weights(content: bytes) -> Iterator[tuple[str, Any]]:

@@ -90,7 +90,7 @@ def cut(graph: Graph) -> Cut:
         else:
             raise CannotCutError(f"layer {call} cannot be computed in strips")
     if not (graph.input.is_map and graph.output.is_map):
-        raise CannotCutError("its result is no picture")
+        raise CannotCutError("its result is not a picture")
     return Cut(graph, rules, reductions, whole, _stages(graph, reductions))
 
 

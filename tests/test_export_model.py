@@ -46,7 +46,7 @@ def test_int8(export, tmp_path, capsys):
     options = ["--format", "litert", "--quantize", "int8", "--calibration", ROOT / "pics", "--size", "64X64"]
     assert export("--output", tmp_path / "export.tflite", *options) == 0
     output = capsys.readouterr().out
-    assert "nothing to calibrate: no convolution of this model is wide" in output
+    assert "nothing to calibrate: the model has no wide convolutions" in output
     assert "compared with the Keras model on astronaut.jpg" in output
 
 
@@ -115,5 +115,5 @@ def test_nothing_heavy_is_imported_before_the_arguments_are_read(argument):
 def test_other_backends_are_refused(export, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("keras.backend.backend", lambda: "torch")
     assert export("--output", tmp_path / "out", "--format", "saved_model") == 1
-    assert "exports need Keras' tensorflow backend; KERAS_BACKEND asks for torch" in capsys.readouterr().err
+    assert "exports need the tensorflow backend of Keras, but KERAS_BACKEND is torch" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -90,7 +90,7 @@ def test_summary_needs_no_other_file(capsys):
     ("arguments", "code", "message"),
     [
         (["--output", "{}/m.h5"], 2, "must end in .keras"),
-        ([], 2, "--output FILE.keras is needed"),
+        ([], 2, "--output FILE.keras is required"),
         (["--output", "{}/m.keras", "--pooling", "maximum"], 2, "unknown --pooling 'maximum'; did you mean 'max'"),
         (["--output", "{}/m.keras", "--until", "cnov"], 2, "did you mean 'conv'"),
         (["--output", "{}/m.keras", "--outputs", "cnov"], 2, "did you mean 'conv'"),
@@ -112,7 +112,7 @@ def test_wrong_arguments_get_one_line(arguments, code, message, tmp_path, capsys
 def test_input_is_needed(tmp_path, capsys):
     case = CASES["conv_group"]
     assert main(["--prototxt", str(case.prototxt), "--output", str(tmp_path / "m.keras")]) == 2
-    assert "--input FILE.caffemodel is needed" in capsys.readouterr().err
+    assert "--input FILE.caffemodel is required" in capsys.readouterr().err
 
 
 CHAIN = (

@@ -62,7 +62,7 @@ def test_positions_and_vectors_leave(name, suffix, tmp_path):
 def test_sizes_that_nothing_tells_are_asked_for_and_given(tmp_path, capsys):
     source, output = file_with(tmp_path / "sum.t7", module("nn.CAddTable")), tmp_path / "sum.keras"
     assert run("--input", source, "--output", output) == 2
-    assert "--input-shape is needed, once for each tensor" in capsys.readouterr().err
+    assert "give --input-shape once for each tensor" in capsys.readouterr().err
     assert run("--input", source, "--output", output, "--input-shape", "3x?x?", "--input-shape", "3x?x?") == 0
     assert "input_1: ? x ? x ? x 3" in capsys.readouterr().out
     model = keras.saving.load_model(output)
@@ -89,9 +89,9 @@ def test_one_of_several_networks_is_chosen_by_its_keys(tmp_path, capsys):
     nets = table(first=linear(3, 2), more=table(linear(4, 2), name="x"))
     source, output = file_with(tmp_path / "nets.t7", nets), tmp_path / "net.keras"
     assert run("--input", source, "--output", output) == 2
-    assert "choose one with --entry: first (nn.Linear), more.1 (nn.Linear)" in capsys.readouterr().err
+    assert "select one with --entry: first (nn.Linear), more.1 (nn.Linear)" in capsys.readouterr().err
     assert run("--input", source, "--output", output, "--entry", "more.2") == 2
-    assert "more.2 leads to no network; networks stand at: first" in capsys.readouterr().err
+    assert "more.2 does not lead to a network; there are networks at: first" in capsys.readouterr().err
     assert run("--input", source, "--output", output, "--entry", "more.1") == 0
     assert "input_0: ? x 4" in capsys.readouterr().out
 
@@ -100,7 +100,7 @@ def test_tensors_alone_are_named_with_their_sizes(tmp_path, capsys):
     value = table(tensor(numbers(2, 3)), data=table(labels=tensor(numbers(4))))
     source = file_with(tmp_path / "tensors.t7", value)
     assert run("--input", source, "--output", tmp_path / "a.keras") == 1
-    assert "holds tensors, no network: 1 2x3, data.labels 4" in capsys.readouterr().err
+    assert "contains tensors but no network: 1 2x3, data.labels 4" in capsys.readouterr().err
 
 
 def test_noise_becomes_an_input_where_asked_for(tmp_path, capsys):
@@ -166,7 +166,7 @@ def test_texture_network_of_2016_becomes_a_generator_that_wraps(tmp_path, capsys
     assert run("--input", source, "--output", output) == 0
     told = capsys.readouterr().out
     assert "image-io: texture-nets-2016" in told
-    assert "normalisation: 1 modules use the statistics of the batch at hand" in told
+    assert "normalisation: 1 modules use the statistics of the current batch" in told
     model = keras.saving.load_model(output)
     assert [tensor.name for tensor in model.inputs] == ["noise"]
     assert model.inputs[0].shape == (None, None, None, 6)
@@ -190,4 +190,4 @@ def test_style_network_of_2016_stylises_pictures_of_any_size(tmp_path, capsys):
 def test_statistics_beyond_the_running_ones_cannot_be_asked_for(tmp_path, capsys):
     source = file_with(tmp_path / "texture.t7", texture_network(3))
     assert run("--input", source, "--output", tmp_path / "a.keras", "--norm-statistics", "running") == 1
-    assert "has running statistics for 2 channels, its input has 4" in capsys.readouterr().err
+    assert "has running statistics for 2 channels, but its input has 4" in capsys.readouterr().err

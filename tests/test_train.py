@@ -81,7 +81,7 @@ def test_full_disk_is_told_before_training(inputs, tmp_path, capsys, monkeypatch
     usage = training_files.shutil.disk_usage(tmp_path)._replace(free=10_000_000)
     monkeypatch.setattr(training_files.shutil, "disk_usage", lambda folder: usage)
     assert train.main(arguments(inputs, tmp_path)) == 1
-    assert "10 MB are free on its disk, training needs" in capsys.readouterr().err
+    assert "its disk has 10 MB free, training needs" in capsys.readouterr().err
     assert not list(tmp_path.glob("checkpoint-*"))
 
 
@@ -112,5 +112,5 @@ def test_style_run_counts_unreadable_files_and_writes_a_generator(inputs, tmp_pa
     assert "2/2  loss" in told.err
     assert "(mean " in told.err
     assert "trained 2 iterations in" in printed
-    assert "left out 1 file of the data folder" in printed
+    assert "skipped 1 file of the data folder" in printed
     assert (output / "generator.keras").is_file()

@@ -1,18 +1,20 @@
-"""Texture Nets for Keras as a library: pictures in, pictures out, nothing written unless a path is given.
+"""Texture Nets for Keras as a library. Functions take and return pictures; files are written only if a path is given.
 
     import texture_nets
 
     stylized = texture_nets.stylize("pics/coffee.jpg", model="starry_night")
 
-A picture that goes in is a float32 array (height, width, 3), RGB, sRGB-encoded, with values in [0, 1]; or the path of a
-file; or one of Pillow's images. A picture that comes out is such an array. Importing this module loads
-neither Keras nor NumPy: each function loads what it needs when it is called.
+Pictures can be passed as float32 arrays (height, width, 3), RGB, sRGB-encoded, with values in [0, 1]; as paths of
+files; or as Pillow images. They are returned as arrays of this form. Importing this module does not import Keras or
+NumPy; each function imports what it needs when it is called.
 
-Long calls take `observers`: each is called after every iteration with a `runs.progress.RunProgress`, whose `frames()`
-returns the present pictures, float32 (count, height, width, 3), and may raise StopIteration to end the run with them.
-Their further options are those of the settings that they name, which are the scripts' with underscores.
+Functions that run for long take `observers`. Each observer is called after every iteration with a
+`runs.progress.RunProgress`, whose `frames()` returns the current pictures, float32 (count, height, width, 3). An
+observer may raise StopIteration to end the run with the current result. The options of these functions are those of the
+scripts, with underscores in place of hyphens.
 
-What the caller can mend raises `UserError` (`ArgumentError` for an argument); a broken picture raises `ImageError`.
+Errors that the caller can correct raise `UserError` (`ArgumentError` for arguments); pictures that cannot be read raise
+`ImageError`.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def models() -> dict[str, Path]:
-    """Return the trained models that ship with the program: name to file, in alphabetical order.
+    """Return the trained models included with the program: name to file, in alphabetical order.
 
     Example:
         >>> "starry_night" in texture_nets.models()
@@ -32,7 +32,7 @@ def load(name_or_path: str | os.PathLike) -> keras.Model:
     """Load a trained model.
 
     Args:
-        name_or_path: one of `models()`, or a `.keras` file that this program or Keras wrote. No code in it is run.
+        name_or_path: one of `models()`, or a `.keras` file written by this program or by Keras. No code in it is run.
 
     Returns:
         The model. A style model takes and returns float32 (batch, height, width, 3), RGB in [0, 1], of any size; a
@@ -59,17 +59,17 @@ def train(
     observers: Sequence[Observer] = (),
     **options: Any,
 ) -> keras.Model:
-    """Train a network that stylises pictures, or makes a texture, in one forward pass.
+    """Train a network that stylises pictures, or generates a texture, in one forward pass.
 
     Perceptual losses as in Johnson et al. 2016; texture mode as in Ulyanov et al. 2016 and 2017.
 
     Args:
-        style_image: the painting, or the texture; {name: painting} trains one network of several styles.
-        data: folder of photos, or a sequence of pictures; None in texture mode, which needs none.
-        observers: see the module.
+        style_image: the painting or the texture; {name: painting} trains one network with several styles.
+        data: folder of photos, or a sequence of pictures; not needed in texture mode.
+        observers: called after every iteration, see the module.
         **options: those of `pipelines.training.settings.TrainingSettings`: `num_iterations`, `mode`, `image_size`,
-            `batch_size`, `weights`, `precision` ... With `checkpoints_path` checkpoints, previews and the history of
-            losses are written to that folder; without it nothing is.
+            `batch_size`, `weights`, `precision` ... With `checkpoints_path`, checkpoints, previews and the history of
+            losses are written to that folder; otherwise no files are written.
 
     Returns:
         The generator, see `load`.
@@ -77,7 +77,7 @@ def train(
     Raises:
         ArgumentError: an argument or an option has a value that is not allowed.
         ImageError: the style picture cannot be read.
-        UserError: there are no photos or no weights of the descriptor, or the loss is not a number any more.
+        UserError: there are no photos, the weights of the descriptor are missing, or the loss became NaN.
 
     Example:
         >>> generator = texture_nets.train(
@@ -92,19 +92,20 @@ def train(
 
 
 def import_torch(path: str | os.PathLike, *, image_io: str = "auto", **options: Any) -> keras.Model:
-    """Rebuild a Torch7 or PyTorch network as a Keras model that gives the same numbers to rounding.
+    """Convert a Torch7 or PyTorch network to a Keras model with the same output, up to rounding errors.
 
     Args:
-        path: a `.t7` file, or PyTorch's or safetensors' state dict of a known network. No code in it is run.
-        image_io: what makes it take and return RGB pictures in [0, 1]: "texture-nets", "texture-nets-2016",
-            "fast-neural-style", "none" (the bare network, channels last), or "auto": as the file shows.
-        **options: the script's: `entry`, and for Torch7 `input_shape` (a list), `noise`, `norm_statistics`.
+        path: a `.t7` file, or a PyTorch or safetensors state dict of a supported network. No code in it is run.
+        image_io: conversion that lets the model take and return RGB pictures in [0, 1]: "texture-nets",
+            "texture-nets-2016", "fast-neural-style", "none" (the network alone, channels last), or "auto" (detected
+            from the file).
+        **options: `entry`, and for Torch7 `input_shape` (a list), `noise`, `norm_statistics`, as in the script.
 
     Returns:
         The model; see `load`.
 
     Raises:
-        UserError: the file cannot be read, or holds something that has no equivalent here; an option is not allowed.
+        UserError: the file cannot be read, contains a module that is not supported, or an option is not allowed.
 
     Example:
         >>> model = texture_nets.import_torch("tests/data/torch7/tn_johnson_small.t7")
@@ -117,19 +118,19 @@ def import_torch(path: str | os.PathLike, *, image_io: str = "auto", **options: 
 
 
 def import_caffe(prototxt: str | os.PathLike, caffemodel: str | os.PathLike, **options: Any) -> keras.Model:
-    """Rebuild a Caffe network as a Keras model that gives Caffe's numbers to rounding.
+    """Convert a Caffe network to a Keras model with the same output, up to rounding errors.
 
     Args:
-        prototxt: description of the network, in the formats V0, V1 or new.
-        caffemodel: its weights, in any of these formats.
-        **options: `until`, `outputs`, `pooling`, `normalize`, `input_shape`, `raw_detections` of the script.
+        prototxt: description of the network, in the V0, V1 or current format.
+        caffemodel: weights of the network, in any of these formats.
+        **options: `until`, `outputs`, `pooling`, `normalize`, `input_shape`, `raw_detections`, as in the script.
 
     Returns:
-        The bare network, channels last; its outputs are those of the prototxt.
+        The network, channels last; its outputs are those of the prototxt.
 
     Raises:
         ArgumentError: an option has a value that is not allowed.
-        UserError: a file cannot be read, or a layer has no equivalent here; it is named.
+        UserError: a file cannot be read, or a layer is not supported.
 
     Example:
         >>> model = texture_nets.import_caffe(
@@ -145,20 +146,20 @@ def import_caffe(prototxt: str | os.PathLike, caffemodel: str | os.PathLike, **o
 def export(
     model: str | os.PathLike | keras.Model, path: str | os.PathLike, format: str | None = None, **options: Any
 ) -> ExportReport:
-    """Write a model as SavedModel, LiteRT or ONNX, run it there, and compare it with the Keras model.
+    """Export a model to SavedModel, LiteRT or ONNX, and compare the export with the Keras model.
 
     Args:
         model: one of `models()`, a `.keras` file, or a Keras model.
-        path: what to write, whole or not at all: a folder, a `.tflite` or an `.onnx` file.
-        format: "saved_model", "litert" or "onnx"; None: as `path` ends.
+        path: output: a folder, or a `.tflite` or `.onnx` file.
+        format: "saved_model", "litert" or "onnx"; None: according to the suffix of `path`.
         **options: `quantize`, `calibration`, `size` and others of `pipelines.export.export.export_model`.
 
     Returns:
-        What was written, and how far it is from the Keras model, in dB of peak signal-to-noise ratio.
+        A report with the size and hash of the export, and its PSNR relative to the Keras model in dB.
 
     Raises:
         ArgumentError: an argument has a value that is not allowed.
-        UserError: a package is missing, the model has no equivalent in the format, or the export differs too much.
+        UserError: a package is missing, the format cannot represent the model, or the export differs too much.
 
     Example:
         >>> import tempfile

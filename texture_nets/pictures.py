@@ -1,4 +1,4 @@
-"""Functions that make pictures: arrays in, arrays out."""
+"""Functions that return pictures, as arrays."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ def stylize(
 ) -> np.ndarray:
     """Stylise a picture with a trained network, in one forward pass (Johnson et al. 2016, Ulyanov et al. 2017).
 
-    The network of the last few names and paths is kept compiled: a second picture takes a fraction of a second.
+    The last few models that were given by name or path are cached: a second picture takes a fraction of a second.
 
     Args:
-        picture: the content, see the module. Transparency is left out.
+        picture: the content, see the module. Transparency is ignored.
         model: one of `models()`, a `.keras` file, or a Keras model of float32 (batch, height, width, 3) in [0, 1].
-        image_size: longer side in pixels to which the picture is resized first; None keeps its size.
-        strength: weight of the stylised picture, from 0 to 1, in its mean with the content.
-        keep_colors: keep the content's colours and brightness.
-        precision: what a model given by name or path computes in: "float32" (None: this) or "bfloat16".
-        style: of a network of several styles (Dumoulin et al. 2017) those that are blended: {name: weight}.
-        memory: bytes that the process may take, or "4GB"; None: half of what is free. Strips keep a picture within it.
-        brush_size: size of the strokes as a multiple of what the network was trained for, from 0.25 to 8.
+        image_size: longer side in pixels to which the picture is resized before; None keeps its size.
+        strength: weight of the stylised picture, from 0 to 1, when it is blended with the content.
+        keep_colors: keep the colours and the brightness of the content.
+        precision: of the computation, for models given by name or path: "float32" (the default) or "bfloat16".
+        style: styles to blend, for a network with several styles (Dumoulin et al. 2017): {name: weight}.
+        memory: limit in bytes, or "4GB"; larger pictures are processed in strips. None: half of the free memory.
+        brush_size: size of the strokes relative to that in training, from 0.25 to 8.
 
     Returns:
-        float32 (height, width, 3) in [0, 1]; as large as the picture, unless `image_size` is given.
+        float32 (height, width, 3) in [0, 1], with the size of the picture unless `image_size` is given.
 
     Raises:
         ArgumentError: an argument has a value that is not allowed, or there is no such model.
-        UserError, ImageError: the model or the picture cannot be read, or the model is none of pictures or fails.
+        UserError, ImageError: the model or the picture cannot be read, or the model does not take pictures or fails.
 
     Example:
         >>> texture_nets.stylize("pics/coffee.jpg", model="wave", image_size=96).shape
@@ -71,21 +71,21 @@ def sample(
     tileable: str = "none",
     random_seed: int = 0,
 ) -> np.ndarray:
-    """Make a picture of a texture with a trained generator, in one forward pass (Ulyanov et al. 2016).
+    """Generate a picture of a texture with a trained generator, in one forward pass (Ulyanov et al. 2016).
 
     Args:
         model: one of `models()` or a `.keras` file that was trained in texture mode.
         size: side of a square in pixels, or (height, width).
         tileable: directions in which the picture repeats without a seam: "none", "x", "y" or "both"; these sides must
             be multiples of 32.
-        random_seed: from which the noise is drawn.
+        random_seed: seed of the noise.
 
     Returns:
         float32 (height, width, 3) in [0, 1].
 
     Raises:
         ArgumentError: an argument has a value that is not allowed, or there is no such model.
-        UserError: the model cannot be loaded or makes no textures.
+        UserError: the model cannot be loaded, or does not generate textures.
 
     Example:
         >>> texture_nets.sample("bark", size=(64, 96), tileable="both").shape
@@ -103,18 +103,18 @@ def synthesize(
     observers: Sequence[Observer] = (),
     **options: Any,
 ) -> Texture:
-    """Make more of a texture by optimising pixels until Gram matrices match (Gatys, Ecker & Bethge 2015).
+    """Synthesise more of a texture by optimising pixels until Gram matrices match (Gatys, Ecker & Bethge 2015).
 
-    The Gram matrices of a descriptor's features are matched at several octaves of a Gaussian pyramid (Snelgrove 2017),
-    from coarse to fine, by SciPy's L-BFGS-B.
+    The Gram matrices of the descriptor's features are matched at several octaves of a Gaussian pyramid (Snelgrove
+    2017), from coarse to fine, with SciPy's L-BFGS-B.
 
     Args:
-        sources: one picture of the texture, or several whose statistics are joined.
+        sources: one picture of the texture, or several, whose statistics are averaged.
         size: side of a square in pixels, or (height, width).
-        observers: see the module.
+        observers: called after every iteration, see the module.
         **options: those of `pipelines.synthesis.settings.SynthesisSettings`: `octaves`, `layers`, `max_iter`, `count`,
-            `tileable`, `descriptor`, `weights`, `precision` ... With `morph=True` the picture changes from the first of
-            two sources to the second, as the picture `mask` has it, or several frames do.
+            `tileable`, `descriptor`, `weights`, `precision` ... `morph=True` makes a transition from the first of two
+            sources to the second, across the picture (or as given by the picture `mask`) or from frame to frame.
 
     Returns:
         The texture; see `Texture`.
@@ -122,7 +122,7 @@ def synthesize(
     Raises:
         ArgumentError: an argument has a value that is not allowed, or a source is too small.
         ImageError: a picture cannot be read.
-        UserError: there are no weights of the descriptor, or the loss is not a number any more.
+        UserError: the weights of the descriptor are missing, or the loss became NaN.
 
     Example:
         >>> texture = texture_nets.synthesize("pics/bricks.jpg", size=96, octaves=2, max_iter=4)
@@ -142,28 +142,28 @@ def synthesize_material(
     observers: Sequence[Observer] = (),
     **options: Any,
 ) -> Material:
-    """Make more of a surface: all its maps together, which stay in register and repeat without a seam.
+    """Synthesise all maps of a surface together, so that they stay aligned and repeat without a seam.
 
-    The base colour, or the map that leads where there is none, is synthesised like any texture; then all maps take
-    their values from the same places of the source.
+    The base colour (or another map, if there is none) is synthesised like any texture; then all maps take their values
+    from the same places in the source.
 
     Args:
-        maps: by their keys, such as "baseColor", "normal", "roughness", "height", "ao": pictures, or floats (height,
-            width), (height, width, 1) or (height, width, 3). Colours are sRGB-encoded; other numbers are data, normals
-            as (n + 1) / 2. All have one size.
+        maps: pictures by key, such as "baseColor", "normal", "roughness", "height", "ao"; or float arrays (height,
+            width), (height, width, 1) or (height, width, 3). Colours are sRGB-encoded; other maps are data, with
+            normals as (n + 1) / 2. All maps must have the same size.
         size: side of a square in pixels, or (height, width).
         derive: maps to guess from the base colour: "normal", "roughness", "height".
-        observers: see the module.
-        **options: those of `pipelines.synthesis.settings.SynthesisSettings` but for those of several pictures:
+        observers: called after every iteration, see the module.
+        **options: those of `pipelines.synthesis.settings.SynthesisSettings` that apply to a single picture:
             `octaves`, `max_iter`, `tileable` (here "both" by default), `weights`, `precision` ...
 
     Returns:
-        The surface and how good it is; see `Material`.
+        The maps and their scores; see `Material`.
 
     Raises:
         ArgumentError: a key or an option is not allowed.
         ImageError: a picture cannot be read.
-        UserError: maps do not fit each other, there are no weights, or the loss is not a number any more.
+        UserError: the maps differ in size, the weights of the descriptor are missing, or the loss became NaN.
 
     Example:
         >>> surface = texture_nets.synthesize_material(
@@ -184,16 +184,16 @@ def transfer(
     observers: Sequence[Observer] = (),
     **options: Any,
 ) -> np.ndarray:
-    """Repaint a picture in the style of others by optimising its pixels: slower than `stylize`, and better.
+    """Repaint a picture in the style of others by optimising its pixels; slower and better than `stylize`.
 
-    Content at relu4_2 and means and covariances of features at five layers (Wasserstein-2 distance) are matched from
-    a small scale to the full one, as in Crowson's style-transfer-pytorch; Gatys, Ecker & Bethge 2016 with
-    `style_loss="gram"`.
+    Matches the content at relu4_2, and the means and covariances of features at five layers (Wasserstein-2 distance),
+    at growing scales, as in Crowson's style-transfer-pytorch. `style_loss="gram"` is the loss of Gatys, Ecker & Bethge
+    2016.
 
     Args:
         content: the picture to repaint.
-        styles: one picture, or several that are blended.
-        observers: see the module.
+        styles: one picture, or several, which are blended.
+        observers: called after every iteration, see the module.
         **options: those of `pipelines.transfer.settings.TransferSettings`: `end_scale` (longer side of the result in
             pixels), `iterations`, `style_weights`, `content_weight`, `keep_colors`, `weights`, `precision` ...
 
@@ -203,7 +203,7 @@ def transfer(
     Raises:
         ArgumentError: an argument or an option has a value that is not allowed, or a picture is too small.
         ImageError: a picture cannot be read.
-        UserError: there are no weights of the descriptor, or the loss is not a number any more.
+        UserError: the weights of the descriptor are missing, or the loss became NaN.
 
     Example:
         >>> made = texture_nets.transfer("pics/coffee.jpg", "pics/wheat_field.jpg", end_scale=64, initial_iterations=2)

@@ -46,16 +46,17 @@ def write_page(path: Path, command: str, found: Sequence[tuple[Group, Sequence[T
     path.write_text(HEAD.format(command=command, onnx=LIMITS["onnx"], litert=LIMITS["litert"]) + "".join(sections))
 
 
-HEAD = """# Networks that were tried
+HEAD = """# Tested networks
 
-Written by `{command}`. Each network is imported by the program's own scripts, compared with what its original
-framework computes (recorded, or run here), and exported; the exports are run in ONNX Runtime, OpenCV and LiteRT beside
-the Keras model. Differences are the largest one, and its share of the largest number of the output. An export counts
-as agreeing up to {onnx:g} (ONNX) and {litert:g} (LiteRT in float32) of that; nothing is written beyond it. What a file
-named by `--results` holds from earlier runs, perhaps of earlier revisions, was not tried again.
+Written by `{command}`. Each network is imported by the scripts of this program, compared with the output of the
+original framework (recorded, or computed during the test), and exported. The exports are run in ONNX Runtime, OpenCV
+and LiteRT, and compared with the Keras model. Differences are given as the largest absolute difference, and as a share
+of the largest value of the output. An export is written only if its difference is at most {onnx:g} (ONNX) or
+{litert:g} (LiteRT in float32) of that value. Results in the file given by `--results`, perhaps of earlier revisions,
+were not computed again.
 
-The files are those that people published, and are not part of this program: the tables name where they come from, and
-the first digits of their SHA-256. How to bring such a file back to life: [the guide](old_models.md).
+The files were published by others and are not part of this program. The tables name their sources and the first digits
+of their SHA-256 hashes. The [guide](old_models.md) explains how to convert such a file.
 """
 
 
@@ -65,9 +66,10 @@ def _published(group: Group, trials: Sequence[Trial]) -> str:
     truths = [_truth_row(group, *pair) for pair in pairs if not pair[1].reason]
     exports = [_export_row(*pair) for pair in good]
     parts = [
-        f"\n## {group.title}\n\n{len(good)} of {len(pairs)} networks convert{_untried(group, pairs)}.\n\n",
-        as_table(("network", "from", "SHA-256", "compared with", "largest difference", "of largest"), truths),
-        "\n\n### Exports\n\nSizes in kilobytes, and the difference from the Keras model as a share of the largest.\n\n",
+        f"\n## {group.title}\n\n{len(good)} of {len(pairs)} networks can be converted{_untried(group, pairs)}.\n\n",
+        as_table(("network", "from", "SHA-256", "compared with", "largest difference", "relative"), truths),
+        "\n\n### Exports\n\nSizes in kilobytes, and in parentheses the difference from the Keras model as a "
+        "share of the largest value.\n\n",
         as_table(("network", "ONNX", "in OpenCV", "LiteRT", "LiteRT int8"), exports),
         "\n\n### Commands\n\n```sh\n" + "\n".join(_command(network) for network, _ in good) + "\n```\n",
         _failures(pairs),
@@ -84,7 +86,7 @@ def _paired(group: Group, trials: Sequence[Trial]) -> list[tuple[Network, Trial]
 
 def _untried(group: Group, pairs: Sequence[tuple[Network, Trial]]) -> str:
     missing = len(group.networks) - len(pairs)
-    return f"; {missing} more were not tried in this run" if missing else ""
+    return f"; {missing} more were not tested in this run" if missing else ""
 
 
 def _truth_row(group: Group, network: Network, trial: Trial) -> tuple[str, ...]:
@@ -150,7 +152,7 @@ def _failures(pairs: Iterable[tuple[Network, Trial]]) -> str:
     lines = [
         f"- {network.name}: {trial.reason}{known.get(network.name, '')}" for network, trial in pairs if trial.reason
     ]
-    return _section("What does not convert", lines)
+    return _section("What cannot be converted", lines)
 
 
 def _exceptions(trials: Iterable[Trial]) -> str:
@@ -161,7 +163,7 @@ def _exceptions(trials: Iterable[Trial]) -> str:
             if export.relative is None:
                 names.setdefault((format, export.reason), []).append(trial.name)
     lines = [f"- {NAMES[format]}: {reason}: {', '.join(found)}" for (format, reason), found in names.items()]
-    return _section("What does not leave", lines)
+    return _section("What cannot be exported", lines)
 
 
 def _section(title: str, lines: Sequence[str]) -> str:
@@ -176,7 +178,7 @@ def _cases(group: Group, trials: Sequence[Trial]) -> str:
     parts = [
         f"\n## {group.title}\n\n",
         as_table(("networks", "number"), rows),
-        f"\n\nLargest difference from the recorded outputs: {worst:.1e} of the largest number.\n",
+        f"\n\nLargest difference from the recorded outputs: {worst:.1e} of the largest value.\n",
         _section("Too far from the original", apart) if apart else "",
         _failures(pairs),
         _exceptions(trials),
@@ -185,10 +187,10 @@ def _cases(group: Group, trials: Sequence[Trial]) -> str:
 
 
 def _counts(number: int, trials: Sequence[Trial]) -> Iterator[tuple[str, int]]:
-    yield "there", number
-    yield "tried", len(trials)
+    yield "found", number
+    yield "tested", len(trials)
     yield "converted", sum(not trial.reason for trial in trials)
-    yield "agreeing with the original", sum(trial.agrees and trial.difference is not None for trial in trials)
+    yield "same output as the original", sum(trial.agrees and trial.difference is not None for trial in trials)
     left = Counter(name for trial in trials for name, export in trial.exports.items() if export.relative is not None)
     for name, count in left.items():
-        yield f"that leave as {NAMES[name]}", count
+        yield f"exported to {NAMES[name]}", count

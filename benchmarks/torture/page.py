@@ -50,19 +50,19 @@ def _row(tally: Tally, total: int) -> tuple[str, ...]:
 
 TEMPLATE = """# Reliability
 
-Written by `{command}` ({versions}); all that the table tells took {minutes:.0f} minutes. By default a tenth of what is
-converted, loaded or resumed, all that is only read, and 15 kills of each kind are tried; `--full` tries all. The
-command keeps what it has found and goes on where it was stopped, so each row names the revisions of the program that
-were tried. A kind that failed begins anew in the next revision; one of which none is counted was not tried yet.
+Written by `{command}` ({versions}); the attacks in the table took {minutes:.0f} minutes. By default the command makes a
+tenth of the attacks that convert, load or resume, all attacks that only read, and 15 kills of each kind; `--full` makes
+all of them. It saves its results and can be continued later, so each row names the revisions of the program that were
+attacked. A kind that failed starts again with the next revision. Rows with a count of 0 have not been run yet.
 
 Damaged and hostile files, and damaged folders of interrupted runs, are given to the script that reads them ("read": to
-the function that reads them), in a process whose memory and processor time are measured. The script must either work,
-or end in one line that says why not (exit code 1 or 2): no traceback, no crash, at most {max_seconds:.0f} seconds of
-processor time and {max_megabytes:.0f} MB of memory ({max_foreign:.0f} for files of other programs), of which Keras and
-TensorFlow take about 750.
+the function that reads them), in a process whose memory and processor time are measured. The script must either
+succeed or end with one line that gives the reason (exit code 1 or 2), without a traceback or a crash, within
+{max_seconds:.0f} seconds of processor time and {max_megabytes:.0f} MB of memory ({max_foreign:.0f} for files of other
+programs), of which Keras and TensorFlow take about 750.
 
-Runs are killed (SIGKILL) at random moments, and the same command is given again. No file may be torn, no temporary file
-may be left after the second run, and the result must be that of a run that was not killed: pictures to one level of
+Runs are killed (SIGKILL) at random moments, and the same command is run again. No file may be incomplete, no temporary
+file may be left after the second run, and the result must be the same as without the kill: pictures to one level of
 255, weights to rounding.
 
 {table}

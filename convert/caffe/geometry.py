@@ -47,7 +47,7 @@ def _dilation(parameter: Any) -> Pair:
     if not (parameter.HasField("hole") or parameter.HasField("hole_h") or parameter.HasField("hole_w")):
         return _repeated(parameter.dilation, "dilation", 1)
     if parameter.dilation:
-        raise LayerError("has both hole and dilation; one of them is allowed")
+        raise LayerError("has both hole and dilation; only one of them is allowed")
     return parameter.hole_h or parameter.hole or 1, parameter.hole_w or parameter.hole or 1
 
 
@@ -58,7 +58,7 @@ def _spatial(parameter: Any, repeated: str, prefix: str, default: int | None) ->
     if not (parameter.HasField(height) or parameter.HasField(width)):
         return _repeated(values, repeated, default)
     if values:
-        raise LayerError(f"has both {repeated} and {height} or {width}; one way is allowed")
+        raise LayerError(f"has both {repeated} and {height} or {width}; only one of these forms is allowed")
     return getattr(parameter, height), getattr(parameter, width)
 
 
@@ -109,7 +109,7 @@ def pyramid_windows(height: int, size: Pair) -> list[Window]:
 
 def _global_window(parameter: Any, size: Sequence[int | None]) -> Window:
     if any(parameter.HasField(name) for name in ("kernel_size", "kernel_h", "kernel_w")):
-        raise LayerError("has both global_pooling and a kernel size; one of them is allowed")
+        raise LayerError("has both global_pooling and a kernel size; only one of them is allowed")
     stride = _single_or_pair(parameter, "stride", "stride")
     padding = _single_or_pair(parameter, "pad", "pad")
     if stride != (1, 1) or padding != (0, 0):

@@ -109,7 +109,7 @@ def _is_loss(node: Node) -> bool:
 def _is_included(layer: Any, state: Any) -> bool:
     """Follow Caffe's Net::FilterNet."""
     if layer.include and layer.exclude:
-        raise UserError(f"layer {layer.name!r} has both include and exclude rules; one kind is allowed")
+        raise UserError(f"layer {layer.name!r} has both include and exclude rules; only one kind is allowed")
     if layer.include:
         return any(_meets(state, rule) for rule in layer.include)
     return not any(_meets(state, rule) for rule in layer.exclude)
@@ -152,11 +152,11 @@ class _Wiring:
 
     def _check_top(self, node: Node, index: int, name: str) -> None:
         if name in node.layer.top[:index]:
-            raise UserError(f"{node.place}: makes the blob {name!r} twice")
+            raise UserError(f"{node.place}: outputs the blob {name!r} twice")
         if name not in self.values:
             return
         if name not in node.layer.bottom[index : index + 1]:
-            raise UserError(f"{node.place}: makes the blob {name!r}, which another layer made already")
+            raise UserError(f"{node.place}: outputs the blob {name!r}, which another layer already outputs")
         if self.values[name] in self._read:
             raise UserError(f"{node.place}: changes {name!r} in place after another layer has read it")
 

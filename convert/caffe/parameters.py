@@ -82,7 +82,7 @@ def _by_name(model: Iterable[ModelLayer]) -> dict[str, list[ModelBlob]]:
     brought: dict[str, list[ModelBlob]] = {}
     for layer in model:
         if layer.blobs and layer.name in brought:
-            raise UserError(f"the caffemodel has two layers {layer.name!r} with blobs")
+            raise UserError(f"the caffemodel has two layers named {layer.name!r} with blobs")
         if layer.blobs:
             brought[layer.name] = layer.blobs
     return brought
@@ -102,7 +102,7 @@ def _check_count(node: Node, sizes: Sequence[tuple[int, ...]], blobs: list[Model
     if blobs is not None and len(sizes) != len(blobs):
         needed = f" ({', '.join(map(written, sizes))})" if sizes else ""
         raise UserError(
-            f"{node.place}: the caffemodel has {len(blobs)} blobs for it, where the prototxt needs {len(sizes)}{needed}"
+            f"{node.place}: the caffemodel has {len(blobs)} blobs for it, but the prototxt needs {len(sizes)}{needed}"
         )
 
 

@@ -217,7 +217,7 @@ def registered(node: Node) -> RegisteredRule:
     """
     if node.layer.type in BOX_SELECTIONS:
         raise UserError(
-            f"{node.place}: YOLO's selection of boxes cannot be converted; end the network before it with `outputs` "
+            f"{node.place}: the box selection of YOLO is not supported; cut the network off before it with `outputs` "
             f"{','.join(node.layer.bottom)}"
         )
     if node.layer.type not in RULES:
@@ -237,7 +237,7 @@ def _checked(shape: Shape) -> Shape:
     """Return `shape` if Caffe takes a blob of it."""
     shape = tuple(shape)
     if any(size is not None and size < 1 for size in shape):
-        raise LayerError(f"makes an empty blob, {written(shape)}")
+        raise LayerError(f"outputs an empty blob, {written(shape)}")
     if math.prod(size or 1 for size in shape) > MAX_COUNT:
-        raise LayerError(f"makes a blob of more than {MAX_COUNT} numbers, {written(shape)}")
+        raise LayerError(f"outputs a blob of more than {MAX_COUNT} numbers, {written(shape)}")
     return shape

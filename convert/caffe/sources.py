@@ -77,8 +77,7 @@ def _size_of_pictures(node: Node) -> Shape:
         height = width = crop
     if not (height and width):
         raise UserError(
-            f"{node.place}: reads files whose size the prototxt does not tell; give it as `input_shape`, such as "
-            "3x224x224"
+            f"{node.place}: reads files whose size is not in the prototxt; give it as `input_shape`, such as 3x224x224"
         )
     return (1 if _is_grey(layer, own) else 3, height, width)
 

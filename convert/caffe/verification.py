@@ -42,7 +42,7 @@ def read_reference(path: str | Path) -> dict[str, np.ndarray]:
     except (ValueError, EOFError, AttributeError) as error:
         raise UserError(f"`verify` {path}: not an .npz file of number arrays") from error
     if not any(name.startswith("blob_") for name in reference):
-        raise UserError(f"`verify` {path}: holds no array blob_NAME")
+        raise UserError(f"`verify` {path}: contains no array blob_NAME")
     return reference
 
 
@@ -69,7 +69,7 @@ def compare_with_caffe(conversion: Conversion, reference: Mapping[str, np.ndarra
     try:
         outputs = model(given if len(given) > 1 else given[0])
     except (ValueError, TypeError) as error:
-        raise UserError(f"`verify`: the network does not take the input: {error}") from error
+        raise UserError(f"`verify`: the network cannot process the input: {error}") from error
     outputs = outputs if isinstance(outputs, dict) else {blobs[0]: outputs}
     return [_compare(name, outputs[name], reference[f"blob_{name}"]) for name in blobs]
 

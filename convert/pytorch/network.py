@@ -41,7 +41,7 @@ def convert_pytorch(path: str | os.PathLike, *, entry: str | None = None) -> Con
 
     Raises:
         UserError: the file cannot be read, or its tensors are of no known architecture.
-        ArgumentError: it holds several networks and `entry` is none of them.
+        ArgumentError: it contains several networks and `entry` is none of them.
     """
     states = find_state_dicts(read_pytorch(path))
     found = _choose(path, list(_known(states)), states, entry)
@@ -69,7 +69,7 @@ def _choose(
     chosen = [one for one in known if entry in (None, one[1].entry)]
     if len(chosen) != 1:
         there = ", ".join(printable(state.entry) or "(the whole)" for _, state in known)
-        wanted = "it holds several networks" if entry is None else f"no network at {printable(entry)}"
+        wanted = "it contains several networks" if entry is None else f"no network at {printable(entry)}"
         raise ArgumentError(f"{path}: {wanted}; choose with `entry`: {there}")
     return chosen[0]
 
@@ -77,11 +77,11 @@ def _choose(
 def _unknown(states: list[StateDict]) -> str:
     tensors = [(name, tensor.shape) for state in states for name, tensor in state.tensors.items()]
     if not tensors:
-        return "holds no tensors by name"
+        return "contains no named tensors"
     listed = ", ".join(f"{printable(name)} {' x '.join(map(str, shape))}" for name, shape in tensors[:MAX_NAMES])
     more = f" and {len(tensors) - MAX_NAMES} more" if len(tensors) > MAX_NAMES else ""
     return (
-        f"holds tensors of no known network: {listed}{more} (`summary` lists them; known: "
+        f"contains tensors of an unknown network: {listed}{more} (`summary` lists them; known: "
         f"{'; '.join(architecture.name for architecture in ARCHITECTURES)}; a new architecture is a class in "
         "convert/pytorch/architectures)"
     )

@@ -108,7 +108,7 @@ class _Archive:
         if sum(members.values()) > MAX_INFLATION * path.stat().st_size:
             raise FormatError(f"its members unpack to {sum(members.values())} bytes")
         if self._root + "byteorder" in members and self.read("byteorder") != b"little":
-            raise FormatError("the numbers are big-endian, which is not read")
+            raise FormatError("the numbers are big-endian, which is not supported")
 
     def read(self, name: str, max_size: int | None = None) -> bytes:
         """Return the bytes of the member `name`; zipfile compares them with their checksum."""
@@ -153,7 +153,7 @@ def _find_legacy(identity: tuple, storages: dict[str, Storage], places: dict[str
 def _part(storage: Storage, view: Any) -> Storage:
     """Return the part of a storage that (key, offset, count) means."""
     if not isinstance(view, tuple) or len(view) != 3 or not all(type(value) is int for value in view[1:]):
-        raise FormatError("a part of a storage that is none")
+        raise FormatError("a part of an invalid storage")
     _, offset, count = view
     if not 0 <= offset <= offset + count <= storage.count:
         raise FormatError("a part beyond the end of its storage")
@@ -170,15 +170,15 @@ def _placed(places: dict[str, memoryview], key: str) -> memoryview:
 def _place(keys: Any, storages: dict[str, Storage], places: dict[str, memoryview], content: mmap.mmap) -> None:
     """Find where each storage of the list `keys` lies: a count of eight bytes, then the numbers."""
     if not isinstance(keys, list):
-        raise FormatError("no list of storages")
+        raise FormatError("it has no list of storages")
     data, position = memoryview(content), content.tell()
     for key in map(str, keys):
         if key not in storages or position + 8 > len(data):
-            raise FormatError(f"the storage {printable(key)} is of no tensor, or cut off")
+            raise FormatError(f"the storage {printable(key)} belongs to no tensor, or is truncated")
         (count,) = struct.unpack_from("<q", data, position)
         end = position + 8 + count * NUMPY_TYPES[storages[key].kind].itemsize
         if count != storages[key].count or end > len(data):
-            raise FormatError(f"the storage {printable(key)} of {storages[key].count} numbers is cut off or damaged")
+            raise FormatError(f"the storage {printable(key)} of {storages[key].count} numbers is truncated or damaged")
         places[key], position = data[position + 8 : end], end
 
 
@@ -210,7 +210,7 @@ def _read_safetensors(path: Path) -> Container:
         raise FormatError(f"safetensors: {error}") from error
     for name, (kind, shape) in types.items():
         if kind not in _SAFETENSORS_KINDS:
-            raise FormatError(f"the tensor {printable(name)} has the type {kind}, which is not read")
+            raise FormatError(f"the tensor {printable(name)} has the type {kind}, which is not supported")
         storage = Storage(_SAFETENSORS_KINDS[kind], math.prod(shape), functools.partial(_safetensors_bytes, path, name))
         strides = tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
         result[name] = budget.tensor(storage, 0, shape, strides)

@@ -47,7 +47,7 @@ class StateDict:
         except FormatError as error:
             raise UserError(f"{place}: {error}") from error
         if array.dtype.kind == "c":
-            raise UserError(f"{place} holds complex numbers, which no network here takes")
+            raise UserError(f"{place} contains complex numbers, which are not supported")
         check_values(place, array)
         return array.astype(np.float32)
 

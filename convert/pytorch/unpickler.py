@@ -78,12 +78,12 @@ class Unpickler:
         except FormatError:
             raise
         except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise FormatError(f"no pickle of PyTorch: {printable(' '.join(str(error).split()))}") from error
+            raise FormatError(f"not a PyTorch pickle: {printable(' '.join(str(error).split()))}") from error
 
     def _pop(self) -> Any:
         value = self._stack.pop()
         if value is _MARK:
-            raise FormatError("a pickle whose stack is in disorder")
+            raise FormatError("a pickle with an invalid stack")
         return value
 
     def _push(self, value: Any) -> None:
@@ -115,17 +115,17 @@ class Unpickler:
     def _stack_global(self, _argument: Any) -> None:
         name, module = self._pop(), self._pop()
         if not (isinstance(name, str) and isinstance(module, str)):
-            raise FormatError("a name that is no text")
+            raise FormatError("a name that is not a string")
         self._name(module, name)
 
     def _persistent(self, _argument: Any) -> None:
         identity = self._pop()
         if not isinstance(identity, tuple) or len(identity) < 2:
-            raise FormatError("an external object that is no storage")
+            raise FormatError("an external object that is not a storage")
         if identity[0] == "module":
             raise FormatError(_refusal(str(getattr(identity[1], "name", "?"))))
         if identity[0] != "storage" or self._find_storage is None:
-            raise FormatError("an external object that is no storage")
+            raise FormatError("an external object that is not a storage")
         self._push(self._find_storage(identity))
 
     def _reduce(self, _argument: Any) -> None:
@@ -134,7 +134,7 @@ class Unpickler:
 
     def _called(self, called: Any, arguments: Any, known: Collection[str]) -> Any:
         if not isinstance(called, Name) or called.name not in known:
-            raise FormatError("a call of something that is no function of PyTorch's")
+            raise FormatError("a call to something that is not a PyTorch function")
         if not isinstance(arguments, tuple) or len(arguments) > MAX_ARGUMENTS:
             raise FormatError("a call without arguments")
         return _CALLS[called.name](self, *arguments)
@@ -149,7 +149,7 @@ class Unpickler:
 
     def _tensor(self, storage: Any, offset: Any, shape: Any, strides: Any, *_rest: Any) -> Any:
         if not isinstance(storage, Storage) or type(offset) is not int:
-            raise FormatError("a tensor that is no view on a storage")
+            raise FormatError("a tensor that is not a view of a storage")
         return self._budget.tensor(storage, offset, _sizes(shape), _sizes(strides))
 
     def _typed(self, function: Any, _type: Any, arguments: Any, _state: Any) -> Any:
@@ -168,7 +168,7 @@ class Unpickler:
     def fill(target: Any, items: list[Any]) -> None:
         """Give the dict `target` the `items`, keys and values in turn."""
         if not isinstance(target, dict) or len(items) % 2:
-            raise FormatError("items for something that is no dict")
+            raise FormatError("items for something that is not a dict")
         for key, value in zip(items[::2], items[1::2], strict=True):
             if _is_key(key):
                 target[key] = value
@@ -182,13 +182,13 @@ class Unpickler:
 
     def _extend(self, values: list[Any]) -> None:
         if not isinstance(self._stack[-1], list):
-            raise FormatError("items for something that is no list")
+            raise FormatError("items for something that is not a list")
         self._stack[-1].extend(values)
 
     def _put(self, index: int | None) -> None:
         value = self._stack[-1]
         if value is _MARK:
-            raise FormatError("a pickle whose stack is in disorder")
+            raise FormatError("a pickle with an invalid stack")
         self._memo[len(self._memo) if index is None else int(index)] = value
 
     def _get(self, index: int) -> None:
@@ -218,7 +218,7 @@ def _sizes(values: Any) -> tuple[int, ...]:
         or len(values) > MAX_AXES
         or any(type(value) is not int for value in values)
     ):
-        raise FormatError("a tensor whose sizes are no integers")
+        raise FormatError("a tensor whose sizes are not integers")
     return tuple(values)
 
 

@@ -71,7 +71,7 @@ def _build(root: Module, plan: InputPlan, options: BuildOptions) -> tuple[keras.
             continue
         except UserError as error:
             problem = problem or error
-    raise problem or UserError("the network works along its batch dimension, and cannot be given another")
+    raise problem or UserError("the network operates along its batch dimension, so no batch dimension can be added")
 
 
 def _frames(options: BuildOptions, guessed: bool) -> list[Frame]:
@@ -96,7 +96,7 @@ def _build_in_frame(root: Module, plan: InputPlan, frame: Frame, options: BuildO
             if not plan.derived or channels is None or trial == MAX_TRIALS - 1:
                 raise (ArgumentError if mismatch.found is None else UserError)(str(mismatch)) from mismatch
             inputs = _with_channels(inputs, channels)
-    raise UserError("the file does not tell the number of input channels; give them as `input_shape`")
+    raise UserError("the number of input channels is not in the file; give the sizes of the input as `input_shape`")
 
 
 def _channel_axis(shape: Shape) -> int:

@@ -28,7 +28,7 @@ class ChannelMismatch(Exception):
 
     def __init__(self, module: Module, needed: int, found: int | None) -> None:
         if found is None:
-            known = "which nothing tells; give the sizes of the network's input as `input_shape`"
+            known = "which is not in the file; give the sizes of the network's input as `input_shape`"
         else:
             known = f"gets {found}"
         super().__init__(f"{module.path} ({module.type_name}): needs {needed} input channels, {known}")
@@ -78,7 +78,7 @@ class Context:
         except Exception as error:
             # Keras and its backends check shapes and arguments themselves, each with exceptions of its own, and the
             # file is not trusted: whatever they refuse is a fault of this module.
-            raise module.fail(f"does not fit here: {_first_line(error)}") from error
+            raise module.fail(f"cannot be used here: {_first_line(error)}") from error
         finally:
             self._depth -= 1
 

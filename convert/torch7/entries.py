@@ -24,7 +24,7 @@ def find_network(value: Any, entry: str | None = None) -> Module:
 
     Raises:
         UserError: the file holds none.
-        ArgumentError: it holds several and none was asked for, or not the one that was.
+        ArgumentError: it holds several and none was requested, or not the one that was.
     """
     if entry is not None:
         return _at_entry(value, entry)
@@ -37,7 +37,7 @@ def find_network(value: Any, entry: str | None = None) -> Module:
         ((path, network),) = networks.items()
         return Module(network, path)
     if networks:
-        raise ArgumentError(f"the file holds several networks; choose one with `entry`: {_listed(networks)}")
+        raise ArgumentError(f"the file contains several networks; select one with `entry`: {_listed(networks)}")
     raise UserError(_contents(value))
 
 
@@ -55,8 +55,8 @@ def _at_entry(value: Any, entry: str) -> Module:
         found = _item(found, key)
     if not is_module(found):
         networks = dict(_networks(value))
-        known = f"networks stand at: {_listed(networks)}" if networks else _contents(value)
-        raise ArgumentError(f"`entry` {entry} leads to no network; {known}")
+        known = f"there are networks at: {_listed(networks)}" if networks else _contents(value)
+        raise ArgumentError(f"`entry` {entry} does not lead to a network; {known}")
     return Module(found, entry)
 
 
@@ -103,9 +103,9 @@ def _contents(value: Any) -> str:
     tensors = [(path, item) for path, item in _entries(value) if isinstance(item, TorchTensor)]
     if not tensors and isinstance(value, LuaTable):
         keys = ", ".join(str(key) for key in list(value)[:MAX_SHOWN])
-        return f"the file holds a table without the entry 'model' and no network elsewhere, only: {keys or 'nothing'}"
+        return f"the file contains a table without the entry 'model' or a network elsewhere, only: {keys or 'nothing'}"
     if not tensors:
         return f"the file holds {value!r:.80} where a network module is expected"
     shown = [f"{path or 'the tensor'} {'x'.join(map(str, tensor.size)) or 'empty'}" for path, tensor in tensors]
     more = ", ..." if len(shown) > MAX_SHOWN else ""
-    return f"the file holds tensors, no network: {', '.join(shown[:MAX_SHOWN])}{more}"
+    return f"the file contains tensors but no network: {', '.join(shown[:MAX_SHOWN])}{more}"

@@ -32,21 +32,21 @@ def detect_image_io(value: Any, model: keras.Model, modules: list[Module]) -> tu
         modules: its modules in the order in which they run.
     """
     if len(model.inputs) > 1 or isinstance(model.output, list) or len(model.output.shape) != 4:
-        return "none", "it does not turn one picture into one"
+        return "none", "it does not map one picture to one picture"
     if "nn.GenNoise" in {module.type_name for module in modules} and model.output.shape[-1] == 3:
-        return "texture-nets-2016", "it makes noise by nn.GenNoise, as the texture networks of 2016 do"
+        return "texture-nets-2016", "it generates noise with nn.GenNoise, like the texture networks of 2016"
     if len(model.input.shape) != 4 or not model.input.shape[-1] == model.output.shape[-1] == 3:
-        return "none", "it does not turn 3 channels into 3 channels"
+        return "none", "it does not map 3 channels to 3 channels"
     ending = [module.type_name for module in modules if module.type_name not in _IDLE][-2:]
     if ending == ["nn.Tanh", "nn.MulConstant"]:
         preprocessing = _preprocessing_option(value)
         if preprocessing not in (None, "vgg"):
-            raise UserError(f"fast-neural-style's preprocessing {preprocessing!r} is not known; use `image_io` none")
-        return "fast-neural-style", "it ends in nn.Tanh and nn.MulConstant, as fast-neural-style's networks do"
+            raise UserError(f"fast-neural-style's preprocessing {preprocessing!r} is unknown; use `image_io` none")
+        return "fast-neural-style", "it ends in nn.Tanh and nn.MulConstant, like the networks of fast-neural-style"
     types = {module.type_name for module in modules}
     if "nn.TVLoss" in types or (ending and ending[-1] in _CONVOLUTIONS and types & _NORMALIZATIONS):
-        return "texture-nets", "it ends in a convolution or nn.TVLoss, as texture_nets' generators do"
-    return "none", f"its end, {' '.join(ending)}, is none of a known style-transfer network"
+        return "texture-nets", "it ends in a convolution or nn.TVLoss, like the generators of texture_nets"
+    return "none", f"its end, {' '.join(ending)}, is not that of a known style-transfer network"
 
 
 def _preprocessing_option(value: Any) -> Any:
@@ -72,7 +72,7 @@ def wrap_network(network: keras.Model, image_io: ImageIO) -> keras.Model:
     if image_io not in get_args(ImageIO):
         raise ArgumentError(unknown_name("image-io", image_io, ("auto", *get_args(ImageIO))))
     if not _makes_pictures(network):
-        raise UserError(f"`image_io` {image_io} is for networks that turn 3 channels into 3; use `image_io` none")
+        raise UserError(f"`image_io` {image_io} is for networks that map 3 channels to 3; use `image_io` none")
     image = keras.Input((None, None, 3), name="image")
     x = VGGPreprocessing()(image) if image_io == "fast-neural-style" else image
     multiple = size_multiple(network)
@@ -98,14 +98,14 @@ def size_multiple(network: keras.Model, channels: int = 3) -> int:
     for exponent in range(8):
         if _output_side(network, _TRIAL_SIZE + 2**exponent, channels) is not None:
             return 2**exponent
-    raise UserError(f"the network takes no pictures of {_TRIAL_SIZE + 1} to {_TRIAL_SIZE + 128} pixels")
+    raise UserError(f"the network does not accept pictures of {_TRIAL_SIZE + 1} to {_TRIAL_SIZE + 128} pixels")
 
 
 def _lost_margin(network: keras.Model, multiple: int) -> int:
     """Return how many pixels the network loses at each side (0 for most), as a multiple of `multiple`."""
     side = _output_side(network, _TRIAL_SIZE, 3)
     if side is None or not _TRIAL_SIZE // 2 < side < _TRIAL_SIZE * 3 // 2:
-        raise UserError(f"the network makes {side} pixels of {_TRIAL_SIZE}; use `image_io` none")
+        raise UserError(f"the network returns {side} pixels for {_TRIAL_SIZE}; use `image_io` none")
     lost = max(0, _TRIAL_SIZE - side)
     return -(-lost // (2 * multiple)) * multiple
 

@@ -54,7 +54,7 @@ class Module:
 
     def fail_at_dimension(self, field: str, dimension: int, sizes: Sequence[int | None]) -> UserError:
         """Return an error that says that a field leads to a dimension which the input does not have."""
-        return self.fail(f"field {field} leads to dimension {dimension}; its input has {len(sizes)}, of sizes {sizes}")
+        return self.fail(f"field {field} refers to dimension {dimension}; its input has {len(sizes)}, of sizes {sizes}")
 
     def get(self, name: str) -> Any:
         """Return a field as it is in the file, None where it is missing."""
@@ -97,7 +97,7 @@ class Module:
     def _finite(self, name: str, value: TorchTensor) -> np.ndarray:
         array = np.asarray(value.array, dtype=np.float64 if value.array.dtype == np.float64 else np.float32)
         if not np.isfinite(array).all():
-            raise self.fail(f"{name} holds values that are not finite")
+            raise self.fail(f"{name} contains values that are not finite")
         return array
 
     def storage_array(self, name: str, count: int) -> np.ndarray | None:
@@ -177,7 +177,7 @@ class Module:
         """Return the two elements of a table."""
         items = self.table(value)
         if len(items) != 2:
-            raise self.fail(f"takes a table of 2 elements, its input has {len(items)}")
+            raise self.fail(f"takes a table of 2 elements, but its input has {len(items)}")
         return items
 
     def first_items(self, value: Value, count: int) -> list[Value]:
@@ -188,7 +188,7 @@ class Module:
         """Return the cells of a table of tensors, which has `count` of them or at least one."""
         cells = [self.single(item) for item in self.table(value)]
         if not cells or (count is not None and len(cells) != count):
-            raise self.fail(f"takes a table of {count or 'some'} tensors, its input has {len(cells)}")
+            raise self.fail(f"takes a table of {count or 'some'} tensors, but its input has {len(cells)}")
         return cells
 
     def leaves(self, value: Value) -> list[Cell]:
@@ -218,7 +218,7 @@ class Module:
         """Raise UserError where a tensor that holds numbers was not read."""
         unread = self.unread()
         if unread:
-            raise self.fail(f"tensors that nothing uses: {', '.join(map(str, unread))}")
+            raise self.fail(f"unused tensors: {', '.join(map(str, unread))}")
 
     def _is_unread(self, name: Any, tensor: TorchTensor) -> bool:
         if tensor.array.dtype.kind != "f":

@@ -67,7 +67,8 @@ def _convert_cell(call: Callable[..., Any], module: Module, cell: Cell, context:
         result = call(module=module, x=cell.tensor, cell=cell, context=context)
         return result if isinstance(result, Cell) else cell.like(result)
     if cell.rank not in (sample, sample + 1):
-        raise module.fail(f"takes tensors of {sample} or {sample + 1} dimensions, its input has the sizes {cell.sizes}")
+        allowed = f"{sample} or {sample + 1} dimensions"
+        raise module.fail(f"takes tensors of {allowed}, but its input has the sizes {cell.sizes}")
     if cell.rank == sample:
         cell.keep_batch(1)
     parts = samples(cell, sample)

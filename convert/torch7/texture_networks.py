@@ -73,5 +73,5 @@ def _scale_factors(value: Any, options: BuildOptions, entry: str | None) -> list
     trial = convert_network(value, _with_inputs(options, shapes), entry=entry).model
     noises = [tensor for tensor in trial.inputs if tensor.name.startswith("noise")]
     if any(tensor.shape[-1] != CHANNELS or TRIAL_SIZE % tensor.shape[1] for tensor in noises):
-        raise UserError("the network's noise is not that of a texture network; `image_io` none leaves it as it is")
+        raise UserError("the network's noise is not that of a texture network; use `image_io` none")
     return [TRIAL_SIZE // tensor.shape[1] for tensor in noises]

@@ -68,6 +68,6 @@ def _read_tiff(path: Path) -> np.ndarray:
         levels = page.asarray(maxworkers=1)
     largest = DEEP_TYPES.get(levels.dtype.name)
     if page.axes not in ("YX", "YXS") or largest is None:
-        raise ImageError(f"{path}: axes {page.axes} of {levels.dtype.name} are no map")
+        raise ImageError(f"{path}: axes {page.axes} of {levels.dtype.name} are not those of a map")
     values = np.asarray(levels, np.float32).reshape(*levels.shape[:2], -1) / np.float32(largest)
     return values[..., : 3 if values.shape[2] >= 3 else 1]

@@ -37,7 +37,7 @@ def write_map(path: Path, values: np.ndarray, *, bits: int, is_color: bool) -> N
         write_exr(path, linear_light(values) if is_color else values, bits=bits)
         return
     if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
-        raise ImageError(f"{path}: values from {values.min():g} to {values.max():g}; this format holds 0 to 1")
+        raise ImageError(f"{path}: values from {values.min():g} to {values.max():g}; this format allows 0 to 1")
     levels = (to_bytes if bits == 8 else to_deep_levels)(values)
     try:
         with whole_file(path) as file:

@@ -63,7 +63,7 @@ def _check_directory(path: Path) -> None:
         size = zip_directory_size(file)
     if size > MAX_DIRECTORY_BYTES:
         raise UserError(
-            f"the archive's list of members has {size} bytes; a model has {CONFIG}, {METADATA} and {WEIGHTS} alone"
+            f"the archive's list of members has {size} bytes; a model has only {CONFIG}, {METADATA} and {WEIGHTS}"
         )
 
 
@@ -73,7 +73,7 @@ def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
     names = [member.filename for member in found]
     if len(found) > MAX_MEMBERS or set(names) - {CONFIG, METADATA, WEIGHTS} or len(set(names)) < len(names):
         others = [name for name in names if name not in (CONFIG, METADATA, WEIGHTS)][:3] or ["a name twice"]
-        raise UserError(f"the archive holds {', '.join(others)}; a model has {CONFIG}, {METADATA} and {WEIGHTS} alone")
+        raise UserError(f"the archive holds {', '.join(others)}; a model has only {CONFIG}, {METADATA} and {WEIGHTS}")
     limits = {CONFIG: MAX_CONFIG_BYTES, METADATA: MAX_METADATA_BYTES, WEIGHTS: MAX_EXPANSION * size}
     for member in found:
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -97,5 +97,5 @@ def _parse(data: bytes) -> dict[str, Any]:
     except ValueError as error:  # bytes that are not UTF-8, and numbers of too many digits, too
         raise UserError(f"{CONFIG} is not JSON: {error}") from error
     if not isinstance(config, dict):
-        raise UserError(f"{CONFIG} describes no model")
+        raise UserError(f"{CONFIG} does not describe a model")
     return config

@@ -72,7 +72,7 @@ def _check_amounts(config: dict[str, Any]) -> None:
             entries += len(value)
             waiting += value
     if tensors > MAX_TENSORS:
-        raise UserError(f"the model's layers take {tensors} inputs; at most {MAX_TENSORS} can be built")
+        raise UserError(f"the layers of the model take {tensors} inputs; at most {MAX_TENSORS} can be built")
     if entries > MAX_ENTRIES:
         raise UserError(f"the configuration has lists of {entries} entries; at most {MAX_ENTRIES} are allowed")
 
@@ -92,7 +92,7 @@ def _count_calls(value: Any, depth: int) -> int:
 def _count_calls_of(value: dict[str, Any], depth: int) -> int:
     kind = _resolve(value) if "class_name" in value else None
     if value.get("unroll"):
-        raise UserError("a recurrent layer is unrolled ('unroll'), which makes a layer of every step")
+        raise UserError("a recurrent layer is unrolled ('unroll'), which creates a layer for every step")
     inner = 0
     for key, item in value.items():
         if key in UNBOUNDED and isinstance(item, int):
@@ -139,13 +139,13 @@ def _resolve(value: dict[str, Any]) -> type | None:
         _check_array(value.get("config"))
         return None
     if not isinstance(name, str) or not isinstance(module, str):
-        raise UserError(f"an object of the configuration, {name!r:.80}, does not say which class it is of")
+        raise UserError(f"an object of the configuration, {name!r:.80}, does not name its class")
     if name == "function":
         _check_function(value.get("config"), module)
         return None
     kind = _registered(value.get("registered_name")) or _of_keras(module, name)
     if not (isinstance(kind, type) and issubclass(kind, BASES)):
-        raise UserError(f"{module}.{name}"[:120] + " is neither a class of Keras' networks nor of this program")
+        raise UserError(f"{module}.{name}"[:120] + " is neither a Keras class for networks nor a class of this program")
     home = kind.__module__
     if not home.startswith("keras"):
         _check_windows(value.get("config"))
@@ -158,7 +158,7 @@ def _check_array(config: Any) -> None:
     """Raise UserError where NumPy would make more of a few values than they are: text of a given length, say."""
     dtype = config.get("dtype", "float32") if isinstance(config, dict) else "float32"
     if dtype is not None and dtype not in NUMBERS:
-        raise UserError(f"the configuration holds an array of {dtype!r:.80}, not of numbers")
+        raise UserError(f"the configuration contains an array of {dtype!r:.80}, not of numbers")
 
 
 def _registered(name: Any) -> type | None:
@@ -193,7 +193,7 @@ def _check_order(config: dict[str, Any]) -> None:
             seen.add(str(layer.get("name")))
             waiting += any(source not in seen for source in _sources(layer.get("inbound_nodes"), 0))
     if waiting * len(layers) > MAX_WAITING_STEPS:
-        raise UserError(f"{waiting} of {len(layers)} layers stand before those whose outputs they take")
+        raise UserError(f"{waiting} of {len(layers)} layers come before the layers whose outputs they take")
 
 
 def _sources(value: Any, depth: int) -> Iterator[str]:

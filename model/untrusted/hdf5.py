@@ -87,9 +87,9 @@ def _size_of(place: str, dataset: h5py.h5d.DatasetID) -> tuple[int, int]:
     """
     properties = dataset.get_create_plist()
     if properties.get_layout() == h5py.h5d.VIRTUAL:
-        raise UserError(f"dataset {place} is virtual: its values lie in other datasets, which are not read")
+        raise UserError(f"dataset {place} is virtual: its values are in other datasets, which are not read")
     if properties.get_external_count():
-        raise UserError(f"dataset {place} lies in another file, which is not read")
+        raise UserError(f"dataset {place} is in another file, which is not read")
     for number in range(properties.get_nfilters()):
         if properties.get_filter(number)[0] not in FILTERS:
             raise UserError(f"dataset {place} is compressed in a way that Keras does not use")

@@ -32,7 +32,7 @@ def check_weight_count(variables: Sequence[keras.Variable], numbers: int) -> Non
     if wanted > numbers:
         largest = max(variables, key=lambda variable: math.prod(variable.shape))
         raise UserError(
-            f"the configuration asks for {wanted} weights, the file holds {numbers} "
+            f"the configuration needs {wanted} weights, the file has {numbers} "
             f"(the largest, {largest.path}, has shape {tuple(largest.shape)})"
         )
 
@@ -58,7 +58,7 @@ def check_values(name: str, values: np.ndarray) -> None:
     largest = max(-lowest, highest)
     if largest > MAX_WEIGHT:
         what = "infinite values" if math.isinf(largest) else f"{largest:.3g}, beyond {MAX_WEIGHT:.0e}"
-        raise UserError(f"{name} holds {what}")
+        raise UserError(f"{name} contains {what}")
 
 
 def check_feature_maps(model: keras.Model) -> None:

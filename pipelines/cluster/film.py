@@ -94,8 +94,8 @@ def _scenes_left(reader: FilmReader, settings: FilmSettings, done: int) -> list[
     starts, count = find_scenes(reader, settings)
     if done and done not in (*starts, count):
         raise UserError(
-            f"an interrupted run of one process stopped within a scene, at frame {done}: go on without `cluster`, "
-            "or begin anew with `overwrite`"
+            f"an interrupted run of one process stopped within a scene, at frame {done}: resume it without "
+            "`cluster`, or start over with `overwrite`"
         )
     bounds = [*(start for start in starts if start >= done), count]
     return [{"number": number, "begin": begin, "end": end} for number, (begin, end) in enumerate(pairwise(bounds))]

@@ -65,7 +65,7 @@ def _sorted_out(inputs: Sequence[str], output: str, overwrite: bool) -> ClusterP
     for (source, _), name in zip(named, names, strict=True):
         target = name.as_posix()
         if target in writers:
-            raise ArgumentError(f"`input`: {writers[target]} and {source} would both become {target}")
+            raise ArgumentError(f"`input`: {writers[target]} and {source} would both be written to {target}")
         writers[target] = source
         address = joined(output, target)
         if address == source:
@@ -85,7 +85,7 @@ def _pictures(address: str, plan: ClusterPlan) -> Iterator[tuple[str, str]]:
         return
     pictures = [name for name in names if _is_picture(name)]
     if not pictures and address not in plan.failed:
-        raise ArgumentError(f"`input` {address}: no pictures there ({', '.join(sorted(READABLE_SUFFIXES))})")
+        raise ArgumentError(f"`input` {address}: contains no pictures ({', '.join(sorted(READABLE_SUFFIXES))})")
     yield from ((joined(address, name), name) for name in pictures)
 
 

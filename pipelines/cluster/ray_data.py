@@ -62,7 +62,7 @@ def _results(rows: list[Row], worker: type, arguments: tuple[Any, ...], workers:
     try:
         yield from results.iter_rows()
     except ray.exceptions.RayError as error:
-        raise UserError(f"the cluster gave up: {one_line(error)}") from error
+        raise UserError(f"the cluster failed: {one_line(error)}") from error
 
 
 def _never_restarted() -> dict[str, Any]:

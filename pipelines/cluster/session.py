@@ -71,8 +71,8 @@ def connected(address: str) -> Iterator[None]:
     check_installed()
     if address.startswith(CLIENT):
         raise ArgumentError(
-            f"`cluster` {address}: Ray Data cannot be used from outside through Ray's client; give the command on a "
-            "machine of the cluster, with auto, or as a job of the cluster (ray job submit)"
+            f"`cluster` {address}: Ray Data does not support Ray's client; run the command on a machine of the "
+            "cluster, with auto, or as a job of the cluster (ray job submit)"
         )
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # A worker without GPUs must not hide them from itself: Ray's future default.
@@ -132,7 +132,7 @@ def find_workers(cpus: int) -> Workers:
     """Return the workers that the connected cluster has room for: one a GPU if it has any, else one a `cpus` threads.
 
     Raises:
-        UserError: no machine of the cluster has so many processor threads.
+        UserError: no machine of the cluster has that many processor threads.
     """
     import ray
 
@@ -142,5 +142,5 @@ def find_workers(cpus: int) -> Workers:
         int(min(node.get("CPU", 0) // cpus, node.get("GPU", 0) if gpus else node.get("CPU", 0))) for node in nodes
     ]
     if not any(counts) and any(node.get("CPU", 0) for node in nodes):
-        raise UserError(f"`worker_cpus` {cpus}: no machine of the cluster has so many processor threads")
+        raise UserError(f"`worker_cpus` {cpus}: no machine of the cluster has that many processor threads")
     return Workers(max(1, sum(counts)), cpus, int(gpus))

@@ -98,7 +98,7 @@ def _difference(
     if not expected.size:
         raise UserError(f"the model's output {name} is empty, {expected.shape}")
     if not finite.any():
-        raise UserError(f"the model's output {name} holds no finite number: compare on `samples` that it can take")
+        raise UserError(f"the model's output {name} has no finite values; give suitable inputs as `samples`")
     largest = float(np.abs(expected[finite]).max(initial=0.0)) or 1.0
     with np.errstate(invalid="ignore", divide="ignore"):
         same = (found == expected) | (np.isnan(found) & np.isnan(expected))

@@ -98,7 +98,7 @@ def require_packages(settings: ExportSettings) -> None:
     missing = [package for package in settings.kind.packages if find_spec(package) is None]
     if missing:
         raise UserError(
-            f"`format` {settings.format} needs {', '.join(missing)}, not installed here: "
+            f"`format` {settings.format} needs {', '.join(missing)}, which is not installed: "
             "pip install -r requirements-export.txt"
         )
 

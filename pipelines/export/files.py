@@ -29,7 +29,7 @@ def check_output(path: Path, *, suffix: str) -> Path:
         return path
     check_parent(path)
     if os.path.lexists(path) and not _is_replaceable_folder(path):
-        raise ArgumentError(f"`output` {path}: exists and is no SavedModel, so it is not replaced")
+        raise ArgumentError(f"`output` {path}: exists and is not a SavedModel, so it is not replaced")
     if not _is_utf8(os.path.realpath(path)):
         raise ArgumentError(f"`output` {path}: the name of a SavedModel folder, and of those around it, must be UTF-8")
     return path

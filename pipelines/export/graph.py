@@ -39,7 +39,7 @@ def load_exportable(path: str | os.PathLike) -> keras.Model:
 def require_tensorflow() -> None:
     """Raise UserError unless Keras runs on TensorFlow."""
     if keras.backend.backend() != "tensorflow":
-        raise UserError(f"exports need Keras' tensorflow backend; KERAS_BACKEND asks for {keras.backend.backend()}")
+        raise UserError(f"exports need the tensorflow backend of Keras, but KERAS_BACKEND is {keras.backend.backend()}")
 
 
 def graph_function(model: keras.Model, plan: ExportPlan, *, plain: bool = True) -> Function:

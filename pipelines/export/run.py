@@ -20,18 +20,18 @@ from runtimes.loading import load_graph
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export did.
+    """The result of an export.
 
     Attributes:
         output: the file or folder written.
-        size: of it, in bytes.
-        sha256: of it, in hexadecimal (see model.provenance.sha256_of).
+        size: its size in bytes.
+        sha256: its hash in hexadecimal (see model.provenance.sha256_of).
         plan: names and shapes of its inputs and outputs.
-        sample: name of what it was compared on.
-        calibrated_on: number of inputs that the ranges of "int8" were taken from; None without "int8".
-        calibrated_kind: what they are, in the plural.
-        comparisons: with the Keras model, the first one at the size asked for.
-        opencv: how OpenCV runs an ONNX file, in words; None for other formats, and where OpenCV is not installed.
+        sample: name of the input on which it was compared.
+        calibrated_on: number of inputs from which the ranges of "int8" were determined; None without "int8".
+        calibrated_kind: kind of these inputs, in the plural.
+        comparisons: comparisons with the Keras model, the first one at the requested size.
+        opencv: whether OpenCV can run an ONNX file, in words; None for other formats, or if OpenCV is not installed.
     """
 
     output: Path

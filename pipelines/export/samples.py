@@ -81,7 +81,9 @@ def make_samples(
     if plan.makes_pictures:
         return _Noise(model, plan)
     if calibration is not None:
-        raise ArgumentError(f"`calibration` {calibration}: this model is no generator: give an .npz file of its inputs")
+        raise ArgumentError(
+            f"`calibration` {calibration}: the model is not a generator: give an .npz file of its inputs"
+        )
     if plan.quantize == "int8":
         raise ArgumentError("`quantize` int8 needs `calibration` FILE.npz: inputs like those that the model will see")
     return _Random(model, plan)

@@ -71,7 +71,7 @@ class ExportSettings:
                 raise ArgumentError(unknown_name(f"`{name}`", getattr(self, name), known))
         if self.quantize not in self.kind.quantizations:
             having = " and ".join(name for name, kind in FORMATS.items() if self.quantize in kind.quantizations)
-            raise ArgumentError(f"`quantize` {self.quantize} is for `format` {having} alone, not for {self.format}")
+            raise ArgumentError(f"`quantize` {self.quantize} is only for `format` {having}, not for {self.format}")
         if min(self.size) < 1:
             raise ArgumentError(f"`size` {self.size[0]}x{self.size[1]}: height and width must be at least 1")
         for shape in self.input_shapes:

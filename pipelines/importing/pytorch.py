@@ -101,7 +101,7 @@ def _verify(model: keras.Model, given: np.ndarray, expected: np.ndarray, toleran
     import keras
 
     if isinstance(model.output, dict):
-        raise ArgumentError("`verify` is for networks that make pictures; a VGG makes none")
+        raise ArgumentError("`verify` is for networks that return pictures, which a VGG does not")
     outputs = keras.ops.convert_to_numpy(model(given))
     if outputs.shape != expected.shape:
         raise UserError(f"`verify`: the model makes {outputs.shape}, the reference is {expected.shape} (NHWC)")

@@ -225,7 +225,7 @@ def _image_io(value: Any, request: Request, conversion: Conversion) -> tuple[str
     from convert.torch7.image_io import detect_image_io
 
     if request.image_io != "auto":
-        return request.image_io, "as asked for"
+        return request.image_io, "as requested"
     return detect_image_io(value, conversion.model, conversion.modules)
 
 
@@ -237,7 +237,7 @@ def _wrapped(value: Any, request: Request, conversion: Conversion, image_io: str
     if image_io != "texture-nets-2016":
         return wrap_network(conversion.model, cast("ImageIO", image_io))
     if not is_texture_network(conversion):
-        raise ArgumentError("`image_io` texture-nets-2016 is for networks that make pictures with nn.GenNoise")
+        raise ArgumentError("`image_io` texture-nets-2016 is for networks that generate pictures with nn.GenNoise")
     if makes_textures(conversion):
         return texture_model(value, request.options, request.entry)
     return style_model(conversion.model, size_multiple(conversion.model, conversion.model.inputs[0].shape[-1]))

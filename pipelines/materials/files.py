@@ -24,8 +24,8 @@ def check_range(maps: Maps, settings: MaterialSettings) -> None:
     for key, values in maps.items():
         if settings.format != "exr" and (values.min() < 0 or values.max() > 1):
             raise UserError(
-                f"`maps` {key}: its numbers go from {values.min():g} to {values.max():g}; `format` {settings.format} "
-                "holds 0 to 1, exr any"
+                f"`maps` {key}: its values range from {values.min():g} to {values.max():g}; `format` {settings.format} "
+                "allows 0 to 1, exr any values"
             )
 
 

@@ -1,4 +1,4 @@
-"""What a synthesis of a material makes."""
+"""The result of the synthesis of a material."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """A surface.
+    """The maps of a synthesised surface.
 
     Attributes:
-        maps: float32 (height, width, 1 or 3) by key: colours sRGB-encoded, normals as (n + 1) / 2.
-        guesses: keys of the maps that are derived.
-        tileable: directions in which it repeats: "none", "x", "y" or "both".
-        scores: beside the source.
-        iterations: of the synthesis.
-        seconds: of everything.
-        loss: of the synthesis.
+        maps: float32 (height, width, 1 or 3) by key; colours are sRGB-encoded, normals are stored as (n + 1) / 2.
+        guesses: keys of the maps that were derived from the base colour.
+        tileable: directions in which the maps repeat: "none", "x", "y" or "both".
+        scores: comparison with the source.
+        iterations: number of iterations of the optimiser.
+        seconds: total time.
+        loss: final loss of the synthesis.
     """
 
     maps: dict[str, np.ndarray]

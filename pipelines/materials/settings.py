@@ -44,13 +44,13 @@ class MaterialSettings:
     def __post_init__(self) -> None:
         check(self)
         if not self.is_asked_for and (self.format, self.bits) != ("png", None):
-            raise ArgumentError("`format` and `bits` are those of `maps`, which are not there")
+            raise ArgumentError("`format` and `bits` need `maps`")
         depths = MAP_DEPTHS[self.format]
         if self.bits not in (None, *depths):
             allowed = " or ".join(map(str, depths))
             raise ArgumentError(f"`bits` must be {allowed} for `format` {self.format}, not {self.bits}")
         if self.material is not None and self.format != "png":
-            raise ArgumentError(f"`material` {self.material} needs `format` png: glTF knows PNG and JPEG alone")
+            raise ArgumentError(f"`material` {self.material} needs `format` png: glTF supports only PNG and JPEG")
         check_derivable(self.derive, tuple(self.paths))
 
     @property
@@ -72,7 +72,7 @@ class MaterialSettings:
                 raise ArgumentError(f"`maps` {text!r} is not KEY=FILE, such as baseColor=stones.png")
             role_of(key)
             if key in paths:
-                raise ArgumentError(f"`maps`: {key} is there twice")
+                raise ArgumentError(f"`maps`: {key} is given twice")
             paths[key] = Path(path)
         return paths
 
@@ -94,7 +94,7 @@ def check_derivable(names: Sequence[str], keys: Collection[str]) -> None:
         if name not in DERIVABLE:
             raise ArgumentError(unknown_name("map in `derive`", name, DERIVABLE))
         if name in given or names.count(name) > 1:
-            raise ArgumentError(f"`derive`: {name} is given already")
+            raise ArgumentError(f"`derive`: {name} is already given")
     has_origin = "baseColor" in given or ("height" in given and set(names) <= {"normal"})
     if names and given and not has_origin:
         raise ArgumentError("`derive` needs a base colour in `maps`: baseColor=FILE")
@@ -112,5 +112,5 @@ def check_folder(folder: str | os.PathLike | None, paths: Mapping[str, Path]) ->
     check_folder_output(target)
     inside = [path for path in paths.values() if Path(os.path.realpath(path)).parent == Path(os.path.realpath(target))]
     if inside:
-        raise ArgumentError(f"`output` {target} holds {inside[0].name}, a map to be read: name another folder")
+        raise ArgumentError(f"`output` {target} holds {inside[0].name}, one of the input maps: choose another folder")
     return target

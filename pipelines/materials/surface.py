@@ -94,7 +94,7 @@ def _check_sizes(maps: Maps) -> None:
     sizes = {key: values.shape[:2] for key, values in maps.items()}
     if len(set(sizes.values())) > 1:
         told = ", ".join(f"{key} {width} x {height}" for key, (height, width) in sizes.items())
-        raise UserError(f"`maps`: the maps of a surface have one size, not {told}")
+        raise UserError(f"`maps`: the maps of a surface must have the same size, not {told}")
 
 
 def _checked(key: str, values: np.ndarray) -> np.ndarray:
@@ -107,13 +107,13 @@ def _checked(key: str, values: np.ndarray) -> np.ndarray:
     if role.is_color:
         return np.clip(np.broadcast_to(values, (*values.shape[:2], 3)), 0, 1)
     if values.shape[2] != 3:
-        raise UserError(f"`maps` {key}: a map of normals has 3 channels, not {values.shape[2]}")
+        raise UserError(f"`maps` {key}: a map of normals must have 3 channels, not {values.shape[2]}")
     return with_unit_normals(values)
 
 
 def _grey(key: str, values: np.ndarray) -> np.ndarray:
     if np.ptp(values, axis=2).max() > MAX_CHANNEL_DIFFERENCE:
-        raise UserError(f"`maps` {key}: it is to be grey, but its channels differ: is it several maps in one?")
+        raise UserError(f"`maps` {key}: it must be grey, but its channels differ (are several maps packed into it?)")
     return values.mean(axis=2, keepdims=True)
 
 

@@ -35,8 +35,8 @@ def check_paths(source: str | os.PathLike, output: Path, settings: FilmSettings)
     """Raise ArgumentError where there is no such film, or the output cannot be written."""
     if not is_numbered(source):
         check_input_files(input=source)
-    elif not frame_numbers(Path(source)):
-        raise ArgumentError(f"`input` {source}: there are no such numbered frames")
+    else:
+        _check_numbered(source)
     try:
         check_target(output, codec=settings.codec, quality=settings.quality)
     except FilmError as error:
@@ -47,6 +47,15 @@ def check_paths(source: str | os.PathLike, output: Path, settings: FilmSettings)
         check_file_output(output)
     if os.path.realpath(source) == os.path.realpath(output):
         raise ArgumentError(f"`output` {output} is the input and would be overwritten")
+
+
+def _check_numbered(source: str | os.PathLike) -> None:
+    try:
+        found = frame_numbers(Path(source))
+    except FilmError as error:
+        raise ArgumentError(f"`input` {error}") from error
+    if not found:
+        raise ArgumentError(f"`input` {source}: no such numbered frames")
 
 
 class FilmFiles:
@@ -75,7 +84,7 @@ class FilmFiles:
 
         Raises:
             ArgumentError: the output is there already, or the interrupted run had other options.
-            UserError: another run is at work there, or a file has changed since.
+            UserError: another run is using this folder, or a file has changed since.
         """
         if _exists(self.output) and not self.folder.exists() and not overwrite:
             raise ArgumentError(f"`output` {self.output} exists; `overwrite` replaces it")

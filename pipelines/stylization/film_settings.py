@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 from choices import CODECS
@@ -10,6 +9,9 @@ from errors import ArgumentError, unknown_name
 from pipelines.stylization.settings import StylizationSettings
 
 MAX_QUALITY = 100
+# Containers count time in ticks that are whole numbers; no film is slower or faster.
+MIN_FRAME_RATE = 0.01
+MAX_FRAME_RATE = 1000
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class FilmSettings:
         steady: how firmly frames continue the ones before, 0 (each on its own) to 1.
         codec: of a video: "h264", "hevc" or "av1".
         quality: of a video or an animated WebP, 1 to 100.
-        frame_rate: frames a second of numbered frames, which do not tell it.
+        frame_rate: frames per second of numbered frames, from MIN_FRAME_RATE to MAX_FRAME_RATE.
 
     Raises:
         ArgumentError: an attribute has a value that is not allowed.
@@ -40,5 +42,6 @@ class FilmSettings:
             raise ArgumentError(unknown_name("`codec`", self.codec, CODECS))
         if not 1 <= self.quality <= MAX_QUALITY:
             raise ArgumentError(f"`quality` must be 1 to {MAX_QUALITY}, not {self.quality}")
-        if not 0 < self.frame_rate < math.inf:
-            raise ArgumentError(f"`frame_rate` must be above 0, not {self.frame_rate}")
+        if not MIN_FRAME_RATE <= self.frame_rate <= MAX_FRAME_RATE:
+            limits = f"{MIN_FRAME_RATE} to {MAX_FRAME_RATE}"
+            raise ArgumentError(f"`frame_rate` must be from {limits}, not {self.frame_rate}")

@@ -70,7 +70,7 @@ class Generator:
             size = f"{pixels.shape[1]} x {pixels.shape[0]}"
             raise UserError(f"the model fails on a picture of {size} pixels: {one_line(error)}") from error
         if stylized.shape != (1, *pixels.shape):
-            raise UserError(f"the model made {stylized.shape[1:]} of {pixels.shape}: not the size of the picture")
+            raise UserError(f"the model returned {stylized.shape[1:]} for {pixels.shape}, which differs in size")
         if not np.isfinite(stylized).all():
             raise UserError("the model returned NaN or infinite values")
         return np.clip(stylized[0], 0, 1)
@@ -79,18 +79,18 @@ class Generator:
 def check_image_contract(model: keras.Model) -> None:
     """Raise UserError unless `model` takes one picture (batch, height, width, 3) of any size and returns one."""
     if takes_noise(model):
-        raise UserError("the model makes textures from noise, not from pictures: synthesize.py --generator runs it")
+        raise UserError("the model generates textures from noise and takes no pictures; use synthesize.py --generator")
     for kind, attribute in (("takes", "inputs"), ("returns", "outputs")):
         shapes = [tuple(tensor.shape) for tensor in getattr(model, attribute, None) or []]
         if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][3] not in (3, None):
-            described = " and ".join(map(str, shapes)) or "nothing that it declares"
+            described = " and ".join(map(str, shapes)) or "no declared tensor"
             raise UserError(
                 f"the model {kind} {described}, not RGB pictures (batch, height, width, 3); "
-                "import_torch_weights.py --image-io wraps a network so that it does"
+                "import_torch_weights.py --image-io adds the conversion"
             )
     height, width = model.inputs[0].shape[1:3]
     if height is not None or width is not None:
-        raise UserError(f"the model takes pictures of {width} x {height} pixels alone, not of any size")
+        raise UserError(f"the model takes pictures of {width} x {height} pixels only, not of any size")
 
 
 def set_precision(model: keras.Model, precision: str) -> None:

@@ -92,7 +92,7 @@ def _is_folder(output: str | os.PathLike) -> bool:
 def _check_folder(output: Path) -> None:
     is_file = os.path.lexists(output) and not output.is_dir()
     if is_file or (output.suffix.lower() in READABLE_SUFFIXES and not output.is_dir()):
-        raise ArgumentError(f"`output` {output}: must be a folder, for the input is a folder or several files")
+        raise ArgumentError(f"`output` {output}: must be a folder, because the input is a folder or several files")
     check_folder_output(output)
 
 
@@ -129,5 +129,5 @@ def _check_collisions(jobs: list[Job]) -> None:
         if target in sources:
             raise ArgumentError(f"`output`: {job.target} is an input and would be overwritten")
         if target in writers:
-            raise ArgumentError(f"`input`: {writers[target]} and {job.source} would both become {job.target}")
+            raise ArgumentError(f"`input`: {writers[target]} and {job.source} would both be written to {job.target}")
         writers[target] = job.source

@@ -57,7 +57,7 @@ def stylize_jobs(jobs: list[Job], stylize: Work, report: StylizationReport) -> N
                 _stylize_one(job, stylize, report, _Teller(progress, task, done))
                 progress.update(task, completed=done + 1)
         except KeyboardInterrupt:
-            _tell(progress, f"{len(report.written)} of {len(jobs)} pictures are written")
+            _tell(progress, f"{len(report.written)} of {len(jobs)} pictures were written")
             raise
 
 

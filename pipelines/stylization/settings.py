@@ -53,7 +53,7 @@ class StylizationSettings:
             raise ArgumentError(unknown_name("`precision`", self.precision, PRECISIONS))
         check_input_files(mask=self.masks)
         if self.masks and self.memory is not None:
-            raise ArgumentError("`memory` cannot be given with `mask`: pictures under masks go through networks whole")
+            raise ArgumentError("`memory` cannot be used with `mask`: pictures with masks are not split into strips")
 
 
 def parse_styles(values: Sequence[str]) -> dict[str, float]:

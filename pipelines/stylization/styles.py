@@ -120,7 +120,7 @@ def _network(model: keras.Model, style: Mapping[str, float]) -> keras.Model:
 
 def _read_masks(masks: Sequence[str | os.PathLike], style: Mapping[str, float]) -> list[np.ndarray]:
     if len(masks) != max(len(style), 1):
-        raise ArgumentError(f"`mask`: there must be {max(len(style), 1)}, one for each style, not {len(masks)}")
+        raise ArgumentError(f"`mask`: {max(len(style), 1)} needed, one for each style, not {len(masks)}")
     if any(weight != 1 for weight in style.values()):
-        raise ArgumentError("`style`: under masks styles have no weights; the masks' brightness is the weight")
+        raise ArgumentError("`style`: with `mask` styles have no weights; the brightness of the masks is used instead")
     return [read_image(path).pixels @ LUMA for path in masks]

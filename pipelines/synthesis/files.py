@@ -164,7 +164,7 @@ def read_settings(folder: Path) -> SynthesisSettings:
     """
     check_input_folder(folder, "resume")
     if not (folder / COMMAND).exists():
-        raise ArgumentError(f"`resume` {folder}: not the folder of a synthesis, which holds {COMMAND}")
+        raise ArgumentError(f"`resume` {folder}: not the folder of a synthesis, which contains {COMMAND}")
     settings, content = _read_command(folder)
     for path, kept in content["sources"].items():
         if not Path(path).is_file() or digest(Path(path)) != kept:
@@ -180,7 +180,7 @@ def _read_command(folder: Path) -> tuple[SynthesisSettings, dict[str, Any]]:
         content = {"digests": {}, **content}
         for part in ("sources", "digests"):
             if not all(isinstance(text, str) for pair in content[part].items() for text in pair):
-                raise ValueError(f"{part} are not texts")
+                raise ValueError(f"{part} are not strings")
     except (*DAMAGE, UserError) as error:
         raise UserError(f"`resume` {folder}: not the folder of a synthesis ({COMMAND}: {error})") from error
     return settings, content

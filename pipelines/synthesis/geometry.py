@@ -253,22 +253,23 @@ def check_sizes(geometry: Geometry, source_sizes: Sequence[Size]) -> None:
         least = _seen(geometry, geometry.paddings.output, 1)
         raise ArgumentError(
             f"an output of {geometry.size[1]} x {geometry.size[0]} is too small for "
-            f"{counted(geometry.octaves, 'octave')}: {layers} see {least[1]} x {least[0]} "
-            f"pixels of the smallest; {_advice(fitting)}"
+            f"{counted(geometry.octaves, 'octave')}: {layers} need {least[1]} x {least[0]} "
+            f"pixels at the smallest; {_advice(fitting)}"
         )
     for i, size in enumerate(source_sizes):
         if _too_small(geometry, size, geometry.octaves):
             least = _source_size(geometry, geometry.octaves, 1)
             raise ArgumentError(
                 f"source {i + 1} of {size[1]} x {size[0]} is too small for {counted(geometry.octaves, 'octave')}: "
-                f"{layers} want "
-                f"{least[1]} x {least[0]}, which mirroring allows from half that size on; "
+                f"{layers} need {least[1]} x {least[0]}, or half of that with mirroring; "
                 f"{_advice(octaves_of_sources(geometry, [size], 1.0))}"
             )
 
 
 def _advice(octaves: int) -> str:
-    return f"at most {octaves} fit (`octaves`)" if octaves else "take a larger picture or layers that see less"
+    if octaves:
+        return f"at most {octaves} fit (`octaves`)"
+    return "use a larger picture, or layers with smaller receptive fields"
 
 
 def _seen(geometry: Geometry, modes: Modes, positions: int) -> Size:

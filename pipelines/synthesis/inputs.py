@@ -28,7 +28,7 @@ class SynthesisInputs:
     """Pictures in memory.
 
     Attributes:
-        sources: for each a float32 array (height, width, 3) in [0, 1], resized as asked for.
+        sources: for each a float32 array (height, width, 3) in [0, 1], resized as requested.
         init: float32 (height, width, 3) of any size, or None.
         source_masks: for each region a bool array of the source's size; empty without guides.
         output_masks: for each region a bool array of any size; empty without guides.
@@ -114,7 +114,7 @@ def make_inputs(
     if is_morph and len(sources) != 2:
         raise ArgumentError(f"`morph` needs two sources, not {len(sources)}")
     if mask is not None and not is_morph:
-        raise ArgumentError("`mask` tells where the textures of `morph` are, which is not there")
+        raise ArgumentError("`mask` needs `morph`: it sets where the two textures are")
     resized = [_resized(source, source_scale, source_width) for source in sources]
     source_masks, output_masks = ([], []) if guide is None else _masks(guide, resized)
     shares = None if mask is None else mask.mean(axis=-1)

@@ -111,7 +111,8 @@ def plan_synthesis(
         ArgumentError: the output or a source is too small for the layers at the smallest octave, or the output is too
             large for this machine's memory.
     """
-    check_memory(settings.count * settings.size[0] * settings.size[1] * PICTURE_BYTES, "`output_width`")
+    asked = "`output_width`" if settings.count == 1 else "`output_width` or `count`"
+    check_memory(settings.count * settings.size[0] * settings.size[1] * PICTURE_BYTES, asked)
     precision, precision_note = choose_precision(settings.precision)
     geometry, octaves_note = _fitting_geometry(settings, source_sizes)
     schedule = settings.schedule or ("single" if has_start else "coarse-to-fine")
@@ -150,14 +151,14 @@ def _where(settings: SynthesisSettings, has_regions: bool, morph: Morph | None) 
         raise ArgumentError("`guide` and `morph` exclude each other")
     if settings.join_mode != "average" or settings.match_histogram:
         name = "match_histogram" if settings.match_histogram else "join_mode"
-        raise ArgumentError(f"`{name}` is of sources that are one texture: leave it out with `morph`")
+        raise ArgumentError(f"`{name}` cannot be used with `morph`: it is for sources of one texture")
     return "morph"
 
 
 def _statistics_note(settings: SynthesisSettings, regularity: float, where: Where) -> str:
     if settings.statistics != "auto" or regularity < REGULAR or where != "everywhere" or settings.mul != 1:
         return ""
-    return f"`statistics`: regular, since the sources repeat themselves (autocorrelation {regularity:.2f})"
+    return f"`statistics`: regular, because the sources repeat (autocorrelation {regularity:.2f})"
 
 
 def _plan_objective(
@@ -242,7 +243,7 @@ def _fitting_geometry(settings: SynthesisSettings, source_sizes: Sequence[Size])
         fitting = min(octaves_of_output(geometry, geometry.size), octaves_of_sources(geometry, source_sizes, 1.0))
         geometry = replace(geometry, octaves=max(1, fitting))
         if fitting < MAX_OCTAVES:
-            note = f"`octaves`: {geometry.octaves} of {MAX_OCTAVES} fit the sizes of output and sources"
+            note = f"`octaves`: {geometry.octaves} of {MAX_OCTAVES} fit into the sizes of the output and the sources"
     if settings.if_octaves > geometry.octaves:
         raise ArgumentError(f"`if_octaves` {settings.if_octaves} must be at most the octaves, {geometry.octaves}")
     check_sizes(geometry, source_sizes)

@@ -88,7 +88,7 @@ class SynthesisRun:
         self.objectives = objectives
         self.recorder = recorder
         self.observers = observers
-        self.message = "nothing was left to do"
+        self.message = "there was nothing left to do"
         self.stopped = False
         state = None if recorder is None else recorder.restored(OPTIMIZERS[plan.optimizer][1], plan.shapes)
         self.state = state or RunState(optimizer=first_frames(plan, inputs))

@@ -92,7 +92,7 @@ def sample_pictures(
         from model.saving import load_model
     model = load_model(path)
     if not takes_noise(model):
-        raise UserError(f"{option} {generator}: takes pictures, not noise: stylize_tensorflow.py `model` runs it")
+        raise UserError(f"{option} {generator}: takes pictures, not noise; use stylize_tensorflow.py `model`")
     # The circle closes at a multiple; other sizes are cut out of the next one.
     sides = [-(-side // MULTIPLE) * MULTIPLE for side in (height, width)]
     sampler = _Sampler(model, path, (sides[0], sides[1]), bound, observe)
@@ -139,7 +139,7 @@ class _Sampler:
 
     def _checked(self, picture: np.ndarray, size: str) -> np.ndarray:
         if picture.shape != (*self.size, 3):
-            raise UserError(f"{self.path}: the model made {picture.shape} of {size}, no RGB picture")
+            raise UserError(f"{self.path}: the model made {picture.shape} of {size}, not an RGB picture")
         return self._in_range(picture)
 
     def _in_range(self, pixels: np.ndarray) -> np.ndarray:
@@ -179,7 +179,8 @@ def _check(height: int, width: int, count: int, tileable: str) -> None:
         if side % MULTIPLE:
             near = max(MULTIPLE, round(side / MULTIPLE) * MULTIPLE)
             raise ArgumentError(
-                f"`tileable` {tileable}: a generator's sides must be multiples of {MULTIPLE}, not {side} (near: {near})"
+                f"`tileable` {tileable}: with a generator the sides must be multiples of {MULTIPLE}, "
+                f"not {side} (near: {near})"
             )
 
 

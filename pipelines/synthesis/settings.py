@@ -68,7 +68,7 @@ PRESETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
 def _term_weight(name: str, help: str) -> Any:
     """Return the option of TERMS called `name`, whose usual values are told beside its help."""
     weights = [f"{weights.get(name, 0):g} ({kind})" for kind, weights in TERM_WEIGHTS.items() if kind != "gram"]
-    usually = f"by `statistics`: {', '.join(weights)}; 0 with label pictures or a factor"
+    usually = f"set by `statistics`: {', '.join(weights)}; 0 with `guide` or `mul`"
     return option(help, kind=float, minimum=0, default_text=usually)
 
 
@@ -119,39 +119,39 @@ class SynthesisSettings:
         default="valid", short="-p", choices=("valid", "same"),
     )  # fmt: skip
     statistics: str = option(
-        "what is matched: gram (Gram matrices alone), with them what stochastic or regular textures need, or auto: "
-        "regular where the sources repeat",
+        "statistics to match: gram (Gram matrices only), stochastic or regular (with further terms for such textures), "
+        "or auto (regular if the sources repeat, otherwise stochastic)",
         default="auto", choices=STATISTICS,
     )  # fmt: skip
     spectrum_weight: float | None = _term_weight(
         "spectrum_weight",
-        "weight of the power spectrum, which keeps the descriptor's own high frequencies out; with histograms, the "
-        "finished picture gets it up to chance; 0: none",
+        "weight of the power spectrum, which suppresses high-frequency noise from the descriptor; with histograms, the "
+        "finished picture is matched to it up to chance; 0: off",
     )
     histogram_weight: float | None = _term_weight(
         "histogram_weight",
-        "weight of the histograms of colours and of detail at every scale; the finished picture gets those of all "
-        "scales; 0: none",
+        "weight of the histograms of colours and of detail at every scale, which the finished picture is also matched "
+        "to; 0: off",
     )
     autocorrelation_weight: float | None = _term_weight(
         "autocorrelation_weight",
-        "weight of the picture's autocorrelation at every scale, which holds the strength of slow changes; 0: none",
+        "weight of the picture's autocorrelation at every scale, which preserves low-frequency contrast; 0: off",
     )
     moment_weight: float | None = _term_weight(
-        "moment_weight", "weight of the features' means and covariances; 0: none"
+        "moment_weight", "weight of the means and covariances of features; 0: off"
     )
     wasserstein_weight: float | None = _term_weight(
-        "wasserstein_weight", "weight of the sliced Wasserstein distance of features; 0: none"
+        "wasserstein_weight", "weight of the sliced Wasserstein distance of features; 0: off"
     )
     feature_histogram_weight: float | None = _term_weight(
-        "feature_histogram_weight", "weight of the histograms of features; 0: none"
+        "feature_histogram_weight", "weight of the histograms of features; 0: off"
     )
     shifted_gram_weight: float | None = _term_weight(
         "shifted_gram_weight",
-        "weight of Gram matrices of features and of those some positions away, which hold rows and lines; 0: none",
+        "weight of the Gram matrices of features and shifted features, which preserve rows and lines; 0: off",
     )
     correlation_weight: float | None = _term_weight(
-        "correlation_weight", "weight of the correlations of each feature with itself, shifted; 0: none"
+        "correlation_weight", "weight of the spatial autocorrelations of features; 0: off"
     )
     margin: int = option(
         "pixels synthesised beyond each edge and cut off, so that the border is as good as the middle",
@@ -163,8 +163,8 @@ class SynthesisSettings:
     mul: float = option("factor by which the target Gram matrices are multiplied", default=1.0, kind=float, above=0)
     count: int = option("number of frames to optimise together", default=1, short="-c", kind=int, minimum=1)
     loop: bool = option(
-        "let the first frame follow the last one, so that a film of the frames repeats without a jump; --no-loop: the "
-        "first and the last may differ as they like",
+        "let the first frame follow the last one, so that the animation repeats without a jump; --no-loop: do not "
+        "compare the first frame with the last",
         default=True, kind=bool, negatable=True,
     )  # fmt: skip
     if_weight: float = option("weight of the inter-frame loss", default=1.0, kind=float, minimum=0)
@@ -220,12 +220,12 @@ class SynthesisSettings:
     random_seed: int = option("seed of the initial picture and of random filters", default=0, kind=int, minimum=0)
     init: str | os.PathLike | None = option("initial picture", kind=Path, metavar="FILE")
     memory: str | None = option(
-        "memory that the run may take, such as 6GB; what does not fit goes into files that are mapped into it, or is "
-        "refused",
-        metavar="SIZE", default_text="half of what is free, and beyond it as much as there is",
+        "memory that the run may take, such as 6GB; data that does not fit is kept in memory-mapped files, and sizes "
+        "that still do not fit are refused",
+        metavar="SIZE", default_text="files beyond half of the free memory; limited by the machine",
     )  # fmt: skip
     precision: str = option(
-        "precision of the descriptor; auto: bfloat16 where this processor is faster in it",
+        "precision of the descriptor; auto: bfloat16 if it is faster on this processor",
         default="auto", choices=PRECISIONS_OR_AUTO,
     )  # fmt: skip
     match_histogram: bool = option(
@@ -237,13 +237,15 @@ class SynthesisSettings:
         count=2, kind=Path, metavar=("SOURCE_MASK", "OUTPUT_MASK"),
     )  # fmt: skip
     morph: tuple[str | os.PathLike, str | os.PathLike] | None = option(
-        "change from one texture to another: from left to right (and back where the result repeats that way), as "
-        "`mask` has it, or with a `count` from frame to frame (and back with `loop`); each is a picture, or a texture "
-        "generator by its name or file, which gives a sample",
+        "make a transition from texture A to texture B: from left to right (and back if the result repeats in that "
+        "direction), as given by `mask`, or with several frames (`count`) from the first to the last (and back with "
+        "`loop`); each is a picture, or the name or file of a texture generator",
         count=2, kind=Path, metavar=("A", "B"),
     )  # fmt: skip
     mask: str | os.PathLike | None = option(
-        "picture of where the textures of `morph` are: black A, white B, grey between them", kind=Path, metavar="FILE"
+        "picture that sets where the textures of `morph` are: black A, white B, grey a mixture",
+        kind=Path,
+        metavar="FILE",
     )
 
     def __post_init__(self) -> None:
@@ -263,12 +265,12 @@ class SynthesisSettings:
     def _check_morph(self) -> None:
         if self.morph is None:
             if self.mask is not None:
-                raise ArgumentError("`mask` tells where the textures of `morph` are, which is not there")
+                raise ArgumentError("`mask` needs `morph`: it sets where the two textures are")
             return
         if self.source:
-            raise ArgumentError("`source` and `morph` exclude each other: `morph` names two textures itself")
+            raise ArgumentError("`source` and `morph` exclude each other: `morph` takes its own two textures")
         if self.mask is not None and self.count > 1:
-            raise ArgumentError("`mask` is of a single picture: with a `count` of frames textures change in time")
+            raise ArgumentError("`mask` is for a single picture; several frames (`count`) change from frame to frame")
 
     def _check_octaves(self, octaves: int) -> None:
         if self.if_octaves > octaves:
@@ -302,7 +304,7 @@ class SynthesisSettings:
         for name, value in given.items():
             if value and places != "everywhere" and not (places == "morph" and name in MORPH_WEIGHTS):
                 option = "morph" if places == "morph" else "guide"
-                raise ArgumentError(f"`{name}` is of one texture everywhere: with `{option}` it must be 0")
+                raise ArgumentError(f"`{name}` must be 0 with `{option}`: it assumes a single texture")
         return {name: usual.get(name, 0.0) if value is None else value for name, value in given.items()}
 
     @property

@@ -143,12 +143,12 @@ def resume(
 
     Raises:
         ArgumentError: the run has an output outside of its folder, which is not confirmed.
-        UserError: this is not the folder of a run, its sources have changed, or another run is at work there.
+        UserError: this is not the folder of a run, its sources have changed, or another run is using this folder.
     """
     settings = read_settings(Path(folder))
     if output is None and settings.output is not None and not _is_inside(settings.output, Path(folder)):
         raise ArgumentError(
-            f"`resume` {folder}: its `output`, {settings.output}, lies outside that folder: name it again to confirm"
+            f"`resume` {folder}: its `output`, {settings.output}, is outside that folder: give it again to confirm"
         )
     settings = replace(settings, output=settings.output if output is None else output)
     _check_output(settings)
@@ -177,16 +177,15 @@ def _say_nothing(text: str) -> None:
 def _plan(settings: SynthesisSettings, inputs: SynthesisInputs) -> SynthesisPlan:
     with quiet_startup():
         from losses.pictures.regularity import regularity
-        from pipelines.synthesis.places.morph import Morph, morph_frames
+        from pipelines.synthesis.places.morph import Morph
         from pipelines.synthesis.plan import plan_synthesis
     is_told = settings.statistics != "auto"
     repeated = 0.0 if is_told else float(np.mean([regularity(source) for source in inputs.sources]))
     morph = None
     if inputs.is_morph:
         if inputs.mask is not None and settings.count > 1:
-            raise ArgumentError("`mask` is of a single picture: with a `count` of frames textures change in time")
-        frames = morph_frames(settings.count, loop=settings.loop) if settings.count > 1 else ()
-        morph = Morph(inputs.mask, frames)
+            raise ArgumentError("`mask` is for a single picture; several frames (`count`) change from frame to frame")
+        morph = Morph(inputs.mask, settings.count, settings.loop)
     return plan_synthesis(
         settings,
         inputs.source_sizes,

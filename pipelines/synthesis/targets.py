@@ -279,7 +279,7 @@ class Objectives:
                 loop=frames.loop,
             )
         except ValueError as error:
-            raise UserError(f"`if_shift` {frames.shift} changes nothing in the sources: {error}") from error
+            raise UserError(f"`if_shift` {frames.shift} does not change the sources: {error}") from error
         return {"frames": (frames.weight, apart)}
 
 

@@ -1,4 +1,4 @@
-"""What a synthesis gives to programs that hold pictures in memory; importing it loads nothing."""
+"""The result of a synthesis in memory; importing this module imports no other package."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Texture:
-    """What a synthesis made.
+    """A synthesised texture.
 
     Attributes:
         frames: float32 (count, height, width, 3) in [0, 1].
-        message: why the optimiser ended, in its words.
-        iterations: in all.
-        evaluations: in all.
-        seconds: in all.
-        loss: of the frames rounded to 8 bits, in float32.
-        terms: of that loss, by name.
+        message: the optimiser's reason for termination.
+        iterations: total number of iterations.
+        evaluations: total number of evaluations of the loss.
+        seconds: total time.
+        loss: loss of the frames rounded to 8 bits, computed in float32.
+        terms: terms of that loss, by name.
         stopped: whether an observer ended the run.
     """
 

@@ -49,7 +49,7 @@ def held(folder: Path) -> Iterator[None]:
     """Make the folder, keep other runs away from it, and remove what killed ones have left.
 
     Raises:
-        UserError: another run is at work there.
+        UserError: another run is using this folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with hold(folder / ".lock"):
@@ -70,7 +70,9 @@ def read_styles(settings: TrainingSettings) -> dict[str, np.ndarray]:
     check_input_files(style_image=settings.style_image, weights=settings.weights)
     names = _style_names(settings)
     if len(set(names)) < len(names):
-        raise ArgumentError(f"`style_image`: files give the styles their names, and two of {', '.join(names)} are one")
+        raise ArgumentError(
+            f"`style_image`: styles are named after their files, and two of {', '.join(names)} are the same"
+        )
     pictures = [resized_style(read_opaque(path), settings.style_size) for path in settings.style_image]
     return dict(zip(names, pictures, strict=True))
 
@@ -217,7 +219,7 @@ def _sound(folder: Path, note: Note) -> list[tuple[Path, dict[str, Any]]]:
         except DamagedError as error:
             errors.append(error)
     if not found:
-        raise DamagedError(f"{errors[0]}; no checkpoint there is sound: `restart` starts over")
+        raise DamagedError(f"{errors[0]}; there is no intact checkpoint; `restart` starts over")
     for damage in errors:
         note(f"{damage}; it is not used")
     return found
@@ -228,8 +230,8 @@ def _check_length(settings: TrainingSettings, path: Path, iteration: int) -> Non
         raise ArgumentError(f"`num_iterations` {settings.num_iterations}: {path.name} already has {iteration}")
     if iteration == settings.num_iterations and not settings.resume:
         raise ArgumentError(
-            f"`checkpoints_path` {settings.checkpoints_path}: there are checkpoints of an earlier run, which is "
-            "complete: more `num_iterations` continue it, `restart` starts over, or choose another folder"
+            f"`checkpoints_path` {settings.checkpoints_path}: it contains the checkpoints of a completed "
+            "run: increase `num_iterations` to continue it, use `restart` to start over, or choose another folder"
         )
 
 
@@ -263,7 +265,7 @@ def load_checkpoint(found: Sequence[Checkpoint], model: keras.Model, note: Note)
             continue
         tell_resumed(note, checkpoint.iteration, checkpoint.path.parent)
         return checkpoint.iteration
-    raise DamagedError(f"{found[0].path}: damaged, and no older checkpoint is sound: `restart` starts over")
+    raise DamagedError(f"{found[0].path}: damaged, and there is no older intact checkpoint; `restart` starts over")
 
 
 def remove_checkpoints(folder: Path) -> None:
@@ -278,7 +280,7 @@ def check_disk_space(folder: Path, model: keras.Model) -> None:
     needed = 4 * model.count_params() * (4 * (KEPT + 1) + 2) + 50_000_000
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise UserError(f"{folder}: {free / 1e6:.0f} MB are free on its disk, training needs {needed / 1e6:.0f} MB")
+        raise UserError(f"{folder}: its disk has {free / 1e6:.0f} MB free, training needs {needed / 1e6:.0f} MB")
 
 
 def _flush(path: Path) -> None:

@@ -57,10 +57,10 @@ class AddedStyle:
         network = load_model(find_model(os.fspath(self.network), option="`add_style`"))
         names = style_names(network)
         if not names:
-            raise UserError(f"`add_style` {self.network}: a network of one style; it must be one of several")
+            raise UserError(f"`add_style` {self.network}: it has one style; a network with several styles is needed")
         if self.name in names:
             raise ArgumentError(
-                f"`style_image`: {self.network} has a style {self.name!r} already; its styles are {', '.join(names)}"
+                f"`style_image`: {self.network} already has a style {self.name!r}; its styles are {', '.join(names)}"
             )
         return network
 
@@ -128,8 +128,8 @@ class GeneratorPlan:
         trained = load_model(find_model(os.fspath(initial), option="`initial_generator`"))
         if [weight.shape for weight in trained.weights] != [weight.shape for weight in generator.weights]:
             raise UserError(
-                f"`initial_generator` {initial}: its weights have other shapes than those of the generator to be "
-                "trained: `model`, `mode`, `normalization` and `noise_depth` must be those that it was trained with"
+                f"`initial_generator` {initial}: its weights do not fit the generator to be trained: `model`, `mode`, "
+                "`normalization` and `noise_depth` must be those that it was trained with"
             )
         generator.set_weights(trained.get_weights())
 

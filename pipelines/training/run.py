@@ -90,7 +90,7 @@ def run_training(
     """
     devices = find_devices()
     if devices.processes > 1 and not all(getattr(observer, "only_watches", False) for observer in observers):
-        raise UserError("a run of several processes cannot be followed by `web`: an end must reach them all")
+        raise UserError("`web` does not support runs with several processes")
     shares = (devices.count, max(1, len(styles)) * devices.replicas, 2 if plan.objective.diversity_weight else 1)
     plan = replace(plan, stages=divisible(plan.stages, math.lcm(*shares)))
     for stage in plan.stages:
@@ -138,7 +138,7 @@ def _check_batch(stage: Stage, styles: int, replicas: int) -> None:
     if stage.batch_size // replicas % styles:
         on_each = f" on each of {replicas} devices" if replicas > 1 else ""
         raise ArgumentError(
-            f"`batch_size` {stage.batch_size}: must be a multiple of the {styles} styles{on_each}, which take turns"
+            f"`batch_size` {stage.batch_size}: must be a multiple of the number of styles, {styles}{on_each}"
         )
 
 

@@ -33,8 +33,8 @@ class TrainingSettings:
         "folder of photos to train on, with its subfolders; not needed for a texture", kind=Path, metavar="FOLDER"
     )
     style_image: tuple[str | os.PathLike, ...] = option(
-        "picture whose style or texture is learned; several make one network of these styles, called like the files "
-        "(model hourglass; a batch has each style equally often)",
+        "picture whose style or texture is learned; several give one network with these styles, named after the files "
+        "(model hourglass; each batch contains every style equally often)",
         default=(), kind=Path, count="+", metavar="FILE", default_text="none",
     )  # fmt: skip
     mode: str = option(
@@ -48,25 +48,26 @@ class TrainingSettings:
         "start from the weights of this trained generator", metavar="NAME_OR_FILE", default_text="new weights"
     )
     add_style: str | os.PathLike | None = option(
-        "network of several styles to which the style picture's is added: it decides the architecture, the new style "
-        "begins as the mean of its styles, and nothing but the new style's normalisations is trained",
+        "network with several styles to which the style of the style picture is added: the architecture is that of the "
+        "network, the new style starts as the mean of its styles, and only the normalisations of the new style are "
+        "trained",
         metavar="NAME_OR_FILE", default_text="none",
     )  # fmt: skip
     style_size: int = option(
         "longer side of the style picture in pixels; 0 keeps its size", default=384, kind=int, minimum=0
     )
     image_size: int | tuple[int, ...] = option(
-        "side of the crops trained on, in pixels; several sizes: one stage each, with equal shares of the iterations; "
-        "batches shrink as the crops grow, if they can",
+        "side of the training crops in pixels; several sizes give one stage each, with equal shares of the iterations; "
+        "batches shrink as the crops grow, if possible",
         default=(256, 384), kind=int, minimum=1, count="+", metavar="PIXELS",
     )  # fmt: skip
     batch_size: int = option(
-        "pictures per step, on all devices together; with several sizes of crops, at the first one",
+        "pictures per step, in total over all devices; with several crop sizes, in the first stage",
         default=1, kind=int, minimum=1,
     )  # fmt: skip
     learning_rate: float = option("learning rate of Adam after the warm-up", default=1e-3, kind=float, above=0)
     warmup_steps: int = option(
-        "iterations during which the learning rate rises along a line", default=100, kind=int, minimum=0
+        "iterations during which the learning rate rises linearly", default=100, kind=int, minimum=0
     )
     learning_rate_decay: str = option(
         "step: times 0.8 every 2000 iterations; cosine: constant at first, then along half a cosine to 0 at the last "
@@ -106,7 +107,7 @@ class TrainingSettings:
         default=0.0, kind=float, minimum=0,
     )  # fmt: skip
     consistency_weight: float = option(
-        "weight of the term that compares the result of a photo with that of the photo shifted by some pixels (styles; "
+        "weight of the term that compares the results of a photo and of the same photo shifted by some pixels (styles; "
         "every other photo of a batch)",
         default=50.0, kind=float, minimum=0,
     )  # fmt: skip
@@ -122,7 +123,7 @@ class TrainingSettings:
         "weight of each scale relative to the next finer one", default=0.25, kind=float, minimum=0
     )
     mirrored_border: int = option(
-        "pixels by which pictures are mirrored at their border before VGG-19 describes them, so that results have no "
+        "width in pixels by which pictures are extended by mirroring before they enter VGG-19, so that results have no "
         "frame (styles)",
         default=8, kind=int, minimum=0,
     )  # fmt: skip
@@ -141,20 +142,20 @@ class TrainingSettings:
         kind=bool,
     )
     restart: bool = option("start over: checkpoints of an earlier run are removed", default=False, kind=bool)
-    seed: int = option("seed of weights, crops and noise", default=0, kind=int, minimum=0)
+    seed: int = option("seed of weights, crops and noise", default=0, kind=int, minimum=0, below=2**32)
     threads: int = option("threads that read photos", default=4, kind=int, minimum=1)
     precision: str = option(
-        "precision of the computation (weights stay in float32); auto: bfloat16 where this processor is faster in it",
+        "precision of the computation (weights stay in float32); auto: bfloat16 if it is faster on this processor",
         default="auto", choices=PRECISIONS_OR_AUTO,
     )  # fmt: skip
     weights: str | os.PathLike | None = option(
         "file of VGG-19's weights", kind=Path, metavar="FILE", default_text="found or downloaded"
     )
     data_dir: str | os.PathLike = option(
-        "folder that is searched for VGG-19's weights", default="model_data", kind=Path, metavar="FOLDER"
+        "folder to search for VGG-19's weights", default="model_data", kind=Path, metavar="FOLDER"
     )
     log_dir: str | os.PathLike | None = option(
-        "write TensorBoard logs into this folder (README says how to view them)", kind=Path, metavar="FOLDER"
+        "write TensorBoard logs into this folder (see the README for how to view them)", kind=Path, metavar="FOLDER"
     )
     generator_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 

@@ -119,7 +119,7 @@ class TransferFiles:
         iterates = about.get("iterates")
         try:
             if not isinstance(iterates, list) or not iterates or not all(map(_is_iterate, iterates)):
-                raise ValueError("its iterates are no list of losses")
+                raise ValueError("its iterates are not a list of losses")
             state = RunState.from_arrays(_of_this_version(arrays, self.plan.optimizer), optimizer)
             check_fits(state, shapes)
             if state.average is None or np.shape(state.average.total) != state.point.shape:

@@ -138,13 +138,13 @@ def _check_sizes(plan: ObjectivePlan, inputs: TransferInputs, size: Size) -> Non
     least = 1 if RANDOM_LAYER in layers else max(smallest_input(layers))
     if min(size) < least:
         raise ArgumentError(
-            f"the content is {size[1]} x {size[0]} at the first scale, too small for the layers asked for, "
-            f"which need {least} pixels a side: choose a larger `min_scale` and `end_scale`"
+            f"the content is {size[1]} x {size[0]} at the first scale, too small for the given layers, "
+            f"which need {least} pixels per side: choose a larger `min_scale` and `end_scale`"
         )
     for i, style in enumerate(inputs.styles, start=1):
         height, width = plan.style_size(style.shape, size)
         if min(height, width) < least:
             raise ArgumentError(
-                f"style {i}: the style is {width} x {height} at the first scale, too small for the layers asked for, "
-                f"which need {least} pixels a side: choose a larger `min_scale`, `style_scale_fac` or `style_size`"
+                f"style {i}: the style is {width} x {height} at the first scale, too small for the given layers, "
+                f"which need {least} pixels per side: choose a larger `min_scale`, `style_scale_fac` or `style_size`"
             )

@@ -126,12 +126,12 @@ class TransferSettings:
         "folder to search for the descriptor's weights", default="model_data", kind=Path, metavar="FOLDER"
     )
     memory: str | None = option(
-        "memory that the run may take, such as 6GB; what does not fit goes into files that are mapped into it, or is "
-        "refused",
-        metavar="SIZE", default_text="half of what is free, and beyond it as much as there is",
+        "memory that the run may take, such as 6GB; data that does not fit is kept in memory-mapped files, and sizes "
+        "that still do not fit are refused",
+        metavar="SIZE", default_text="files beyond half of the free memory; limited by the machine",
     )  # fmt: skip
     precision: str = option(
-        "precision of the descriptor; auto: bfloat16 where this processor is faster in it",
+        "precision of the descriptor; auto: bfloat16 if it is faster on this processor",
         default="auto", choices=PRECISIONS_OR_AUTO,
     )  # fmt: skip
 

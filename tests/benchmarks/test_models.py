@@ -46,5 +46,5 @@ def test_page_tells_origin_differences_and_reasons(tmp_path):
     page = (tmp_path / "page.md").read_text()
     for text in ("somebody/somewhere", "| 201 (1e-06) |", "2.0e-06", "LiteRT: no operator for Foo: made/other.t7"):
         assert text in page
-    assert "1 of 1 networks convert; 1 more were not tried in this run." in page
+    assert "1 of 1 networks can be converted; 1 more were not tested in this run." in page
     assert "python import_torch_weights.py --input <other.t7> --output other.onnx" in page

@@ -69,7 +69,8 @@ def test_subtitles_become_what_the_format_holds(tmp_path, plain, source, codec, 
     assert texts_of(path) == TEXTS
     with av.open(str(path)) as made:
         assert made.streams.subtitles[0].codec_context.codec.canonical_name == becomes
-    told = [] if becomes == codec else [f"{film}: its subtitles ({codec}) become {becomes}, which this format holds"]
+    converted = f"{film}: its subtitles ({codec}) are converted to {becomes}, which this format supports"
+    told = [] if becomes == codec else [converted]
     assert [note for note in notes if "its subtitles" in note] == told
 
 
@@ -103,7 +104,7 @@ def test_subtitles_without_their_styles_are_left_out(tmp_path, plain):
     film = tmp_path / "source.mkv"
     with_tracks(film, plain, [(0, 40, b"0,0,Default,,0,0,0,,Hello")], codec="ass")
     (note,) = rewritten(tmp_path / "film.mp4", film)
-    assert note == f"{film}: left out, as it does not go into this format: subtitle stream 3 (ass)"
+    assert note == f"{film}: left out, because this format does not support it: subtitle stream 3 (ass)"
 
 
 def test_subtitles_that_are_pictures_are_copied(tmp_path, plain):

@@ -69,7 +69,7 @@ def test_sound_that_webm_cannot_hold_becomes_opus(tmp_path):
     write_video(source, [(RAMP * 255).astype(np.uint8)] * 6, sound=True)
     reader, path = FilmReader(source), tmp_path / "film.webm"
     notes = write(path, tmp_path / "parts", list(reader), about=reader.format, source=source, codec="av1").notes
-    assert notes == [f"{source}: its sound (aac) becomes Opus, which this format holds"]
+    assert notes == [f"{source}: its sound (aac) is converted to Opus, which this format supports"]
     with av.open(str(path)) as film:
         assert film.streams.audio[0].codec_context.name in ("opus", "libopus")
     before, after = (sound_of(name) for name in (source, path))
@@ -135,7 +135,7 @@ def test_numbered_frames(tmp_path):
     ("name", "codec", "quality", "words"),
     [
         ("film.avi", "h264", 75, "unknown film format"),
-        ("film.webm", "h264", 75, "cannot hold h264"),
+        ("film.webm", "h264", 75, "cannot contain h264"),
         ("film.mp4", "h264", 0, "1 to 100"),
         ("%d.doc", "h264", 75, "written as pictures"),
     ],

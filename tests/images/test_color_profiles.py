@@ -212,6 +212,6 @@ def test_broken_and_foreign_profiles_are_left_aside_with_a_warning(tmp_path, lev
         write_deep(tmp_path / "picture.tif", levels, profile)
     else:
         Image.fromarray(levels).save(tmp_path / "picture.tif", icc_profile=profile)
-    with pytest.warns(ImageWarning, match=r"picture\.tif.*profile.*taken as sRGB"):
+    with pytest.warns(ImageWarning, match=r"picture\.tif.*profile.*assumed to be sRGB"):
         pixels = read_image(tmp_path / "picture.tif").pixels
     np.testing.assert_allclose(pixels, levels / 255, atol=1e-7)

@@ -179,7 +179,7 @@ def test_first_page_of_a_tiff_and_first_frame_of_an_animation(tmp_path):
     for suffix in (".gif", ".webp", ".png"):
         path = tmp_path / f"animation{suffix}"
         frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True)
-        with pytest.warns(ImageWarning, match="an animation of 2 frames; the first is taken"):
+        with pytest.warns(ImageWarning, match="an animation of 2 frames; the first one is used"):
             picture = read_image(path)
         np.testing.assert_array_equal(picture.pixels, np.broadcast_to([1.0, 0, 0], (4, 5, 3)))
 

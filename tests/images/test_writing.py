@@ -86,7 +86,7 @@ def test_jpeg_leaves_alpha_out_with_a_warning_when_it_shows(tmp_path, recwarn):
     write_image(tmp_path / "opaque.jpg", pixels, alpha=alpha)
     assert not recwarn
     alpha[0, 0] = 0.5
-    with pytest.warns(ImageWarning, match="no transparency"):
+    with pytest.warns(ImageWarning, match="not support transparency"):
         write_image(tmp_path / "see-through.jpg", pixels, alpha=alpha)
     assert cv2.imread(str(tmp_path / "see-through.jpg"), cv2.IMREAD_UNCHANGED).shape == (4, 4, 3)
 

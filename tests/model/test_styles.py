@@ -86,7 +86,7 @@ def test_a_style_more_leaves_the_others_as_they_were(tmp_path):
     row = np.float32([[0.2, 0.3, 0.5]])
     before = run(network, picture(), row)
     np.testing.assert_allclose(run(larger, picture(), np.pad(row, [(0, 0), (0, 1)])), before, atol=1e-5)
-    with pytest.raises(ArgumentError, match="the model has a style 'wave' already"):
+    with pytest.raises(ArgumentError, match="the model already has a style 'wave'"):
         append_style(network, "wave", added)
 
 

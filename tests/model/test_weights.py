@@ -210,7 +210,7 @@ HARMFUL = {
     soft_loop: "a soft link",
     group_in_itself: "within themselves",
     virtual: "is virtual",
-    external_values: "lies in another file",
+    external_values: "is in another file",
     bomb: "takes more memory than a file of this size can need",
 }
 
@@ -229,7 +229,7 @@ def test_what_leads_out_of_the_file_is_refused(tmp_path, make, place):
 
 @pytest.mark.parametrize(
     ("value", "told"),
-    [(np.nan, "contains NaN"), (np.inf, "holds infinite values"), (-2e10, r"holds 2e\+10, beyond 1e\+10")],
+    [(np.nan, "contains NaN"), (np.inf, "contains infinite values"), (-2e10, r"contains 2e\+10, beyond 1e\+10")],
 )
 def test_weights_that_are_no_sound_numbers_are_refused_with_their_layer(tmp_path, value, told):
     weights = random_weights()

@@ -41,7 +41,7 @@ WRONG = {
         ("--generator bark --output gone/a.png", "--output gone/a.png: there is no folder gone"),
         ("--resume gone", "--resume gone: no such folder"),
         ("--resume file", "--resume file: not a folder"),
-        ("--resume empty", "--resume empty: not the folder of a synthesis, which holds command.json"),
+        ("--resume empty", "--resume empty: not the folder of a synthesis, which contains command.json"),
     ],
     "style_transfer": [
         ("gone.jpg PICTURE", "CONTENT gone.jpg: no such file"),
@@ -66,7 +66,8 @@ WRONG = {
     "stylize_tensorflow": [
         ("--input gone.jpg --output a.png", "--input gone.jpg: no such file or folder"),
         ("--input gone.mp4 --output a.mp4", "--input gone.mp4: no such file"),
-        ("--input gone/%06d.png --output a.mp4", "--input gone/%06d.png: there are no such numbered frames"),
+        ("--input gone/%06d.png --output a.mp4", "--input gone/%06d.png: no such numbered frames"),
+        ("--input %d%d.png --output a.mp4", "--input %d%d.png: the name must contain one number such as %06d"),
         ("--input film.gif --output gone/a.mp4", "--output gone/a.mp4: there is no folder gone"),
         ("--input film.gif --output file/%d.png", "--output file: {}/file is not a folder"),
         ("--input PICTURE --output gone/a.png", "--output gone/a.png: there is no folder gone"),
@@ -86,7 +87,7 @@ WRONG = {
         ("--format onnx --input gone.keras --output a.onnx", "--input gone.keras: no such file"),
         ("--format onnx --input MODEL --output gone/a.onnx", "--output gone/a.onnx: there is no folder gone"),
         ("--format saved_model --input MODEL --output gone/a", "--output gone/a: there is no folder gone"),
-        ("--format saved_model --input MODEL --output loop", "--output loop: exists and is no SavedModel"),
+        ("--format saved_model --input MODEL --output loop", "--output loop: exists and is not a SavedModel"),
         ("--format onnx --input MODEL --output a.onnx --calibration gone", "--calibration gone: no such folder"),
         ("--format onnx --input MODEL --output a.onnx --calibration a.npz", "--calibration a.npz: no such file"),
         ("--format onnx --input MODEL --output a.onnx --samples gone.npz", "--samples gone.npz: no such file"),
@@ -197,7 +198,7 @@ def test_the_pictures_of_a_source_are_read_once(tmp_path, monkeypatch):
 def test_lost_transparency_is_told(tmp_path):
     path = tmp_path / "clear.png"
     Image.new("RGBA", (8, 8), (255, 0, 0, 128)).save(path)
-    with pytest.warns(ImageWarning, match="clear.png: its transparency is left out"):
+    with pytest.warns(ImageWarning, match="clear.png: its transparency is ignored"):
         np.testing.assert_array_equal(read_opaque(path)[0, 0], [1, 0, 0])
 
 

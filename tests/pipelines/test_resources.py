@@ -79,7 +79,7 @@ def test_sources_that_must_be_described_at_once_are_refused_where_they_do_not_fi
 def test_sizes_of_the_issue_fit_six_gigabytes(optimizer):
     settings = SynthesisSettings(output_width=4096, octaves=6, memory="6GB")
     assert plan_synthesis(settings, [(1024, 1024)]).objective.folder is not None
-    with pytest.raises(ArgumentError, match=r"need about 6\.0 GB of memory, and `memory` is 5\.5 GB"):
+    with pytest.raises(ArgumentError, match=r"need about 6\.0 GB of memory, but `memory` is 5\.5 GB"):
         plan_synthesis(replace(settings, memory="5.5GB"), [(1024, 1024)])
     picture = plan_inputs()
     settings = TransferSettings(end_scale="4096", optimizer=optimizer, memory="6GB")

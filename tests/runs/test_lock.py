@@ -37,7 +37,7 @@ def test_the_second_is_told_who_has_it_and_a_kill_releases(tmp_path):
 
 def test_two_runs_of_one_process(tmp_path):
     assert not is_held(tmp_path / "lock")
-    with hold(tmp_path / "lock"), pytest.raises(UserError, match="another run is at work"), hold(tmp_path / "lock"):
+    with hold(tmp_path / "lock"), pytest.raises(UserError, match="another run is using"), hold(tmp_path / "lock"):
         pass
     with hold(tmp_path / "lock"):
         assert is_held(tmp_path / "lock")

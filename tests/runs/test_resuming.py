@@ -64,7 +64,7 @@ def test_synthesis_with_other_options_is_refused_and_restart_begins_anew(inputs,
 
     with pytest.raises(KeyboardInterrupt):
         run([interrupt_at(3)])
-    with pytest.raises(ArgumentError, match=r"other values of `tol` \(1e-09\), `random_seed` \(0\)"):
+    with pytest.raises(ArgumentError, match=r"different values of `tol` \(1e-09\), `random_seed` \(0\)"):
         run(random_seed=1, tol=0.1)
     with pytest.raises(UserError, match="the source 1 has changed"):
         run(source=(inputs[synthesis_cases] / "folder/a.png",))
@@ -96,9 +96,9 @@ def test_a_foreign_output_is_confirmed_and_a_lock_respected(inputs, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         synthesize(settings, [interrupt_at(3)])
     (folder,) = (tmp_path / "runs").iterdir()
-    with pytest.raises(ArgumentError, match="lies outside that folder: name it again to confirm"):
+    with pytest.raises(ArgumentError, match="is outside that folder: give it again to confirm"):
         resume(folder)
-    with hold(folder / ".lock"), pytest.raises(UserError, match="another run is at work there"):
+    with hold(folder / ".lock"), pytest.raises(UserError, match="another run is using this folder"):
         resume(folder, output=output)
     assert not output.exists()
     resume(folder, output=output)
@@ -124,7 +124,7 @@ def test_a_failed_transfer_leaves_the_output_and_restart_begins_anew(inputs, tmp
     with pytest.raises(Failed):
         run([fail])
     assert output.read_bytes() == b"precious"
-    with pytest.raises(ArgumentError, match=r"other values of `step_size` \(0.02\)"):
+    with pytest.raises(ArgumentError, match=r"different values of `step_size` \(0.02\)"):
         run(step_size=0.5)
     assert output.read_bytes() == b"precious"
     assert run(restart=True, step_size=0.5).iterations == 14
@@ -146,7 +146,7 @@ def test_training_resumes_restarts_and_takes_the_newest_sound_checkpoint(inputs,
     content[len(content) // 2] ^= 0x55
     newest.write_bytes(content)
     (tmp_path / "history.csv").write_bytes(b"\0\xff\n1,2\n\n,,,")
-    with pytest.raises(ArgumentError, match=r"other values of `style_weight` \(1\.0\)"):
+    with pytest.raises(ArgumentError, match=r"different values of `style_weight` \(1\.0\)"):
         run(style_weight=2.0)
     notes = []
     report = run(note=notes.append)

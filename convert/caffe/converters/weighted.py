@@ -61,7 +61,7 @@ def batch_norm(step: Step, x: KerasTensor) -> KerasTensor:
     axes = len(x.shape)
     if not parameter.use_global_stats:
         if parameter.scale_bias:
-            raise LayerError("takes the statistics of the batch and has factors of its own, which is not converted")
+            raise LayerError("uses batch statistics and has its own factors, which is not supported")
         others = [axis for axis in range(axes) if axis != keras_axis(1, axes)]
         centred = x - ops.mean(x, axis=others, keepdims=True)
         variance = ops.mean(ops.square(centred), axis=others, keepdims=True)

@@ -76,7 +76,7 @@ def parse_caffemodel(content: memoryview) -> list[ModelLayer]:
 
     Raises:
         WireError: the bytes are no protobuf message, or it is cut short.
-        UserError: no layers in it, or a blob whose numbers do not fit its dims.
+        UserError: it contains no layers, or a blob whose numbers do not fit its dims.
     """
     layers = []
     for item in fields(content):
@@ -85,7 +85,7 @@ def parse_caffemodel(content: memoryview) -> list[ModelLayer]:
         elif item.number == _V1_LAYERS:
             layers.append(_read_old_layer(_message(item)))
     if not layers:
-        raise UserError("no layers in it")
+        raise UserError("it contains no layers")
     return layers
 
 
@@ -139,7 +139,7 @@ def _read_blob(message: memoryview) -> ModelBlob:
     values = _raw_numbers(raw[-1], raw_type) if raw else _join(doubles or floats)
     if len(dims) > MAX_AXES or min(dims, default=1) < 0 or math.prod(dims) != len(values):
         stated = " x ".join(map(str, dims[: MAX_AXES + 1])) or "none"
-        raise UserError(f"holds {len(values)} numbers, but its dims are {stated}")
+        raise UserError(f"holds {len(values)} values, but its dims are {stated}")
     return ModelBlob(dims, values)
 
 
@@ -156,16 +156,16 @@ def _read_numbers(item: Field, dtype: np.dtype, unpacked: int) -> np.ndarray:
     if item.wire_type not in (BYTES, unpacked) or isinstance(item.value, int):
         raise WireError(f"numbers of wire type {item.wire_type}")
     if len(item.value) % dtype.itemsize:
-        raise WireError(f"{len(item.value)} bytes are no whole count of {dtype.itemsize}-byte numbers")
+        raise WireError(f"{len(item.value)} bytes is not a multiple of {dtype.itemsize}")
     return np.frombuffer(item.value, dtype)
 
 
 def _raw_numbers(data: memoryview, kind: int) -> np.ndarray:
     if kind >= len(_RAW_TYPES):
-        raise UserError(f"holds numbers of the unknown type {kind}")
+        raise UserError(f"has values of the unknown type {kind}")
     dtype = _RAW_TYPES[kind]
     if len(data) % dtype.itemsize:
-        raise WireError(f"{len(data)} bytes are no whole count of {dtype.itemsize}-byte numbers")
+        raise WireError(f"{len(data)} bytes is not a multiple of {dtype.itemsize}")
     return np.frombuffer(data, dtype)
 
 

@@ -21,11 +21,11 @@ def read_hdf5_model(path: Path) -> list[ModelLayer]:
     with open_hdf5(path) as file:
         check_hdf5(file, path.stat().st_size)
         if not isinstance(file.get("data"), h5py.Group):
-            raise UserError("no group 'data' in it")
+            raise UserError("it has no group 'data'")
         found: dict[str, dict[int, ModelBlob]] = {}
         file["data"].visititems(lambda name, item: _add(found, name, item))
     if not found:
-        raise UserError("no layers with blobs in it")
+        raise UserError("it has no layers with blobs")
     return [ModelLayer(name, [blobs[index] for index in sorted(blobs)]) for name, blobs in found.items()]
 
 
@@ -34,5 +34,5 @@ def _add(found: dict[str, dict[int, ModelBlob]], name: str, item: h5py.Group | h
         return
     layer, _, index = name.rpartition("/")
     if not layer or not index.isdecimal() or len(index) > 3 or len(item.shape) > MAX_AXES:
-        raise UserError(f"data/{name} is no blob of a layer")
+        raise UserError(f"data/{name} is not a blob of a layer")
     found.setdefault(layer, {})[int(index)] = ModelBlob(item.shape, np.asarray(item).ravel())

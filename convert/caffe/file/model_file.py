@@ -23,7 +23,7 @@ def read_caffemodel(path: str | Path) -> list[ModelLayer]:
         raise UserError(f"{path}: no such caffemodel file")
     kind = name_foreign_file(path)
     if kind not in (CAFFEMODEL, HDF5, None):
-        hint = " (are `prototxt` and `input` exchanged?)" if kind == "a prototxt" else ""
+        hint = " (did you swap `prototxt` and `input`?)" if kind == "a prototxt" else ""
         raise UserError(f"{path} is {kind}, not a caffemodel{hint}")
     try:
         return read_hdf5_model(path) if kind == HDF5 else read_protobuf_model(path)

@@ -50,7 +50,7 @@ def read_prototxt(path: str | Path, ignored: list[str] | None = None) -> Any:
 
 
 def _exchanged(kind: str) -> str:
-    return " (are `prototxt` and `input` exchanged?)" if kind == "a caffemodel" else ""
+    return " (did you swap `prototxt` and `input`?)" if kind == "a caffemodel" else ""
 
 
 def parse_prototxt(data: bytes, ignored: list[str] | None = None) -> Any:
@@ -69,11 +69,11 @@ def parse_prototxt(data: bytes, ignored: list[str] | None = None) -> Any:
     text = data.decode("utf-8-sig", errors="replace")
     if control := re.search(r"[\0-\x08\x0e-\x1f]", text):
         line = text.count("\n", 0, control.start()) + 1
-        raise UserError(f"line {line} holds the control character {control[0]!r}: not a text")
+        raise UserError(f"line {line} contains the control character {control[0]!r}, so it is not a text file")
     _check_counts(text)
     net = _parse(text, ignored)
     if not (net.layer or net.layers):
-        raise UserError("no layers in it")
+        raise UserError("it contains no layers")
     return net
 
 
@@ -81,7 +81,7 @@ def _check_counts(text: str) -> None:
     for what, pattern, most in (("layers", _LAYER, MAX_LAYERS), ("bottoms and tops", _WIRE, MAX_WIRES)):
         number = sum(1 for _ in pattern.finditer(text))
         if number > most:
-            raise UserError(f"has {number} {what}; {most} are allowed")
+            raise UserError(f"has {number} {what}; at most {most} are allowed")
 
 
 def _parse(text: str, ignored: list[str] | None) -> Any:

@@ -74,9 +74,9 @@ def _input_layer(net: Any) -> Any:
     names, shapes = list(net.input), [list(shape.dim) for shape in net.input_shape]
     if net.input_dim:
         if shapes:
-            raise UserError("has both input_shape and input_dim; one of them is allowed")
+            raise UserError("has both input_shape and input_dim; only one of them is allowed")
         if len(net.input_dim) != 4 * len(names):
-            raise UserError(f"has {len(net.input_dim)} numbers as input_dim for {len(names)} inputs; 4 each are needed")
+            raise UserError(f"has {len(net.input_dim)} values of input_dim for {len(names)} inputs; each input needs 4")
         shapes = [list(net.input_dim[start : start + 4]) for start in range(0, 4 * len(names), 4)]
     if len(shapes) != len(names):
         raise UserError(f"has {len(shapes)} shapes (input_shape or input_dim) for {len(names)} inputs")
@@ -123,7 +123,7 @@ def _upgrade_v0(old: Any) -> Any:
     for field, value in v0.ListFields():
         if targets := _V0_FIELDS.get(field.name):
             if v0.type not in targets:
-                raise UserError(f"layer {v0.name!r}: {field.name} has no meaning for the V0 layer type {v0.type!r}")
+                raise UserError(f"layer {v0.name!r}: {field.name} is not valid for the V0 layer type {v0.type!r}")
             _set(new, targets[v0.type], value)
     return new
 
@@ -156,6 +156,6 @@ def _merge_v0_padding(net: Any) -> list[Any]:
 
 def _check_padding(padding: Any, layer: Any) -> None:
     if layer.layer.type not in ("conv", "pool") or len(layer.bottom) != 1:
-        raise UserError(f"layer {layer.layer.name!r}: a padding layer can stand before a conv or pool layer only")
+        raise UserError(f"layer {layer.layer.name!r}: a padding layer must be followed by a conv or pool layer")
     if len(padding.bottom) != 1 or len(padding.top) != 1:
-        raise UserError(f"layer {padding.layer.name!r}: a padding layer has one bottom and one top")
+        raise UserError(f"layer {padding.layer.name!r}: a padding layer must have one bottom and one top")

@@ -42,7 +42,7 @@ def joined_axis(parameter: Any, old_field: str, shape: Shape) -> int:
     if not parameter.HasField(old_field):
         return canonical_axis(parameter.axis, shape)
     if parameter.HasField("axis"):
-        raise LayerError(f"has both axis and {old_field}; one of them is allowed")
+        raise LayerError(f"has both axis and {old_field}; only one of them is allowed")
     return canonical_axis(getattr(parameter, old_field), shape)
 
 
@@ -67,7 +67,7 @@ def slice_points(layer: Any, size: int) -> list[int]:
         raise LayerError(f"has {len(points)} slice points for {parts} tops")
     points = [0, *points, size]
     if points != sorted(set(points)):
-        raise LayerError(f"slice points {points[1:-1]} must grow from 1 on and stay under {size}")
+        raise LayerError(f"slice points {points[1:-1]} must increase, from at least 1 to less than {size}")
     return points
 
 
@@ -173,7 +173,7 @@ def flatten(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     bottom, parameter = bottoms[0], layer.flatten_param
     first, last = (canonical_axis(axis, bottom) for axis in (parameter.axis, parameter.end_axis))
     if first > last:
-        raise LayerError(f"axis {parameter.axis} lies behind end_axis {parameter.end_axis}")
+        raise LayerError(f"axis {parameter.axis} is after end_axis {parameter.end_axis}")
     merged = bottom[first : last + 1]
     top = (*bottom[:first], None if None in merged else count(merged), *bottom[last + 1 :])
     check_reshape(top, keeps_batch=keeps_batch(layer))

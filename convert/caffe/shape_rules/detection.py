@@ -27,11 +27,11 @@ def prior_sizes(parameter: Any) -> list[tuple[float, float]]:
     """Return (width, height) of the boxes at each position, in Caffe's order."""
     smallest, largest = list(parameter.min_size), list(parameter.max_size)
     if not smallest or min((*smallest, *largest, *parameter.aspect_ratio)) <= 0:
-        raise LayerError("needs min_size, and no sizes or ratios that are not positive")
+        raise LayerError("needs min_size, and all sizes and ratios must be positive")
     if largest and (len(largest) != len(smallest) or any(a >= b for a, b in zip(smallest, largest, strict=True))):
         raise LayerError(f"max_size {largest} must have one larger size for each min_size {smallest}")
     if len(smallest) * (len(parameter.aspect_ratio) + 1) > MAX_BOXES:
-        raise LayerError(f"makes more than {MAX_BOXES} boxes at each position")
+        raise LayerError(f"has more than {MAX_BOXES} boxes at each position")
     ratios = _ratios(parameter)
     sizes = []
     for index, side in enumerate(smallest):
@@ -66,7 +66,7 @@ def detection_output(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     parameter = layer.detection_output_param
     candidates(parameter, bottoms)
     if parameter.nms_param.eta != 1:
-        raise LayerError(f"eta {parameter.nms_param.eta}: a threshold that changes cannot be converted; {_WAY_OUT}")
+        raise LayerError(f"eta {parameter.nms_param.eta}: a changing threshold is not supported; {_WAY_OUT}")
     if parameter.keep_top_k == 0 or parameter.keep_top_k < -1:
         raise LayerError(f"keep_top_k {parameter.keep_top_k} must be positive, or -1 for all")
     return Shapes([(1, 1, None, 7)])
@@ -112,7 +112,7 @@ def _check_detections(layer: Any, bottoms: Sequence[Shape]) -> None:
     )
     if len(priors) != 3 or priors[1] != 2 or not fits:
         shapes = ", ".join(map(written, bottoms))
-        raise LayerError(f"bottoms {shapes} do not fit: four locations and {classes} scores for each prior box")
+        raise LayerError(f"bottoms {shapes} do not match: each prior box needs four locations and {classes} scores")
 
 
 def _product(sizes: Shape) -> int | None:

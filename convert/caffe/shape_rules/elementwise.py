@@ -62,7 +62,7 @@ def eltwise(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     if parameter.coeff and len(parameter.coeff) != len(bottoms):
         raise LayerError(f"has {len(parameter.coeff)} coefficients for {len(bottoms)} bottoms")
     if parameter.coeff and enum_name(parameter, "operation") == "PROD":
-        raise LayerError("coefficients go with sums only, not with products")
+        raise LayerError("coefficients are allowed for sums only")
     return Shapes([_closed(bottoms)])
 
 

@@ -39,7 +39,7 @@ def memory_data(layer: Any, _bottoms: Sequence[Shape]) -> Shapes:
 @shape_rule(*FILE_TYPES, bottoms=0, tops=range(1, 1000))
 def file_data(_layer: Any, _bottoms: Sequence[Shape]) -> Shapes:
     """Refuse: convert.caffe.sources puts inputs in the place of these layers."""
-    raise LayerError("reads files; the size of what is in them is given as `input_shape`, such as 3x224x224")
+    raise LayerError("reads files; give the size of their contents as `input_shape`, such as 3x224x224")
 
 
 def _for_each_top(layer: Any, given: list) -> list:

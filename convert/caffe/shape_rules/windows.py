@@ -59,7 +59,7 @@ def deconvolution(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
 
 def _checked_channels(parameter: Any, group: int, bottom: Shape) -> int:
     if canonical_axis(parameter.axis, picture(bottom)) != 1:
-        raise LayerError(f"axis {parameter.axis}: channels anywhere but on axis 1 cannot be converted")
+        raise LayerError(f"axis {parameter.axis}: the channels must be on axis 1")
     channels, outputs = known(bottom[1]), parameter.num_output
     if outputs < 1 or group < 1:
         raise LayerError(f"num_output {outputs} and group {group} must be positive")

@@ -223,6 +223,6 @@ def read_vgg_weights(path: str | os.PathLike) -> VGGWeights:
                         raise UserError(f"{path}: {error}") from error
     names = sorted(printable(name) for state in states for name in state.tensors)
     raise UserError(
-        f"{path}: no VGG-19 or VGG-16 of torchvision or of the port of Gatys' programs "
+        f"{path}: not a VGG-19 or VGG-16 of torchvision or of the port of Gatys' programs "
         f"(its tensors: {', '.join(names[:4]) or 'none'} ...)"
     )

@@ -124,7 +124,7 @@ def constant(module: Module, cell: Cell, context: Context) -> Cell:
     if not expanded and not cell.frame.hidden:
         return cell.from_source(made)
     if expanded and cell.frame.hidden:
-        raise module.fail("is converted for one level of batches only")
+        raise module.fail("is supported for a single batch dimension only")
     return cell.from_source(_batch_zeros(tensor, value.ndim) + made)
 
 

@@ -133,7 +133,7 @@ def _view_samples(module: Module, cell: Cell, leading: int, sizes: list[int]) ->
         return cell.view(keras.layers.Flatten()(cell.source()))
     if -1 in sizes:
         if None in rest:
-            raise module.fail(f"size -1 in {sizes} cannot be told for an input of free sizes {cell.sizes}")
+            raise module.fail(f"size -1 in {sizes} cannot be determined for an input of unknown size {cell.sizes}")
         missing = math.prod(size for size in rest if size) // max(1, math.prod(size for size in sizes if size != -1))
         sizes = [missing if size == -1 else size for size in sizes]
     return _reshaped(cell, [-1, *sizes]) if not cell.frame.hidden else _reshaped_samples(cell, [-1, *sizes])
@@ -239,7 +239,7 @@ def convert(module: Module, cell: Cell) -> Cell:
     if cell.rank == len(given) - 1:
         given, wanted, batch_first = (letters.replace("b", "") for letters in (given, wanted, batch_first))
     if cell.rank != len(given):
-        raise module.fail(f"takes tensors {given}, its input has the sizes {cell.sizes}")
+        raise module.fail(f"takes tensors {given}, but its input has the sizes {cell.sizes}")
     if sorted(given) == sorted(wanted):
         return _reordered(cell, given, wanted)
     return _convert_features(module, cell, given, wanted, batch_first)
@@ -280,7 +280,7 @@ def _exchanged(letters: str, position: int) -> str:
 def _without_features(module: Module, cell: Cell, given: str) -> Cell:
     """Return the first feature, or the first of the classes, of each sample as one number."""
     if len(given.replace("b", "")) != 1:
-        raise module.fail(f"cannot convert {given} to one number a sample")
+        raise module.fail(f"cannot convert {given} to one value per sample")
     dimension = len(given) if given[0] == "b" else 1
     return select(cell, dimension, 0)
 

@@ -54,7 +54,7 @@ def depth_concat(module: Module, value: Value, context: Context) -> Value:
     """As Concat over the channels, for pictures of several sizes: smaller ones are centred in zeros."""
     cells = module.cells([context.convert(child, value) for child in module.children()])
     if any(len(cell.tensor.shape) != 4 for cell in cells) or cells[0].axis(module.integer("dimension")) != 3:
-        raise module.fail("is converted for the channels of pictures only")
+        raise module.fail("is supported for the channels of pictures only")
     return cells[0].like(CenterPadConcatenate()([cell.tensor for cell in cells]))
 
 
@@ -98,7 +98,7 @@ def bottle(module: Module, value: Value, context: Context) -> Value:
     if leading <= 1:
         return context.convert(child, cell)
     if cell.frame.hidden:
-        raise module.fail("is converted for inputs with a batch dimension only")
+        raise module.fail("is supported for inputs with a batch dimension only")
     source = cell.source()
     inside = module.single(context.convert(child, cell.from_source(FoldAxes(leading)(source))))
     return cell.from_source(UnfoldAxes(leading)([inside.source(), source]))

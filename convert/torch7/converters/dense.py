@@ -61,7 +61,7 @@ def _partial_weight(module: Module) -> np.ndarray:
     children = module.child(network, "network").children() if isinstance(network, TorchObject) else []
     tables = [inner for child in children for inner in _with_children(child) if inner.type_name == "nn.LookupTable"]
     if not tables:
-        raise module.fail("its network holds no look-up table")
+        raise module.fail("its network contains no lookup table")
     return tables[0].required_array("weight")
 
 
@@ -192,7 +192,7 @@ def _indexed_in_a_row(module: Module, cells: list[Cell], context: Context) -> Ce
     """Add up the products of each sample: those from the sum of the sizes before it on."""
     keys, factors, sizes = cells
     if keys.frame.hidden:
-        raise module.fail("takes the keys of all samples in a row, which no batch of samples can have")
+        raise module.fail("takes the keys of all samples in a row, which is not possible with a batch dimension")
     rows = _key_rows(module, keys)
     values = _normalized(module, rows, factors.source(), context)
     table = context.parameter(module, values, "weight", np.ascontiguousarray(_key_weights(module)))

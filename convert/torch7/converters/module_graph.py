@@ -30,7 +30,7 @@ def graph_module(module: Module, value: Value, context: Context) -> Value:
             child_data = _data(module, child)
             index = _table(module, child_data.get("mapindex")).get(data)
             if not isinstance(index, int):
-                raise module.fail(f"forwardnodes[{i}]: a child does not know this node")
+                raise module.fail(f"forwardnodes[{i}]: a child does not refer back to this node")
             sent = _old_input(module, child_data, output) if data is first else output
             inputs.setdefault(child_data, {})[index] = sent
     return _one_or_all(inputs.get(_data(module, module.get("outnode")), {}))

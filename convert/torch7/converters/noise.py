@@ -84,7 +84,7 @@ def _with_noise(module: Module, x: KerasTensor, context: Context, planes: int, f
     if planes == 0:
         return x
     if x.shape[-1] is not None and x.shape[-1] < planes:
-        raise module.fail(f"puts noise in the place of {planes} channels, its input has {x.shape[-1]}")
+        raise module.fail(f"replaces {planes} channels with noise, but its input has {x.shape[-1]}")
     noise = context.noise_like(module, (*x.shape[:-1], planes))
     if noise is None:
         noise = context.apply(module, x, lambda: NoisePlanes(planes, seed=len(context.noisy)))

@@ -74,7 +74,7 @@ def _over_sequence(module: Module, cell: Cell, layer: Any, batch_first: bool) ->
     x = cell.tensor
     if cell.rank != 3 or len(x.shape) != 3:
         order = "batch x time" if batch_first else "time x batch"
-        raise module.fail(f"takes {order} x features, its input has the sizes {cell.sizes}")
+        raise module.fail(f"takes {order} x features, but its input has the sizes {cell.sizes}")
     if batch_first:
         return cell.like(layer(x))
     return cell.like(ops.transpose(layer(ops.transpose(x, (1, 0, 2))), (1, 0, 2)))
@@ -144,7 +144,7 @@ def sequencer(module: Module, value: Value, context: Context) -> Value:
         return _steps(child, module.table(value), context)
     length = value.sizes[0]
     if length is None:
-        raise module.fail("takes a tensor of steps, whose number must be known: give it as `input_shape`")
+        raise module.fail("takes a tensor of steps; give the number of steps as `input_shape`")
     slices = Slices(value, 1)
     results = module.cells(_steps(child, [slices.item(i) for i in range(length)], context))
     axis = value.frame.hidden
@@ -246,7 +246,7 @@ def _zero_state(module: Module, cell: Cell, sizes: Any, left: Iterator[int]) -> 
     `left` bounds how many: tables can hold one table many times over.
     """
     if next(left, None) is None:
-        raise module.fail(f"field outputSize holds more than {MAX_STATES} sizes")
+        raise module.fail(f"field outputSize has more than {MAX_STATES} sizes")
     if isinstance(sizes, LuaTable) and any(isinstance(inner, LuaTable | TorchStorage) for inner in sizes.values()):
         return [_zero_state(module, cell, inner, left) for inner in sizes.sequence()]
     numbers = sizes.array.tolist() if isinstance(sizes, TorchStorage) else []

@@ -77,7 +77,7 @@ def _first(wanted: KerasTensor, axis: int, *, keepdims: bool = False) -> KerasTe
 def nearest_center(module: Module, x: KerasTensor, cell: Cell, context: Context) -> KerasTensor:
     """Index (from 1) of the nearest centre."""
     if cell.rank != 2 - cell.frame.hidden:
-        raise module.fail(f"takes (batch, features), its input has the sizes {cell.sizes}")
+        raise module.fail(f"takes (batch, features), but its input has the sizes {cell.sizes}")
     module.ignore("clusterSampleCount")
     centers = context.parameter(module, x, "weight")
     distances = ops.sum(ops.square(ops.expand_dims(x, -2) - centers), axis=-1)

@@ -190,7 +190,7 @@ def mixture(module: Module, value: Value) -> Value:
 
 def _slices(module: Module, experts: Cell, dimension: int) -> list[Cell]:
     if dimension > experts.rank or experts.sizes[dimension - 1] is None:
-        raise module.fail(f"must know the size of dimension {dimension} of its experts, {experts.sizes}")
+        raise module.fail(f"needs a known size of dimension {dimension} of its experts, not {experts.sizes}")
     source, axis = experts.source(), experts.source_axis(dimension)
     count = experts.sizes[dimension - 1] or 0
     return [experts.from_source(source[(slice(None),) * axis + (i,)]) for i in range(count)]
@@ -225,7 +225,7 @@ def masked_select(module: Module, value: Value) -> Value:
     """The elements where the mask is not zero, as a vector."""
     cell, mask = module.cells(value, 2)
     if cell.frame.hidden:
-        raise module.fail("chooses as many elements as the mask says, which no batch of samples can have")
+        raise module.fail("selects as many elements as the mask has, which is not possible with a batch dimension")
     return cell.like(MaskedSelect()([cell.source(), mask.source()]))
 
 
@@ -256,7 +256,7 @@ def matrix_times_vector(module: Module, value: Value) -> Value:
 
 @converts_values("nn.DotProduct")
 def dot_product(module: Module, value: Value) -> Value:
-    """Sum of the products, one number a sample."""
+    """Sum of the products, one value per sample."""
     first, second = module.cells(value, 2)
     return first.from_source(sum_of_features(first, first.source() * second.source()))
 

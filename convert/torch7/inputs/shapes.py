@@ -120,8 +120,8 @@ def _filled(need: Table) -> Inputs:
     ranks = {len(shape) for shape in _known(need)}
     if _has_unknown_length(need) or not ranks or (len(ranks) > 1 and None in _flat(need)):
         raise ArgumentError(
-            "the network takes a table whose tensors cannot be told from its first modules: "
-            "`input_shape` is needed, once for each tensor"
+            "the network takes a table whose tensors cannot be determined from its first modules: "
+            "give `input_shape` once for each tensor"
         )
     free = (None,) * min(ranks)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -24,11 +25,18 @@ class Morph:
     Attributes:
         mask: share of the second texture, float32 (height, width) of any size, in [0, 1]; None: it grows from left to
             right, and where the picture repeats that way it falls again.
-        frames: share of each frame, of several that change from one to the next; none: the picture changes across.
+        count: number of frames; with several the change is from frame to frame, else across the picture.
+        loop: whether the last of several frames is followed by the first.
     """
 
     mask: np.ndarray | None
-    frames: tuple[float, ...]
+    count: int = 1
+    loop: bool = True
+
+    @cached_property
+    def frames(self) -> tuple[float, ...]:
+        """The share of the second texture in each of several frames; none where there is a single one."""
+        return morph_frames(self.count, loop=self.loop) if self.count > 1 else ()
 
     def places(self, geometry: Geometry, scale: Scale, factor: float) -> MorphPlaces:
         """Return where the textures are at a scale; see `MorphPlaces` for the arguments."""

@@ -79,13 +79,13 @@ def warnings(means: Mapping[str, float], reference: Mapping[str, float]) -> list
     if means["style"] > MAX_STYLE * reference["style"]:
         share = means["style"] / reference["style"]
         found.append(
-            f"warning: the style loss is still {share:.0%} of that of photos that are not stylised: a higher "
+            f"warning: the style loss is still {share:.0%} of that of unstylised photos: a higher "
             "`style_weight` or `learning_rate` gives more style"
         )
     if means.get("content", 0.0) > MAX_CONTENT * reference["content"] > 0:
         share = means["content"] / reference["content"]
         found.append(
-            f"warning: the content loss is {share:.0%} of that of pictures of other things: a lower `style_weight` or "
+            f"warning: the content loss is {share:.0%} of that between unrelated photos: a lower `style_weight` or "
             "`learning_rate` keeps more of the content"
         )
     return found

@@ -142,10 +142,10 @@ def test_raw_detections_are_boxes_and_scores(encoded, tmp_path):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ("nms_param { eta: 0.9 top_k: 5 }", "eta 0.8999.*: a threshold that changes.*`raw_detections`"),
+        ("nms_param { eta: 0.9 top_k: 5 }", "eta 0.8999.*: a changing threshold.*`raw_detections`"),
         ("nms_param { top_k: 5000 }", "top_k must be at least 1 and at most 4096, not 5000"),
         ("nms_param { top_k: 5 } keep_top_k: 0", "keep_top_k 0 must be positive, or -1"),
-        ("nms_param { top_k: 5 } share_location: false", "do not fit: four locations and 3 scores"),
+        ("nms_param { top_k: 5 } share_location: false", "each prior box needs four locations and 3 scores"),
     ],
 )
 def test_what_cannot_be_converted_is_named(parameters, message, tmp_path):

@@ -88,8 +88,8 @@ def test_outputs_are_sorted_and_inputs_are_none():
     ("text", "message"),
     [
         (layer("a", "dat", "a"), "layer 2 'a' .ReLU.: unknown bottom blob 'dat'; did you mean 'data'"),
-        (layer("a", "data", "a") + layer("b", "data", "a"), "layer 3 'b' .ReLU.: makes the blob 'a', which another"),
-        (layer("a", "data", "a a", kind="Split"), "makes the blob 'a' twice"),
+        (layer("a", "data", "a") + layer("b", "data", "a"), "layer 3 'b' .ReLU.: outputs the blob 'a', which another"),
+        (layer("a", "data", "a a", kind="Split"), "outputs the blob 'a' twice"),
         (
             layer("a", "data", "a") + layer("b", "a", "b") + layer("c", "a", "a"),
             "layer 4 'c' .ReLU.: changes 'a' in place after another layer has read it",

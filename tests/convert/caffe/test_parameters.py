@@ -85,7 +85,7 @@ def test_surplus_and_cut_layers_are_told_apart(tmp_path):
     ("values", "message"),
     [
         ({}, "layer 2 'a' .InnerProduct.: the caffemodel has no blob 0 for it .2 x 2 needed"),
-        ({"a": weights(0)[:1]}, "the caffemodel has 1 blobs for it, where the prototxt needs 2 .2 x 2, 2."),
+        ({"a": weights(0)[:1]}, "the caffemodel has 1 blobs for it, but the prototxt needs 2 .2 x 2, 2."),
         ({"a": [*weights(0), np.ones(1)]}, "has 3 blobs for it"),
         ({"a": weights(0, inputs=3)}, "blob 0 of the caffemodel is 2 x 3; the prototxt needs 2 x 2"),
         ({"a": [weights(0)[0], np.ones((2, 1))]}, "blob 1 of the caffemodel is 2 x 1; the prototxt needs 2"),
@@ -108,6 +108,6 @@ def test_two_layers_of_one_name_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"layer 3 'a' .InnerProduct. and layer 2 'a' .* same name"):
         convert(tmp_path, twice, {"a": weights(0)})
     data = packed_caffemodel({"a": weights(0)})
-    with pytest.raises(UserError, match="two layers 'a' with blobs"):
+    with pytest.raises(UserError, match="two layers named 'a' with blobs"):
         convert(tmp_path, product("a", "x"), data + data)
     assert len(parse_caffemodel(memoryview(data + data))) == 2

@@ -65,7 +65,7 @@ def test_unknown_sizes_are_asked_for(kind, tmp_path):
 
 def test_yolos_selection_is_named(tmp_path):
     rest = 'layer { name: "y" type: "Yolov3DetectionOutput" bottom: "data" top: "y" }'
-    with pytest.raises(UserError, match=r"YOLO's selection of boxes .* end the network before it with `outputs` data"):
+    with pytest.raises(UserError, match=r"box selection of YOLO .* cut the network off before it with `outputs` data"):
         convert("Data", "transform_param { crop_size: 8 }", tmp_path, rest)
 
 
@@ -116,7 +116,7 @@ def test_half_precision_blobs_are_read(tmp_path):
 
 @pytest.mark.parametrize(
     ("value", "told"),
-    [(np.nan, "contains NaN"), (np.inf, "holds infinite values"), (1e11, r"holds 1e\+11, beyond 1e\+10")],
+    [(np.nan, "contains NaN"), (np.inf, "contains infinite values"), (1e11, r"contains 1e\+11, beyond 1e\+10")],
 )
 def test_weights_of_no_training_are_refused(value, told, case, tmp_path):
     weights = arrays(read_caffemodel(case.caffemodel))

@@ -70,7 +70,7 @@ def test_checkpoints_and_wrappers_are_seen_through(prefix, key, tmp_path):
 def test_several_networks_are_chosen_from(tmp_path):
     first, second = trained(TransformerNet(), 1), trained(TransformerNet(2, 1), 2)
     torch.save({"a": first.state_dict(), "b": second.state_dict()}, tmp_path / "net.pth")
-    with pytest.raises(ArgumentError, match=r"holds several networks; choose with `entry`: a, b"):
+    with pytest.raises(ArgumentError, match=r"contains several networks; choose with `entry`: a, b"):
         convert_pytorch(tmp_path / "net.pth")
     with pytest.raises(ArgumentError, match=r"no network at c; choose with `entry`: a, b"):
         convert_pytorch(tmp_path / "net.pth", entry="c")
@@ -98,8 +98,8 @@ def test_shared_and_strided_weights_agree(tmp_path):
     ("value", "told"),
     [
         (float("nan"), "contains NaN"),
-        (float("inf"), "holds infinite values"),
-        (-1e11, r"holds 1e\+11, beyond 1e\+10"),
+        (float("inf"), "contains infinite values"),
+        (-1e11, r"contains 1e\+11, beyond 1e\+10"),
     ],
 )
 def test_weights_of_no_training_are_refused(value, told, tmp_path):
@@ -124,14 +124,14 @@ def test_others_are_listed(change, tmp_path):
     state = trained(TransformerNet()).state_dict()
     change(state)
     torch.save(state, tmp_path / "net.pth")
-    message = r"net\.pth: holds tensors of no known network: conv1\.conv2d\.weight 3 x 3 x 9 x 9, .* and \d+ more"
+    message = r"net\.pth: contains tensors of an unknown network: conv1\.conv2d\.weight 3 x 3 x 9 x 9, .* and \d+ more"
     with pytest.raises(UserError, match=message):
         convert_pytorch(tmp_path / "net.pth")
 
 
 def test_files_without_tensors_are_named(tmp_path):
     torch.save({"epoch": 3}, tmp_path / "net.pth")
-    with pytest.raises(UserError, match="holds no tensors by name"):
+    with pytest.raises(UserError, match="contains no named tensors"):
         convert_pytorch(tmp_path / "net.pth")
 
 

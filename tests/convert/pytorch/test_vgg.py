@@ -187,7 +187,7 @@ def test_torchvisions_activations_are_not_normalised(vgg16_file):
 
 def test_keras_models_of_torchvisions_are_refused_as_weights(vgg16_file, tmp_path):
     save_model(convert_pytorch(vgg16_file).model, tmp_path / "vgg16.keras")
-    with pytest.raises(UserError, match="for another preprocessing; give the file that it was made from"):
+    with pytest.raises(UserError, match="for a different preprocessing; use the file from which it was converted"):
         build_descriptor(["relu1_1"], weights=tmp_path / "vgg16.keras")
 
 
@@ -216,5 +216,5 @@ def test_the_authors_weights_keep_their_preprocessing(shared, tmp_path):
 
 def test_other_files_are_no_weights(tmp_path):
     torch.save({"layer.weight": torch.zeros(3)}, tmp_path / "a.pth")
-    with pytest.raises(UserError, match=r"a\.pth: no VGG-19 or VGG-16 .*\(its tensors: layer\.weight \.\.\.\)"):
+    with pytest.raises(UserError, match=r"a\.pth: not a VGG-19 or VGG-16 .*\(its tensors: layer\.weight \.\.\.\)"):
         read_vgg_weights(tmp_path / "a.pth")

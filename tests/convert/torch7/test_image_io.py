@@ -69,7 +69,7 @@ def test_errors():
     bigger = keras.Model(inputs, keras.layers.UpSampling2D(4)(inputs))
     with pytest.raises(ArgumentError, match="did you mean 'texture-nets'"):
         wrap_network(bigger, "texture-net")
-    with pytest.raises(UserError, match="makes 1024 pixels of 256"):
+    with pytest.raises(UserError, match="returns 1024 pixels for 256"):
         wrap_network(bigger, "texture-nets")
-    with pytest.raises(UserError, match="3 channels into 3"):
+    with pytest.raises(UserError, match="map 3 channels to 3"):
         wrap_network(keras.Model(inputs, inputs[..., :1]), "texture-nets")

@@ -534,7 +534,7 @@ ERRORS = {
     ),
     "unused tensor": (
         module("nn.Tanh", surprise=tensor(numbers(3))),
-        "tensors that nothing uses: surprise",
+        "unused tensors: surprise",
     ),
     "missing weight": (
         module("nn.SpatialConvolution", nInputPlane=3, nOutputPlane=2, kH=1, kW=1),
@@ -804,5 +804,5 @@ def test_copies_on_several_cards_are_one_network(version, tmp_path):
 
 def test_an_endless_state_is_refused():
     network = in_steps(module("nn.Recurrence", outputSize=doubled(table(5), 40, table), nInputDim=1))
-    with pytest.raises(UserError, match="outputSize holds more than 100 sizes"):
+    with pytest.raises(UserError, match="outputSize has more than 100 sizes"):
         convert_network(network.get("modules")[1], BuildOptions(((None, 4),), batch=True))

@@ -69,7 +69,7 @@ def test_colors_are_linear_light_in_openexr(tmp_path):
 def test_numbers_beyond_one_need_openexr(tmp_path):
     write_map(tmp_path / "map.exr", 7 * GREY - 3, bits=32, is_color=False)
     np.testing.assert_array_equal(read_data(tmp_path / "map.exr"), 7 * GREY - 3)
-    with pytest.raises(ImageError, match=r"map\.png: values from -.*; this format holds 0 to 1"):
+    with pytest.raises(ImageError, match=r"map\.png: values from -.*; this format allows 0 to 1"):
         write_map(tmp_path / "map.png", 7 * GREY - 3, bits=16, is_color=False)
     with pytest.raises(ImageError, match="too large for 16 bits"):
         write_map(tmp_path / "map.exr", 1e6 * GREY, bits=16, is_color=False)
@@ -113,7 +113,7 @@ def test_numbers_that_are_none_are_refused(tmp_path):
     with pytest.raises(ImageError, match="NaN or infinite"):
         read_data(tmp_path / "a.tif")
     tifffile.imwrite(tmp_path / "b.tif", np.zeros((4, 4), np.int32))
-    with pytest.raises(ImageError, match="int32 are no map"):
+    with pytest.raises(ImageError, match="int32 are not those of a map"):
         read_data(tmp_path / "b.tif")
 
 

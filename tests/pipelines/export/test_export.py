@@ -257,7 +257,7 @@ def test_a_network_trained_in_bfloat16_is_exported_in_float32(export):
 
 def test_other_folders_are_not_replaced(tmp_path):
     (tmp_path / "diary.txt").write_text("dear diary")
-    with pytest.raises(ArgumentError, match="no SavedModel, so it is not replaced"):
+    with pytest.raises(ArgumentError, match="not a SavedModel, so it is not replaced"):
         export_model(input=tmp_path / "model.keras", output=tmp_path, format="saved_model")
     assert (tmp_path / "diary.txt").exists()
 

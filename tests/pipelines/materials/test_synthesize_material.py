@@ -132,12 +132,12 @@ REFUSED = {
     "unknown": ({"maps": ("basecolour=a.png",)}, "unknown map in `maps` 'basecolour'; did you mean 'baseColor'"),
     "no file": ({"maps": ("baseColor",)}, "'baseColor' is not KEY=FILE"),
     "twice": ({"maps": ("ao=a.png", "ao=b.png")}, "ao is there twice"),
-    "derived": ({"maps": ("height=a.png",), "derive": ("height",)}, "height is given already"),
+    "derived": ({"maps": ("height=a.png",), "derive": ("height",)}, "height is already given"),
     "underivable": ({"maps": ("normal=a.png",), "derive": ("height",)}, "needs a base colour in `maps`"),
     "name": ({"maps": ("baseColor=a.png",), "derive": ("ao",)}, "unknown map in `derive` 'ao'"),
     "bits": ({"maps": ("baseColor=a.png",), "bits": 32}, "`bits` must be 8 or 16 for `format` png, not 32"),
     "gltf": ({"maps": ("baseColor=a.png",), "format": "exr", "material": "gltf"}, "needs `format` png"),
-    "alone": ({"format": "exr"}, "`format` and `bits` are those of `maps`"),
+    "alone": ({"format": "exr"}, "`format` and `bits` need `maps`"),
 }
 
 
@@ -193,7 +193,7 @@ def test_maps_count_the_same_and_constant_ones_not_at_all():
 def test_files_are_not_written_over(tmp_path):
     files = write_stones(tmp_path)
     settings = MaterialSettings(maps=(f"baseColor={files['baseColor']}",))
-    with pytest.raises(ArgumentError, match="a map to be read: name another folder"):
+    with pytest.raises(ArgumentError, match="one of the input maps: choose another folder"):
         make_material(settings, tmp_path, note=silent, **QUICK)
     with pytest.raises(ArgumentError, match="is not a folder"):
         make_material(settings, files["ao"], note=silent, **QUICK)
@@ -206,6 +206,6 @@ def test_numbers_beyond_a_format_are_told_before_the_work(tmp_path):
 
     tifffile.imwrite(tmp_path / "height.tif", 3 * stones(48)["height"])
     settings = MaterialSettings(maps=(f"height={tmp_path / 'height.tif'}",))
-    with pytest.raises(UserError, match="`format` png holds 0 to 1, exr any"):
+    with pytest.raises(UserError, match="`format` png allows 0 to 1, exr any"):
         make_material(settings, tmp_path / "out", note=silent, **QUICK)
     assert not (tmp_path / "out").exists()

@@ -106,7 +106,14 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path, source, identity):
     with pytest.raises(ArgumentError, match="exists"):
         stylize_film(source, path, EACH_ON_ITS_OWN, model=str(identity))
     assert path.read_bytes() == b"mine"
-    for wrong in ({"steady": 1.5}, {"codec": "mpeg"}, {"quality": 0}, {"frame_rate": 0}):
+    for wrong in (
+        {"steady": 1.5},
+        {"codec": "mpeg"},
+        {"quality": 0},
+        {"frame_rate": 0},
+        {"frame_rate": 1e300},
+        {"frame_rate": 1e-300},
+    ):
         with pytest.raises(ArgumentError, match=next(iter(wrong))):
             FilmSettings(**wrong)
 

@@ -92,7 +92,7 @@ def model_of(inputs, layer):
     (lambda: model_of((None, None, 1), keras.layers.Conv2D(3, 1)), "takes .*not RGB pictures"),
     (lambda: model_of((None, None, 3), keras.layers.Conv2D(4, 1)), "returns .*not RGB pictures"),
     (lambda: model_of((None, None, 3), keras.layers.GlobalAveragePooling2D()), "returns .*not RGB pictures"),
-    (lambda: model_of((64, 96, 3), keras.layers.Conv2D(3, 1)), "takes pictures of 96 x 64 pixels alone"),
+    (lambda: model_of((64, 96, 3), keras.layers.Conv2D(3, 1)), "takes pictures of 96 x 64 pixels only"),
 ])  # fmt: skip
 def test_models_outside_the_image_contract(tmp_path, build, message):
     save_model(build(), tmp_path / "foreign.keras")
@@ -102,7 +102,7 @@ def test_models_outside_the_image_contract(tmp_path, build, message):
 
 def test_what_goes_wrong_with_one_picture(pixels):
     shrinking = Generator(model_of((None, None, 3), keras.layers.Conv2D(3, 3)))
-    with pytest.raises(UserError, match="not the size of the picture"):
+    with pytest.raises(UserError, match="differs in size"):
         shrinking(pixels)
     image = keras.Input((None, None, 3))
     with pytest.raises(UserError, match="NaN"):

@@ -92,7 +92,7 @@ def test_an_input_is_never_overwritten(folder):
 
 def test_two_inputs_for_one_output(folder, tmp_path):
     (folder / "sub" / "b.jpg").touch()
-    with pytest.raises(ArgumentError, match=r"b\.jpg and .*b\.jpg would both become"):
+    with pytest.raises(ArgumentError, match=r"b\.jpg and .*b\.jpg would both be written to"):
         plan_jobs([folder / "b.jpg", folder / "sub" / "b.jpg"], tmp_path / "out", overwrite=True)
 
 
@@ -139,7 +139,7 @@ def test_what_is_no_picture_file_is_told(folder, tmp_path, monkeypatch):
         "pipe.png": "a named pipe, not a picture file",
         "loop.jpg": "Too many levels of symbolic links",
         "circle.jpg": "Too many levels of symbolic links",
-        "gone.tif": "a link to nothing",
+        "gone.tif": "a broken link",
         "zero.png": "a device, not a picture file",
         "talk.webp": "a socket, not a picture file",
     }

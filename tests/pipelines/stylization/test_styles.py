@@ -72,8 +72,8 @@ def test_masks_that_overlap_share(gallery, pixels, tmp_path):
         ({}, "gallery.keras: `style` is needed: the network has the styles wave, scream"),
         ({"style": {"wafe": 1}}, "gallery.keras: unknown style 'wafe'; did you mean 'wave'"),
         ({"style": {"wave": 0}}, "gallery.keras: `style`: at least one weight must be above 0"),
-        ({"style": {"wave": 1}, "masks": ["a", "b"]}, "`mask`: there must be 1, one for each style, not 2"),
-        ({"style": {"wave": 2}, "masks": ["a"]}, "under masks styles have no weights"),
+        ({"style": {"wave": 1}, "masks": ["a", "b"]}, "`mask`: 1 needed, one for each style, not 2"),
+        ({"style": {"wave": 2}, "masks": ["a"]}, "with `mask` styles have no weights"),
     ],
 )
 def test_what_a_network_of_styles_refuses(gallery, options, message):
@@ -98,7 +98,7 @@ def test_styles_are_read_from_the_command_line():
         parse_styles(["wave=1", "wave=2"])
     with pytest.raises(ArgumentError, match=r"`mask` missing\.png: no such file"):
         StylizationSettings(masks=("missing.png",))
-    with pytest.raises(ArgumentError, match="`memory` cannot be given with `mask`"):
+    with pytest.raises(ArgumentError, match="`memory` cannot be used with `mask`"):
         StylizationSettings(masks=(__file__,), memory=10**9)
 
 

@@ -88,7 +88,7 @@ def test_interrupted_runs_keep_what_is_done_and_go_on(tmp_path, folder, model, m
     with pytest.raises(KeyboardInterrupt):
         stylize_files([folder], tmp_path / "out", model=model)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "1.png"]
-    assert "2 of 5 pictures are written" in capsys.readouterr().err
+    assert "2 of 5 pictures were written" in capsys.readouterr().err
     left = leave_temporary(tmp_path / "out" / "2.png")
     report = stylize_files([folder], tmp_path / "out", model=model)
     assert (len(report.skipped), len(report.written)) == (2, 3)

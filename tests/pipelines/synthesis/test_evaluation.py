@@ -42,7 +42,7 @@ def test_strips_change_no_number(inputs, monkeypatch, case):
         changes[pair] = tuple(inputs / name for name in changes[pair])
     settings = small_settings(inputs, inputs, **changes)
     given = read_inputs(settings)
-    plan = plan_synthesis(settings, given.source_sizes, morph=Morph(None, ()) if given.is_morph else None)
+    plan = plan_synthesis(settings, given.source_sizes, morph=Morph(None) if given.is_morph else None)
     (scale,) = plan.scales
     objectives = plan.objective.build(given)
     loss = objectives.loss(scale)

@@ -59,10 +59,10 @@ def mean_share(morph, wraps=(False, False)):
 def test_mixtures_are_means_over_the_canvas_or_those_of_the_frames():
     mask = np.zeros((4, 4), np.float32)
     mask[:, 3] = 1
-    np.testing.assert_allclose(mean_share(Morph(None, ())), [[0.5, 0.5]])
+    np.testing.assert_allclose(mean_share(Morph(None)), [[0.5, 0.5]])
     # Four of sixteen columns, and the two of the margin on their side.
-    assert mean_share(Morph(mask, ()))[0, 1] == pytest.approx(6 / 20, abs=0.02)
-    np.testing.assert_allclose(mean_share(Morph(None, (0.0, 0.25))), [[1, 0], [0.75, 0.25]])
+    assert mean_share(Morph(mask))[0, 1] == pytest.approx(6 / 20, abs=0.02)
+    np.testing.assert_allclose(mean_share(Morph(None, 3, loop=False)), [[1, 0], [0.5, 0.5], [0, 1]])
 
 
 def test_each_share_is_compared_where_it_is():
@@ -74,7 +74,7 @@ def test_each_share_is_compared_where_it_is():
     roots = np.stack([(1 - share) * 2 + share, (1 - share) + share * 3], axis=-1)
     random = np.random.default_rng(0)
     signs = random.choice([-1.0, 1.0], (1, 400, 16, 2)).astype("float32")
-    places = Morph(None, ()).places(geometry(), replace(scale, size=(400, 16)), 1.0)
+    places = Morph(None).places(geometry(), replace(scale, size=(400, 16)), 1.0)
     comparison = places.comparison([[first], [second]], 0, "relu1_1")
     assert isinstance(comparison, GuidedGramComparison)
     right, wrong = (float(comparison((signs * part).astype("float32"))) for part in (roots, roots[::-1]))
@@ -83,16 +83,15 @@ def test_each_share_is_compared_where_it_is():
 
 def test_a_mask_of_black_and_white_has_no_mixtures():
     mask = np.repeat([[0.0, 1.0]], 2, axis=0).repeat(8, axis=1)
-    places = Morph(mask.astype("float32"), ()).places(geometry(), replace(SCALE, size=(2, 16)), 1.0)
+    places = Morph(mask.astype("float32")).places(geometry(), replace(SCALE, size=(2, 16)), 1.0)
     guides = places.output.guides(0, "relu1_1")
     sums = {share: guide.sum() for share, guide in zip(SHARES, guides, strict=True)}
     assert [share for share, total in sums.items() if total] == [0, 1]
 
 
 def test_frames_have_targets_of_their_own():
-    comparison = (
-        Morph(None, (0.0, 1.0)).places(geometry(), SCALE, 2.0).comparison([[np.eye(2)], [4 * np.eye(2)]], 0, "relu1_1")
-    )
+    places = Morph(None, 2, loop=False).places(geometry(), SCALE, 2.0)
+    comparison = places.comparison([[np.eye(2)], [4 * np.eye(2)]], 0, "relu1_1")
     assert isinstance(comparison, GramComparison)
     np.testing.assert_allclose(comparison.target, [2 * np.eye(2), 8 * np.eye(2)])
 
@@ -148,7 +147,7 @@ def test_an_interrupted_morph_goes_on_from_anywhere(inputs, tmp_path, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         synthesize(settings, [interrupt])
     (folder,) = (tmp_path / "runs").iterdir()
-    with pytest.raises(ArgumentError, match="other values of `mask` \\(False\\)"):
+    with pytest.raises(ArgumentError, match="different values of `mask` \\(False\\)"):
         synthesize(replace(settings, mask="bright.png"))
     monkeypatch.chdir(os.sep)
     assert resume(folder).iterations == 4
@@ -164,13 +163,14 @@ def test_names_of_generators_are_known(inputs, tmp_path):
     ("changes", "error", "message"),
     [
         ({"source": ("a.png",)}, ArgumentError, "`source` and `morph` exclude each other"),
-        ({"morph": None, "mask": "a.png", "source": ("a.png",)}, ArgumentError, "`mask` tells where the textures of"),
-        ({"mask": "a.png", "count": 2}, ArgumentError, "`mask` is of a single picture"),
+        ({"morph": None, "mask": "a.png", "source": ("a.png",)}, ArgumentError, "`mask` needs `morph`"),
+        ({"mask": "a.png", "count": 2}, ArgumentError, "`mask` is for a single picture"),
         ({"mask": "nothing.png"}, UserError, "`mask` nothing.png: no such file"),
+        ({"count": 10**12}, ArgumentError, "`output_width` or `count` is too large: it needs"),
         ({"morph": ("nothing.png", "b.png")}, UserError, "`morph` nothing.png: no such file"),
-        ({"join_mode": "max"}, ArgumentError, "`join_mode` is of sources that are one texture"),
-        ({"match_histogram": True}, ArgumentError, "`match_histogram` is of sources that are one texture"),
-        ({"moment_weight": 1.0}, ArgumentError, "`moment_weight` is of one texture everywhere: with `morph`"),
+        ({"join_mode": "max"}, ArgumentError, "`join_mode` cannot be used with `morph`"),
+        ({"match_histogram": True}, ArgumentError, "`match_histogram` cannot be used with `morph`"),
+        ({"moment_weight": 1.0}, ArgumentError, "`moment_weight` must be 0 with `morph`"),
         ({"morph": ("starry_night", "bark")}, UserError, "`morph` .*starry_night.keras: takes pictures, not noise"),
     ],
 )
@@ -186,7 +186,7 @@ def test_arrays_change_into_each_other_too(inputs):
     made = texture_nets.synthesize(sources, size=(24, 48), morph=True, statistics="gram", margin=0, **options)
     first, *_, last = levels(made.pixels, 1)
     assert first < last - 0.15
-    with pytest.raises(ArgumentError, match="`mask` is of a single picture"):
+    with pytest.raises(ArgumentError, match="`mask` is for a single picture"):
         texture_nets.synthesize(sources, size=48, morph=True, mask=sources[0], count=2, **options)
     with pytest.raises(ArgumentError, match="`morph` needs two sources, not 1"):
         texture_nets.synthesize(sources[:1], size=48, morph=True, **options)

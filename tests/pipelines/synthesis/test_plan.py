@@ -35,7 +35,7 @@ def test_octaves_are_as_many_as_fit_unless_named(width, source, octaves):
     plan = plan_synthesis(SynthesisSettings(output_width=width), [(source, source)])
     assert plan.geometry.octaves == octaves
     assert [note for note in plan.notes if "`octaves`" in note] == (
-        [] if octaves == 4 else [f"`octaves`: {octaves} of 4 fit the sizes of output and sources"]
+        [] if octaves == 4 else [f"`octaves`: {octaves} of 4 fit into the sizes of the output and the sources"]
     )
     plan = plan_synthesis(SynthesisSettings(output_width=width, octaves=octaves), [(source, source)])
     assert plan.geometry.octaves == octaves

@@ -66,7 +66,7 @@ def test_tileable_pictures_come_from_a_network_that_wraps_around(generator, tmp_
         (["-ow", 0], 2, "--output-width must be at least 1, not 0"),
         (["--count", 0], 2, "--count must be at least 1"),
         (["--tileable", "bot"], 2, "both"),
-        (["--octaves", 3], 2, "--generator does not optimise: leave out --octaves"),
+        (["--octaves", 3], 2, "--generator does not use optimisation: leave out --octaves"),
     ],
 )
 def test_wrong_options_are_refused(generator, tmp_path, capsys, options, code, message):
@@ -77,13 +77,13 @@ def test_wrong_options_are_refused(generator, tmp_path, capsys, options, code, m
 
 def test_networks_that_take_pictures_are_refused(tmp_path, capsys):
     assert sample("starry_night", tmp_path / "a.png") == 1
-    assert "stylize_tensorflow.py --model runs it" in capsys.readouterr().err
+    assert "use stylize_tensorflow.py --model" in capsys.readouterr().err
 
 
 def test_they_are_no_models_to_stylise_with(generator, tmp_path, capsys):
     arguments = ["--input", "pics/coffee.jpg", "--output", str(tmp_path / "a.png"), "--model", str(generator)]
     assert stylize_tensorflow.main(arguments) == 1
-    assert "makes textures from noise" in capsys.readouterr().err
+    assert "generates textures from noise" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

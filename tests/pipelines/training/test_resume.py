@@ -83,12 +83,12 @@ def test_tensorboard_gets_losses_learning_rate_and_previews(whole_run):
 
 
 def test_second_run_in_the_same_folder_is_refused(whole_run):
-    with pytest.raises(ArgumentError, match=r"checkpoints of an earlier run, which is complete: .*`restart`"):
+    with pytest.raises(ArgumentError, match=r"checkpoints of a completed run: .*`restart`"):
         train_generator(whole_run[0])
 
 
 def test_resuming_with_other_settings_is_refused(whole_run):
-    with pytest.raises(ArgumentError, match=r"other values of `style_weight` \(1\.0\)"):
+    with pytest.raises(ArgumentError, match=r"different values of `style_weight` \(1\.0\)"):
         train_generator(dataclasses.replace(whole_run[0], resume=True, style_weight=2.0))
 
 

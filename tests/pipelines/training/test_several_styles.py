@@ -96,7 +96,7 @@ def test_files_of_one_name_are_refused(tmp_path):
     (tmp_path / "other").mkdir()
     write_image(tmp_path / "other" / "style.png", np.zeros((48, 48, 3), np.float32))
     images = (tmp_path / "style.png", tmp_path / "other" / "style.png")
-    with pytest.raises(ArgumentError, match="files give the styles their names"):
+    with pytest.raises(ArgumentError, match="styles are named after their files"):
         train_generator(several(tmp_path, tmp_path / "out", style_image=images))
 
 
@@ -153,7 +153,7 @@ def test_a_style_is_added_in_memory(added):
         ({"style_image": ("a.png", "b.png")}, "`add_style` needs `mode` style and one `style_image`"),
         ({"mode": "texture"}, "`add_style` needs `mode` style and one `style_image`"),
         ({"initial_generator": "wave"}, "`add_style` and `initial_generator` exclude each other"),
-        ({"add_style": "wave"}, "`add_style` wave: a network of one style; it must be one of several"),
+        ({"add_style": "wave"}, "`add_style` wave: it has one style; a network with several styles is needed"),
         ({"add_style": "nowhere"}, "unknown model 'nowhere'"),
     ],
 )
@@ -165,5 +165,5 @@ def test_what_an_added_style_needs(added, tmp_path, options, message):
 
 def test_a_style_of_that_name_is_not_added(added, tmp_path):
     folder, network, _ = added
-    with pytest.raises(ArgumentError, match=r"has a style 'dots' already; its styles are style, dots"):
+    with pytest.raises(ArgumentError, match=r"already has a style 'dots'; its styles are style, dots"):
         train_generator(adding(folder, network, tmp_path / "out", style_image=(folder / "dots.png",)))

@@ -91,7 +91,7 @@ def test_a_run_resumed_in_any_stage_equals_the_uninterrupted_one(inputs, staged,
 
 
 def test_other_sizes_are_another_run(inputs, staged):
-    with pytest.raises(ArgumentError, match=r"other values of `image_size` \(32 48\)"):
+    with pytest.raises(ArgumentError, match=r"different values of `image_size` \(32 48\)"):
         train_generator(small_settings(inputs, staged[0], **(STAGED | {"image_size": 32, "num_iterations": 6})))
 
 

@@ -101,7 +101,7 @@ def test_run_begins_with_the_weights_of_a_trained_generator(inputs, style_run, t
 
 def test_initial_generator_of_another_kind_is_refused(inputs, style_run, tmp_path):
     options = {"normalization": "batch", "initial_generator": style_run[0].generator}
-    with pytest.raises(UserError, match=r"`initial_generator` .*: its weights have other shapes"):
+    with pytest.raises(UserError, match=r"`initial_generator` .*: its weights do not fit the generator to be trained"):
         train_generator(small_settings(inputs, tmp_path, **options))
 
 
@@ -137,7 +137,7 @@ def test_checkpoint_with_a_weight_that_is_no_weight_is_not_used(value, reason, i
     assert any(newest.name in note and "generator" in note and reason in note for note in notes)
     for path in checkpoints(tmp_path):
         _spoil(path, value)
-    with pytest.raises(DamagedError, match="no checkpoint there is sound"):
+    with pytest.raises(DamagedError, match="there is no intact checkpoint"):
         train_generator(small_settings(inputs, tmp_path, num_iterations=8))
 
 

@@ -98,7 +98,7 @@ def test_what_cannot_be_resumed_is_told(inputs, tmp_path):
             raise StopIteration
 
     assert run(inputs, tmp_path, [stop]).stopped
-    with pytest.raises(UserError, match="other values of `step_size`"):
+    with pytest.raises(UserError, match="different values of `step_size`"):
         run(inputs, tmp_path, resume=True, step_size=0.5)
     state = tmp_path / "out.png.state.npz"
     state.write_bytes(state.read_bytes()[:1000])

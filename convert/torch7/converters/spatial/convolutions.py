@@ -161,7 +161,7 @@ def target_adjustment(module: Module, target: Cell, sizes: list[tuple[int, int, 
     """Return what is added at the end of a transposed convolution so that the output has a tensor's size."""
     found = target.sizes[-len(sizes) :]
     if None in found:
-        raise module.fail("takes its output's size from a second input; give that one's sizes as `input_shape`")
+        raise module.fail("takes its output's size from a second input; give the sizes of that input as `input_shape`")
     return tuple(
         ((size or 0) + 2 * pad - kernel) % stride for size, (kernel, stride, pad) in zip(found, sizes, strict=True)
     )

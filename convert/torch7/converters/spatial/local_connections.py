@@ -49,7 +49,7 @@ def _connections(module: Module) -> np.ndarray:
     """Return the pairs of planes, counted from 0."""
     table = module.required_array("connTable")
     if table.ndim != 2 or table.shape[1] != 2 or table.min() < 1 or table.max() > 2**16:
-        raise module.fail(f"field connTable of shape {table.shape} is no list of pairs")
+        raise module.fail(f"field connTable of shape {table.shape} is not a list of pairs")
     return table.astype(int) - 1
 
 

@@ -33,7 +33,7 @@ def volumetric_batch_normalization(module: Module, x: KerasTensor, context: Cont
 def batch_normalization(module: Module, cell: Cell, context: Context) -> Cell:
     """Normalisation of features; a vector is taken for a batch of one, which stays."""
     if cell.rank not in (1, 2):
-        raise module.fail(f"takes tensors of 1 or 2 dimensions, its input has the sizes {cell.sizes}")
+        raise module.fail(f"takes tensors of 1 or 2 dimensions, but its input has the sizes {cell.sizes}")
     x = cell.source()
     if cell.rank == 1:
         x = ops.expand_dims(x, cell.frame.hidden)
@@ -57,7 +57,7 @@ def _normalized(module: Module, x: KerasTensor, context: Context) -> KerasTensor
     if beyond is None:
         context.expect_channels(module, x, channels)
     if context.statistics == "running" and beyond is not None:
-        raise module.fail(f"has running statistics for {channels} channels, its input has {x.shape[-1]}")
+        raise module.fail(f"has running statistics for {channels} channels, but its input has {x.shape[-1]}")
     if beyond is None and context.statistics != "batch":
         return _with_running_statistics(module, x, context)
     if context.statistics == "auto":
@@ -103,7 +103,7 @@ def _running_variance(module: Module) -> np.ndarray:
         return module.required_array("running_var")
     inverse = module.required_array("running_std").astype(np.float64)
     if not ((inverse > 1e-18) & (inverse < 1e18)).all():
-        raise module.fail("running_std holds numbers that are no inverse deviations")
+        raise module.fail("running_std has values that are not inverse standard deviations")
     return (inverse**-2 - module.number("eps", 1e-5)).astype(np.float32)
 
 

@@ -85,5 +85,5 @@ def dynamic_max_pooling(module: Module, x: KerasTensor) -> KerasTensor:
     if factor == 0:
         return LargestInOrder(least)(x)
     if x.shape[1] is None:
-        raise module.fail("keeps a share of the steps, whose number must be known: give it as `input_shape`")
+        raise module.fail("keeps a share of the steps; give the number of steps as `input_shape`")
     return LargestInOrder(max(least, math.ceil(factor * x.shape[1])))(x)

@@ -37,7 +37,7 @@ def upsampling(module: Module, cell: Cell) -> Cell:
     """Nearest or linear up-sampling of pictures or volumes, by a factor or (linear) to a size."""
     rank = cell.rank + cell.frame.hidden - 1
     if rank not in (3, 4):
-        raise module.fail(f"takes pictures or volumes in batches, its input has the sizes {cell.sizes}")
+        raise module.fail(f"takes pictures or volumes in batches, but its input has the sizes {cell.sizes}")
     parts = samples(cell, rank)
     nearest = module.get("mode") == "nearest"
     if not nearest and module.get("mode") != "linear":

@@ -69,12 +69,12 @@ def test_diffs_and_unknown_fields_are_passed_over():
 @pytest.mark.parametrize(
     ("dims", "message"),
     [
-        ([3], "2 numbers, but its dims are 3"),
-        ([-1, -2], "2 numbers, but its dims are -1 x -2"),
-        ([2**40, 2**40], "2 numbers"),
-        ([1] * 40 + [2], "2 numbers, but its dims are 1 x 1"),
-        ([], "2 numbers, but its dims are none"),
-        ([0], "2 numbers, but its dims are 0"),
+        ([3], "2 values, but its dims are 3"),
+        ([-1, -2], "2 values, but its dims are -1 x -2"),
+        ([2**40, 2**40], "2 values"),
+        ([1] * 40 + [2], "2 values, but its dims are 1 x 1"),
+        ([], "2 values, but its dims are none"),
+        ([0], "2 values, but its dims are 0"),
     ],
 )
 def test_dims_must_fit_the_numbers(dims, message):
@@ -102,10 +102,10 @@ def _varint(value):
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n", "is a Git LFS pointer"),
         (
             b'name: "net"\nlayer { name: "c1" }\n',
-            "is a prototxt, not a caffemodel .are `prototxt` and `input` exchanged",
+            "is a prototxt, not a caffemodel .did you swap `prototxt` and `input`",
         ),
         (bytes(1000), "zero bytes"),
-        (b"\x0a\x03net", "no layers in it"),
+        (b"\x0a\x03net", "it contains no layers"),
         (b"\x93\x27\x11" * 50, "damaged"),
     ],
 )

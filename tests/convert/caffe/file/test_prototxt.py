@@ -64,7 +64,7 @@ def test_windows_line_ends_byte_order_marks_and_old_encodings_are_read():
     ("text", "message"),
     [
         ("", "is empty, not a prototxt"),
-        ("# nothing\n", "no layers in it"),
+        ("# nothing\n", "it contains no layers"),
         ("layer { name: 'a'\nlayer { name: 'b' } }", "line 2, column 1: a layer inside a layer"),
         ("layer { name: 'a' }\n}", "line 2"),
         ("layer { name: 'a' pooling_parm { } }", "did you mean 'pooling_param'"),
@@ -75,12 +75,12 @@ def test_windows_line_ends_byte_order_marks_and_old_encodings_are_read():
         ("layer { convolution_param { num_output: 99999999999 } }", "line 1"),
         ("layer { name: 'a' } layers { name: 'b' }", "both in the new format"),
         ("input: 'a' layer { name: 'x' }", "0 shapes .* for 1 inputs"),
-        ("input: 'a' input_dim: 1 input_dim: 3 layer { name: 'x' }", "has 2 numbers as input_dim for 1 inputs"),
+        ("input: 'a' input_dim: 1 input_dim: 3 layer { name: 'x' }", "has 2 values of input_dim for 1 inputs"),
         ("input: 'a' input_dim: 1 input_shape { dim: 3 } layer { name: 'x' }", "both input_shape and input_dim"),
         ("<html><body>no</body></html>", "is a web page"),
-        (b"layer { name: 'a\0b' }", "line 1 holds the control character"),
+        (b"layer { name: 'a\0b' }", "line 1 contains the control character"),
         ("layers { layer { name: 'a' type: 'cnov' } }", "unknown V0 layer type 'cnov'; did you mean 'conv'"),
-        ("layers { layer { name: 'a' type: 'relu' pad: 1 } }", "pad has no meaning for the V0 layer type 'relu'"),
+        ("layers { layer { name: 'a' type: 'relu' pad: 1 } }", "pad is not valid for the V0 layer type 'relu'"),
     ],
 )
 def test_mistakes_are_named(text, message, tmp_path):
@@ -147,7 +147,7 @@ def test_v0_layers_are_upgraded():
 
 
 def test_v0_padding_stands_before_convolutions_and_poolings_only():
-    with pytest.raises(UserError, match="a padding layer can stand before a conv or pool layer only"):
+    with pytest.raises(UserError, match="a padding layer must be followed by a conv or pool layer"):
         parse_and_upgrade(
             "layers { layer { name: 'p' type: 'padding' pad: 2 } bottom: 'data' top: 'padded' }"
             "layers { layer { name: 'r' type: 'relu' } bottom: 'padded' top: 'c' }"
@@ -197,8 +197,8 @@ def test_fields_that_a_layer_may_need_are_errors(text):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("layer {}" * 2001, "has 2001 layers; 2000 are allowed"),
-        ("layer { " + "top: 'a' " * 20_001 + "}", "has 20001 bottoms and tops; 20000 are allowed"),
+        ("layer {}" * 2001, "has 2001 layers; at most 2000 are allowed"),
+        ("layer { " + "top: 'a' " * 20_001 + "}", "has 20001 bottoms and tops; at most 20000 are allowed"),
     ],
 )
 def test_limits_are_told(text, message):
