@@ -1,7 +1,7 @@
 """What a film has beside its pictures: sound, subtitles, chapters, titles, attached files.
 
-It is copied into another film. Sound whose codec the other format cannot hold becomes Opus, subtitles that are text
-become such text as it holds; what else does not go there is told.
+It is copied into another film. Sound whose codec the other format cannot hold becomes Opus (AAC in .mov), subtitles
+that are text become such text as it holds; what else does not go there is told.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,17 @@ from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
 from film.reading import open_container, pictures_of
 
-# Bits a second and channel at which Opus is transparent to nearly all ears.
-OPUS_RATE = 96_000
+# Bits a second and channel at which Opus is transparent to nearly all ears, and AAC to most.
+SOUND_RATE = 96_000
 # FFmpeg's names of subtitles that are text, and of those that others become, where the format holds them.
 TEXTS = ("subrip", "mov_text", "webvtt", "ass", "ssa", "text")
 WRITABLE_TEXTS = TEXTS[:3]
 MILLISECOND = Fraction(1, 1000)
+# FFmpeg's .mov lists them, and refuses them at the end.
+REFUSED = {"mov": ("opus", "flac", "tta", "wavpack")}
 # What streams tell of themselves to whoever chooses among them; and what describes the file, not the film.
 KEPT_TAGS = ("language", "title")
-FILE_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder")
+FILE_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "timecode")
 
 # A packet of the film that is written, with its seconds.
 Timed = tuple[float, av.Packet]
@@ -69,14 +72,18 @@ def _passages(
         name = codec.canonical_name if codec else "unknown"
         if stream.index == shown.index:
             continue
-        if codec and stream.type in ("audio", "subtitle") and codec.name in supported:
+        if codec and stream.type in ("audio", "subtitle") and codec.name in supported and _holds(film, stream):
             passages[stream.index] = _copied(_described(film.add_stream_from_template(stream, opaque=True), stream))
         elif codec and isinstance(stream, av.AudioStream) and "opus" in supported:
-            passages[stream.index] = _as_opus(_described(_opus_stream(film, stream), stream))
-            notes.append(f"{source}: its sound ({name}) is converted to Opus, which this format supports")
+            made = _encoded_stream(film, stream)
+            passages[stream.index] = _encoded(_described(made, stream))
+            becomes = "AAC" if made.codec_context.codec.canonical_name == "aac" else "Opus"
+            notes.append(f"{source}: its sound ({name}) is converted to {becomes}, which this format supports")
         elif isinstance(stream, SubtitleStream) and (text := _text_for(stream, supported)):
             passages[stream.index] = _as_text(_text_stream(film, stream, text))
             notes.append(f"{source}: its subtitles ({name}) are converted to {text}, which this format supports")
+        elif _is_chapter_track(stream) and container.chapters():
+            continue  # MP4's form of the chapters, which are kept
         elif stream.type == "attachment" and film.format.name == "matroska":
             film.add_stream_from_template(stream)
         else:
@@ -84,6 +91,26 @@ def _passages(
     if left_out:
         notes.append(f"{source}: left out, because this format does not support it: {', '.join(left_out)}")
     return passages
+
+
+def _holds(film: av.container.OutputContainer, stream: Stream) -> bool:
+    """Say whether a format takes a stream as it is, by a trial: some refuse at the end what they list."""
+    if stream.codec_context.codec.canonical_name in REFUSED.get(film.format.name, ()):
+        return False
+    try:
+        with av.open(BytesIO(), "w", format=film.format.name) as trial:
+            packet = av.Packet(bytes(1024))
+            packet.stream = trial.add_stream_from_template(stream, opaque=True)
+            packet.pts = packet.dts = 0
+            packet.duration, packet.time_base = 1, MILLISECOND
+            trial.mux(packet)
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _is_chapter_track(stream: Stream) -> bool:
+    return stream.type == "data" and stream.metadata.get("handler_name") == "SubtitleHandler"
 
 
 def _kind(stream: Stream) -> str:
@@ -107,16 +134,17 @@ def _copied(made: Stream) -> Passage:
     return copy
 
 
-def _opus_stream(film: av.container.OutputContainer, stream: av.AudioStream) -> av.AudioStream:
+def _encoded_stream(film: av.container.OutputContainer, stream: av.AudioStream) -> av.AudioStream:
     channels = min(stream.channels, 2)
-    opus = film.add_stream("libopus", rate=48_000, layout="mono" if channels == 1 else "stereo")
-    if not isinstance(opus, av.AudioStream):
-        raise TypeError("libopus does not encode sound")
-    opus.bit_rate = OPUS_RATE * channels
-    return opus
+    encoder = "aac" if film.format.name == "mov" else "libopus"
+    made = film.add_stream(encoder, rate=48_000, layout="mono" if channels == 1 else "stereo")
+    if not isinstance(made, av.AudioStream):
+        raise TypeError(f"{encoder} does not encode sound")
+    made.bit_rate = SOUND_RATE * channels
+    return made
 
 
-def _as_opus(made: av.AudioStream) -> Passage:
+def _encoded(made: av.AudioStream) -> Passage:
     """Return what encodes packets of sound; a broken one is silent. The last one is empty."""
 
     def encode(packet: av.Packet) -> Iterator[Timed]:
@@ -124,7 +152,7 @@ def _as_opus(made: av.AudioStream) -> Passage:
         with suppress(av.FFmpegError):
             frames = [*packet.decode(), *frames]
         for frame in frames:
-            for encoded in made.encode(frame):  # resampled, and cut into Opus' lengths, by PyAV
+            for encoded in made.encode(frame):  # resampled, and cut into the encoder's lengths, by PyAV
                 if encoded.pts is not None:
                     yield float(encoded.pts * encoded.time_base), encoded
 

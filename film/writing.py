@@ -24,6 +24,7 @@ import numpy as np
 from PIL import Image
 
 from film.color import HIGH_RANGES, from_rgb, to_levels
+from film.encoders import ENCODERS, MAX_RATE, encoder_options
 from film.errors import FilmError
 from film.formats import ANIMATIONS, WRITABLE_CONTAINERS, is_numbered
 from film.frame import FilmFormat, Frame
@@ -31,16 +32,6 @@ from film.reading import frame_path
 from film.sound import other_packets
 
 MAX_QUALITY = 100
-ENCODERS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
-# No frame is predicted from a later one: so the packets of the parts can be put one behind the other. On processors
-# with AVX-512 x264 weighs flat blocks by what memory happens to hold, unless it has to agree with other processors.
-ENCODER_OPTIONS = {
-    "h264": {"preset": "medium", "bf": "0", "x264-params": "cpu-independent=1"},
-    "hevc": {"preset": "fast", "x265-params": "bframes=0:log-level=error"},
-    "av1": {"preset": "8", "svtav1-params": "pred-struct=1"},
-}
-# Frames a second that encoders are told, at most: SVT-AV1 refuses more. Frames keep their times all the same.
-MAX_RATE = Fraction(240)
 COUNT_NAME = "frames.json"
 # Seconds of the unit in which an animation tells times, and the fewest of them that browsers show a frame.
 TICKS = {"GIF": Fraction(1, 100), "WEBP": Fraction(1, 1000)}
@@ -278,7 +269,7 @@ class _VideoWriter(FilmWriter):
         if not isinstance(stream, av.VideoStream):
             raise TypeError(f"{ENCODERS[self.codec]} does not encode video")
         stream.width, stream.height, stream.pix_fmt = about.width, about.height, self.pixel_format
-        stream.options = {**ENCODER_OPTIONS[self.codec], "crf": str(_crf(self.codec, self.quality))}
+        stream.options = {**encoder_options(self.codec, self.quality)}
         context = stream.codec_context
         context.time_base = about.time_base
         context.sample_aspect_ratio = about.pixel_aspect
@@ -308,23 +299,26 @@ class _VideoWriter(FilmWriter):
         return [path for path in sorted(self.folder.glob("part-*.mp4")) if int(path.stem[5:]) < self.frame_count]
 
     def finish(self) -> None:
-        options = {"movflags": "faststart"} if self.path.suffix.lower() in (".mp4", ".m4v", ".mov") else {}
+        try:
+            with whole_path(self.path) as temporary:
+                self._put_together(temporary)
+        except (av.FFmpegError, ValueError) as error:  # also at the end, where the index is written
+            raise FilmError(f"{self.path}: cannot be written ({getattr(error, 'strerror', error)})") from error
+
+    def _put_together(self, path: Path) -> None:
+        suffix = self.path.suffix.lower()
+        options = {"movflags": "faststart"} if suffix in (".mp4", ".m4v", ".mov") else {}
+        # FFmpeg's own format for the suffix .m4v holds fewer codecs.
+        form = "mp4" if suffix == ".m4v" else None
         with (
-            whole_path(self.path) as temporary,
-            av.open(os.fspath(temporary), "w", options=options) as film,
+            av.open(os.fspath(path), "w", options=options, format=form) as film,
             av.open(os.fspath(self._parts()[0])) as first,
         ):
             video = film.add_stream_from_template(first.streams.video[0], opaque=True)
             video.time_base = self.about.time_base
             with other_packets(self.source, film, self.notes) as others:
                 for _, packet in heapq.merge(self._packets(video), others, key=lambda pair: pair[0]):
-                    self._mux(film, packet)
-
-    def _mux(self, film: av.container.OutputContainer, packet: av.Packet) -> None:
-        try:
-            film.mux(packet)
-        except av.FFmpegError as error:
-            raise FilmError(f"{self.path}: cannot be written ({error.strerror})") from error
+                    film.mux(packet)
 
     def _packets(self, stream: av.VideoStream) -> Iterator[tuple[float, av.Packet]]:
         """Yield the packets of all parts with their seconds, at the times of the frames."""
@@ -342,9 +336,3 @@ class _VideoWriter(FilmWriter):
                     packet.time_base = self.about.time_base
                     packet.stream = stream
                     yield float(time * self.about.time_base), packet
-
-
-def _crf(codec: str, quality: int) -> int:
-    """Return the encoder's constant rate factor: 18 for H.264 at quality 75, at which no eye sees the difference."""
-    crf = 51 - 0.44 * quality
-    return round({"h264": crf, "hevc": crf + 3, "av1": crf * 63 / 51 + 4}[codec])

@@ -92,7 +92,8 @@ def _random_descriptor(layers: Sequence[str | int], **options: Any) -> keras.Mod
 
 def _check_means(descriptor: DescriptorName, weights: VGGWeights) -> None:
     """Raise ArgumentError where weights are to be normalised whose mean activations are not known."""
-    if descriptor == "vgg19-normalized" and weights.mean != VGG_MEAN:
+    is_known = weights.normalized or is_imagenet_bias(weights.convolutions["conv1_1"][1])
+    if descriptor == "vgg19-normalized" and (weights.mean != VGG_MEAN or not is_known):
         raise ArgumentError(
             f"`descriptor` vgg19-normalized: no mean activations are known for the weights in {weights.source}; "
             "use vgg19"
@@ -117,7 +118,9 @@ def mean_activation(
         pooling: see vgg19().
         weights: those of the descriptor, see build_descriptor().
     """
-    if descriptor != "vgg19" or (isinstance(weights, VGGWeights) and weights.mean != VGG_MEAN):
+    if descriptor != "vgg19":
+        return 1.0
+    if isinstance(weights, VGGWeights) and (weights.normalized or weights.mean != VGG_MEAN):
         return 1.0
     below = [name for name in LAYER_NAMES[: LAYER_NAMES.index(layer) + 1] if name.startswith("conv")]
     with np.load(_MEANS) as known:

@@ -43,12 +43,14 @@ class VGGWeights:
             `mean`. The last ones of the network may be missing.
         blocks: the number of convolutions that the network has in each of its five blocks.
         mean: the mean pixel: blue, green, red.
+        normalized: whether the mean activation of each filter over photos is 1.
     """
 
     source: str
     convolutions: Mapping[str, tuple[np.ndarray, np.ndarray]]
     blocks: tuple[int, ...]
     mean: tuple[float, float, float] = VGG_MEAN
+    normalized: bool = False
 
 
 def find_weights(

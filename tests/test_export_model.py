@@ -57,7 +57,7 @@ def test_int8(export, tmp_path, capsys):
         (["--format", "litert", "--quantize", "int4"], "unknown --quantize 'int4'; did you mean 'int8'?"),
         (
             ["--format", "onnx", "--quantize", "float16"],
-            "--quantize float16 is for --format litert alone, not for onnx",
+            "--quantize float16 is only for --format litert, not for onnx",
         ),
         (["--format", "litert", "--quantize", "int8"], "--quantize int8 needs --calibration FOLDER"),
         (["--format", "litert", "--calibration", "nowhere"], "--calibration nowhere: no such folder"),

@@ -95,7 +95,7 @@ def test_alone_with_images(server, exports, photos, tmp_path, format):
     assert stylized.shape == content.shape
     np.testing.assert_array_equal(stylized[..., 3], content[..., 3])
     if format == "litert":
-        steps = "90 x 120 pixels, the model takes 60 x 40 alone: shrunk to 30 x 40, continued by mirroring, enlarged"
+        steps = "90 x 120 pixels, the model takes only 60 x 40: shrunk to 30 x 40, extended by mirroring, enlarged"
         assert f"other.png: {steps} again" in result.stdout
         assert np.abs(stylized - (255 - content))[..., :3].mean() < 12
     else:
@@ -115,9 +115,7 @@ def test_smaller_pictures_are_not_resized(exports, photos, tmp_path, capsys):
     reach = 4  # convolutions of 5, 3 and 3 pixels
     np.testing.assert_array_equal(small[:-reach, :-reach], whole[: 21 - reach, : 33 - reach])
     assert small.shape == (21, 33, 3)
-    assert (
-        "small.png: 33 x 21 pixels, the model takes 60 x 40 alone: continued by mirroring\n" in capsys.readouterr().out
-    )
+    assert "small.png: 33 x 21 pixels, the model takes only 60 x 40: extended by mirroring\n" in capsys.readouterr().out
 
 
 def test_file_to_file_replaces(exports, photos, tmp_path):

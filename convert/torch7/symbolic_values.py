@@ -2,7 +2,8 @@
 
 A cell stands for one tensor in Torch7's memory. Modules that pass their input on without a copy (nn.Identity) return
 the same cell, those that give it other sizes (nn.View) a view of it, and in-place modules (nn.ReLU(true)) write into
-it, so that aliasing has the effect it has in Torch7. (The slices of nn.SplitTable are copies here.)
+it, so that aliasing has the effect it has in Torch7. (What nn.Select, nn.Narrow, nn.Transpose and nn.SplitTable return
+are copies here.)
 
 Tensors of four and five axes have their channels last here, where Torch7 has them second; tensors of any other rank
 have Torch7's order of dimensions.

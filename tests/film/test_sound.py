@@ -155,3 +155,58 @@ def test_what_is_transparent_in_a_video_is_shown_on_white(tmp_path):
     expected = shares[..., :3] * shares[..., 3:] + 1 - shares[..., 3:]
     for frame in FilmReader(path):
         np.testing.assert_allclose(frame.pixels, expected, atol=1e-6)
+
+
+def with_sound(path, codec, rate=48_000):
+    """Write a film of few frames with sound in a codec, and a timecode."""
+    with av.open(str(path), "w") as film:
+        video = film.add_stream("libx264", rate=25)
+        video.height, video.width, video.pix_fmt = 48, 64, "yuv420p"
+        sound = film.add_stream(codec, rate=rate, layout="stereo")
+        film.metadata["timecode"] = "01:00:00:00"
+        for pixels in FRAMES:
+            film.mux(video.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        film.mux(video.encode())
+        for i in range(10):
+            wave = (9000 * np.sin(np.arange(2048) * 0.2)).astype(np.int16)[np.newaxis]
+            frame = av.AudioFrame.from_ndarray(wave, format="s16", layout="stereo")
+            frame.sample_rate, frame.pts = rate, 1024 * i
+            film.mux(sound.encode(frame))
+        film.mux(sound.encode())
+
+
+@pytest.mark.parametrize(
+    ("source", "codec", "target", "becomes"),
+    [
+        ("a.mkv", "pcm_s16le", "b.mp4", "opus"),
+        ("a.avi", "pcm_s16le", "b.mp4", "opus"),
+        ("a.mkv", "flac", "b.mov", "aac"),
+        ("a.mkv", "libopus", "b.mov", "aac"),
+        ("a.mkv", "aac", "b.mov", "aac"),
+        ("a.mov", "pcm_s16le", "b.mov", "pcm_s16le"),
+    ],
+)
+def test_sound_that_a_format_lists_but_refuses_is_converted(tmp_path, source, codec, target, becomes):
+    with_sound(tmp_path / source, codec)
+    rewritten(tmp_path / target, tmp_path / source)
+    with av.open(str(tmp_path / target)) as made:
+        (sound,) = made.streams.audio
+        assert sound.codec_context.codec.canonical_name == becomes
+        assert sum(frame.samples for frame in made.decode(audio=0)) >= 10_000
+        assert len(list(FilmReader(tmp_path / target))) == len(FRAMES)
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1"])
+def test_films_for_apple_have_every_codec(tmp_path, plain, codec):
+    assert rewritten(tmp_path / "film.m4v", plain, codec) == []
+    with av.open(str(tmp_path / "film.m4v")) as made:
+        assert made.streams.video[0].codec_context.codec.canonical_name == codec
+        assert len(made.streams.audio) == 1
+
+
+def test_chapters_of_mp4_are_kept_without_a_word(tmp_path, plain):
+    with_tracks(tmp_path / "source.mkv", plain, [(0, 40, b"Hello")], codec="subrip")
+    rewritten(tmp_path / "first.mp4", tmp_path / "source.mkv")
+    assert rewritten(tmp_path / "second.mp4", tmp_path / "first.mp4") == []
+    with av.open(str(tmp_path / "second.mp4")) as made:
+        assert [chapter["metadata"]["title"] for chapter in made.chapters()] == ["First", "Second"]

@@ -175,7 +175,7 @@ def test_a_truncated_file_is_refused(tmp_path):
 
 def test_the_weights_of_another_network_are_refused(tmp_path):
     weights = {"dense": [np.zeros((2, 2), "float32"), np.zeros(2, "float32")]}
-    with pytest.raises(UserError, match=r"no layer conv1_1 or block1_conv1 in it \(its layers: dense"):
+    with pytest.raises(UserError, match=r"it has no layer conv1_1 or block1_conv1 \(its layers: dense"):
         build_descriptor(LAYERS, weights=write_weights(tmp_path / "other.h5", weights))
 
 

@@ -59,6 +59,7 @@ WRONG = {
         ("--style-image PICTURE --data file", "--data file: not a folder"),
         ("--style-image PICTURE --data empty", "--data empty: no pictures in this folder"),
         ("--style-image gone.png --data PICTURES", "--style-image gone.png: no such file"),
+        ("--style-image PICTURE --data PICTURES --seed 4294967296", "--seed must be at least 0 and below 4294967296"),
         ("--style-image PICTURE --data PICTURES --weights gone.keras", "--weights gone.keras: no such file"),
         ("--style-image PICTURE --data PICTURES --checkpoints-path file", "--checkpoints-path file: {}/file is not a"),
         ("--style-image PICTURE --data PICTURES --log-dir file/a", "--log-dir file/a: {}/file is not a folder"),

@@ -49,7 +49,7 @@ def test_large_work_goes_into_files():
         r"about [45]\.\d GB of memory and \d+\.\d GB of files, computing in strips, and .* hours", found.note
     )
     assert plan_resources(large, None, "`output_width`").folder is None
-    with pytest.raises(ArgumentError, match=r"`output_width` is too large: 4096 x 4096 .* and `memory` is 2\.0 GB"):
+    with pytest.raises(ArgumentError, match=r"`output_width` is too large: 4096 x 4096 .* but `memory` is 2\.0 GB"):
         plan_resources(large, 2 * 10**9, "`output_width`")
 
 

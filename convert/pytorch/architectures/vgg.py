@@ -176,16 +176,17 @@ class GatysVGG(_VGG):
         return dict(zip(names, names, strict=True))
 
     def weights(self, state: StateDict, source: str) -> VGGWeights:
-        """Return the weights as they are."""
-        return VGGWeights(source, *self.read(state))
+        """Return the weights as they are: normalised, unless they are those of the authors' VGG-19."""
+        convolutions, blocks = self.read(state)
+        return VGGWeights(source, convolutions, blocks, normalized=not is_imagenet_bias(convolutions["conv1_1"][1]))
 
 
-@architecture
 class AdaINVGG(TorchvisionVGG):
     """The VGG-19 of the programs for adaptive instance normalisation, with activations divided by their means.
 
     A convolution of 1 x 1 pixels, which turns RGB in [0, 1] to BGR in 0..255 minus the mean, comes first; paddings have
-    positions of their own. (They reflect the picture there; the descriptor pads as it is told.)
+    positions of their own. A descriptor pads as it is told. The programs' network reflects the picture at its edges and
+    rounds the sizes of poolings up, which a file of weights does not tell: it is not imported as a network.
     """
 
     name = "normalised VGG-19 of the programs for adaptive instance normalisation"
@@ -203,7 +204,7 @@ class AdaINVGG(TorchvisionVGG):
             np.allclose(kernel, 255 * np.eye(CHANNELS)[::-1]) and np.allclose(bias, -np.array(VGG_MEAN), atol=0.01)
         ):
             raise UserError("its first convolution is another preprocessing than that of the authors' VGG-19")
-        return VGGWeights(source, *self.read(state))
+        return VGGWeights(source, *self.read(state), normalized=True)
 
 
 def read_vgg_weights(path: str | os.PathLike) -> VGGWeights:
@@ -223,6 +224,6 @@ def read_vgg_weights(path: str | os.PathLike) -> VGGWeights:
                         raise UserError(f"{path}: {error}") from error
     names = sorted(printable(name) for state in states for name in state.tensors)
     raise UserError(
-        f"{path}: not a VGG-19 or VGG-16 of torchvision or of the port of Gatys' programs "
-        f"(its tensors: {', '.join(names[:4]) or 'none'} ...)"
+        f"{path}: not a VGG-19 or VGG-16 of torchvision or of the ports of Gatys' programs or of adaptive "
+        f"instance normalization (its tensors: {', '.join(names[:4]) or 'none'} ...)"
     )

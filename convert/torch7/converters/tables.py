@@ -40,7 +40,9 @@ def select_table(module: Module, value: Value) -> Value:
 @converts_values("w2nn.AuxiliaryLossTable")
 def main_output(module: Module, value: Value) -> Value:
     """The element `i` of a table; the others count in training only."""
-    return module.item(value, module.integer("i", 1))
+    module.ignore("output_tensor")
+    cell = module.single(module.item(value, module.integer("i", 1)))
+    return cell.like(cell.tensor)  # a copy, which in-place modules may change
 
 
 @converts_values("nn.NarrowTable")
@@ -128,10 +130,18 @@ def _converts_table(*type_names: str, count: int | None = None) -> Callable:
     return register
 
 
-@_converts_table("nn.CAddTable", "w2nn.ShakeShakeTable")
+@_converts_table("nn.CAddTable")
 def add_all(tensors: list[KerasTensor]) -> Any:
     """Sum of the tensors."""
     return functools.reduce(ops.add, tensors)
+
+
+@converts_values("w2nn.ShakeShakeTable")
+def shake_shake(module: Module, value: Value) -> Value:
+    """Sum of two pictures; in training they are mixed at random."""
+    module.ignore("alpha", "beta", "first", "second")
+    first, second = module.cells(value, 2)
+    return first.like(first.tensor + second.tensor)
 
 
 @_converts_table("nn.CSubTable", count=2)

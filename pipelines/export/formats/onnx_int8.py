@@ -116,6 +116,9 @@ class _Quantization:
         padding = self._only_maker(scaling.input[0], "Pad") if scaling else None
         if rounding is None or scaling is None or padding is None:
             return
+        modes = [one.s for one in padding.attribute if one.name == "mode"]
+        if modes not in ([b"edge"], [b"reflect"]) or scaling.input[1] not in self._arrays:
+            return  # a constant of the padding would be another one in bytes
         scaling.input[0] = padding.input[0]
         scaling.output[0] = rounding.input[0] = f"{scaling.name}_not_padded"
         rounding.output[0] = padding.input[0] = f"{rounding.name}_not_padded"

@@ -43,13 +43,14 @@ def pad_by_edges(graph: onnx.GraphProto) -> None:
     for node in graph.node:
         for name in node.input:
             takers[name].append(node)
+    outputs = {value.name for value in graph.output}
     for node in graph.node:
         if node.op_type == "Pad" and len(node.input) > 2 and np.all(arrays.get(node.input[2]) == MARK):
             del node.input[2:]
             node.ClearField("attribute")
             node.attribute.append(helper.make_attribute("mode", "edge"))
             following = takers[node.output[0]]
-            if len(following) == 1 and following[0].op_type == "Transpose":
+            if len(following) == 1 and node.output[0] not in outputs and following[0].op_type == "Transpose":
                 graph.initializer.append(_swap(node, following[0], arrays[node.input[1]]))
 
 

@@ -8,7 +8,7 @@ from support.pytorch_networks import VGG16, VGG19, pictures, vgg
 from convert.pytorch.architectures.vgg import read_vgg_weights
 from convert.pytorch.network import convert_pytorch
 from errors import ArgumentError, UserError
-from model.descriptor import build_descriptor
+from model.descriptor import build_descriptor, mean_activation
 from model.saving import save_model
 from pipelines.descriptors import descriptor_weights
 
@@ -92,7 +92,7 @@ def test_the_first_layers_alone_are_weights_as_far_as_they_go(blocks, positions,
 
 def test_two_convolutions_may_be_of_any_network(tmp_path):
     torch.save(vgg(VGG19)[:4].state_dict(), tmp_path / "two.pth")
-    with pytest.raises(UserError, match=r"two\.pth: no VGG-19 or VGG-16"):
+    with pytest.raises(UserError, match=r"two\.pth: not a VGG-19 or VGG-16"):
         read_vgg_weights(tmp_path / "two.pth")
 
 
@@ -117,6 +117,8 @@ def test_the_authors_vgg16_keeps_its_preprocessing(tmp_path):
     (expected,) = features(network, IMAGES[..., ::-1] * 255 - BGR_MEAN, (6,))
     descriptor = build_descriptor(["relu2_1"], weights=descriptor_weights(tmp_path / "vgg16.pth"))
     assert_close(descriptor(IMAGES)["relu2_1"], expected)
+    with pytest.raises(ArgumentError, match="no mean activations are known for the weights in"):
+        build_descriptor(["relu2_1"], descriptor="vgg19-normalized", weights=descriptor_weights(tmp_path / "vgg16.pth"))
 
 
 def adain_vgg(factor=255.0):
@@ -141,6 +143,10 @@ def test_the_vgg_of_adaptive_instance_normalisation_has_its_preprocessing_in_it(
     (expected,) = features(network, IMAGES, (16,))
     descriptor = build_descriptor(["conv3_1"], weights=descriptor_weights(tmp_path / "vgg_normalised.pth"))
     assert_close(descriptor(IMAGES)["conv3_1"], expected)
+    weights = read_vgg_weights(tmp_path / "vgg_normalised.pth")
+    assert mean_activation("conv3_1", descriptor="vgg19", pooling="max", weights=weights) == 1
+    with pytest.raises(UserError, match=r"normalised\.pth"):  # its reflections are not in the file
+        convert_pytorch(tmp_path / "vgg_normalised.pth")
     torch.save(adain_vgg(1.0).state_dict(), tmp_path / "other.pth")
     with pytest.raises(UserError, match=r"other\.pth: its first convolution is another preprocessing than that of"):
         read_vgg_weights(tmp_path / "other.pth")

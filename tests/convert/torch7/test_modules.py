@@ -208,8 +208,27 @@ TABLES = {
         ),
         part(0) * part(1).amax((2, 3), keepdim=True),
     ),
-    "shake_shake": (sequential(split(*PARTS), module("w2nn.ShakeShakeTable")), part(0) + part(1)),
-    "auxiliary_loss": (sequential(split(*PARTS), module("w2nn.AuxiliaryLossTable", i=2)), part(1)),
+    "shake_shake": (
+        sequential(split(*PARTS), module("w2nn.ShakeShakeTable", alpha=np.ones(1), first=np.ones((1, 2)))),
+        part(0) + part(1),
+    ),
+    "auxiliary_loss": (
+        sequential(split(*PARTS), module("w2nn.AuxiliaryLossTable", i=2, output_tensor=np.ones((1, 2)))),
+        part(1),
+    ),
+    "auxiliary_loss_copies": (
+        sequential(
+            PARTS[0],
+            split(
+                module("nn.Identity"),
+                sequential(
+                    split(module("nn.Identity")), module("w2nn.AuxiliaryLossTable"), module("w2nn.InplaceClip01")
+                ),
+            ),
+            module("nn.CAddTable"),
+        ),
+        part(0) + part(0).clamp(0, 1),
+    ),
     "clip_in_place": (
         sequential(split(module("nn.Identity"), module("w2nn.InplaceClip01")), module("nn.CAddTable")),
         2 * X.clamp(0, 1),

@@ -131,7 +131,7 @@ def test_openexr_is_read_too(tmp_path):
 REFUSED = {
     "unknown": ({"maps": ("basecolour=a.png",)}, "unknown map in `maps` 'basecolour'; did you mean 'baseColor'"),
     "no file": ({"maps": ("baseColor",)}, "'baseColor' is not KEY=FILE"),
-    "twice": ({"maps": ("ao=a.png", "ao=b.png")}, "ao is there twice"),
+    "twice": ({"maps": ("ao=a.png", "ao=b.png")}, "ao is given twice"),
     "derived": ({"maps": ("height=a.png",), "derive": ("height",)}, "height is already given"),
     "underivable": ({"maps": ("normal=a.png",), "derive": ("height",)}, "needs a base colour in `maps`"),
     "name": ({"maps": ("baseColor=a.png",), "derive": ("ao",)}, "unknown map in `derive` 'ao'"),
@@ -150,11 +150,11 @@ def test_settings_are_checked(case):
 
 def test_maps_are_checked():
     maps = stones(48)
-    with pytest.raises(UserError, match="one size, not baseColor 48 x 48, height 40 x 48"):
+    with pytest.raises(UserError, match="the same size, not baseColor 48 x 48, height 40 x 48"):
         checked({"baseColor": maps["baseColor"], "height": maps["height"][:, :40]})
     with pytest.raises(ArgumentError, match="displacement and height are the same map"):
         checked({"height": maps["height"], "displacement": maps["height"]})
-    with pytest.raises(UserError, match="roughness: it is to be grey, but its channels differ"):
+    with pytest.raises(UserError, match="roughness: it must be grey, but its channels differ"):
         checked({"roughness": maps["baseColor"]})
     with pytest.raises(UserError, match="3 channels, not 1"):
         checked({"normal": maps["height"]})

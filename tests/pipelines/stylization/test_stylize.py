@@ -102,7 +102,7 @@ def test_warnings_of_pictures_are_told(tmp_path, model, capsys):
     assert len(report.written) == 1
     error = capsys.readouterr().err
     assert error.startswith("warning: ")
-    assert "glass.jpg: JPEG has no transparency" in error
+    assert "glass.jpg: JPEG does not support transparency" in error
 
 
 @pytest.mark.parametrize(("options", "message"), [

@@ -83,7 +83,7 @@ def test_a_run_goes_on_with_the_same_styles_alone(two_iterations):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_size": 3}, "`batch_size` 3: must be a multiple of the 2 styles"),
+        ({"batch_size": 3}, "`batch_size` 3: must be a multiple of the number of styles, 2"),
         ({"model": "johnson"}, "several styles need `model` hourglass and `mode` style"),
     ],
 )

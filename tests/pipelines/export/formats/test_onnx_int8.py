@@ -99,3 +99,18 @@ def test_filters_of_nothing_keep_their_bias_and_rectifiers_are_no_hindrance(tmp_
     report = export_model(input=tmp_path / "model.keras", output=tmp_path / "int8.onnx", format="onnx", **options)
     assert all(comparison.psnr > 45 for comparison in report.comparisons)
     assert "QLinearConv" in operators(tmp_path / "int8.onnx")
+
+
+def test_zeros_around_a_picture_stay_zeros(tmp_path):
+    """Values are on both sides of 0, so that the least byte is far from it."""
+    keras.utils.set_random_seed(4)
+    image = keras.Input((None, None, 3), name="image")
+    x = keras.layers.Conv2D(CHANNELS, 2, strides=2, activation="tanh", kernel_initializer="random_normal")(image)
+    for activation in ("tanh", None):
+        x = keras.layers.Conv2D(CHANNELS, 3, activation=activation)(keras.layers.ZeroPadding2D(1)(x))
+    x = UpsampledConv2D(3, activation="sigmoid")(x)
+    model = keras.Model(image, x)
+    save_model(model, tmp_path / "model.keras")
+    options = {"quantize": "int8", "calibration": ROOT / "pics", "size": SIZE}
+    report = export_model(input=tmp_path / "model.keras", output=tmp_path / "int8.onnx", format="onnx", **options)
+    assert all(comparison.psnr > 40 for comparison in report.comparisons)

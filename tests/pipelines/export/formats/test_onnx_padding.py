@@ -70,3 +70,16 @@ def test_opencv_runs_it_at_any_size(exported):
     picture = np.random.default_rng(1).random((1, 21, 14, 2), np.float32)
     network.setInput(picture)
     np.testing.assert_allclose(network.forward(), by_torch(model, picture), rtol=0, atol=1e-4)
+
+
+def test_a_padded_picture_may_be_an_output(tmp_path):
+    image = keras.Input((None, None, 2), name="image")
+    padded = ReplicationPadding2D(WIDTHS)(image)
+    model = keras.Model(image, [padded, convolution(padded, 1)])
+    save_model(model, tmp_path / "model.keras")
+    export_model(input=tmp_path / "model.keras", output=tmp_path / "model.onnx", format="onnx", size=(9, 12))
+    picture = np.random.default_rng(2).random((1, 9, 12, 2), np.float32)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    found = session.run(None, {session.get_inputs()[0].name: picture})
+    expected = F.pad(torch.tensor(picture).permute(0, 3, 1, 2), PADDING, mode="replicate").permute(0, 2, 3, 1)
+    np.testing.assert_array_equal(found[0], expected.numpy())
