@@ -9,7 +9,6 @@ Photos are those of pics/ and of Kodak's set, on which nothing was trained.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,11 +17,10 @@ import numpy as np
 from PIL import Image
 from rich.progress import track
 
-from benchmarks.styles import ROOT, STYLE_SIZE, VGG, Yardsticks
-from errors import UserError
+from benchmarks.styles import ROOT, STYLE_SIZE, VGG, Yardsticks, find_shared
 from images.reading import read_image
 from images.resizing import resize_long_side
-from images.writing import write_image
+from images.writing import to_bytes, write_image
 from pipelines.command_line import run_script
 from pipelines.startup import quiet_startup
 
@@ -141,16 +139,13 @@ def run(argv: Sequence[str] | None) -> int:
         "--iterations", type=int, default=ITERATIONS, help="of a transfer at each of its three scales (%(default)s)"
     )
     arguments = parser.parse_args(argv)
-    shared = arguments.shared or Path(os.environ.get("TEXTURE_NETS_SHARED", ROOT.parent / "shared"))
-    if not shared.is_dir():
-        raise UserError(f"{shared}: no such folder (of photos, paintings and weights, `shared`)")
+    shared = find_shared(arguments.shared)
     with quiet_startup():
         import keras  # noqa: F401
     if arguments.transfers is not None:
         arguments.transfers.mkdir(parents=True, exist_ok=True)
     sheet = make_sheet(Yardsticks(shared), arguments.transfers, arguments.iterations)
-    levels = np.round(np.clip(sheet, 0, 1) * 255).astype(np.uint8)
-    Image.fromarray(levels).save(arguments.output, "JPEG", quality=QUALITY, optimize=True, progressive=True)
+    Image.fromarray(to_bytes(sheet)).save(arguments.output, "JPEG", quality=QUALITY, optimize=True, progressive=True)
     return 0
 
 

@@ -240,6 +240,18 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def find_shared(given: Path | None) -> Path:
+    """Return the folder of photos, paintings and weights.
+
+    Raises:
+        UserError: there is none.
+    """
+    shared = given or Path(os.environ.get("TEXTURE_NETS_SHARED", ROOT.parent / "shared"))
+    if not shared.is_dir():
+        raise UserError(f"{shared}: no such folder (of photos, paintings and weights, `shared`)")
+    return shared
+
+
 def run(argv: Sequence[str] | None) -> int:
     """Do what the arguments ask for and return the exit code."""
     arguments = make_parser().parse_args(argv)
@@ -247,9 +259,7 @@ def run(argv: Sequence[str] | None) -> int:
     if arguments.quick:
         arguments.photos, arguments.worth = min(arguments.photos, QUICK_PHOTOS), 0
         arguments.sizes, arguments.shifts = QUICK_SIZES, QUICK_SHIFTS
-    shared = arguments.shared or Path(os.environ.get("TEXTURE_NETS_SHARED", ROOT.parent / "shared"))
-    if not shared.is_dir():
-        raise UserError(f"{shared}: no such folder (of photos, paintings and weights, `shared`)")
+    shared = find_shared(arguments.shared)
     with quiet_startup():
         from pipelines.model_library import makes_textures, pretrained_models
     shipped = [name for name, path in pretrained_models().items() if not makes_textures(path)]

@@ -24,10 +24,18 @@ def match_histogram(pixels: np.ndarray, references: Sequence[np.ndarray]) -> np.
     Returns:
         float32, of the shape of `pixels`.
     """
-    channels = pixels.shape[-1]
-    values = np.concatenate([np.reshape(reference, (-1, channels)) for reference in references])
-    values = values[:: -(-len(values) // MAX_SAMPLES)]
-    matched = [_match(pixels[..., i], values[:, i]) for i in range(channels)]
+    return match_sorted(pixels, sorted_values(references))
+
+
+def sorted_values(references: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the values of arrays (..., channels) taken together, each channel sorted: (values, channels)."""
+    values = np.concatenate([np.reshape(reference, (-1, reference.shape[-1])) for reference in references])
+    return np.sort(values[:: -(-len(values) // MAX_SAMPLES)], axis=0)
+
+
+def match_sorted(pixels: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Return what `match_histogram` does, of references as `sorted_values` returns them."""
+    matched = [_match(pixels[..., i], reference[:, i]) for i in range(pixels.shape[-1])]
     return np.stack(matched, axis=-1).astype(np.float32)
 
 
@@ -36,4 +44,4 @@ def _match(channel: np.ndarray, reference: np.ndarray) -> np.ndarray:
     # The middle rank of each value, as a share of all.
     ranks = (np.cumsum(counts) - counts / 2) / channel.size
     positions = (np.arange(reference.size) + 0.5) / reference.size
-    return np.interp(ranks, positions, np.sort(reference))[inverse].reshape(channel.shape)
+    return np.interp(ranks, positions, reference)[inverse].reshape(channel.shape)

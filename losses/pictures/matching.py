@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from images.histogram import match_histogram
+from images.histogram import match_sorted, sorted_values
 from losses.pictures.opponent_colors import OPPONENT, OPPONENT_INVERSE
 from losses.pyramid import PyramidPadding, expand, gaussian_pyramid
 
@@ -41,17 +41,17 @@ def match_levels(
     for weights, colors in zip(OPPONENT.T, OPPONENT_INVERSE, strict=True):  # one plane at a time: pictures may be large
         plane = (pictures @ weights)[..., np.newaxis]
         pyramids = [_levels((source @ weights)[np.newaxis, ..., np.newaxis], octaves) for source in sources]
-        targets = list(zip(*pyramids, strict=True))
+        targets = [sorted_values(levels) for levels in zip(*pyramids, strict=True)]
         for octave in [*reversed(range(octaves))] * PASSES:
             plane = plane + _change(plane, targets[octave], octave, padding)
         result += plane * colors
     return result
 
 
-def _change(plane: np.ndarray, targets: Sequence[np.ndarray], octave: int, padding: PyramidPadding) -> np.ndarray:
-    """Return what is to be added to planes (batch, height, width, 1) so that a level has the targets' histogram."""
+def _change(plane: np.ndarray, target: np.ndarray, octave: int, padding: PyramidPadding) -> np.ndarray:
+    """Return what is to be added to planes (batch, height, width, 1) so that a level has the values `target`, sorted."""
     *finer, level = _levels(plane, octave + 1, padding)
-    change: Any = np.stack([match_histogram(values, targets) for values in level]) - level
+    change: Any = np.stack([match_sorted(values, target) for values in level]) - level
     for fine in reversed(finer):
         change = expand(ops.convert_to_tensor(change), fine.shape[1], fine.shape[2], padding)
     return ops.convert_to_numpy(change)

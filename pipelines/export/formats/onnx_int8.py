@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from pipelines.export.formats.onnx_graph import takers_of
+
 # Rounding before these operators is rounding after them: they only move values, or end them at 0, where the 256 steps
 # after them begin too. ONNX Runtime has those that move values in 8 bits.
-MOVING = ("DepthToSpace", "Slice", "Transpose", "Identity")
-TRANSPARENT = (*MOVING, "Relu")
+TRANSPARENT = ("DepthToSpace", "Slice", "Transpose", "Identity", "Relu")
 # Kernels have 7 of the 8 bits: processors without instructions for products of bytes add two of them in 16 bits, which
 # 255 x 127 twice would exceed (see "Quantize ONNX Models" in ONNX Runtime's documentation).
 MAX_WEIGHT = 63
@@ -34,12 +33,7 @@ class _Quantization:
         self._graph = graph
         self._arrays = {tensor.name: tensor for tensor in graph.initializer}
         self._makers = {name: node for node in graph.node for name in node.output}
-        self._takers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
-        for node in graph.node:
-            for name in node.input:
-                self._takers[name].append(node)
-        for value in graph.output:
-            self._takers[value.name].append(onnx.NodeProto())  # whoever runs the graph
+        self._takers = takers_of(graph)
         self._before: dict[str, list[onnx.NodeProto]] = {}
         self._after: dict[str, list[onnx.NodeProto]] = {}
         self._gone: set[str] = set()

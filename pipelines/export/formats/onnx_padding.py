@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any
 
 import keras
@@ -13,6 +12,7 @@ from onnx import helper, numpy_helper
 
 from layers import ReplicationPadding2D
 from model.rewiring import rewire
+from pipelines.export.formats.onnx_graph import takers_of
 
 # What stands for the edge pixel until the graph is ONNX's: no network pads with it.
 MARK = np.float32(-2.7182818e38)
@@ -39,18 +39,14 @@ def mark_edge_paddings(model: keras.Model) -> keras.Model:
 def pad_by_edges(graph: onnx.GraphProto) -> None:
     """Let the paddings by MARK repeat the edge pixel, in place."""
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    takers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
-    for node in graph.node:
-        for name in node.input:
-            takers[name].append(node)
-    outputs = {value.name for value in graph.output}
+    takers = takers_of(graph)
     for node in graph.node:
         if node.op_type == "Pad" and len(node.input) > 2 and np.all(arrays.get(node.input[2]) == MARK):
             del node.input[2:]
             node.ClearField("attribute")
             node.attribute.append(helper.make_attribute("mode", "edge"))
             following = takers[node.output[0]]
-            if len(following) == 1 and node.output[0] not in outputs and following[0].op_type == "Transpose":
+            if len(following) == 1 and following[0].op_type == "Transpose":
                 graph.initializer.append(_swap(node, following[0], arrays[node.input[1]]))
 
 
