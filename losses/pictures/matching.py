@@ -49,7 +49,7 @@ def match_levels(
 
 
 def _change(plane: np.ndarray, target: np.ndarray, octave: int, padding: PyramidPadding) -> np.ndarray:
-    """Return what is to be added to planes (batch, height, width, 1) so that a level has the values `target`, sorted."""
+    """Return what is to be added to planes (batch, height, width, 1) so that a level has the values of `target`."""
     *finer, level = _levels(plane, octave + 1, padding)
     change: Any = np.stack([match_sorted(values, target) for values in level]) - level
     for fine in reversed(finer):
