@@ -1,6 +1,6 @@
 """How long reading a caffemodel of VGG-19 (574 MB) takes, and how much memory, against Python's protobuf.
 
-`PYTHONPATH=. python benchmarks/caffe_reading.py` makes the file in a temporary folder (random numbers, fully connected
+`python -m benchmarks.caffe_reading` makes the file in a temporary folder (random numbers, fully connected
 layers included) and reads it in processes of their own, in turn: with protobuf, every field of caffe.proto declared and
 each blob made a NumPy array; with this program, which maps the file and leaves the numbers where they are; and the same
 with each array then copied once, as Keras does.

@@ -1,6 +1,6 @@
 """Time and memory of a descriptor cut at relu3_1, against a network that ends there and against the whole one.
 
-`PYTHONPATH=. python benchmarks/descriptor.py VGG19.h5`; each row is a process that builds the network, reads its
+`python -m benchmarks.descriptor VGG19.h5`; each row is a process that builds the network, reads its
 weights and computes the features of one picture.
 """
 

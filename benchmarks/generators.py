@@ -10,7 +10,6 @@ compares. Peers: pip install -r requirements-bench.txt.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import sys
 import tempfile
@@ -22,9 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure import print_bars, print_table
+from benchmarks.paths import ROOT, find_shared
 from benchmarks.quality.lattice import lattice_power
 from benchmarks.quality.texture_judge import TextureJudge
-from benchmarks.textures import ROOT, Synthesis
+from benchmarks.textures import Synthesis
 from errors import ArgumentError
 from images.reading import read_image
 from images.resizing import resize_long_side
@@ -33,12 +33,8 @@ from pipelines.command_line import run_script
 from pipelines.synthesis.sampling import sample_pictures
 
 NAME = "benchmarks.generators"
-SHARED = Path(os.environ.get("TEXTURE_NETS_SHARED", ROOT.parent / "shared"))
-# What the generators that ship have learned, and its longer side in pixels.
-SHIPPED = {
-    "bark": (SHARED / "textures" / "bark.jpg", 512),
-    "roof_slates": (SHARED / "textures_more" / "roof_slates.jpg", 384),
-}
+# What the generators that ship have learned, in the folder of reference files, and its longer side in pixels.
+SHIPPED = {"bark": ("textures/bark.jpg", 512), "roof_slates": ("textures_more/roof_slates.jpg", 384)}
 SIZE = 256
 # Samples whose lattice is measured, and of these the ones whose distances are.
 SAMPLES, MEASURED = 16, 4
@@ -124,12 +120,13 @@ class Bench:
     """Measures generators.
 
     Args:
+        shared: the folder of the judge's weights.
         iterations: of the optimisation beside each; 0: none.
     """
 
-    def __init__(self, iterations: int) -> None:
+    def __init__(self, shared: Path, iterations: int) -> None:
         self.iterations = iterations
-        self.judge = TextureJudge(SHARED / "features" / "lpips_alexnet.npz")
+        self.judge = TextureJudge(shared / "features" / "lpips_alexnet.npz")
         self.rows: list[list[str]] = []
         self.bars: list[tuple[str, float, float]] = []
 
@@ -179,8 +176,9 @@ def make_parser() -> argparse.ArgumentParser:
 def run(argv: Sequence[str]) -> int:
     """Measure and print."""
     arguments = make_parser().parse_args(argv)
-    bench = Bench(arguments.optimise)
-    shipped = [Learned(name, *where) for name, where in SHIPPED.items()]
+    shared = find_shared()
+    bench = Bench(shared, arguments.optimise)
+    shipped = [Learned(name, shared / file, width) for name, (file, width) in SHIPPED.items()]
     for learned in [Learned.parse(text) for text in arguments.learned] or shipped:
         bench.measure(learned)
     bench.print()

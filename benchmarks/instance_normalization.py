@@ -1,6 +1,6 @@
 """How long instance normalisation takes on TensorFlow, against Keras' GroupNormalization and the plain formula.
 
-`PYTHONPATH=. python benchmarks/instance_normalization.py` runs the three in turn: forward, in a graph traced for
+`python -m benchmarks.instance_normalization` runs the three in turn: forward, in a graph traced for
 unknown batch, height and width as inside a generator; and forward with the gradient for input and weights, in a graph
 that knows height and width as in training.
 """

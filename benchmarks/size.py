@@ -30,6 +30,7 @@ from PIL import Image
 import texture_nets
 from benchmarks.measure import print_table
 from benchmarks.models.networks import TORCH_SUFFIXES
+from benchmarks.paths import ROOT
 from choices import PRECISIONS
 from errors import UserError
 from pipelines.command_line import ArgumentParser, run_script
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     import keras
 
 NAME = "benchmarks.size"
-ROOT = Path(__file__).resolve().parent.parent
 PHOTO = ROOT / "pics" / "coffee.jpg"
 SCRIPT = ROOT / "stylize_tensorflow.py"
 # Megapixels of the picture that goes whole, with which the others' times are compared.

@@ -17,11 +17,13 @@ import numpy as np
 from PIL import Image
 from rich.progress import track
 
-from benchmarks.styles import ROOT, STYLE_SIZE, VGG, Yardsticks, find_shared
+from benchmarks.paths import ROOT, find_shared
+from benchmarks.styles import STYLE_SIZE, VGG, Yardsticks, shipped_pictures
 from images.reading import read_image
 from images.resizing import resize_long_side
 from images.writing import to_bytes, write_image
 from pipelines.command_line import run_script
+from pipelines.model_library import styles_within
 from pipelines.startup import quiet_startup
 
 NAME = "benchmarks.style_sheet"
@@ -70,9 +72,7 @@ def assemble(rows: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
 
 def styles_that_ship() -> dict[str, tuple[Path, dict[str, float] | None]]:
     """Return, for each style, its own file, or that of the network of many styles and how it is chosen there."""
-    from pipelines.model_library import makes_textures, pretrained_models, styles_within
-
-    pictures = {name: path for name, path in pretrained_models().items() if not makes_textures(path)}
+    pictures = shipped_pictures()
     within = {style: path for path in pictures.values() for style in styles_within(path)}
     single = {name: (path, None) for name, path in pictures.items() if not styles_within(path)}
     return single | {style: (path, {style: 1.0}) for style, path in within.items() if style not in single}

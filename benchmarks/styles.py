@@ -9,7 +9,6 @@ Figures are medians over the photos. `--quick` takes a few photos of one size an
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,18 +22,19 @@ import numpy as np
 from rich.progress import track
 
 from benchmarks.measure import print_table
+from benchmarks.paths import ROOT, find_shared
 from benchmarks.quality import content, judge, lattice
 from errors import UserError
 from images.reading import read_image
 from images.resizing import resize_long_side
 from pipelines.command_line import run_script
+from pipelines.model_library import find_model, makes_textures, pretrained_models, styles_within
 from pipelines.startup import quiet_startup
 
 if TYPE_CHECKING:
     from pipelines.training.targets import TrainingObjective
 
 NAME = "benchmarks.styles"
-ROOT = Path(__file__).resolve().parent.parent
 EARLIER = "708817a"
 SIZES = (512, 768)
 STYLE_SIZE = 384  # pixels of the painting
@@ -133,6 +133,11 @@ def _border(result: np.ndarray, photo: np.ndarray) -> dict[str, float]:
     return {name: own / max(other, 1e-3) for name, own, other in zip(names, ours, theirs, strict=True)}
 
 
+def shipped_pictures() -> dict[str, Path]:
+    """Return the networks that ship and make pictures, not textures: name -> file."""
+    return {name: path for name, path in pretrained_models().items() if not makes_textures(path)}
+
+
 def medians(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return the median of each figure over the photos."""
     return {name: float(np.median([one[name] for one in figures])) for name in figures[0]}
@@ -188,8 +193,6 @@ def measure_model(
 
 def measure(yardsticks: Yardsticks, names: Sequence[str], arguments: argparse.Namespace) -> None:
     """Print the tables: of each model, and of each style of a network of several."""
-    from pipelines.model_library import find_model, styles_within
-
     for path in map(find_model, names):
         for style in styles_within(path) or (None,):
             _measure_style(yardsticks, path, style, arguments)
@@ -240,18 +243,6 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def find_shared(given: Path | None) -> Path:
-    """Return the folder of photos, paintings and weights.
-
-    Raises:
-        UserError: there is none.
-    """
-    shared = given or Path(os.environ.get("TEXTURE_NETS_SHARED", ROOT.parent / "shared"))
-    if not shared.is_dir():
-        raise UserError(f"{shared}: no such folder (of photos, paintings and weights, `shared`)")
-    return shared
-
-
 def run(argv: Sequence[str] | None) -> int:
     """Do what the arguments ask for and return the exit code."""
     arguments = make_parser().parse_args(argv)
@@ -261,9 +252,8 @@ def run(argv: Sequence[str] | None) -> int:
         arguments.sizes, arguments.shifts = QUICK_SIZES, QUICK_SHIFTS
     shared = find_shared(arguments.shared)
     with quiet_startup():
-        from pipelines.model_library import makes_textures, pretrained_models
-    shipped = [name for name, path in pretrained_models().items() if not makes_textures(path)]
-    measure(Yardsticks(shared), arguments.models or shipped, arguments)
+        import keras  # noqa: F401
+    measure(Yardsticks(shared), arguments.models or list(shipped_pictures()), arguments)
     return 0
 
 

@@ -22,16 +22,17 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from benchmarks.measure import Worker, alternate_workers, print_bars, print_table, run_process, serve
+from benchmarks.paths import find_shared
 from images.reading import read_image
 from images.resizing import resize
 from images.writing import write_image
+from pipelines.command_line import run_script
 
 if TYPE_CHECKING:
     from benchmarks.torch_texture import TorchTexture
 
-TEXTURES = Path(__file__).parents[2] / "shared" / "textures"
-# Pictures whose time is taken, with their sizes.
-TASKS = (("pebbles.jpg", 256), ("bark.jpg", 512))
+# Pictures of the folder of reference files whose time is taken, with their sizes.
+TASKS = (("textures/pebbles.jpg", 256), ("textures/bark.jpg", 512))
 # Of the syntheses whose time is taken, at each of the sizes from 64 to the final one.
 ITERATIONS_OF_SCALE = 90
 OURS, BFLOAT16, TORCH, CHANNELS_LAST = "float32", "bfloat16", "PyTorch", "PyTorch, channels last"
@@ -307,7 +308,7 @@ def measure(parts: Sequence[str], tasks: Sequence[Task], arguments: argparse.Nam
 PARTS = ("evaluation", "optimizers", "time", "memory", "seam")
 
 
-def main() -> int:
+def run(argv: Sequence[str]) -> int:
     """Measure, or be one engine's process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--part", nargs="+", choices=PARTS, default=PARTS)
@@ -316,10 +317,12 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=11, help="of evaluations")
     parser.add_argument("--time-runs", type=int, default=1, help="of whole syntheses")
     parser.add_argument("--engine", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    tasks = [Task(TEXTURES / name, size) for name, size in TASKS]
+    arguments = parser.parse_args(argv)
     if arguments.source is not None:
         tasks = [Task(arguments.source, arguments.size)]
+    else:
+        shared = find_shared()
+        tasks = [Task(shared / name, size) for name, size in TASKS]
     if arguments.engine == "loop":
         serve_loop(tasks[0])
     elif arguments.engine == "optimizers":
@@ -332,4 +335,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_script("benchmarks.synthesize", lambda: run(sys.argv[1:])))

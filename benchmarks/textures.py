@@ -10,7 +10,6 @@ stands in benchmarks/quality. `--keep FOLDER` keeps the pictures.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure import print_table
+from benchmarks.paths import ROOT, find_shared
 from benchmarks.quality.texture_judge import Measures, TextureJudge
 from errors import UserError
 from images.formats import READABLE_SUFFIXES
@@ -32,7 +32,6 @@ from images.writing import write_image
 from pipelines.command_line import run_script
 
 NAME = "benchmarks.textures"
-ROOT = Path(__file__).resolve().parent.parent
 # Of the folder textures/, which holds paintings and photos too.
 TEXTURES = ("bark", "flowers", "pebbles", "red-peppers256.o")
 TORCH_EVALUATIONS = 200
@@ -202,7 +201,7 @@ def run(argv: Sequence[str]) -> int:
     """Measure and print."""
     own, options = _split(argv)
     arguments = make_parser().parse_args(own)
-    bench = Bench(Path(os.environ.get("TEXTURE_NETS_SHARED", ROOT.parent / "shared")), arguments.keep)
+    bench = Bench(find_shared(), arguments.keep)
     if arguments.tileable and arguments.results is None:
         options = [*options, "--tileable", "both"]
     makers: dict[str, Callable[[Path], np.ndarray]] = {

@@ -1,6 +1,6 @@
 """How long importing a Torch7 network takes, against importing TensorFlow and saving such a model.
 
-`PYTHONPATH=. python benchmarks/torch_import.py MODEL.t7` (a full-width johnson file has 6.7 MB).
+`python -m benchmarks.torch_import MODEL.t7` (a full-width johnson file has 6.7 MB).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How long a training step takes, against the same step in PyTorch (eager), in one run and in turn.
 
-`PYTHONPATH=. python benchmarks/train.py --weights VGG19_WEIGHTS` (the file changes nothing about the speed, but is
-what makes the losses comparable). A step: the johnson generator forwards and backwards, VGG-19 up to relu4_2 on its
-pictures, content targets on the photos without gradient, Adam.
+`python -m benchmarks.train --weights VGG19_WEIGHTS` (the file changes nothing about the speed). A step: the johnson
+generator forwards and backwards, VGG-19 up to relu4_2 on its pictures, content targets on the photos without gradient,
+Adam.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from benchmarks.measure import print_table
+from benchmarks.torch_johnson import Johnson
 from images.writing import write_image
 from pipelines.training.callbacks.iteration import IterationCallback
 from pipelines.training.data import TrainingBatches
@@ -34,7 +35,7 @@ STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 CONTENT_LAYER = "relu4_2"
 # VGG-19 up to relu4_2 as torchvision numbers it: filters of the convolutions, M for a pooling.
 VGG = (64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512)
-STYLE_AFTER, CONTENT_AFTER = (1, 3, 5, 9), 10  # number of convolutions
+STYLE_AFTER = (1, 3, 5, 9)  # convolutions; the content is compared after the last one
 
 
 class StepTimes(IterationCallback):
@@ -63,39 +64,6 @@ def keras_steps(settings: TrainingSettings, batch: np.ndarray) -> Callable[[], l
         return np.diff(times.ends).tolist()
 
     return run
-
-
-class TorchResidual(torch.nn.Module):
-    def __init__(self, filters: int) -> None:
-        super().__init__()
-        first, second = torch_unit(filters, filters, 3), torch_unit(filters, filters, 3)
-        self.change = torch.nn.Sequential(*first, *second[:-1])
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + self.change(x)
-
-
-def torch_unit(channels: int, filters: int, size: int, stride: int = 1) -> list[torch.nn.Module]:
-    return [
-        torch.nn.ReplicationPad2d(size // 2),
-        torch.nn.Conv2d(channels, filters, size, stride, bias=False),
-        torch.nn.InstanceNorm2d(filters, affine=True),
-        torch.nn.ReLU(),
-    ]
-
-
-def torch_enlarge(channels: int, filters: int) -> list[torch.nn.Module]:
-    convolution = torch.nn.ConvTranspose2d(channels, filters, 3, 2, padding=1, output_padding=1, bias=False)
-    return [convolution, torch.nn.InstanceNorm2d(filters, affine=True), torch.nn.ReLU()]
-
-
-def torch_johnson() -> torch.nn.Module:
-    return torch.nn.Sequential(
-        *torch_unit(3, 32, 9), *torch_unit(32, 64, 3, 2), *torch_unit(64, 128, 3, 2),
-        *(TorchResidual(128) for _ in range(5)),
-        *torch_enlarge(128, 64), *torch_enlarge(64, 32),
-        torch.nn.ReplicationPad2d(4), torch.nn.Conv2d(32, 3, 9), torch.nn.Sigmoid(),
-    )  # fmt: skip
 
 
 class TorchDescriptor(torch.nn.Module):
@@ -133,7 +101,7 @@ def torch_gram(x: torch.Tensor) -> torch.Tensor:
 
 def torch_steps(batch: np.ndarray, style_picture: np.ndarray) -> Callable[[], list[float]]:
     """Return what runs a few steps of the same training in PyTorch and returns the seconds of each."""
-    generator, descriptor = torch_johnson(), TorchDescriptor()
+    generator, descriptor = Johnson(), TorchDescriptor()
     optimizer = torch.optim.Adam(generator.parameters(), 1e-3)
     photos, source = (torch.tensor(x).permute(0, 3, 1, 2).contiguous() for x in (batch, style_picture[None]))
     with torch.no_grad():

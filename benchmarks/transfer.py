@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measure import Worker, alternate_workers, print_table, run_process, serve
+from benchmarks.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 CONTENT, STYLE = ROOT / "pics/coffee.jpg", ROOT / "pics/chelsea.jpg"
 SIZE, LARGE_SIZE = (341, 512), (683, 1024)
 PEER, FLOAT32, BFLOAT16 = "PyTorch, float32", "float32", "bfloat16"

@@ -19,11 +19,12 @@ from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 
-from benchmarks.models import ROOT
 from benchmarks.models.networks import Network, caffe_cases, found_networks, torch7_cases
 from benchmarks.models.page import Group, write_page
 from benchmarks.models.trial import Export, Trial, try_network
+from benchmarks.paths import ROOT, find_shared
 from errors import one_line
+from pipelines.command_line import run_script
 
 # Networks of one process; then another begins, with an empty memory.
 CHUNK = 40
@@ -34,7 +35,7 @@ CASES = ("onnx", "litert")
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.models", description=__doc__)
-    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared", help="the folder of reference files")
+    parser.add_argument("--shared", type=Path, help="folder of reference files (default: ../shared)")
     parser.add_argument("--folder", type=Path, action="append", default=[], help="a further folder of networks")
     parser.add_argument("--only", nargs="+", metavar="WORD", help="the groups whose titles have one of these words")
     parser.add_argument(
@@ -46,7 +47,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def groups(arguments: argparse.Namespace) -> Iterator[Group]:
     """Yield the groups of networks that the arguments ask for."""
-    fixtures = arguments.shared / "fixtures"
+    fixtures = find_shared(arguments.shared) / "fixtures"
     made = [
         Group(
             "Published networks", fixtures / "real", found_networks(fixtures / "real", fixtures / "torch7_wide"), True
@@ -118,7 +119,7 @@ def _in_a_process(networks: Sequence[Network], formats: tuple[str, ...]) -> Iter
                 yield Trial(left.pop(0).name, f"{type(error).__name__}: {one_line(error)}", agrees=False)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def run(argv: Sequence[str] | None) -> int:
     """Try everything and write the page; return 1 where a network that converts does not agree with the truth."""
     arguments = make_parser().parse_args(argv)
     results = Results(arguments.results)
@@ -126,6 +127,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if argv is None else argv
     write_page(arguments.output, shlex.join(["python", "-m", "benchmarks.models", *given]), found)
     return int(any(not trial.agrees for _, trials in found for trial in trials))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run with the given arguments (default: the command line's) and return the exit code."""
+    return run_script("benchmarks.models", lambda: run(argv))
 
 
 if __name__ == "__main__":

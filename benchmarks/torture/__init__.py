@@ -1,8 +1,8 @@
 """Attacks on the whole program: damaged and hostile files, damaged folders of runs, kills at any moment."""
 
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from benchmarks.paths import ROOT
+
 # The makers of damaged files are those of the tests.
 sys.path.append(str(ROOT / "tests"))

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.torture import ROOT
+from benchmarks.paths import ROOT
 from benchmarks.torture.attacks import attack_many
 from benchmarks.torture.jobs import JOBS
 from benchmarks.torture.kills import kill_many

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-from benchmarks.torture import ROOT
+from benchmarks.paths import ROOT
 from benchmarks.torture.kinds import KINDS
 from benchmarks.torture.outcomes import Outcome, Tally
 

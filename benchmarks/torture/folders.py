@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.torture import ROOT
+from benchmarks.paths import ROOT
 from benchmarks.torture.files import Attack, Files
 from benchmarks.torture.jobs import SYNTHESIS, TRAINING, TRANSFER, Job, write_inputs
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.torture import ROOT
+from benchmarks.paths import ROOT
 from benchmarks.torture.jobs import Job, write_inputs
 from benchmarks.torture.outcomes import Tally
 

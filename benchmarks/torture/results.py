@@ -8,7 +8,7 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.torture import ROOT
+from benchmarks.paths import ROOT
 from benchmarks.torture.outcomes import Tally
 
 

@@ -73,7 +73,7 @@ def matched_noise(source, size):
 def test_samples_of_a_texture_differ_and_have_the_source_s_statistics(shared, name):
     descriptor = build_descriptor(LAYERS, weights=shared / WEIGHTS, padding="valid")
     file, width = SHIPPED[name]
-    source = resize_long_side(read_image(file), width).pixels
+    source = resize_long_side(read_image(shared / file), width).pixels
     targets = normalized_gram_loss(descriptor, source, None)
     noise_loss = normalized_gram_loss(descriptor, matched_noise(source, 256), targets)
     model = keras.saving.load_model(find_model(name))
