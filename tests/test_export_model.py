@@ -1,8 +1,6 @@
 """export_model.py from the command line, in process."""
 
 import re
-import subprocess
-import sys
 
 import pytest
 from conftest import ROOT
@@ -93,23 +91,6 @@ def test_files_that_are_no_models(tmp_path, capsys):
     assert export_model.main(["--input", str(tmp_path / "model.keras"), *target]) == 1
     error = capsys.readouterr().err
     assert re.fullmatch(r"export_model\.py: error: \S+model\.keras: not a \.keras file.*\n", error)
-
-
-@pytest.mark.parametrize("argument", ["--help", "--no-such-thing"])
-def test_nothing_heavy_is_imported_before_the_arguments_are_read(argument):
-    program = (
-        "import sys, export_model\n"
-        "try:\n"
-        f"    export_model.main([{argument!r}])\n"
-        "finally:\n"
-        "    heavy = {'keras', 'tensorflow', 'numpy', 'scipy', 'PIL', 'rich'} & set(sys.modules)\n"
-        "    print('heavy:', sorted(heavy))\n"
-    )
-    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
-    assert result.stdout.endswith("heavy: []\n")
-    assert "Traceback" not in result.stderr
-    if argument == "--help":
-        assert "--calibration" in result.stdout
 
 
 def test_other_backends_are_refused(export, tmp_path, capsys, monkeypatch):

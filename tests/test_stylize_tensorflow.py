@@ -1,8 +1,6 @@
 """stylize_tensorflow.py from the command line, in process."""
 
 import re
-import subprocess
-import sys
 
 import cv2
 import numpy as np
@@ -205,23 +203,6 @@ def test_list_models_tells_the_truth(capsys):
         styles = ", ".join(style_names(model))
         assert (f"{path.stem}  (several styles, --style NAME: {styles})" in lines) == bool(styles)
         assert (f"{path.stem}  (a texture: synthesize.py --generator {path.stem})" in lines) == takes_noise
-
-
-@pytest.mark.parametrize("argument", ["--help", "--list-models", "--no-such-thing"])
-def test_nothing_heavy_is_imported_before_the_arguments_are_read(argument):
-    program = (
-        "import sys, stylize_tensorflow\n"
-        "try:\n"
-        f"    stylize_tensorflow.main([{argument!r}])\n"
-        "finally:\n"
-        "    heavy = {'keras', 'tensorflow', 'numpy', 'scipy', 'PIL', 'rich'} & set(sys.modules)\n"
-        "    print('heavy:', sorted(heavy))\n"
-    )
-    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
-    assert result.stdout.endswith("heavy: []\n")
-    assert "Traceback" not in result.stderr
-    if argument == "--help":
-        assert "--keep-colors" in result.stdout
 
 
 def test_the_model_that_ships_is_the_default(tmp_path):

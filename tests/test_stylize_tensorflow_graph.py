@@ -192,20 +192,6 @@ def test_a_missing_runtime_is_named(exports, photos, tmp_path, capsys, monkeypat
     assert f"needs the Python package {package}: pip install {package}" in capsys.readouterr().err
 
 
-def test_nothing_heavy_is_imported_before_the_arguments_are_read():
-    program = (
-        "import sys, stylize_tensorflow_graph\n"
-        "try:\n"
-        "    stylize_tensorflow_graph.main(['--help'])\n"
-        "finally:\n"
-        "    heavy = {'keras', 'tensorflow', 'numpy', 'PIL'} & set(sys.modules)\n"
-        "    print('heavy:', sorted(heavy))\n"
-    )
-    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
-    assert result.stdout.endswith("heavy: []\n")
-    assert "--model" in result.stdout
-
-
 @pytest.mark.parametrize("format", EXPORTS)
 def test_styles_are_blended_by_weights_in_their_order(format, photos, tmp_path):
     network = build_generator("hourglass", widths=(4, 4, 6), inner_blocks=1, styles=("wave", "scream"))

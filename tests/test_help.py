@@ -1,0 +1,38 @@
+"""Scripts read their arguments before they load what takes long."""
+
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+HEAVY = {"keras", "tensorflow", "torch", "jax", "numpy", "scipy", "PIL", "rich", "h5py", "cv2", "av"}
+# What the checks of their options need; the other scripts load none of it.
+PICTURES = {"numpy", "PIL"}
+LOADED = {"synthesize": PICTURES, "train": PICTURES, "style_transfer": PICTURES, "import_torch_weights": {"numpy"}}
+SCRIPTS = (
+    "export_model", "import_caffe_weights", "import_torch_weights", "style_transfer", "stylize_tensorflow",
+    "stylize_tensorflow_graph", "synthesize", "train",
+)  # fmt: skip
+PROGRAM = """
+import importlib, sys
+script = importlib.import_module(sys.argv[1])
+assert script.main(["--no-such-thing"]) == 2
+if sys.argv[2:]:
+    assert script.main(sys.argv[2:]) == 0
+try:
+    script.main(["--help"])
+finally:
+    print("modules:", *sys.modules)
+"""
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_nothing_heavy_is_loaded_before_the_arguments_are_read(script):
+    given = ["--list-models"] if script == "stylize_tensorflow" else []
+    command = [sys.executable, "-c", PROGRAM, script, *given]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    told, _, modules = result.stdout.rpartition("modules: ")
+    assert f"usage: {script}.py" in told
+    assert result.stderr.count("\n") == 1  # of the unknown argument
+    assert set(modules.split()) & HEAVY <= LOADED.get(script, set())
