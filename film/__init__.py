@@ -1,4 +1,4 @@
 """The border with moving pictures: films, animations and numbered frames become arrays and back.
 
-Needs NumPy, Pillow, PyAV and OpenCV alone, and may be copied.
+Needs `images/`, NumPy, Pillow, PyAV and OpenCV, and can be copied together with `images/`.
 """

@@ -6,8 +6,10 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
+from images.writing import to_bytes
+
 # Codes of ITU-T H.273.
-BT709, UNSPECIFIED, FCC, BT470BG, SMPTE170M, SMPTE240M, BT2020 = 1, 2, 4, 5, 6, 7, 9
+BT709, FCC, BT470BG, SMPTE170M, SMPTE240M, BT2020 = 1, 4, 5, 6, 7, 9
 MATRICES = {
     BT709: Colorspace.ITU709,
     FCC: Colorspace.FCC,
@@ -57,14 +59,9 @@ def to_rgb(frame: av.VideoFrame, matrix: int) -> np.ndarray:
     return 1 + values[..., 3:] * (values[..., :3] - 1) if has_alpha else values
 
 
-def to_levels(pixels: np.ndarray) -> np.ndarray:
-    """Return values in [0, 1] as uint8: clipped, then rounded to nearest, halves upwards."""
-    return np.floor(np.clip(pixels, 0, 1) * 255 + np.float32(0.5)).astype(np.uint8)
-
-
 def from_rgb(pixels: np.ndarray, matrix: int, pixel_format: str) -> av.VideoFrame:
     """Return RGB (height, width, 3) in [0, 1] as a frame of limited range in `pixel_format`, a YCbCr format."""
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(to_levels(pixels)), format="rgb24")
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(to_bytes(pixels)), format="rgb24")
     return frame.reformat(
         format=pixel_format,
         dst_colorspace=MATRICES[matrix],

@@ -7,12 +7,9 @@ goes on after them. `finish` puts the parts together.
 from __future__ import annotations
 
 import abc
-import hashlib
 import heapq
 import json
 import os
-import platform
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
@@ -23,13 +20,14 @@ import av
 import numpy as np
 from PIL import Image
 
-from film.color import HIGH_RANGES, from_rgb, to_levels
+from film.color import HIGH_RANGES, from_rgb
 from film.encoders import ENCODERS, MAX_RATE, encoder_options
 from film.errors import FilmError
 from film.formats import ANIMATIONS, WRITABLE_CONTAINERS, is_numbered
 from film.frame import FilmFormat, Frame
 from film.reading import frame_path
 from film.sound import other_packets
+from images.writing import temporary_path, to_bytes
 
 MAX_QUALITY = 100
 COUNT_NAME = "frames.json"
@@ -141,9 +139,7 @@ def check_target(path: Path, *, codec: str, quality: int) -> None:
 @contextmanager
 def whole_path(path: Path) -> Iterator[Path]:
     """Yield the name of a temporary file beside `path`; it takes its place at the end, or vanishes on an error."""
-    # The process and the host, as in images.writing: who finds the file later sees whose it is.
-    host = hashlib.sha256(platform.node().encode(errors="surrogateescape")).hexdigest()[:8]
-    temporary = path.with_name(f".{os.getpid()}-{host}-{secrets.token_hex(4)}.tmp{path.suffix}")
+    temporary = temporary_path(path, path.suffix)
     try:
         yield temporary
         temporary.replace(path)
@@ -154,7 +150,7 @@ def whole_path(path: Path) -> Iterator[Path]:
 def _to_image(pixels: np.ndarray | None) -> Image.Image:
     if pixels is None:
         raise ValueError("a broken frame has to be replaced before it is written")
-    return Image.fromarray(to_levels(pixels))
+    return Image.fromarray(to_bytes(pixels))
 
 
 class _NumberedWriter(FilmWriter):

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from errors import ArgumentError, UserError
+from images.folders import why_no_file
 from layers.vgg_preprocessing import VGG_MEAN, VGGPreprocessing
 from model.layer_names import keras_name
 from model.saving import load_model
@@ -69,12 +70,12 @@ def find_weights(
         UserError: the variable names no file, or there are no weights and no network; the message tells the ways out.
     """
     if path is not None:
-        if reason := _why_no_file(Path(path)):
-            raise ArgumentError(f"`weights` {path}: {reason}")
+        if reason := why_no_file(Path(path), expected="a file"):
+            raise ArgumentError(f"`weights` {reason}")
         return Path(path)
     if variable := os.environ.get(WEIGHTS_VARIABLE):
-        if reason := _why_no_file(Path(variable)):
-            raise UserError(f"weights of {WEIGHTS_VARIABLE} {variable}: {reason}")
+        if reason := why_no_file(Path(variable), expected="a file"):
+            raise UserError(f"weights of {WEIGHTS_VARIABLE} {reason}")
         return Path(variable)
     for name in file_names:
         if (candidate := Path(data_dir, name)).is_file():
@@ -132,13 +133,6 @@ def _set_weights(layer: keras.layers.Conv2D, arrays: Sequence[np.ndarray]) -> No
     for array in arrays:
         check_values(f"layer {layer.name}", array)
     layer.set_weights(list(arrays))
-
-
-def _why_no_file(path: Path) -> str:
-    """Return why `path` is no file, "" where it is one."""
-    if path.is_file():
-        return ""
-    return "not a file" if path.exists() else "no such file"
 
 
 def _download(data_dir: str | os.PathLike) -> Path:

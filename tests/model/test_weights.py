@@ -105,7 +105,7 @@ def test_a_named_file_that_is_not_there_is_an_error(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"`weights` .*missing\.h5: no such file"):
         build_descriptor(LAYERS, weights=tmp_path / "missing.h5")
     monkeypatch.setenv(WEIGHTS_VARIABLE, str(tmp_path))
-    with pytest.raises(UserError, match=f"weights of {WEIGHTS_VARIABLE} .*: not a file"):
+    with pytest.raises(UserError, match=f"weights of {WEIGHTS_VARIABLE} .*: a folder, not a file"):
         build_descriptor(LAYERS)
 
 

@@ -28,11 +28,12 @@ FLOORS = (*ROOMS, *FOR_ALL)
 FACE = "texture_nets"
 READERS = ("benchmarks", "examples", "docs")  # they import whatever they show or measure, and nobody imports them
 
-# What the rooms that can be copied alone may import beside the standard library and themselves.
+# What the rooms that can be copied without the rest (film with images) may import beside the standard library and
+# themselves.
 COPYABLE = {
     "layers": {"keras"},
     "images": {"numpy", "scipy", "PIL", "tifffile", "imagecodecs", "av", "pillow_heif", "OpenEXR"},
-    "film": {"numpy", "PIL", "av", "cv2"},
+    "film": {"images", "numpy", "PIL", "av", "cv2"},
     "runtimes": {"numpy", "tensorflow", "ai_edge_litert", "onnxruntime"},
     "web": set(),
 }

@@ -11,12 +11,8 @@ import io
 import json
 import random
 import re
-import resource
-import signal
 import sys
 import tempfile
-import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,8 +25,8 @@ from convert.caffe.summary import summarize
 from errors import UserError
 from support.caffe_cases import SHIPPED_CASES
 from support.caffe_writer import caffemodel
+from support.damaged_files import run_many
 
-SECONDS_PER_FILE = 20
 NUMBERS = ("0", "1", "-1", "2", "3", "7", "64", "100000", "2147483647", "4294967295", "-2147483648", "9" * 30, "1e38")
 BYTES = (0, 1, 2, 8, 10, 0x22, 0x2D, 0x3A, 127, 128, 255)
 
@@ -157,31 +153,17 @@ def outcome(prototxt: Path, model: Path) -> str:
 
 
 def run(count: int, seed: int, folder: Path) -> dict[str, object]:
-    """Convert `count` damaged pairs in `folder`; return the outcomes, the time and the peak memory.
-
-    What fails otherwise than by a clear error passes through and leaves its files; a pair that takes more than
-    SECONDS_PER_FILE kills the process.
-    """
+    """Convert `count` damaged pairs in `folder`; return what `run_many` does."""
     sources = [mutations(pair, seed + index) for index, pair in enumerate(sound_files())]
-    outcomes: Counter[str] = Counter()
     paths = folder / "damaged.prototxt", folder / "damaged.caffemodel"
-    slowest, start = 0.0, time.perf_counter()
-    for index in range(count):
-        for path, data in zip(paths, next(sources[index % len(sources)]), strict=True):
+
+    def write(number: int) -> None:
+        for path, data in zip(paths, next(sources[number % len(sources)]), strict=True):
             path.write_bytes(data)
-        began = time.perf_counter()
-        signal.alarm(SECONDS_PER_FILE)
-        outcomes[outcome(*paths)] += 1
-        signal.alarm(0)
-        slowest = max(slowest, time.perf_counter() - began)
-        if index % 200 == 199:
+        if number % 200 == 199:
             keras.backend.clear_session()
-    return {
-        "outcomes": dict(outcomes),
-        "seconds": round(time.perf_counter() - start, 1),
-        "slowest_seconds": round(slowest, 3),
-        "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-    }
+
+    return run_many(count, write, lambda: outcome(*paths))
 
 
 def main() -> int:

@@ -10,13 +10,10 @@ import argparse
 import io
 import json
 import random
-import signal
 import struct
 import sys
 import tempfile
-import time
 import zipfile
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,9 +22,8 @@ from convert.pytorch.state_dicts import find_state_dicts
 from convert.pytorch.summary import summarize
 from convert.pytorch.tensors import FormatError
 from errors import UserError
-from support.torch7_fuzz import peak_megabytes
+from support.damaged_files import run_many
 
-SECONDS_PER_FILE = 20
 INTS = (0, 1, 2, 3, 127, 128, 255, 256, 65_535, 2**31 - 1, 2**32 - 1, 2**62, 2**64 - 1)
 
 
@@ -162,27 +158,12 @@ def outcome(path: Path, convert_too: bool) -> str:
 
 
 def run(count: int, seed: int, folder: Path, *, convert_too: bool = False) -> dict[str, object]:
-    """Read `count` damaged files; return the outcomes, the time and the peak memory.
-
-    What fails otherwise than by a clear error passes through and leaves its file; a file that takes more than
-    SECONDS_PER_FILE kills the process.
-    """
+    """Read `count` damaged files in `folder`; return what `run_many` does."""
     sources = [mutations(data, seed + index) for index, data in enumerate(sound_files())]
-    outcomes: Counter[str] = Counter()
-    path, slowest, start = folder / "damaged.pth", 0.0, time.perf_counter()
-    for index in range(count):
-        path.write_bytes(next(sources[index % len(sources)]))
-        began = time.perf_counter()
-        signal.alarm(SECONDS_PER_FILE)
-        outcomes[outcome(path, convert_too)] += 1
-        signal.alarm(0)
-        slowest = max(slowest, time.perf_counter() - began)
-    return {
-        "outcomes": dict(outcomes),
-        "seconds": round(time.perf_counter() - start, 1),
-        "slowest_seconds": round(slowest, 3),
-        "peak_megabytes": peak_megabytes(),
-    }
+    path = folder / "damaged.pth"
+    return run_many(
+        count, lambda i: path.write_bytes(next(sources[i % len(sources)])), lambda: outcome(path, convert_too)
+    )
 
 
 def main() -> int:

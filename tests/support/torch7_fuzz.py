@@ -11,22 +11,19 @@ import json
 import random
 import re
 import resource
-import signal
 import struct
 import sys
 import tempfile
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from convert.torch7.file.reader import read_t7
 from convert.torch7.summary import summary
 from errors import UserError
+from support.damaged_files import run_many
 from support.torch7_cases import SHIPPED_CASES
 from support.torch7_writer import write_t7
 
-SECONDS_PER_FILE = 20
 INTS = (0, 1, -1, 2, 3, 4, 5, 6, 7, 8, 9, 31, 255, 65536, 2**24, 2**31 - 1, -(2**31))
 NUMBERS = (0.0, 1.0, -1.0, 0.5, 2.0, 3.0, 7.0, 64.0, 1e5, 2.0**31, 2.0**53, 1e300, float("inf"), float("nan"))
 LONGS = (*INTS, 2**31, 2**32, 2**40, 2**62, 2**63 - 1, -(2**63))
@@ -139,42 +136,18 @@ def read_and_print(path: Path) -> None:
     summary(read_t7(path)).encode("ascii")
 
 
-def run(count: int, seed: int, action: Callable[[Path], None] = read_and_print) -> dict[str, object]:
-    """Apply `action` to `count` damaged files; return the outcomes, the time and the peak memory.
-
-    Raises what `action` raises, except for UserErrors of one line that name the file; a file that takes more than
-    SECONDS_PER_FILE kills the process.
-    """
+def run(count: int, seed: int) -> dict[str, object]:
+    """Read and print `count` damaged files; return what `run_many` does."""
     sources = [mutations(data, seed + i) for i, data in enumerate(sound_files())]
-    outcomes: Counter[str] = Counter()
-    slowest, start = 0.0, time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "damaged.t7"
-        for i in range(count):
-            path.write_bytes(next(sources[i % len(sources)]))
-            began = time.perf_counter()
-            signal.alarm(SECONDS_PER_FILE)
-            outcomes[outcome(action, path)] += 1
-            signal.alarm(0)
-            slowest = max(slowest, time.perf_counter() - began)
-    return {
-        "outcomes": dict(outcomes),
-        "seconds": round(time.perf_counter() - start, 1),
-        "slowest_seconds": round(slowest, 3),
-        "peak_megabytes": peak_megabytes(),
-    }
+        return run_many(count, lambda i: path.write_bytes(next(sources[i % len(sources)])), lambda: outcome(path))
 
 
-def peak_megabytes() -> int:
-    """Return the peak of this process; getrusage would give that of the process that started it, if larger."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) // 1024
-
-
-def outcome(action: Callable[[Path], None], path: Path) -> str:
+def outcome(path: Path) -> str:
     """Return "success" or "clear error"; raise what is neither."""
     try:
-        action(path)
+        read_and_print(path)
     except UserError as error:
         message = str(error)
         if "\n" in message or str(path) not in message or len(message) > 600:
