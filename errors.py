@@ -1,4 +1,4 @@
-"""Errors that a user can mend; every room may raise them and every script prints them in one line.
+"""Errors that a user can mend; every folder may raise them and every script prints them in one line.
 
 A message names a parameter in backquotes, as Python spells it: "`output_width` must be at least 1, not 0". Scripts
 print its flag instead, --output-width (pipelines.command_line.run_script).

@@ -38,7 +38,7 @@ _KINDS: dict[type, tuple[type | tuple[type, ...], str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """One option of a journey.
+    """One option of a task.
 
     Attributes:
         help: what it is, in a few words that make sense after its name; without its default.

@@ -1,1 +1,1 @@
-"""Foreign model files become Keras models."""
+"""Converting model files of other programs to Keras."""

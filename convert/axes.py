@@ -1,4 +1,4 @@
-"""Where the axes of Torch7's and Caffe's tensors stand in Keras: pictures and volumes channels last, others unchanged.
+"""Mapping the axes of Torch7's and Caffe's tensors to Keras: channels last for pictures and volumes.
 
 In Torch7 and Caffe a picture is (batch, channels, height, width) and a volume (batch, channels, depth, height, width);
 here the channels come last.

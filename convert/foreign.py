@@ -1,4 +1,4 @@
-"""Which kind a model file is of, from its first bytes, so that a wrong file is called by its name."""
+"""Recognising the kind of a model file from its first bytes, so that a message can name it."""
 
 from __future__ import annotations
 

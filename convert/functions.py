@@ -1,4 +1,4 @@
-"""Functions that several formats have, in a form that every runtime computes right."""
+"""Functions that several formats have, in forms that every runtime computes correctly."""
 
 from __future__ import annotations
 

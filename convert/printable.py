@@ -1,4 +1,4 @@
-"""Names from files, as they may reach a terminal."""
+"""Names from files, escaped for the terminal."""
 
 from __future__ import annotations
 

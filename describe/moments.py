@@ -1,4 +1,4 @@
-"""Mean and second raw moment of feature maps: what style is compared by, whole or put together of parts."""
+"""Mean and second raw moment of feature maps, of whole maps or summed over strips: the statistics of style."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the positions of octaves and of a descriptor's layers lie in a picture, along one of its axes."""
+"""Positions of octaves and of a descriptor's layers along one axis of a picture."""
 
 from __future__ import annotations
 

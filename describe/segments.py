@@ -1,4 +1,4 @@
-"""A descriptor cut at its poolings, so that its blocks can run one after another, in strips, on other devices."""
+"""A descriptor cut at its pooling layers: its blocks can run one after another, in strips, or on other devices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strips: rows of a map that is too large to be convolved at once, with the rows that they see.
+"""Strips: rows of a map that is too large to be convolved at once, with the rows of their receptive field.
 
 Every row of a layer's map is owned by one strip, so sums over the strips are those over the map.
 """

@@ -1,4 +1,4 @@
-"""The encoders of videos and what they are told."""
+"""The video encoders and their options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which names are films."""
+"""Film formats, by file name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every reader yields and every writer takes."""
+"""A frame and the format of a film: what readers yield and writers take."""
 
 from __future__ import annotations
 

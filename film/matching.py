@@ -1,4 +1,4 @@
-"""Where a frame shows what the frame before it showed, and whether there was a cut between them."""
+"""Correspondence between neighbouring frames, and detection of cuts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a film has beside its pictures: sound, subtitles, chapters, titles, attached files.
+"""Everything in a film beside its pictures: sound, subtitles, chapters, titles, attached files.
 
 It is copied into another film. Sound whose codec the other format cannot hold becomes Opus (AAC in .mov), subtitles
 that are text become such text as it holds; what else does not go there is told.

@@ -1,1 +1,1 @@
-"""The border with the world: picture files become arrays and back."""
+"""Reading picture files into arrays, and writing them."""

@@ -1,4 +1,4 @@
-"""The errors and the warning of this room; they stand here so that images/ can be copied and used alone."""
+"""The errors and the warning of this folder; they are defined here so that images/ can be copied without the rest."""
 
 from __future__ import annotations
 

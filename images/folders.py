@@ -1,4 +1,4 @@
-"""The pictures of folders: what is called like a picture, and what of it cannot be one."""
+"""Finding the pictures in folders by their names."""
 
 from __future__ import annotations
 

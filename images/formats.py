@@ -1,4 +1,4 @@
-"""The picture formats, by the names of their files; importing this costs nothing."""
+"""Picture formats, by file name; this module imports nothing, so that scripts can load it at once."""
 
 from __future__ import annotations
 

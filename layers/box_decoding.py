@@ -1,4 +1,4 @@
-"""From what a single-shot detector says of its prior boxes to boxes in the picture."""
+"""Decoding the predictions of a single-shot detector into boxes."""
 
 from __future__ import annotations
 

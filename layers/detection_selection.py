@@ -1,4 +1,4 @@
-"""The boxes of a detector that are sure enough and do not overlap a surer one."""
+"""Selecting the boxes of a detector: confidence threshold and non-maximum suppression."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Max pooling over windows with holes."""
+"""Max pooling over dilated windows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the paddings that take their values from the picture have in common."""
+"""The common part of the paddings that take their values from the picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convolution with weights of its own at each place."""
+"""Locally connected convolution: different weights at each position."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The faster implementations that a backend offers beside a layer's plain formula, and the switch that closes them.
+"""Faster implementations that a backend offers beside a layer's plain formula, and the switch that disables them.
 
 This is the only place that chooses by backend. A function here gets the plain formula as its last argument and
 computes the same numbers, by that formula (or keras.ops') where the backend has nothing quicker.

@@ -1,4 +1,4 @@
-"""Padding a picture up to a size that a network with strides likes."""
+"""Padding a picture up to a multiple of a network's stride."""
 
 from __future__ import annotations
 

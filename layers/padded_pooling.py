@@ -1,4 +1,4 @@
-"""What the poolings by Torch's and Caffe's rules have in common."""
+"""The common part of the poolings by Torch's and Caffe's rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Channels become pixels."""
+"""Pixel shuffle: channels become pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the windows of a pooling lie, by the rules of Torch and Caffe."""
+"""Positions and number of pooling windows, by the rules of Torch and Caffe."""
 
 from __future__ import annotations
 

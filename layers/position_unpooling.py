@@ -1,4 +1,4 @@
-"""Pixels put where a map of positions says."""
+"""Unpooling to positions that are given as a map."""
 
 from __future__ import annotations
 

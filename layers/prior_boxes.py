@@ -1,4 +1,4 @@
-"""The boxes that a single-shot detector starts from."""
+"""The prior boxes of a single-shot detector."""
 
 from __future__ import annotations
 

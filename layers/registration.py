@@ -1,4 +1,4 @@
-"""How the layers are known in saved models."""
+"""The registration of the layers with Keras, under which saved models find them."""
 
 from __future__ import annotations
 

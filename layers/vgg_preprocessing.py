@@ -1,4 +1,4 @@
-"""From images as this program keeps them to what VGG-19 was trained on, and back."""
+"""Preprocessing of pictures for VGG-19: BGR order, 0 to 255, minus the mean pixel."""
 
 from __future__ import annotations
 

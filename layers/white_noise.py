@@ -1,4 +1,4 @@
-"""Normal noise in training."""
+"""Normally distributed noise, added during training."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Losses: small objects that add up."""
+"""Losses: sums of named terms."""

@@ -1,4 +1,4 @@
-"""Content: the same things at the same places."""
+"""The content loss: squared differences of features at the same positions."""
 
 from __future__ import annotations
 

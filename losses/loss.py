@@ -1,4 +1,4 @@
-"""What every loss is: named terms that add up, printable as a tree."""
+"""The interface of all losses: named terms that add up, printable as a tree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Style as mean and second moment of features: of the whole picture, or of regions with a style each."""
+"""Style as mean and second moment of features, of the whole picture or of regions with a style each."""
 
 from __future__ import annotations
 

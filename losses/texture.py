@@ -1,4 +1,4 @@
-"""Texture as Gram matrices: the whole picture's, or those of its regions."""
+"""Texture as Gram matrices, of the whole picture or of regions."""
 
 from __future__ import annotations
 

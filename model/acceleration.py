@@ -1,4 +1,4 @@
-"""Networks that are not trained, with quicker layers that have the same numbers: generators and descriptors."""
+"""Replacing layers of networks that are not trained by faster ones with the same numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The layers of a network, called in another way."""
+"""Rebuilding a network of the same layers, with each call of a layer replaced."""
 
 from __future__ import annotations
 

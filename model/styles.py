@@ -1,4 +1,4 @@
-"""Networks of several styles: their names, one network of a blend of them, and one with a style more."""
+"""Networks of several styles: names, blending into a network of one style, adding a style."""
 
 from __future__ import annotations
 

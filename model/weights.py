@@ -1,4 +1,4 @@
-"""Where VGG-19's weights lie, and how they get from their file into a descriptor."""
+"""Finding VGG-19's weights, and loading them into a descriptor."""
 
 from __future__ import annotations
 

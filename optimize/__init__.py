@@ -1,1 +1,1 @@
-"""Optimisers over vectors and schedules over scales; knows nothing of networks or files."""
+"""Optimisers over vectors and schedules over scales; independent of networks and files."""

@@ -1,4 +1,4 @@
-"""L-BFGS' memory of curvatures: the last steps and changes of gradient, on the device or in files."""
+"""The curvature pairs of L-BFGS, on the device or in files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What optimisers report while they run and at the end, and how a run ends early."""
+"""What optimisers report during a run and at its end, and how a callback ends a run early."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every optimiser's state is: arrays that can be saved, and from which it goes on exactly."""
+"""The state of an optimiser: arrays that can be saved, and from which it resumes exactly."""
 
 from __future__ import annotations
 

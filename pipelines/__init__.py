@@ -1,1 +1,1 @@
-"""One module a journey; the only room that imports all the others."""
+"""One folder for each task."""

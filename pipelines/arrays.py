@@ -56,7 +56,7 @@ def _checked(pixels: np.ndarray, name: str) -> np.ndarray:
 
 @contextmanager
 def workplace() -> Iterator[Path]:
-    """Yield an empty folder that is removed in the end: for journeys that go from file to file."""
+    """Yield an empty folder that is removed in the end: for tasks that go from file to file."""
     with TemporaryDirectory(prefix="texture_nets_") as folder:
         yield Path(folder)
 

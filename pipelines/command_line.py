@@ -198,7 +198,7 @@ def is_lack_of_memory(error: Exception) -> bool:
 
 
 def note(text: str) -> None:
-    """Tell the user something on standard error: what `note` parameters of the journeys are given."""
+    """Tell the user something on standard error: the value of the `note` parameters of the tasks."""
     tell(with_flags(text))
 
 

@@ -1,4 +1,4 @@
-"""The descriptor that a journey asks for, with weights that this or another program wrote."""
+"""The descriptor that a task asks for, with weights that this or another program wrote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journeys for programs that hold pictures in memory; files that a journey needs have a folder of a short life."""
+"""The tasks on pictures in memory; files that a task needs are in a temporary folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files that a run is given: looked for before any long work, and read with a warning of what is left out."""
+"""Checking that input files exist before any long work, and reading folders with a warning for each file left out."""
 
 from __future__ import annotations
 

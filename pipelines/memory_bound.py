@@ -1,4 +1,4 @@
-"""The memory that a run may take: what `memory` says, or half of what is free."""
+"""The memory that a run may use: the option `memory`, or half of the free memory."""
 
 from __future__ import annotations
 

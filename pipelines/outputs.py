@@ -1,4 +1,4 @@
-"""Checks of the files that a run is to write, before any long work."""
+"""Checks of output paths before any long work."""
 
 from __future__ import annotations
 

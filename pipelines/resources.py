@@ -1,4 +1,4 @@
-"""What the optimisation of pictures takes, told and bounded before it begins: memory, and about how much time."""
+"""Estimates of the memory and time of an optimisation, and refusal of what does not fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starting Keras and TensorFlow without their notes."""
+"""Importing Keras and TensorFlow without their start-up messages."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What all long runs share: progress, the bar, the live view."""
+"""The common part of all long runs: progress, bar, saved states, resuming, live view."""

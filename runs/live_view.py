@@ -1,4 +1,4 @@
-"""The live view of a run in the browser: what can be asked for, and the observer that fills its board."""
+"""The live view of a run in the browser: its options, and the observer that feeds it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run at a time in one place: a lock file that tells who has it."""
+"""Lock files: only one run at a time uses a folder."""
 
 from __future__ import annotations
 

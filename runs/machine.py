@@ -1,4 +1,4 @@
-"""What a run finds on this machine: memory, the precision in which it computes faster, versions of packages."""
+"""Properties of this machine: free memory, the faster precision, versions of packages."""
 
 from __future__ import annotations
 

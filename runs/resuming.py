@@ -1,4 +1,4 @@
-"""The one rule by which every long run goes on after an interruption.
+"""The rule by which every long run resumes after an interruption.
 
 The same command goes on with the interrupted run and says so once its state is read; a command with other options is
 refused, and told which; `restart` starts over. What differs without changing the result, such as how often a run saves,

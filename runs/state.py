@@ -1,4 +1,4 @@
-"""Where an optimisation over scales stands: the optimiser's own state, the average, and how far it is."""
+"""The state of an optimisation over scales: the optimiser's state, the average, and the counts."""
 
 from __future__ import annotations
 

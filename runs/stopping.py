@@ -1,4 +1,4 @@
-"""How a run is stopped from outside: Ctrl-C, SIGTERM and SIGHUP, but never halfway through a change of its state."""
+"""Stopping a run by Ctrl-C, SIGTERM or SIGHUP, but never within a change of its state."""
 
 from __future__ import annotations
 

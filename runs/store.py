@@ -1,4 +1,4 @@
-"""Files of a run's state: written whole or not at all, checked when they are read."""
+"""Files of a run's state: written completely or not at all, checked when they are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exported model: what every loader returns."""
+"""The interface of a loaded export."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loading an exported model by what it is: a folder, a .tflite or an .onnx file."""
+"""Loading an export: a SavedModel folder, a .tflite file or an .onnx file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeping what libraries written in C++ say from standard error."""
+"""Suppressing the messages that C++ libraries write to standard error."""
 
 from __future__ import annotations
 

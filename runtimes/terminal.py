@@ -1,4 +1,4 @@
-"""What a program has to do with the terminal that it is run from: its streams, its signals, what it can show."""
+"""Standard streams, signals, and text that is safe to print."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The weights of exported models as their files hold them: are all of them sound numbers?
+"""Reading the weights of exported models from their files, to check that all are finite numbers.
 
 Rectifiers hide NaN, so that a model with broken weights gives a picture that looks like any other.
 """

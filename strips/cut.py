@@ -1,4 +1,4 @@
-"""Cutting a network between the operations that look at the whole picture."""
+"""Cutting a network into stages at the operations that need the whole picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The graph of a network for one size of pictures: its calls in order, with the shapes that they take and return."""
+"""The graph of a network for one size of pictures: its calls in order, with the shapes of their inputs and outputs."""
 
 from __future__ import annotations
 

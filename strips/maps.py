@@ -1,4 +1,4 @@
-"""Arrays that are kept in memory, or in a file that is mapped into memory, as the maps from one stage to the next."""
+"""Arrays in memory or in memory-mapped files, for the maps between the stages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a picture goes through a network in strips under a memory bound: which maps are kept, and where."""
+"""Planning the strips of a picture under a memory bound: which maps are kept, and where."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What looks at all rows at once: what is summed up of each strip, and how the whole picture's result follows."""
+"""Operations over all rows, such as normalisation: partial sums of each strip, and the result of the whole picture."""
 
 from __future__ import annotations
 

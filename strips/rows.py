@@ -1,4 +1,4 @@
-"""Which rows of its inputs each layer sees: one rule a kind of layers, and how it is called on a strip.
+"""The receptive field of each kind of layer in rows, and how a layer is called on a strip.
 
 A layer is called on a strip as it is, with the padding of its own; what that padding made at a cut is dropped. The
 rules find strips for which the rest is what the layer makes of the whole map.

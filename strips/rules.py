@@ -1,4 +1,4 @@
-"""The rule of each kind of layers and operations, by the name of its class: one small registered function each."""
+"""One registered rule for each kind of layer or operation, by the name of its class."""
 
 from __future__ import annotations
 

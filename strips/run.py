@@ -1,4 +1,4 @@
-"""A picture through a network, strip by strip and stage by stage."""
+"""Computing a network's result for a picture, stage by stage and strip by strip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The computation of strips as graphs: one for all strips of a stage that differ in their numbers alone."""
+"""Strips compiled as graphs: one for all strips of a stage that differ only in numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole tree: imports run downwards without a circle, copyable rooms stay alone, nothing grows too long."""
+"""The structure of the program: imports run downwards without circles, copyable folders import nothing else, sizes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_arrows_run_downwards(graph):
     assert architecture.arrows_upwards(graph) == []
 
 
-def test_copyable_rooms_stay_alone(graph):
+def test_copyable_folders_stay_alone(graph):
     assert architecture.foreign_imports(graph) == []
 
 
@@ -64,12 +64,12 @@ def test_modules_are_short(sources):
 
 
 def test_folders_are_small():
-    folders = Counter(path.parent for path in ROOT.rglob("*.py") if dotted_room(path) in architecture.ROOMS)
+    folders = Counter(path.parent for path in ROOT.rglob("*.py") if top_folder(path) in architecture.FOLDERS)
     large = {str(folder.relative_to(ROOT)) for folder, count in folders.items() if count > MAX_FOLDER_MODULES}
     assert large - set(FREE_OF_FOLDER_LIMIT) == set()
 
 
-def dotted_room(path):
+def top_folder(path):
     return path.relative_to(ROOT).parts[0]
 
 

@@ -41,8 +41,8 @@ def server(tmp_path_factory):
     """A folder with the program, images/, runtimes/ and nothing else."""
     folder = tmp_path_factory.mktemp("server")
     shutil.copy(ROOT / NAME, folder)
-    for room in ("images", "runtimes"):
-        shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("images", "runtimes"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 

@@ -1,4 +1,4 @@
-"""The face for Python: its examples run, pictures of all kinds are taken, wrong ones told."""
+"""The Python interface: its examples run, pictures of all kinds are taken, wrong ones are refused."""
 
 import doctest
 import subprocess

@@ -1,4 +1,4 @@
-"""Who may talk to the live view: its own page and programs on purpose, not other websites.
+"""Access control of the live view: its own page and deliberate programs, but no other websites.
 
 A website that somebody visits can make the browser send requests here. It could read the answers if its name were
 pointed at this address (DNS rebinding): so the Host header must name this machine. And it could send requests without

@@ -1,4 +1,4 @@
-"""What a run and its viewers share: the latest state, the curve so far, and the wishes to see a picture and to stop.
+"""The state that a run shares with its viewers: the latest step, the curve, requests for pictures and for stopping.
 
 The run never waits for a viewer: it leaves its latest values here, and each viewer takes what is there when it can.
 """

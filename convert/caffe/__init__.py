@@ -1,1 +1,1 @@
-"""Caffe networks become Keras models."""
+"""Converting Caffe networks to Keras."""

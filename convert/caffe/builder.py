@@ -1,4 +1,4 @@
-"""From the graph of a Caffe network and its parameters to a Keras model."""
+"""Building a Keras model from the graph of a Caffe network and its parameters."""
 
 from __future__ import annotations
 

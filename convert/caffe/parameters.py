@@ -1,4 +1,4 @@
-"""Which blob of a caffemodel is which parameter of the network."""
+"""Assigning the blobs of a caffemodel to the parameters of the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs in the place of the layers that bring data into a network, and of sizes that a user gives."""
+"""Inputs in place of data layers, and input sizes given by the user."""
 
 from __future__ import annotations
 

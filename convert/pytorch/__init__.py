@@ -1,1 +1,1 @@
-"""PyTorch's files become Keras models, with no PyTorch installed."""
+"""Converting PyTorch files to Keras, without PyTorch."""

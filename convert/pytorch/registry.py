@@ -1,4 +1,4 @@
-"""The table of architectures: which networks are known by the names and shapes of their tensors.
+"""The registry of architectures, which are recognised by the names and shapes of their tensors.
 
 A new one is a module in `convert.pytorch.architectures` with a class that has the methods below, decorated with
 `architecture`.

@@ -1,4 +1,4 @@
-"""The state dicts in what a PyTorch file holds: names and tensors, wherever a training script put them."""
+"""Finding the state dicts in a PyTorch file, wherever a training script put them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Torch7 files become Keras models."""
+"""Converting Torch7 files to Keras."""

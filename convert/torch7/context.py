@@ -1,4 +1,4 @@
-"""What the converters of one network share: layers made so far, pooling indices, noise, the account of modules."""
+"""The shared state of converting one network: layers made so far, pooling indices, noise, converted modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Torch7's ways to count dimensions."""
+"""Conversion of Torch7's dimension numbers."""
 
 from __future__ import annotations
 

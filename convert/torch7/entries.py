@@ -1,4 +1,4 @@
-"""Which network of a file is meant: files may hold several, in tables of tables, or none."""
+"""Selecting one of the networks in a file, which may hold several in nested tables, or none."""
 
 from __future__ import annotations
 

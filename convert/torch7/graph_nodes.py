@@ -1,4 +1,4 @@
-"""What the nodes of an nn.gModule hold: their data, their children, and where a graph takes its inputs."""
+"""The nodes of an nn.gModule: data, children, and where a graph takes its inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands around a bare network so that the saved model meets the image contract.
+"""The preprocessing and postprocessing around a bare network.
 
 The image contract: float32 RGB in [0, 1], (batch, height, width, 3), in and out, the output of the input's size.
 """

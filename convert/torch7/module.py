@@ -1,4 +1,4 @@
-"""One module of a Torch7 file, with its place in the tree and an account of which tensors were read."""
+"""One module of a Torch7 file, with its place in the tree and a record of the tensors that were read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what a Torch7 file holds to the network in it, as a bare Keras model."""
+"""Finding the network in a Torch7 file and building its bare Keras model."""
 
 from __future__ import annotations
 

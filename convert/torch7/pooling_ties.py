@@ -1,4 +1,4 @@
-"""Which pooling modules a network undoes later: the tie between nn.SpatialMaxPooling and nn.SpatialMaxUnpooling."""
+"""Finding the pooling modules whose indices a later nn.SpatialMaxUnpooling uses."""
 
 from __future__ import annotations
 

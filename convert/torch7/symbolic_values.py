@@ -1,4 +1,4 @@
-"""What flows between modules while a network is rebuilt: cells, and Lua tables of cells as lists.
+"""The values that pass between modules during conversion: cells, and Lua tables of cells as lists.
 
 A cell stands for one tensor in Torch7's memory. Modules that pass their input on without a copy (nn.Identity) return
 the same cell, those that give it other sizes (nn.View) a view of it, and in-place modules (nn.ReLU(true)) write into

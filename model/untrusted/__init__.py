@@ -1,1 +1,1 @@
-"""What model files from strangers must pass before Keras sees them: the archive, the configuration, the weights."""
+"""Checks of untrusted model files before Keras reads them: the archive, the configuration, the weights."""

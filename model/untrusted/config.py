@@ -27,7 +27,7 @@ UNBOUNDED = {"seed", "shared_object_id"}
 MAX_WAITING_STEPS = 200_000
 # They run code from the file, or read other files and libraries.
 REFUSED = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
-# Of Keras' room of preprocessing these alone work on pictures without reading anything else.
+# Of Keras' preprocessing layers these alone work on pictures without reading anything else.
 PREPROCESSING, HARMLESS = "keras.src.layers.preprocessing.", {"Normalization", "Rescaling", "Resizing", "CenterCrop"}
 BASES = (
     keras.Operation,

@@ -1,4 +1,4 @@
-"""What a model holds against its file: as many weights as are in it, sound numbers, feature maps that fit in memory."""
+"""Checks of a model against its file: number of weights, finite values, feature maps that fit into memory."""
 
 from __future__ import annotations
 

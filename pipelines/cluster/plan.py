@@ -1,4 +1,4 @@
-"""Which picture goes where, in folders and in buckets."""
+"""Assigning outputs to inputs, in folders and in buckets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows given to workers through Ray Data, and their results."""
+"""Distributing rows to workers with Ray Data."""
 
 from __future__ import annotations
 

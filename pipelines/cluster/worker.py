@@ -1,4 +1,4 @@
-"""What runs on the machines of a cluster: one model, loaded once, and one picture after the other."""
+"""The worker on the machines of a cluster: loads one model once, and stylises one picture after the other."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Generators for servers, phones and browsers."""
+"""Exporting models for servers, phones and browsers."""

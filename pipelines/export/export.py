@@ -1,4 +1,4 @@
-"""Exporting a model for servers, phones and browsers, each export proven against the original."""
+"""Exporting a model for servers, phones and browsers; each export is compared with the original."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an export goes: a file or a folder, written whole or not at all."""
+"""The output of an export: a file or a folder, written completely or not at all."""
 
 from __future__ import annotations
 

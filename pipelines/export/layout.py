@@ -1,4 +1,4 @@
-"""Channels first at the borders of a model whose layers have them last."""
+"""Transposing the inputs and outputs of a model to channels first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows from a model and the settings: names and shapes of an export's inputs and outputs."""
+"""The plan of an export: names and shapes of its inputs and outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing an export and proving it: the same for every format."""
+"""Writing an export and comparing it with the model, for every format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an export is compared on and calibrated with: pictures, noise, recorded inputs or random ones."""
+"""Sample inputs for comparing and calibrating exports: pictures, noise, recorded or random inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked for when a model is exported."""
+"""The settings of an export."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Networks of other programs become Keras models."""
+"""Importing networks of other programs."""

@@ -1,4 +1,4 @@
-"""The options that the importers share: how a model leaves."""
+"""Command-line options that both importers have."""
 
 from __future__ import annotations
 

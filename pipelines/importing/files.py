@@ -1,4 +1,4 @@
-"""The file that an import writes: Keras' own, or the model exported at once; with where it comes from."""
+"""Writing an imported network, as a `.keras` file or as an export, with a record of its origin."""
 
 from __future__ import annotations
 

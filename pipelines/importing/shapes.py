@@ -1,4 +1,4 @@
-"""Shapes of inputs as the command line writes them."""
+"""Formatting of input shapes for the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Torch7 computed with a network, and how far a converted one is from it."""
+"""Outputs that Torch7 computed with a network, and comparison with the converted network."""
 
 from __future__ import annotations
 

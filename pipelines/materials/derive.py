@@ -1,4 +1,4 @@
-"""Guesses of the maps that a photo does not have: height from luminance, normals from height, roughness from both.
+"""Estimating missing maps from a photo: height from luminance, normals from height, roughness from both.
 
 A photo does not tell shape: dark is taken for deep, as it is in cracks and gaps. A dark vein in a flat stone becomes a
 crack too. The light must come from everywhere; shadows of a low sun become relief.

@@ -1,4 +1,4 @@
-"""The folder of a material: a file for each map, the packed ones, material.gltf and report.json."""
+"""The output folder of a material: a file for each map, the packed ones, material.gltf and report.json."""
 
 from __future__ import annotations
 

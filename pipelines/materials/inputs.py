@@ -1,4 +1,4 @@
-"""The maps of a surface, from files."""
+"""Reading the maps of a surface."""
 
 from __future__ import annotations
 

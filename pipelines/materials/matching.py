@@ -1,4 +1,4 @@
-"""Nearest neighbourhoods by random search and by what their neighbours have found.
+"""Approximate nearest neighbourhoods by random search and propagation (PatchMatch).
 
 Barnes, Shechtman, Finkelstein & Goldman 2009, "PatchMatch: A Randomized Correspondence Algorithm for Structural Image
 Editing". All pixels search at once: a pass offers each pixel what those around it have found, and places around its

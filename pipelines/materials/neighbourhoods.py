@@ -1,4 +1,4 @@
-"""What surrounds each pixel of a stack of maps, as few numbers; and stacks at half their size."""
+"""Neighbourhoods of the pixels of a stack of maps as short vectors, and stacks at half size."""
 
 from __future__ import annotations
 

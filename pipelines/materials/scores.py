@@ -1,4 +1,4 @@
-"""How good a synthesised surface is: its seam, what comes again, its distance from the source, its maps' register."""
+"""Quality of a synthesised surface: seam, repetition, distance from the source, alignment of its maps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked for of a material beside the options of a synthesis."""
+"""The settings of a material, beside those of a synthesis."""
 
 from __future__ import annotations
 

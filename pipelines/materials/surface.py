@@ -1,4 +1,4 @@
-"""The maps of a surface: what each is called, how many channels it has, and what its numbers mean."""
+"""The maps of a surface: names, numbers of channels, and meaning of the values."""
 
 from __future__ import annotations
 

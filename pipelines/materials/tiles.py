@@ -1,4 +1,4 @@
-"""Faults of a picture that is repeated: its seam, and what comes again too often within it."""
+"""Faults of tiles: visible seams, and structures that repeat within the tile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A surface of another size, made of pieces of a source that all its maps are taken from together.
+"""A surface of another size, composed of patches that are taken from all maps of a source together.
 
 Texture optimisation (Kwatra, Essa, Bobick & Kwatra 2005, "Texture Optimization for Example-Based Synthesis") from
 coarse to fine, guided by a picture (Hertzmann et al. 2001, "Image Analogies"): in turn each pixel looks for the place

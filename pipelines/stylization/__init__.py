@@ -1,1 +1,1 @@
-"""Pictures through a trained generator."""
+"""Stylising pictures and films with trained generators."""

@@ -1,4 +1,4 @@
-"""One picture file through a generator."""
+"""Stylising one picture file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A picture through the network in strips: read, computed and kept row by row."""
+"""Stylising a picture in strips: read, computed and written row by row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which picture goes where: from the inputs and the output of a command to a list of jobs."""
+"""Assigning an output to each input: from the arguments of a command to a list of jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pictures of a plan, one after the other: a bad one is noted and does not stop the rest."""
+"""Stylising the pictures of a plan one after the other; one that fails does not stop the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked for when pictures are stylised."""
+"""The settings of stylising pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which style goes where: a blend of a network's styles, or several styles under masks."""
+"""Applying styles: a blend of a network's styles, or several styles under masks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stylising pictures with a trained network: files in and files out, or arrays in and arrays out."""
+"""Stylising pictures with a trained network: files to files, or arrays to arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decoding and encoding beside the network, in threads of their own."""
+"""Decoding and encoding in threads while the network computes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a picture goes through the network: whole, or in strips where memory is short."""
+"""Deciding how a picture is computed: as a whole, or in strips if memory is short."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs from one visit of a photo to the next: the square that is taken of it, its sides and its colours."""
+"""Augmentation of photos: the square that is cropped, mirroring, and changes of colour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder of a training: checkpoints with everything that a run needs to go on, each whole or not at all."""
+"""The folder of a training run: checkpoints with the whole state, each written completely or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The generator that is trained, and with its objective the model that Keras' `fit` can train."""
+"""The generator, and the Keras model that trains it with its objective."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a generator is trained on, as terms: style, content, smoothness and diversity of its pictures."""
+"""The loss of training, as terms: style, content, smoothness and diversity of the generator's pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adam whose learning rate rises, stays and falls, and which keeps an average of the weights over its steps."""
+"""Adam with a learning-rate schedule of warm-up, plateau and decay, and a moving average of the weights."""
 
 from __future__ import annotations
 

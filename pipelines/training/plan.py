@@ -1,4 +1,4 @@
-"""What follows from the options of a training: everything that it computes with."""
+"""The plan of a training run: everything that follows from its settings."""
 
 from __future__ import annotations
 

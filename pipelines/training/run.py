@@ -1,4 +1,4 @@
-"""The training run itself: everything that needs Keras."""
+"""The training run itself; the part that needs Keras."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training is asked for: every option, described once, and what can be checked before Keras is loaded."""
+"""The settings of a training run: every option with its description, and the checks that need no Keras."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stages of a training: one size of crops after the other."""
+"""The stages of a training run: sizes of crops, one after the other."""
 
 from __future__ import annotations
 

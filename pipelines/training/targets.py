@@ -1,4 +1,4 @@
-"""What a training compares with: the descriptor, the targets of the style picture, the content of each batch."""
+"""The targets of training: the descriptor, statistics of the style pictures, and content of each batch."""
 
 from __future__ import annotations
 

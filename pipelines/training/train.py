@@ -1,4 +1,4 @@
-"""Training a feed-forward generator for a style or a texture: from pictures in memory, or from files into a folder."""
+"""Training a feed-forward generator for a style or a texture: from arrays, or from files into a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a style transfer: the picture, the trace, and the state from which an interrupted run goes on."""
+"""The files of a style transfer: the picture, the trace, and the state from which an interrupted run resumes."""
 
 from __future__ import annotations
 

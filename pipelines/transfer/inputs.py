@@ -1,4 +1,4 @@
-"""The pictures that a style transfer is given."""
+"""Reading the pictures of a style transfer."""
 
 from __future__ import annotations
 

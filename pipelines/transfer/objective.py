@@ -1,4 +1,4 @@
-"""What a style transfer optimises, as terms: content, style and smoothness, as in Crowson's style-transfer-pytorch."""
+"""The loss of a style transfer, as terms: content, style and smoothness, as in Crowson's style-transfer-pytorch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows from the options of a style transfer and the size of its content: everything that it computes with."""
+"""The plan of a style transfer: everything that follows from its settings and the size of its content."""
 
 from __future__ import annotations
 

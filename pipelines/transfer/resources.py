@@ -1,4 +1,4 @@
-"""What a style transfer computes with: devices, and pictures of which size at once."""
+"""The devices of a style transfer, and the number of pixels up to which pictures are described at once."""
 
 from __future__ import annotations
 

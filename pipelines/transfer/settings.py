@@ -1,4 +1,4 @@
-"""What a style transfer is asked for: every option, described once, and what can be checked before files are read."""
+"""The settings of a style transfer: every option with its description, and the checks that need no files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The picture that a style transfer begins with."""
+"""The initial picture of a style transfer."""
 
 from __future__ import annotations
 

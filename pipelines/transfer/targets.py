@@ -1,4 +1,4 @@
-"""What a style transfer compares with at each scale: the content's activations and the styles' moments."""
+"""The targets of a style transfer at each scale: activations of the content and moments of the styles."""
 
 from __future__ import annotations
 

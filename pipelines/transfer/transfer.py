@@ -1,4 +1,4 @@
-"""Style transfer by optimisation: of pictures in memory, or from files to files."""
+"""Style transfer by optimisation: arrays to arrays, or files to files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The border of the scripts: flags for parameters' names, signals, closed and narrow streams."""
+"""What all scripts share: flags for parameters' names, signals, closed and narrow streams."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What every journey does with the files that it is given."""
+"""Input files of all tasks: checks and warnings."""
 
 import importlib
 import os

@@ -1,4 +1,4 @@
-"""What the architecture test knows of a tree of sources: who imports whom, circles, arrows, lengths of functions."""
+"""Imports, circles and lengths of functions of a tree of sources."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-# From the top floor down: a room imports only what stands further right. FOR_ALL are modules at the root.
-ROOMS = (
+# From top to bottom: a folder imports only from those after it. FOR_ALL are modules at the root.
+FOLDERS = (
     "pipelines",
     "runs",
     "web",
@@ -24,11 +24,11 @@ ROOMS = (
     "images",
 )
 FOR_ALL = ("options", "compat", "choices", "errors", "version")
-FLOORS = (*ROOMS, *FOR_ALL)
-FACE = "texture_nets"
+LEVELS = (*FOLDERS, *FOR_ALL)
+INTERFACE = "texture_nets"
 READERS = ("benchmarks", "examples", "docs")  # they import whatever they show or measure, and nobody imports them
 
-# What the rooms that can be copied without the rest (film with images) may import beside the standard library and
+# What the folders that can be copied without the rest (film with images) may import beside the standard library and
 # themselves.
 COPYABLE = {
     "layers": {"keras"},
@@ -106,35 +106,35 @@ def folder_circles(graph: Graph) -> list[list[str]]:
     return [found for folder in sorted(folders) if (found := circle(contracted(graph, folder)))]
 
 
-def floor(name: str) -> int:
-    """Return a module's floor, 0 at the top: what looks at the program, scripts, the face, each room, what all use."""
-    room = name.partition(".")[0]
-    if room in READERS:
+def level(name: str) -> int:
+    """Return a module's level, 0 at the top: benchmarks and docs, scripts, the interface, each folder, FOR_ALL."""
+    folder = name.partition(".")[0]
+    if folder in READERS:
         return 0
-    if room in FLOORS:
-        return 3 + FLOORS.index(room)
-    return 1 + (room == FACE)
+    if folder in LEVELS:
+        return 3 + LEVELS.index(folder)
+    return 1 + (folder == INTERFACE)
 
 
 def arrows_upwards(graph: Graph) -> list[str]:
-    """Return the imports between rooms that do not run downwards, each as "importing -> imported"."""
+    """Return the imports between folders that do not run downwards, each as "importing -> imported"."""
     return sorted(
         f"{name} -> {target}"
         for name, targets in graph.items()
         for target in targets & set(graph)
-        if name.partition(".")[0] != target.partition(".")[0] and floor(name) >= floor(target)
+        if name.partition(".")[0] != target.partition(".")[0] and level(name) >= level(target)
     )
 
 
 def foreign_imports(graph: Graph) -> list[str]:
-    """Return the imports that a room that can be copied alone must not have, each as "importing -> imported"."""
+    """Return the imports that a folder that can be copied alone must not have, each as "importing -> imported"."""
     return sorted(
         f"{name} -> {target}"
         for name, targets in graph.items()
-        if (room := name.partition(".")[0]) in COPYABLE
+        if (folder := name.partition(".")[0]) in COPYABLE
         for target in targets
         if target.partition(".")[0]
-        not in {room, *COPYABLE[room], *ALSO_ALLOWED.get(name, ()), *sys.stdlib_module_names}
+        not in {folder, *COPYABLE[folder], *ALSO_ALLOWED.get(name, ()), *sys.stdlib_module_names}
     )
 
 

@@ -1,1 +1,1 @@
-"""The file room: prototxts and caffemodels as plain values."""
+"""Reading prototxts and caffemodels into plain values."""

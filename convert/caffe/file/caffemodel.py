@@ -1,4 +1,4 @@
-"""Reading a caffemodel: the learned numbers of a Caffe network, by layer."""
+"""Reading a caffemodel: the parameters of a Caffe network, by layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the learned numbers of a Caffe network, whichever of its two forms the file has."""
+"""Reading the parameters of a Caffe network from either form of file."""
 
 from __future__ import annotations
 

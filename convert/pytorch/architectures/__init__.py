@@ -1,4 +1,4 @@
-"""The architectures that are known; importing the package registers them in `convert.pytorch.registry`."""
+"""The known architectures; importing the package registers them in `convert.pytorch.registry`."""
 
 from convert.pytorch.architectures import transformer_net, vgg
 

@@ -1,4 +1,4 @@
-"""Reading of Torch7 files (`.t7`) that nobody has to trust.
+"""Reading untrusted Torch7 files (`.t7`).
 
 The format is that of torch7's `File.lua`: each value is a type number and its data; tables, objects and
 functions have a number of their own and are written in full once. No Lua code runs: functions are skipped.

@@ -1,4 +1,4 @@
-"""What a Torch7 file holds, as Python values.
+"""The values in a Torch7 file, as Python objects.
 
 | in the file | in Python |
 | --- | --- |

@@ -1,1 +1,1 @@
-"""What a Torch7 network takes as input: what its first modules say, and the shapes that follow."""
+"""Deriving the inputs of a Torch7 network from its first modules."""

@@ -1,4 +1,4 @@
-"""What the first modules of a network need of its input."""
+"""Requirements that the first modules of a network have of its input."""
 
 from __future__ import annotations
 

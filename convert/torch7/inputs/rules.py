@@ -1,4 +1,4 @@
-"""What a module needs of its input: one rule a type, in the spirit of the converters."""
+"""One registered rule for each module type: what it requires of its input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a network takes: derived from its first modules, or as told.
+"""The input shapes of a network: derived from its first modules, or given.
 
 Shapes are in Torch7's order and begin with the batch; None stands for a size that is free. Inputs are a shape, or for
 a table a list of inputs.

@@ -1,1 +1,1 @@
-"""What each format of exports needs: its writer, and the forms that its runtime computes fastest."""
+"""The export formats: the writer of each, and the forms of operations that its runtime computes fastest."""

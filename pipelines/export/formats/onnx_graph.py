@@ -1,4 +1,4 @@
-"""What stands where in a graph of ONNX's."""
+"""Look-ups in an ONNX graph."""
 
 from __future__ import annotations
 

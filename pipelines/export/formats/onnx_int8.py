@@ -1,4 +1,4 @@
-"""Convolutions of an ONNX graph in 8 bits, where what they take and what they give is rounded to 256 steps."""
+"""8-bit convolutions in an ONNX graph, with quantised inputs and outputs."""
 
 from __future__ import annotations
 

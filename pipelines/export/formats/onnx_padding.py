@@ -1,4 +1,4 @@
-"""Padding by the edge pixel in one operator of ONNX's."""
+"""Edge padding as a single ONNX operator."""
 
 from __future__ import annotations
 

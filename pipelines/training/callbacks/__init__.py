@@ -1,1 +1,1 @@
-"""What happens beside the steps of a training: one module for each callback of Keras' `fit`."""
+"""Keras callbacks of a training run, one module for each."""

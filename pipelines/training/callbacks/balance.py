@@ -1,4 +1,4 @@
-"""Whether the weights of content and style suit: a warning by the losses of the first part of a run."""
+"""A warning when the losses show that the weights of content and style do not suit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file of all losses."""
+"""Writing history.csv, the losses of all iterations."""
 
 from __future__ import annotations
 

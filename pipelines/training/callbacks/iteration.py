@@ -1,4 +1,4 @@
-"""A callback that counts the iterations of a run, and the one that ends a run which diverges."""
+"""A base class of callbacks that counts the iterations of a run, and the callback that ends a diverging run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses without their jumps from batch to batch."""
+"""Running means of the losses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows a training run from outside and may end it."""
+"""Reporting the progress of a training run to observers, which may end it."""
 
 from __future__ import annotations
 

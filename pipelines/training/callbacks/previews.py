@@ -1,4 +1,4 @@
-"""Pictures of a generator that is being trained."""
+"""Previews: pictures of the generator during training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints, and all else that is made of the weights now and then."""
+"""Writing checkpoints and other outputs at regular intervals."""
 
 from __future__ import annotations
 
