@@ -44,14 +44,12 @@ class Command:
     restart: bool = option("start over in a new folder, even if the same run was interrupted", default=False, kind=bool)
     resume: str | None = option(
         "resume the interrupted run in this folder; the only other option allowed is --output, which confirms an "
-        "output "
-        "file outside the folder",
+        "output file outside the folder",
         metavar="FOLDER",
     )
     generator: str | None = option(
         "write samples of a trained texture generator (bark, roof_slates, or a .keras file of train.py) instead of "
-        "optimising; "
-        "takes " + ", ".join(f"--{name.replace('_', '-')}" for name in SAMPLING),
+        "optimising; takes " + ", ".join(f"--{name.replace('_', '-')}" for name in SAMPLING),
         metavar="NAME_OR_FILE",
     )
 

@@ -70,10 +70,9 @@ def check_folder_output(path: str | os.PathLike, *, name: str = "output") -> Non
         raise ArgumentError(f"`{name}` {path}: the folder {place} is read-only")
 
 
-def check_disk_space(folder: Path, needed: int, advice: str) -> None:
+def check_disk_space(folder: Path, needed: int, advice: str = "") -> None:
     """Raise UserError unless the disk of `folder` has `needed` bytes left; `advice` says how a run needs fewer."""
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise UserError(
-            f"{folder}: its disk has {free / 1e6:.0f} MB free, the run may need {needed / 1e6:.0f} MB ({advice})"
-        )
+        how = f" ({advice})" if advice else ""
+        raise UserError(f"{folder}: its disk has {free / 1e6:.0f} MB free, the run may need {needed / 1e6:.0f} MB{how}")

@@ -67,16 +67,16 @@ def check_resumable(asked: Identity, found: Found, *, anew: str = "restart") -> 
             raise UserError(f"{found.place}: the {name} has changed since the interruption; `{anew}` starts over")
 
 
-def tell_resumed(note: Note | None, iterations: int, place: object, *, unit: str = "iteration") -> None:
+def tell_resumed(note: Note, iterations: int, place: object, *, unit: str = "iteration") -> None:
     """Say that an interrupted run goes on, once its state is read; nothing where it had done nothing.
 
     Args:
-        note: told so; None: nobody is.
+        note: told so.
         iterations: that it has done.
         place: where it is.
         unit: what `iterations` counts.
     """
-    if note is not None and iterations:
+    if iterations:
         note(f"resuming at {unit} {iterations} of the interrupted run in {place}")
 
 

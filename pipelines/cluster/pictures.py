@@ -12,6 +12,7 @@ from pipelines.cluster.ray_data import MAX_LOSSES, results_of
 from pipelines.cluster.session import check_workers, connected, find_workers
 from pipelines.model_library import find_model
 from pipelines.stylization.settings import StylizationSettings
+from runs.resuming import Note
 
 LOST = f"{1 + MAX_LOSSES} workers were lost over it (too little memory for its size?)"
 
@@ -54,7 +55,7 @@ def stylize_on_cluster(
     worker_cpus: int = 1,
     overwrite: bool = False,
     observe: PictureObserver = lambda done, count: None,
-    note: Callable[[str], object] = lambda line: None,
+    note: Note = lambda line: None,
 ) -> ClusterReport:
     """Stylise the pictures of folders and buckets on many machines.
 
@@ -96,7 +97,7 @@ def stylize_on_cluster(
     return report
 
 
-def _note(row: dict[str, Any], report: ClusterReport, note: Callable[[str], object]) -> None:
+def _note(row: dict[str, Any], report: ClusterReport, note: Note) -> None:
     if row.get("lost"):
         report.failed[row["source"]] = f"{row['source']}: {LOST}"
         return

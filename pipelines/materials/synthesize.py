@@ -44,7 +44,7 @@ def synthesize_material(
     *,
     derive: Sequence[str] = (),
     observers: Sequence[Observer] = (),
-    note: Note | None = None,
+    note: Note = lambda line: None,
     observe: Callable[[float], object] = lambda share: None,
     **options: Any,
 ) -> Material:

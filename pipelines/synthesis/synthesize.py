@@ -47,7 +47,7 @@ def synthesize_pictures(
     morph: bool = False,
     mask: np.ndarray | None = None,
     observers: Sequence[Observer] = (),
-    note: Note | None = None,
+    note: Note = lambda line: None,
     **options: Any,
 ) -> Texture:
     """Make pictures of the texture of pictures in memory; nothing is written.
@@ -88,7 +88,7 @@ def synthesize(
     observers: Sequence[Observer] = (),
     *,
     restart: bool = False,
-    note: Note | None = None,
+    note: Note = lambda line: None,
 ) -> SynthesisReport:
     """Make pictures of the sources' texture and leave them in a new folder in `settings.output_dir`.
 
@@ -130,7 +130,7 @@ def resume(
     observers: Sequence[Observer] = (),
     *,
     output: str | os.PathLike | None = None,
-    note: Note | None = None,
+    note: Note = lambda line: None,
 ) -> SynthesisReport:
     """Go on with the run in `folder` from its last saved state; see `synthesize`.
 
@@ -170,10 +170,6 @@ def _is_inside(path: str | os.PathLike, folder: Path) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
-def _say_nothing(text: str) -> None:
-    pass
-
-
 def _plan(settings: SynthesisSettings, inputs: SynthesisInputs) -> SynthesisPlan:
     with quiet_startup():
         from losses.pictures.regularity import regularity
@@ -196,12 +192,12 @@ def _plan(settings: SynthesisSettings, inputs: SynthesisInputs) -> SynthesisPlan
     )
 
 
-def _objectives(plan: SynthesisPlan, inputs: SynthesisInputs, note: Note | None) -> Objectives:
+def _objectives(plan: SynthesisPlan, inputs: SynthesisInputs, note: Note) -> Objectives:
     """Return the losses, and tell the plan's notes when nothing stands in their way, missing weights for one."""
     objectives = plan.objective.build(inputs)
     objectives.loss(plan.scales[-1])
     for text in plan.notes:
-        (note or _say_nothing)(text)
+        note(text)
     return objectives
 
 
@@ -218,7 +214,7 @@ def _start(
     return SynthesisRun(plan, inputs, objectives, recorder=folder, observers=observers)
 
 
-def _run_in(folder: RunFolder, run: SynthesisRun, note: Note | None) -> SynthesisReport:
+def _run_in(folder: RunFolder, run: SynthesisRun, note: Note) -> SynthesisReport:
     """Run to the end and leave everything in the folder."""
     tell_resumed(note, run.state.iterations, folder.path)
     frames = run.run()

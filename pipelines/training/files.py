@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import h5py
 import keras
 import numpy as np
 
-from errors import ArgumentError, UserError, one_line
+from errors import ArgumentError, one_line
 from images.picture import Picture
 from images.resizing import resize_long_side
 from images.writing import remove_stale, temporary_path
@@ -26,6 +25,7 @@ from model.untrusted.hdf5 import check_hdf5
 from model.untrusted.sizes import check_values
 from options import to_json
 from pipelines.inputs import check_input_files, read_opaque
+from pipelines.outputs import check_disk_space
 from pipelines.training.settings import MODELS, TrainingSettings, distinct_layers
 from runs.lock import hold
 from runs.machine import choose_precision
@@ -274,13 +274,11 @@ def remove_checkpoints(folder: Path) -> None:
         path.unlink()
 
 
-def check_disk_space(folder: Path, model: keras.Model) -> None:
+def check_checkpoint_space(folder: Path, model: keras.Model) -> None:
     """Raise UserError unless the disk has room for the checkpoints, the result and the previews of a run."""
     # Weights, their averages and Adam's two, in float32, in one checkpoint more than are kept; and the result twice.
     needed = 4 * model.count_params() * (4 * (KEPT + 1) + 2) + 50_000_000
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise UserError(f"{folder}: its disk has {free / 1e6:.0f} MB free, training needs {needed / 1e6:.0f} MB")
+    check_disk_space(folder, needed)
 
 
 def _flush(path: Path) -> None:

@@ -24,7 +24,7 @@ from pipelines.training.callbacks.previews import Previews
 from pipelines.training.callbacks.saving import Saver
 from pipelines.training.data import PhotoCrops, ShiftedCrops, TrainingBatches, noise_sample
 from pipelines.training.devices import Devices, find_devices
-from pipelines.training.files import Checkpoint, check_disk_space, load_checkpoint, remove_checkpoints
+from pipelines.training.files import Checkpoint, check_checkpoint_space, load_checkpoint, remove_checkpoints
 from pipelines.training.model import TrainingModel
 from pipelines.training.optimizer import MAX_NORM, AveragedAdam, RateTable
 from pipelines.training.plan import TrainingPlan
@@ -76,7 +76,7 @@ def run_training(
     *,
     folder: TrainingFolder | None = None,
     observers: Sequence[Observer] = (),
-    note: Note = lambda text: None,
+    note: Note = lambda line: None,
 ) -> Trained:
     """Train, and leave checkpoints and the result in a folder, if there is one.
 
@@ -188,7 +188,7 @@ def _start(model: TrainingModel, folder: TrainingFolder | None, note: Note) -> i
     """Load the checkpoint, if there is one to go on from, and return the iteration."""
     if folder is None:
         return 0
-    check_disk_space(folder.path, model)
+    check_checkpoint_space(folder.path, model)
     return load_checkpoint(folder.checkpoints, model, note) if folder.checkpoints else 0
 
 

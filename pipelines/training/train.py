@@ -51,7 +51,7 @@ def train_on_pictures(
     *,
     checkpoints_path: str | os.PathLike | None = None,
     observers: Sequence[Observer] = (),
-    note: Note | None = None,
+    note: Note = lambda line: None,
     **options: Any,
 ) -> keras.Model:
     """Train a generator on pictures in memory and return it.
@@ -82,14 +82,14 @@ def train_on_pictures(
         from pipelines.training.run import run_training
     styles = [resized_style(picture, settings.style_size) for picture in pictures.values()]
     if checkpoints_path is None:
-        return run_training(plan, styles, photos, observers=observers, note=note or _say_nothing).generator
+        return run_training(plan, styles, photos, observers=observers, note=note).generator
     from model.saving import load_model
 
     return load_model(_train_in_folder(settings, plan, styles, photos, observers, note).generator)
 
 
 def train_generator(
-    settings: TrainingSettings, observers: Sequence[Observer] = (), *, note: Note | None = None
+    settings: TrainingSettings, observers: Sequence[Observer] = (), *, note: Note = lambda line: None
 ) -> TrainingReport:
     """Train a generator and leave it as `generator.keras` in the folder of checkpoints.
 
@@ -136,7 +136,7 @@ def _train_in_folder(
     styles: Sequence[np.ndarray],
     photos: Sequence[Path | np.ndarray],
     observers: Sequence[Observer],
-    note: Note | None,
+    note: Note,
 ) -> TrainingReport:
     from pipelines.training import files
     from pipelines.training.devices import is_first_process
@@ -145,10 +145,10 @@ def _train_in_folder(
     start = time.perf_counter()
     path = Path(settings.checkpoints_path)
     with files.held(path) if is_first_process() else nullcontext():
-        found = files.checkpoints_to_resume(settings, note or _say_nothing)
+        found = files.checkpoints_to_resume(settings, note)
         state = {"settings": files.comparable(settings)}
         folder = TrainingFolder(path, state, found)
-        trained = run_training(plan, styles, photos, folder=folder, observers=observers, note=note or _say_nothing)
+        trained = run_training(plan, styles, photos, folder=folder, observers=observers, note=note)
     return TrainingReport(
         generator=path / RESULT,
         iterations=trained.iterations,
@@ -156,10 +156,6 @@ def _train_in_folder(
         unreadable=trained.unreadable,
         seconds=time.perf_counter() - start,
     )
-
-
-def _say_nothing(text: str) -> None:
-    pass
 
 
 def _plan(settings: TrainingSettings, styles: Iterable[str]) -> TrainingPlan:

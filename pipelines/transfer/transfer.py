@@ -66,7 +66,7 @@ def transfer_pictures(
     init: np.ndarray | None = None,
     masks: Sequence[tuple[np.ndarray, np.ndarray]] = (),
     observers: Sequence[Observer] = (),
-    note: Note | None = None,
+    note: Note = lambda line: None,
     **options: Any,
 ) -> Transferred:
     """Repaint a picture in memory in the style of others; nothing is written.
@@ -97,7 +97,7 @@ def transfer(
     *,
     resume: bool = False,
     restart: bool = False,
-    note: Note | None = None,
+    note: Note = lambda line: None,
 ) -> TransferReport:
     """Repaint the content in the style of the styles and write the result, with `trace.json` beside it.
 
@@ -131,19 +131,15 @@ def transfer(
         return TransferReport(**_result(run, run.run()), output=files.output)
 
 
-def _say_nothing(text: str) -> None:
-    pass
-
-
 def _plan(settings: TransferSettings, inputs: TransferInputs) -> TransferPlan:
     with quiet_startup():
         from pipelines.transfer.plan import plan_transfer
     return plan_transfer(settings, inputs)
 
 
-def _tell_notes(plan: TransferPlan, note: Note | None) -> None:
+def _tell_notes(plan: TransferPlan, note: Note) -> None:
     for text in plan.notes:
-        (note or _say_nothing)(text)
+        note(text)
 
 
 def _start(

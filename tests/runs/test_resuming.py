@@ -132,7 +132,7 @@ def test_a_failed_transfer_leaves_the_output_and_restart_begins_anew(inputs, tmp
 
 
 def test_training_resumes_restarts_and_takes_the_newest_sound_checkpoint(inputs, tmp_path):
-    def run(observers=(), note=None, **changes):
+    def run(observers=(), note=lambda line: None, **changes):
         settings = training_cases.small_settings(inputs[training_cases], tmp_path, **changes)
         return train_generator(settings, observers, note=note)
 
