@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import keras
 import numpy as np
@@ -75,7 +76,7 @@ def run_export(
     with whole_or_nothing(target) as temporary:
         write_export(model, temporary, plan, samples.calibration())
         if record := _record(model, provenance):
-            _add_provenance(temporary, plan.format, record)
+            _module_of(plan.format).add_provenance(temporary, record)
         run = _load(temporary, plan)
         comparisons = compare(model, run, batches, plan)
         require_agreement(comparisons, plan)
@@ -94,25 +95,34 @@ def run_export(
     )
 
 
-def write_export(
-    model: keras.Model,
-    path: Path,
-    plan: ExportPlan,
-    calibration: Iterable[Inputs] = (),
-) -> None:
+class FormatModule(Protocol):
+    """A module of `pipelines.export.formats`."""
+
+    def write(self, model: keras.Model, path: Path, plan: ExportPlan, calibration: Iterable[Inputs]) -> None:
+        """Write `model` to `path`; `calibration` yields inputs for "int8"."""
+
+    def add_provenance(self, path: Path, provenance: Provenance) -> None:
+        """Write the origin of the model into the metadata of the export at `path`."""
+
+
+def write_export(model: keras.Model, path: Path, plan: ExportPlan, calibration: Iterable[Inputs] = ()) -> None:
     """Write `model` to `path`; `calibration` yields inputs for "int8"."""
-    if plan.format == "saved_model":
-        from pipelines.export.formats.saved_model import write_saved_model
+    _module_of(plan.format).write(model, path, plan, calibration)
 
-        write_saved_model(model, path, plan)
-    elif plan.format == "onnx":
-        from pipelines.export.formats.onnx import write_onnx
 
-        write_onnx(model, path, plan, calibration=calibration)
-    else:
-        from pipelines.export.formats.litert import write_litert
+def _module_of(format: str) -> FormatModule:
+    """Return the module of a format, whose packages are imported only now."""
+    if format == "saved_model":
+        from pipelines.export.formats import saved_model
 
-        write_litert(model, path, plan, quantize=plan.quantize, calibration=calibration)
+        return saved_model
+    if format == "onnx":
+        from pipelines.export.formats import onnx
+
+        return onnx
+    from pipelines.export.formats import litert
+
+    return litert
 
 
 def _record(model: keras.Model, provenance: Provenance | None) -> Provenance:
@@ -121,21 +131,6 @@ def _record(model: keras.Model, provenance: Provenance | None) -> Provenance:
 
     styles = list(style_names(model))
     return {**(provenance or {}), **({"styles": styles} if styles else {})}
-
-
-def _add_provenance(path: Path, format: str, provenance: Provenance) -> None:
-    if format == "saved_model":
-        from pipelines.export.formats.saved_model import add_saved_model_provenance
-
-        add_saved_model_provenance(path, provenance)
-    elif format == "onnx":
-        from pipelines.export.formats.onnx import add_onnx_provenance
-
-        add_onnx_provenance(path, provenance)
-    else:
-        from pipelines.export.formats.litert import add_litert_provenance
-
-        add_litert_provenance(path, provenance)
 
 
 def _load(path: Path, plan: ExportPlan) -> Run:

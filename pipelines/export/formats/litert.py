@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
 from errors import UserError, one_line
-from model.provenance import PROVENANCE
+from model.provenance import PROVENANCE, Provenance
 from pipelines.export.formats.convolutions import rewrite_convolutions
 from pipelines.export.formats.flatbuffer import shrink, with_metadata
 from pipelines.export.graph import graph_function, holder_of, trace
@@ -21,32 +21,29 @@ from pipelines.export.samples import Inputs
 from runtimes.quiet import without_stderr
 
 
-def write_litert(
-    model: keras.Model, path: Path, plan: ExportPlan, *, quantize: str, calibration: Iterable[Inputs]
-) -> None:
+def write(model: keras.Model, path: Path, plan: ExportPlan, calibration: Iterable[Inputs] = ()) -> None:
     """Write `model` as a `.tflite` file for inputs of the plan's shapes.
 
     Args:
         model: Functional or Sequential.
         path: the file.
-        plan: with fixed shapes.
-        quantize: "none", "float16", "dynamic" or "int8".
+        plan: with fixed shapes; quantisation "none", "float16", "dynamic" or "int8".
         calibration: the model's inputs, for "int8".
 
     Raises:
         UserError: the model needs an operator that LiteRT does not have.
     """
-    if quantize == "int8":
+    if plan.quantize == "int8":
         model = round_convolutions(model, calibration)
     model = rewrite_convolutions(model)
     graph = trace(graph_function(model, plan))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], holder_of(model))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if quantize != "none":
+    if plan.quantize != "none":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if quantize == "float16":
+    if plan.quantize == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    path.write_bytes(shrink(_convert(converter), int8_weights=quantize == "int8"))
+    path.write_bytes(shrink(_convert(converter), int8_weights=plan.quantize == "int8"))
 
 
 def _convert(converter: tf.lite.TFLiteConverter) -> bytes:
@@ -59,6 +56,6 @@ def _convert(converter: tf.lite.TFLiteConverter) -> bytes:
         raise UserError(f"the model cannot be exported to LiteRT: {reason}") from error
 
 
-def add_litert_provenance(path: Path, provenance: Mapping[str, object]) -> None:
+def add_provenance(path: Path, provenance: Provenance) -> None:
     """Write where the model comes from into the metadata of a `.tflite` file: JSON under PROVENANCE."""
     path.write_bytes(with_metadata(path.read_bytes(), PROVENANCE, json.dumps(provenance).encode()))

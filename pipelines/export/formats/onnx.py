@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import keras
@@ -13,7 +13,7 @@ import tf2onnx
 
 from compat import mend_tf2onnx
 from errors import UserError
-from model.provenance import PROVENANCE
+from model.provenance import PROVENANCE, Provenance
 from pipelines.export.formats.convolutions import split_narrow_convolutions
 from pipelines.export.formats.onnx_int8 import quantize_convolutions
 from pipelines.export.formats.onnx_padding import mark_edge_paddings, pad_by_edges
@@ -26,7 +26,7 @@ OPSET = 18
 PICTURE_AXES = ("batch", "height", "width")
 
 
-def write_onnx(model: keras.Model, path: Path, plan: ExportPlan, *, calibration: Iterable[Inputs] = ()) -> None:
+def write(model: keras.Model, path: Path, plan: ExportPlan, calibration: Iterable[Inputs] = ()) -> None:
     """Write `model` as an ONNX file.
 
     Args:
@@ -81,7 +81,7 @@ def _name_axes(value: onnx.ValueInfoProto, plan: ExportPlan) -> None:
             axis.dim_param = "batch" if number == 0 else f"{value.name}_{number}"
 
 
-def add_onnx_provenance(path: Path, provenance: Mapping[str, object]) -> None:
+def add_provenance(path: Path, provenance: Provenance) -> None:
     """Write where the model comes from into the metadata of an ONNX file: JSON under PROVENANCE."""
     model = onnx.load(path)
     onnx.helper.set_model_props(model, {PROVENANCE: json.dumps(provenance)})

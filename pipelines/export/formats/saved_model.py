@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
 from model.acceleration import accelerate
-from model.provenance import PROVENANCE
+from model.provenance import PROVENANCE, Provenance
 from pipelines.export.graph import SIGNATURE, graph_function, holder_of, trace
 from pipelines.export.plan import ExportPlan
+from pipelines.export.samples import Inputs
 
 # The folder that TensorFlow leaves to whoever writes a SavedModel.
 EXTRA = "assets.extra"
 
 
-def write_saved_model(model: keras.Model, path: Path, plan: ExportPlan) -> None:
-    """Write `model` as a SavedModel folder.
+def write(model: keras.Model, path: Path, plan: ExportPlan, calibration: Iterable[Inputs] = ()) -> None:
+    """Write `model` as a SavedModel folder; nothing is calibrated.
 
     Raises:
         UserError: the model cannot take inputs of the plan's sizes.
@@ -35,7 +36,7 @@ def write_saved_model(model: keras.Model, path: Path, plan: ExportPlan) -> None:
         raise OSError(f"{path.parent}: cannot be written: {reason}") from error
 
 
-def add_saved_model_provenance(path: Path, provenance: Mapping[str, object]) -> None:
+def add_provenance(path: Path, provenance: Provenance) -> None:
     """Write where the model comes from into a SavedModel folder, as JSON."""
     (path / EXTRA).mkdir(exist_ok=True)
     (path / EXTRA / f"{PROVENANCE}.json").write_text(json.dumps(provenance, indent=1), encoding="utf-8")
