@@ -19,9 +19,9 @@ from keras import ops
 from describe.positions import Positions
 from describe.segments import Segment
 from describe.strips import Strip, cut_strips
+from images.large.mapped import zeros
 from layers.spatial import take_lines
 from optimize.value_and_grad import compile_function, compile_value_and_grad
-from strips.maps import zeros
 
 # Numbers in a block's largest map of a strip: 6 MB in float32.
 STRIP_VALUES = 1_500_000

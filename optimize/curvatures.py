@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from strips.maps import zeros
+from images.large.mapped import zeros
 
 # Pairs of step and change of gradient with a smaller inner product are not remembered.
 MIN_CURVATURE = 1e-10

@@ -10,10 +10,10 @@ from keras import ops
 from threadpoolctl import threadpool_limits
 
 from compat import lbfgsb_messages, lbfgsb_step
+from images.large.mapped import zeros
 from optimize.progress import Callback, Evaluate, Iteration, Result, check_gradient, finite_loss
 from optimize.state import OptimizerState
 from optimize.value_and_grad import Evaluation
-from strips.maps import zeros
 
 # The first number of SciPy's `task`: a new iterate is there, loss and gradient are wanted, or the run is stopped.
 NEW_ITERATE, EVALUATE, STOP = 1, 3, 5

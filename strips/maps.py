@@ -5,15 +5,10 @@ from __future__ import annotations
 import ml_dtypes
 import numpy as np
 
-from images.large.mapped import Dtype, mapped_zeros
+from images.large.mapped import zeros
 from strips.graph import Tensor
 
 NUMPY_TYPES = {"bfloat16": np.dtype(ml_dtypes.bfloat16)}
-
-
-def zeros(shape: tuple[int, ...], dtype: Dtype, folder: str | None) -> np.ndarray:
-    """Return an array of zeros, in memory where `folder` is None, else in a file there (see `mapped_zeros`)."""
-    return np.zeros(shape, dtype) if folder is None else mapped_zeros(shape, dtype, folder)
 
 
 class StoredMap:

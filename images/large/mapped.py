@@ -29,6 +29,11 @@ def mapped_zeros(shape: tuple[int, ...], dtype: Dtype, folder: str | None = None
         return np.memmap(file, dtype, "r+", shape=shape)
 
 
+def zeros(shape: tuple[int, ...], dtype: Dtype, folder: str | None) -> np.ndarray:
+    """Return an array of zeros, in memory where `folder` is None, else in a file there (see `mapped_zeros`)."""
+    return np.zeros(shape, dtype) if folder is None else mapped_zeros(shape, dtype, folder)
+
+
 def _reserve(file: int, size: int, folder: str) -> None:
     """Give a file its size, with its blocks: writing where a full disk has none would end the process."""
     if not hasattr(os, "posix_fallocate"):
