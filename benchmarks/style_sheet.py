@@ -18,7 +18,7 @@ from PIL import Image
 from rich.progress import track
 
 from benchmarks.paths import ROOT, find_shared
-from benchmarks.styles import STYLE_SIZE, VGG, Yardsticks, shipped_pictures
+from benchmarks.styles import STYLE_SIZE, VGG, References, shipped_pictures
 from images.reading import read_image
 from images.resizing import resize_long_side
 from images.writing import to_bytes, write_image
@@ -78,7 +78,7 @@ def styles_that_ship() -> dict[str, tuple[Path, dict[str, float] | None]]:
     return single | {style: (path, {style: 1.0}) for style, path in within.items() if style not in single}
 
 
-def transferred(yardsticks: Yardsticks, name: str, content: np.ndarray, folder: Path, iterations: int) -> np.ndarray:
+def transferred(references: References, name: str, content: np.ndarray, folder: Path, iterations: int) -> np.ndarray:
     """Return `content` repainted by style_transfer.py: what is in `folder`, or is put there now."""
     from pipelines.transfer.settings import TransferSettings
     from pipelines.transfer.transfer import transfer
@@ -87,18 +87,18 @@ def transferred(yardsticks: Yardsticks, name: str, content: np.ndarray, folder: 
     if not output.exists():
         write_image(folder / "content.png", content)
         transfer(TransferSettings(
-            content=folder / "content.png", styles=(yardsticks.painting(name),), output=output, style_size=STYLE_SIZE,
+            content=folder / "content.png", styles=(references.painting(name),), output=output, style_size=STYLE_SIZE,
             min_scale=TRANSFER_SIZE // 2, end_scale=TRANSFER_SIZE, initial_iterations=iterations,
-            iterations=iterations, weights=yardsticks.shared / VGG,
+            iterations=iterations, weights=references.shared / VGG,
         ))  # fmt: skip
     return read_image(output).pixels
 
 
-def make_sheet(yardsticks: Yardsticks, transfers: Path | None, iterations: int) -> np.ndarray:
+def make_sheet(references: References, transfers: Path | None, iterations: int) -> np.ndarray:
     """Return the sheet (height, width, 3).
 
     Args:
-        yardsticks: where paintings and photos are.
+        references: where paintings and photos are.
         transfers: folder of what style_transfer.py made, with the file STYLE.png for each; those missing are made. None
             for a sheet without them.
         iterations: of a transfer that is made, at each scale.
@@ -106,22 +106,22 @@ def make_sheet(yardsticks: Yardsticks, transfers: Path | None, iterations: int) 
     from pipelines.stylization.styles import load_styles
 
     places = [(row, column) for _, row, column in PHOTOS]
-    photos = [resize_long_side(read_image(_photo(yardsticks, name)), SIZE).pixels for name, *_ in PHOTOS]
+    photos = [resize_long_side(read_image(_photo(references, name)), SIZE).pixels for name, *_ in PHOTOS]
     content = piece(photos[0], places[0], TRANSFER_SIZE)
     blank = np.ones((SIDE, SIDE, 3), np.float32)
     rows = [[blank] * (1 if transfers is None else 2) + list(map(piece, photos, places))]
     for name, (path, style) in track(styles_that_ship().items(), "styles", transient=True):
         stylize = load_styles(path, style=style)
-        row = [resize_long_side(read_image(yardsticks.painting(name)), STYLE_SIZE).pixels]
+        row = [resize_long_side(read_image(references.painting(name)), STYLE_SIZE).pixels]
         if transfers is not None:
-            row.append(transferred(yardsticks, name, content, transfers, iterations))
+            row.append(transferred(references, name, content, transfers, iterations))
         results = [piece(stylize(photo), place) for photo, place in zip(photos, places, strict=True)]
         rows.append([*map(piece, row), *results])
     return assemble(rows)
 
 
-def _photo(yardsticks: Yardsticks, name: str) -> Path:
-    return ROOT / name if "/" in name else yardsticks.shared / "photos_heldout" / name
+def _photo(references: References, name: str) -> Path:
+    return ROOT / name if "/" in name else references.shared / "photos_heldout" / name
 
 
 def run(argv: Sequence[str] | None) -> int:
@@ -144,7 +144,7 @@ def run(argv: Sequence[str] | None) -> int:
         import keras  # noqa: F401
     if arguments.transfers is not None:
         arguments.transfers.mkdir(parents=True, exist_ok=True)
-    sheet = make_sheet(Yardsticks(shared), arguments.transfers, arguments.iterations)
+    sheet = make_sheet(References(shared), arguments.transfers, arguments.iterations)
     Image.fromarray(to_bytes(sheet)).save(arguments.output, "JPEG", quality=QUALITY, optimize=True, progressive=True)
     return 0
 

@@ -48,7 +48,7 @@ Stylize = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Yardsticks:
+class References:
     """What pictures are measured with.
 
     Args:
@@ -94,12 +94,12 @@ class Yardsticks:
 class Painting:
     """A painting's features, and how far pictures are from it."""
 
-    def __init__(self, yardsticks: Yardsticks, name: str) -> None:
-        self.yardsticks = yardsticks
-        pixels = resize_long_side(read_image(yardsticks.painting(name)), STYLE_SIZE).pixels
-        features = yardsticks.descriptor(pixels)
+    def __init__(self, references: References, name: str) -> None:
+        self.references = references
+        pixels = resize_long_side(read_image(references.painting(name)), STYLE_SIZE).pixels
+        features = references.descriptor(pixels)
         self.style = {layer: features[layer] for layer in STYLE_LAYERS}
-        self.alexnet = yardsticks.alexnet.features(pixels)
+        self.alexnet = references.alexnet.features(pixels)
 
     def measure(self, stylize: Stylize, photo: np.ndarray, shifts: Sequence[int]) -> dict[str, float]:
         """Return all figures of one photo."""
@@ -114,14 +114,14 @@ class Painting:
         }
 
     def _features(self, result: np.ndarray, photo: np.ndarray) -> dict[str, float]:
-        yardsticks = self.yardsticks
-        ours, theirs = yardsticks.descriptor(result), yardsticks.descriptor(photo)
-        judged, original = yardsticks.alexnet.features(result), yardsticks.alexnet.features(photo)
+        references = self.references
+        ours, theirs = references.descriptor(result), references.descriptor(photo)
+        judged, original = references.alexnet.features(result), references.alexnet.features(photo)
         return {
             "Gram": judge.gram_distance(ours, self.style),
             "sliced W": judge.sliced_wasserstein(ours, self.style),
             "cosine": content.cosine(ours[CONTENT_LAYER], theirs[CONTENT_LAYER]),
-            "LPIPS": yardsticks.alexnet.lpips(judged, original),
+            "LPIPS": references.alexnet.lpips(judged, original),
             "AlexNet style": judge.moment_distance(judged, self.alexnet),
         }
 
@@ -143,25 +143,25 @@ def medians(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: float(np.median([one[name] for one in figures])) for name in figures[0]}
 
 
-def worth(yardsticks: Yardsticks, name: str, stylize: Stylize, *, photos: int, size: int) -> float:
+def worth(references: References, name: str, stylize: Stylize, *, photos: int, size: int) -> float:
     """Return how many iterations of L-BFGS the results are worth by the one objective of all styles, the median."""
     from benchmarks.objective import compare
     from pipelines.training.data import PhotoCrops
 
-    crops = PhotoCrops(yardsticks.photo_files()[:photos], size=size, seed=0)
-    objective = _objective(yardsticks, name)
+    crops = PhotoCrops(references.photo_files()[:photos], size=size, seed=0)
+    objective = _objective(references, name)
     return float(np.median([compare(crops.centre(i), stylize, objective).worth for i in range(photos)]))
 
 
-def _objective(yardsticks: Yardsticks, name: str) -> TrainingObjective:
+def _objective(references: References, name: str) -> TrainingObjective:
     from pipelines.training.files import read_styles
     from pipelines.training.plan import plan_training
     from pipelines.training.settings import TrainingSettings
 
     settings = TrainingSettings(
-        style_image=(yardsticks.painting(name),), data=yardsticks.shared / "photos_heldout", style_size=STYLE_SIZE,
+        style_image=(references.painting(name),), data=references.shared / "photos_heldout", style_size=STYLE_SIZE,
         style_layers=STYLE_LAYERS, content_layers=("relu4_1",), content_weight=1.0, style_weight=20.0,
-        tv_weight=0.3, pyramid_loss=1, mirrored_border=0, weights=yardsticks.shared / VGG,
+        tv_weight=0.3, pyramid_loss=1, mirrored_border=0, weights=references.shared / VGG,
     )  # fmt: skip
     return plan_training(settings).objective.build(list(read_styles(settings).values()))
 
@@ -184,25 +184,25 @@ def measure_model(
     """Return the figures of one model for each size, by the table's column."""
     columns = {}
     for size in arguments.sizes:
-        photos = list(painting.yardsticks.photos(arguments.photos, size))
+        photos = list(painting.references.photos(arguments.photos, size))
         shown = track(photos, f"{label}, {size}", transient=True)
         figures = medians([painting.measure(stylize, photo, arguments.shifts) for photo in shown])
         columns[f"{label}, {size}"] = figures
     return columns
 
 
-def measure(yardsticks: Yardsticks, names: Sequence[str], arguments: argparse.Namespace) -> None:
+def measure(references: References, names: Sequence[str], arguments: argparse.Namespace) -> None:
     """Print the tables: of each model, and of each style of a network of several."""
     for path in map(find_model, names):
         for style in styles_within(path) or (None,):
-            _measure_style(yardsticks, path, style, arguments)
+            _measure_style(references, path, style, arguments)
 
 
-def _measure_style(yardsticks: Yardsticks, path: Path, style: str | None, arguments: argparse.Namespace) -> None:
+def _measure_style(references: References, path: Path, style: str | None, arguments: argparse.Namespace) -> None:
     from pipelines.stylization.styles import load_styles
 
     name = style or path.stem
-    painting = Painting(yardsticks, name)
+    painting = Painting(references, name)
     with tempfile.TemporaryDirectory() as folder:
         earlier = earlier_file(arguments.against, name, Path(folder))
         known: dict[str, Stylize] = {} if earlier is None else {"earlier": load_styles(earlier)}
@@ -213,7 +213,7 @@ def _measure_style(yardsticks: Yardsticks, path: Path, style: str | None, argume
     within = f" of {path.stem}" if style else ""
     _print_figures(f"{name}{within}: medians over {arguments.photos} photos", columns)
     if arguments.worth:
-        _print_worth(yardsticks, name, known, arguments.worth)
+        _print_worth(references, name, known, arguments.worth)
 
 
 def _print_figures(title: str, columns: Mapping[str, Mapping[str, float]]) -> None:
@@ -223,9 +223,9 @@ def _print_figures(title: str, columns: Mapping[str, Mapping[str, float]]) -> No
     print_table(title, ("model, pixels", *columns), rows)
 
 
-def _print_worth(yardsticks: Yardsticks, name: str, models: Mapping[str, Stylize], photos: int) -> None:
+def _print_worth(references: References, name: str, models: Mapping[str, Stylize], photos: int) -> None:
     rows = [
-        [label, *(f"{worth(yardsticks, name, stylize, photos=photos, size=s):.0f}" for s in WORTH_SIZES)]
+        [label, *(f"{worth(references, name, stylize, photos=photos, size=s):.0f}" for s in WORTH_SIZES)]
         for label, stylize in models.items()
     ]
     print_table(f"{name}: worth in iterations of L-BFGS, {photos} photos", ("model", *map(str, WORTH_SIZES)), rows)
@@ -253,7 +253,7 @@ def run(argv: Sequence[str] | None) -> int:
     shared = find_shared(arguments.shared)
     with quiet_startup():
         import keras  # noqa: F401
-    measure(Yardsticks(shared), arguments.models or list(shipped_pictures()), arguments)
+    measure(References(shared), arguments.models or list(shipped_pictures()), arguments)
     return 0
 
 

@@ -1,3 +1,5 @@
+"""Gram matrices against NumPy, in half precision too."""
+
 import numpy as np
 import pytest
 from keras import ops

@@ -1,3 +1,5 @@
+"""Reading films: times, rotation, colours, damaged frames."""
+
 from fractions import Fraction
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Optical flow, warping, and steadied films: flicker, sharpness, cuts."""
+
 import numpy as np
 import pytest
 from PIL import Image

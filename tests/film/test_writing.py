@@ -1,3 +1,5 @@
+"""Writing films in parts, as FFmpeg and Pillow read them back."""
+
 import os
 from dataclasses import replace
 from fractions import Fraction

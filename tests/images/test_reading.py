@@ -383,7 +383,7 @@ def test_flipped_bytes_end_in_a_picture_or_a_clear_error(tmp_path, random, photo
             assert isinstance(outcome, Picture) or path.name in outcome
 
 
-def test_the_room_works_when_copied_alone(tmp_path):
+def test_the_folder_works_when_copied_alone(tmp_path):
     shutil.copytree(ROOT / "images", tmp_path / "images", ignore=shutil.ignore_patterns("__pycache__"))
     program = (
         "import sys, numpy as np\n"

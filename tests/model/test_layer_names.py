@@ -1,3 +1,5 @@
+"""Names of VGG-19's layers: the papers', Keras' and positions."""
+
 import keras
 import pytest
 

@@ -1,3 +1,5 @@
+"""Stylising films from file to file."""
+
 import numpy as np
 import pytest
 from PIL import Image
