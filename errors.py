@@ -35,9 +35,9 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     return f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})"
 
 
-def counted(count: int, noun: str, plural: str = "") -> str:
-    """Return a count with its noun: "1 style", "2 styles"; the plural is told where it is not made by an s."""
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun: "1 style", "2 styles"."""
+    return f"{count:,} {noun if count == 1 else noun + 's'}"
 
 
 # Where Keras' messages tell where, or begin with more than the reason, and where the reason ends.

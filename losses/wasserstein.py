@@ -66,7 +66,7 @@ class WassersteinDistance:
         return f"Wasserstein-2 distance of Gaussians in {len(self._mean)} dimensions"
 
 
-def square_root(matrix: Any, iterations: int = ITERATIONS) -> Any:
+def square_root(matrix: Any) -> Any:
     """Return the square root of a symmetric positive definite matrix (n, n), by coupled Newton-Schulz iterations.
 
     Higham 2008, "Functions of Matrices", equation 6.35, on the matrix divided by its Frobenius norm.
@@ -78,10 +78,10 @@ def square_root(matrix: Any, iterations: int = ITERATIONS) -> Any:
     # The inverse root begins as the identity, which is not multiplied by; it is kept halved.
     step = 1.5 * identity - 0.5 * root
     root, half_inverse = ops.matmul(root, step), 0.5 * step
-    for i in range(1, iterations):
+    for i in range(1, ITERATIONS):
         step = 1.5 * identity - ops.matmul(half_inverse, root)
         root = ops.matmul(root, step)
-        if i + 1 < iterations:
+        if i + 1 < ITERATIONS:
             half_inverse = ops.matmul(step, half_inverse)
     return root * ops.sqrt(norm)
 
@@ -110,7 +110,7 @@ def _rounding(moments: Moments) -> Any:
     return ROUNDING * ops.sum(ops.square(moments.mean))
 
 
-def _half_inverse(root: Any, iterations: int = ITERATIONS) -> Any:
+def _half_inverse(root: Any) -> Any:
     """Return X of root X + X root = 1 (half the inverse), by the Newton-Schulz iteration for Lyapunov equations.
 
     Lin & Maji 2017, "Improved Bilinear Pooling with CNNs", section 3.2. For a root of 0 it is 0, as the pseudo-inverse.
@@ -122,7 +122,7 @@ def _half_inverse(root: Any, iterations: int = ITERATIONS) -> Any:
     base = root / (norm * 2.0**0.5)
     step = 1.5 * identity - ops.matmul(base, base)
     solution = step
-    for _ in range(1, iterations):
+    for _ in range(1, ITERATIONS):
         base = ops.matmul(base, step)
         step = 1.5 * identity - ops.matmul(base, base)
         solution = ops.matmul(solution, step)

@@ -52,4 +52,3 @@ def test_long_messages_are_cut_and_empty_ones_named():
 
 def test_counts_have_the_right_noun():
     assert [counted(count, "style") for count in (0, 1, 2000)] == ["0 styles", "1 style", "2,000 styles"]
-    assert counted(2, "entry", "entries") == "2 entries"

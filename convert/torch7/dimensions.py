@@ -13,7 +13,6 @@ def dimension_of(
     *,
     sample_rank: str = "nInputDims",
     default: int | None = None,
-    extra: int = 0,
 ) -> int:
     """Return a module's field as a dimension of its input, counted from 1.
 
@@ -26,14 +25,13 @@ def dimension_of(
         field: name of the field.
         sample_rank: name of the field with the rank of a sample.
         default: what a missing field stands for.
-        extra: how many dimensions more than the input has there may be, for modules that make one.
     """
     dimension = module.integer(field, default)
     if dimension < 0:
-        dimension += cell.rank + extra + 1
+        dimension += cell.rank + 1
     elif has_batch(module, cell, sample_rank):
         dimension += 1
-    if not 1 <= dimension <= cell.rank + extra:
+    if not 1 <= dimension <= cell.rank:
         raise module.fail_at_dimension(field, dimension, cell.sizes)
     return dimension
 
