@@ -26,6 +26,8 @@ BUFFERS = frozenset(
     | {"save_mean", "save_std", "save_var", "noise", "buffer", "addBuffer", "ones", "scale", "scaleT", "normalized"}
     | {"indices", "inShape", "outShape", "formatted_input", "randomSamples"}
     | {"maxVals", "maxIdx", "minVals", "minIdx", "mask", "x_diff", "y_diff"}
+    | {"buffer2", "centered", "temp", "tempgrad", "cross", "paddedRatio", "accumRatio", "buff1", "buff2"}
+    | {"shardBuffer", "extraBuffer", "zeroScalar"}
 )
 
 MAX_LEAVES = 10_000

@@ -1,9 +1,9 @@
 """The values that pass between modules during conversion: cells, and Lua tables of cells as lists.
 
 A cell stands for one tensor in Torch7's memory. Modules that pass their input on without a copy (nn.Identity) return
-the same cell, those that give it other sizes (nn.View) a view of it, and in-place modules (nn.ReLU(true)) write into
-it, so that aliasing has the effect it has in Torch7. (What nn.Select, nn.Narrow, nn.Transpose and nn.SplitTable return
-are copies here.)
+the same cell, those that give it other sizes (nn.View) or take it apart (nn.SplitTable) views of it, and in-place
+modules (nn.ReLU(true)) write into it, so that aliasing has the effect it has in Torch7. (nn.Select, nn.Narrow and
+nn.Transpose copy, in Torch7 too.)
 
 Tensors of four and five axes have their channels last here, where Torch7 has them second; tensors of any other rank
 have Torch7's order of dimensions.
@@ -11,8 +11,8 @@ have Torch7's order of dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Union
 
 from keras import KerasTensor, ops
@@ -39,12 +39,52 @@ class Frame:
     keep_batch: bool = False
 
 
+@dataclass(frozen=True)
+class _Part:
+    """How a view is read from a tensor, and what the tensor becomes where the view is written; all in Keras' order."""
+
+    read: Callable[[KerasTensor], KerasTensor]
+    write: Callable[[KerasTensor, KerasTensor], KerasTensor]
+
+
 @dataclass(eq=False, slots=True)
 class _Memory:
-    """What a tensor and its views have in common: the cell that was last written into, and how often any was."""
+    """What a tensor and its views have in common.
 
-    written: Cell | None = None
+    Attributes:
+        tensor: the whole tensor, as it was before `pending`.
+        writes: how often it or a part of it was written.
+        pending: the parts that were written since, one in another, and what; applied when somebody reads the tensor.
+    """
+
+    tensor: KerasTensor
     writes: int = 0
+    pending: list[tuple[tuple[_Part, ...], KerasTensor]] = field(default_factory=list)
+
+    def read(self, parts: tuple[_Part, ...]) -> KerasTensor:
+        """Return the present value of a part."""
+        for written, value in self.pending:
+            self.tensor = _written(self.tensor, written, value)
+        self.pending.clear()
+        tensor = self.tensor
+        for part in parts:
+            tensor = part.read(tensor)
+        return tensor
+
+    def write(self, parts: tuple[_Part, ...], value: KerasTensor) -> None:
+        """Give a part, or all where there are no parts, a new value."""
+        if not parts:
+            self.pending.clear()
+        self.pending.append((parts, value))
+        self.writes += 1
+
+
+def _written(tensor: KerasTensor, parts: tuple[_Part, ...], value: KerasTensor) -> KerasTensor:
+    """Return a tensor of which a part of a part of it ... is replaced."""
+    if not parts:
+        return value
+    part, *inner = parts
+    return part.write(tensor, _written(part.read(tensor), tuple(inner), value) if inner else value)
 
 
 class Cell:
@@ -53,27 +93,33 @@ class Cell:
     A view of it has the same memory: what is written into the one, the other sees.
     """
 
-    __slots__ = ("_memory", "_seen", "_tensor", "frame")
+    __slots__ = ("_memory", "_parts", "_seen", "_tensor", "frame")
 
-    def __init__(self, tensor: KerasTensor, frame: Frame | None = None, memory: _Memory | None = None) -> None:
+    def __init__(
+        self,
+        tensor: KerasTensor,
+        frame: Frame | None = None,
+        memory: _Memory | None = None,
+        parts: tuple[_Part, ...] = (),
+    ) -> None:
         self.frame = frame or Frame()
         self._tensor = tensor
-        self._memory = memory or _Memory()
+        self._memory = memory or _Memory(tensor)
+        self._parts = parts
         self._seen = self._memory.writes
 
     @property
     def tensor(self) -> KerasTensor:
         """The present value, in Keras' order."""
-        if self._memory.written is not None and self._seen != self._memory.writes:
-            self._tensor = _with_sizes(self._memory.written.source(), self._tensor)
+        if self._seen != self._memory.writes:
+            self._tensor = self._memory.read(self._parts)
             self._seen = self._memory.writes
         return self._tensor
 
     @tensor.setter
     def tensor(self, value: KerasTensor) -> None:
         self._tensor = value
-        self._memory.written = self
-        self._memory.writes += 1
+        self._memory.write(self._parts, value)
         self._seen = self._memory.writes
 
     @property
@@ -109,11 +155,39 @@ class Cell:
 
     def view(self, tensor: KerasTensor) -> Cell:
         """Return a cell for the same elements with other sizes, in Torch7's order: a view of this one's memory."""
-        return Cell(from_source_order(tensor), self.frame, self._memory)
+        view = from_source_order(tensor)
+        return self._view(
+            view,
+            _Part(
+                read=lambda whole: _with_sizes(to_source_order(whole), view),
+                write=lambda whole, value: _with_sizes(to_source_order(value), whole),
+            ),
+        )
+
+    def slice_at(self, dimension: int, index: int) -> Cell:
+        """Return a view of slice `index` (from 0, or from the end) along Torch7's `dimension`."""
+        axis = self.source_axis(dimension)
+
+        def read(whole: KerasTensor) -> KerasTensor:
+            return from_source_order(to_source_order(whole)[(slice(None),) * axis + (index,)])
+
+        def write(whole: KerasTensor, value: KerasTensor) -> KerasTensor:
+            source, before = to_source_order(whole), (slice(None),) * axis
+            pieces = [ops.expand_dims(to_source_order(value), axis)]
+            if index != 0:
+                pieces.insert(0, source[(*before, slice(None, index))])
+            if index not in (-1, (source.shape[axis] or 0) - 1):
+                pieces.append(source[(*before, slice(index + 1, None))])
+            return from_source_order(ops.concatenate(pieces, axis=axis))
+
+        return self._view(read(self.tensor), _Part(read, write))
+
+    def _view(self, tensor: KerasTensor, part: _Part) -> Cell:
+        return Cell(tensor, self.frame, self._memory, (*self._parts, part))
 
     def relaxed(self) -> Cell:
         """Return the same tensor as one whose batch modules may work along."""
-        return Cell(self.tensor, Frame(self.frame.hidden), self._memory)
+        return Cell(self.tensor, Frame(self.frame.hidden), self._memory, self._parts)
 
     def keep_batch(self, dimension: int) -> None:
         """Declare that a module works along `dimension`.
@@ -141,7 +215,7 @@ Value = Union[Cell, "Slices", Sequence["Value"]]
 
 
 def select(cell: Cell, dimension: int, index: int) -> Cell:
-    """Return slice `index` (from 0, or from the end) along Torch7's `dimension`; the result has one rank less."""
+    """Return a copy of slice `index` (from 0, or from the end) along Torch7's `dimension`; it has one rank less."""
     return cell.from_source(cell.source()[(slice(None),) * cell.source_axis(dimension) + (index,)])
 
 
@@ -154,7 +228,7 @@ class Slices:
 
     def item(self, index: int) -> Cell:
         """Return slice `index`, from 0 or from the end."""
-        return select(self.cell, self.dimension, index)
+        return self.cell.slice_at(self.dimension, index)
 
 
 @dataclass(frozen=True)

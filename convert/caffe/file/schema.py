@@ -59,6 +59,17 @@ V1_LAYER_TYPES = {
     "TANH": (23, "TanH"),
     "WINDOW_DATA": (24, "WindowData"),
     "THRESHOLD": (31, "Threshold"),
+    # Of SegNet's and DeepLab's Caffe and others; they number differently, so the numbers here are our own.
+    "BN": (1001, "BN"),
+    "CROP": (1002, "Crop"),
+    "DENSE_IMAGE_DATA": (1003, "DenseImageData"),
+    "IMAGE_SEG_DATA": (1004, "ImageSegData"),
+    "INTERP": (1005, "Interp"),
+    "MAT_WRITE": (1006, "MatWrite"),
+    "PRELU": (1007, "PReLU"),
+    "RESHAPE": (1008, "Reshape"),
+    "SEG_ACCURACY": (1009, "SegAccuracy"),
+    "UPSAMPLE": (1010, "Upsample"),
 }
 
 _ENGINE = "DEFAULT 0, CAFFE 1, CUDNN 2"
@@ -258,8 +269,10 @@ _MESSAGES = {
         SigmoidParameter sigmoid_param = 38; SoftmaxParameter softmax_param = 39;
         SliceParameter slice_param = 31; TanHParameter tanh_param = 37;
         ThresholdParameter threshold_param = 25; WindowDataParameter window_data_param = 20;
-        TransformationParameter transform_param = 36; LossParameter loss_param = 42;
-        V0LayerParameter layer = 1""",
+        TransformationParameter transform_param = 36; LossParameter loss_param = 42; V0LayerParameter layer = 1;
+        BNParameter bn_param = 1003; CropParameter crop_param = 1004; InterpParameter interp_param = 1005;
+        PReLUParameter prelu_param = 1006; ReshapeParameter reshape_param = 1007;
+        UpsampleParameter upsample_param = 1008""",
     "V0LayerParameter": """string name = 1; string type = 2; uint32 num_output = 3; bool biasterm = 4;
         FillerParameter weight_filler = 5; FillerParameter bias_filler = 6; uint32 pad = 7;
         uint32 kernelsize = 8; uint32 group = 9; uint32 stride = 10; V0LayerParameter.PoolMethod pool = 11;

@@ -14,7 +14,7 @@ from convert.torch7.symbolic_values import Cell, Value
 from layers import FoldAxes, UnfoldAxes
 
 
-@converts("nn.ReLU", "cudnn.ReLU", "nn.Threshold")
+@converts("nn.ReLU", "cudnn.ReLU", "nn.Threshold", "nn.Rectifier")
 def threshold(module: Module, x: KerasTensor) -> KerasTensor:
     """x where it is above the threshold, else a constant; both are 0 for ReLU."""
     # torch.class nn.Threshold defaults to 1e-6; nn.ReLU always saves its zeros, except in very old files.

@@ -91,7 +91,7 @@ def add_elements(module: Module, cell: Cell, context: Context) -> KerasTensor:
     return _affine(module, cell, context, shift=module.required_array("bias"))
 
 
-@converts("inn.ConstAffine")
+@converts("inn.ConstAffine", "nn.SpatialConstDiagonal")
 def constant_affine(module: Module, cell: Cell, context: Context) -> KerasTensor:
     """a x + b, with one a and b for each channel."""
     factor, shift = module.required_array("a").ravel(), module.required_array("b").ravel()

@@ -17,7 +17,7 @@ MAX_COPIES = 4096
 
 @converts("nn.Select")
 def select_index(module: Module, cell: Cell) -> Cell:
-    """One slice along a dimension, counted from 1 or from the end (negative)."""
+    """A copy of one slice along a dimension, counted from 1 or from the end (negative)."""
     index, dimension = module.integer("index"), dimension_of(module, cell)
     cell.keep_batch(dimension)
     return select(cell, dimension, index - 1 if index > 0 else index)
@@ -25,7 +25,7 @@ def select_index(module: Module, cell: Cell) -> Cell:
 
 @converts_values("nn.SplitTable")
 def split_table(module: Module, value: Value) -> Value:
-    """A table of all slices along a dimension."""
+    """A table of all slices along a dimension, which share its memory."""
     cell = module.single(value)
     dimension = dimension_of(module, cell)
     cell.keep_batch(dimension)
@@ -146,12 +146,23 @@ def reshape(module: Module, cell: Cell) -> Cell:
     if not cell.frame.hidden:
         if batch_mode is False:
             cell.keep_batch(1)
-        return _reshaped(cell, sizes if batch_mode is False else [-1, *sizes])
+            return _reshaped(cell, sizes)
+        return _reshaped_each(module, cell, sizes)
     known = None not in cell.sizes
     same_count = not known or math.prod(size for size in cell.sizes if size) == math.prod(sizes)
     if batch_mode is False or (batch_mode is None and same_count and cell.sizes[:1] != (1,)):
         return _reshaped_samples(cell, sizes)
     return _reshaped_samples(cell, [cell.sizes[0] or -1, *sizes])
+
+
+def _reshaped_each(module: Module, cell: Cell, sizes: list[int]) -> Cell:
+    """Give each sample of the batch other sizes, of as many elements: samples of another size are refused."""
+    sample = [size for size in cell.sizes[1:] if size is not None]
+    if len(sample) < cell.rank - 1:
+        return _reshaped_samples(cell, sizes)
+    if math.prod(sample) != math.prod(sizes):
+        raise module.fail(f"makes {sizes} of samples of the sizes {sample}, which have another number of elements")
+    return _reshaped(cell, [-1, *sizes])
 
 
 def _reshaped(cell: Cell, sizes: list[int]) -> Cell:

@@ -7,7 +7,7 @@ from convert.torch7.converters.tables import join
 from convert.torch7.file.values import LuaTable
 from convert.torch7.module import Module
 from convert.torch7.registry import converts, converts_values
-from convert.torch7.symbolic_values import Cell, Value, samples, select
+from convert.torch7.symbolic_values import Cell, Value, samples
 from layers import CenterPadConcatenate, FoldAxes, UnfoldAxes
 
 MAX_SLICES = 4096
@@ -83,7 +83,7 @@ def parallel(module: Module, value: Value, context: Context) -> Value:
     if len(children) > MAX_SLICES:
         raise module.fail(f"has {len(children)} modules; at most {MAX_SLICES} are allowed")
     cell.keep_batch(dimension)
-    outputs = [context.convert(child, select(cell, dimension, i)) for i, child in enumerate(children)]
+    outputs = [context.convert(child, cell.slice_at(dimension, i)) for i, child in enumerate(children)]
     along = module.integer("outputDimension")
     cells = module.cells(outputs)
     return join(module, cells, along if along > 0 else cells[0].rank + along + 1)
@@ -131,6 +131,27 @@ def identity(module: Module, value: Value, context: Context) -> Value:
     return value
 
 
+@converts_values("nn.ResidualDrop")
+def residual_drop(module: Module, value: Value, context: Context) -> Value:
+    """A residual block of networks with stochastic depth: in evaluation `net` counts as often as it was kept."""
+    skip, net = (module.child(module.get(name), name) for name in ("skip", "net"))
+    kept = 1.0 - module.number("deathRate")
+    shortcut = module.single(context.convert(skip, value)).tensor
+    residual = module.single(context.convert(net, value))
+    return residual.like(shortcut + residual.tensor * kept)
+
+
+@converts_values("nn.DenseConnectLayerCustom")
+def dense_connection(module: Module, value: Value, context: Context) -> Value:
+    """A layer of DenseNet: the table of all earlier outputs, and what `net1` and `net2` make of them joined."""
+    module.ignore("input_c", "saved_bn_running_mean", "saved_bn_running_var")
+    cells = [value] if isinstance(value, Cell) else module.cells(value)
+    joined: Value = join(module, cells, 2) if len(cells) > 1 else cells[0]
+    for name in ("net1", "net2"):
+        joined = context.convert(module.child(module.get(name), name), joined)
+    return [*cells, joined]
+
+
 @converts("nn.CReLU")
 def concatenated_relu(module: Module, cell: Cell, context: Context) -> Cell:
     """The modules inside, which join along the dimension after the batch; a sample alone is a batch of one for them."""
@@ -161,6 +182,7 @@ def layer_normalization(module: Module, value: Value, context: Context) -> Value
     "nn.FireModule",
     "nn.Maxout",
     "nn.SpatialLPPooling",
+    "nn.NoBackprop",
     "inn.SpatialSameResponseNormalization",
 )
 def wrapper(module: Module, value: Value, context: Context) -> Value:

@@ -31,8 +31,9 @@ RANK_ONLY = {
     3: "TemporalMaxPooling TemporalDynamicKMaxPooling",
     4: "SpatialMaxPooling SpatialAveragePooling SpatialDilatedMaxPooling SpatialAdaptiveMaxPooling "
     "SpatialAdaptiveAveragePooling SpatialFractionalMaxPooling SpatialZeroPadding SpatialReplicationPadding "
-    "SpatialReflectionPadding SpatialCircularPadding SpatialUpSamplingNearest SpatialUpSamplingBilinear "
-    "SpatialDropout SpatialCrossMapLRN NoiseFill GenNoise ShaveImage SpatialSoftMax SpatialLogSoftMax",
+    "SpatialReflectionPadding SpatialSymmetricPadding SpatialCircularPadding SpatialUpSamplingNearest "
+    "SpatialUpSamplingBilinear SpatialDropout SpatialCrossMapLRN NoiseFill GenNoise ShaveImage SpatialSoftMax "
+    "SpatialLogSoftMax",
     5: "VolumetricMaxPooling VolumetricAveragePooling VolumetricDilatedMaxPooling VolumetricFractionalMaxPooling "
     "VolumetricReplicationPadding VolumetricDropout",
 }
@@ -85,6 +86,7 @@ POINTWISE = frozenset(
         "SoftMin",
         "PReLU",
         "CategoricalEntropy",
+        "Rectifier",
     ]
 )
 IN_TURN = frozenset(
@@ -104,9 +106,13 @@ IN_TURN = frozenset(
         "Maxout",
         "LayerNormalization",
         "SpatialSameResponseNormalization",
+        "NoBackprop",
+        "DenseConnectLayerCustom",
     ]
 )
-SIDE_BY_SIDE = frozenset(["Concat", "ConcatTable", "DataParallelTable", "DepthConcat", "SpatialPyramidPooling"])
+SIDE_BY_SIDE = frozenset(
+    ["Concat", "ConcatTable", "DataParallelTable", "DepthConcat", "SpatialPyramidPooling", "ResidualDrop"]
+)
 PAIRS = frozenset(
     ["CSubTable", "CDivTable", "MM", "MV", "DotProduct", "CosineDistance", "PairwiseDistance", "MaskedSelect"]
 )

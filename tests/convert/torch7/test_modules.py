@@ -415,6 +415,26 @@ NORMALIZATIONS = {
         ),
         F.batch_norm(X, torch.tensor(numbers(4)), torch.tensor(numbers(4) ** 2 + 0.5), eps=0.01),
     ),
+    "batch_norm_with_scratch_space": (
+        module(
+            "nn.SpatialBatchNormalization",
+            running_mean=tensor(numbers(4)),
+            running_var=tensor(numbers(4) ** 2 + 0.5),
+            **{name: tensor(numbers(3)) for name in ("buffer", "buffer2", "centered", "std", "normalized")},
+        ),
+        F.batch_norm(X, torch.tensor(numbers(4)), torch.tensor(numbers(4) ** 2 + 0.5)),
+    ),
+    "lrn_with_scratch_space": (
+        module(
+            "nn.SpatialCrossMapLRN",
+            size=3,
+            alpha=0.5,
+            beta=0.6,
+            k=1.5,
+            **{name: tensor(numbers(3)) for name in ("scale", "paddedRatio", "accumRatio")},
+        ),
+        F.local_response_norm(X, 3, 0.5, 0.6, 1.5),
+    ),
     "copy_grad": (module("nn.CopyGrad"), X),
     "norm_stabilizer": (module("nn.NormStabilizer", beta=1), X),
     "instance_norm_plain": (
@@ -422,7 +442,39 @@ NORMALIZATIONS = {
         F.instance_norm(X, eps=0.01),
     ),
 }
-ALL = ELEMENTWISE | SHAPES | TABLES | WINDOWS | NORMALIZATIONS
+NET, SKIP = sequential(PARTS[0], module("nn.Tanh")), sequential(PARTS[1])
+# Classes of published projects: DeepMind's DQN, DeepMask, networks with stochastic depth, DenseNet.
+PUBLISHED = {
+    "rectifier": (module("nn.Rectifier"), X.relu()),
+    "constant_diagonal": (
+        module("nn.SpatialConstDiagonal", a=tensor(numbers(1, 4, 1, 1, seed=1)), b=tensor(numbers(1, 4, 1, 1, seed=2))),
+        X * torch.tensor(numbers(1, 4, 1, 1, seed=1)) + torch.tensor(numbers(1, 4, 1, 1, seed=2)),
+    ),
+    "symmetric_padding": (
+        module("nn.SpatialSymmetricPadding", pad_l=3, pad_r=1, pad_t=-1, pad_b=2),
+        torch.tensor(np.pad(X.numpy()[:, :, 1:], ((0, 0), (0, 0), (0, 2), (3, 1)), mode="symmetric")),
+    ),
+    "no_backprop": (module("nn.NoBackprop", modules=table(sequential(module("nn.Tanh")))), X.tanh()),
+    "residual_drop": (
+        module("nn.ResidualDrop", deathRate=0.3, net=NET, skip=SKIP, modules=table(NET, SKIP)),
+        part(1) + 0.7 * part(0).tanh(),
+    ),
+    "dense_connection": (
+        sequential(
+            module(
+                "nn.DenseConnectLayerCustom",
+                net1=NET,
+                net2=module("nn.Exp"),
+                input_c=tensor(numbers(2)),
+                modules=table(NET, module("nn.Exp")),
+            ),
+            module("nn.DenseConnectLayerCustom", net1=module("nn.Identity"), net2=module("nn.Square")),
+            module("nn.JoinTable", dimension=2),
+        ),
+        torch.cat([X, part(0).tanh().exp(), X**2, part(0).tanh().exp() ** 2], 1),
+    ),
+}
+ALL = ELEMENTWISE | SHAPES | TABLES | WINDOWS | NORMALIZATIONS | PUBLISHED
 # With tests of their own.
 DICTIONARY = module("nn.Dictionary", weight=tensor(numbers(5, 3, seed=4)))
 LINEAR = module("nn.Linear", weight=tensor(numbers(2, 3, seed=5)), bias=tensor(numbers(2, seed=6)))
@@ -500,6 +552,37 @@ VIEWS = {
                 module("nn.Unsqueeze", pos=2, numInputDims=3), RELU, module("nn.Squeeze", dim=2, numInputDims=4)
             ),
         )
+    ),
+    "slices": sequential(
+        split(
+            module("nn.Identity"),
+            sequential(module("nn.SplitTable", dimension=2), module("nn.ParallelTable", modules=table(*[RELU] * 4))),
+        ),
+        module("nn.SelectTable", index=1),
+        split(module("nn.Identity"), module("nn.Identity")),
+    ),
+    "slices_of_a_view": sequential(
+        split(
+            module("nn.Identity"),
+            sequential(
+                reshaped(2, 60),
+                module("nn.Parallel", inputDimension=2, outputDimension=2, modules=table(RELU, RELU)),
+                reshaped(4, 5, 6, samples=1),
+            ),
+        )
+    ),
+    "earlier_slices": sequential(
+        split(module("nn.SplitTable", dimension=2), RELU),
+        module(
+            "nn.ParallelTable",
+            modules=table(
+                sequential(
+                    module("nn.MapTable", module=module("nn.Unsqueeze", pos=1, numInputDims=2)),
+                    module("nn.JoinTable", dimension=2),
+                ),
+                module("nn.Identity"),
+            ),
+        ),
     ),
     "earlier": sequential(
         split(reshaped(20, 6), RELU),
@@ -606,6 +689,19 @@ def test_features_of_pictures_of_another_size_are_refused():
     assert model(x).shape == (2, 2)
     with pytest.raises(Exception, match="120"):  # each backend has its own kind
         model(numbers(2, 10, 6, 4))
+
+
+def test_reshape_keeps_the_batch():
+    pool = module("nn.SpatialMaxPooling", kH=1, kW=1, dH=1, dW=1)
+    network = sequential(pool, module("nn.Reshape", size=sizes(6, 20)))
+    model = convert_network(network).model
+    x = numbers(2, 5, 6, 4)
+    expected = torch.tensor(x).permute(0, 3, 1, 2).reshape(2, 6, 20)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(model(x)), expected, rtol=1e-6)
+    with pytest.raises(Exception, match=r"(?i)reshape|size|shape"):  # each backend has its own kind
+        model(numbers(2, 10, 6, 4))
+    with pytest.raises(UserError, match=r"\[6, 20\] of samples of the sizes \[4, 5, 5\]"):
+        convert_network(network, BuildOptions(((None, 4, 5, 5),), batch=True))
 
 
 def test_checkpoint_table_is_opened():

@@ -30,6 +30,21 @@ def _border(module: Module, low: int) -> tuple[Pair, Pair]:
     return (top, bottom), (left, right)
 
 
+@converts("nn.SpatialSymmetricPadding", sample=3)
+def symmetric_padding(module: Module, x: KerasTensor) -> KerasTensor:
+    """DeepMask's padding with the picture's mirror image, in which the edge pixels come again; negative widths crop."""
+    for axis, (before, after) in enumerate(_border(module, -MAX_PADDING), start=1):
+        size = x.shape[axis]
+        if size is not None and max(before, after) > size:
+            raise module.fail(f"pads {max(before, after)} pixels with the mirror image of {size}")
+        cut = (slice(None),) * axis
+        x = x[(*cut, slice(max(0, -before), min(0, after) or None))]
+        first = [x[(*cut, slice(i, i + 1))] for i in reversed(range(before))]
+        last = [x[(*cut, slice(-i - 1, -i or None))] for i in range(after)]
+        x = ops.concatenate([*first, x, *last], axis=axis) if first or last else x
+    return x
+
+
 @converts("nn.SpatialCircularPadding", sample=3)
 def circular_padding(module: Module, x: KerasTensor) -> KerasTensor:
     """Padding with the opposite side.

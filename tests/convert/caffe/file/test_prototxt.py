@@ -121,6 +121,32 @@ def test_v1_layers_are_upgraded():
     assert (net.layer[1].type, net.layer[1].relu_param.negative_slope) == ("ReLU", 2)
 
 
+V1_LAYERS_OF_FORKS = {
+    "BN": ("BN", "bn_param { bn_mode: INFERENCE eps: 0.5 }"),
+    "CROP": ("Crop", "crop_param { axis: 1 offset: 3 }"),
+    "DENSE_IMAGE_DATA": ("DenseImageData", "dense_image_data_param { source: 'x' }"),
+    "IMAGE_SEG_DATA": ("ImageSegData", "image_data_param { source: 'x' label_type: PIXEL }"),
+    "INTERP": ("Interp", "interp_param { zoom_factor: 8 }"),
+    "MAT_WRITE": ("MatWrite", "mat_write_param { prefix: 'x' }"),
+    "PRELU": ("PReLU", "prelu_param { channel_shared: true }"),
+    "RESHAPE": ("Reshape", "reshape_param { shape { dim: 0 dim: -1 } }"),
+    "SEG_ACCURACY": ("SegAccuracy", "seg_accuracy_param { ignore_label: 255 }"),
+    "UPSAMPLE": ("Upsample", "upsample_param { scale: 2 }"),
+}
+
+
+@pytest.mark.parametrize("old", V1_LAYERS_OF_FORKS)
+def test_v1_layers_of_forks_are_upgraded(old, tmp_path):
+    new, parameter = V1_LAYERS_OF_FORKS[old]
+    path = tmp_path / "old.prototxt"
+    path.write_text(f"layers {{ name: 'a' type: {old} bottom: 'b' top: 'c' {parameter} }}")
+    (layer,) = read_prototxt(path, []).layer
+    assert layer.type == new
+    known = [field for field, _ in layer.ListFields() if field.name.endswith("_param")]
+    expected = [parameter.split()[0]] if layer.DESCRIPTOR.fields_by_name.get(parameter.split()[0]) else []
+    assert [field.name for field in known] == expected
+
+
 def test_v0_layers_are_upgraded():
     net = parse_and_upgrade(
         "layers { layer { name: 'p' type: 'padding' pad: 2 } bottom: 'data' top: 'padded' }"
