@@ -48,6 +48,7 @@ class Option:
         numbers: whether whole numbers may stand in place of text.
         choices: values that are allowed; empty: any.
         minimum: least value that is allowed, or None.
+        maximum: greatest value that is allowed where there is a least one, or None.
         above: value above which it must lie, or None.
         below: value below which it must lie, or None.
         count: None: a single value; a number: a tuple of as many; "+": a tuple of one or more; "?": a single value
@@ -68,6 +69,7 @@ class Option:
     flag: str | None = None
     choices: tuple[str, ...] = ()
     minimum: float | None = None
+    maximum: float | None = None
     above: float | None = None
     below: float | None = None
     count: int | str | None = None
@@ -134,7 +136,10 @@ def _check_one(name: str, value: Any, entry: Option) -> None:
 
 
 def _check_bounds(name: str, value: float, entry: Option) -> None:
-    if entry.minimum is not None and entry.below is not None:
+    if entry.minimum is not None and entry.maximum is not None:
+        if not entry.minimum <= value <= entry.maximum:
+            raise ArgumentError(f"`{name}` must be from {entry.minimum:g} to {entry.maximum:g}, not {value}")
+    elif entry.minimum is not None and entry.below is not None:
         if not entry.minimum <= value < entry.below:
             bounds = f"at least {entry.minimum} and below {entry.below}"
             raise ArgumentError(f"`{name}` must be {bounds}, not {value}")

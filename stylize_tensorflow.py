@@ -9,9 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from choices import CODECS, PRECISIONS
 from errors import ArgumentError, counted
-from pipelines.command_line import ArgumentParser, defaults_of, run_script, tell, with_flags
+from pipelines.command_line import ArgumentParser, add_options, defaults_of, run_script, tell, values_of, with_flags
 from pipelines.memory_bound import parse_memory
 from pipelines.model_library import described_models
 from pipelines.stylization.film_settings import FilmSettings
@@ -34,18 +33,18 @@ subtitles, chapters and timestamps are kept. After an interruption the same comm
 
 
 def make_parser() -> ArgumentParser:
-    """Return the parser of the command line; its defaults are those of `stylize_files`."""
+    """Return the parser of the command line; its defaults are those of the settings and of `stylize_files`."""
     defaults = defaults_of(stylize_files)
     parser = ArgumentParser(prog=NAME, description=__doc__, epilog=EPILOG)
     _add_files(parser, defaults)
-    _add_look(parser, defaults)
+    _add_look(parser)
     _add_memory(parser, defaults)
     parser.add_argument(
         "--overwrite",
         action="store_true",
         help="replace existing outputs; those in a folder are skipped otherwise, so that the same command resumes",
     )
-    _add_film_arguments(parser)
+    add_options(parser.add_argument_group("films"), FilmSettings)
     _add_cluster_arguments(parser)
     parser.add_argument("--list-models", action="store_true", help="print the names of the included models")
     return parser
@@ -59,8 +58,7 @@ def _add_files(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         "--output",
         metavar="FILE_OR_FOLDER",
         help="a file for one picture or film; a folder for several (also for one, if it exists or the name ends in "
-        "a slash); "
-        "the subfolders of an input folder are kept",
+        "a slash); the subfolders of an input folder are kept",
     )
     parser.add_argument(
         "--model",
@@ -70,34 +68,8 @@ def _add_files(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
     )
 
 
-def _add_look(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
-    parser.add_argument(
-        "--image-size",
-        type=int,
-        metavar="LONG_SIDE",
-        default=defaults["image_size"],
-        help="resize pictures so that their longer side has this many pixels (default: keep their size)",
-    )
-    parser.add_argument(
-        "--brush-size",
-        type=float,
-        metavar="0.25..8",
-        default=defaults["brush_size"],
-        help="size of the strokes relative to that in training, after --image-size; for print, larger strokes with "
-        "edges that stay sharp (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--strength",
-        type=float,
-        metavar="0..1",
-        default=defaults["strength"],
-        help="blend with the content: 1 is the stylised picture alone, 0 the content (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--keep-colors",
-        action="store_true",
-        help="keep the colours and the overall brightness of the content, and take only the strokes from the result",
-    )
+def _add_look(parser: ArgumentParser) -> None:
+    add_options(parser, StylizationSettings)
     parser.add_argument(
         "--style",
         nargs="+",
@@ -114,12 +86,6 @@ def _add_look(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         help="pictures that are white where a style is applied: one for each of --style, or one for a network with one "
         "style; where no mask is white the picture is unchanged",
     )
-    parser.add_argument(
-        "--precision",
-        metavar="|".join(PRECISIONS),
-        default=defaults["precision"],
-        help="precision of the computation; bfloat16 is faster on processors that support it (default: %(default)s)",
-    )
 
 
 def _add_memory(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
@@ -129,36 +95,6 @@ def _add_memory(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         default=defaults["memory"],
         help="memory that the program may take, such as 4GB; larger pictures are processed in strips, with the same "
         "result (default: half of the free memory)",
-    )
-
-
-def _add_film_arguments(parser: ArgumentParser) -> None:
-    defaults = FilmSettings()
-    group = parser.add_argument_group("films")
-    group.add_argument(
-        "--steady",
-        type=float,
-        metavar="0..1",
-        default=defaults.steady,
-        help="how strongly each frame is tied to the previous one, to avoid flicker; 0 treats frames independently "
-        "(default: %(default)s)",
-    )
-    group.add_argument(
-        "--codec", metavar="|".join(CODECS), default=defaults.codec, help="codec of a video (default: %(default)s)"
-    )
-    group.add_argument(
-        "--quality",
-        type=int,
-        metavar="1..100",
-        default=defaults.quality,
-        help="quality of a video or an animated WebP (default: %(default)s)",
-    )
-    group.add_argument(
-        "--frame-rate",
-        type=float,
-        metavar="FRAMES_A_SECOND",
-        default=defaults.frame_rate,
-        help="frame rate of numbered frames (default: %(default)s)",
     )
 
 
@@ -235,8 +171,7 @@ def _may_be_film(path: str) -> bool:
 
 def look_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return what is asked for of each picture or frame, as `StylizationSettings` and `stylize_files` take it."""
-    names = ("image_size", "strength", "keep_colors", "precision", "brush_size")
-    options = {name: getattr(arguments, name) for name in names}
+    options = values_of(arguments, StylizationSettings)
     return options | {"style": parse_styles(arguments.style), "masks": tuple(arguments.masks)}
 
 
@@ -246,7 +181,7 @@ def run_film(arguments: argparse.Namespace) -> int:
     from pipelines.stylization.rate_bar import rate_bar
 
     look = StylizationSettings(**look_options(arguments))
-    settings = FilmSettings(look, arguments.steady, arguments.codec, arguments.quality, arguments.frame_rate)
+    settings = FilmSettings(look, **values_of(arguments, FilmSettings))
     stylize = stylize_film if arguments.cluster is None else _cluster_film(arguments)
     with rate_bar("frames") as observe:
         report = stylize(

@@ -10,9 +10,13 @@ from PIL import Image
 from support.small_models import convolutional_model, inverting_model
 
 import stylize_tensorflow
+import texture_nets
 from images.reading import read_image
 from model.saving import load_model, save_model
 from model.styles import style_names
+from pipelines.command_line import defaults_of
+from pipelines.stylization.settings import StylizationSettings
+from pipelines.stylization.stylize import stylize_files, stylize_pixels
 
 PHOTO = ROOT / "pics" / "chelsea.jpg"
 
@@ -220,3 +224,10 @@ def test_the_model_that_ships_is_the_default(tmp_path):
     # A blue and yellow painting of the same cup: other colours, alike in light and dark.
     assert np.abs(stylized - content).mean() > 20
     assert np.corrcoef(stylized.mean(-1).ravel(), content.mean(-1).ravel())[0, 1] > 0.4
+
+
+@pytest.mark.parametrize("function", [stylize_files, stylize_pixels, texture_nets.stylize], ids=lambda f: f.__module__)
+def test_functions_have_the_defaults_of_the_settings(function):
+    defaults, settings = defaults_of(function), defaults_of(StylizationSettings)
+    names = ["image_size", "strength", "keep_colors", "brush_size"]
+    assert [defaults[name] for name in names] == [settings[name] for name in names]

@@ -6,51 +6,53 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from choices import PRECISIONS
-from errors import ArgumentError, unknown_name
+from errors import ArgumentError
+from options import check, described, option
 from pipelines.inputs import check_input_files
 
-MIN_BRUSH_SIZE, MAX_BRUSH_SIZE = 0.25, 8.0
 
-
+@described
 @dataclass(frozen=True)
 class StylizationSettings:
-    """What is done to each picture.
+    """What is done to each picture; checked when it is made.
 
     Attributes:
-        image_size: the longer side in pixels to which each picture is resized first; None keeps its size.
-        strength: weight of the stylised picture in the mean of both, 0 to 1; the content has the rest.
-        keep_colors: keep the content's colours and brightness; the strokes are the stylised picture's.
-        precision: what the network computes in: "float32" or "bfloat16" (faster where the processor has it).
         style: of a network of several styles those that are blended, and their weights relative to each other.
         masks: files of pictures, white where a style goes: one for each of `style`, or one for a network of one style.
         memory: bytes of memory that the process may take, mapped files left out; None: half of what is free. Larger
             pictures go through the network in strips, with the same result.
-        brush_size: size of the strokes as a multiple of what the network was trained for, from MIN_BRUSH_SIZE to
-            MAX_BRUSH_SIZE (see pipelines.stylization.brush); 1 leaves them as they are.
 
     Raises:
         ArgumentError: a value is not allowed.
     """
 
-    image_size: int | None = None
-    strength: float = 1.0
-    keep_colors: bool = False
-    precision: str = "float32"
+    image_size: int | None = option(
+        "resize pictures so that their longer side has this many pixels",
+        kind=int, minimum=1, metavar="LONG_SIDE", default_text="keep their size",
+    )  # fmt: skip
+    strength: float = option(
+        "blend with the content: 1 is the stylised picture alone, 0 the content",
+        default=1.0, kind=float, minimum=0, maximum=1, metavar="0..1",
+    )  # fmt: skip
+    keep_colors: bool = option(
+        "keep the colours and the overall brightness of the content, and take only the strokes from the result",
+        default=False, kind=bool,
+    )  # fmt: skip
+    precision: str = option(
+        "precision of the computation; bfloat16 is faster on processors that support it",
+        default="float32", choices=PRECISIONS,
+    )  # fmt: skip
     style: Mapping[str, float] = field(default_factory=dict)
     masks: tuple[str, ...] = ()
     memory: int | None = None
-    brush_size: float = 1.0
+    brush_size: float = option(
+        "size of the strokes relative to that in training, after `image_size`; for print, larger strokes with edges "
+        "that stay sharp",
+        default=1.0, kind=float, minimum=0.25, maximum=8, metavar="0.25..8",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
-        if self.image_size is not None and self.image_size < 1:
-            raise ArgumentError(f"`image_size` must be 1 or more, not {self.image_size}")
-        if not 0 <= self.strength <= 1:
-            raise ArgumentError(f"`strength` must be from 0 to 1, not {self.strength}")
-        if not MIN_BRUSH_SIZE <= self.brush_size <= MAX_BRUSH_SIZE:
-            limits = f"{MIN_BRUSH_SIZE:g} to {MAX_BRUSH_SIZE:g}"
-            raise ArgumentError(f"`brush_size` must be from {limits}, not {self.brush_size:g}")
-        if self.precision not in PRECISIONS:
-            raise ArgumentError(unknown_name("`precision`", self.precision, PRECISIONS))
+        check(self)
         check_input_files(mask=self.masks)
         if self.masks and self.memory is not None:
             raise ArgumentError("`memory` cannot be used with `mask`: pictures with masks are not split into strips")

@@ -108,7 +108,7 @@ def test_warnings_of_pictures_are_told(tmp_path, model, capsys):
 @pytest.mark.parametrize(("options", "message"), [
     ({"strength": 1.5}, "`strength` must be from 0 to 1, not 1.5"),
     ({"strength": float("nan")}, "`strength`"),
-    ({"image_size": 0}, "`image_size` must be 1 or more, not 0"),
+    ({"image_size": 0}, "`image_size` must be at least 1, not 0"),
     ({"precision": "bfloat17"}, "unknown `precision` 'bfloat17'; did you mean 'bfloat16'"),
     ({"model": "no_such_style"}, "no_such_style"),
 ])  # fmt: skip
