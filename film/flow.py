@@ -53,7 +53,7 @@ def refined(flow: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarr
 
 
 def resize_flow(flow: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Return a flow for frames of another size."""
+    """Return a flow, float32 (rows, columns, 2), for frames of (height, width): as large, in pixels of these."""
     if flow.shape[:2] == (height, width):
         return flow
     factors = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)

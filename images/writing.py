@@ -199,10 +199,24 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: it cannot be written; the message names `path`.
     """
-    temporary = temporary_path(path)
+    with whole_path(path) as temporary, temporary.open("x+b") as file:
+        yield file
+
+
+@contextmanager
+def whole_path(path: Path, suffix: str = "") -> Iterator[Path]:
+    """Yield a new name beside `path`; the file written there takes its place at the end, or vanishes on an error.
+
+    Args:
+        path: what the file becomes.
+        suffix: of the name, for writers that look at it.
+
+    Raises:
+        OSError: it cannot be written; the message names `path`.
+    """
+    temporary = temporary_path(path, suffix)
     try:
-        with temporary.open("x+b") as file:
-            yield file
+        yield temporary
         temporary.replace(path)
     except OSError as error:
         if error.errno is None or error.filename not in (None, str(temporary)):  # a library's own, or of another file

@@ -14,8 +14,15 @@ def takes_noise(model: keras.Model) -> bool:
 def draw_noise(model: keras.Model, height: int, width: int, *, seed: int, batch: int = 1) -> np.ndarray:
     """Return the noise of `batch` samples for a generator in texture mode.
 
-    (batch, height, width, noise_depth), float32, independent, uniform in [0, 1); the same for a seed on every
-    backend and machine.
+    Args:
+        model: the generator, whose input tells the number of noise planes.
+        height: rows of each sample.
+        width: columns.
+        seed: of all noise; the same numbers on every backend and machine.
+        batch: number of samples.
+
+    Returns:
+        (batch, height, width, planes), float32, independent, uniform in [0, 1).
     """
     shape = (batch, height, width, model.inputs[0].shape[-1])
     return np.random.default_rng(seed).random(shape, dtype=np.float32)

@@ -16,7 +16,7 @@ import numpy as np
 import layers  # noqa: F401  registers the layers that saved models are made of
 from compat import WeightsFile, deep_recursion, deferred_variables
 from errors import ArgumentError, UserError, one_line
-from images.writing import temporary_path
+from images.writing import whole_path
 from model.untrusted.archive import WEIGHTS, ModelArchive, read_archive
 from model.untrusted.config import check_config
 from model.untrusted.hdf5 import check_hdf5, open_hdf5
@@ -38,16 +38,11 @@ def save_model(model: keras.Model, path: str | os.PathLike, *, dtype: StorageTyp
     path = Path(path)
     if path.suffix != ".keras":
         raise ArgumentError(f"{path}: a Keras model file must end in .keras")
-    # Keras insists on the suffix; the temporary file stands beside the result so that the rename is atomic.
-    temporary = temporary_path(path, ".keras")
-    try:
+    with whole_path(path, ".keras") as temporary:  # Keras insists on the suffix
         with deep_recursion():
             model.save(temporary)
         if dtype == "float16":
             _store_in_half(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return path.stat().st_size
 
 

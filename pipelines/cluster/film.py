@@ -56,7 +56,8 @@ def stylize_film_on_cluster(
 
     Args:
         source: see `pipelines.stylization.film.stylize_film`, as `output`, `settings`, `model`, `overwrite` and `note`.
-        output: the film to write; `settings` say how.
+        output: the film to write.
+        settings: how.
         cluster: "local", or a Ray cluster's address (see `pipelines.cluster.session.connected`).
         model: name or file of the network.
         worker_cpus: processor threads of a worker.

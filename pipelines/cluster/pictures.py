@@ -70,7 +70,8 @@ def stylize_on_cluster(
         model: name of a model that ships, or path of a `.keras` file, which is sent to the workers.
         worker_cpus: processor threads of a worker.
         overwrite: write outputs anew that exist.
-        observe: told after every picture; `note` of what could not be used or kept.
+        observe: told after every picture.
+        note: told what could not be used or kept.
 
     Raises:
         ArgumentError: an argument has a value that is not allowed, or Ray is not installed.

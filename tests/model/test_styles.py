@@ -94,3 +94,8 @@ def test_a_style_more_leaves_the_others_as_they_were(tmp_path):
 def test_names_are_given_once_each(names):
     with pytest.raises(ValueError, match="styles must be names, none twice"):
         StyleWeights(names)
+
+
+def test_a_file_that_cannot_be_written_is_named_and_not_the_temporary_one(tmp_path):
+    with pytest.raises(OSError, match=r"nowhere/model\.keras'$"):
+        save_model(random_network(), tmp_path / "nowhere" / "model.keras")
