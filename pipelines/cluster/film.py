@@ -79,8 +79,7 @@ def stylize_film_on_cluster(
         if scenes := _scenes_left(reader, settings, writer.frame_count):
             with connected(cluster):
                 arguments = (network, str(reader.path.absolute()), str(files.output.absolute()), settings, worker_cpus)
-                done = results_of(scenes, SceneWorker, arguments, find_workers(worker_cpus))
-                for result in _in_order(done, scenes):
+                for result in _in_order(results_of(scenes, SceneWorker, arguments, find_workers(worker_cpus)), scenes):
                     _add_scene(result, files, writer, report)
                     observe(writer.frame_count, scenes[-1]["end"])
         writer.finish()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
 
 from errors import UserError
-from pipelines.cluster.ray_data import MAX_LOSSES, results_of
+from pipelines.cluster.ray_data import MAX_LOSSES, Row, results_of
 from pipelines.cluster.session import check_workers, connected, find_workers
 from pipelines.model_library import find_model
 from pipelines.stylization.settings import StylizationSettings
@@ -91,14 +90,21 @@ def stylize_on_cluster(
         workers = find_workers(worker_cpus)
         report.workers = workers.count
         results = results_of(plan.rows, PictureWorker, (network, settings, worker_cpus, overwrite), workers)
-        for done, result in enumerate(results, start=1):
-            _note(result | plan.rows[result["number"]], report, note)
-            observe(done, len(plan.rows))
+        _follow(results, plan.rows, report, observe, note)
         report.seconds = perf_counter() - start
     return report
 
 
-def _note(row: dict[str, Any], report: ClusterReport, note: Note) -> None:
+def _follow(
+    results: Iterable[Row], rows: Sequence[Row], report: ClusterReport, observe: PictureObserver, note: Note
+) -> None:
+    """Add every result to the report as it comes."""
+    for done, result in enumerate(results, start=1):
+        _note(result | rows[result["number"]], report, note)
+        observe(done, len(rows))
+
+
+def _note(row: Row, report: ClusterReport, note: Note) -> None:
     if row.get("lost"):
         report.failed[row["source"]] = f"{row['source']}: {LOST}"
         return
