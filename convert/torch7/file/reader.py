@@ -29,6 +29,9 @@ NIL, NUMBER, STRING, TABLE, TORCH, BOOLEAN, FUNCTION, LEGACY_RECUR_FUNCTION, REC
 # Bounds on the memory of files that hold little but tables: about 500 bytes each and 100 for every other value.
 # Networks have some thousand tables and objects, the loss histories of checkpoints up to half a million numbers.
 TWO_BODIES = ("nn.GPU", "nn.DataParallelTable")  # modules that write a table of cards before that of their fields
+# Tables outside of Lua's memory (torch/tds), of which checkpoints hold vocabularies; the older names are of 2015.
+HASHES = ("tds.Hash", "tds_hash")
+VECTORS = ("tds.Vec", "tds_vec")
 MAX_OBJECTS = 500_000
 MAX_VALUES = 4_000_000
 MAX_NAME_LENGTH = 200
@@ -161,6 +164,8 @@ class _Reader:
             return self._read_storage(number, type_name)
         if type_name in TENSOR_KINDS:
             return self._read_tensor(number, type_name)
+        if type_name in (*HASHES, *VECTORS):
+            return self._read_tds(number, type_name)
         if type_name.startswith("tds.") or type_name.endswith(("Tensor", "Storage")):
             raise FormatError(place, f"an object of type {type_name!r}", "a type with a known layout")
         if type_name == "torch.Timer":  # writes nothing of itself
@@ -191,6 +196,21 @@ class _Reader:
         if not 0 <= size <= len(self.source.data) - self.source.offset:
             raise FormatError(place, f"a table of {size} entries", "a table that fits the file")
         return self._fill_table(number, size)
+
+    def _read_tds(self, number: int, type_name: str) -> Container:
+        place = self.source.offset
+        (size,) = self.source.read_longs(1)
+        if not 0 <= size <= len(self.source.data) - self.source.offset:
+            raise FormatError(place, f"a {type_name} of {size} entries", "as many as fit the file")
+        return self._fill_table(number, size) if type_name in HASHES else self._fill_vector(number, size)
+
+    def _fill_vector(self, number: int, size: int) -> Container:
+        table = self.objects[number] = LuaTable()
+        for i in range(size):
+            value = yield
+            if value is not None:
+                table[i + 1] = value
+        return table
 
     def _fill_table(self, number: int, size: int) -> Container:
         table = self.objects[number] = LuaTable()

@@ -6,7 +6,7 @@
 | number | int where it is whole and below 2^53, else float |
 | string | str: UTF-8; bytes that are not UTF-8 become backslash escapes, so that all can be printed |
 | boolean | bool |
-| table | LuaTable |
+| table, or one of torch/tds (tds.Hash, tds.Vec) | LuaTable |
 | function | LuaFunction: its code is skipped, never run |
 | tensor | TorchTensor |
 | storage | TorchStorage |

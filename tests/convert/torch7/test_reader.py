@@ -255,3 +255,19 @@ def test_reading_is_fast(shared):
         read_t7(path)
         times.append(time.process_time() - start)
     assert min(times) < 0.2
+
+
+@pytest.mark.parametrize("names", [("tds.Hash", "tds.Vec"), ("tds_hash", "tds_vec")])
+def test_tables_of_tds(tmp_path, names):
+    """As hash.lua and vec.lua of torch/tds write them: a C long and that many pairs or values."""
+
+    def opened(number, name, count):
+        texts = b"".join(struct.pack("<i", len(text)) + text for text in (b"V 0", name.encode()))
+        return struct.pack("<ii", 4, number) + texts + struct.pack("<q", count)
+
+    vector = opened(2, names[1], 3) + write_t7(1.5) + write_t7(None) + write_t7("x")
+    data = opened(1, names[0], 2) + write_t7("words") + vector + write_t7(7) + write_t7(True)
+    value = read_bytes(tmp_path, data)
+    assert list(value) == ["words", 7]
+    assert value[7] is True
+    assert dict(value["words"]) == {1: 1.5, 3: "x"}
