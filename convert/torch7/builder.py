@@ -14,6 +14,7 @@ import convert.torch7.converters  # noqa: F401  registers the converters
 from compat import deep_recursion
 from convert.axes import keras_shape
 from convert.torch7.context import BatchStatisticsNeeded, ChannelMismatch, Context, Noise, Statistics
+from convert.torch7.inputs.fixed_sizes import fitting_size
 from convert.torch7.inputs.shapes import InputPlan, Inputs, Shape, leaves, plan_inputs
 from convert.torch7.module import Module
 from convert.torch7.pooling_ties import unpooled_keys
@@ -90,13 +91,28 @@ def _build_in_frame(root: Module, plan: InputPlan, frame: Frame, options: BuildO
     inputs = plan.inputs
     for trial in range(MAX_TRIALS):
         try:
-            return _build_with(root, inputs, frame, options)
+            model, context = _build_with(root, inputs, frame, options)
+            size = fitting_size(model.inputs, context.demands) if _may_be_sized(plan, context) else None
+            return (model, context) if size is None else _build_with(root, _with_size(inputs, size), frame, options)
         except ChannelMismatch as mismatch:
             channels = _corrected(inputs, mismatch)
             if not plan.derived or channels is None or trial == MAX_TRIALS - 1:
                 raise (ArgumentError if mismatch.found is None else UserError)(str(mismatch)) from mismatch
             inputs = _with_channels(inputs, channels)
     raise UserError("the number of input channels is not in the file; give the sizes of the input as `input_shape`")
+
+
+def _may_be_sized(plan: InputPlan, context: Context) -> bool:
+    """Return whether modules ask for a size of the input that nobody gave and that noise does not depend on."""
+    return plan.derived and bool(context.demands) and not context.noise_inputs
+
+
+def _with_size(inputs: Inputs, size: int) -> Inputs:
+    """Return the inputs with all free sizes set."""
+    if not isinstance(inputs, tuple):
+        return [_with_size(item, size) for item in inputs]
+    batch, *sizes = inputs
+    return (batch, *(size if own is None else own for own in sizes))
 
 
 def _channel_axis(shape: Shape) -> int:

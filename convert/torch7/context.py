@@ -10,6 +10,7 @@ import numpy as np
 from keras import KerasTensor
 
 from convert.torch7.file.values import TorchObject
+from convert.torch7.inputs.fixed_sizes import Demand
 from convert.torch7.module import Module
 from convert.torch7.registry import converter_of
 from convert.torch7.symbolic_values import BatchConsumed, Cell, Value
@@ -58,6 +59,7 @@ class Context:
         self.noisy: list[Module] = []
         self.statistics = statistics
         self.batch_statistics: list[Module] = []
+        self.demands: list[Demand] = []
         self._layers: dict[Any, keras.Layer] = {}
         self._substitutes: dict[TorchObject, TorchObject] = {}
         self._memory: dict[TorchObject, list[Value]] = {}
@@ -127,6 +129,11 @@ class Context:
         """
         if x.shape[-1] != channels:
             raise ChannelMismatch(module, channels, x.shape[-1])
+
+    def expect_elements(self, x: KerasTensor, elements: int) -> None:
+        """Note that each sample of a tensor must have so many elements, where its size is free."""
+        if None in x.shape[1:]:
+            self.demands.append(Demand(x, elements))
 
     def noise_like(self, module: Module, shape: Sequence[int | None]) -> KerasTensor | None:
         """Return a new input of the model for the noise of `module`, None where a layer shall draw it.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 
 import keras
 from keras import KerasTensor, ops
 
+from convert.torch7.context import Context
 from convert.torch7.dimensions import dimension_of, has_batch
 from convert.torch7.module import Module
 from convert.torch7.registry import converts, converts_values
@@ -98,7 +101,7 @@ def _permuted(cell: Cell, order: list[int]) -> Cell:
 
 
 @converts("nn.View")
-def view(module: Module, cell: Cell) -> Cell:
+def view(module: Module, cell: Cell, context: Context) -> Cell:
     """Other sizes for the same elements, in Torch7's order (channels, height, width).
 
     With numInputDims, dimensions before the last so many are the batch. Else what does not fit into the sizes is.
@@ -106,7 +109,8 @@ def view(module: Module, cell: Cell) -> Cell:
     sizes = module.sizes("size")
     leading = cell.rank - module.integer("numInputDims", cell.rank, low=0)
     if leading > 0:
-        return _view_samples(module, cell, leading, sizes)
+        return _view_samples(module, cell, leading, sizes, context)
+    _expect_elements(cell, sizes, context)
     if cell.frame.hidden:
         return _view_whole(cell, sizes)
     if -1 in sizes:
@@ -117,6 +121,17 @@ def view(module: Module, cell: Cell) -> Cell:
     return _reshaped(cell, [-1, *(sizes[1:] if len(sizes) == 4 and sizes[0] == 1 else sizes)])
 
 
+def _expect_elements(cell: Cell, sizes: list[int], context: Context) -> None:
+    """Note that samples are of as many elements as `sizes`, unless their last dimensions alone are.
+
+    These make a row of a batch for each of the others, of whatever size: the features of each step of a sequence.
+    """
+    count = math.prod(sizes)
+    last = [size or 0 for size in cell.sizes[::-1]]
+    if -1 not in sizes and count not in itertools.accumulate(last, operator.mul):
+        context.expect_elements(cell.tensor, count)
+
+
 def _view_whole(cell: Cell, sizes: list[int]) -> Cell:
     """Return a sample with other sizes; more elements than fit into them make a batch."""
     count = None if None in cell.sizes else math.prod(size for size in cell.sizes if size)
@@ -125,8 +140,10 @@ def _view_whole(cell: Cell, sizes: list[int]) -> Cell:
     return _reshaped_samples(cell, [-1, *sizes])
 
 
-def _view_samples(module: Module, cell: Cell, leading: int, sizes: list[int]) -> Cell:
+def _view_samples(module: Module, cell: Cell, leading: int, sizes: list[int], context: Context) -> Cell:
     """Reshape what follows the first `leading` dimensions, which become one."""
+    if leading == 1 and not cell.frame.hidden:
+        _expect_elements(cell, sizes, context)
     rest = cell.sizes[leading:]
     if sizes == [-1] and leading == 1 and not cell.frame.hidden:
         # Flatten is the one layer that keeps the batch free when height and width are free too.
@@ -140,14 +157,14 @@ def _view_samples(module: Module, cell: Cell, leading: int, sizes: list[int]) ->
 
 
 @converts("nn.Reshape")
-def reshape(module: Module, cell: Cell) -> Cell:
+def reshape(module: Module, cell: Cell, context: Context) -> Cell:
     """Other sizes for the elements of each sample, or of the whole batch with batchMode false."""
     sizes, batch_mode = module.sizes("size"), module.get("batchMode")
     if not cell.frame.hidden:
         if batch_mode is False:
             cell.keep_batch(1)
             return _reshaped(cell, sizes)
-        return _reshaped_each(module, cell, sizes)
+        return _reshaped_each(module, cell, sizes, context)
     known = None not in cell.sizes
     same_count = not known or math.prod(size for size in cell.sizes if size) == math.prod(sizes)
     if batch_mode is False or (batch_mode is None and same_count and cell.sizes[:1] != (1,)):
@@ -155,10 +172,11 @@ def reshape(module: Module, cell: Cell) -> Cell:
     return _reshaped_samples(cell, [cell.sizes[0] or -1, *sizes])
 
 
-def _reshaped_each(module: Module, cell: Cell, sizes: list[int]) -> Cell:
+def _reshaped_each(module: Module, cell: Cell, sizes: list[int], context: Context) -> Cell:
     """Give each sample of the batch other sizes, of as many elements: samples of another size are refused."""
     sample = [size for size in cell.sizes[1:] if size is not None]
     if len(sample) < cell.rank - 1:
+        context.expect_elements(cell.tensor, math.prod(sizes))
         return _reshaped_samples(cell, sizes)
     if math.prod(sample) != math.prod(sizes):
         raise module.fail(f"makes {sizes} of samples of the sizes {sample}, which have another number of elements")
@@ -219,10 +237,10 @@ def replicate(module: Module, cell: Cell) -> Cell:
 
 
 @converts("nn.Collapse")
-def collapse(module: Module, cell: Cell) -> Cell:
+def collapse(module: Module, cell: Cell, context: Context) -> Cell:
     """All dimensions of a sample as one."""
     if cell.rank > module.integer("nInputDim", low=1):
-        return _view_samples(module, cell, 1, [-1])
+        return _view_samples(module, cell, 1, [-1], context)
     if not cell.frame.hidden:
         cell.keep_batch(1)
         return _reshaped(cell, [-1])
@@ -237,7 +255,7 @@ def one_hot(module: Module, cell: Cell) -> Cell:
 
 
 @converts("nn.Convert")
-def convert(module: Module, cell: Cell) -> Cell:
+def convert(module: Module, cell: Cell, context: Context) -> Cell:
     """From one order of dimensions to another, each given by letters such as bchw; f stands for all but the batch.
 
     `b*` stands for any dimensions, which stay; then the module only converts Torch7's number type.
@@ -253,7 +271,7 @@ def convert(module: Module, cell: Cell) -> Cell:
         raise module.fail(f"takes tensors {given}, but its input has the sizes {cell.sizes}")
     if sorted(given) == sorted(wanted):
         return _reordered(cell, given, wanted)
-    return _convert_features(module, cell, given, wanted, batch_first)
+    return _convert_features(module, cell, given, wanted, batch_first, context)
 
 
 def _reordered(cell: Cell, given: str, wanted: str) -> Cell:
@@ -261,7 +279,7 @@ def _reordered(cell: Cell, given: str, wanted: str) -> Cell:
     return _permuted(cell, [*range(hidden), *(hidden + given.index(letter) for letter in wanted)])
 
 
-def _convert_features(module: Module, cell: Cell, given: str, wanted: str, batch_first: str) -> Cell:
+def _convert_features(module: Module, cell: Cell, given: str, wanted: str, batch_first: str, context: Context) -> Cell:
     """Convert to `bf` (all but the batch in one), to `b` alone, or from `bf` to dimensions that have size 1 but one.
 
     `batch_first` is the order in which features are put into one.
@@ -270,7 +288,7 @@ def _convert_features(module: Module, cell: Cell, given: str, wanted: str, batch
         return _without_features(module, cell, given)
     ordered = _reordered(cell, given, batch_first)
     if wanted in ("bf", "fb", "f", "bt", "t") and given != "bt":
-        flat = _view_samples(module, ordered, 1, [-1]) if "b" in given else _view_whole(ordered, [-1])
+        flat = _view_samples(module, ordered, 1, [-1], context) if "b" in given else _view_whole(ordered, [-1])
         return _reordered(flat, "bf", wanted.replace("t", "f")) if "b" in given else flat
     if set(given) <= {"b", "f"} and "f" in given:
         inner = [letter for letter in wanted if letter != "b"]

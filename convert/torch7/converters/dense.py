@@ -26,6 +26,7 @@ def dense(module: Module, x: KerasTensor, context: Context, weight: np.ndarray, 
         raise module.fail(f"needs a 2-D weight, not {weight.shape}")
     units, width = weight.shape
     if x.shape[-1] is None:
+        context.expect_elements(x, width)
         x = keras.layers.Reshape((width,))(x)  # keeps the batch: pictures of another size are refused
     bias = None if bias is None else bias.ravel()
     return context.apply(

@@ -38,6 +38,7 @@ def batch_normalization(module: Module, cell: Cell, context: Context) -> Cell:
     if cell.rank == 1:
         x = ops.expand_dims(x, cell.frame.hidden)
     if x.shape[-1] is None:
+        context.expect_elements(x, _channels(module))
         x = keras.layers.Reshape((*x.shape[1:-1], _channels(module)))(x)
     return cell.from_source(_normalized(module, x, context))
 
