@@ -9,12 +9,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from choices import DESCRIPTORS, POOLINGS, PRECISIONS_OR_AUTO, RANDOM_LAYER, TILEABLE
+from choices import RANDOM_LAYER, TILEABLE
 from errors import ArgumentError
 from model.layer_names import resolve_layer
 from options import check, described, option
 from pipelines.memory_bound import parse_memory
 from pipelines.outputs import check_picture_name
+from pipelines.shared_options import DATA_DIR, DESCRIPTOR, MEMORY, POOLING, PRECISION, WEIGHTS
 
 # Without `octaves`: as many as fit, but no more.
 MAX_OCTAVES = 4
@@ -185,23 +186,14 @@ class SynthesisSettings:
         "and symmetric)",
         default="random", choices=("random", "symmetric"),
     )  # fmt: skip
-    data_dir: str | os.PathLike = option(
-        "folder to search for the descriptor's weights",
-        default="model_data", short="-d", kind=Path, metavar="FOLDER",
-    )  # fmt: skip
+    data_dir: str | os.PathLike = option(**DATA_DIR, short="-d")
     tol: float = option(
         "tolerance for termination: relative decrease of the loss, and largest element of the gradient",
         default=1e-9, kind=float, minimum=0,
     )  # fmt: skip
-    descriptor: str = option(
-        "network whose features are compared; random filters need no weights and give a much poorer result",
-        default="vgg19",
-        choices=DESCRIPTORS,
-    )
-    pooling: str = option("pooling of the descriptor", default="average", choices=POOLINGS)
-    weights: str | os.PathLike | None = option(
-        "file of the descriptor's weights", kind=Path, metavar="FILE", default_text="found or downloaded"
-    )
+    descriptor: str = option(**DESCRIPTOR)
+    pooling: str = option(**POOLING, default="average")
+    weights: str | os.PathLike | None = option(**WEIGHTS)
     tileable: str = option(
         "directions in which the result can be repeated without a seam", default="none", choices=TILEABLE
     )
@@ -219,15 +211,8 @@ class SynthesisSettings:
     )  # fmt: skip
     random_seed: int = option("seed of the initial picture and of random filters", default=0, kind=int, minimum=0)
     init: str | os.PathLike | None = option("initial picture", kind=Path, metavar="FILE")
-    memory: str | None = option(
-        "memory that the run may take, such as 6GB; data that does not fit is kept in memory-mapped files, and sizes "
-        "that still do not fit are refused",
-        metavar="SIZE", default_text="files beyond half of the free memory; limited by the machine",
-    )  # fmt: skip
-    precision: str = option(
-        "precision of the descriptor; auto: bfloat16 if it is faster on this processor",
-        default="auto", choices=PRECISIONS_OR_AUTO,
-    )  # fmt: skip
+    memory: str | None = option(**MEMORY)
+    precision: str = option(**PRECISION)
     match_histogram: bool = option(
         "match the histograms of saved pictures to those of the sources", default=False, kind=bool
     )

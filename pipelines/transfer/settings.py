@@ -7,12 +7,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from choices import DESCRIPTORS, POOLINGS, PRECISIONS_OR_AUTO, RANDOM_LAYER
+from choices import RANDOM_LAYER
 from errors import ArgumentError, counted
 from model.layer_names import resolve_layer
 from options import check, described, option
 from pipelines.memory_bound import parse_memory
 from pipelines.outputs import check_picture_name
+from pipelines.shared_options import DATA_DIR, DESCRIPTOR, MEMORY, POOLING, PRECISION, WEIGHTS
 
 # Of the first picture; or a file.
 INITS = ("content", "gray", "uniform", "normal", "style_stats")
@@ -113,27 +114,12 @@ class TransferSettings:
         kind=Path,
         metavar="ICC_PROFILE",
     )
-    descriptor: str = option(
-        "network whose features are compared; random filters need no weights and give a much poorer result",
-        default="vgg19",
-        choices=DESCRIPTORS,
-    )
-    pooling: str = option("pooling of the descriptor", default="max", choices=POOLINGS)
-    weights: str | os.PathLike | None = option(
-        "file of the descriptor's weights", kind=Path, metavar="FILE", default_text="found or downloaded"
-    )
-    data_dir: str | os.PathLike = option(
-        "folder to search for the descriptor's weights", default="model_data", kind=Path, metavar="FOLDER"
-    )
-    memory: str | None = option(
-        "memory that the run may take, such as 6GB; data that does not fit is kept in memory-mapped files, and sizes "
-        "that still do not fit are refused",
-        metavar="SIZE", default_text="files beyond half of the free memory; limited by the machine",
-    )  # fmt: skip
-    precision: str = option(
-        "precision of the descriptor; auto: bfloat16 if it is faster on this processor",
-        default="auto", choices=PRECISIONS_OR_AUTO,
-    )  # fmt: skip
+    descriptor: str = option(**DESCRIPTOR)
+    pooling: str = option(**POOLING, default="max")
+    weights: str | os.PathLike | None = option(**WEIGHTS)
+    data_dir: str | os.PathLike = option(**DATA_DIR)
+    memory: str | None = option(**MEMORY)
+    precision: str = option(**PRECISION)
 
     def __post_init__(self) -> None:
         check(self)
