@@ -37,7 +37,6 @@ POINTWISE = (
     "Gelu", "Floor", "Round", "Sign", "Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "Logical",
     "ElementwiseAffine", "VGGPreprocessing", "VGGPostprocessing", "WhiteNoise",
 )  # fmt: skip
-ROW_AXES = (1, -3)
 
 
 def find_rule(call: Call) -> RowRule | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -14,8 +14,6 @@ from pipelines.synthesis.geometry import Modes, PyramidModes
 
 # A region takes part at a layer where it has at least as many positions.
 MIN_POSITIONS = 1.0
-# Compares with the Gram matrices of each source, those of its regions or a single one.
-Compare = Callable[[Sequence[Sequence[np.ndarray]]], Comparison]
 
 
 class Places(Protocol):
