@@ -54,7 +54,7 @@ def test_a_grey_ramp_comes_back(tmp_path, suffix, codec, matrix):
 
 def test_sound_is_copied_and_stays_where_it_was(tmp_path):
     source = tmp_path / "source.mp4"
-    write_video(source, [(RAMP * 255).astype(np.uint8)] * 6, sound=True)
+    write_video(source, [(RAMP * 255).astype(np.uint8)] * 6, sound="aac")
     frames = list(FilmReader(source))
     path = tmp_path / "film.mp4"
     about = FilmReader(source).format
@@ -68,7 +68,7 @@ def test_sound_is_copied_and_stays_where_it_was(tmp_path):
 
 def test_sound_that_webm_cannot_hold_becomes_opus(tmp_path):
     source = tmp_path / "source.mp4"
-    write_video(source, [(RAMP * 255).astype(np.uint8)] * 6, sound=True)
+    write_video(source, [(RAMP * 255).astype(np.uint8)] * 6, sound="aac")
     reader, path = FilmReader(source), tmp_path / "film.webm"
     notes = write(path, tmp_path / "parts", list(reader), about=reader.format, source=source, codec="av1").notes
     assert notes == [f"{source}: its sound (aac) is converted to Opus, which this format supports"]

@@ -5,9 +5,16 @@ from fractions import Fraction
 import av
 import numpy as np
 
+SOUND_RATE = 48_000
 
-def write_video(path, frames, *, times=None, time_base=Fraction(1, 90000), codec="libx264", sound=False, **tags):
-    """Write frames, uint8 (height, width, 3); `tags` are attributes of the stream's codec context."""
+
+def write_video(
+    path, frames, *, times=None, time_base=Fraction(1, 90000), codec="libx264", sound=None, timecode=None, **tags
+):
+    """Write frames, uint8 (height, width, 3).
+
+    `sound` is the codec of a tone beside them; `tags` are attributes of the stream's codec context.
+    """
     times = [i * 3600 for i in range(len(frames))] if times is None else times
     with av.open(str(path), "w") as film:
         stream = film.add_stream(codec, rate=25)
@@ -15,9 +22,11 @@ def write_video(path, frames, *, times=None, time_base=Fraction(1, 90000), codec
         stream.pix_fmt = tags.pop("pix_fmt", "yuv444p")
         stream.options = {"crf": "1", "bf": "2", "g": "12"}
         stream.codec_context.time_base = time_base
+        if timecode is not None:
+            film.metadata["timecode"] = timecode
         for name, value in tags.items():
             setattr(stream.codec_context, name, value)
-        audio = _add_sound(film) if sound else None
+        audio = film.add_stream(sound, rate=SOUND_RATE, layout="stereo") if sound else None
         for pixels, time in zip(frames, times, strict=True):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts, frame.time_base = time, time_base
@@ -27,15 +36,11 @@ def write_video(path, frames, *, times=None, time_base=Fraction(1, 90000), codec
             _write_sound(film, audio)
 
 
-def _add_sound(film):
-    return film.add_stream("aac", rate=8000, layout="mono")
-
-
 def _write_sound(film, stream):
-    for i in range(8):
-        samples = (np.sin(np.arange(1024) * 0.3 + i) * 9000).astype(np.int16)[np.newaxis]
-        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
-        frame.sample_rate, frame.pts = 8000, i * 1024
+    for i in range(10):
+        samples = (np.sin(np.arange(2048) * 0.2 + i) * 9000).astype(np.int16)[np.newaxis]
+        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="stereo")
+        frame.sample_rate, frame.pts = SOUND_RATE, i * 1024
         film.mux(stream.encode(frame))
     film.mux(stream.encode())
 

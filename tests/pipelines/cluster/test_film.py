@@ -31,7 +31,7 @@ def source(tmp_path_factory):
     scenes = [np.kron(random.integers(0, 255, (12, 18, 3)), np.ones((8, 8, 1))).astype(np.uint8) for _ in CUTS]
     lengths = np.diff([*CUTS, 12])
     frames = [np.roll(s, i, axis=1)[:64, :96] for s, n in zip(scenes, lengths, strict=True) for i in range(n)]
-    write_video(path, frames, sound=True)
+    write_video(path, frames, sound="aac")
     return path
 
 

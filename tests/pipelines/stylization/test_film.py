@@ -32,7 +32,7 @@ def source(tmp_path):
     path = tmp_path / "source.mp4"
     ramp = np.tile(np.arange(0, 256, 4, dtype=np.uint8)[:, np.newaxis, np.newaxis], (1, 48, 3))
     times = [0, *np.cumsum([3600, 7200, 1800, 3600, 3600, 9000]).tolist()]
-    write_video(path, [np.roll(ramp, i, axis=1) for i in range(7)], times=times, sound=True)
+    write_video(path, [np.roll(ramp, i, axis=1) for i in range(7)], times=times, sound="aac")
     return path
 
 
