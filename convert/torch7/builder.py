@@ -34,6 +34,8 @@ class BuildOptions:
         along_batch: whether modules may work along a batch that is said to be the first dimension.
         noise: whether random numbers come from layers with a seed or from inputs of the model.
         statistics: which statistics batch normalisations use.
+        fixed_sizes: whether free sizes of the inputs become those with which modules of a fixed number of elements
+            work, as an export needs them.
     """
 
     shapes: Sequence[Shape] = ()
@@ -41,6 +43,7 @@ class BuildOptions:
     along_batch: bool = True
     noise: Noise = "seed"
     statistics: Statistics = "auto"
+    fixed_sizes: bool = False
 
 
 def build_model(root: Module, options: BuildOptions | None = None) -> tuple[keras.Model, Context]:
@@ -55,7 +58,7 @@ def build_model(root: Module, options: BuildOptions | None = None) -> tuple[kera
         ArgumentError: the shapes of the inputs are needed, or do not fit.
     """
     options = options or BuildOptions()
-    plan = plan_inputs(root, options.shapes)
+    plan = plan_inputs(root, options.shapes, fixed_sizes=options.fixed_sizes)
     try:
         return _build(root, plan, options)
     except BatchStatisticsNeeded:
@@ -92,7 +95,8 @@ def _build_in_frame(root: Module, plan: InputPlan, frame: Frame, options: BuildO
     for trial in range(MAX_TRIALS):
         try:
             model, context = _build_with(root, inputs, frame, options)
-            size = fitting_size(model.inputs, context.demands) if _may_be_sized(plan, context) else None
+            sized = options.fixed_sizes and _may_be_sized(plan, context)
+            size = fitting_size(model.inputs, context.demands) if sized else None
             return (model, context) if size is None else _build_with(root, _with_size(inputs, size), frame, options)
         except ChannelMismatch as mismatch:
             channels = _corrected(inputs, mismatch)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from errors import ArgumentError, UserError, unknown_name
-from pipelines.importing.files import DEFAULT_SIZE, WrittenModel, check_model_output, parity_of, write_model
+from pipelines.importing.files import DEFAULT_SIZE, KERAS, WrittenModel, check_model_output, parity_of, write_model
 from pipelines.importing.shapes import parse_shape
 from pipelines.importing.torch7_reference import (
     TOLERANCE,
@@ -112,7 +112,9 @@ def import_torch_model(
     reference = None if verify is None else read_reference(Path(verify))
     with quiet_startup():
         from convert.torch7.builder import BuildOptions
-    request = Request(input, entry, BuildOptions(shapes, noise=noise, statistics=norm_statistics), image_io)
+    exported = Path(output).suffix != KERAS
+    options = BuildOptions(shapes, noise=noise, statistics=norm_statistics, fixed_sizes=exported)
+    request = Request(input, entry, options, image_io)
     return _import(request, reference, dtype, partial(write_model, path=output, dtype=dtype, layout=layout, size=size))
 
 

@@ -7,7 +7,18 @@ from typing import Any
 
 from convert.torch7.file.values import LuaTable, TorchObject
 from convert.torch7.graph_nodes import MAX_INPUTS, input_count, input_index, map_index, node_children, node_data
-from convert.torch7.inputs.rules import IN_TURN, POINTWISE, RANKS, RULES, SIDE_BY_SIDE, Need, Table, short_name
+from convert.torch7.inputs.rules import (
+    IN_TURN,
+    MAX_RANK,
+    POINTWISE,
+    RANKS,
+    RULES,
+    SIDE_BY_SIDE,
+    Need,
+    Shape,
+    Table,
+    short_name,
+)
 from convert.torch7.module import Module
 from errors import UserError
 
@@ -26,6 +37,28 @@ class Finding:
 def needed_input(root: Module) -> Need:
     """Return what the first modules of a network need, None where they take anything."""
     return _Search().find(root).need
+
+
+def viewed_sizes(root: Module) -> Shape | None:
+    """Return the sizes, with the batch, that a network's first module gives its input, None if it is no view.
+
+    Such a network takes whatever has as many elements, an input of these sizes too.
+    """
+    module: Module | None = root
+    for _ in range(MAX_DEPTH):
+        if module is None or short_name(module) not in IN_TURN:
+            break
+        module = next((child for child in _children(module) if short_name(child) not in POINTWISE), None)
+    if module is None or short_name(module) not in ("View", "Reshape") or module.get("batchMode") is False:
+        return None
+    try:
+        sizes = module.sizes("size")
+        rank = module.integer("numInputDims", len(sizes))
+    except UserError:
+        return None
+    if len(sizes) == 4 and sizes[0] == 1:  # names the batch itself
+        sizes, rank = sizes[1:], rank - 1
+    return (None, *sizes) if min(sizes, default=0) > 0 and rank == len(sizes) < MAX_RANK else None
 
 
 class _Search:

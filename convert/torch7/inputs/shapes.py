@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Union
 
-from convert.torch7.inputs.needs import needed_input
+from convert.torch7.inputs.needs import needed_input, viewed_sizes
 from convert.torch7.inputs.rules import Need, Table
 from convert.torch7.module import Module
 from errors import ArgumentError
@@ -28,7 +28,8 @@ class InputPlan:
     Attributes:
         inputs: their shapes.
         derived: nobody gave their sizes.
-        guessed: nothing in the network tells their rank either: a batch of pictures.
+        guessed: nothing in the network tells their rank either: a batch of what a view at its beginning makes of them,
+            or of pictures.
     """
 
     inputs: Inputs
@@ -36,12 +37,13 @@ class InputPlan:
     guessed: bool = False
 
 
-def plan_inputs(root: Module, given: Sequence[Shape] = ()) -> InputPlan:
+def plan_inputs(root: Module, given: Sequence[Shape] = (), *, fixed_sizes: bool = False) -> InputPlan:
     """Return what `root` takes.
 
     Args:
         root: the network's module.
         given: shapes of the inputs, tables depth first; none to derive them.
+        fixed_sizes: whether what begins with a view takes inputs of the view's sizes, rather than any.
 
     Raises:
         ArgumentError: the shapes cannot be derived, or other numbers of them were given than there are inputs.
@@ -51,7 +53,8 @@ def plan_inputs(root: Module, given: Sequence[Shape] = ()) -> InputPlan:
         return InputPlan(_as_given(need, list(given)), derived=False)
     if isinstance(need, Table):
         return InputPlan(_filled(need), derived=True)
-    return InputPlan(need or PICTURE, derived=True, guessed=need is None)
+    viewed = viewed_sizes(root) if fixed_sizes else None
+    return InputPlan(need or viewed or PICTURE, derived=True, guessed=need is None)
 
 
 def leaves(inputs: Inputs) -> Iterator[Shape]:

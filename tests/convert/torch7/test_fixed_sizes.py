@@ -60,6 +60,13 @@ NETWORKS = {
         ),
         (None, None, 3),
     ),
+    "view of pictures first": (sequential(view(3, 8, 8), convolution(3, 6, 3, 3)), (8, 8, 3)),
+    "view of pictures with their batch": (sequential(view(1, 3, 8, 8), convolution(3, 6, 3, 3)), (8, 8, 3)),
+    "reshape first": (
+        sequential(module("nn.MulConstant", constant_scalar=2), module("nn.Reshape", size=sizes(12)), linear(12, 2)),
+        (12,),
+    ),
+    "view of pictures as features": (sequential(view(12, numInputDims=3), linear(12, 2)), (None, None, None)),
     "any": (sequential(convolution(3, 6, 3, 3), POOL), (None, None, 3)),
 }
 
@@ -67,16 +74,21 @@ NETWORKS = {
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_size_that_fits_is_found(name):
     network, expected = NETWORKS[name]
-    assert convert_network(network).model.input_shape == (None, *expected)
+    assert convert_network(network, BuildOptions(fixed_sizes=True)).model.input_shape == (None, *expected)
+
+
+def test_sizes_stay_free_unless_they_are_asked_for():
+    assert convert_network(NETWORKS["view"][0]).model.input_shape == (None, None, None, 3)
 
 
 def test_given_sizes_stay():
     network, _ = NETWORKS["view"]
-    assert convert_network(network, BuildOptions(((None, 3, 31, 32),))).model.input_shape == (None, 31, 32, 3)
+    options = BuildOptions(((None, 3, 31, 32),), fixed_sizes=True)
+    assert convert_network(network, options).model.input_shape == (None, 31, 32, 3)
 
 
 def test_networks_of_derived_sizes_agree_with_pytorch():
-    model = convert_network(NETWORKS["view"][0]).model
+    model = convert_network(NETWORKS["view"][0], BuildOptions(fixed_sizes=True)).model
     x = torch.tensor(numbers(2, 3, 32, 32))
     y = torch.nn.functional.conv2d(x, torch.tensor(numbers(6, 3, 3, 3, seed=1)), stride=3)
     y = torch.nn.functional.max_pool2d(y, 2).flatten(1) @ torch.tensor(numbers(2, 150, seed=2)).T
