@@ -112,8 +112,7 @@ def import_torch_model(
     reference = None if verify is None else read_reference(Path(verify))
     with quiet_startup():
         from convert.torch7.builder import BuildOptions
-    exported = Path(output).suffix != KERAS
-    options = BuildOptions(shapes, noise=noise, statistics=norm_statistics, fixed_sizes=exported)
+    options = BuildOptions(shapes, noise=noise, statistics=norm_statistics, fixed_sizes=Path(output).suffix != KERAS)
     request = Request(input, entry, options, image_io)
     return _import(request, reference, dtype, partial(write_model, path=output, dtype=dtype, layout=layout, size=size))
 
