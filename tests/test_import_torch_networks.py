@@ -109,6 +109,19 @@ def test_one_of_several_networks_is_chosen_by_its_keys(tmp_path, capsys):
     assert "input_0: ? x 4" in capsys.readouterr().out
 
 
+def test_networks_in_an_object_of_another_class_are_chosen_by_its_fields(tmp_path, capsys):
+    heads = {"maskBranch": sequential(linear(3, 4)), "scoreBranch": sequential(linear(3, 1))}
+    own = module("nn.DeepMask", trunk=sequential(linear(5, 3)), modules=table(linear(2, 2)), **heads)
+    path, output = file_with(tmp_path / "net.t7", table(model=own)), tmp_path / "net.keras"
+    assert run("--input", path, "--output", output) == 2
+    told = capsys.readouterr().err
+    listed = ", ".join(f"model.{name} (nn.Sequential)" for name in ("trunk", "maskBranch", "scoreBranch"))
+    assert "contains a nn.DeepMask, which cannot be converted as a whole" in told
+    assert listed in told
+    assert run("--input", path, "--output", output, "--entry", "model.maskBranch") == 0
+    assert keras.saving.load_model(output).output_shape == (None, 4)
+
+
 def test_tensors_alone_are_named_with_their_sizes(tmp_path, capsys):
     value = table(tensor(numbers(2, 3)), data=table(labels=tensor(numbers(4))))
     source = file_with(tmp_path / "tensors.t7", value)

@@ -7,6 +7,7 @@ from typing import Any
 
 from convert.torch7.file.values import LuaTable, TorchObject, TorchTensor
 from convert.torch7.module import Module
+from convert.torch7.registry import CONVERTERS
 from errors import ArgumentError, UserError
 
 MAX_SHOWN = 20  # entries in a message
@@ -24,14 +25,15 @@ def find_network(value: Any, entry: str | None = None) -> Module:
 
     Raises:
         UserError: the file holds none.
-        ArgumentError: it holds several and none was requested, or not the one that was.
+        ArgumentError: it holds several, or an object of a class of its own with some, and none was requested, or not
+            the one that was.
     """
     if entry is not None:
         return _at_entry(value, entry)
     if is_module(value):
-        return Module(value, "")
+        return _whole(value, "")
     if isinstance(value, LuaTable) and is_module(value.get("model")):
-        return Module(value["model"], "model")
+        return _whole(value["model"], "model")
     networks = dict(_networks(value))
     if len(networks) == 1:
         ((path, network),) = networks.items()
@@ -39,6 +41,19 @@ def find_network(value: Any, entry: str | None = None) -> Module:
     if networks:
         raise ArgumentError(f"the file contains several networks; select one with `entry`: {_listed(networks)}")
     raise UserError(_contents(value))
+
+
+def _whole(source: TorchObject, path: str) -> Module:
+    """Return a module, unless it is of a project's own class that holds networks in its fields, as nn.DeepMask does."""
+    if source.type_name not in CONVERTERS:
+        fields = {name: value for name, value in source.fields.items() if name != "modules"}
+        inside = {f"{path}.{key}".lstrip("."): item for key, item in _networks(LuaTable(fields))}
+        if known := {key: item for key, item in inside.items() if item.type_name in CONVERTERS}:
+            raise ArgumentError(
+                f"the file contains a {source.type_name}, which cannot be converted as a whole; it holds networks, of "
+                f"which one can be selected with `entry`: {_listed(known)}"
+            )
+    return Module(source, path)
 
 
 def is_module(value: Any) -> bool:

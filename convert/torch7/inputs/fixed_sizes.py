@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import keras
 from keras import KerasTensor
 
-MAX_SIZE = 4096
+MAX_SIZE = 1024
 
 
 @dataclass(frozen=True)
