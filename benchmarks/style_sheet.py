@@ -133,7 +133,8 @@ def run(argv: Sequence[str] | None) -> int:
         "--transfers",
         type=Path,
         metavar="FOLDER",
-        help="show what style_transfer.py makes of the first photo too: STYLE.png in this folder, made where missing",
+        help="show what style_transfer.py makes of the first photo too: STYLE.png in this folder, made where missing "
+        "(about six minutes of one processor core each)",
     )
     parser.add_argument(
         "--iterations", type=int, default=ITERATIONS, help="of a transfer at each of its three scales (%(default)s)"
