@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from images.picture import LUMA
 
@@ -47,6 +46,8 @@ def luma_difference(stylized: np.ndarray, content: np.ndarray) -> np.ndarray:
 
 def smooth_luma(difference: np.ndarray) -> np.ndarray:
     """Return what a blur leaves of a whole picture's difference of lumas (height, width): no brush strokes."""
+    from scipy.ndimage import gaussian_filter  # most pictures keep no colours, and SciPy takes long to import
+
     return gaussian_filter(difference, STROKE_SHARE * max(difference.shape), mode="nearest")
 
 

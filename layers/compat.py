@@ -8,7 +8,7 @@ from __future__ import annotations
 
 def in_xla_context() -> bool:
     """Return whether the graph that is being traced will be compiled by XLA; TensorFlow is imported."""
-    import tensorflow as tf
+    from tensorflow.python.framework import ops
     from tensorflow.python.ops import control_flow_util
 
-    return bool(control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()))
+    return bool(control_flow_util.GraphOrParentsInXlaContext(ops.get_default_graph()))

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from threading import RLock
 from types import ModuleType
+from typing import Any
 
 from runtimes.quiet import notes_are_wanted, stderr_to
 
@@ -20,7 +25,12 @@ from runtimes.quiet import notes_are_wanted, stderr_to
 NOTE = re.compile(rb"WARNING: All log messages before absl::InitializeLog|I0000 |E0000 .* failed call to cuInit")
 # Packages that Keras and TensorFlow import where they are there, to offer more to those who use them: about 40 % of the
 # time that both take to start.
-OFFERS = ("cv2", "jax", "matplotlib", "pandas", "sklearn")
+OFFERS = ("cv2", "jax", "matplotlib", "pandas", "scipy", "sklearn")
+# TensorFlow's public names, module by module. It imports all of them with all that is behind them, of which a network's
+# forward pass needs half.
+PUBLIC_NAMES = "tensorflow._api.v2."
+# Prints notes when it is loaded, which must happen while they are held back.
+NOISY = "profiler"
 # Whether the process is a script's, which needs none of those offers.
 in_script: ContextVar[bool] = ContextVar("in_script", default=False)
 
@@ -56,15 +66,72 @@ def _start_script() -> None:
     """Import Keras, and with it its backend, without OFFERS; what is imported later finds those packages."""
     if not in_script.get() or "keras" in sys.modules:
         return
-    kept = {"jax"} if _backend_is_jax() else set()
+    kept = {"jax", "scipy"} if _backend_is_jax() else set()
     withheld = [name for name in OFFERS if name not in kept and name not in sys.modules]
     modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]  # None: Python raises ImportError
     modules.update(dict.fromkeys(withheld))
+    finder = _LazyFinder()
+    sys.meta_path.insert(0, finder)
+    gc.disable()  # all that an import makes stays: looking for garbage among it takes a tenth of the time
     try:
         import_module("keras")
     finally:
+        gc.freeze()
+        gc.enable()
+        sys.meta_path.remove(finder)
         for name in withheld:
             del sys.modules[name]
+
+
+class _LazyFinder(MetaPathFinder):
+    """Finds modules of PUBLIC_NAMES that are loaded when a name in them is first asked for."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if not fullname.startswith(PUBLIC_NAMES) or _must_load_now(fullname):
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _LazyLoader(spec.loader)
+        return spec
+
+
+class _LazyLoader(Loader):
+    """Leaves a module empty, and lets it fill itself."""
+
+    def __init__(self, loader: Loader) -> None:
+        self.loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None  # a common module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__dict__.update(_pending=self.loader, _lock=RLock())
+        module.__class__ = _LazyModule
+
+
+class _LazyModule(ModuleType):
+    """An empty module that is filled at the first name that it lacks.
+
+    importlib's own LazyLoader is not safe before Python 3.11.8 where two threads ask for names at once.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        with self.__dict__["_lock"]:
+            loader = self.__dict__.pop("_pending", None)
+            if loader is not None:
+                loader.exec_module(self)
+        return self.__getattribute__(name)
+
+
+def _must_load_now(fullname: str) -> bool:
+    """Say whether a public name is in NOISY or in a module with the name of a package of TensorFlow.
+
+    Importing such a package later would put it in the module's place.
+    """
+    name = fullname.removeprefix(PUBLIC_NAMES).partition(".")[0]
+    return name == NOISY or any((Path(folder) / name).is_dir() for folder in sys.modules["tensorflow"].__path__)
 
 
 def _backend_is_jax() -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from errors import ArgumentError, UserError
 from images.color import LUMA
@@ -50,6 +49,8 @@ class MaskedGenerator:
 
     def _shares(self, height: int, width: int) -> list[np.ndarray]:
         """Return the share of each network at every pixel, (height, width, 1); they add up to at most 1."""
+        from scipy.ndimage import gaussian_filter  # only masks need SciPy, which takes a tenth of a second to import
+
         fitted = [resize(mask, height, width)[..., None] for mask in self.masks]
         sigma = FEATHER * max(height, width)
         soft = [gaussian_filter(mask, (sigma, sigma, 0), mode="nearest") for mask in fitted]

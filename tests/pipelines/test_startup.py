@@ -78,7 +78,47 @@ with quiet_startup():
 
 
 def test_a_script_starts_keras_without_packages_that_keras_only_offers_to_use():
+    assert not printed(SCRIPT).strip()
+
+
+NAMES = """
+import tensorflow as tf
+modules = {name: value for name, value in vars(tf).items() if "._api.v2." in getattr(value, "__name__", "")}
+for name, module in sorted(modules.items()):
+    print(name, hasattr(module, "__all__"), sorted(vars(module).keys() - {"_lock"}))
+"""
+STARTED = """
+import sys
+from pipelines.startup import in_script, quiet_startup
+in_script.set(True)
+with quiet_startup():
+    import tensorflow as tf
+print("_pending" in vars(tf.audio), file=sys.stderr)
+"""
+
+
+def test_a_script_loads_tensorflows_public_names_when_it_uses_them_and_finds_the_same():
+    found = printed(STARTED + NAMES, says="True\n")
+    assert len(found.splitlines()) > 40
+    assert found == printed(NAMES)
+
+
+THREADS = """
+from concurrent.futures import ThreadPoolExecutor
+with ThreadPoolExecutor(16) as pool:
+    print(*set(pool.map(lambda number: tf.audio.decode_wav is tf.audio.decode_wav, range(16))))
+"""
+
+
+def test_threads_may_ask_for_a_name_at_once():
+    assert printed(STARTED + THREADS, says="True\n") == "True\n"
+
+
+def printed(code, says=None):
+    """Return what a program prints, after checking what it says on standard error where that is given."""
     environment = os.environ | {"KERAS_BACKEND": "tensorflow"}
-    command = [sys.executable, "-c", SCRIPT]
-    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-    assert not result.stdout.strip()
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert says in (None, result.stderr)
+    return result.stdout
