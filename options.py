@@ -129,6 +129,8 @@ def _check_one(name: str, value: Any, entry: Option) -> None:
     fits = isinstance(value, types) and (entry.kind is bool or not isinstance(value, bool))
     if not fits:
         raise ArgumentError(f"`{name}` must be {words}, not {value!r}")
+    if entry.kind is Path and not os.fspath(value):
+        raise ArgumentError(f"`{name}` is empty, not a path")
     if entry.choices and value not in entry.choices:
         raise ArgumentError(unknown_name(f"`{name}`", value, entry.choices))
     if entry.kind in (int, float):

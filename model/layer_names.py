@@ -7,6 +7,7 @@ done in place, so that the conv1_1 of Gatys' papers and programs is what is call
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from errors import ArgumentError, unknown_name
@@ -51,7 +52,7 @@ def resolve_layer(name: str | int, option: str = "") -> str:
         ArgumentError: there is no such layer; the message offers the nearest name.
     """
     where = f"`{option}`: " if option else ""
-    if not isinstance(name, str) or name.lstrip("-").isdecimal():
+    if not isinstance(name, str) or re.fullmatch(r"-?\d{1,9}", name):  # int() refuses thousands of digits
         return _layer_at(int(name), where)
     if name in LAYER_NAMES:
         return name

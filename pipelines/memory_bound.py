@@ -19,12 +19,12 @@ def parse_memory(memory: str | float | None) -> int | None:
     """
     if memory is None:
         return None
-    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([A-Za-z]*)\s*", str(memory))
+    found = re.fullmatch(r"\s*(\d{1,20}(?:\.\d*)?)\s*([A-Za-z]*)\s*", str(memory))
     if found is None or found[2].upper() not in UNITS:
-        raise ArgumentError(f"`memory` must be a size such as 4GB or 500MB, not {memory!r}")
+        raise ArgumentError(f"`memory` must be a size such as 4GB or 500MB, not {memory!r:.40}")
     size = int(float(found[1]) * UNITS[found[2].upper()])
     if size < MIN_MEMORY:
-        raise ArgumentError(f"`memory` must be at least 100MB, not {memory!r}")
+        raise ArgumentError(f"`memory` must be at least 100MB, not {memory!r:.40}")
     return size
 
 

@@ -34,7 +34,8 @@ def style_row(given: TensorInfo, weights: Sequence[float]) -> np.ndarray:
     count = (given.shape or (None, None))[1]
     if not weights or count not in (None, len(weights)):
         raise GraphError(f"a weight for each of the model's {count or ''} styles is needed, not {len(weights)}")
-    row = np.asarray([weights], np.float32)
-    if not (np.isfinite(row).all() and row.min() >= 0 and row.sum() > 0):
+    row = np.asarray([weights], np.float64)
+    if not (np.isfinite(row).all() and row.min() >= 0 and row.max() > 0):
         raise GraphError("weights must be numbers of at least 0, one of them above 0")
-    return row / row.sum()
+    row /= row.max()  # the sum of large weights may be infinite
+    return (row / row.sum()).astype(np.float32)

@@ -39,6 +39,8 @@ BASES = (
 # Layers of this program go through the positions of such windows one by one, or through their rows and columns.
 WINDOWS, MAX_WINDOW = ("pool_size", "kernel_size", "strides", "output_size", "size"), 1 << 12
 ROW_BY_ROW = {"output_size", "size"}
+# Convolutions take memory for the steps between the taps of a kernel, even of a single one.
+MAX_DILATION = 1 << 12
 # Types of the arrays that a configuration may hold.
 NUMBERS = {"bool", "float16", "bfloat16", "float32", "float64"} | {
     f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
@@ -108,13 +110,23 @@ def _count_calls_of(value: dict[str, Any], depth: int) -> int:
     return max(1, len(nodes) if isinstance(nodes, list) else 1) * (1 + inner)
 
 
-def _check_windows(config: Any) -> None:
+def _check_windows(config: dict[str, Any]) -> None:
     for key in WINDOWS:
-        sizes = config.get(key) if isinstance(config, dict) else None
-        sides = [side for side in (sizes if isinstance(sizes, list) else [sizes] * 2) if isinstance(side, int)]
+        sides = _sides(config, key)
         positions = max(sides, default=0) if key in ROW_BY_ROW else math.prod(sides)
         if positions > MAX_WINDOW:
-            raise UserError(f"{key!r} is {sizes!r:.80}, more than {MAX_WINDOW} positions")
+            raise UserError(f"{key!r} is {config[key]!r:.80}, more than {MAX_WINDOW} positions")
+
+
+def _check_dilation(config: dict[str, Any]) -> None:
+    if max(_sides(config, "dilation_rate"), default=0) > MAX_DILATION:
+        raise UserError(f"'dilation_rate' is {config['dilation_rate']!r:.80}, more than {MAX_DILATION}")
+
+
+def _sides(config: dict[str, Any], key: str) -> list[int]:
+    """Return the sides of a window; one number stands for two."""
+    sizes = config.get(key)
+    return [side for side in (sizes if isinstance(sizes, list) else [sizes] * 2) if isinstance(side, int)]
 
 
 def _check_number(key: str, value: Any) -> None:
@@ -147,8 +159,10 @@ def _resolve(value: dict[str, Any]) -> type | None:
     if not (isinstance(kind, type) and issubclass(kind, BASES)):
         raise UserError(f"{module}.{name}"[:120] + " is neither a Keras class for networks nor a class of this program")
     home = kind.__module__
-    if not home.startswith("keras"):
-        _check_windows(value.get("config"))
+    if isinstance(config := value.get("config"), dict):
+        _check_dilation(config)
+        if not home.startswith("keras"):
+            _check_windows(config)
     if kind.__name__ in REFUSED or (home.startswith(PREPROCESSING) and kind.__name__ not in HARMLESS):
         raise UserError(f"layer {name} can run code or read files and is not loaded")
     return kind

@@ -201,7 +201,8 @@ def _inputs_of(plan: ExportPlan, arrays: Mapping[str, np.ndarray]) -> Inputs:
     """Return the recorded arrays in the order of the inputs, in their types.
 
     Raises:
-        UserError: one is not there, or is of another shape.
+        UserError: one is not there, is of another shape or holds other than finite numbers, or they hold different
+            numbers of samples.
     """
     inputs = []
     for tensor in plan.inputs:
@@ -212,7 +213,12 @@ def _inputs_of(plan: ExportPlan, arrays: Mapping[str, np.ndarray]) -> Inputs:
             raise UserError(
                 f"the recorded array {tensor.name!r} is {array.shape}, the model takes {tensor.sample_shape}"
             )
+        if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+            raise UserError(f"the recorded array {tensor.name!r} holds other than finite numbers")
         inputs.append(np.asarray(array, tensor.dtype))
+    if len({len(array) for array in inputs}) > 1:
+        counts = ", ".join(f"{tensor.name} {len(array)}" for tensor, array in zip(plan.inputs, inputs, strict=True))
+        raise UserError(f"the recorded arrays hold different numbers of samples: {counts}")
     return inputs
 
 

@@ -81,7 +81,9 @@ def plan_training(settings: TrainingSettings, styles: Sequence[str] = ()) -> Tra
     multiple = max(1, len(styles), 2 if settings.diversity_weight else 1)
     stages = plan_stages(settings.sizes, settings.batch_size, settings.num_iterations, multiple=multiple)
     for stage in stages:
-        check_memory(stage.batch_size * stage.size**2 * BYTES_PER_PIXEL, f"`image_size` {stage.size}")
+        pixels = stage.batch_size * stage.size**2
+        check_memory(pixels * BYTES_PER_PIXEL, f"`image_size` {stage.size}")
+        check_memory(pixels * 4 * (settings.noise_depth or 0), f"`noise_depth` {settings.noise_depth}")
     model = settings.model or MODELS[settings.mode]
     precision, note = choose_precision(settings.precision)
     return TrainingPlan(

@@ -39,6 +39,13 @@ def test_crafted_files_are_refused_with_the_reason(name, load):
     assert len(str(raised.value)) < 700
 
 
+def test_a_dilation_that_takes_memory_even_of_one_tap_is_refused(load, tmp_path):
+    picture = keras.Input((None, None, 3))
+    keras.Model(picture, keras.layers.Conv2D(3, 1, dilation_rate=(1, 10**6))(picture)).save(tmp_path / "dilated.keras")
+    with pytest.raises(UserError, match=r"'dilation_rate' is \[1, 1000000\], more than 4096"):
+        load((tmp_path / "dilated.keras").read_bytes())
+
+
 def load_or_refuse(load, files):
     for data in files:
         try:

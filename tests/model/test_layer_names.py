@@ -47,6 +47,7 @@ def test_every_kind_of_name_is_resolved(name, expected):
         (21, "layer position 21 is not among 0 (relu1_1) to 20 (pool5)"),
         ("-1", "layer position -1"),
         ("", "unknown layer ''"),
+        ("9" * 5000, "unknown layer '999"),  # more digits than int() reads
     ],
 )
 def test_unknown_layers_are_named_with_what_is_near(name, message):

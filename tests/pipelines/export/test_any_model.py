@@ -148,7 +148,13 @@ def test_recorded_inputs(export, tmp_path):
     np.savez(tmp_path / "volumes.npz", volume=random.random((3, 4, 5, 6, 2)))
     path, _ = export(of_volumes(), "litert", samples=tmp_path / "volumes.npz")
     assert load_graph(path).inputs[0].shape == (1, 4, 5, 6, 2)
-    for arrays, message in (({"y": np.zeros((1, 9))}, "no recorded array 'x'"), ({"x": np.zeros((1, 8))}, "is 9")):
+    wrong = (
+        ({"y": np.zeros((1, 9))}, "no recorded array 'x'"),
+        ({"x": np.zeros((1, 8))}, "is 9"),
+        ({"x": np.full((1, 9), np.nan)}, "'x' holds other than finite numbers"),
+        ({"x": np.full((1, 9), "one")}, "'x' holds other than finite numbers"),
+    )
+    for arrays, message in wrong:
         np.savez(tmp_path / "wrong.npz", **arrays)
         with pytest.raises(UserError, match=message):
             export(MODELS["vector"](), "onnx", samples=tmp_path / "wrong.npz")
