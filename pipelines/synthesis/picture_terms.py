@@ -88,7 +88,7 @@ class PictureTermsPlan:
         spectrum is a term without histograms: it is a mean over places that differ.)
 
         Args:
-            frames: float32 (count, height, width, 3), without margins.
+            frames: float32 (count, height, width, 3), with their margins.
             sources: float32 (height, width, 3), at their full size.
             wraps: whether the frames repeat (vertically, horizontally).
         """

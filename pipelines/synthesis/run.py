@@ -120,9 +120,9 @@ class SynthesisRun:
             self._save()
             raise
         self._save()
-        frames = without_margins(self._full_size(), self.plan.scales[-1])
-        frames = self.plan.objective.pictures.matched(frames, self.inputs.sources, self.plan.geometry.wraps)
-        frames = self.finish(frames)
+        # With the margins: beyond the edge there is texture, and not the picture once more.
+        frames = self.plan.objective.pictures.matched(self._full_size(), self.inputs.sources, self.plan.geometry.wraps)
+        frames = self.finish(without_margins(frames, self.plan.scales[-1]))
         if self.inputs.init is not None or self.inputs.output_masks or self.inputs.is_morph:
             return frames  # things are wanted at their places
         return cut_tile(frames, self.plan.geometry.wraps, invariant_step(self.plan.geometry))
