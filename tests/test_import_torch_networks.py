@@ -4,25 +4,16 @@ import keras
 import numpy as np
 import pytest
 from support.torch7_wide import SHIPPED_WIDE_CASES
-from support.torch7_writer import module, table, tensor, write_t7
+from support.torch7_writer import module, numbers, sequential, sizes, table, tensor, write_t7
 
 import import_torch_weights
 import layers  # noqa: F401  registers what the saved models are made of
-from convert.torch7.file.values import TorchStorage
 
 WIDE = {case.name: case for case in SHIPPED_WIDE_CASES}
 
 
 def run(*arguments):
     return import_torch_weights.main([str(argument) for argument in arguments])
-
-
-def numbers(*shape):
-    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
-
-
-def sequential(*modules):
-    return module("nn.Sequential", modules=table(*modules))
 
 
 def linear(inputs, outputs):
@@ -61,15 +52,15 @@ def test_positions_and_vectors_leave(name, suffix, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("suffix", "sizes"), [(".keras", "? x ? x ? x 2"), (".onnx", "? x 8 x 8 x 2"), (".tflite", "? x 8 x 8 x 2")]
+    ("suffix", "input_sizes"), [(".keras", "? x ? x ? x 2"), (".onnx", "? x 8 x 8 x 2"), (".tflite", "? x 8 x 8 x 2")]
 )
-def test_exports_get_the_size_that_fits_a_number_of_features(suffix, sizes, tmp_path, capsys):
+def test_exports_get_the_size_that_fits_a_number_of_features(suffix, input_sizes, tmp_path, capsys):
     pool = module("nn.SpatialMaxPooling", kH=2, kW=2, dH=2, dW=2)
     batch_norm = module("nn.SpatialBatchNormalization", running_mean=tensor(numbers(2)), running_var=tensor(np.ones(2)))
-    flatten = module("nn.View", size=TorchStorage("torch.LongStorage", np.array([32])), numElements=32, numInputDims=3)
+    flatten = module("nn.View", size=sizes(32), numElements=32, numInputDims=3)
     path = file_with(tmp_path / "net.t7", sequential(batch_norm, pool, flatten, linear(32, 3)))
     assert run("--input", path, "--output", tmp_path / f"net{suffix}") == 0
-    assert f"input_0: {sizes}\n" in capsys.readouterr().out
+    assert f"input_0: {input_sizes}\n" in capsys.readouterr().out
 
 
 def test_sizes_that_nothing_tells_are_asked_for_and_given(tmp_path, capsys):

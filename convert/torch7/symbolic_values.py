@@ -169,15 +169,15 @@ class Cell:
         axis = self.source_axis(dimension)
 
         def read(whole: KerasTensor) -> KerasTensor:
-            return from_source_order(to_source_order(whole)[(slice(None),) * axis + (index,)])
+            return from_source_order(_at(to_source_order(whole), axis, index))
 
         def write(whole: KerasTensor, value: KerasTensor) -> KerasTensor:
-            source, before = to_source_order(whole), (slice(None),) * axis
+            source = to_source_order(whole)
             pieces = [ops.expand_dims(to_source_order(value), axis)]
             if index != 0:
-                pieces.insert(0, source[(*before, slice(None, index))])
+                pieces.insert(0, _at(source, axis, slice(None, index)))
             if index not in (-1, (source.shape[axis] or 0) - 1):
-                pieces.append(source[(*before, slice(index + 1, None))])
+                pieces.append(_at(source, axis, slice(index + 1, None)))
             return from_source_order(ops.concatenate(pieces, axis=axis))
 
         return self._view(read(self.tensor), _Part(read, write))
@@ -216,7 +216,11 @@ Value = Union[Cell, "Slices", Sequence["Value"]]
 
 def select(cell: Cell, dimension: int, index: int) -> Cell:
     """Return a copy of slice `index` (from 0, or from the end) along Torch7's `dimension`; it has one rank less."""
-    return cell.from_source(cell.source()[(slice(None),) * cell.source_axis(dimension) + (index,)])
+    return cell.from_source(_at(cell.source(), cell.source_axis(dimension), index))
+
+
+def _at(source: KerasTensor, axis: int, index: int | slice) -> KerasTensor:
+    return source[(slice(None),) * axis + (index,)]
 
 
 @dataclass(eq=False, slots=True)

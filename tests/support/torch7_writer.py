@@ -44,6 +44,21 @@ def table(*values: Any, **fields: Any) -> LuaTable:
     return LuaTable({**dict(enumerate(values, start=1)), **fields})
 
 
+def sequential(*modules: TorchObject) -> TorchObject:
+    """Return an nn.Sequential of `modules`."""
+    return module("nn.Sequential", modules=table(*modules))
+
+
+def sizes(*values: int) -> TorchStorage:
+    """Return `values` as modules store sizes."""
+    return TorchStorage("torch.LongStorage", np.array(values, np.int64))
+
+
+def numbers(*shape: int, seed: int = 0) -> np.ndarray:
+    """Return normally distributed float32 numbers."""
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
 class _Binary:
     def __init__(self, long_size: int = 8) -> None:
         self.parts: list[bytes] = []

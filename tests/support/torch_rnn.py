@@ -6,8 +6,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from convert.torch7.file.values import TorchObject, TorchStorage
-from support.torch7_writer import module, table, tensor
+from convert.torch7.file.values import TorchObject
+from support.torch7_writer import module, sequential, sizes, table, tensor
 
 VOCABULARY, FEATURES, UNITS = 7, 5, 4
 GATES = {"nn.VanillaRNN": 1, "nn.LSTM": 4, "nn.GRU": 3}
@@ -56,9 +56,8 @@ def run_layer(layer: TorchObject, x: torch.Tensor) -> torch.Tensor:
     return torch.stack(outputs, 1)
 
 
-def _view(*sizes: int, rank: int) -> TorchObject:
-    storage = TorchStorage("torch.LongStorage", np.array(sizes, np.int64))
-    return module("nn.View", size=storage, numElements=1, numInputDims=rank)
+def _view(*values: int, rank: int) -> TorchObject:
+    return module("nn.View", size=sizes(*values), numElements=1, numInputDims=rank)
 
 
 WORDS = numbers(VOCABULARY, FEATURES, seed=3)
@@ -87,7 +86,7 @@ def language_model() -> TorchObject:
     )
     return module(
         "nn.LanguageModel",
-        net=module("nn.Sequential", modules=table(*chain)),
+        net=sequential(*chain),
         rnns=table(*LAYERS),
         view1=last[0],
         view2=last[1],

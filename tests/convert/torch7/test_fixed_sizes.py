@@ -4,25 +4,12 @@ import keras
 import numpy as np
 import pytest
 import torch
-from support.torch7_writer import module, table, tensor
+from support.torch7_writer import module, numbers, sequential, sizes, table, tensor
 
 from convert.torch7.builder import BuildOptions
-from convert.torch7.file.values import TorchStorage
 from convert.torch7.network import convert_network
 
 pytestmark = pytest.mark.backends
-
-
-def numbers(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
-
-
-def sequential(*modules):
-    return module("nn.Sequential", modules=table(*modules))
-
-
-def sizes(*values):
-    return TorchStorage("torch.LongStorage", np.array(values, np.int64))
 
 
 def convolution(inputs, outputs, kernel, stride):

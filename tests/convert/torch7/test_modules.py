@@ -7,30 +7,18 @@ import torch
 import torch.nn.functional as F
 from support.torch7_cases import CASES
 from support.torch7_wide import WIDE_CASES
-from support.torch7_writer import module, table, tensor, write_t7
+from support.torch7_writer import module, numbers, sequential, sizes, table, tensor, write_t7
 from support.torch_rnn import language_model, recurrent_layer
 
 from convert.torch7.builder import BuildOptions
 from convert.torch7.file.reader import read_t7
-from convert.torch7.file.values import LuaTable, TorchObject, TorchStorage
+from convert.torch7.file.values import LuaTable, TorchObject
 from convert.torch7.file.walking import walk
 from convert.torch7.network import convert_network
 from convert.torch7.registry import CONVERTERS
 from errors import ArgumentError, UserError
 
 pytestmark = pytest.mark.backends
-
-
-def numbers(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
-
-
-def sequential(*modules):
-    return module("nn.Sequential", modules=table(*modules))
-
-
-def sizes(*values):
-    return TorchStorage("torch.LongStorage", np.array(values, np.int64))
 
 
 def convolution(inputs, outputs, *, kind="nn.SpatialConvolution", kernel=(1, 1), stride=(1, 1), pad=(0, 0), **fields):
