@@ -261,7 +261,7 @@ def _fitting_steps(picture: Picture, size: tuple[int, int]) -> str:
 
 def stylize_all(planned: Plan, graph: PictureGraph) -> int:
     """Stylise all files; one that fails is told and does not stop the others. Return the exit code."""
-    from images.writing import remove_stale
+    from images.temporary_files import remove_stale
 
     for folder in {target.parent for _, target in planned.jobs}:
         remove_stale(folder)

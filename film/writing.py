@@ -11,7 +11,6 @@ import heapq
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -27,7 +26,8 @@ from film.formats import ANIMATIONS, WRITABLE_CONTAINERS, is_numbered
 from film.frame import FilmFormat, Frame
 from film.reading import frame_path
 from film.sound import other_packets
-from images.writing import temporary_path, to_bytes
+from images.temporary_files import whole_path
+from images.writing import to_bytes
 
 MAX_QUALITY = 100
 COUNT_NAME = "frames.json"
@@ -136,17 +136,6 @@ def check_target(path: Path, *, codec: str, quality: int) -> None:
         )
 
 
-@contextmanager
-def whole_path(path: Path) -> Iterator[Path]:
-    """Yield the name of a temporary file beside `path`; it takes its place at the end, or vanishes on an error."""
-    temporary = temporary_path(path, path.suffix)
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _to_image(pixels: np.ndarray | None) -> Image.Image:
     if pixels is None:
         raise ValueError("a broken frame has to be replaced before it is written")
@@ -163,7 +152,8 @@ class _NumberedWriter(FilmWriter):
         pattern.parent.mkdir(parents=True, exist_ok=True)
 
     def write(self, frame: Frame) -> None:
-        with whole_path(frame_path(self.pattern, self.first_number + len(self.times))) as temporary:
+        path = frame_path(self.pattern, self.first_number + len(self.times))
+        with whole_path(path, path.suffix) as temporary:
             _to_image(frame.pixels).save(temporary)
         self.times.append((frame.time, frame.duration))
 
@@ -194,7 +184,7 @@ class _AnimationWriter(FilmWriter):
             self.notes.append(f"{self.path}: {len(self.times) - len(shown)} frames are left out: {form} shows no more")
         first, *rest = (self._frame(i) for i in shown)
         options = {"optimize": False} if form == "GIF" else {"quality": self.quality, "method": 4}
-        with whole_path(self.path) as temporary:
+        with whole_path(self.path, self.path.suffix) as temporary:
             _read(first, form).save(
                 temporary,
                 format=form,
@@ -296,9 +286,9 @@ class _VideoWriter(FilmWriter):
 
     def finish(self) -> None:
         try:
-            with whole_path(self.path) as temporary:
+            with whole_path(self.path, self.path.suffix) as temporary:
                 self._put_together(temporary)
-        except (av.FFmpegError, ValueError) as error:  # also at the end, where the index is written
+        except (av.FFmpegError, OSError, ValueError) as error:  # also at the end, where the index is written
             raise FilmError(f"{self.path}: cannot be written ({getattr(error, 'strerror', error)})") from error
 
     def _put_together(self, path: Path) -> None:

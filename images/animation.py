@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from images.errors import ImageError
-from images.writing import to_bytes, whole_file
+from images.temporary_files import whole_file
+from images.writing import to_bytes
 
 # A film of a few frames is repeated until it is at least as long.
 MIN_FILM_SECONDS = 4

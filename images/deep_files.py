@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from images.errors import ImageError
+from images.large.tiff import tiff_resolution
 from images.picture import MAX_PIXELS
 from images.rows import Resolution
-from images.tiff import tiff_resolution
 
 if TYPE_CHECKING:
     import tifffile

@@ -16,9 +16,9 @@ from images.errors import ImageError, ImageWarning, ProfileError
 from images.large.decoding import MIN_PIXELS, LargeImage, decode_large
 from images.large.exif import descriptive, read_tiff_exif
 from images.large.mapped import mapped_zeros
+from images.large.tiff import TiffRows
 from images.picture import Picture
 from images.rows import Metadata, PictureRows, rows_of, rows_of_levels
-from images.tiff import TiffRows
 
 # Pillow would also try formats that start other programs (EPS).
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")

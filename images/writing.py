@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import platform
-import re
-import secrets
-import shutil
-import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,8 +16,9 @@ from images.errors import ImageError, ImageWarning
 from images.formats import WRITABLE_FORMATS
 from images.large.jpeg import write_jpeg
 from images.large.png import write_png
+from images.large.tiff import to_deep_levels, write_tiff
 from images.rows import Metadata
-from images.tiff import to_deep_levels, write_tiff
+from images.temporary_files import whole_file
 
 # How Pillow is told to write each format. Lossy WebP always halves the resolution of the chroma (VP8 knows 4:2:0
 # alone), which smears the colours of brush strokes: it is written without loss.
@@ -184,81 +178,3 @@ def _write(
     if not np.isfinite(channels).all():
         raise ImageError(f"{path}: the picture contains NaN or infinite values")
     write_levels(path, to_levels(channels), metadata=metadata)
-
-
-# Names of temporary files: a process, a host, a token, and a suffix where the writer wants one.
-_TEMPORARY = re.compile(r"\.(\d+)-([0-9a-f]{8})-[0-9a-f]{8}\.tmp(\.[\w.]+)?")
-# Seconds for which a temporary file of a process that is gone stays: another container may have the same host's name.
-MIN_STALE_SECONDS = 1.0
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a temporary file beside `path`; it takes its place at the end, or vanishes on an error.
-
-    Raises:
-        OSError: it cannot be written; the message names `path`.
-    """
-    with whole_path(path) as temporary, temporary.open("x+b") as file:
-        yield file
-
-
-@contextmanager
-def whole_path(path: Path, suffix: str = "") -> Iterator[Path]:
-    """Yield a new name beside `path`; the file written there takes its place at the end, or vanishes on an error.
-
-    Args:
-        path: what the file becomes.
-        suffix: of the name, for writers that look at it.
-
-    Raises:
-        OSError: it cannot be written; the message names `path`.
-    """
-    temporary = temporary_path(path, suffix)
-    try:
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        if error.errno is None or error.filename not in (None, str(temporary)):  # a library's own, or of another file
-            raise
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def temporary_path(path: Path, suffix: str = "") -> Path:
-    """Return a new name beside `path` for what is written there first; it tells whose it is.
-
-    Args:
-        path: what the file becomes.
-        suffix: of the name, for writers that look at it.
-    """
-    return path.with_name(f".{os.getpid()}-{_host()}-{secrets.token_hex(4)}.tmp{suffix}")
-
-
-def remove_stale(folder: Path) -> None:
-    """Remove temporary files and folders of this program in `folder` that killed processes here have left."""
-    for path in folder.glob(".*.tmp*"):
-        found = _TEMPORARY.fullmatch(path.name)
-        if found and found[2] == _host() and not _is_alive(int(found[1])):
-            with suppress(OSError):
-                if time.time() - path.stat().st_mtime < MIN_STALE_SECONDS:
-                    continue
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()
-
-
-def _host() -> str:
-    return hashlib.sha256(platform.node().encode(errors="surrogateescape")).hexdigest()[:8]
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

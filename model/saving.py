@@ -16,7 +16,7 @@ import numpy as np
 import layers  # noqa: F401  registers the layers that saved models are made of
 from compat import WeightsFile, deep_recursion, deferred_variables
 from errors import ArgumentError, UserError, one_line
-from images.writing import whole_path
+from images.temporary_files import whole_path
 from model.untrusted.archive import WEIGHTS, ModelArchive, read_archive
 from model.untrusted.config import check_config
 from model.untrusted.hdf5 import check_hdf5, open_hdf5

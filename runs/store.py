@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from errors import UserError
-from images.writing import whole_file
+from images.temporary_files import whole_file
 
 # In a state: what is no array, as JSON.
 ABOUT = "about"

@@ -14,7 +14,7 @@ import numpy as np
 
 from images.errors import ImageError
 from images.picture import MAX_PIXELS
-from images.writing import temporary_path
+from images.temporary_files import temporary_path
 
 SIGNATURE = b"\x76\x2f\x31\x01"
 SUFFIX = ".exr"

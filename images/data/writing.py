@@ -11,8 +11,9 @@ from images.color_profiles import linear_light, srgb_profile
 from images.data.exr import write_exr
 from images.errors import ImageError
 from images.large.png import png_chunk
-from images.tiff import to_deep_levels
-from images.writing import to_bytes, whole_file
+from images.large.tiff import to_deep_levels
+from images.temporary_files import whole_file
+from images.writing import to_bytes
 
 # Of a PNG file: its signature and first chunk.
 PNG_HEAD = 33

@@ -54,7 +54,7 @@ def whole_or_nothing(path: Path) -> Iterator[Path]:
 
     What killed processes have left there is removed first.
     """
-    from images.writing import remove_stale, temporary_path  # loads NumPy and Pillow
+    from images.temporary_files import remove_stale, temporary_path  # loads NumPy and Pillow
 
     path = Path(os.path.realpath(path))
     remove_stale(path.parent)
@@ -75,7 +75,7 @@ def whole_or_nothing(path: Path) -> Iterator[Path]:
 
 def _replace_folder(path: Path, new: Path) -> None:
     """Put the folder `new` in the place of `path`; a folder with files in it cannot be renamed over."""
-    from images.writing import temporary_path
+    from images.temporary_files import temporary_path
 
     old = temporary_path(path, ".old")
     path.rename(old)

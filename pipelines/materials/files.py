@@ -8,7 +8,7 @@ from typing import Any
 
 from errors import UserError
 from images.data.writing import write_map
-from images.writing import remove_stale
+from images.temporary_files import remove_stale
 from pipelines.materials.gltf import FILE, PACKED, material, packed
 from pipelines.materials.material import Material
 from pipelines.materials.settings import MaterialSettings

@@ -24,9 +24,9 @@ from images.writing import (
 )
 from pipelines.stylization.generator import Stylizer, network_of, stylize_picture
 from pipelines.stylization.large import Look, stylize_rows
+from pipelines.stylization.picture_plan import PicturePlan, plan_picture
 from pipelines.stylization.plan import Job
 from pipelines.stylization.settings import StylizationSettings
-from pipelines.stylization.way import Way, choose_way
 from strips.run import Observer
 
 
@@ -68,15 +68,15 @@ def stylize_file(
         content = rows_of(resized, bits=content.bits, metadata=content.metadata)
     check_size(job.target, content.height, content.width)
     size = content.height, content.width
-    way = choose_way(network_of(generator), *size, settings.memory, settings.brush_size)
-    if way is not None:
-        tell(f"{job.source}: {content.width} x {content.height} pixels, {way}")
+    plan = plan_picture(network_of(generator), *size, settings.memory, settings.brush_size)
+    if plan is not None:
+        tell(f"{job.source}: {content.width} x {content.height} pixels, {plan}")
     job.target.parent.mkdir(parents=True, exist_ok=True)
     read = perf_counter()
-    if way is None or not way.passes:
+    if plan is None or not plan.passes:
         writing_seconds = _stylize_whole(job, content, generator, settings)
     else:
-        writing_seconds = _stylize_in_strips(job, content, settings, way, observe)
+        writing_seconds = _stylize_in_strips(job, content, settings, plan, observe)
     done = perf_counter()
     return Timing(done - read - writing_seconds, read - start + writing_seconds, content.height * content.width / 1e6)
 
@@ -98,14 +98,14 @@ def _stylize_whole(job: Job, content: PictureRows, generator: Stylizer, settings
 
 
 def _stylize_in_strips(
-    job: Job, content: PictureRows, settings: StylizationSettings, way: Way, observe: Observer
+    job: Job, content: PictureRows, settings: StylizationSettings, plan: PicturePlan, observe: Observer
 ) -> float:
     """Stylise and write a picture in strips; return the seconds of writing."""
     has_alpha = _keeps_alpha(job.target, content)
     shape = (content.height, content.width, 4 if has_alpha else 3)
     levels = mapped_zeros(shape, np.uint16 if _is_deep(job.target, content) else np.uint8, str(job.target.parent))
     look = Look(settings.strength, settings.keep_colors, settings.brush_size)
-    stylize_rows(content, way, look, channels=levels, folder=job.target.parent, observe=observe)
+    stylize_rows(content, plan, look, channels=levels, folder=job.target.parent, observe=observe)
     start = perf_counter()
     write_levels(job.target, levels, metadata=content.metadata)
     return perf_counter() - start

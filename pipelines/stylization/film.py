@@ -260,7 +260,7 @@ class FrameStylizer:
 
     def __init__(self, generator: Stylizer, settings: FilmSettings, about: FilmFormat) -> None:
         from pipelines.stylization.generator import network_of  # loads Keras
-        from pipelines.stylization.way import check_frames
+        from pipelines.stylization.picture_plan import check_frames
 
         check_frames(network_of(generator), about.height, about.width, settings.frame.brush_size)
         self.generator = generator

@@ -17,7 +17,7 @@ from film.errors import FilmError
 from film.formats import is_numbered
 from film.reading import frame_numbers, frame_path
 from film.writing import COUNT_NAME, check_target
-from images.writing import remove_stale
+from images.temporary_files import remove_stale
 from pipelines.inputs import check_input_files
 from pipelines.outputs import check_file_output, check_folder_output
 from pipelines.stylization.film_settings import FilmSettings

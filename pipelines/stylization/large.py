@@ -11,12 +11,12 @@ import numpy as np
 from errors import UserError
 from images.color import luma_difference, shift_luma, smooth_luma
 from images.large.mapped import mapped_zeros
+from images.large.tiff import to_deep_levels
 from images.picture import Picture
 from images.rows import PictureRows, rows_of
-from images.tiff import to_deep_levels
 from images.writing import to_bytes
 from pipelines.stylization.brush import parts, with_brush
-from pipelines.stylization.way import Pass, Way
+from pipelines.stylization.picture_plan import Pass, PicturePlan
 from runs.machine import return_memory_at_once
 from strips.run import Observer, Sink, run_strips
 
@@ -31,13 +31,13 @@ class Look:
 
 
 def stylize_rows(
-    content: PictureRows, way: Way, look: Look, *, channels: np.ndarray, folder: Path, observe: Observer
+    content: PictureRows, plan: PicturePlan, look: Look, *, channels: np.ndarray, folder: Path, observe: Observer
 ) -> None:
     """Stylise a picture in strips.
 
     Args:
         content: the picture.
-        way: with passes.
+        plan: with passes.
         look: what becomes of the network's answer.
         channels: where the result goes: (height, width, 3 or 4), of floats in [0, 1], or of levels as uint8 or uint16;
             the fourth one is the picture's alpha.
@@ -58,9 +58,9 @@ def stylize_rows(
             lumas[rows.start : rows.stop] = luma_difference(stylized, content.read_rows(rows))
 
     if look.brush_size == 1:
-        _run(way.passes[0], content, sink, folder, observe)
+        _run(plan.passes[0], content, sink, folder, observe)
     else:
-        painted = with_brush(content, look.brush_size, _Painter(way.passes, folder, observe))
+        painted = with_brush(content, look.brush_size, _Painter(plan.passes, folder, observe))
         for rows in parts(painted):
             sink(rows, painted.read_rows(rows))
     if lumas is not None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from images.picture import Picture
     from pipelines.stylization.generator import Stylizer
+    from pipelines.stylization.picture_plan import PicturePlan
     from pipelines.stylization.run import StylizationReport
-    from pipelines.stylization.way import Way
 
 
 def stylize_files(
@@ -71,7 +71,7 @@ def stylize_files(
 
 def _stylize(model: Path, plan: StylizationPlan, settings: StylizationSettings) -> StylizationReport:
     start = perf_counter()
-    from images.writing import remove_stale
+    from images.temporary_files import remove_stale
     from pipelines.stylization.run import StylizationReport, stylize_jobs
 
     for folder in {job.target.parent for job in (*plan.jobs, *plan.existing)}:
@@ -122,16 +122,16 @@ def stylize_pixels(
     from images.picture import Picture
     from images.resizing import resize_long_side
     from pipelines.stylization.generator import network_of, stylize_picture
-    from pipelines.stylization.way import choose_way
+    from pipelines.stylization.picture_plan import plan_picture
 
     picture = Picture(pixels) if image_size is None else resize_long_side(Picture(pixels), image_size)
-    way = choose_way(network_of(generator), picture.height, picture.width, settings.memory, brush_size)
-    if way is not None and way.passes:
-        return _in_strips(picture, way, settings)
+    plan = plan_picture(network_of(generator), picture.height, picture.width, settings.memory, brush_size)
+    if plan is not None and plan.passes:
+        return _in_strips(picture, plan, settings)
     return stylize_picture(picture, generator, strength=strength, keep_colors=keep_colors, brush_size=brush_size).pixels
 
 
-def _in_strips(picture: Picture, way: Way, settings: StylizationSettings) -> np.ndarray:
+def _in_strips(picture: Picture, plan: PicturePlan, settings: StylizationSettings) -> np.ndarray:
     import numpy as np
 
     from images.rows import rows_of
@@ -140,7 +140,7 @@ def _in_strips(picture: Picture, way: Way, settings: StylizationSettings) -> np.
     channels = np.empty(picture.pixels.shape, np.float32)
     look = Look(settings.strength, settings.keep_colors, settings.brush_size)
     folder = Path(tempfile.gettempdir())
-    stylize_rows(rows_of(picture), way, look, channels=channels, folder=folder, observe=lambda share: None)
+    stylize_rows(rows_of(picture), plan, look, channels=channels, folder=folder, observe=lambda share: None)
     return channels
 
 

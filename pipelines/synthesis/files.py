@@ -14,7 +14,8 @@ import numpy as np
 
 from errors import ArgumentError, UserError
 from images.animation import write_gif, write_mp4
-from images.writing import remove_stale, write_image
+from images.temporary_files import remove_stale
+from images.writing import write_image
 from options import from_json, to_json
 from pipelines.inputs import check_input_folder
 from pipelines.outputs import check_disk_space

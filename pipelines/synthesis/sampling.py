@@ -23,7 +23,7 @@ from runs.machine import return_memory_at_once
 if TYPE_CHECKING:
     import keras
 
-    from pipelines.stylization.way import Pass
+    from pipelines.stylization.picture_plan import Pass
 
 # Pictures repeat without a seam where their sides are multiples of it: the coarsest scale of the default pyramid has
 # one pixel for 32, the johnson network one for 4.
@@ -119,14 +119,14 @@ class _Sampler:
 
     def __call__(self, seed: int) -> np.ndarray:
         """Return the picture of a seed's noise, (height, width, 3) in [0, 1]."""
-        from pipelines.stylization.way import choose_way
+        from pipelines.stylization.picture_plan import plan_picture
 
-        way = choose_way(self.model, *self.size, self.memory)
+        plan = plan_picture(self.model, *self.size, self.memory)
         size = f"noise of {self.size[1]} x {self.size[0]}"
         try:
-            if way is None or not way.passes:
+            if plan is None or not plan.passes:
                 return self._checked(self._whole(seed), size)
-            return self._in_strips(way.passes[0], seed)
+            return self._in_strips(plan.passes[0], seed)
         except UserError:
             raise
         except Exception as error:  # a foreign model may fail in any way

@@ -20,7 +20,7 @@ import numpy as np
 from errors import ArgumentError, one_line
 from images.picture import Picture
 from images.resizing import resize_long_side
-from images.writing import remove_stale, temporary_path
+from images.temporary_files import remove_stale, temporary_path
 from model.untrusted.hdf5 import check_hdf5
 from model.untrusted.sizes import check_values
 from options import to_json

@@ -11,7 +11,8 @@ import numpy as np
 
 from errors import ArgumentError, UserError
 from images.formats import WRITABLE_FORMATS
-from images.writing import remove_stale, write_deep_tiff, write_image
+from images.temporary_files import remove_stale
+from images.writing import write_deep_tiff, write_image
 from options import from_json, to_json
 from pipelines.transfer.inputs import named_files
 from pipelines.transfer.settings import INITS, TransferSettings, layer_weights

@@ -1,6 +1,5 @@
 """Writing films in parts, as FFmpeg and Pillow read them back."""
 
-import os
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -11,12 +10,11 @@ import pytest
 from PIL import Image
 from support.films import packets, write_video
 
-import images.writing
 from film.errors import FilmError
 from film.frame import FilmFormat, Frame
 from film.reading import FilmReader
 from film.steadying import Steadier
-from film.writing import check_target, film_writer, whole_path
+from film.writing import check_target, film_writer
 
 RAMP = np.tile(np.arange(256, dtype=np.float32)[:, np.newaxis, np.newaxis] / 255, (1, 64, 3))
 FORMAT = FilmFormat(64, 256, Fraction(1, 90_000), Fraction(25))
@@ -145,21 +143,6 @@ def test_numbered_frames(tmp_path):
 def test_what_cannot_be_written_is_refused(name, codec, quality, words):
     with pytest.raises(FilmError, match=words):
         check_target(Path(name), codec=codec, quality=quality)
-
-
-def test_temporary_files_are_named_like_those_of_pictures(tmp_path, monkeypatch):
-    """So that one function removes what killed processes have left."""
-    with whole_path(tmp_path / "film.mp4") as temporary:
-        temporary.write_bytes(b"whole")
-        os.utime(temporary, (0, 0))
-        images.writing.remove_stale(tmp_path)
-        assert temporary.exists()
-        with monkeypatch.context() as patch:
-            patch.setattr(images.writing, "_is_alive", lambda process: False)
-            images.writing.remove_stale(tmp_path)
-        assert not temporary.exists()
-        temporary.write_bytes(b"whole")
-    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
 
 
 @pytest.mark.parametrize(("suffix", "rate", "shown"), [(".gif", 30, 31), (".gif", 60, 16), (".webp", 60, 31)])

@@ -122,7 +122,7 @@ def test_a_png_row_by_row_is_without_loss(tmp_path, levels, always_large, channe
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("suffix", [".tif", ".jpg", ".png"])
 def test_metadata_of_a_large_tiff_is_kept(tmp_path, levels, always_large, monkeypatch, suffix, dtype, big):
-    monkeypatch.setattr("images.tiff.MAX_TIFF_BYTES", 0 if big else 10**9)
+    monkeypatch.setattr("images.large.tiff.MAX_TIFF_BYTES", 0 if big else 10**9)
     metadata = Metadata(camera_exif().tobytes(), (300.0, 150.0))
     write_levels(tmp_path / "a.tif", levels.astype(dtype) * (257 if dtype == np.uint16 else 1), metadata=metadata)
     with tifffile.TiffFile(tmp_path / "a.tif") as file:

@@ -5,9 +5,9 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
+from images.large.tiff import STRIP_ROWS
 from images.reading import open_picture, read_image
 from images.rows import Metadata
-from images.tiff import STRIP_ROWS
 from images.writing import write_image, write_levels
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.left_behind import leave_temporary
 
-from images.writing import remove_stale, temporary_path
+from images.temporary_files import remove_stale, temporary_path
 from runs.store import DamagedError, read_json, read_state, write_json, write_state
 
 

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from images.writing import temporary_path
+from images.temporary_files import temporary_path
 
 
 def leave_temporary(path: Path, suffix: str = "", *, folder: bool = False) -> Path:

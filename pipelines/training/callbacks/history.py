@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from images.writing import temporary_path
+from images.temporary_files import temporary_path
 from pipelines.training.callbacks.iteration import IterationCallback
 
 HISTORY = "history.csv"

@@ -9,7 +9,7 @@ import pytest
 from support.left_behind import leave_temporary
 
 from errors import ArgumentError
-from images.writing import whole_file
+from images.temporary_files import whole_file
 from pipelines.export.files import check_output, whole_or_nothing
 
 

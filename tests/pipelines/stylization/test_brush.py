@@ -14,12 +14,12 @@ from images.reading import read_image
 from images.resizing import resize, resize_long_side, resized_rows
 from images.rows import rows_of
 from model.generators.registry import build_generator
-from pipelines.stylization import way as way_module
+from pipelines.stylization import picture_plan
 from pipelines.stylization.brush import painted_sizes, with_brush
 from pipelines.stylization.generator import Generator, stylize_picture
 from pipelines.stylization.large import Look, stylize_rows
+from pipelines.stylization.picture_plan import plan_picture
 from pipelines.stylization.settings import StylizationSettings
-from pipelines.stylization.way import choose_way
 
 LOOK = {"strength": 1.0, "keep_colors": False}
 
@@ -113,19 +113,19 @@ def test_the_weave_of_the_second_pass_does_not_cover_large_strokes(period, brush
     ("johnson", Look(1.0, False, 2.0)),
 ])  # fmt: skip
 def test_strips_are_the_whole(tmp_path, monkeypatch, photo, look, network):
-    monkeypatch.setattr(way_module, "anonymous_memory", lambda: 0)
-    monkeypatch.setattr(way_module, "LIBRARIES", 0)
+    monkeypatch.setattr(picture_plan, "anonymous_memory", lambda: 0)
+    monkeypatch.setattr(picture_plan, "LIBRARIES", 0)
     monkeypatch.setattr("strips.plan.MAX_ROWS", 32)
     model = convolutional_model() if network == "convolutions" else build_generator("johnson", widths=(8, 8, 8))
     generator = Generator(model)
     options = {"strength": look.strength, "keep_colors": look.keep_colors, "brush_size": look.brush_size}
     expected = stylize_picture(photo, generator, **options).pixels
-    way = choose_way(generator.network, photo.height, photo.width, 9 * 10**6, look.brush_size)
-    assert len(way.passes) == len(painted_sizes(1, 1, look.brush_size))
-    assert max(one.plan.rows for one in way.passes) == 32
+    plan = plan_picture(generator.network, photo.height, photo.width, 9 * 10**6, look.brush_size)
+    assert len(plan.passes) == len(painted_sizes(1, 1, look.brush_size))
+    assert max(one.plan.rows for one in plan.passes) == 32
     channels, shares = np.empty_like(expected), []
     rows = rows_of(Picture(photo.pixels))
-    stylize_rows(rows, way, look, channels=channels, folder=tmp_path, observe=shares.append)
+    stylize_rows(rows, plan, look, channels=channels, folder=tmp_path, observe=shares.append)
     np.testing.assert_allclose(channels, expected, atol=1e-4)
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1)

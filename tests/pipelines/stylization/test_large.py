@@ -14,11 +14,11 @@ from images.rows import rows_of
 from model.generators.registry import build_generator
 from model.saving import save_model
 from pipelines.memory_bound import parse_memory
-from pipelines.stylization import way as way_module
+from pipelines.stylization import picture_plan
 from pipelines.stylization.generator import Generator, stylize_picture
 from pipelines.stylization.large import Look, stylize_rows
+from pipelines.stylization.picture_plan import Pass, PicturePlan, plan_picture
 from pipelines.stylization.stylize import stylize_files
-from pipelines.stylization.way import Pass, Way, choose_way
 from strips.cut import cut
 from strips.graph import trace
 from strips.plan import make_plan
@@ -31,7 +31,7 @@ def pixels():
 
 def way_in_strips(network, pixels):
     network = cut(trace(network, *pixels.shape[:2]))
-    return Way(0, (Pass(network, make_plan(network, 10**6 * 5)),))
+    return PicturePlan(0, (Pass(network, make_plan(network, 10**6 * 5)),))
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def always_strips(monkeypatch):
     def choose(network, height, width, memory, brush_size):
         return way_in_strips(network, np.empty((height, width, 3)))
 
-    for module in ("files", "way"):
-        monkeypatch.setattr(f"pipelines.stylization.{module}.choose_way", choose)
+    for module in ("files", "picture_plan"):
+        monkeypatch.setattr(f"pipelines.stylization.{module}.plan_picture", choose)
 
 
 @pytest.mark.parametrize("look", [Look(1.0, False), Look(0.6, False), Look(0.7, True)])
@@ -99,15 +99,15 @@ def test_deep_tiff_stays_deep(tmp_path, request, in_strips):
 
 
 def test_what_does_not_fit_goes_in_strips_and_is_told(monkeypatch):
-    monkeypatch.setattr(way_module, "anonymous_memory", lambda: 10**9)
+    monkeypatch.setattr(picture_plan, "anonymous_memory", lambda: 10**9)
     network = build_generator("johnson")
-    assert choose_way(network, 900, 900, None) is None
-    large = choose_way(network, 4000, 6000, 2 * 10**9)
+    assert plan_picture(network, 900, 900, None) is None
+    large = plan_picture(network, 4000, 6000, 2 * 10**9)
     assert large.passes
     assert large.needed <= 2 * 10**9
     assert "in strips of" in str(large)
-    assert not choose_way(network, 4000, 6000, 10**11).passes
-    assert str(choose_way(network, 2000, 2000, 10**11)).startswith("whole, about 3.")
+    assert not plan_picture(network, 4000, 6000, 10**11).passes
+    assert str(plan_picture(network, 2000, 2000, 10**11)).startswith("whole, about 3.")
 
 
 def test_a_network_that_cannot_be_cut_says_what_it_takes():
@@ -116,15 +116,15 @@ def test_a_network_that_cannot_be_cut_says_what_it_takes():
     image = keras.Input((None, None, 3))
     turned = keras.layers.Permute((2, 1, 3), name="turned")
     network = keras.Model(image, keras.layers.Permute((2, 1, 3))(turned(image)))
-    way = choose_way(network, 3000, 3000, 2 * 10**8)
-    assert not way.passes
-    assert "whole" in str(way)
-    assert "turned" in str(way)
+    plan = plan_picture(network, 3000, 3000, 2 * 10**8)
+    assert not plan.passes
+    assert "whole" in str(plan)
+    assert "turned" in str(plan)
 
 
 def test_too_little_memory_is_refused_before_the_work():
     with pytest.raises(ValueError, match=r"takes at least .* GB; `memory` is 0\.1 GB"):
-        choose_way(build_generator("johnson"), 4000, 6000, 10**8)
+        plan_picture(build_generator("johnson"), 4000, 6000, 10**8)
 
 
 def test_in_python(pixels):

@@ -100,7 +100,7 @@ def test_a_picture_that_does_not_fit_is_made_in_strips(generator, monkeypatch):
     """The same pixels as whole, with noise drawn where it is needed."""
     options = {"output_width": 160, "output_height": 320, "random_seed": 3, "memory": "100GB"}
     (whole,) = sample_pictures(str(generator), **options)
-    monkeypatch.setattr("pipelines.stylization.way.whole_bytes", lambda graph: 10**15)
+    monkeypatch.setattr("pipelines.stylization.picture_plan.whole_bytes", lambda graph: 10**15)
     shares = []
     (strips,) = sample_pictures(str(generator), observe=shares.append, **options)
     # The coarsest map of the pyramid has 50 pixels: random weights normalised over them enlarge rounding.

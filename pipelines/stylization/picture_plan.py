@@ -50,7 +50,7 @@ class Pass:
 
 
 @dataclass(frozen=True)
-class Way:
+class PicturePlan:
     """How one picture is computed.
 
     Attributes:
@@ -73,9 +73,9 @@ class Way:
         return f"in strips of {self.passes[-1].plan.rows} rows, about {size}{files}"
 
 
-def choose_way(
+def plan_picture(
     network: keras.Model | None, height: int, width: int, memory: int | None, brush_size: float = 1.0
-) -> Way | None:
+) -> PicturePlan | None:
     """Return how a picture of this size goes through `network`; None: whole, as it is too small for a plan.
 
     Args:
@@ -97,7 +97,7 @@ def choose_way(
         graphs = [trace(network, *size) for size in sizes]
     except Exception:  # a foreign model may hold anything; what stands in the way is told when it runs
         return None
-    whole = Way(used + _bytes_of_whole(graphs, brush_size))
+    whole = PicturePlan(used + _bytes_of_whole(graphs, brush_size))
     if whole.needed <= bound:
         return whole
     return _strips(graphs, whole, used, bound, brush_files=0 if brush_size == 1 else BRUSH_FILE_PIXEL * pixels)
@@ -107,7 +107,7 @@ def check_frames(network: keras.Model | None, height: int, width: int, brush_siz
     """Refuse a film whose frames, which go through `network` whole, do not fit into this machine's memory.
 
     Args:
-        network: as for `choose_way`, as the others.
+        network: as for `plan_picture`, as the others.
         height: rows of a frame.
         width: columns of a frame.
         brush_size: size of the strokes.
@@ -132,14 +132,14 @@ def _bytes_of_whole(graphs: Sequence[Graph], brush_size: float) -> int:
     return LIBRARIES + max(map(whole_bytes, graphs)) + taken * pixels
 
 
-def _strips(graphs: Sequence[Graph], whole: Way, used: int, bound: int, *, brush_files: int) -> Way:
+def _strips(graphs: Sequence[Graph], whole: PicturePlan, used: int, bound: int, *, brush_files: int) -> PicturePlan:
     fixed = used + LIBRARIES + STRIPS_PIXEL * max(graph.input.height * graph.input.shape[2] for graph in graphs)
     try:
         passes = tuple(_strips_of_one(graph, fixed, bound) for graph in graphs)
     except CannotCutError as error:
-        return Way(whole.needed, reason=str(error))
+        return PicturePlan(whole.needed, reason=str(error))
     files = brush_files + max(one.plan.file_bytes for one in passes)
-    return Way(fixed + max(one.plan.memory for one in passes), passes, files)
+    return PicturePlan(fixed + max(one.plan.memory for one in passes), passes, files)
 
 
 def _strips_of_one(graph: Graph, fixed: int, bound: int) -> Pass:

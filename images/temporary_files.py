@@ -1,0 +1,92 @@
+"""Files that appear whole or not at all: written under a temporary name beside the final one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+# Names of temporary files: a process, a host, a token, and a suffix where the writer wants one.
+_TEMPORARY = re.compile(r"\.(\d+)-([0-9a-f]{8})-[0-9a-f]{8}\.tmp(\.[\w.]+)?")
+# Seconds for which a temporary file of a process that is gone stays: another container may have the same host's name.
+MIN_STALE_SECONDS = 1.0
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a temporary file beside `path`; it takes its place at the end, or vanishes on an error.
+
+    Raises:
+        OSError: it cannot be written; the message names `path`.
+    """
+    with whole_path(path) as temporary, temporary.open("x+b") as file:
+        yield file
+
+
+@contextmanager
+def whole_path(path: Path, suffix: str = "") -> Iterator[Path]:
+    """Yield a new name beside `path`; the file written there takes its place at the end, or vanishes on an error.
+
+    Args:
+        path: what the file becomes.
+        suffix: of the name, for writers that look at it.
+
+    Raises:
+        OSError: it cannot be written; the message names `path`.
+    """
+    temporary = temporary_path(path, suffix)
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(temporary)):  # a library's own, or of another file
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def temporary_path(path: Path, suffix: str = "") -> Path:
+    """Return a new name beside `path` for what is written there first; it tells whose it is.
+
+    Args:
+        path: what the file becomes.
+        suffix: of the name, for writers that look at it.
+    """
+    return path.with_name(f".{os.getpid()}-{_host()}-{secrets.token_hex(4)}.tmp{suffix}")
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove temporary files and folders of this program in `folder` that killed processes here have left."""
+    for path in folder.glob(".*.tmp*"):
+        found = _TEMPORARY.fullmatch(path.name)
+        if found and found[2] == _host() and not _is_alive(int(found[1])):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime < MIN_STALE_SECONDS:
+                    continue
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+
+
+def _host() -> str:
+    return hashlib.sha256(platform.node().encode(errors="surrogateescape")).hexdigest()[:8]
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
