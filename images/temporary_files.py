@@ -44,14 +44,22 @@ def whole_path(path: Path, suffix: str = "") -> Iterator[Path]:
     """
     temporary = temporary_path(path, suffix)
     try:
-        yield temporary
-        temporary.replace(path)
+        with errors_named_after(path, temporary):
+            yield temporary
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def errors_named_after(path: Path, temporary: Path) -> Iterator[None]:
+    """Let the system's errors (OSError) name `path`, not the temporary file that is written first."""
+    try:
+        yield
     except OSError as error:
         if error.errno is None or error.filename not in (None, str(temporary)):  # a library's own, or of another file
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def temporary_path(path: Path, suffix: str = "") -> Path:

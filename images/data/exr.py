@@ -14,7 +14,7 @@ import numpy as np
 
 from images.errors import ImageError
 from images.picture import MAX_PIXELS
-from images.temporary_files import temporary_path
+from images.temporary_files import whole_path
 
 SIGNATURE = b"\x76\x2f\x31\x01"
 SUFFIX = ".exr"
@@ -84,12 +84,8 @@ def write_exr(path: Path, values: np.ndarray, *, bits: int) -> None:
     levels = np.ascontiguousarray(values, np.float16 if bits == 16 else np.float32)
     channels: dict[str, Any] = {"RGB": levels} if levels.shape[2] == 3 else {"Y": levels[..., 0]}
     header = {"compression": package.ZIP_COMPRESSION, "type": package.scanlineimage}
-    temporary = temporary_path(path, SUFFIX)
     try:
-        with package.File(header, channels) as file:
+        with whole_path(path, SUFFIX) as temporary, package.File(header, channels) as file:
             file.write(str(temporary))
-        temporary.replace(path)
     except (OSError, RuntimeError) as error:
         raise ImageError(f"{path}: cannot be written: {' '.join(str(error).split())}") from error
-    finally:
-        temporary.unlink(missing_ok=True)

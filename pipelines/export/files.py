@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from errors import ArgumentError
+from images.temporary_files import errors_named_after, remove_stale, temporary_path
 from pipelines.outputs import check_file_output, check_parent
 
 # What makes a folder a SavedModel.
@@ -54,29 +55,22 @@ def whole_or_nothing(path: Path) -> Iterator[Path]:
 
     What killed processes have left there is removed first.
     """
-    from images.temporary_files import remove_stale, temporary_path  # loads NumPy and Pillow
-
     path = Path(os.path.realpath(path))
     remove_stale(path.parent)
     temporary = temporary_path(path, path.suffix)
     try:
-        yield temporary
-        if path.is_dir():
-            _replace_folder(path, temporary)
-        else:
-            temporary.replace(path)
-    except OSError as error:
-        if error.errno is None or error.filename not in (None, str(temporary)):  # a library's own, or of another file
-            raise
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        with errors_named_after(path, temporary):
+            yield temporary
+            if path.is_dir():
+                _replace_folder(path, temporary)
+            else:
+                temporary.replace(path)
     finally:
         _remove(temporary)
 
 
 def _replace_folder(path: Path, new: Path) -> None:
     """Put the folder `new` in the place of `path`; a folder with files in it cannot be renamed over."""
-    from images.temporary_files import temporary_path
-
     old = temporary_path(path, ".old")
     path.rename(old)
     try:

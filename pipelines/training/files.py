@@ -20,7 +20,7 @@ import numpy as np
 from errors import ArgumentError, one_line
 from images.picture import Picture
 from images.resizing import resize_long_side
-from images.temporary_files import remove_stale, temporary_path
+from images.temporary_files import remove_stale, whole_path
 from model.untrusted.hdf5 import check_hdf5
 from model.untrusted.sizes import check_values
 from options import to_json
@@ -101,16 +101,13 @@ def write_checkpoint(folder: Path, model: keras.Model, iteration: int, state: Ma
         state: what `read_state` returns beside the iteration, ready for JSON.
     """
     path = folder / f"checkpoint-{iteration:08d}.weights.h5"
-    temporary = temporary_path(path, ".weights.h5")
     try:
-        model.save_weights(temporary, overwrite=True)
-        sign(temporary, {"iteration": iteration, **state})
-        _flush(temporary)
-        temporary.replace(path)
+        with whole_path(path, ".weights.h5") as temporary:
+            model.save_weights(temporary, overwrite=True)
+            sign(temporary, {"iteration": iteration, **state})
+            _flush(temporary)
     except OSError as error:  # h5py's have no number
         raise OSError(error.errno or errno.EIO, error.strerror or one_line(error), str(path)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     for old in checkpoints(folder)[:-KEPT]:
         old.unlink()
     return path

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from images.temporary_files import temporary_path
+from images.temporary_files import whole_path
 from pipelines.training.callbacks.iteration import IterationCallback
 
 HISTORY = "history.csv"
@@ -35,10 +35,8 @@ class History(IterationCallback):
         if self.file is not None:
             return
         kept = _rows(self.path, self.first) if self.first else []
-        temporary = temporary_path(self.path)
-        with temporary.open("w", newline="") as file:
+        with whole_path(self.path) as temporary, temporary.open("w", newline="") as file:
             csv.writer(file).writerows([("iteration", "learning_rate", *self.names), *kept])
-        temporary.replace(self.path)
         # A line at a time: whoever looks, or whatever kills the process, finds whole lines.
         self.file = self.path.open("a", newline="", buffering=1)
 
