@@ -12,7 +12,7 @@ import convert.pytorch.architectures  # noqa: F401  registers the architectures
 from convert.printable import printable
 from convert.pytorch.reader import read_pytorch
 from convert.pytorch.registry import ARCHITECTURES, Architecture
-from convert.pytorch.state_dicts import StateDict, find_state_dicts, parts_of
+from convert.pytorch.state_dicts import StateDict, find_state_dicts, holds_numpy_arrays, parts_of
 from errors import ArgumentError, UserError
 
 MAX_NAMES = 6  # of tensors in a message
@@ -43,7 +43,14 @@ def convert_pytorch(path: str | os.PathLike, *, entry: str | None = None) -> Con
         UserError: the file cannot be read, or its tensors are of no known architecture.
         ArgumentError: it contains several networks and `entry` is none of them.
     """
-    states = find_state_dicts(read_pytorch(path))
+    value = read_pytorch(path)
+    states = find_state_dicts(value)
+    if not states and holds_numpy_arrays(value):
+        raise UserError(
+            f"{path}: contains arrays of NumPy and no tensors; with PyTorch and NumPy, "
+            "torch.save({name: torch.from_numpy(array) for name, array in arrays.items()}, NEW_FILE) makes tensors of "
+            "them"
+        )
     found = _choose(path, list(_known(states)), states, entry)
     architecture, state = found
     try:

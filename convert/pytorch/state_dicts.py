@@ -10,7 +10,7 @@ import numpy as np
 
 from convert.printable import printable
 from convert.pytorch.tensors import FormatError, Tensor
-from convert.pytorch.unpickler import Container
+from convert.pytorch.unpickler import Container, NumPyArray
 from errors import UserError
 
 MAX_DEPTH = 8  # of dicts within dicts
@@ -59,20 +59,31 @@ def join(*parts: str) -> str:
 
 def find_state_dicts(value: Any) -> list[StateDict]:
     """Return every dict of tensors in `value`, the outer ones first; each dict once."""
-    return list(_search(value, "", 0, set()))
+    found = []
+    for entry, container, parts in _containers(value, "", 0, set()):
+        tensors = {key: part for key, part in parts.items() if isinstance(part, Tensor)}
+        if tensors:
+            found.append(StateDict(entry, tensors, _versions(container)))
+    return found
 
 
-def _search(value: Any, entry: str, depth: int, seen: set[int]) -> Iterator[StateDict]:
+def holds_numpy_arrays(value: Any) -> bool:
+    """Return whether arrays of NumPy stand where tensors could."""
+    return any(
+        isinstance(part, NumPyArray) for _, _, parts in _containers(value, "", 0, set()) for part in parts.values()
+    )
+
+
+def _containers(value: Any, entry: str, depth: int, seen: set[int]) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Yield each dict, list and tuple once: the keys that lead to it, itself, and what it holds by its keys."""
     if not isinstance(value, (dict, list, tuple)) or id(value) in seen or depth > MAX_DEPTH:
         return
     seen.add(id(value))
     items = value.items() if isinstance(value, dict) else enumerate(value)
     parts = {str(key): part for key, part in items}
-    tensors = {key: part for key, part in parts.items() if isinstance(part, Tensor)}
-    if tensors:
-        yield StateDict(entry, tensors, _versions(value))
+    yield entry, value, parts
     for key, part in parts.items():
-        yield from _search(part, join(entry, key), depth + 1, seen)
+        yield from _containers(part, join(entry, key), depth + 1, seen)
 
 
 def _versions(value: Any) -> dict[str, int]:

@@ -32,6 +32,11 @@ class Unread:
     """A value of no interest here, such as the options of a training."""
 
 
+@dataclass(frozen=True)
+class NumPyArray(Unread):
+    """An array of NumPy, which is no tensor; its numbers are not read."""
+
+
 class Container(dict):
     """A dict; `metadata` is what a state dict says of its modules' versions."""
 
@@ -254,6 +259,7 @@ _CALLS: dict[str, Callable[..., Any]] = {
     "defaultdict": lambda _self, *_rest: Container(),
     "size": lambda _self, sizes=(): _sizes(sizes),
     "unread": lambda _self, *_rest: Unread(),
+    "array": lambda _self, *_rest: NumPyArray(),
 }
 
 _NAMES = {
@@ -271,8 +277,8 @@ _NAMES = {
     # Numbers and options that training scripts keep beside the tensors.
     "numpy.core.multiarray.scalar": Name("unread"),
     "numpy._core.multiarray.scalar": Name("unread"),
-    "numpy.core.multiarray._reconstruct": Name("unread"),
-    "numpy._core.multiarray._reconstruct": Name("unread"),
+    "numpy.core.multiarray._reconstruct": Name("array"),
+    "numpy._core.multiarray._reconstruct": Name("array"),
     "numpy.ndarray": Name("type"),
     "numpy.dtype": Name("unread"),
     "_codecs.encode": Name("unread"),

@@ -18,10 +18,14 @@ MISSPELT = 0.93
 # layer are among them: either its type is one that is not known as well, and an error, or it does without.
 _IDLE_MESSAGES = {
     "AccuracyParameter",
+    "ContrastiveLossParameter",
     "DataParameter",
     "FillerParameter",
     "HDF5DataParameter",
+    "HDF5OutputParameter",
+    "HingeLossParameter",
     "ImageDataParameter",
+    "InfogainLossParameter",
     "LayerParameter",
     "LossParameter",
     "MemoryDataParameter",
@@ -29,11 +33,12 @@ _IDLE_MESSAGES = {
     "NetState",
     "NetStateRule",
     "ParamSpec",
+    "PythonParameter",
     "TransformationParameter",
     "V1LayerParameter",
     "WindowDataParameter",
 }
-# How forks compute, or begin a training, not what they compute.
+# How forks compute, begin a training or keep and show detections, not what they compute.
 _IDLE_FIELDS = {
     "backward_math",
     "backward_type",
@@ -45,10 +50,14 @@ _IDLE_FIELDS = {
     "forward_type",
     "frozen",
     "momentum",
+    "save_file",
+    "save_output_param",
     "scale_filler",
     "shift_filler",
     "slope_filler",
     "bias_filler",
+    "visualize",
+    "visualize_threshold",
 }
 _LAYERS = ("layer", "layers")
 

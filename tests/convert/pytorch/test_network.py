@@ -135,6 +135,15 @@ def test_files_without_tensors_are_named(tmp_path):
         convert_pytorch(tmp_path / "net.pth")
 
 
+def test_arrays_of_numpy_are_told_from_tensors(tmp_path):
+    state = trained(TransformerNet()).state_dict()
+    torch.save({"state": {name: tensor.numpy() for name, tensor in state.items()}}, tmp_path / "net.pth")
+    with pytest.raises(UserError, match=r"net\.pth: contains arrays of NumPy and no tensors; .*torch\.from_numpy"):
+        convert_pytorch(tmp_path / "net.pth")
+    torch.save({"model": state, "history": np.zeros(3)}, tmp_path / "net.pth")
+    assert convert_pytorch(tmp_path / "net.pth").entry == "model"
+
+
 def test_summary_lists_the_tensors(tmp_path):
     torch.save({"a": {"b\x1b[2J": torch.zeros(2, 3)}, "c": torch.tensor(1)}, tmp_path / "net.pth")
     lines = summarize(tmp_path / "net.pth").splitlines()

@@ -206,6 +206,19 @@ def test_fields_of_forks_are_passed_over_and_named():
         parse_prototxt(FORKED.encode())
 
 
+def test_what_ssd_does_with_its_detections_is_passed_over():
+    ignored = []
+    text = (
+        "layer { name: 'd' type: 'DetectionOutput' detection_output_param { num_classes: 21 visualize: true "
+        "save_output_param { output_directory: 'x' label_map_file: 'y' resize_param { height: 3 } } "
+        "visualize_threshold: 0.6 save_file: 'z' keep_top_k: 200 } }"
+    )
+    parameter = parse_prototxt(text.encode(), ignored).layer[0].detection_output_param
+    assert (parameter.num_classes, parameter.keep_top_k) == (21, 200)
+    names = ("visualize", "save_output_param", "visualize_threshold", "save_file")
+    assert ignored == [f"DetectionOutputParameter.{name}" for name in names]
+
+
 @pytest.mark.parametrize(
     "text",
     [
