@@ -5,6 +5,11 @@ rotation, with sensor noise), where the true motion is known, and (b) films, wit
 of scikit-image: Zach, Pock & Bischof 2007) than the one that steadies (DIS), where it can be believed: seen in both
 frames, and where the content has structure. Flicker is the mean absolute difference of a frame and the one before (or
 8 before) moved along the motion; sharpness the mean gradient. Time is the processor's.
+
+A second table tells how far the flow of films can be trusted. The content's own difference, in pixels of its gradient
+and times that of the stylised film, as a share of the flicker frame by frame, is about what strokes that stick to the
+content would score. Beside it stands the ratio where DIS finds the same motion within a pixel, and how much of the
+flicker is there.
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ import argparse
 import itertools
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from time import process_time
 
@@ -23,7 +28,7 @@ from skimage.registration import optical_flow_tvl1
 
 from benchmarks.measure import print_table
 from errors import ArgumentError
-from film.flow import seen_in_both, warp
+from film.flow import FlowFinder, grey, refined, resize_flow, seen_in_both, warp
 from film.formats import is_film
 from film.reading import FilmReader
 from film.steadying import Steadier
@@ -63,6 +68,11 @@ class Clip:
         if self.maps is not None:
             return _known_motion(self.maps[later], self.maps[earlier], self.frames.shape[1:3])
         return _found_motion(self.frames[later], self.frames[earlier])
+
+    def quick_motion(self, later: int, earlier: int) -> np.ndarray:
+        """Return the same as the method finds it that steadies."""
+        first, second = grey(self.frames[later]), grey(self.frames[earlier])
+        return resize_flow(refined(FlowFinder()(first, second), first, second), *self.frames.shape[1:3])
 
 
 def _known_motion(later: np.ndarray, earlier: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -124,29 +134,69 @@ def films(folder: Path, count: int) -> Iterator[Clip]:
         yield Clip(path.name, np.stack([resize(pixels, *size) for pixels in frames]))
 
 
-def flicker(clip: Clip, films: Sequence[np.ndarray], distance: int) -> list[float]:
-    """Return for each of several films of a clip the mean difference of frames from those `distance` before.
+@dataclass(frozen=True)
+class Flicker:
+    """Of a clip at a distance; NaN where motion is hardly anywhere known.
 
-    The earlier ones are moved along the motion; NaN where that is hardly anywhere known.
+    Attributes:
+        steady: mean difference of the steadied film's frames from those before, moved along the motion.
+        plain: the same frame by frame.
+        content: about what strokes that stick to the content would have, as a share of `plain`.
+        agreed: of `steady` in `plain`, where two methods find the same motion.
+        agreed_share: of all `plain` that is counted there.
     """
-    found, known_shares = [], []
+
+    steady: float
+    plain: float
+    content: float
+    agreed: float
+    agreed_share: float
+
+
+def flicker(clip: Clip, steady: np.ndarray, plain: np.ndarray, distance: int) -> Flicker:
+    """Return how a film of stylised frames flickers, steadied and not, between frames `distance` apart."""
+    sums, known_shares = np.zeros(7), []
     for later in range(distance, len(clip.frames), 1 if clip.maps is not None else FILM_STEP):
         flow, known = clip.motion(later, later - distance)
-        differences = (np.abs(frames[later] - warp(frames[later - distance], flow)).mean(axis=-1) for frames in films)
-        found.append([(difference * known).sum() / max(known.sum(), 1) for difference in differences])
+        agreed = known * (np.hypot(*np.moveaxis(flow - clip.quick_motion(later, later - distance), -1, 0)) < 1)
+        films = (steady, plain, clip.frames)
+        after, before, content = (
+            np.abs(frames[later] - warp(frames[later - distance], flow)).mean(axis=-1) for frames in films
+        )
+        slopes = [gradient(frames[later]) * known for frames in (plain, clip.frames)]
+        values = [after * known, before * known, content * known, *slopes, after * agreed, before * agreed]
+        sums += [value.sum() for value in values]
         known_shares.append(known.mean())
     if np.mean(known_shares) < MIN_KNOWN:
-        return [np.nan] * len(films)
-    return np.average(found, axis=0, weights=known_shares).tolist()
+        return Flicker(*[np.nan] * 5)
+    after, before, content, slope, content_slope, agreed_after, agreed_before = sums.tolist()
+    count = float(np.sum(known_shares)) * clip.frames[0, ..., 0].size
+    share = content / content_slope * slope / before
+    agreed_ratio = agreed_after / agreed_before if agreed_before else np.nan
+    return Flicker(after / count, before / count, share, agreed_ratio, agreed_before / before)
+
+
+def gradient(frame: np.ndarray) -> np.ndarray:
+    """Return the length of a frame's gradient, (height, width)."""
+    return np.hypot(*np.gradient(frame.mean(axis=-1)))
 
 
 def sharpness(frames: np.ndarray) -> float:
     """Return the mean gradient of frames."""
-    return float(np.mean([np.hypot(*np.gradient(frame.mean(axis=-1))).mean() for frame in frames]))
+    return float(np.mean([gradient(frame).mean() for frame in frames]))
 
 
-def measure(clip: Clip, generator: Callable[[np.ndarray], np.ndarray], strength: float) -> list[float]:
-    """Return flicker after and before for each distance, the share of sharpness kept, and the share of time added."""
+@dataclass(frozen=True)
+class Measured:
+    """Of a clip: flicker for each distance, the share of sharpness that is kept, and the share of time added."""
+
+    flickers: Sequence[Flicker]
+    sharpness: float
+    time: float
+
+
+def measure(clip: Clip, generator: Callable[[np.ndarray], np.ndarray], strength: float) -> Measured:
+    """Return what steadying does to a clip, and what it costs."""
     generator(clip.frames[0])
     start = process_time()
     plain = np.stack([generator(frame) for frame in clip.frames])
@@ -154,8 +204,16 @@ def measure(clip: Clip, generator: Callable[[np.ndarray], np.ndarray], strength:
     steadier = Steadier(strength)
     steady = np.stack([steadier(*pair) for pair in zip(clip.frames, plain, strict=True)])
     added = (process_time() - start) / network
-    values = [flicker(clip, (steady, plain), distance) for distance in DISTANCES]
-    return [*itertools.chain(*values), sharpness(steady) / sharpness(plain), added]
+    flickers = [flicker(clip, steady, plain, distance) for distance in DISTANCES]
+    return Measured(flickers, sharpness(steady) / sharpness(plain), added)
+
+
+def _median(found: Sequence[Measured]) -> Measured:
+    flickers = [
+        Flicker(*np.nanmedian([astuple(one.flickers[number]) for one in found], axis=0))
+        for number in range(len(DISTANCES))
+    ]
+    return Measured(flickers, *np.median([(one.sharpness, one.time) for one in found], axis=0))
 
 
 def make_parser() -> ArgumentParser:
@@ -176,25 +234,40 @@ def run(argv: Sequence[str] | None) -> int:
         raise ArgumentError("`photos` or `films` is needed: a folder")
     generator = load_stylizer(arguments.model)
     kinds = {"photo": (moving_photos, arguments.photos), "film": (films, arguments.films)}
-    rows = []
+    rows, trust = [], []
     for kind, (clips, folder) in kinds.items():
         chosen = clips(folder, arguments.count) if folder else ()
         found = [(clip.name, measure(clip, generator, arguments.steady)) for clip in chosen]
         if found:
-            medians = np.nanmedian([values for _, values in found], axis=0).tolist()
-            rows += [_row(name, values) for name, values in [*found, (f"median ({kind}s)", medians)]]
-    titles = ["clip", *(f"{distance} apart" for distance in DISTANCES), "sharpness", "time added"]
-    print_table(f"{arguments.model}, flicker steadied / frame by frame", titles, rows)
+            median = (f"median ({kind}s)", _median([one for _, one in found]))
+            rows += [_row(name, one) for name, one in [*found, median]]
+            trust += [_trust(name, one) for name, one in found if kind == "film"]
+    distances = [f"{distance} apart" for distance in DISTANCES]
+    print_table(
+        f"{arguments.model}, flicker steadied / frame by frame", ["clip", *distances, "sharpness", "time added"], rows
+    )
+    if trust:
+        titles = ["clip", *(f"{distance}: {what}" for distance in distances for what in ("content", "agreed"))]
+        print_table("The content's own, and the ratio where both methods agree (share of the flicker)", titles, trust)
     return 0
 
 
-def _row(name: str, values: Sequence[float]) -> list[str]:
-    pairs = zip(values[0:4:2], values[1:4:2], strict=True)
+def _row(name: str, one: Measured) -> list[str]:
     flickers = [
-        "unknown" if np.isnan(plain) else f"{steady:.4f} / {plain:.4f} = {steady / plain:.2f}"
-        for steady, plain in pairs
+        "unknown" if np.isnan(two.plain) else f"{two.steady:.4f} / {two.plain:.4f} = {two.steady / two.plain:.2f}"
+        for two in one.flickers
     ]
-    return [name, *flickers, f"{values[4]:.3f}", f"{values[5]:.2f}"]
+    return [name, *flickers, f"{one.sharpness:.3f}", f"{one.time:.2f}"]
+
+
+def _trust(name: str, one: Measured) -> list[str]:
+    told = [
+        ("unknown",) * 2
+        if np.isnan(two.plain)
+        else (f"{two.content:.2f}", f"{two.agreed:.2f} ({two.agreed_share:.2f})")
+        for two in one.flickers
+    ]
+    return [name, *itertools.chain(*told)]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
