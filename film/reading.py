@@ -20,6 +20,7 @@ from film.color import bits_of, matrix_of, to_rgb
 from film.errors import FilmError
 from film.formats import ANIMATIONS, NUMBERED, is_numbered
 from film.frame import FilmFormat, Frame
+from film.packets import packets_of
 
 # What yields the frames from a number on, and what is known before.
 OpenedFilm = tuple[Callable[[int], Iterator[Frame]], FilmFormat]
@@ -241,7 +242,7 @@ def _decoded(container: av.container.InputContainer, stream: av.VideoStream) -> 
     is_timed = container.format.name not in FORMATS_WITHOUT_TIMES
     clock = _Clock(stream, is_timed=is_timed)
     decode = _decoder(stream)
-    for packet in container.demux(stream):
+    for packet in packets_of(container, [stream]):
         try:
             for frame in decode(packet):
                 yield clock.timed(frame)

@@ -18,6 +18,7 @@ from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
+from film.packets import packets_of
 from film.reading import open_container, pictures_of
 
 # Bits a second and channel at which Opus is transparent to nearly all ears, and AAC to most.
@@ -55,7 +56,7 @@ def other_packets(source: Path, film: av.container.OutputContainer, notes: list[
         film.set_chapters(container.chapters())
         film.metadata.update({tag: text for tag, text in container.metadata.items() if tag.lower() not in FILE_TAGS})
         streams = [container.streams[index] for index in passages]
-        packets = container.demux(streams) if streams else iter(())
+        packets = packets_of(container, streams) if streams else iter(())
         yield (timed for packet in packets for timed in passages[packet.stream.index](packet))
 
 

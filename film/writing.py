@@ -221,6 +221,16 @@ def _read(path: Path, form: str) -> Image.Image:
     return image.quantize(256, dither=Image.Dither.FLOYDSTEINBERG) if form == "GIF" else image
 
 
+def _delayed(packet: av.Packet, seconds: Fraction) -> av.Packet:
+    """Return a packet with its times moved."""
+    ticks = round(seconds / packet.time_base)
+    if packet.pts is not None:
+        packet.pts += ticks
+    if packet.dts is not None:
+        packet.dts += ticks
+    return packet
+
+
 class _VideoWriter(FilmWriter):
     """Videos; each part is a file that holds an encoder's packets alone, the times stand beside it."""
 
@@ -243,8 +253,9 @@ class _VideoWriter(FilmWriter):
         if self.part is None:
             self.part = av.open(os.fspath(self.temporary), "w", format="mp4")
             self.stream = self._encoder(self.part)
+            self.part_begin = frame.time
         picture = from_rgb(frame.pixels, self.about.matrix, self.pixel_format)
-        picture.pts, picture.time_base = frame.time, self.about.time_base
+        picture.pts, picture.time_base = frame.time - self.part_begin, self.about.time_base
         self.part.mux(self.stream.encode(picture))
         self.times.append((frame.time, frame.duration))
 
@@ -303,8 +314,10 @@ class _VideoWriter(FilmWriter):
             video = film.add_stream_from_template(first.streams.video[0], opaque=True)
             video.time_base = self.about.time_base
             with other_packets(self.source, film, self.notes) as others:
+                # Most formats leave out what comes before the time 0.
+                delay = max(Fraction(0), -self.times[0][0] * self.about.time_base)
                 for _, packet in heapq.merge(self._packets(video), others, key=lambda pair: pair[0]):
-                    film.mux(packet)
+                    film.mux(_delayed(packet, delay))
 
     def _packets(self, stream: av.VideoStream) -> Iterator[tuple[float, av.Packet]]:
         """Yield the packets of all parts with their seconds, at the times of the frames."""

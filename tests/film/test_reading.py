@@ -1,7 +1,9 @@
 """Reading films: times, rotation, colours, damaged frames."""
 
 from fractions import Fraction
+from itertools import pairwise
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,6 +12,7 @@ from support.films import turned_in_player, write_video
 from film.color import from_rgb, to_rgb
 from film.errors import FilmError
 from film.formats import is_film
+from film.packets import packets_of
 from film.reading import FilmReader
 
 ONE = 1 << 16
@@ -142,3 +145,30 @@ def test_numbered_frames_may_begin_with_a_broken_one(tmp_path):
     reader = FilmReader(tmp_path / "%04d.png")
     assert reader.format.first_number == 3
     assert [frame.pixels is None for frame in reader] == [True, False]
+
+
+def test_recordings_joined_end_to_end_are_one_film(tmp_path):
+    """Their times begin anew: pictures and sound go on, together, where the first one ended."""
+    pictures = [np.full((*SIZE, 3), 25 * i, np.uint8) for i in range(8)]
+    for name, some in (("first.ts", pictures[:4]), ("second.ts", pictures[4:])):
+        write_video(tmp_path / name, some, pix_fmt="yuv420p", sound="aac")
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(b"".join((tmp_path / name).read_bytes() for name in ("first.ts", "second.ts")))
+    frames = list(FilmReader(joined))
+    assert [frame.pixels.mean() * 255 for frame in frames] == pytest.approx(25 * np.arange(8), abs=3)
+    with av.open(str(joined)) as container:
+        found = [(packet.stream.type, packet.dts) for packet in packets_of(container, container.streams) if packet.size]
+    times = {kind: [time for stream, time in found if stream == kind] for kind in ("video", "audio")}
+    assert all(later > earlier for kind in times.values() for earlier, later in pairwise(kind))
+    half = {kind: len(values) // 2 for kind, values in times.items()}
+    distances = {kind: values[half[kind]] - values[0] for kind, values in times.items()}
+    assert distances["video"] == distances["audio"] == frames[4].time - frames[0].time
+
+
+def test_a_recording_of_another_size_that_is_joined_is_refused(tmp_path):
+    for name, size in (("first.ts", SIZE), ("second.ts", (96, 64))):
+        write_video(tmp_path / name, [np.zeros((*size, 3), np.uint8)] * 4, pix_fmt="yuv420p")
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(b"".join((tmp_path / name).read_bytes() for name in ("first.ts", "second.ts")))
+    with pytest.raises(FilmError, match="change from 64 x 48 to 64 x 96"):
+        list(FilmReader(joined))

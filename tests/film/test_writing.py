@@ -182,3 +182,19 @@ def test_the_same_frames_are_the_same_film(tmp_path, codec):
         write(path, tmp_path / f"{number}.parts", frames, about=about, every=4, codec=codec)
         films.add(tuple(packets(path, "video")))
     assert len(films) == 1
+
+
+def test_a_film_that_begins_before_zero_keeps_its_first_frames(tmp_path):
+    """As recordings do whose clock starts anew soon after their beginning; sound is moved with the pictures."""
+    source = tmp_path / "source.mkv"
+    write_video(source, [(RAMP * 255).astype(np.uint8)] * 3, sound="aac")
+    frames = [Frame(RAMP * (1 - i / 8), time, 3600) for i, time in enumerate((-7200, -3600, 0, 3600))]
+    path = tmp_path / "film.mp4"
+    write(path, tmp_path / "parts", frames, source=source)
+    found = list(FilmReader(path))
+    assert [frame.time for frame in found] == [0, 3600, 7200, 10_800]
+    assert [frame.pixels.mean() for frame in found] == pytest.approx(
+        [frame.pixels.mean() for frame in frames], abs=0.01
+    )
+    delays = [there[0] - here[0] for there, here in zip(packets(path, "audio"), packets(source, "audio"), strict=True)]
+    assert delays == pytest.approx([0.08] * len(delays), abs=1e-3)

@@ -1,0 +1,73 @@
+"""The packets of a film's streams, with times that go on where those of the file begin anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+import av
+
+# FFmpeg's names of formats whose files may be joined end to end, as recorders do: their times then begin anew.
+JOINABLE = ("mpegts", "mpeg")
+# Seconds by which times go back where another recording begins, not where they are merely wrong; as in FFmpeg.
+MIN_STEP_BACK = Fraction(1, 10)
+# Of times in these formats, in seconds.
+TICK = Fraction(1, 90_000)
+
+
+def packets_of(container: av.container.InputContainer, streams: Sequence[av.stream.Stream]) -> Iterator[av.Packet]:
+    """Yield the packets of streams in the order of the file; an empty one ends each stream.
+
+    Args:
+        container: opened, at its beginning.
+        streams: some of its streams.
+    """
+    if container.format.name not in JOINABLE:
+        yield from container.demux(list(streams))
+        return
+    wanted = {stream.index for stream in streams}
+    timeline = _Timeline()
+    # All of them are read, so that pictures and sound, which are read apart, are moved alike.
+    for packet in container.demux(*container.streams.video, *container.streams.audio, *container.streams.subtitles):
+        if timeline.move(packet) and packet.stream.index in wanted:
+            yield packet
+
+
+class _Timeline:
+    """Moves packets to where the first recording's times would have gone on.
+
+    Each stream comes to the next recording at a place of its own in the file; the first one decides how far that is
+    moved: to the end of all streams so far. Sound that still comes after it would overlap, and is left out.
+    """
+
+    def __init__(self) -> None:
+        self.shifts = [Fraction(0)]
+        self.recordings: dict[int, int] = {}
+        self.ends: dict[int, Fraction] = {}
+
+    def move(self, packet: av.Packet) -> bool:
+        """Change the times of the next packet by its recording's shift; return whether it is part of the film."""
+        if packet.dts is None:
+            return True
+        index, base = packet.stream.index, packet.time_base
+        shift = self.shifts[-1]
+        if packet.stream.type in ("video", "audio"):
+            shift, begin = self._shift(index, packet.dts * base), packet.dts * base
+            is_later = self.recordings[index] > 0
+            if packet.stream.type == "audio" and is_later and begin + shift < self.ends[index] - TICK:
+                return False
+            self.ends[index] = (packet.dts + (packet.duration or 0)) * base + shift
+        ticks = round(shift / base)
+        packet.dts += ticks
+        if packet.pts is not None:
+            packet.pts += ticks
+        return True
+
+    def _shift(self, index: int, time: Fraction) -> Fraction:
+        recording = self.recordings.setdefault(index, 0)
+        end = self.ends.get(index)
+        if end is not None and time + self.shifts[recording] + MIN_STEP_BACK < end:
+            recording = self.recordings[index] = recording + 1
+            if recording == len(self.shifts):
+                self.shifts.append(max(self.ends.values()) - time)
+        return self.shifts[recording]
