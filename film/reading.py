@@ -17,6 +17,7 @@ from av.stream import Disposition
 from PIL import Image, ImageSequence
 
 from film.color import bits_of, matrix_of, to_rgb
+from film.deinterlacing import progressive
 from film.errors import FilmError
 from film.formats import ANIMATIONS, NUMBERED, is_numbered
 from film.frame import FilmFormat, Frame
@@ -217,7 +218,8 @@ def _open_video(path: Path) -> OpenedFilm:
     def frames(begin: int) -> Iterator[Frame]:
         with open_container(path) as container:
             stream = pictures_of(container)
-            for frame in islice(_in_order(_decoded(container, stream)), begin, None):
+            decoded = progressive(_decoded(container, stream), about.time_base)
+            for frame in islice(_in_order(decoded), begin, None):
                 yield _upright(frame, about, turns, path) if isinstance(frame, av.VideoFrame) else Frame(None, frame)
 
     return frames, about

@@ -101,7 +101,11 @@ def film_writer(
         writer = _AnimationWriter(path, folder, about, quality)
     else:
         writer = _VideoWriter(path, folder, about, source=source, codec=codec, quality=quality)
-    writer.notes += _lost_range(about, source, is_video=isinstance(writer, _VideoWriter))
+    is_video = isinstance(writer, _VideoWriter)
+    writer.notes += _lost_range(about, source, is_video=is_video)
+    if about.pixel_aspect != 1 and not is_video:
+        shape = f"{float(about.pixel_aspect):.4g} times as wide as high"
+        writer.notes.append(f"{source}: its pixels are {shape}, which only videos can tell: the frames look distorted")
     return writer
 
 

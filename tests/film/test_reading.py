@@ -172,3 +172,26 @@ def test_a_recording_of_another_size_that_is_joined_is_refused(tmp_path):
     joined.write_bytes(b"".join((tmp_path / name).read_bytes() for name in ("first.ts", "second.ts")))
     with pytest.raises(FilmError, match="change from 64 x 48 to 64 x 96"):
         list(FilmReader(joined))
+
+
+@pytest.mark.parametrize(("name", "options"), [
+    ("film.mp4", {"codec": "libx264", "options": {"crf": "1", "x264-params": "tff=1"}}),
+    ("film.mpg", {"codec": "mpeg2video", "options": {"flags": "+ilme+ildct", "b": "8M"}}),
+])  # fmt: skip
+def test_two_fields_become_one_picture(tmp_path, name, options):
+    """A bar moves from field to field; in the frames it stands where it does in one field of each."""
+    moments = [np.full((96, 128), 30, np.uint8) for _ in range(12)]
+    for number, moment in enumerate(moments):
+        moment[:, 6 * number : 6 * number + 20] = 220
+    frames = [moment.copy() for moment in moments[::2]]
+    for frame, later in zip(frames, moments[1::2], strict=True):
+        frame[1::2] = later[1::2]
+    colors = [np.repeat(frame[..., np.newaxis], 3, axis=-1) for frame in frames]
+    write_video(tmp_path / name, colors, times=range(6), time_base=Fraction(1, 25), pix_fmt="yuv420p", **options)
+    found = list(FilmReader(tmp_path / name))
+    times = [frame.time - found[0].time for frame in found]
+    assert times == [times[1] * number for number in range(6)]
+    # The last picture has none behind it to tell what moves, the first none before.
+    for number, frame in list(enumerate(found))[1:-1]:
+        grey = frame.pixels.mean(axis=-1) * 255
+        assert min(np.abs(grey - moment).mean() for moment in moments[2 * number : 2 * number + 2]) < 3

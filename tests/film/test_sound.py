@@ -142,6 +142,18 @@ def test_more_than_8_bits_are_told(tmp_path, transfer, told):
     assert FilmReader(tmp_path / "film.mp4").format.transfer == transfer
 
 
+@pytest.mark.parametrize("name", ["film.gif", "frames-%03d.png", "film.mp4"])
+def test_pixels_that_are_not_square_are_told_where_they_cannot_be_kept(tmp_path, name):
+    film = tmp_path / "source.mp4"
+    write_video(film, FRAMES, sample_aspect_ratio=Fraction(16, 11))
+    notes = rewritten(tmp_path / name, film)
+    if name == "film.mp4":
+        assert notes == []
+        assert FilmReader(tmp_path / name).format.pixel_aspect == Fraction(16, 11)
+    else:
+        assert "its pixels are 1.455 times as wide as high" in notes[0]
+
+
 def test_what_is_transparent_in_a_video_is_shown_on_white(tmp_path):
     colors = np.random.default_rng(0).integers(0, 256, (48, 64, 4), np.uint8)
     path = tmp_path / "film.mov"

@@ -13,14 +13,15 @@ def write_video(
 ):
     """Write frames, uint8 (height, width, 3).
 
-    `sound` is the codec of a tone beside them; `tags` are attributes of the stream's codec context.
+    `sound` is the codec of a tone beside them; `tags` are attributes of the stream's codec context, and the encoder's
+    `options`.
     """
     times = [i * 3600 for i in range(len(frames))] if times is None else times
     with av.open(str(path), "w") as film:
         stream = film.add_stream(codec, rate=25)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = tags.pop("pix_fmt", "yuv444p")
-        stream.options = {"crf": "1", "bf": "2", "g": "12"}
+        stream.options = tags.pop("options", {"crf": "1", "bf": "2", "g": "12"})
         stream.codec_context.time_base = time_base
         if timecode is not None:
             film.metadata["timecode"] = timecode
