@@ -1,6 +1,7 @@
 """Files of more than 8 bits a channel: 16-bit PNG, and TIFF of 9 to 32 bits and of floating-point numbers.
 
-Pillow cuts 16-bit colour down to 8 bits, so these go through imagecodecs (libpng, and the compressions that
+Pillow cuts 16-bit colour down to 8 bits, and reads neither JPEG 2000 within TIFF nor BigTIFF whose most significant
+byte comes first, so these go through imagecodecs (libpng, and the compressions that
 tifffile leaves to it, LZW above all) and tifffile. Both are imported only when such a file turns up: without
 them everything else still reads.
 """
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL.TiffImagePlugin import COMPRESSION_INFO
 
 from images.errors import ImageError
 from images.large.tiff import tiff_resolution
@@ -43,6 +45,7 @@ class DeepImage:
         profile: the embedded ICC profile, or None.
         orientation: the value of the orientation tag.
         resolution: pixels an inch, or None.
+        bits: of a channel, 8 or 16: as many as keep the file's levels.
     """
 
     color: np.ndarray
@@ -50,6 +53,7 @@ class DeepImage:
     profile: bytes | None
     orientation: int
     resolution: Resolution | None
+    bits: int
 
 
 def is_deep_png(head: bytes) -> bool:
@@ -71,7 +75,7 @@ def decode_deep_png(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def read_deep_tiff(path: Path) -> DeepImage | None:
-    """Return the first picture of a TIFF file where Pillow would cut it down, and None where it would not.
+    """Return the first picture of a TIFF file where Pillow would cut it down or not read it, and None where it would.
 
     Grey and RGB go this way; 16-bit CMYK, for one, is left to Pillow and its 8 bits. Floating-point values
     are taken as sRGB-encoded and clipped to [0, 1].
@@ -84,11 +88,12 @@ def read_deep_tiff(path: Path) -> DeepImage | None:
     with tifffile.TiffFile(path) as file:
         page = file.pages.first
         deep = page.bitspersample > 8 or page.sampleformat == FLOAT
-        if not deep or page.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
+        foreign = page.compression not in COMPRESSION_INFO or (file.is_bigtiff and file.byteorder == ">")
+        if not (deep or foreign) or page.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
             return None
         color, alpha = _split_channels(page, _channels_last(page, path))
         profile, orientation = _tag(page, PROFILE_TAG, None), _tag(page, ORIENTATION_TAG, 1)
-        return DeepImage(color, alpha, profile, orientation, tiff_resolution(page))
+        return DeepImage(color, alpha, profile, orientation, tiff_resolution(page), 16 if deep else 8)
 
 
 def _channels_last(page: tifffile.TiffPage, path: Path) -> np.ndarray:

@@ -68,12 +68,19 @@ def open_picture(path: str | os.PathLike) -> PictureRows:
     except ImageError:
         raise
     except UnidentifiedImageError as error:
-        reason = f"broken, or not one of {', '.join(FORMATS)}" if head else "the file is empty"
-        raise ImageError(f"{path}: {reason}") from error
+        raise ImageError(f"{path}: {_why_unidentified(head)}") from error
     except ImportError as error:
         raise ImageError(f"{path}: this kind of picture needs the Python package {error.name}") from error
     except Exception as error:  # on broken files decoders raise anything: OSError, IndexError ...
         raise ImageError(f"{path}: cannot be read: {error or type(error).__name__}") from error
+
+
+def _why_unidentified(head: bytes) -> str:
+    if not head:
+        return "the file is empty"
+    if head.startswith(TIFF_SIGNATURES):
+        return "broken, or a TIFF whose kind of pixels or compression is not supported"
+    return f"broken, or not one of {', '.join(FORMATS)}"
 
 
 def is_heif(head: bytes) -> bool:
@@ -120,7 +127,7 @@ def _read(path: Path, head: bytes) -> PictureRows:
         if deep is not None:
             pixels = _deep_to_srgb(deep.color, deep.profile, path)
             metadata = Metadata(_tiff_exif(path), deep.resolution)
-            return rows_of(_upright(pixels, deep.alpha, deep.orientation), bits=16, metadata=metadata)
+            return rows_of(_upright(pixels, deep.alpha, deep.orientation), bits=deep.bits, metadata=metadata)
     if (large := decode_large(path, head)) is not None:
         return _large_rows(large, path)
     if is_heif(head):
@@ -215,7 +222,8 @@ def _eight_bit_rows(image: Image.Image, path: Path) -> PictureRows:
     """Return an image of 8 bits a channel, upright; its levels are converted to sRGB floats when they are asked for."""
     bands, alpha = _bands(image, path)
     orientation, metadata = _orientation(image, path), _metadata(image, path)
-    profile = image.info.get("icc_profile")
+    # Lab has become sRGB; a profile for it is not one of these pixels.
+    profile = None if image.mode == "LAB" else image.info.get("icc_profile")
     opacity = None if alpha is None else np.asarray(alpha)
     return _level_rows(np.asarray(bands), opacity, bands.mode, profile, orientation, path, metadata)
 
@@ -293,7 +301,7 @@ def _tiff_exif(path: Path) -> bytes | None:
     try:
         return read_tiff_exif(path)
     except Exception as error:  # Pillow's parser raises anything; the picture itself is sound
-        warnings.warn(f"{path}: its EXIF data is broken ({error}); it is ignored", ImageWarning, stacklevel=2)
+        warnings.warn(f"{path}: its EXIF data cannot be read ({error}); it is ignored", ImageWarning, stacklevel=2)
         return None
 
 

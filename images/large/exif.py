@@ -33,6 +33,8 @@ def read_tiff_exif(path: Path) -> bytes | None:
         exif.endian = "<" if head.startswith(b"II") else ">"
         (version,) = struct.unpack(exif.endian + "H", head[2:4])
         exif.bigtiff = version == BIG_VERSION
+        if exif.bigtiff and exif.endian == ">":
+            raise ValueError("Pillow does not read that of BigTIFF whose most significant byte comes first")
         kind, place = ("Q", file.read(8)) if exif.bigtiff else ("I", head[4:])
         (start,) = struct.unpack(exif.endian + kind, place)
         exif.load_from_fp(file, start)

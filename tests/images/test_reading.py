@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import tifffile
 from conftest import ROOT
-from PIL import Image
+from PIL import Image, ImageCms
 from support import picture_files
 
 from images.errors import ImageError, ImageWarning
 from images.picture import Picture
-from images.reading import read_image
+from images.reading import open_picture, read_image
 
 
 @pytest.fixture
@@ -394,3 +394,28 @@ def test_the_folder_works_when_copied_alone(tmp_path):
         "assert not {'keras', 'tensorflow', 'errors', 'model', 'layers'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize("options", [
+    {"bigtiff": True, "byteorder": ">"},
+    {"compression": "jpeg2000", "tile": (32, 32)},
+    {"compression": "lerc"},
+])  # fmt: skip
+def test_tiff_that_pillow_does_not_read(tmp_path, random, options):
+    levels = random.integers(0, 256, (32, 64, 3), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", levels, photometric="rgb", **options)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* its EXIF data cannot be read")
+        picture = open_picture(tmp_path / "a.tif")
+    assert picture.bits == 8
+    np.testing.assert_array_equal((picture.picture().pixels * 255).round(), levels)
+
+
+def test_tiff_of_lab(tmp_path, photo):
+    srgb, lab = (ImageCms.createProfile(name) for name in ("sRGB", "LAB"))
+    levels = np.ascontiguousarray(photo[..., ::-1])
+    ImageCms.profileToProfile(Image.fromarray(levels), srgb, lab, outputMode="LAB").save(tmp_path / "a.tif")
+    assert np.abs(read(tmp_path / "a.tif").pixels * 255 - levels).max() < 6
+    tifffile.imwrite(tmp_path / "b.tif", np.zeros((8, 8, 3), np.uint16), photometric="cielab")
+    with pytest.raises(ImageError, match=r"b\.tif: broken, or a TIFF whose kind of pixels or compression is not"):
+        read_image(tmp_path / "b.tif")
