@@ -21,6 +21,7 @@ from film.deinterlacing import progressive
 from film.errors import FilmError
 from film.formats import ANIMATIONS, NUMBERED, is_numbered
 from film.frame import FilmFormat, Frame
+from film.orientation import Orientation, orientation_of
 from film.packets import packets_of
 
 # What yields the frames from a number on, and what is known before.
@@ -200,8 +201,8 @@ def _open_video(path: Path) -> OpenedFilm:
         first = next((frame for frame in _decoded(container, stream) if isinstance(frame, av.VideoFrame)), None)
         if first is None or stream.time_base is None:
             raise FilmError(f"{path}: none of its frames can be decoded")
-        turns = round(first.rotation / 90) % 4
-        sides = (first.width, first.height) if turns % 2 == 0 else (first.height, first.width)
+        orientation = orientation_of(first)
+        sides = (first.height, first.width) if orientation.transposed else (first.width, first.height)
         aspect = Fraction(stream.sample_aspect_ratio or 1)
         about = FilmFormat(
             *sides,
@@ -211,7 +212,7 @@ def _open_video(path: Path) -> OpenedFilm:
             matrix=matrix_of(first.colorspace, first.height),
             primaries=first.color_primaries,
             transfer=first.color_trc,
-            pixel_aspect=aspect if turns % 2 == 0 else 1 / aspect,
+            pixel_aspect=1 / aspect if orientation.transposed else aspect,
             bits=bits_of(first),
         )
 
@@ -220,7 +221,10 @@ def _open_video(path: Path) -> OpenedFilm:
             stream = pictures_of(container)
             decoded = progressive(_decoded(container, stream), about.time_base)
             for frame in islice(_in_order(decoded), begin, None):
-                yield _upright(frame, about, turns, path) if isinstance(frame, av.VideoFrame) else Frame(None, frame)
+                if isinstance(frame, int):
+                    yield Frame(None, frame)
+                else:
+                    yield _upright(frame, about, orientation, path)
 
     return frames, about
 
@@ -324,12 +328,12 @@ def time_of(frame: av.VideoFrame) -> int:
     return frame.pts
 
 
-def _upright(frame: av.VideoFrame, about: FilmFormat, turns: int, path: Path) -> Frame:
+def _upright(frame: av.VideoFrame, about: FilmFormat, orientation: Orientation, path: Path) -> Frame:
     """Return a decoded frame, turned; one that the decoder marks as corrupt has no pixels."""
     duration = frame.duration or 0
     if frame.is_corrupt:
         return Frame(None, time_of(frame), duration)
-    pixels = np.ascontiguousarray(np.rot90(to_rgb(frame, about.matrix), turns))
+    pixels = orientation.upright(to_rgb(frame, about.matrix))
     return Frame(_of_size(pixels, (about.height, about.width), path), time_of(frame), duration)
 
 

@@ -52,18 +52,22 @@ def test_frames_have_their_times_and_pixels(tmp_path):
         assert np.abs(frame.pixels * 255 - picture).mean() < 3
 
 
-@pytest.mark.parametrize(
-    ("matrix", "turns"),
-    [((0, ONE, 0, -ONE, 0, 0, SIZE[0] * ONE, 0, 1 << 30), 3), ((-ONE, 0, 0, 0, -ONE, 0, 0, 0, 1 << 30), 2)],
-    ids=["a quarter clockwise, as phones write it", "half"],
-)
-def test_rotation_is_applied(tmp_path, matrix, turns):
+@pytest.mark.parametrize(("matrix", "upright"), [
+    ((0, ONE, 0, -ONE, 0, 0, SIZE[0] * ONE, 0, 1 << 30), lambda picture: np.rot90(picture, 3)),
+    ((0, -ONE, 0, ONE, 0, 0, 0, 0, 1 << 30), np.rot90),
+    ((-ONE, 0, 0, 0, -ONE, 0, 0, 0, 1 << 30), lambda picture: np.rot90(picture, 2)),
+    ((-ONE, 0, 0, 0, ONE, 0, 0, 0, 1 << 30), np.fliplr),
+    ((ONE, 0, 0, 0, -ONE, 0, 0, 0, 1 << 30), np.flipud),
+    ((0, ONE, 0, ONE, 0, 0, 0, 0, 1 << 30), lambda picture: picture.swapaxes(0, 1)),
+], ids=["clockwise", "counterclockwise", "half", "mirrored", "upside down", "transposed"])  # fmt: skip
+def test_pictures_are_turned_and_mirrored_as_players_do(tmp_path, matrix, upright):
     path = tmp_path / "film.mp4"
     write_video(path, [blocks()] * 3)
     turned_in_player(path, matrix)
-    frame = next(iter(FilmReader(path)))
-    expected = np.rot90(blocks(), turns)
-    assert frame.pixels.shape == expected.shape
+    reader = FilmReader(path)
+    frame = next(iter(reader))
+    expected = upright(blocks())
+    assert frame.pixels.shape == expected.shape == (reader.format.height, reader.format.width, 3)
     assert np.abs(frame.pixels * 255 - expected).mean() < 3
 
 
