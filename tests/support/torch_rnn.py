@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -54,6 +56,48 @@ def run_layer(layer: TorchObject, x: torch.Tensor) -> torch.Tensor:
             h = (a + h @ fed).tanh()
         outputs.append(h)
     return torch.stack(outputs, 1)
+
+
+# Types of cudnn.torch: the mode in the file, PyTorch's class of the same layer, and the number of directions.
+CUDNN_LAYERS = {
+    "cudnn.RNN": ("CUDNN_RNN_RELU", partial(torch.nn.RNN, nonlinearity="relu"), 1),
+    "cudnn.RNNReLU": ("CUDNN_RNN_RELU", partial(torch.nn.RNN, nonlinearity="relu"), 1),
+    "cudnn.RNNTanh": ("CUDNN_RNN_TANH", torch.nn.RNN, 1),
+    "cudnn.LSTM": ("CUDNN_LSTM", torch.nn.LSTM, 1),
+    "cudnn.GRU": ("CUDNN_GRU", torch.nn.GRU, 1),
+    "cudnn.BLSTM": ("CUDNN_LSTM", torch.nn.LSTM, 2),
+    "cudnn.BGRU": ("CUDNN_GRU", torch.nn.GRU, 2),
+}
+
+
+def cudnn_network(kind: str, layers: int = 2) -> torch.nn.RNNBase:
+    """Return PyTorch's layers of `kind` with random weights, over (time, batch, features)."""
+    torch.manual_seed(3)
+    _, make, directions = CUDNN_LAYERS[kind]
+    return make(FEATURES, UNITS, layers, bidirectional=directions == 2)
+
+
+def cudnn_layer(kind: str, layers: int = 2, **fields: object) -> TorchObject:
+    """Return cudnn_network(kind) as cudnn.torch saves it: in cuDNN's row all matrices stand before all biases."""
+    mode, _, directions = CUDNN_LAYERS[kind]
+    parts = list(cudnn_network(kind, layers).named_parameters())
+    row = [value for name, value in parts if "weight" in name] + [value for name, value in parts if "bias" in name]
+    return module(
+        kind,
+        mode=mode,
+        inputMode="CUDNN_LINEAR_INPUT",
+        inputSize=FEATURES,
+        hiddenSize=UNITS,
+        seqLength=1,
+        miniBatch=1,
+        numLayers=layers,
+        numDirections=directions,
+        bidirectional="CUDNN_BIDIRECTIONAL" if directions == 2 else "CUDNN_UNIDIRECTIONAL",
+        dropout=0.5,
+        weight=tensor(torch.cat([value.detach().ravel() for value in row]).numpy()),
+        hx=tensor(numbers(2, 3, UNITS)),
+        **fields,
+    )
 
 
 def _view(*values: int, rank: int) -> TorchObject:

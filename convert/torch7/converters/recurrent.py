@@ -35,7 +35,7 @@ def sequence_lstm(module: Module, cell: Cell, context: Context) -> Cell:
     weights = _sequence_weights(module, (0, 1, 3, 2), units, "inputsize")
     make = _maker(module, keras.layers.LSTM(units, return_sequences=True))
     batch_first = module.flag("batchfirst")
-    return _over_sequence(module, cell, lambda x: context.apply(module, x, make, weights), batch_first)
+    return over_sequence(module, cell, lambda x: context.apply(module, x, make, weights), batch_first)
 
 
 @converts("nn.SeqGRU")
@@ -46,7 +46,7 @@ def sequence_gru(module: Module, cell: Cell, context: Context) -> Cell:
     weights = _sequence_weights(module, (1, 0, 2), units, "inputSize")
     make = _maker(module, keras.layers.GRU(units, return_sequences=True, reset_after=False))
     batch_first = module.flag("batchfirst")
-    return _over_sequence(module, cell, lambda x: context.apply(module, x, make, weights), batch_first)
+    return over_sequence(module, cell, lambda x: context.apply(module, x, make, weights), batch_first)
 
 
 def _maker(module: Module, layer: keras.layers.RNN) -> Callable[[], keras.layers.RNN]:
@@ -69,7 +69,7 @@ def _sequence_weights(
     return weight[:features], weight[features:], bias[columns]
 
 
-def _over_sequence(module: Module, cell: Cell, layer: Any, batch_first: bool) -> Cell:
+def over_sequence(module: Module, cell: Cell, layer: Any, batch_first: bool) -> Cell:
     """Apply a Keras layer of (batch, time, features) to a sequence."""
     x = cell.tensor
     if cell.rank != 3 or len(x.shape) != 3:
@@ -101,7 +101,7 @@ def torch_rnn_sequence(module: Module, cell: Cell, context: Context) -> Cell:
     if module.type_name == "nn.GRU":  # its update gate says how much is new, Keras' how much stays
         weights = [np.concatenate([-w[..., :units], w[..., units:]], axis=-1) for w in weights]
     make = _maker(module, layer(units, return_sequences=True))
-    return _over_sequence(module, cell, lambda x: context.apply(module, x, make, weights), True)
+    return over_sequence(module, cell, lambda x: context.apply(module, x, make, weights), True)
 
 
 @converts_values("nn.LanguageModel")

@@ -194,7 +194,9 @@ def _time(module: Module) -> Shape:
 
 
 def _recurrent(module: Module) -> Shape:
-    """Return a step of rnn's classes, or a sequence for torch-rnn's of the same names."""
+    """Return a step of rnn's classes, or a sequence for those of cudnn and torch-rnn, some of the same names."""
+    if module.type_name.startswith("cudnn."):
+        return _channels("inputSize", 3)(module)
     return _channels(*(("inputSize", 2) if module.get("input_dim") is None else ("input_dim", 3)))(module)
 
 
@@ -229,7 +231,9 @@ RULES: dict[str, Callable[[Module], Need]] = {
     **dict.fromkeys(("TemporalConvolution", "TemporalSubSampling", "TemporalRowConvolution"), _time),
     "SeqLSTM": _channels("inputsize", 3),
     "SeqGRU": _channels("inputSize", 3),
-    **dict.fromkeys(("FastLSTM", "LSTM", "GRU", "VanillaRNN"), _recurrent),
+    **dict.fromkeys(
+        ("FastLSTM", "LSTM", "GRU", "VanillaRNN", "RNN", "RNNReLU", "RNNTanh", "BLSTM", "BGRU"), _recurrent
+    ),
     "BatchNormalization": _normalized(2),
     "SpatialBatchNormalization": _normalized(4),
     "VolumetricBatchNormalization": _normalized(5),

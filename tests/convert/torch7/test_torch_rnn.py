@@ -1,4 +1,4 @@
-"""Networks of torch-rnn and char-rnn against PyTorch."""
+"""Networks of torch-rnn, char-rnn and cudnn against PyTorch."""
 
 import keras
 import numpy as np
@@ -6,9 +6,12 @@ import pytest
 import torch
 from support.torch7_writer import module, table, write_t7
 from support.torch_rnn import (
+    CUDNN_LAYERS,
     FEATURES,
     GATES,
     VOCABULARY,
+    cudnn_layer,
+    cudnn_network,
     language_model,
     numbers,
     recurrent_layer,
@@ -18,6 +21,7 @@ from support.torch_rnn import (
 
 from convert.torch7.file.reader import read_t7
 from convert.torch7.network import convert_network
+from errors import UserError
 
 pytestmark = pytest.mark.backends
 
@@ -43,3 +47,29 @@ def test_characters_become_vectors_and_the_criterion_is_no_network():
     checkpoint = table(protos=table(rnn=module("OneHot", outputSize=4), criterion=module("nn.ClassNLLCriterion")))
     found = keras.ops.convert_to_numpy(convert_network(checkpoint).model(np.float32([3, 1, 4])))
     np.testing.assert_array_equal(found, np.eye(4)[[2, 0, 3]])
+
+
+@pytest.mark.parametrize(("kind", "layers"), [*((kind, 2) for kind in CUDNN_LAYERS), ("cudnn.BLSTM", 1)])
+def test_layers_of_cudnn(kind, layers):
+    x = numbers(6, 3, FEATURES, seed=5)
+    with torch.no_grad():
+        expected = cudnn_network(kind, layers)(torch.tensor(x))[0].numpy()
+    found = convert_network(cudnn_layer(kind, layers)).model(x)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(found), expected, rtol=1e-4, atol=1e-5)
+    found = convert_network(cudnn_layer(kind, layers, batchFirst=True)).model(x.swapaxes(0, 1))
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(found), expected.swapaxes(0, 1), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"mode": "CUDNN_X"}, "field mode must be one of CUDNN_RNN_RELU, "),
+        ({"inputMode": "CUDNN_SKIP_INPUT"}, "inputMode must be CUDNN_LINEAR_INPUT"),
+        ({"hiddenSize": 3}, "weight has 336 numbers, 216 are needed"),
+    ],
+)
+def test_layers_of_cudnn_that_do_not_fit_are_refused(changed, told):
+    layer = cudnn_layer("cudnn.LSTM")
+    layer.fields.update(changed)
+    with pytest.raises(UserError, match=told):
+        convert_network(layer)
