@@ -91,6 +91,13 @@ CASES = [
     Case(NORM, {}, references.instance_normalization),
     Case(NORM, {}, references.instance_normalization, shapes=((1, 6, 7, 3),), other_shapes=((3, 5, 4, 3),)),
     Case(NORM, {"epsilon": 0.5, "center": False}, references.instance_normalization),
+    Case(
+        layers.BilinearSampling2D,
+        {},
+        references.bilinear_sampling,
+        shapes=((2, 6, 7, 3), (2, 4, 3, 2)),
+        other_shapes=((1, 5, 1, 3), (1, 6, 5, 2)),
+    ),
     Case(NORM, {"epsilon": 1e-7, "scale": False}, references.instance_normalization),
     Case(
         layers.ConditionalInstanceNormalization,

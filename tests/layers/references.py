@@ -17,6 +17,11 @@ def channels_last(x):
     return np.moveaxis(x.numpy(), 1, -1)
 
 
+def bilinear_sampling(pictures, places, weights):
+    grid = torch.tensor(places[..., ::-1].copy())
+    return channels_last(F.grid_sample(channels_first(pictures), grid, align_corners=True))
+
+
 def instance_normalization(x, weights, *, epsilon=1e-5, center=True, scale=True):
     weights = [torch.tensor(w) for w in weights]
     gamma = weights.pop(0) if scale else None

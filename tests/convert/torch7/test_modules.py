@@ -462,7 +462,57 @@ PUBLISHED = {
         torch.cat([X, part(0).tanh().exp(), X**2, part(0).tanh().exp() ** 2], 1),
     ),
 }
-ALL = ELEMENTWISE | SHAPES | TABLES | WINDOWS | NORMALIZATIONS | PUBLISHED
+
+
+def spatial_transformer(count, height=4, width=7, **used):
+    """Return the network of published programs, with `count` parameters of a small network beside the picture."""
+    places = (
+        module("nn.View", size=sizes(120), numElements=120),
+        module("nn.Linear", weight=tensor(numbers(count, 120, seed=3) / 20), bias=tensor(numbers(count, seed=5))),
+        module("nn.AffineTransformMatrixGenerator", fullMode=not used, **dict.fromkeys(used, True)),
+        module("nn.AffineGridGeneratorBHWD", height=height, width=width, baseGrid=tensor(numbers(height, width, 3))),
+    )
+    swaps = table(2, 3), table(3, 4)
+    return sequential(
+        split(module("nn.Transpose", permutations=table(*swaps)), sequential(*places)),
+        module("nn.BilinearSamplerBHWD"),
+        module("nn.Transpose", permutations=table(*swaps[::-1])),
+    )
+
+
+def transformed(network, factors=0, turned=False, moved=False):
+    """Return what a spatial transformer makes of X, by products of matrices and PyTorch's sampler."""
+    linear = network.get("modules")[1].get("modules")[2].get("modules")[2]
+    values = F.linear(X.flatten(1), *(torch.tensor(linear.get(name).array) for name in ("weight", "bias")))
+    height, width = (network.get("modules")[1].get("modules")[2].get("modules")[4].get(n) for n in ("height", "width"))
+    matrices = values.reshape(-1, 2, 3)[:, :2] if values.shape[1] == 6 else []
+    for row in values.tolist() if values.shape[1] != 6 else []:
+        matrix = np.eye(3)
+        if turned:
+            angle = row.pop(0)
+            turn = [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
+            matrix = matrix @ turn
+        if factors:
+            matrix = matrix @ np.diag([row[0], row[factors - 1], 1])
+        if moved:
+            matrix = matrix @ [[1, 0, row[-2]], [0, 1, row[-1]], [0, 0, 1]]
+        matrices.append(torch.tensor(matrix[:2]).float())
+    theta = torch.stack(list(matrices))[:, [1, 0]][:, :, [1, 0, 2]]  # Torch7 has rows before columns
+    return F.grid_sample(X, F.affine_grid(theta, (2, 4, height, width), align_corners=True), align_corners=True)
+
+
+TRANSFORMERS = {
+    "matrix": (spatial_transformer(6), {}),
+    "turned": (spatial_transformer(1, useRotation=1), {"turned": True}),
+    "scaled": (spatial_transformer(1, useScale=1), {"factors": 1}),
+    "turned_scaled_moved": (
+        spatial_transformer(4, useRotation=1, useScale=1, useTranslation=1),
+        {"turned": True, "factors": 1, "moved": True},
+    ),
+    "old_scaled_moved": (spatial_transformer(4, useScale=1, useTranslation=1), {"factors": 2, "moved": True}),
+}
+TRANSFORMED = {name: (network, transformed(network, **kind)) for name, (network, kind) in TRANSFORMERS.items()}
+ALL = TRANSFORMED | ELEMENTWISE | SHAPES | TABLES | WINDOWS | NORMALIZATIONS | PUBLISHED
 # With tests of their own.
 DICTIONARY = module("nn.Dictionary", weight=tensor(numbers(5, 3, seed=4)))
 LINEAR = module("nn.Linear", weight=tensor(numbers(2, 3, seed=5)), bias=tensor(numbers(2, seed=6)))
@@ -486,6 +536,11 @@ def test_module_agrees_with_pytorch(name):
     network, expected = ALL[name]
     x = X.numpy() * (3 if name == "relu6" else 1)
     np.testing.assert_allclose(run(network, x), expected.numpy(), rtol=2e-5, atol=2e-6)
+
+
+def test_parameters_that_make_no_matrix_are_refused():
+    with pytest.raises(UserError, match=r"gets 7 parameters, which do not fit \{'useRotation': True"):
+        convert_network(spatial_transformer(7, useRotation=1, useScale=1, useTranslation=1), BuildOptions(batch=True))
 
 
 def test_every_registered_type_is_tested():

@@ -9,6 +9,7 @@ from convert.torch7.converters.spatial import (
     paddings,
     pooling,
     sequences,
+    transformers,
     upsampling,
     volumes,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "paddings",
     "pooling",
     "sequences",
+    "transformers",
     "upsampling",
     "volumes",
 ]
