@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -104,8 +105,8 @@ def _add_inputs(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
 def parse_shape(text: str) -> Shape:
     """Return "AxBxC" as (A, B, C), with None for "?"."""
     sizes = text.lower().split("x")
-    if not all(size == "?" or size.isdecimal() for size in sizes):
-        raise argparse.ArgumentTypeError(f"{text!r} is not AxBxC, such as 224x224x3 or ?x300")
+    if not all(re.fullmatch(r"\?|[0-9]{1,9}", size) for size in sizes):
+        raise argparse.ArgumentTypeError(f"{text!r:.60} is not AxBxC, such as 224x224x3 or ?x300")
     return tuple(None if size == "?" else int(size) for size in sizes)
 
 

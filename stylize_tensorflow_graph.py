@@ -11,7 +11,7 @@ import os
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from images.picture import Picture
-    from runtimes.graph import TensorInfo
+    from runtimes.pictures import PictureGraph
 
 NAME = "stylize_tensorflow_graph.py"
 EPILOG = """A SavedModel needs the Python package tensorflow, a .tflite file ai-edge-litert, an .onnx file
@@ -51,66 +51,26 @@ class ArgumentParser(argparse.ArgumentParser):
         raise RunError(message, exit_code=2)
 
 
-@dataclass(frozen=True)
-class PictureGraph:
-    """An exported model from pictures to pictures.
-
-    Attributes:
-        run: pictures (batch, height, width, 3) -> pictures of that shape, float32 RGB in [0, 1].
-        size: the one (height, width) that it takes, or None for any.
-    """
-
-    run: Callable[[np.ndarray], np.ndarray]
-    size: tuple[int, int] | None
-
-
 def load_graph(path: Path, style: Sequence[float] = ()) -> PictureGraph:
     """Load an exported model of pictures, with the weights of its styles where it has several.
 
     Raises:
         RunError: there is none at `path`, it cannot be loaded, or it takes something else than pictures.
     """
+    from runtimes.graph import GraphError
     from runtimes.loading import is_loadable
+    from runtimes.pictures import StyleError, load_picture_graph
 
-    if not path.exists():
+    if not os.path.lexists(path):
         raise RunError(f"--model {path}: no such file or folder", exit_code=2)
     if not is_loadable(path):
         raise RunError(f"--model {path}: not a SavedModel folder, .tflite file or .onnx file", exit_code=2)
-    return _picture_graph(path, style)
-
-
-def _picture_graph(path: Path, style: Sequence[float]) -> PictureGraph:
-    from runtimes.graph import GraphError
-    from runtimes.loading import load_graph
-    from runtimes.styles import is_style_input, style_row
-
     try:
-        graph = load_graph(path)
+        return load_picture_graph(path, style)
     except GraphError as error:
         raise RunError(f"--model {error}") from error
-    pictures = [tensor for tensor in graph.inputs if not is_style_input(tensor)]
-    styles = [tensor for tensor in graph.inputs if is_style_input(tensor)]
-    if len(pictures) != 1 or len(styles) > 1 or len(graph.outputs) != 1:
-        counts = f"{len(graph.inputs)} inputs and {len(graph.outputs)} outputs"
-        raise RunError(f"--model {path}: has {counts}; a model with one picture as input and one as output is needed")
-    if style and not styles:
-        raise RunError(f"--style: the model {path} has a single style", exit_code=2)
-    try:
-        rows = {tensor.name: style_row(tensor, style) for tensor in styles}
-    except GraphError as error:
+    except StyleError as error:
         raise RunError(f"--style: {error}", exit_code=2) from error
-    (name, result), size = (pictures[0].name, graph.outputs[0].name), _fixed_size(path, pictures[0])
-    return PictureGraph(lambda images: graph.run({name: images, **rows})[result], size)
-
-
-def _fixed_size(path: Path, given: TensorInfo) -> tuple[int, int] | None:
-    """Return the (height, width) of a model's input, None where it takes any."""
-    shape = given.shape or ()
-    if len(shape) != 4 or shape[3] != 3 or given.dtype != "float32":
-        described = f"{given.dtype} ({', '.join('any' if size is None else str(size) for size in shape)})"
-        raise RunError(f"--model {path}: takes {described}, not float32 RGB pictures (batch, height, width, 3)")
-    height, width = shape[1:3]
-    return None if height is None or width is None else (height, width)
 
 
 @dataclass(frozen=True)
@@ -129,6 +89,7 @@ def plan(inputs: Sequence[Path], output: str) -> Plan:
     """
     sources, unreadable = _find_pictures(inputs)
     target = Path(output)
+    _check_place(target)
     if target.is_dir() or output.endswith(os.sep):
         jobs = [(source, target / _output_name(source)) for source in sources]
     elif len(inputs) == 1 and inputs[0].is_file():
@@ -148,19 +109,36 @@ def _find_pictures(inputs: Sequence[Path]) -> tuple[list[Path], list[str]]:
     sources: list[Path] = []
     unreadable: list[str] = []
     for path in inputs:
+        if not os.path.lexists(path):
+            raise RunError(f"--input {path}: no such file or folder", exit_code=2)
         if path.is_dir():
             listing = list_pictures(path)
             if not (listing.pictures or listing.unreadable):
                 raise RunError(f"--input {path}: no pictures in this folder", exit_code=2)
             sources += listing.pictures
             unreadable += listing.unreadable.values()
-        elif not os.path.lexists(path):
-            raise RunError(f"--input {path}: no such file or folder", exit_code=2)
         elif reason := why_no_file(path):
             raise RunError(f"--input {reason}", exit_code=2)
         else:
             sources.append(path)
     return sources, unreadable
+
+
+def _check_place(output: Path) -> None:
+    """Raise RunError where a file stands in the place of a folder above, or a name is longer than the disk allows."""
+    place, missing = output.absolute(), []
+    while not os.path.lexists(place):
+        missing.append(place.name)
+        place = place.parent
+    if missing and not place.is_dir():
+        raise RunError(f"--output {output}: {place} is not a folder", exit_code=2)
+    for name in missing:
+        try:
+            (place / name).lstat()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise RunError(f"--output {output}: {error.strerror}", exit_code=2) from error
 
 
 def _writable(target: Path) -> Path:
@@ -188,7 +166,7 @@ def stylize(picture: Picture, graph: PictureGraph) -> Picture:
     """Return `picture` stylised, with its own size and alpha.
 
     Raises:
-        RunError: the model fails on it, or returns something else than a picture of its size.
+        GraphError: the model fails on it, or returns something else than a picture of its size.
     """
     from images.picture import Picture
     from images.resizing import resize
@@ -198,6 +176,11 @@ def stylize(picture: Picture, graph: PictureGraph) -> Picture:
     height, width = fitting_size(picture, graph.size)
     stylized = _run(graph, _mirrored(resize(picture.pixels, height, width), graph.size))
     return Picture(resize(stylized[:height, :width], picture.height, picture.width), picture.alpha)
+
+
+def _run(graph: PictureGraph, pixels: np.ndarray) -> np.ndarray:
+    """Return the model's answer to `pixels` (height, width, 3), clipped to [0, 1]."""
+    return graph.run(pixels[None])[0].clip(0, 1)
 
 
 def fitting_size(picture: Picture, size: tuple[int, int]) -> tuple[int, int]:
@@ -218,24 +201,11 @@ def _mirrored(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.pad(pixels, [*missing, (0, 0)], mode="symmetric")
 
 
-def _run(graph: PictureGraph, pixels: np.ndarray) -> np.ndarray:
-    """Return the model's answer to `pixels` (height, width, 3), clipped to [0, 1]."""
-    import numpy as np
-
-    try:
-        stylized = np.asarray(graph.run(pixels[None]))
-    except Exception as error:  # each runtime has its own kinds
-        raise RunError(f"the model fails on {pixels.shape[1]} x {pixels.shape[0]} pixels: {error}") from error
-    if stylized.shape != (1, *pixels.shape) or not np.isfinite(stylized).all():
-        raise RunError(f"the model returned {stylized.shape} for a picture of {pixels.shape}")
-    return np.clip(stylized[0], 0, 1)
-
-
 def stylize_file(source: Path, target: Path, graph: PictureGraph) -> None:
     """Stylise one file, and tell where the picture had to be fitted to the model.
 
     Raises:
-        RunError: the model fails.
+        GraphError: the model fails.
         ImageError: a picture cannot be read or written.
     """
     from images.reading import read_image
@@ -245,6 +215,7 @@ def stylize_file(source: Path, target: Path, graph: PictureGraph) -> None:
     if graph.size not in (None, (picture.height, picture.width)):
         say(f"{printable(source.name)}: {_fitting_steps(picture, graph.size)}")
     stylized = stylize(picture, graph)
+    target.parent.mkdir(parents=True, exist_ok=True)
     write_image(target, stylized.pixels, alpha=stylized.alpha)
 
 
@@ -262,6 +233,7 @@ def _fitting_steps(picture: Picture, size: tuple[int, int]) -> str:
 def stylize_all(planned: Plan, graph: PictureGraph) -> int:
     """Stylise all files; one that fails is told and does not stop the others. Return the exit code."""
     from images.temporary_files import remove_stale
+    from runtimes.graph import GraphError
 
     for folder in {target.parent for _, target in planned.jobs}:
         remove_stale(folder)
@@ -269,9 +241,8 @@ def stylize_all(planned: Plan, graph: PictureGraph) -> int:
     start = perf_counter()
     for source, target in planned.jobs:
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
             stylize_file(source, target, graph)
-        except (RunError, ImageError, OSError, MemoryError) as error:
+        except (GraphError, ImageError, OSError, MemoryError) as error:
             reason = reason_of(error) or type(error).__name__
             failures.append(reason if str(source) in reason else f"{source}: {reason}")
     for failure in failures:
@@ -294,7 +265,6 @@ def run(argv: Sequence[str] | None) -> int:
         "--input",
         nargs="+",
         required=True,
-        type=Path,
         metavar="FILE_OR_FOLDER",
         help="pictures, and folders of pictures (without their subfolders)",
     )
@@ -305,12 +275,16 @@ def run(argv: Sequence[str] | None) -> int:
         help="a file for one picture, a folder for several (for one too, if it exists or ends in a slash)",
     )
     parser.add_argument(
-        "--model", required=True, type=Path, metavar="PATH", help="a SavedModel folder, a .tflite or an .onnx file"
+        "--model", required=True, metavar="PATH", help="a SavedModel folder, a .tflite or an .onnx file"
     )
     about_style = "one weight for each style of a model with several styles, in the order of the file's metadata"
     parser.add_argument("--style", nargs="+", type=float, default=(), metavar="WEIGHT", help=about_style)
     arguments = parser.parse_args(argv)
-    return stylize_all(plan(arguments.input, arguments.output), load_graph(arguments.model, arguments.style))
+    for name, texts in ("input", arguments.input), ("output", [arguments.output]), ("model", [arguments.model]):
+        if "" in texts:  # as a path it would be the working directory
+            raise RunError(f"--{name} is empty", exit_code=2)
+    planned = plan([Path(text) for text in arguments.input], arguments.output)
+    return stylize_all(planned, load_graph(Path(arguments.model), arguments.style))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

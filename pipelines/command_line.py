@@ -29,12 +29,15 @@ class ArgumentParser(argparse.ArgumentParser):
         raise ArgumentError(message)
 
     def parse_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
-        """Return a Namespace; an unknown option is named with the nearest known one."""
+        """Return a Namespace; an unknown option is named with the nearest known one, an empty text is refused."""
         defaults = {action.dest: action.default for action in self._actions if action.default is not argparse.SUPPRESS}
         self.set_defaults(**cut_short(defaults))
         arguments, unknown = self.parse_known_args(args, namespace)
         if unknown:
             raise ArgumentError(unknown_name("argument", unknown[0], self._option_string_actions))
+        for name, value in vars(arguments).items():  # as a path it would be the working directory
+            if value == "" or (isinstance(value, list) and "" in value):
+                raise ArgumentError(f"`{name}` is empty")
         return argparse.Namespace(**cut_short(vars(arguments)))
 
 
@@ -104,10 +107,10 @@ def defaults_of(function: Callable) -> dict[str, Any]:
 
 def parse_size(text: str) -> tuple[int, int]:
     """Return "HxW" as (height, width)."""
-    height, cross, width = text.lower().partition("x")
-    if not (cross and height.isdecimal() and width.isdecimal()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH, such as 512x512")
-    return int(height), int(width)
+    sizes = re.fullmatch(r"([0-9]{1,9})[xX]([0-9]{1,9})", text)
+    if sizes is None:
+        raise argparse.ArgumentTypeError(f"{text!r:.60} is not HEIGHTxWIDTH, such as 512x512")
+    return int(sizes[1]), int(sizes[2])
 
 
 # A parameter's name as messages spell it: in backquotes.

@@ -39,7 +39,11 @@ def check_input_folder(folder: str | os.PathLike, name: str) -> None:
     Raises:
         ArgumentError: there is none.
     """
-    if not Path(folder).is_dir():
+    try:
+        is_folder = Path(folder).is_dir()
+    except OSError as error:  # a name that is too long
+        raise ArgumentError(f"`{name}` {folder}: {error.strerror}") from error
+    if not is_folder:
         raise ArgumentError(f"`{name}` {folder}: {'not a folder' if os.path.lexists(folder) else 'no such folder'}")
 
 

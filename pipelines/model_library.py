@@ -65,7 +65,11 @@ def find_model(name_or_path: str, *, option: str = "`model`") -> Path:
         ArgumentError: there is no such file or name, or the file is of another kind.
     """
     path = Path(name_or_path)
-    if path.suffix in IMPORTERS and path.exists():
+    try:
+        exists = path.exists()
+    except OSError as error:  # a name that is too long
+        raise ArgumentError(f"{option} {path}: {error.strerror}") from error
+    if path.suffix in IMPORTERS and exists:
         importer = IMPORTERS[path.suffix]
         raise ArgumentError(
             f"{option} {path}: not a Keras model; first run: "
@@ -73,7 +77,7 @@ def find_model(name_or_path: str, *, option: str = "`model`") -> Path:
         )
     if path.is_file() and path.suffix == ".keras":
         return path
-    if path.exists():
+    if exists:
         raise ArgumentError(f"{option} {path}: not a .keras file")
     known = pretrained_models()
     if name_or_path in known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -47,8 +48,9 @@ def check_parent(path: Path, *, name: str = "output") -> None:
     """Check that there is a folder in which `path` can be written.
 
     Raises:
-        ArgumentError: there is none, or it is read-only.
+        ArgumentError: there is none, or it is read-only; or the name is longer than its disk allows.
     """
+    _check_length(path, path, name)
     if not path.absolute().parent.is_dir():
         raise ArgumentError(f"`{name}` {path}: there is no folder {path.parent}")
     if not os.access(path.absolute().parent, os.W_OK):
@@ -59,15 +61,25 @@ def check_folder_output(path: str | os.PathLike, *, name: str = "output") -> Non
     """Check that `path` is a folder, or that one can be made there, with those above it.
 
     Raises:
-        ArgumentError: something else stands there.
+        ArgumentError: something else stands there, or a name is longer than the disk allows.
     """
-    place = Path(path).absolute()
+    whole = place = Path(path).absolute()
     while not os.path.lexists(place) and place != place.parent:
         place = place.parent
+    for part in whole.relative_to(place).parts:
+        _check_length(place / part, path, name)
     if not place.is_dir():
         raise ArgumentError(f"`{name}` {path}: {place} is not a folder")
     if not os.access(place, os.W_OK):
         raise ArgumentError(f"`{name}` {path}: the folder {place} is read-only")
+
+
+def _check_length(place: Path, given: str | os.PathLike, name: str) -> None:
+    try:
+        place.lstat()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise ArgumentError(f"`{name}` {given}: {error.strerror}") from error
 
 
 def check_disk_space(folder: Path, needed: int, advice: str = "") -> None:

@@ -8,8 +8,10 @@ import subprocess
 import sys
 
 import numpy as np
+import onnx
 import pytest
 from conftest import ROOT
+from onnx import TensorProto, helper
 from PIL import Image
 from support.left_behind import leave_temporary
 from support.small_models import convolutional_model, inverting_model
@@ -180,6 +182,35 @@ def test_broken_models(photos, tmp_path, capsys, name):
     assert stylize(*arguments) == 1
     error = capsys.readouterr().err
     assert f"{name}: cannot be loaded: " in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("operator", "sizes", "message"),
+    [
+        ("Log", ("batch", "height", "width", 3), "the model returns NaN or infinite values for 1 x 1 pixels"),
+        ("Neg", (1, 0, 24, 3), "takes float32 (1, 0, 24, 3), not float32 RGB pictures (batch, height, width, 3)"),
+        ("Shape", ("batch", "height", "width", 3), "the model returns int64 (4,) for float32 pictures (1, 1, 1, 3)"),
+        ("Cast", ("batch", "height", "width", 3), "the model returns object (1, 1, 1, 3) for float32 pictures"),
+    ],
+)
+def test_models_of_something_else(operator, sizes, message, tmp_path, capsys):
+    """Written with onnx itself."""
+    types = {"Shape": (TensorProto.INT64, [4], {}), "Cast": (TensorProto.STRING, sizes, {"to": TensorProto.STRING})}
+    type_made, sizes_made, attributes = types.get(operator, (TensorProto.FLOAT, sizes, {}))
+    given = helper.make_tensor_value_info("image", TensorProto.FLOAT, sizes)
+    made = helper.make_tensor_value_info("stylized", type_made, sizes_made)
+    graph = helper.make_graph(
+        [helper.make_node(operator, ["image"], ["stylized"], **attributes)], "graph", [given], [made]
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.save(model, tmp_path / "a.onnx")
+    Image.new("RGB", (1, 1)).save(tmp_path / "black.png")
+    arguments = ["--input", tmp_path / "black.png", "--output", f"{tmp_path}/out/", "--model", tmp_path / "a.onnx"]
+    assert stylize(*arguments) == 1
+    error = capsys.readouterr().err
+    assert message in error
     assert error.count("\n") == 1
     assert not (tmp_path / "out").exists()
 

@@ -9,9 +9,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from errors import UserError, one_line
 from layers import InstanceNormalization
 from model.rewiring import rewire
 from pipelines.export.samples import Inputs
+from pipelines.export.settings import describe_shape
 
 # Narrower convolutions work in float32 (LiteRT's with weights in 8 bits: formats.flatbuffer.shrink). They are a small
 # part of a wide network, and those at its start and end, next to the picture, are where 8 bits do most harm:
@@ -44,6 +46,9 @@ def round_convolutions(model: keras.Model, samples: Iterable[Inputs]) -> keras.M
     Args:
         model: Functional or Sequential.
         samples: the model's inputs, with a batch of 1, time after time; not read where nothing is wide.
+
+    Raises:
+        UserError: the model fails on a sample, or a wide convolution takes or returns other than finite numbers.
     """
     convolutions: dict[int, _RoundedConvolution] = {}
 
@@ -60,7 +65,11 @@ def round_convolutions(model: keras.Model, samples: Iterable[Inputs]) -> keras.M
 
     result = rewire(model, call)
     for inputs in samples if convolutions else ():
-        result(inputs if len(inputs) > 1 else inputs[0], training=False)
+        try:
+            result(inputs if len(inputs) > 1 else inputs[0], training=False)
+        except Exception as error:  # Keras and TensorFlow have many kinds
+            shapes = " and ".join(describe_shape(array.shape[1:]) for array in inputs)
+            raise UserError(f"`calibration`: the model fails on {shapes}: {one_line(error)}") from error
     for convolution in convolutions.values():
         convolution.round()
     return result
@@ -83,6 +92,7 @@ class _RoundedConvolution(keras.layers.Layer):
         self._convolution = type(layer).from_config({**layer.get_config(), "use_bias": True})
         self._convolution.build((None, None, None, layer.kernel.shape[2]))
         self._convolution.set_weights([layer.kernel, layer.bias if layer.use_bias else np.zeros(layer.filters)])
+        self._source = layer.name
         self._calibrating = True
         self._inputs, self._outputs = _Channels(), _Channels()
 
@@ -98,7 +108,9 @@ class _RoundedConvolution(keras.layers.Layer):
         return outputs
 
     def round(self) -> None:
-        """Round from now on."""
+        """Round from now on; raise UserError where other than finite numbers were seen."""
+        if not (self._inputs.are_finite() and self._outputs.are_finite()):
+            raise UserError(f"`calibration`: the values at the layer {self._source} are not finite")
         self._enlarged = self._inputs.enlargement()
         self._input_range = self._inputs.range(self._enlarged)
         kernel, bias = self._convolution.get_weights()
@@ -127,8 +139,13 @@ class _Channels:
 
     def watch(self, values: Any) -> None:
         """Take those of (1, height, width, channels) into account."""
-        low, high = np.percentile(ops.convert_to_numpy(values), (100 - INSIDE, INSIDE), axis=(0, 1, 2))
+        with np.errstate(invalid="ignore"):  # what is not finite is told by `round`
+            low, high = np.percentile(ops.convert_to_numpy(values), (100 - INSIDE, INSIDE), axis=(0, 1, 2))
         self._low, self._high = np.minimum(self._low, low), np.maximum(self._high, high)
+
+    def are_finite(self) -> bool:
+        """Say whether all ends of the ranges are finite numbers."""
+        return bool(np.isfinite([self._low, self._high]).all())
 
     def center(self) -> np.ndarray:
         """Shift each channel by the middle of its values, which is returned."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from model.rewiring import without_structure
 from pipelines.export.settings import ExportSettings, Shape, describe_shape
 from pipelines.stylization.generator import check_image_contract
 
+# Of one input to compare on: 2 GiB in float32, the most that a file of Protocol Buffers holds.
+MAX_VALUES = 2**29
 # The size that a free axis has where neither the settings nor the samples say it: of anything but pictures.
 FREE_SIZE = 16
 PICTURE_RANK = 4
@@ -72,7 +75,7 @@ def make_plan(
         bare: the model does not follow the image contract, even if its shapes do.
 
     Raises:
-        ArgumentError: a given shape does not fit the model.
+        ArgumentError: a given shape does not fit the model, or an input would have more than MAX_VALUES values.
         UserError: the model declares no inputs.
     """
     if not getattr(model, "inputs", None):
@@ -84,11 +87,14 @@ def make_plan(
         raise ArgumentError(
             f"`input_shape`: {counted(len(shapes), 'shape')} for {counted(len(names), 'input')}; each input needs one"
         )
-    inputs = []
+    inputs, recording = [], "`calibration`" if settings.samples is None else "`samples`"
     for name, tensor, given in zip(names, model.inputs, shapes, strict=True):
         shape = _merged(name, tuple(tensor.shape), given, "`input_shape`")
         seen = None if name not in recorded else recorded[name].shape[1:]
-        sample = _filled(_merged(name, shape, seen, "the sample"), settings.size)
+        sample = _filled(_merged(name, shape, seen, recording), settings.size)
+        if math.prod(sample) > MAX_VALUES:
+            described = f"the input {name} of {describe_shape(sample[1:])}"
+            raise ArgumentError(f"`size`, `input_shape`: {described} has more than {MAX_VALUES:,} values")
         inputs.append(TensorPlan(name, tensor.dtype, sample if settings.format == "litert" else shape, sample))
     outputs = ("stylized",) if makes_pictures else output_names(model)
     return ExportPlan(settings.format, settings.quantize, makes_pictures, tuple(inputs), outputs)
@@ -147,7 +153,8 @@ def _merged(name: str, shape: Shape, given: Sequence[int | None] | None, what: s
         None in pair or pair[0] == pair[1] for pair in zip(sizes, given, strict=True)
     )
     if not fits:
-        raise ArgumentError(f"{what} {describe_shape(tuple(given))}: the input {name} is {describe_shape(sizes)}")
+        described = describe_shape(tuple(given)) or "of numbers"
+        raise ArgumentError(f"{what} {described}: the input {name} is {describe_shape(sizes)}")
     return (shape[0], *(size if size is not None else other for size, other in zip(sizes, given, strict=True)))
 
 

@@ -10,12 +10,14 @@ from typing import Protocol
 import keras
 import numpy as np
 
+from errors import UserError
 from model.provenance import Provenance, sha256_of
 from pipelines.export.check import Comparison, Run, compare, require_agreement, try_in_opencv
 from pipelines.export.files import size_of, whole_or_nothing
 from pipelines.export.plan import ExportPlan, make_plan
 from pipelines.export.samples import Inputs, make_samples, read_calibration
 from pipelines.export.settings import ExportSettings
+from runtimes.graph import GraphError
 from runtimes.loading import load_graph
 
 
@@ -134,8 +136,15 @@ def _record(model: keras.Model, provenance: Provenance | None) -> Provenance:
 
 
 def _load(path: Path, plan: ExportPlan) -> Run:
-    """Return the export in its runtime, with inputs and outputs in the order of the plan."""
-    graph = load_graph(path)
+    """Return the export in its runtime, with inputs and outputs in the order of the plan.
+
+    Raises:
+        UserError: the runtime refuses it.
+    """
+    try:
+        graph = load_graph(path)
+    except GraphError as error:
+        raise UserError(f"the export {str(error).removeprefix(f'{path}: ')}") from error
     names = [tensor.name for tensor in plan.inputs]
 
     def run(*inputs: np.ndarray) -> list[np.ndarray]:

@@ -15,7 +15,7 @@ from compat import flatten_layers, input_tensors_behind
 from errors import ArgumentError, UserError
 from images.resizing import resize
 from model.noise import draw_noise, takes_noise
-from pipelines.export.plan import ExportPlan
+from pipelines.export.plan import ExportPlan, TensorPlan
 from pipelines.export.settings import ARRAYS
 from pipelines.inputs import pictures_in, read_sound
 
@@ -75,7 +75,9 @@ def make_samples(
         UserError: recorded arrays are not inputs of the model.
     """
     if recorded or calibrating:
-        return _Recorded(plan, recorded or calibrating, calibrating or recorded)
+        compared = _inputs_of(plan, recorded, "samples") if recorded else []
+        calibrated = _inputs_of(plan, calibrating, "calibration") if calibrating else []
+        return _Recorded(plan, compared or calibrated, calibrated or compared)
     if plan.makes_pictures and not takes_noise(model):
         return _Pictures(plan, PICTURES if calibration is None else calibration)
     if plan.makes_pictures:
@@ -174,13 +176,11 @@ class _Noise:
 
 
 class _Recorded:
-    def __init__(
-        self, plan: ExportPlan, compared: Mapping[str, np.ndarray], calibrating: Mapping[str, np.ndarray]
-    ) -> None:
+    def __init__(self, plan: ExportPlan, compared: Inputs, calibrating: Inputs) -> None:
         self.name = "recorded inputs"
         self.calibrated_on = 0
-        self._compared = _inputs_of(plan, compared)
-        self._calibrating = _inputs_of(plan, calibrating)
+        self._compared = compared
+        self._calibrating = calibrating
         self._batches = [tensor.shape[0] for tensor in plan.inputs]
 
     def batches(self) -> list[Inputs]:
@@ -197,29 +197,44 @@ class _Recorded:
             yield [array[number : number + 1] for array in self._calibrating]
 
 
-def _inputs_of(plan: ExportPlan, arrays: Mapping[str, np.ndarray]) -> Inputs:
-    """Return the recorded arrays in the order of the inputs, in their types.
+def _inputs_of(plan: ExportPlan, arrays: Mapping[str, np.ndarray], option: str) -> Inputs:
+    """Return the recorded arrays in the order of the inputs, in their types; `option` is what errors name.
 
     Raises:
-        UserError: one is not there, is of another shape or holds other than finite numbers, or they hold different
-            numbers of samples.
+        UserError: one is not there, or cannot be an input, or they hold different numbers of samples.
     """
-    inputs = []
     for tensor in plan.inputs:
         if tensor.name not in arrays:
-            raise UserError(f"no recorded array {tensor.name!r} (recorded: {', '.join(sorted(arrays)) or 'none'})")
-        array = arrays[tensor.name]
-        if array.shape[1:] != tensor.sample_shape[1:] or not len(array):
-            raise UserError(
-                f"the recorded array {tensor.name!r} is {array.shape}, the model takes {tensor.sample_shape}"
-            )
-        if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
-            raise UserError(f"the recorded array {tensor.name!r} holds other than finite numbers")
-        inputs.append(np.asarray(array, tensor.dtype))
+            known = ", ".join(sorted(arrays)) or "none"
+            raise UserError(f"`{option}`: no recorded array {tensor.name!r} (recorded: {known})")
+    inputs = [_input_of(tensor, arrays[tensor.name], option, plan) for tensor in plan.inputs]
     if len({len(array) for array in inputs}) > 1:
         counts = ", ".join(f"{tensor.name} {len(array)}" for tensor, array in zip(plan.inputs, inputs, strict=True))
-        raise UserError(f"the recorded arrays hold different numbers of samples: {counts}")
+        raise UserError(f"`{option}`: the recorded arrays hold different numbers of samples: {counts}")
     return inputs
+
+
+def _input_of(tensor: TensorPlan, array: np.ndarray, option: str, plan: ExportPlan) -> np.ndarray:
+    """Return a recorded array in the type of an input.
+
+    Raises:
+        UserError: it is empty, of another shape, or holds other than finite numbers; or levels from 0 to 255 where a
+            picture from 0 to 1 is needed.
+    """
+    what = f"`{option}`: the recorded array {tensor.name!r}"
+    if array.ndim != len(tensor.sample_shape) or array.shape[1:] != tensor.sample_shape[1:]:
+        raise UserError(f"{what} is {array.shape}, the model takes {tensor.sample_shape}")
+    if not array.size:
+        raise UserError(f"{what} is empty: {array.shape}")
+    if array.dtype.kind not in "biuf":
+        raise UserError(f"{what} holds other than finite numbers")
+    if plan.makes_pictures and tensor.name == "image" and array.dtype.kind in "iu":
+        raise UserError(f"{what} is {array.dtype}; pictures must be floats from 0 to 1")
+    with np.errstate(over="ignore", invalid="ignore"):  # of what is beyond float32
+        values = array.astype(tensor.dtype)
+    if not (np.isfinite(array).all() and np.isfinite(values).all()):
+        raise UserError(f"{what} holds other than finite numbers")
+    return values
 
 
 class _Random:

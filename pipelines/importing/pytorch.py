@@ -11,6 +11,7 @@ import numpy as np
 
 from convert.foreign import PYTORCH_KINDS, name_foreign_file
 from errors import ArgumentError, UserError, unknown_name
+from images.folders import why_no_file
 from pipelines.importing.files import DEFAULT_SIZE, WrittenModel, check_model_output, parity_of, write_model
 from pipelines.importing.torch7 import DTYPES, TOLERANCE, Verification
 from pipelines.inputs import check_input_files
@@ -35,7 +36,7 @@ class PyTorchImportReport:
 
 def is_pytorch_file(path: str | os.PathLike) -> bool:
     """Return whether `path` is a PyTorch or safetensors file, by its content."""
-    return Path(path).is_file() and name_foreign_file(path) in PYTORCH_KINDS
+    return why_no_file(Path(path)) is None and name_foreign_file(path) in PYTORCH_KINDS
 
 
 def import_pytorch_model(

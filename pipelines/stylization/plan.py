@@ -76,22 +76,25 @@ def plan_jobs(inputs: Sequence[str | os.PathLike], output: str | os.PathLike, *,
 
 
 def _checked_input(path: Path) -> Path:
-    if path.is_dir():
-        return path
     if not os.path.lexists(path):
         raise ArgumentError(f"`input` {path}: no such file or folder")
-    if reason := why_no_file(path):
+    if not path.is_dir() and (reason := why_no_file(path)):
         raise ArgumentError(f"`input` {reason}")
     return path
 
 
 def _is_folder(output: str | os.PathLike) -> bool:
-    return Path(output).is_dir() or os.fspath(output).endswith(os.sep)
+    return _is_there(output) or os.fspath(output).endswith(os.sep)
+
+
+def _is_there(folder: str | os.PathLike) -> bool:
+    """Say whether there is such a folder; no for names that are too long, of which Path.is_dir raises OSError."""
+    return os.path.lexists(folder) and Path(folder).is_dir()
 
 
 def _check_folder(output: Path) -> None:
-    is_file = os.path.lexists(output) and not output.is_dir()
-    if is_file or (output.suffix.lower() in READABLE_SUFFIXES and not output.is_dir()):
+    is_named_as_file = os.path.lexists(output) or output.suffix.lower() in READABLE_SUFFIXES
+    if is_named_as_file and not _is_there(output):
         raise ArgumentError(f"`output` {output}: must be a folder, because the input is a folder or several files")
     check_folder_output(output)
 

@@ -155,7 +155,8 @@ def read_sources(sources: Sequence[str | os.PathLike]) -> list[tuple[Path, np.nd
         ArgumentError: no such file, or a folder without pictures that can be read.
         ImageError: a file cannot be read.
     """
-    folders = {path: pictures_in(path, "source") for path in map(Path, sources) if path.is_dir()}
+    there = [path for path in map(Path, sources) if os.path.lexists(path)]
+    folders = {path: pictures_in(path, "source") for path in there if path.is_dir()}
     check_input_files(source=[path for path in map(Path, sources) if path not in folders])
     read = []
     for path in map(Path, sources):

@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,14 +48,22 @@ WITHOUT_TERMS = {"consistency_weight": 0.0, "mirrored_border": 0}
 def held(folder: Path) -> Iterator[None]:
     """Make the folder, keep other runs away from it, and remove what killed ones have left.
 
+    A new folder in which nothing was written, because the run was refused, goes again.
+
     Raises:
         UserError: another run is using this folder.
     """
+    is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    with hold(folder / ".lock"):
-        remove_stale(folder)
-        yield
-        remove_stale(folder)
+    try:
+        with hold(folder / ".lock"):
+            remove_stale(folder)
+            yield
+            remove_stale(folder)
+    finally:
+        if is_new:
+            with suppress(OSError):  # there is something in it
+                folder.rmdir()
 
 
 def read_styles(settings: TrainingSettings) -> dict[str, np.ndarray]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from errors import ArgumentError
 from pipelines.inputs import pictures_in
+from pipelines.model_library import find_model
 from pipelines.outputs import check_folder_output
 from pipelines.startup import quiet_startup
 from pipelines.training.settings import TrainingSettings
@@ -114,7 +115,7 @@ def train_generator(
         raise ArgumentError("`data` is needed in style mode: a folder of photos")
     with quiet_startup():
         from pipelines.training.files import read_styles
-    _check_outputs(settings)
+    _check_places(settings)
     styles = read_styles(settings)
     photos: list[Path] = []
     if settings.mode == "style" and settings.data is not None:
@@ -123,11 +124,18 @@ def train_generator(
     return _train_in_folder(settings, plan, list(styles.values()), photos, observers, note)
 
 
-def _check_outputs(settings: TrainingSettings) -> None:
-    """Raise ArgumentError where a folder cannot be made."""
+def _check_places(settings: TrainingSettings) -> None:
+    """Raise ArgumentError where a folder cannot be made, or a network is not there.
+
+    A run that goes on does not need the network that it began with.
+    """
     check_folder_output(settings.checkpoints_path, name="checkpoints_path")
     if settings.log_dir is not None:
         check_folder_output(settings.log_dir, name="log_dir")
+    if settings.add_style is not None:
+        find_model(os.fspath(settings.add_style), option="`add_style`")
+    if settings.initial_generator is not None and not any(Path(settings.checkpoints_path).glob("checkpoint-*")):
+        find_model(os.fspath(settings.initial_generator), option="`initial_generator`")
 
 
 def _train_in_folder(

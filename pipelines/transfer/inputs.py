@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from errors import ArgumentError, counted, unknown_name
+from images.folders import why_no_file
 from images.picture import LUMA
 from images.proofing import soft_proof
 from pipelines.inputs import check_input_files, read_opaque
@@ -50,7 +51,7 @@ def named_files(settings: TransferSettings) -> dict[str, Path]:
     for i, (first, second) in enumerate(settings.masks, start=1):
         files |= {f"mask {i} of the content": first, f"mask {i} of the style": second}
     if str(settings.init) not in INITS:
-        if not Path(settings.init).is_file():
+        if why_no_file(Path(settings.init)) is not None:
             raise ArgumentError(f"{unknown_name('`init`', str(settings.init), INITS)}, nor is it a file")
         files["init"] = settings.init
     if settings.proof is not None:

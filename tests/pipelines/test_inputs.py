@@ -22,6 +22,9 @@ T7 = str(ROOT / "tests" / "data" / "torch7" / "tn_johnson_small.t7")
 PROTOTXT = str(ROOT / "tests" / "data" / "caffe" / "format_old_proto_new_model.prototxt")
 
 
+# Longer than disks allow names to be.
+LONG = "x" * 300
+
 # What each script is given, and what it says; {} is the folder it runs in. A path that does not exist, or is of another
 # kind, is a wrong command line: exit code 2.
 WRONG = {
@@ -40,11 +43,14 @@ WRONG = {
         ("--generator gone --output a.png", "--generator: unknown model 'gone'"),
         ("--generator bark --output gone/a.png", "--output gone/a.png: there is no folder gone"),
         ("--resume gone", "--resume gone: no such folder"),
+        ("-s PICTURE --output-dir gone/LONG", "--output-dir gone/LONG: File name too long"),
+        ("-s PICTURE --preset=", "--preset is empty"),
         ("--resume file", "--resume file: not a folder"),
         ("--resume empty", "--resume empty: not the folder of a synthesis, which contains command.json"),
     ],
     "style_transfer": [
         ("gone.jpg PICTURE", "CONTENT gone.jpg: no such file"),
+        ("PICTURE PICTURE -o LONG.png", "--output LONG.png: File name too long"),
         ("PICTURE gone.jpg", "STYLE gone.jpg: no such file"),
         ("PICTURE empty", "STYLE empty: a folder, not a file"),
         ("PICTURE PICTURE --mask PICTURE gone.jpg", "--mask gone.jpg: no such file"),
@@ -57,7 +63,7 @@ WRONG = {
     "train": [
         ("--style-image PICTURE --data gone", "--data gone: no such folder"),
         ("--style-image PICTURE --data file", "--data file: not a folder"),
-        ("--style-image PICTURE --data=", "--data is empty, not a path"),
+        ("--style-image PICTURE --data=", "--data is empty"),
         ("--style-image PICTURE --mode texture --noise-depth 100000000000", "--noise-depth 100000000000 is too large"),
         ("--style-image PICTURE --data empty", "--data empty: no pictures in this folder"),
         ("--style-image gone.png --data PICTURES", "--style-image gone.png: no such file"),
@@ -65,6 +71,9 @@ WRONG = {
         ("--style-image PICTURE --data PICTURES --weights gone.keras", "--weights gone.keras: no such file"),
         ("--style-image PICTURE --data PICTURES --checkpoints-path file", "--checkpoints-path file: {}/file is not a"),
         ("--style-image PICTURE --data PICTURES --log-dir file/a", "--log-dir file/a: {}/file is not a folder"),
+        ("--style-image PICTURE --data PICTURES --log-dir LONG", "--log-dir LONG: File name too long"),
+        ("--style-image PICTURE --data PICTURES --add-style gone.keras", "--add-style gone.keras: no such file"),
+        ("--style-image PICTURE --data PICTURES --initial-generator gone", "--initial-generator: unknown model 'gone'"),
     ],
     "stylize_tensorflow": [
         ("--input gone.jpg --output a.png", "--input gone.jpg: no such file or folder"),
@@ -78,6 +87,9 @@ WRONG = {
         ("--input PICTURE --output a.png --model gone", "--model: unknown model 'gone'"),
         ("--input PICTURE --output a.png --model gone.keras", "--model gone.keras: no such file"),
         ("--input PICTURE --output a.png --mask gone.png", "--mask gone.png: no such file"),
+        ("--input PICTURE --output=", "--output is empty"),
+        ("--input PICTURE --output LONG.png", "--output LONG.png: File name too long"),
+        ("--input LONG --output a", "--input LONG: no such file or folder"),
     ],
     "stylize_tensorflow_graph": [
         ("--input gone.jpg --output a.png --model a.onnx", "--input gone.jpg: no such file or folder"),
@@ -85,6 +97,11 @@ WRONG = {
         ("--input PICTURE --output a.png --model gone.onnx", "--model gone.onnx: no such file or folder"),
         ("--input PICTURE --output a.png --model empty", "--model empty: not a SavedModel folder, .tflite file"),
         ("--input PICTURE --output a.png --model pipe.onnx", "--model pipe.onnx: not a SavedModel folder, .tflite"),
+        ("--input PICTURE --output= --model a.onnx", "--output is empty"),
+        ("--input PICTURES --output LONG --model a.onnx", "--output LONG: File name too long"),
+        ("--input PICTURES --output file/a --model a.onnx", "--output file/a: {}/file is not a folder"),
+        ("--input LONG --output a.png --model a.onnx", "--input LONG: no such file or folder"),
+        ("--input PICTURE --output a.png --model LONG", "--model LONG: no such file or folder"),
     ],
     "export_model": [
         ("--format onnx --input gone.keras --output a.onnx", "--input gone.keras: no such file"),
@@ -94,6 +111,12 @@ WRONG = {
         ("--format onnx --input MODEL --output a.onnx --calibration gone", "--calibration gone: no such folder"),
         ("--format onnx --input MODEL --output a.onnx --calibration a.npz", "--calibration a.npz: no such file"),
         ("--format onnx --input MODEL --output a.onnx --samples gone.npz", "--samples gone.npz: no such file"),
+        ("--format onnx --input= --output a.onnx", "--input is empty"),
+        ("--format onnx --input MODEL --output LONG.onnx", "--output LONG.onnx: File name too long"),
+        ("--format saved_model --input MODEL --output LONG", "--output LONG: File name too long"),
+        ("--format onnx --input MODEL --output a.onnx --calibration LONG", "--calibration LONG: File name too long"),
+        ("--format onnx --input MODEL --output a.onnx --size 99999999999x1", "argument --size: '99999999999x1' is not"),
+        ("--format onnx --input MODEL --output a.onnx --input-shape ٣x٤", "argument --input-shape: '٣x٤' is not AxBxC"),
     ],
     "import_torch_weights": [
         ("--input gone.t7 --output a.keras", "--input gone.t7: no such file"),
@@ -101,6 +124,7 @@ WRONG = {
         ("--input T7 --output a.keras --verify gone.npz", "--verify gone.npz: no such file"),
         ("--input T7 --output gone/a.keras", "--output gone/a.keras: there is no folder gone"),
         ("--input T7 --output gone/a.onnx", "--output gone/a.onnx: there is no folder gone"),
+        ("--input LONG --output a.keras", "--input LONG: File name too long"),
     ],
     "import_caffe_weights": [
         ("--prototxt gone.prototxt --input x --output a.keras", "--prototxt gone.prototxt: no such file"),
@@ -132,13 +156,14 @@ def place(tmp_path, monkeypatch):
 )
 def test_a_path_that_is_not_there_is_a_wrong_command_line(script, command, message, place, capsys):
     names = {"PICTURE": PICTURE, "PICTURES": str(ROOT / "pics"), "T7": T7, "PROTOTXT": PROTOTXT}
+    names["LONG"] = LONG
     names["MODEL"] = str(ROOT / "model" / "pretrained" / "wave.keras")
-    arguments = [re.sub("[A-Z][A-Z0-9]+$", lambda found: names[found[0]], word) for word in command.split()]
+    arguments = [re.sub(r"\b[A-Z][A-Z0-9]+(?=$|\.)", lambda found: names[found[0]], word) for word in command.split()]
     before = sorted(place.rglob("*"))
     assert importlib.import_module(script).main(arguments) == 2
     told = [line for line in capsys.readouterr().err.splitlines() if "error: " in line]
     assert len(told) == 1
-    assert f": error: {message}".format(place) in told[0]
+    assert f": error: {message}".format(place).replace("LONG", LONG) in told[0]
     assert sorted(place.rglob("*")) == before
 
 

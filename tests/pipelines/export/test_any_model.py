@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 import tensorflow as tf
+from support.small_models import inverting_model
 
 from compat import tflite_flatbuffers
 from errors import ArgumentError, UserError
@@ -16,6 +17,7 @@ from layers import ReflectionPadding2D
 from model.provenance import PROVENANCE, add_provenance, make_provenance, read_provenance
 from model.saving import save_model
 from pipelines.export.export import export_model
+from runtimes.graph import GraphError
 from runtimes.loading import load_graph
 
 TARGETS = {"saved_model": "export", "litert": "export.tflite", "onnx": "export.onnx"}
@@ -153,11 +155,17 @@ def test_recorded_inputs(export, tmp_path):
         ({"x": np.zeros((1, 8))}, "is 9"),
         ({"x": np.full((1, 9), np.nan)}, "'x' holds other than finite numbers"),
         ({"x": np.full((1, 9), "one")}, "'x' holds other than finite numbers"),
+        ({"x": np.full((1, 9), 1e300)}, "'x' holds other than finite numbers"),
+        ({"x": np.zeros((0, 9))}, r"'x' is empty: \(0, 9\)"),
+        ({"x": np.float32(1)}, "`samples` of numbers: the input x is 9"),
     )
     for arrays, message in wrong:
         np.savez(tmp_path / "wrong.npz", **arrays)
         with pytest.raises(UserError, match=message):
             export(MODELS["vector"](), "onnx", samples=tmp_path / "wrong.npz")
+    np.savez(tmp_path / "empty.npz", volume=np.zeros((1, 4, 0, 6, 2)))
+    with pytest.raises(UserError, match="`samples`: the recorded array 'volume' is empty"):
+        export(of_volumes(), "onnx", samples=tmp_path / "empty.npz")
     (tmp_path / "broken.npz").write_bytes(b"no archive")
     with pytest.raises(UserError, match=r"`samples` .*broken\.npz: not an \.npz file"):
         export(MODELS["vector"](), "onnx", samples=tmp_path / "broken.npz")
@@ -175,6 +183,29 @@ def test_int8_from_recorded_inputs(export, tmp_path):
         export(model, "litert", quantize="int8")
 
 
+def test_int8_from_inputs_that_the_model_cannot_take(export, tmp_path):
+    features = keras.Input((None, None, 128), name="features")
+    filtered = keras.layers.Conv2D(128, 3, padding="same", name="next")(features)
+    model = keras.Model(features, keras.layers.Reshape((16, 128))(filtered))
+    wrong = (
+        (np.zeros((1, 2, 2, 128)), "the model fails on 2x2x128: "),
+        (np.full((1, 4, 4, 128), 3e38), "layer next are not"),
+    )
+    for values, message in wrong:
+        np.savez(tmp_path / "calibration.npz", features=values)
+        with pytest.raises(UserError, match=f"`calibration`: .*{message}"):
+            export(model, "litert", quantize="int8", calibration=tmp_path / "calibration.npz")
+
+
+def test_an_export_that_its_runtime_refuses(export, monkeypatch):
+    def refuse(path):
+        raise GraphError(f"{path}: cannot be loaded: no such operator")
+
+    monkeypatch.setattr("pipelines.export.run.load_graph", refuse)
+    with pytest.raises(UserError, match=r"model\.keras: the export cannot be loaded: no such operator$"):
+        export(MODELS["vector"](), "saved_model")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -188,6 +219,19 @@ def test_int8_from_recorded_inputs(export, tmp_path):
 def test_wrong_arguments(export, options, message):
     with pytest.raises(ArgumentError, match=message.replace("?", r"\?")):
         export(MODELS["vector"](), "onnx", **options)
+
+
+def test_levels_are_no_pictures(export, tmp_path):
+    np.savez(tmp_path / "levels.npz", image=np.full((1, 8, 8, 3), 255, np.uint8))
+    with pytest.raises(UserError, match=r"`calibration`: .* 'image' is uint8; pictures must be floats from 0 to 1"):
+        export(inverting_model(), "onnx", calibration=tmp_path / "levels.npz")
+
+
+@pytest.mark.parametrize("option", [{"size": (10**9, 10**9)}, {"input_shape": [(10**9, 10**9, 10**9, None)]}])
+def test_inputs_beyond_all_memory(export, option):
+    free = keras.Input((None, None, 2)) if "size" in option else of_volumes().inputs[0]
+    with pytest.raises(ArgumentError, match=r"^`size`, `input_shape`: the input .* has more than 536,870,912 values$"):
+        export(keras.Model(free, free * 2.0), "onnx", **option)
 
 
 def test_a_model_without_finite_outputs_is_not_proven(export):

@@ -1,0 +1,99 @@
+"""Exported models that take a picture and return one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runtimes.graph import Graph, GraphError, TensorInfo
+from runtimes.loading import load_graph
+from runtimes.styles import is_style_input, style_row
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class StyleError(ValueError):
+    """Weights of styles that do not fit the model; the message says why."""
+
+
+@dataclass(frozen=True)
+class PictureGraph:
+    """An exported model from pictures to pictures.
+
+    Attributes:
+        run: pictures (batch, height, width, 3), float32 RGB in [0, 1] -> the same, whose values may lie outside.
+        size: the one (height, width) that it takes, or None for any.
+    """
+
+    run: Callable[[np.ndarray], np.ndarray]
+    size: tuple[int, int] | None
+
+
+def load_picture_graph(path: Path, style: Sequence[float] = ()) -> PictureGraph:
+    """Load an exported model of pictures, with the weights of its styles where it has several.
+
+    Raises:
+        GraphError: it cannot be loaded, or takes or returns something else than pictures.
+        StyleError: the weights do not fit it.
+    """
+    graph = load_graph(path)
+    pictures = [tensor for tensor in graph.inputs if not is_style_input(tensor)]
+    styles = [tensor for tensor in graph.inputs if is_style_input(tensor)]
+    if len(pictures) != 1 or len(styles) > 1 or len(graph.outputs) != 1:
+        counts = f"{_counted(graph.inputs, 'input')} and {_counted(graph.outputs, 'output')}"
+        raise GraphError(f"{path}: has {counts}; a model with one picture as input and one as output is needed")
+    size = _fixed_size(path, pictures[0])
+    rows = _style_rows(path, styles, style)
+    return PictureGraph(_runner(graph, pictures[0].name, rows), size)
+
+
+def _counted(tensors: Sequence[TensorInfo], noun: str) -> str:
+    return f"{len(tensors)} {noun}{'' if len(tensors) == 1 else 's'}"
+
+
+def _style_rows(path: Path, styles: Sequence[TensorInfo], style: Sequence[float]) -> dict[str, np.ndarray]:
+    if style and not styles:
+        raise StyleError(f"the model {path} has a single style")
+    try:
+        return {tensor.name: style_row(tensor, style) for tensor in styles}
+    except GraphError as error:
+        raise StyleError(str(error)) from error
+
+
+def _fixed_size(path: Path, given: TensorInfo) -> tuple[int, int] | None:
+    """Return the (height, width) of a model's input, None where it takes any."""
+    shape = given.shape or ()
+    if len(shape) != 4 or shape[3] != 3 or given.dtype != "float32" or 0 in shape:
+        described = f"{given.dtype} ({', '.join('any' if size is None else str(size) for size in shape)})"
+        raise GraphError(f"{path}: takes {described}, not float32 RGB pictures (batch, height, width, 3)")
+    height, width = shape[1:3]
+    return None if height is None or width is None else (height, width)
+
+
+def _runner(graph: Graph, name: str, rows: dict[str, np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what runs a graph on pictures, and checks what it returns.
+
+    Raises:
+        GraphError: the model fails on them, or does not return pictures of their shape.
+    """
+    import numpy as np
+
+    output = graph.outputs[0].name
+
+    def run(pictures: np.ndarray) -> np.ndarray:
+        height, width = pictures.shape[1:3]
+        try:
+            stylized = np.asarray(graph.run({name: pictures, **rows})[output])
+        except Exception as error:  # each runtime has its own kinds
+            raise GraphError(f"the model fails on {width} x {height} pixels: {error}") from error
+        if stylized.shape != pictures.shape or stylized.dtype.kind not in "biuf":
+            made = f"{stylized.dtype} {stylized.shape}"
+            raise GraphError(f"the model returns {made} for float32 pictures {pictures.shape}")
+        if not np.isfinite(stylized).all():
+            raise GraphError(f"the model returns NaN or infinite values for {width} x {height} pixels")
+        return stylized
+
+    return run
