@@ -12,8 +12,8 @@ from convert.pytorch.registry import architecture
 from convert.pytorch.state_dicts import StateDict
 from layers import CropToMatch, InstanceNormalization, ReflectionPadding2D, conv2d
 
-EPSILON = 1e-5  # PyTorch's default for its normalisations
 CHANNELS = 3
+FIRST, LAST = "conv1", "deconv3"
 _MAX_BLOCKS = 100
 _STATISTICS = ("running_mean", "running_var")
 _COUNTER = "num_batches_tracked"
@@ -29,16 +29,19 @@ class TransformerNet:
     """
 
     name = "TransformerNet of PyTorch's fast_neural_style example"
+    factors, offsets = "weight", "bias"  # names of a normalisation's
+    epsilon = 1e-5  # PyTorch's default for its normalisations
+    is_bgr = False
 
     def matches(self, state: StateDict) -> bool:
         """Compare names and shapes with those of a network of these widths."""
-        expected = _shapes(state)
+        expected = _shapes(state, (self.factors, self.offsets))
         found = {name: tensor.shape for name, tensor in state.tensors.items() if not _is_statistic(name)}
         return expected is not None and found == expected and _statistics_fit(state, expected)
 
     def build(self, state: StateDict) -> tuple[keras.Model, str]:
         """Return the network; instance normalisation uses a picture's own statistics unless the file tracked others."""
-        builder = _Builder(state, _tracks_statistics(state))
+        builder = _Builder(state, _tracks_statistics(state), self)
         image = keras.Input((None, None, CHANNELS), name="image")
         x = keras.layers.Rescaling(255.0, name="to_255")(image)
         for index, stride in enumerate((1, 2, 2), start=1):
@@ -48,11 +51,24 @@ class TransformerNet:
         for index in (1, 2):
             x = keras.layers.UpSampling2D(2, interpolation="nearest", name=f"deconv{index}_upsample")(x)
             x = builder.unit(x, f"deconv{index}", f"in{index + 3}")
-        x = keras.layers.Rescaling(1 / 255.0, name="from_255")(builder.convolution(x, "deconv3"))
+        x = keras.layers.Rescaling(1 / 255.0, name="from_255")(builder.convolution(x, LAST))
         # A strided convolution rounds an odd size up, so the result is as large as the input or a little larger.
         stylized = CropToMatch(name="crop")([x, image])
         source = "running statistics" if builder.tracked else "statistics of each picture"
         return keras.Model(image, stylized, name="transformer_net"), f"instance normalisation with {source}"
+
+
+@architecture
+class EarlyTransformerNet(TransformerNet):
+    """The example's first version, of 2017: normalisations of its own, BGR in 0..255.
+
+    The first and the last convolution are changed to take and return RGB.
+    """
+
+    name = "the first version of it, with normalisations that have scale and shift"
+    factors, offsets = "scale", "shift"
+    epsilon = 1e-9
+    is_bgr = True
 
 
 @dataclass
@@ -61,23 +77,29 @@ class _Builder:
 
     state: StateDict
     tracked: bool
+    kind: TransformerNet
 
     def convolution(self, x: KerasTensor, name: str, stride: int = 1) -> KerasTensor:
         """Return `x` padded by reflection and convolved."""
         kernel = self.state.array(f"{name}.conv2d.weight").transpose(2, 3, 1, 0)
+        bias = self.state.array(f"{name}.conv2d.bias")
+        if self.kind.is_bgr and name == FIRST:
+            kernel = kernel[:, :, ::-1]
+        if self.kind.is_bgr and name == LAST:
+            kernel, bias = kernel[..., ::-1], bias[::-1]
         side = kernel.shape[0]
         x = ReflectionPadding2D(side // 2, name=f"{_plain(name)}_pad")(x)
         layer = conv2d(kernel.shape[-1], side, strides=stride, name=_plain(name))
         outputs = layer(x)
-        layer.set_weights([kernel, self.state.array(f"{name}.conv2d.bias")])
+        layer.set_weights([kernel, bias])
         return outputs
 
     def normalization(self, x: KerasTensor, name: str) -> KerasTensor:
         """Return `x` normalised."""
         make = keras.layers.BatchNormalization if self.tracked else InstanceNormalization
-        layer = make(epsilon=EPSILON, name=_plain(name))
+        layer = make(epsilon=self.kind.epsilon, name=_plain(name))
         outputs = layer(x)
-        kinds = ("weight", "bias", *(_STATISTICS if self.tracked else ()))
+        kinds = (self.kind.factors, self.kind.offsets, *(_STATISTICS if self.tracked else ()))
         layer.set_weights([self.state.array(f"{name}.{kind}") for kind in kinds])
         return outputs
 
@@ -110,11 +132,14 @@ def _units(state: StateDict) -> Iterator[tuple[str, str | None]]:
         yield f"res{index}.conv2", f"res{index}.in2"
     yield "deconv1", "in4"
     yield "deconv2", "in5"
-    yield "deconv3", None
+    yield LAST, None
 
 
-def _shapes(state: StateDict) -> Shapes | None:
-    """Return the shapes of all tensors of a network with the widths that `state` tells, None where it tells none."""
+def _shapes(state: StateDict, parameters: tuple[str, str]) -> Shapes | None:
+    """Return the shapes of all tensors of a network with the widths that `state` tells, None where it tells none.
+
+    `parameters` are the names of a normalisation's.
+    """
     sizes = [state.shape(f"{name}.conv2d.weight") for name in ("conv1", "conv2", "conv3", "deconv1", "deconv2")]
     if (
         any(size is None or len(size) != 4 for size in sizes)
@@ -122,7 +147,7 @@ def _shapes(state: StateDict) -> Shapes | None:
     ):
         return None
     expected: Shapes = {}
-    inputs, fixed = CHANNELS, {"deconv3": CHANNELS}
+    inputs, fixed = CHANNELS, {LAST: CHANNELS}
     for convolution, normalization in _units(state):
         size = state.shape(f"{convolution}.conv2d.weight")
         if size is None or len(size) != 4 or size[2] % 2 == 0:
@@ -131,7 +156,7 @@ def _shapes(state: StateDict) -> Shapes | None:
         expected[f"{convolution}.conv2d.weight"] = (outputs, inputs, size[2], size[2])
         expected[f"{convolution}.conv2d.bias"] = (outputs,)
         if normalization is not None:
-            expected |= {f"{normalization}.{kind}": (outputs,) for kind in ("weight", "bias")}
+            expected |= {f"{normalization}.{kind}": (outputs,) for kind in parameters}
         inputs = outputs
     return expected
 

@@ -57,6 +57,21 @@ def test_running_statistics_of_old_files_are_not_used(tmp_path):
     assert "of each picture" in check(tmp_path / "net.pth", network).decided
 
 
+def test_the_first_version_agrees(tmp_path):
+    """It named a normalisation's parameters otherwise, had an epsilon of its own, and took and returned BGR."""
+    network = trained(TransformerNet())
+    for part in network.modules():
+        if isinstance(part, torch.nn.InstanceNorm2d):
+            part.eps = 1e-9
+    names = {"weight": "scale", "bias": "shift"}
+    state = {
+        f"{module}.{names[kind] if '.in' in f'.{module}' else kind}": tensor
+        for (module, _, kind), tensor in ((n.rpartition("."), t) for n, t in network.state_dict().items())
+    }
+    torch.save(state, tmp_path / "mosaic.pth")
+    check(tmp_path / "mosaic.pth", lambda x: network(x.flip(1)).flip(1))
+
+
 @pytest.mark.parametrize("prefix", ["module.", "model.module.", "generator."])
 @pytest.mark.parametrize("key", ["state_dict", "net"])
 def test_checkpoints_and_wrappers_are_seen_through(prefix, key, tmp_path):
