@@ -101,7 +101,7 @@ def _open_numbered(pattern: Path, frame_rate: Fraction, read_picture: PictureRea
         for i in range(begin, count):
             path = frame_path(pattern, numbers[0] + i)
             pixels = read_picture(path) if path.is_file() else None
-            yield Frame(_of_size(pixels, (height, width), pattern), i, 1)
+            yield Frame(_of_size(pixels, (height, width), path), i, 1)
 
     return frames, FilmFormat(width, height, 1 / frame_rate, frame_rate, count, first_number=numbers[0])
 
@@ -340,6 +340,7 @@ def _upright(frame: av.VideoFrame, about: FilmFormat, orientation: Orientation, 
 def _of_size(pixels: np.ndarray | None, size: tuple[int, int], path: Path) -> np.ndarray | None:
     if pixels is not None and pixels.shape[:2] != size:
         raise FilmError(
-            f"{path}: its pictures change from {size[1]} x {size[0]} to {pixels.shape[1]} x {pixels.shape[0]} pixels"
+            f"{path}: the pictures of the film change from {size[1]} x {size[0]} to "
+            f"{pixels.shape[1]} x {pixels.shape[0]} pixels"
         )
     return pixels

@@ -199,3 +199,10 @@ def test_two_fields_become_one_picture(tmp_path, name, options):
     for number, frame in list(enumerate(found))[1:-1]:
         grey = frame.pixels.mean(axis=-1) * 255
         assert min(np.abs(grey - moment).mean() for moment in moments[2 * number : 2 * number + 2]) < 3
+
+
+def test_a_numbered_frame_of_another_size_is_named(tmp_path):
+    for number, size in ((17, (64, 48)), (18, (64, 48)), (20, (48, 64))):
+        Image.new("RGB", size).save(tmp_path / f"{number:06d}.png")
+    with pytest.raises(FilmError, match=r"000020\.png: the pictures of the film change from 64 x 48 to 48 x 64"):
+        list(FilmReader(tmp_path / "%06d.png"))
