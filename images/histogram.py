@@ -24,19 +24,15 @@ def match_histogram(pixels: np.ndarray, references: Sequence[np.ndarray]) -> np.
     Returns:
         float32, of the shape of `pixels`.
     """
-    return match_sorted(pixels, sorted_values(references))
+    reference = sorted_values(references)
+    matched = [_match(pixels[..., i], reference[:, i]) for i in range(pixels.shape[-1])]
+    return np.stack(matched, axis=-1).astype(np.float32)
 
 
 def sorted_values(references: Sequence[np.ndarray]) -> np.ndarray:
     """Return the values of arrays (..., channels) taken together, each channel sorted: (values, channels)."""
     values = np.concatenate([np.reshape(reference, (-1, reference.shape[-1])) for reference in references])
     return np.sort(values[:: -(-len(values) // MAX_SAMPLES)], axis=0)
-
-
-def match_sorted(pixels: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Return what `match_histogram` does, of references as `sorted_values` returns them."""
-    matched = [_match(pixels[..., i], reference[:, i]) for i in range(pixels.shape[-1])]
-    return np.stack(matched, axis=-1).astype(np.float32)
 
 
 def _match(channel: np.ndarray, reference: np.ndarray) -> np.ndarray:

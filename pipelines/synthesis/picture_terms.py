@@ -81,23 +81,32 @@ class PictureTermsPlan:
             found["autocorrelation"] = self.autocorrelation, _autocorrelations(pyramids, scale, wraps, padding)
         return {name: (weight, OpponentColors(loss)) for name, (weight, loss) in found.items()}
 
-    def matched(self, frames: np.ndarray, sources: Sequence[np.ndarray], wraps: tuple[bool, bool]) -> np.ndarray:
+    def matched(
+        self,
+        frames: np.ndarray,
+        sources: Sequence[np.ndarray],
+        wraps: tuple[bool, bool],
+        margins: tuple[int, int] = (0, 0),
+    ) -> np.ndarray:
         """Return finished frames with the histograms of the sources at every scale, where these are a term.
 
         Before, they get the sources' power at all frequencies, where that is a term too. (Of mixtures of textures the
         spectrum is a term without histograms: it is a mean over places that differ.)
 
         Args:
-            frames: float32 (count, height, width, 3), with their margins.
+            frames: float32 (count, height, width, 3), with their margins: at an edge there is texture beyond it, and
+                not the picture once more.
             sources: float32 (height, width, 3), at their full size.
             wraps: whether the frames repeat (vertically, horizontally).
+            margins: (rows, columns) at each side of the frames, whose values do not count.
         """
         if not self.histograms:
             return frames
         if self.spectrum:
             frames = equalized(frames, sources, wraps)
-        octaves = _octaves([frames.shape[1:3], *(source.shape[:2] for source in sources)])
-        return match_levels(frames, sources, max(1, octaves), picture_padding(wraps))
+        height, width = (side - 2 * margin for side, margin in zip(frames.shape[1:3], margins, strict=True))
+        octaves = _octaves([(height, width), *(source.shape[:2] for source in sources)])
+        return match_levels(frames, sources, max(1, octaves), picture_padding(wraps), margins)
 
 
 def _spectra(

@@ -120,12 +120,12 @@ class SynthesisRun:
             self._save()
             raise
         self._save()
-        # With the margins: beyond the edge there is texture, and not the picture once more.
-        frames = self.plan.objective.pictures.matched(self._full_size(), self.inputs.sources, self.plan.geometry.wraps)
-        frames = self.finish(without_margins(frames, self.plan.scales[-1]))
+        last, wraps = self.plan.scales[-1], self.plan.geometry.wraps
+        frames = self.plan.objective.pictures.matched(self._full_size(), self.inputs.sources, wraps, last.margins)
+        frames = self.finish(without_margins(frames, last))
         if self.inputs.init is not None or self.inputs.output_masks or self.inputs.is_morph:
             return frames  # things are wanted at their places
-        return cut_tile(frames, self.plan.geometry.wraps, invariant_step(self.plan.geometry))
+        return cut_tile(frames, wraps, invariant_step(self.plan.geometry))
 
     def _go_to_next_scale(self) -> None:
         number = self.state.scale

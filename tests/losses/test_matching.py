@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from losses.pictures.matching import match_levels
+from losses.pictures.matching import TAILS, match_levels
 from losses.pyramid import KERNEL
 
 pytestmark = pytest.mark.backends
 SCIPY_MODES = {"replicate": "nearest", "circular": "wrap"}
 # Luma, blue and red difference of Rec. 601.
 COLORS = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]).T
+
+# Those that are matched; what lies beyond follows.
+RANKS = np.linspace(max(TAILS), 1 - max(TAILS), 500)
 
 
 def smooth(size, seed, *, power=1.0):
@@ -32,13 +35,12 @@ def levels(picture, octaves, padding):
 
 
 def distances(picture, source, octaves, padding):
-    """The squared Wasserstein-2 distances of histograms over the source's variance: (octaves, planes)."""
+    """The squared Wasserstein-2 distances of histograms but for their ends, over the variance: (octaves, planes)."""
     rows = []
     for found, wanted in zip(
         levels(picture, octaves, padding), levels(source, octaves, ("replicate", "replicate")), strict=True
     ):
-        ranks = (np.arange(found[..., 0].size) + 0.5) / found[..., 0].size
-        values, target = (np.quantile(level.reshape(-1, 3), ranks, axis=0) for level in (found, wanted))
+        values, target = (np.quantile(level.reshape(-1, 3), RANKS, axis=0) for level in (found, wanted))
         rows.append(np.mean((values - target) ** 2, axis=0) / target.var(axis=0))
     return np.array(rows)
 
@@ -67,10 +69,8 @@ def test_pictures_of_a_batch_are_matched_one_by_one_to_all_sources():
         (alone,) = match_levels(picture[None], sources, 1, ("replicate", "replicate"))
         np.testing.assert_array_equal(matched, alone)
         both = np.concatenate([source.reshape(-1, 3) for source in sources]) @ COLORS
-        ranks = (np.arange(48 * 40) + 0.5) / (48 * 40)
-        values = np.sort((matched @ COLORS).reshape(-1, 3), axis=0)
-        # Few values tell the ends.
-        np.testing.assert_allclose(values[9:-9], np.quantile(both, ranks, axis=0)[9:-9], atol=5e-3)
+        values = (matched @ COLORS).reshape(-1, 3)
+        np.testing.assert_allclose(*(np.quantile(planes, RANKS, axis=0) for planes in (values, both)), atol=5e-3)
 
 
 def test_what_repeats_goes_on_repeating():
@@ -85,3 +85,29 @@ def test_grey_pictures_of_a_grey_texture_are_grey():
     source, picture = (np.repeat(smooth((48, 48), seed)[..., :1], 3, axis=-1) for seed in (0, 1))
     matched = match_levels(picture[None], [source], 2, ("replicate", "replicate"))
     assert np.ptp(matched, axis=-1).max() < 1e-5
+
+
+def test_margins_change_with_the_picture_and_do_not_count():
+    source, canvas = smooth((64, 64), 0, power=3), smooth((80, 76), 1)
+    canvas[:8], canvas[-8:], canvas[:, :6], canvas[:, -6:] = 0, 1, 0.2, 0.9
+    (matched,) = match_levels(canvas[None], [source], 1, ("replicate", "replicate"), (8, 6))
+    assert distances(matched[8:-8, 6:-6], source, 1, ("replicate", "replicate")).max() < 1e-3
+    assert np.abs(matched[:8] - canvas[:8]).max() > 0.01
+
+
+def test_a_mark_on_the_source_is_not_made_of_other_things():
+    source, picture = smooth((64, 64), 0), smooth((64, 64), 1)
+    source, picture = 0.4 + 0.2 * source, 0.4 + 0.2 * picture
+    source[-8:, :12] = (1, 1, 0)  # a caption, on 2.3 % of the pixels
+    (matched,) = match_levels(picture[None], [source], 1, ("replicate", "replicate"))
+    assert (picture @ COLORS[:, 1]).min() > -0.1
+    assert (source @ COLORS[:, 1]).min() < -0.45
+    assert (matched @ COLORS[:, 1]).min() > -0.15
+
+
+def test_even_pictures_stay_even():
+    source, even = smooth((48, 48), 0), np.full((1, 48, 48, 3), 0.3, "float32")
+    matched = match_levels(even, [source], 3, ("replicate", "replicate"))
+    assert np.ptp(matched, axis=(1, 2)).max() < 1e-5
+    # Of the mean of what is wanted.
+    np.testing.assert_allclose((matched @ COLORS)[0, 0, 0], np.mean(source @ COLORS, axis=(0, 1)), atol=0.02)
