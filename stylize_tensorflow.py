@@ -13,14 +13,14 @@ from errors import ArgumentError, counted
 from pipelines.command_line import ArgumentParser, add_options, defaults_of, run_script, tell, values_of, with_flags
 from pipelines.memory_bound import parse_memory
 from pipelines.model_library import described_models
-from pipelines.stylization.film_settings import FilmSettings
+from pipelines.stylization.film.settings import FilmSettings
 from pipelines.stylization.settings import StylizationSettings, parse_styles
 from pipelines.stylization.stylize import stylize_files
 from runtimes.terminal import printable
 
 if TYPE_CHECKING:
     from pipelines.cluster.pictures import ClusterReport
-    from pipelines.stylization.film import FilmReport
+    from pipelines.stylization.film.stylize import FilmReport
     from pipelines.stylization.run import StylizationReport
 
 NAME = "stylize_tensorflow.py"
@@ -177,7 +177,7 @@ def look_options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def run_film(arguments: argparse.Namespace) -> int:
     """Stylise a film, show how far it is, and return the exit code."""
-    from pipelines.stylization.film import stylize_film
+    from pipelines.stylization.film.stylize import stylize_film
     from pipelines.stylization.rate_bar import rate_bar
 
     look = StylizationSettings(**look_options(arguments))

@@ -18,7 +18,9 @@ from pipelines.cluster.ray_data import Row, results_of
 from pipelines.cluster.session import check_workers, connected, find_workers
 from pipelines.cluster.worker import Network
 from pipelines.model_library import find_model
-from pipelines.stylization.film import (
+from pipelines.stylization.film.files import FilmFiles
+from pipelines.stylization.film.settings import FilmSettings
+from pipelines.stylization.film.stylize import (
     PART_FRAMES,
     FilmReport,
     FrameObserver,
@@ -31,8 +33,6 @@ from pipelines.stylization.film import (
     resized_frames,
     write_frames,
 )
-from pipelines.stylization.film_files import FilmFiles
-from pipelines.stylization.film_settings import FilmSettings
 from runs.resuming import Note, tell_resumed
 from runs.store import write_whole
 
@@ -55,7 +55,8 @@ def stylize_film_on_cluster(
     The workers read `source` themselves, and write numbered frames: paths must lead to the same files on all machines.
 
     Args:
-        source: see `pipelines.stylization.film.stylize_film`, as `output`, `settings`, `model`, `overwrite` and `note`.
+        source: see `pipelines.stylization.film.stylize.stylize_film`, as `output`, `settings`, `model`, `overwrite` and
+            `note`.
         output: the film to write.
         settings: how.
         cluster: "local", or a Ray cluster's address (see `pipelines.cluster.session.connected`).

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 
-from pipelines.stylization.film import FrameObserver
+from pipelines.stylization.film.stylize import FrameObserver
 
 
 class RateColumn(ProgressColumn):

@@ -9,8 +9,8 @@ from errors import ArgumentError, UserError
 from pipelines.cluster import film as module
 from pipelines.cluster.film import SceneWorker, find_scenes, stylize_film_on_cluster
 from pipelines.cluster.worker import Network
-from pipelines.stylization.film import open_film, stylize_film
-from pipelines.stylization.film_settings import FilmSettings
+from pipelines.stylization.film.settings import FilmSettings
+from pipelines.stylization.film.stylize import open_film, stylize_film
 
 STEADY = FilmSettings(steady=1.0)
 CUTS = [0, 4, 9]

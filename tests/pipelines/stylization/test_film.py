@@ -7,9 +7,9 @@ from support.films import packets, turned_in_player, write_video
 
 from errors import ArgumentError, UserError
 from film.reading import FilmReader
-from pipelines.stylization import film as module
-from pipelines.stylization.film import stylize_film
-from pipelines.stylization.film_settings import FilmSettings
+from pipelines.stylization.film import stylize as module
+from pipelines.stylization.film.settings import FilmSettings
+from pipelines.stylization.film.stylize import stylize_film
 
 EACH_ON_ITS_OWN = FilmSettings(steady=0.0, quality=95)
 

@@ -20,7 +20,7 @@ from film.writing import COUNT_NAME, check_target
 from images.temporary_files import remove_stale
 from pipelines.inputs import check_input_files
 from pipelines.outputs import check_file_output, check_folder_output
-from pipelines.stylization.film_settings import FilmSettings
+from pipelines.stylization.film.settings import FilmSettings
 from runs.lock import hold
 from runs.resuming import Found, Identity, check_resumable
 from runs.store import digest, read_json, read_state, write_json, write_state

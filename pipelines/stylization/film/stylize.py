@@ -25,10 +25,10 @@ from images.picture import Picture
 from images.reading import read_image
 from images.resizing import resize
 from pipelines.model_library import find_model
-from pipelines.stylization.film_files import FilmFiles, check_paths
-from pipelines.stylization.film_settings import FilmSettings
+from pipelines.stylization.film.files import FilmFiles, check_paths
+from pipelines.stylization.film.settings import FilmSettings
+from pipelines.stylization.film.threads import Worker, ahead
 from pipelines.stylization.stylize import load_stylizer
-from pipelines.stylization.threads import Worker, ahead
 from runs.resuming import Note, tell_resumed
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Stylising films with trained generators."""
