@@ -55,8 +55,7 @@ def stylize_film_on_cluster(
     The workers read `source` themselves, and write numbered frames: paths must lead to the same files on all machines.
 
     Args:
-        source: see `pipelines.stylization.film.stylize.stylize_film`, as `output`, `settings`, `model`, `overwrite` and
-            `note`.
+        source: see `stylize_film`, as `output`, `settings`, `model`, `overwrite` and `note`.
         output: the film to write.
         settings: how.
         cluster: "local", or a Ray cluster's address (see `pipelines.cluster.session.connected`).
