@@ -33,6 +33,8 @@ class ArgumentParser(argparse.ArgumentParser):
         defaults = {action.dest: action.default for action in self._actions if action.default is not argparse.SUPPRESS}
         self.set_defaults(**cut_short(defaults))
         arguments, unknown = self.parse_known_args(args, namespace)
+        if unknown and not unknown[0].startswith("-"):
+            raise ArgumentError(f"unknown argument {unknown[0]!r}: too many values, or one without its option")
         if unknown:
             raise ArgumentError(unknown_name("argument", unknown[0], self._option_string_actions))
         for name, value in vars(arguments).items():  # as a path it would be the working directory

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from errors import ArgumentError
+from images.errors import ImageError
 from images.formats import READABLE_SUFFIXES
 from images.resizing import resize
 from pipelines.inputs import check_input_files, pictures_in, read_opaque, read_sound
@@ -109,7 +110,8 @@ def make_inputs(
         files: that the pictures were read from, by what they are.
 
     Raises:
-        ArgumentError: guides that do not fit, or a morph between other than two sources.
+        ArgumentError: guides that do not fit, a morph between other than two sources, or sources that would be too
+            large.
     """
     if is_morph and len(sources) != 2:
         raise ArgumentError(f"`morph` needs two sources, not {len(sources)}")
@@ -172,7 +174,10 @@ def _resized(pixels: np.ndarray, scale: float | None, width: int | None) -> np.n
     factor = scale if width is None else width / columns
     if factor is None:
         return pixels
-    return resize(pixels, max(1, round(rows * factor)), max(1, round(columns * factor)))
+    try:
+        return resize(pixels, max(1, round(rows * factor)), max(1, round(columns * factor)))
+    except ImageError as error:
+        raise ArgumentError(f"`{'source_scale' if width is None else 'source_width'}`: {error}") from error
 
 
 def _masks(guide: Sequence[np.ndarray], sources: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:

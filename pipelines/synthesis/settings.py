@@ -261,7 +261,7 @@ class SynthesisSettings:
         if self.if_octaves > octaves:
             raise ArgumentError(f"`if_octaves` {self.if_octaves} must be at most `octaves`, which is {octaves}")
         height, width = self.size
-        if min(width, height) < 2 ** (octaves - 1):
+        if min(width, height).bit_length() < octaves:  # a power of 2 might never be computed
             raise ArgumentError(
                 f"an output of {width} x {height} cannot be halved {octaves - 1} times for `octaves` {octaves}"
             )

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 
 from errors import ArgumentError, one_line
+from images.errors import ImageError
 from images.picture import Picture
 from images.resizing import resize_long_side
 from images.temporary_files import remove_stale, whole_path
@@ -91,8 +92,15 @@ def _style_names(settings: TrainingSettings) -> list[str]:
 
 
 def resized_style(style: np.ndarray, longer: int) -> np.ndarray:
-    """Return a picture (height, width, 3) with this longer side in pixels; 0 keeps its size."""
-    return resize_long_side(Picture(style), longer).pixels if longer else style
+    """Return a picture (height, width, 3) with this longer side in pixels; 0 keeps its size.
+
+    Raises:
+        ArgumentError: it would be too large.
+    """
+    try:
+        return resize_long_side(Picture(style), longer).pixels if longer else style
+    except ImageError as error:
+        raise ArgumentError(f"`style_size`: {error}") from error
 
 
 def write_checkpoint(folder: Path, model: keras.Model, iteration: int, state: Mapping[str, Any]) -> Path:
