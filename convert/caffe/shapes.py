@@ -115,8 +115,16 @@ def known(size: int | None) -> int:
 
 
 def agree(one: Shape, other: Shape) -> bool:
-    """Return whether two shapes are the same, or may be once their open sizes are known."""
-    return len(one) == len(other) and all(a == b or a is None or b is None for a, b in zip(one, other, strict=True))
+    """Return whether two shapes are the same.
+
+    Raises:
+        OpenSizeError: they are for some sizes of the input only: a size is open in one of them, and not in the other.
+    """
+    if len(one) != len(other) or any(a != b for a, b in zip(one, other, strict=True) if None not in (a, b)):
+        return False
+    if any((a is None) != (b is None) for a, b in zip(one, other, strict=True)):
+        raise OpenSizeError
+    return True
 
 
 def check_reshape(shape: Shape, *, keeps_batch: bool = False) -> None:

@@ -103,16 +103,19 @@ def _check_detections(layer: Any, bottoms: Sequence[Shape]) -> None:
     classes = parameter.num_classes
     if classes < 1:
         raise LayerError("needs num_classes")
-    numbers = None if len(priors) != 3 else priors[2]
-    sets = 1 if parameter.share_location else classes
-    wanted = None if numbers is None else numbers * sets, None if numbers is None else numbers // 4 * classes
-    fits = all(
+    if not (len(priors) == 3 and priors[1] == 2 and _fit(parameter, locations, scores, priors[2])):
+        shapes = ", ".join(map(written, bottoms))
+        raise LayerError(f"bottoms {shapes} do not match: each prior box needs four locations and {classes} scores")
+
+
+def _fit(parameter: Any, locations: Shape, scores: Shape, numbers: int | None) -> bool:
+    """Return whether there are locations and scores for prior boxes of so many `numbers`."""
+    sets = 1 if parameter.share_location else parameter.num_classes
+    wanted = (None, None) if numbers is None else (numbers * sets, numbers // 4 * parameter.num_classes)
+    return all(
         agree((shape[0], _product(shape[1:])), (shape[0], want))
         for shape, want in zip((locations, scores), wanted, strict=True)
     )
-    if len(priors) != 3 or priors[1] != 2 or not fits:
-        shapes = ", ".join(map(written, bottoms))
-        raise LayerError(f"bottoms {shapes} do not match: each prior box needs four locations and {classes} scores")
 
 
 def _product(sizes: Shape) -> int | None:

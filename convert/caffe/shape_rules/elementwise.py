@@ -63,7 +63,7 @@ def eltwise(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
         raise LayerError(f"has {len(parameter.coeff)} coefficients for {len(bottoms)} bottoms")
     if parameter.coeff and enum_name(parameter, "operation") == "PROD":
         raise LayerError("coefficients are allowed for sums only")
-    return Shapes([_closed(bottoms)])
+    return Shapes([bottoms[0]])
 
 
 @shape_rule("Axpy", bottoms=3)
@@ -76,12 +76,7 @@ def axpy(_layer: Any, bottoms: Sequence[Shape]) -> Shapes:
             f"bottoms {written(factors)}, {written(x)} and {written(y)} do not fit: n x c, n x c x h x w and the "
             "same again are needed"
         )
-    return Shapes([_closed(bottoms[1:])])
-
-
-def _closed(shapes: Sequence[Shape]) -> Shape:
-    """Return the shape that all `shapes` have, with a size open only where it is open in all of them."""
-    return tuple(next((size for size in sizes if size is not None), None) for sizes in zip(*shapes, strict=True))
+    return Shapes([x])
 
 
 @shape_rule("ArgMax")

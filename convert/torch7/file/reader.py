@@ -11,6 +11,7 @@ use it as an independent reading of sound files.
 
 from __future__ import annotations
 
+import mmap
 import re
 from collections.abc import Generator
 from pathlib import Path
@@ -64,8 +65,8 @@ def read_t7(path: str | Path) -> Any:
     raise UserError(f"{path}: {failures[max(failures)]}")
 
 
-def _load(path: Path) -> bytes:
-    """Return the content of the file at `path`, which looks like a Torch7 file."""
+def _load(path: Path) -> mmap.mmap:
+    """Return the content of the file at `path`, which looks like a Torch7 file; what is read of it takes memory."""
     try:
         if not path.is_file():
             found = "a folder" if path.is_dir() else "no such file"
@@ -73,7 +74,8 @@ def _load(path: Path) -> bytes:
         kind = name_foreign_file(path)
         if kind != TORCH7:
             raise UserError(f"{path} is {kind or 'of an unknown format'}, not a Torch7 file")
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
 

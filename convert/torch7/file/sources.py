@@ -7,6 +7,7 @@ line; strings, bytes and chars stand there as they are.
 
 from __future__ import annotations
 
+import mmap
 import struct
 from typing import Any
 
@@ -23,6 +24,9 @@ NUMPY_TYPES: dict[str, np.dtype[Any]] = {
     "Float": np.dtype("<f4"),
     "Double": np.dtype("<f8"),
 }
+
+
+Data = bytes | mmap.mmap
 
 
 class FormatError(Exception):
@@ -43,7 +47,7 @@ def _check_count(offset: int, count: int, room: int, what: str) -> None:
 class BinarySource:
     """A binary file whose C long has `long_size` bytes, 4 or 8; `offset` is where the next value stands."""
 
-    def __init__(self, data: bytes, long_size: int) -> None:
+    def __init__(self, data: Data, long_size: int) -> None:
         self.data = data
         self.offset = 0
         self._long = {4: "i", 8: "q"}[long_size]
@@ -90,7 +94,7 @@ class BinarySource:
 class AsciiSource:
     """An ascii file; `offset` is where the next value stands."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: Data) -> None:
         self.data = data
         self.offset = 0
 

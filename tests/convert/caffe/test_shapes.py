@@ -174,3 +174,23 @@ def test_other_data_layers_have_shapes():
     shapes = infer_shapes(part(text))
     assert shapes[0].tops == ((2, 3, 4, 5), (2,))
     assert shapes[1].tops == ((2, 4, 1, 1), (3, 4, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        (
+            "Tile",
+            "tile_param { axis: 2 tiles: 5 } } layer { name: 'u' type: 'Tile' bottom: 'u' top: 'v' "
+            "tile_param { axis: 3 tiles: 6 }",
+        ),
+        ("Interp", "interp_param { height: 5 width: 6 } } layer { name: 'u' type: 'Split' bottom: 'u' top: 'v'"),
+    ],
+)
+@pytest.mark.parametrize("merge", ["Eltwise", "Concat"])
+def test_sizes_that_must_meet_a_fixed_one_stay_fixed(kind, parameters, merge):
+    pooled = "layer { name: 'p' type: 'Pooling' bottom: 'x' top: 'p' pooling_param { global_pooling: true } }"
+    text = f"""{input_layer("x", (2, 4, 5, 6))} {pooled}
+        layer {{ name: 't' type: '{kind}' bottom: 'p' top: 'u' {parameters} }}
+        layer {{ name: 'm' type: '{merge}' bottom: 'x' bottom: 'v' top: 'y' }}"""
+    assert infer_open_shapes(part(text))[0].tops[0] == (None, 4, 5, 6)
