@@ -175,18 +175,14 @@ def run_script(name: str, run: Callable[[], int], *, spellings: Mapping[str, str
 
 @contextmanager
 def _image_warnings_in_one_line() -> Iterator[None]:
-    """Tell what is left aside of pictures as the scripts' other lines, each once; other warnings stay as they are."""
+    """Tell what is left aside of pictures as the scripts' other lines, each once; those of libraries are not told.
+
+    Nor do they end a run where PYTHONWARNINGS or Python's -W make errors of warnings.
+    """
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         warnings.simplefilter("default", ImageWarning)
-        show_others = warnings.showwarning
-
-        def show(message: Warning | str, category: type[Warning], *where: Any, **rest: Any) -> None:
-            if issubclass(category, ImageWarning):
-                tell(f"warning: {' '.join(str(message).split())}")
-            else:
-                show_others(message, category, *where, **rest)
-
-        warnings.showwarning = show
+        warnings.showwarning = lambda message, *_, **__: tell(f"warning: {' '.join(str(message).split())}")
         yield
 
 

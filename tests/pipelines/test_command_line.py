@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import torch
 from conftest import ROOT
 
 from errors import ArgumentError, UserError
+from images.errors import ImageWarning
 from pipelines.command_line import ArgumentParser, add_options, run_script, with_flags
 from pipelines.synthesis.settings import SynthesisSettings
 
@@ -34,6 +36,18 @@ def test_parameters_in_backquotes_become_flags(capsys):
 def test_what_would_steer_a_terminal_is_escaped(capsys):
     assert run_script("x.py", failing(UserError("layer \x1b[2J\n  été \udcff"))) == 1
     assert capsys.readouterr().err == "x.py: error: layer \\x1b[2J été \\udcff\n"
+
+
+def test_warnings_of_libraries_are_neither_told_nor_errors(capsys):
+    def run():
+        np.asarray(1e300).astype(np.float32)
+        warnings.warn("a.png: no profile", ImageWarning, stacklevel=1)
+        return 0
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # as PYTHONWARNINGS=error does
+        assert run_script("x.py", run) == 0
+    assert capsys.readouterr().err == "warning: a.png: no profile\n"
 
 
 def test_errors_of_the_system_begin_with_the_file(capsys):
