@@ -3,7 +3,7 @@
 # %% [markdown]
 # # Make textures
 #
-# More of a texture than there is: at once with a trained generator, or of any photo by optimisation.
+# New pictures of a texture: immediately with a trained generator, or of any photo by optimisation.
 #
 # On Google Colab the first cell clones the program and installs what it needs; enter the address of the repository
 # there. Elsewhere run the notebook in a clone of it, after `pip install -r requirements.txt`.
@@ -38,7 +38,7 @@ def to_image(pixels):
 
 
 # %% [markdown]
-# `bark` was trained; it makes a tile that repeats without a seam. Here it is shown twice, side by side.
+# `bark` is a trained generator; its tile repeats without a seam. Here it is shown twice, side by side.
 
 # %%
 tile = texture_nets.sample("bark", size=SIZE, tileable="both")

@@ -38,9 +38,9 @@ def to_image(pixels):
 
 
 # %% [markdown]
-# A training needs some hundred photos: give a folder of yours as `data`. The three pictures here show the way alone. It
+# A training needs some hundred photos: give a folder of yours as `data`. The three pictures here only show how. It
 # needs the weights of VGG-19 (80 MB; Keras downloads them), and ten thousand iterations for a good network: about four
-# hours on two CPU cores in bfloat16. `initial_generator` begins with a network that ships and needs far fewer.
+# hours on two CPU cores in bfloat16. `initial_generator` starts from an included network and needs far fewer.
 
 # %%
 PHOTOS = ["pics/coffee.jpg", "pics/chelsea.jpg", "pics/astronaut.jpg"]
@@ -59,4 +59,4 @@ losses[0], losses[-1]
 to_image(texture_nets.stylize("pics/coffee.jpg", generator, image_size=SIZE))
 
 # %% [markdown]
-# `generator` is a Keras model: `generator.save("wheat_field.keras")` keeps it.
+# `generator` is a Keras model: `generator.save("wheat_field.keras")` saves it.

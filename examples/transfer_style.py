@@ -57,7 +57,7 @@ repainted = texture_nets.transfer(
 to_image(repainted)
 
 # %% [markdown]
-# How the picture came about:
+# How the picture developed:
 
 # %%
 [to_image(np.clip(picture, 0, 1)) for picture in pictures[:3]]
