@@ -244,3 +244,10 @@ def test_scripts_tell_warnings_of_pictures_in_one_line(capsys):
 
     assert run_script("script.py", run) == 0
     assert capsys.readouterr().err == "warning: a.png: its profile is broken\n"
+
+
+def test_a_training_that_is_refused_leaves_no_folder(place, capsys):
+    arguments = ["--style-image", PICTURE, "--data", str(ROOT / "pics"), "--checkpoints-path", "new"]
+    assert importlib.import_module("train").main([*arguments, "--add-style", "wave"]) == 1
+    assert "--add-style wave: it has one style" in capsys.readouterr().err
+    assert not (place / "new").exists()
