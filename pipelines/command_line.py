@@ -37,9 +37,10 @@ class ArgumentParser(argparse.ArgumentParser):
             raise ArgumentError(f"unknown argument {unknown[0]!r}: too many values, or one without its option")
         if unknown:
             raise ArgumentError(unknown_name("argument", unknown[0], self._option_string_actions))
-        for name, value in vars(arguments).items():  # as a path it would be the working directory
-            if value == "" or (isinstance(value, list) and "" in value):
-                raise ArgumentError(f"`{name}` is empty")
+        for action in self._actions:  # an empty path would be the working directory
+            value = getattr(arguments, action.dest, None)
+            if value != action.const and (value == "" or (isinstance(value, list) and "" in value)):
+                raise ArgumentError(f"`{action.dest}` is empty")
         return argparse.Namespace(**cut_short(vars(arguments)))
 
 
