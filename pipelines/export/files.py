@@ -27,6 +27,7 @@ def check_output(path: Path, *, suffix: str) -> Path:
         raise ArgumentError(f"`output` {path}: a file of this format must end in {suffix}")
     if suffix:
         check_file_output(path)
+        check_parent(Path(os.path.realpath(path)))  # a link is followed when the file is written
         return path
     check_parent(path)
     if os.path.lexists(path) and not _is_replaceable_folder(path):

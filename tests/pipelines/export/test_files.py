@@ -63,3 +63,10 @@ def test_names_that_tensorflow_cannot_write_are_refused_before_any_work(tmp_path
     with pytest.raises(ArgumentError, match="must be UTF-8"):
         check_output(folder / "saved", suffix="")
     assert check_output(folder / "model.onnx", suffix=".onnx")
+
+
+def test_a_link_into_a_missing_folder_is_refused_before_any_work(tmp_path):
+    link = tmp_path / "model.onnx"
+    link.symlink_to(tmp_path / "missing" / "model.onnx")
+    with pytest.raises(ArgumentError, match="there is no folder"):
+        check_output(link, suffix=".onnx")
