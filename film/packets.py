@@ -33,6 +33,15 @@ def packets_of(container: av.container.InputContainer, streams: Sequence[av.stre
             yield packet
 
 
+def delay(packet: av.Packet, seconds: Fraction) -> None:
+    """Move the times that a packet has."""
+    ticks = round(seconds / packet.time_base)
+    if packet.pts is not None:
+        packet.pts += ticks
+    if packet.dts is not None:
+        packet.dts += ticks
+
+
 class _Timeline:
     """Moves packets to where the first recording's times would have gone on.
 
@@ -52,15 +61,13 @@ class _Timeline:
         index, base = packet.stream.index, packet.time_base
         shift = self.shifts[-1]
         if packet.stream.type in ("video", "audio"):
-            shift, begin = self._shift(index, packet.dts * base), packet.dts * base
+            begin = packet.dts * base
+            shift = self._shift(index, begin)
             is_later = self.recordings[index] > 0
             if packet.stream.type == "audio" and is_later and begin + shift < self.ends[index] - TICK:
                 return False
             self.ends[index] = (packet.dts + (packet.duration or 0)) * base + shift
-        ticks = round(shift / base)
-        packet.dts += ticks
-        if packet.pts is not None:
-            packet.pts += ticks
+        delay(packet, shift)
         return True
 
     def _shift(self, index: int, time: Fraction) -> Fraction:

@@ -24,6 +24,7 @@ from film.encoders import ENCODERS, MAX_RATE, encoder_options
 from film.errors import FilmError
 from film.formats import ANIMATIONS, WRITABLE_CONTAINERS, is_numbered
 from film.frame import FilmFormat, Frame
+from film.packets import delay
 from film.reading import frame_path
 from film.sound import other_packets
 from images.temporary_files import whole_path
@@ -225,16 +226,6 @@ def _read(path: Path, form: str) -> Image.Image:
     return image.quantize(256, dither=Image.Dither.FLOYDSTEINBERG) if form == "GIF" else image
 
 
-def _delayed(packet: av.Packet, seconds: Fraction) -> av.Packet:
-    """Return a packet with its times moved."""
-    ticks = round(seconds / packet.time_base)
-    if packet.pts is not None:
-        packet.pts += ticks
-    if packet.dts is not None:
-        packet.dts += ticks
-    return packet
-
-
 class _VideoWriter(FilmWriter):
     """Videos; each part is a file that holds an encoder's packets alone, the times stand beside it."""
 
@@ -319,9 +310,10 @@ class _VideoWriter(FilmWriter):
             video.time_base = self.about.time_base
             with other_packets(self.source, film, self.notes) as others:
                 # Most formats leave out what comes before the time 0.
-                delay = max(Fraction(0), -self.times[0][0] * self.about.time_base)
+                missing = max(Fraction(0), -self.times[0][0] * self.about.time_base)
                 for _, packet in heapq.merge(self._packets(video), others, key=lambda pair: pair[0]):
-                    film.mux(_delayed(packet, delay))
+                    delay(packet, missing)
+                    film.mux(packet)
 
     def _packets(self, stream: av.VideoStream) -> Iterator[tuple[float, av.Packet]]:
         """Yield the packets of all parts with their seconds, at the times of the frames."""
