@@ -1,9 +1,8 @@
 """Files of more than 8 bits a channel: 16-bit PNG, and TIFF of 9 to 32 bits and of floating-point numbers.
 
 Pillow cuts 16-bit colour down to 8 bits, and reads neither JPEG 2000 within TIFF nor BigTIFF whose most significant
-byte comes first, so these go through imagecodecs (libpng, and the compressions that
-tifffile leaves to it, LZW above all) and tifffile. Both are imported only when such a file turns up: without
-them everything else still reads.
+byte comes first, so these go through imagecodecs (libpng, and the compressions that tifffile leaves to it, LZW above
+all) and tifffile. Both are imported only when such a file turns up: without them everything else still reads.
 """
 
 from __future__ import annotations
@@ -75,7 +74,7 @@ def decode_deep_png(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def read_deep_tiff(path: Path) -> DeepImage | None:
-    """Return the first picture of a TIFF file where Pillow would cut it down or not read it, and None where it would.
+    """Return the first picture of a TIFF file that Pillow would cut down or not read, and None for other files.
 
     Grey and RGB go this way; 16-bit CMYK, for one, is left to Pillow and its 8 bits. Floating-point values
     are taken as sRGB-encoded and clipped to [0, 1].
