@@ -74,7 +74,7 @@ def _choose(
     if not known:
         raise UserError(f"{path}: {_unknown(states)}")
     chosen = [one for one in known if entry in (None, one[1].entry)]
-    if len(chosen) != 1:
+    if not chosen or any(state.tensors != chosen[0][1].tensors for _, state in chosen):
         there = ", ".join(printable(state.entry) or "(the whole)" for _, state in known)
         wanted = "it contains several networks" if entry is None else f"no network at {printable(entry)}"
         raise ArgumentError(f"{path}: {wanted}; choose with `entry`: {there}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from convert.pytorch.unpickler import Container, NumPyArray
 from errors import UserError
 
 MAX_DEPTH = 8  # of dicts within dicts
+MAX_PLACES = 8  # at which one dict is looked for: a small file can hold one any number of times
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,9 @@ def join(*parts: str) -> str:
 
 
 def find_state_dicts(value: Any) -> list[StateDict]:
-    """Return every dict of tensors in `value`, the outer ones first; each dict once."""
+    """Return every dict of tensors in `value`, the outer ones first; one that stands at several places for each."""
     found = []
-    for entry, container, parts in _containers(value, "", 0, set()):
+    for entry, container, parts in _containers(value, "", (), Counter()):
         tensors = {key: part for key, part in parts.items() if isinstance(part, Tensor)}
         if tensors:
             found.append(StateDict(entry, tensors, _versions(container)))
@@ -70,20 +72,32 @@ def find_state_dicts(value: Any) -> list[StateDict]:
 def holds_numpy_arrays(value: Any) -> bool:
     """Return whether arrays of NumPy stand where tensors could."""
     return any(
-        isinstance(part, NumPyArray) for _, _, parts in _containers(value, "", 0, set()) for part in parts.values()
+        isinstance(part, NumPyArray) for _, _, parts in _containers(value, "", (), Counter()) for part in parts.values()
     )
 
 
-def _containers(value: Any, entry: str, depth: int, seen: set[int]) -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    """Yield each dict, list and tuple once: the keys that lead to it, itself, and what it holds by its keys."""
-    if not isinstance(value, (dict, list, tuple)) or id(value) in seen or depth > MAX_DEPTH:
+def _containers(
+    value: Any, entry: str, outer: tuple[int, ...], visits: Counter[int]
+) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Yield the dicts, lists and tuples in `value`: the keys that lead to each, itself, and what it holds by its keys.
+
+    Args:
+        value: where to look.
+        entry: the keys that lead to it.
+        outer: identities of those that hold it.
+        visits: how often each was found.
+    """
+    number = id(value)
+    if not isinstance(value, (dict, list, tuple)) or number in outer or len(outer) > MAX_DEPTH:
         return
-    seen.add(id(value))
+    visits[number] += 1
+    if visits[number] > MAX_PLACES:
+        return
     items = value.items() if isinstance(value, dict) else enumerate(value)
     parts = {str(key): part for key, part in items}
     yield entry, value, parts
     for key, part in parts.items():
-        yield from _containers(part, join(entry, key), depth + 1, seen)
+        yield from _containers(part, join(entry, key), (*outer, number), visits)
 
 
 def _versions(value: Any) -> dict[str, int]:

@@ -92,6 +92,25 @@ def test_several_networks_are_chosen_from(tmp_path):
     check(tmp_path / "net.pth", second, entry="b")
 
 
+def test_a_network_under_two_names_is_found_under_both(tmp_path):
+    network = trained(TransformerNet())
+    state = network.state_dict()
+    torch.save({"model": state, "ema": state, "best": network.state_dict()}, tmp_path / "net.pth")
+    for entry in ("model", "ema", "best"):
+        assert check(tmp_path / "net.pth", network, entry=entry).entry == entry
+    assert check(tmp_path / "net.pth", network).entry == "model"
+    with pytest.raises(ArgumentError, match="choose with `entry`: model, ema, best"):
+        convert_pytorch(tmp_path / "net.pth", entry="emma")
+
+
+def test_dicts_that_hold_each_other_many_times_over_end(tmp_path):
+    inner: object = trained(TransformerNet()).state_dict()
+    for _ in range(6):
+        inner = {str(index): inner for index in range(20)}
+    torch.save(inner, tmp_path / "net.pth")
+    assert convert_pytorch(tmp_path / "net.pth").entry == "0.0.0.0.0.0"
+
+
 def test_half_precision_agrees(tmp_path):
     network = trained(TransformerNet()).half()
     save_file(network.state_dict(), tmp_path / "net.safetensors")
