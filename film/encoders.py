@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
+
+import av
+
+from film.frame import FilmFormat
 
 ENCODERS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
 # No frame is predicted from a later one: so the packets of the parts can be put one behind the other. On processors
@@ -17,7 +22,37 @@ _OPTIONS = {
 MAX_RATE = Fraction(240)
 
 
-def encoder_options(codec: str, quality: int) -> dict[str, str]:
+def add_encoder(
+    container: av.container.OutputContainer, about: FilmFormat, codec: str, quality: int, pixel_format: str
+) -> av.VideoStream:
+    """Add the stream of an open encoder to a film.
+
+    Args:
+        container: the film that is written.
+        about: its size, times and colours.
+        codec: one of ENCODERS.
+        quality: 1 to 100.
+        pixel_format: FFmpeg's name of what is encoded.
+
+    Raises:
+        FFmpegError: the encoder does not take such a film.
+    """
+    os.environ.setdefault("SVT_LOG", "1")  # else SVT-AV1 prints its settings: it knows no other switch
+    stream = container.add_stream(ENCODERS[codec], rate=min(about.frame_rate, MAX_RATE))
+    if not isinstance(stream, av.VideoStream):
+        raise TypeError(f"{ENCODERS[codec]} does not encode video")
+    stream.width, stream.height, stream.pix_fmt = about.width, about.height, pixel_format
+    stream.options = {**_encoder_options(codec, quality)}
+    context = stream.codec_context
+    context.time_base = about.time_base
+    context.sample_aspect_ratio = about.pixel_aspect
+    context.colorspace, context.color_range = about.matrix, 1
+    context.color_primaries, context.color_trc = about.primaries, about.transfer
+    context.open()
+    return stream
+
+
+def _encoder_options(codec: str, quality: int) -> dict[str, str]:
     """Return FFmpeg's options for a codec of ENCODERS at a quality of 1 to 100."""
     return {**_OPTIONS[codec], "crf": str(_crf(codec, quality))}
 

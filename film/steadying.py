@@ -94,13 +94,31 @@ class Steadier:
         anchor = {} if self._anchor is None else self._anchor.state()
         return state | {f"{ANCHOR}{name}": values for name, values in anchor.items()}
 
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on from what `state` returned."""
+    def restore(self, state: Mapping[str, np.ndarray], height: int, width: int) -> None:
+        """Go on from what `state` returned after frames of this size.
+
+        Raises:
+            ValueError: it is not such a state.
+        """
+        _check_state(state, height, width)
         self.result = state.get("result")
         if "content" in state:
             self._match.begin_after(state["content"])
         if anchor := {name.removeprefix(ANCHOR): values for name, values in state.items() if name.startswith(ANCHOR)}:
             self._anchor = restored(anchor)
+
+
+def _check_state(state: Mapping[str, np.ndarray], height: int, width: int) -> None:
+    """Raise ValueError unless a state has the arrays, of the types and shapes, that go with frames of this size."""
+    picture = (height, width, 3)
+    anchor = {"content": picture, "result": picture, "age": (), "flow": (height, width, 2), "chain": (height, width)}
+    shapes = {"result": picture, "content": picture, **{ANCHOR + name: shape for name, shape in anchor.items()}}
+    groups = [("result",), tuple(shapes)[:5], tuple(shapes)]  # without steadying, at an anchor, after it
+    if state and set(state) not in map(set, groups):
+        raise ValueError(f"its arrays are {', '.join(sorted(state))}")
+    for name, values in state.items():
+        if values.shape != shapes[name] or not (values.dtype.kind in "fiu" and np.isfinite(values).all()):
+            raise ValueError(f"{name} is {values.dtype} {values.shape}, or not finite; frames are {width} x {height}")
 
 
 def _sharpened(blend: np.ndarray, stylized: np.ndarray) -> np.ndarray:

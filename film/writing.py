@@ -10,7 +10,7 @@ import abc
 import heapq
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from film.color import HIGH_RANGES, from_rgb
-from film.encoders import ENCODERS, MAX_RATE, encoder_options
+from film.encoders import add_encoder
 from film.errors import FilmError
 from film.formats import ANIMATIONS, WRITABLE_CONTAINERS, is_numbered
 from film.frame import FilmFormat, Frame
@@ -51,10 +51,7 @@ class FilmWriter(abc.ABC):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.notes: list[str] = []
-        try:
-            self.times: list[tuple[int, int]] = [tuple(time) for time in json.loads((folder / COUNT_NAME).read_text())]
-        except FileNotFoundError:
-            self.times = []
+        self.times = _read_times(folder / COUNT_NAME)
         self.frame_count = len(self.times)
 
     @abc.abstractmethod
@@ -73,8 +70,28 @@ class FilmWriter(abc.ABC):
         FilmWriter.end_part(self)
 
     @abc.abstractmethod
+    def check_parts(self) -> None:
+        """Raise FilmError where the parts do not hold the frames so far."""
+
+    @abc.abstractmethod
     def finish(self) -> None:
         """Put the parts together. The film appears whole or not at all."""
+
+
+def _read_times(path: Path) -> list[tuple[int, int]]:
+    """Return the times and durations of the frames so far; none where no part was kept."""
+    try:
+        return [(int(time), int(duration)) for time, duration in json.loads(path.read_bytes())]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise FilmError(f"{path}: damaged ({error})") from error
+
+
+def _check_frames(paths: Iterable[Path]) -> None:
+    """Raise FilmError where one of the frames that were kept is not there any more."""
+    if missing := next((path for path in paths if not path.is_file()), None):
+        raise FilmError(f"{missing}: this frame was kept, and is missing")
 
 
 def film_writer(
@@ -91,7 +108,7 @@ def film_writer(
         quality: of a video or a WebP, 1 to 100.
 
     Raises:
-        FilmError: the name, the codec or the quality is not allowed.
+        FilmError: the name, the codec or the quality is not allowed, or it cannot be read how many frames there are.
     """
     path = Path(path)
     check_target(path, codec=codec, quality=quality)
@@ -136,9 +153,8 @@ def check_target(path: Path, *, codec: str, quality: int) -> None:
         known = ", ".join([*WRITABLE_CONTAINERS, *ANIMATIONS])
         raise FilmError(f"{path}: unknown film format (known: {known}, and frames/%06d.png)")
     if suffix in WRITABLE_CONTAINERS and codec not in WRITABLE_CONTAINERS[suffix]:
-        raise FilmError(
-            f"{path}: a {suffix} file cannot contain {codec} (supported: {', '.join(WRITABLE_CONTAINERS[suffix])})"
-        )
+        known = ", ".join(WRITABLE_CONTAINERS[suffix])
+        raise FilmError(f"{path}: a {suffix} file cannot contain {codec} (supported: {known})")
 
 
 def _to_image(pixels: np.ndarray | None) -> Image.Image:
@@ -162,6 +178,9 @@ class _NumberedWriter(FilmWriter):
             _to_image(frame.pixels).save(temporary)
         self.times.append((frame.time, frame.duration))
 
+    def check_parts(self) -> None:
+        _check_frames(frame_path(self.pattern, self.first_number + i) for i in range(self.frame_count))
+
     def finish(self) -> None:
         """There is nothing to put together."""
 
@@ -181,6 +200,9 @@ class _AnimationWriter(FilmWriter):
 
     def _frame(self, number: int) -> Path:
         return self.folder / f"frame-{number:06d}.png"
+
+    def check_parts(self) -> None:
+        _check_frames(map(self._frame, range(self.frame_count)))
 
     def finish(self) -> None:
         form = ANIMATIONS[self.path.suffix.lower()]
@@ -247,32 +269,16 @@ class _VideoWriter(FilmWriter):
             raise ValueError("a broken frame has to be replaced before it is written")
         if self.part is None:
             self.part = av.open(os.fspath(self.temporary), "w", format="mp4")
-            self.stream = self._encoder(self.part)
+            try:
+                self.stream = add_encoder(self.part, self.about, self.codec, self.quality, self.pixel_format)
+            except av.FFmpegError as error:
+                held = f"{self.codec} cannot hold a film of {self.about.width} x {self.about.height} pixels"
+                raise FilmError(f"{self.path}: {held}") from error
             self.part_begin = frame.time
         picture = from_rgb(frame.pixels, self.about.matrix, self.pixel_format)
         picture.pts, picture.time_base = frame.time - self.part_begin, self.about.time_base
         self.part.mux(self.stream.encode(picture))
         self.times.append((frame.time, frame.duration))
-
-    def _encoder(self, container: av.container.OutputContainer) -> av.VideoStream:
-        os.environ.setdefault("SVT_LOG", "1")  # else SVT-AV1 prints its settings: it knows no other switch
-        about = self.about
-        stream = container.add_stream(ENCODERS[self.codec], rate=min(about.frame_rate, MAX_RATE))
-        if not isinstance(stream, av.VideoStream):
-            raise TypeError(f"{ENCODERS[self.codec]} does not encode video")
-        stream.width, stream.height, stream.pix_fmt = about.width, about.height, self.pixel_format
-        stream.options = {**encoder_options(self.codec, self.quality)}
-        context = stream.codec_context
-        context.time_base = about.time_base
-        context.sample_aspect_ratio = about.pixel_aspect
-        context.colorspace, context.color_range = about.matrix, 1
-        context.color_primaries, context.color_trc = about.primaries, about.transfer
-        try:
-            context.open()
-        except av.FFmpegError as error:
-            size = f"{about.width} x {about.height} pixels"
-            raise FilmError(f"{self.path}: {self.codec} cannot hold a film of {size}") from error
-        return stream
 
     def end_part(self) -> None:
         if self.part is None:
@@ -289,6 +295,17 @@ class _VideoWriter(FilmWriter):
 
     def _parts(self) -> list[Path]:
         return [path for path in sorted(self.folder.glob("part-*.mp4")) if int(path.stem[5:]) < self.frame_count]
+
+    def check_parts(self) -> None:
+        count = 0
+        for path in self._parts():
+            try:
+                with av.open(os.fspath(path)) as part:
+                    count += sum(packet.size > 0 for packet in part.demux(part.streams.video[0]))
+            except (av.FFmpegError, OSError, IndexError) as error:
+                raise FilmError(f"{path}: damaged ({getattr(error, 'strerror', error)})") from error
+        if count != self.frame_count:
+            raise FilmError(f"{self.folder}: its parts have {count} frames, not {self.frame_count}")
 
     def finish(self) -> None:
         try:

@@ -73,7 +73,7 @@ def stylize_film_on_cluster(
     network = Network(model, find_model(model).read_bytes())
     with held_film(source, output, settings, model=model, overwrite=overwrite) as (reader, files):
         start = perf_counter()
-        writer = open_writer(files.output.absolute(), files.folder, reader, settings)
+        writer = _writer(reader, files, settings)
         report = FilmReport(files.output, resumed_from=writer.frame_count)
         tell_resumed(note, writer.frame_count, files.folder, unit="frame")
         if scenes := _scenes_left(reader, settings, writer.frame_count):
@@ -87,6 +87,14 @@ def stylize_film_on_cluster(
         report.broken = [float(time * reader.format.time_base) for time in report.broken]
         report.seconds, report.notes = perf_counter() - start, writer.notes
         return report
+
+
+def _writer(reader: FilmReader, files: FilmFiles, settings: FilmSettings) -> FilmWriter:
+    """Return the writer of the stylised film, which goes on after the parts that an interrupted run has kept."""
+    with files.gone_on_with():
+        writer = open_writer(files.output.absolute(), files.folder, reader, settings)
+        writer.check_parts()
+    return writer
 
 
 def _scenes_left(reader: FilmReader, settings: FilmSettings, done: int) -> list[Row]:

@@ -120,7 +120,7 @@ def test_a_restored_steadier_goes_on_alike():
     first, second = Steadier(1.0), Steadier(1.0)
     for i in range(3):
         first(contents[i], stylized(contents[i], i))
-    second.restore(first.state())
+    second.restore(first.state(), *contents[0].shape[:2])
     for i in range(3, 6):
         frame = stylized(contents[i], i)
         assert np.array_equal(first(contents[i], frame), second(contents[i], frame))

@@ -23,7 +23,7 @@ from pipelines.outputs import check_file_output, check_folder_output
 from pipelines.stylization.film.settings import FilmSettings
 from runs.lock import hold
 from runs.resuming import Found, Identity, check_resumable
-from runs.store import digest, read_json, read_state, write_json, write_state
+from runs.store import DAMAGE, DamagedError, digest, read_json, read_state, write_json, write_state
 
 if TYPE_CHECKING:
     from film.steadying import Steadier
@@ -103,9 +103,25 @@ class FilmFiles:
             yield
 
     def _check(self) -> None:
-        kept = read_json(self.folder / COMMAND)
-        identity = Identity(kept.get("options", {}), kept.get("digests", {}))
+        with self.gone_on_with():
+            kept = read_json(self.folder / COMMAND)
+            identity = Identity(dict(kept["options"]), dict(kept["digests"]))
         check_resumable(self.identity, Found(identity, str(self.folder)), anew="overwrite")
+
+    @contextmanager
+    def gone_on_with(self) -> Iterator[None]:
+        """Read what an interrupted run has kept inside.
+
+        Raises:
+            DamagedError: it cannot be read.
+        """
+        try:
+            yield
+        except (FilmError, *DAMAGE) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError | FileNotFoundError) else error
+            raise DamagedError(
+                f"{self.folder}: there is no saved state to resume from ({reason}); `overwrite` starts over"
+            ) from error
 
     def _empty(self) -> None:
         for path in self.folder.iterdir():
@@ -122,11 +138,11 @@ class FilmFiles:
             if _number(path) < frame_count:
                 path.unlink()
 
-    def restore(self, frame_count: int, steadier: Steadier) -> None:
-        """Give `steadier` the state after `frame_count` frames."""
+    def restore(self, frame_count: int, steadier: Steadier, height: int, width: int) -> None:
+        """Give `steadier` the state after `frame_count` frames, which have this size."""
         if frame_count:
             arrays, _ = read_state(self.folder / f"state-{frame_count}.npz")
-            steadier.restore(arrays)
+            steadier.restore(arrays, height, width)
 
     def remove(self) -> None:
         """Remove the folder of a finished film."""

@@ -171,9 +171,12 @@ def _run(
     note: Note,
 ) -> FilmReport:
     start = perf_counter()
-    writer = open_writer(files.output, files.folder, reader, settings)
-    stylizer = FrameStylizer(generator, settings, resized_format(reader.format, settings))
-    files.restore(writer.frame_count, stylizer.steadier)
+    about = resized_format(reader.format, settings)
+    stylizer = FrameStylizer(generator, settings, about)
+    with files.gone_on_with():
+        writer = open_writer(files.output, files.folder, reader, settings)
+        writer.check_parts()
+        files.restore(writer.frame_count, stylizer.steadier, about.height, about.width)
     tell_resumed(note, writer.frame_count, files.folder, unit="frame")
     report = FilmReport(files.output, resumed_from=writer.frame_count)
     frames = resized_frames(reader, settings, begin=writer.frame_count)
