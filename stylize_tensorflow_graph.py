@@ -19,7 +19,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, NoReturn
 
 from images.errors import ImageError, ImageWarning
-from images.folders import list_pictures, why_no_file
+from images.folders import list_pictures, why_no_file, why_not_creatable
 from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
 from runtimes.terminal import prepare_standard_streams, printable, reason_of, say, signals_as_interrupts
 
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 NAME = "stylize_tensorflow_graph.py"
 EPILOG = """A SavedModel needs the Python package tensorflow, a .tflite file ai-edge-litert, an .onnx file
-onnxruntime. If the model takes pictures of one size only, larger ones are reduced and smaller ones extended by
-mirroring, and the result is enlarged and cropped to the size of the picture. Existing outputs are replaced."""
+onnxruntime or openvino. If the model takes pictures of one size only, larger ones are reduced and smaller ones
+extended by mirroring, and the result is enlarged and cropped to the size of the picture. Existing outputs are
+replaced."""
 
 
 class RunError(Exception):
@@ -51,22 +52,24 @@ class ArgumentParser(argparse.ArgumentParser):
         raise RunError(message, exit_code=2)
 
 
-def load_graph(path: Path, style: Sequence[float] = ()) -> PictureGraph:
-    """Load an exported model of pictures, with the weights of its styles where it has several.
+def load_graph(path: Path, style: Sequence[float] = (), runtime: str | None = None) -> PictureGraph:
+    """Load an exported model of pictures into `runtime`, with the weights of its styles where it has several.
 
     Raises:
         RunError: there is none at `path`, it cannot be loaded, or it takes something else than pictures.
     """
     from runtimes.graph import GraphError
-    from runtimes.loading import is_loadable
+    from runtimes.loading import is_loadable, runtimes_of
     from runtimes.pictures import StyleError, load_picture_graph
 
     if not os.path.lexists(path):
         raise RunError(f"--model {path}: no such file or folder", exit_code=2)
     if not is_loadable(path):
         raise RunError(f"--model {path}: not a SavedModel folder, .tflite file or .onnx file", exit_code=2)
+    if runtime is not None and runtime not in runtimes_of(path):
+        raise RunError(f"--runtime {runtime}: {path} runs in {' or '.join(runtimes_of(path))}", exit_code=2)
     try:
-        return load_picture_graph(path, style)
+        return load_picture_graph(path, style, runtime)
     except GraphError as error:
         raise RunError(f"--model {error}") from error
     except StyleError as error:
@@ -89,7 +92,8 @@ def plan(inputs: Sequence[Path], output: str) -> Plan:
     """
     sources, unreadable = _find_pictures(inputs)
     target = Path(output)
-    _check_place(target)
+    if reason := why_not_creatable(target):
+        raise RunError(f"--output {reason}", exit_code=2)
     if target.is_dir() or output.endswith(os.sep):
         jobs = [(source, target / _output_name(source)) for source in sources]
     elif len(inputs) == 1 and inputs[0].is_file():
@@ -122,23 +126,6 @@ def _find_pictures(inputs: Sequence[Path]) -> tuple[list[Path], list[str]]:
         else:
             sources.append(path)
     return sources, unreadable
-
-
-def _check_place(output: Path) -> None:
-    """Raise RunError where a file stands in the place of a folder above, or a name is longer than the disk allows."""
-    place, missing = output.absolute(), []
-    while not os.path.lexists(place):
-        missing.append(place.name)
-        place = place.parent
-    if missing and not place.is_dir():
-        raise RunError(f"--output {output}: {place} is not a folder", exit_code=2)
-    for name in missing:
-        try:
-            (place / name).lstat()
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise RunError(f"--output {output}: {error.strerror}", exit_code=2) from error
 
 
 def _writable(target: Path) -> Path:
@@ -279,12 +266,14 @@ def run(argv: Sequence[str] | None) -> int:
     )
     about_style = "one weight for each style of a model with several styles, in the order of the file's metadata"
     parser.add_argument("--style", nargs="+", type=float, default=(), metavar="WEIGHT", help=about_style)
+    about_runtime = "Python package that runs an .onnx file: onnxruntime or openvino (default: onnxruntime)"
+    parser.add_argument("--runtime", metavar="PACKAGE", help=about_runtime)
     arguments = parser.parse_args(argv)
     for name, texts in ("input", arguments.input), ("output", [arguments.output]), ("model", [arguments.model]):
         if "" in texts:  # as a path it would be the working directory
             raise RunError(f"--{name} is empty", exit_code=2)
     planned = plan([Path(text) for text in arguments.input], arguments.output)
-    return stylize_all(planned, load_graph(Path(arguments.model), arguments.style))
+    return stylize_all(planned, load_graph(Path(arguments.model), arguments.style, arguments.runtime))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

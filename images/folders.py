@@ -68,6 +68,29 @@ def why_no_file(path: Path, *, expected: str = "a picture file") -> str | None:
     return f"{path}: {KINDS.get(stat.S_IFMT(mode), 'a folder')}, not {expected}"
 
 
+def why_not_creatable(path: Path) -> str | None:
+    """Return why no file or folder can be made at `path`, where missing folders above it are made too.
+
+    None where it can be made, or where something stands there already.
+    """
+    place, missing = path.absolute(), []
+    while not os.path.lexists(place) and place != place.parent:
+        missing.append(place.name)
+        place = place.parent
+    if not missing:
+        return None
+    if not place.is_dir():
+        return f"{path}: {place} is not a folder"
+    for name in missing:
+        try:
+            (place / name).lstat()
+        except FileNotFoundError:
+            continue
+        except OSError as error:  # a name that is longer than the disk allows
+            return f"{path}: {error.strerror}"
+    return None if os.access(place, os.W_OK) else f"{path}: the folder {place} is read-only"
+
+
 def _sort_in(path: Path, listing: FolderListing) -> None:
     reason = why_no_file(path)
     if reason is None:

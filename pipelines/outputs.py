@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from errors import ArgumentError, UserError
+from images.folders import why_not_creatable
 from images.formats import WRITABLE_FORMATS
 
 
@@ -63,15 +64,15 @@ def check_folder_output(path: str | os.PathLike, *, name: str = "output") -> Non
     Raises:
         ArgumentError: something else stands there, or a name is longer than the disk allows.
     """
-    whole = place = Path(path).absolute()
-    while not os.path.lexists(place) and place != place.parent:
-        place = place.parent
-    for part in whole.relative_to(place).parts:
-        _check_length(place / part, path, name)
+    place = Path(path)
+    if reason := why_not_creatable(place):
+        raise ArgumentError(f"`{name}` {reason}")
+    if not os.path.lexists(place):
+        return
     if not place.is_dir():
-        raise ArgumentError(f"`{name}` {path}: {place} is not a folder")
+        raise ArgumentError(f"`{name}` {path}: {place.absolute()} is not a folder")
     if not os.access(place, os.W_OK):
-        raise ArgumentError(f"`{name}` {path}: the folder {place} is read-only")
+        raise ArgumentError(f"`{name}` {path}: the folder {place.absolute()} is read-only")
 
 
 def _check_length(place: Path, given: str | os.PathLike, name: str) -> None:

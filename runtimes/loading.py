@@ -8,13 +8,14 @@ from pathlib import Path
 from runtimes.graph import Graph, GraphError
 from runtimes.litert import load_litert
 from runtimes.onnx import load_onnx
+from runtimes.openvino import load_openvino
 from runtimes.saved_model import load_saved_model
 
-# The loader of each suffix ("" stands for a folder), and the package to install for it.
-LOADERS: dict[str, tuple[Callable[[Path], Graph], str]] = {
-    "": (load_saved_model, "tensorflow"),
-    ".tflite": (load_litert, "ai-edge-litert"),
-    ".onnx": (load_onnx, "onnxruntime"),
+# The loaders of each suffix ("" stands for a folder) by the package that runs such models; the first is the default.
+LOADERS: dict[str, dict[str, Callable[[Path], Graph]]] = {
+    "": {"tensorflow": load_saved_model},
+    ".tflite": {"ai-edge-litert": load_litert},
+    ".onnx": {"onnxruntime": load_onnx, "openvino": load_openvino},
 }
 
 # What makes a folder a SavedModel.
@@ -28,16 +29,23 @@ def is_loadable(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() in LOADERS and path.suffix != ""
 
 
-def load_graph(path: Path) -> Graph:
+def runtimes_of(path: Path) -> tuple[str, ...]:
+    """Return the packages that run the exported model at `path`, the default first."""
+    return tuple(LOADERS["" if path.is_dir() else path.suffix.lower()])
+
+
+def load_graph(path: Path, runtime: str | None = None) -> Graph:
     """Load an exported model.
 
     Args:
         path: a SavedModel folder, a `.tflite` file or an `.onnx` file (see `is_loadable`).
+        runtime: one of `runtimes_of(path)`; None for the first of them.
 
     Raises:
         GraphError: its runtime is not installed, or refuses it; or a weight is NaN, infinite or beyond MAX_WEIGHT.
     """
-    load, package = LOADERS["" if path.is_dir() else path.suffix.lower()]
+    package = runtimes_of(path)[0] if runtime is None else runtime
+    load = LOADERS["" if path.is_dir() else path.suffix.lower()][package]
     try:
         return load(path)
     except ImportError as error:

@@ -32,14 +32,19 @@ class PictureGraph:
     size: tuple[int, int] | None
 
 
-def load_picture_graph(path: Path, style: Sequence[float] = ()) -> PictureGraph:
+def load_picture_graph(path: Path, style: Sequence[float] = (), runtime: str | None = None) -> PictureGraph:
     """Load an exported model of pictures, with the weights of its styles where it has several.
+
+    Args:
+        path: see `runtimes.loading.load_graph`.
+        style: one weight for each style of a model with several.
+        runtime: see `runtimes.loading.load_graph`.
 
     Raises:
         GraphError: it cannot be loaded, or takes or returns something else than pictures.
         StyleError: the weights do not fit it.
     """
-    graph = load_graph(path)
+    graph = load_graph(path, runtime)
     pictures = [tensor for tensor in graph.inputs if not is_style_input(tensor)]
     styles = [tensor for tensor in graph.inputs if is_style_input(tensor)]
     if len(pictures) != 1 or len(styles) > 1 or len(graph.outputs) != 1:

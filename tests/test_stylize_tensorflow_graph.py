@@ -23,6 +23,7 @@ from model.saving import save_model
 from pipelines.export.export import export_model
 
 NAME = "stylize_tensorflow_graph.py"
+IN_OPENVINO = ("--runtime", "openvino")
 EXPORTS = {"saved_model": "export", "litert": "export.tflite", "onnx": "export.onnx"}
 
 
@@ -215,16 +216,39 @@ def test_models_of_something_else(operator, sizes, message, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("format", "package"), [("onnx", "onnxruntime"), ("litert", "ai-edge-litert")])
+@pytest.mark.parametrize(
+    ("format", "package"), [("onnx", "onnxruntime"), ("onnx", "openvino"), ("litert", "ai-edge-litert")]
+)
 def test_a_missing_runtime_is_named(exports, photos, tmp_path, capsys, monkeypatch, format, package):
-    for module in ("onnxruntime", "ai_edge_litert.interpreter"):
+    for module in ("onnxruntime", "openvino", "ai_edge_litert.interpreter"):
         monkeypatch.setitem(sys.modules, module, None)
-    assert stylize("--input", photos, "--output", tmp_path / "out", "--model", exports / EXPORTS[format]) == 1
+    model = ["--model", exports / EXPORTS[format], "--runtime", package]
+    assert stylize("--input", photos, "--output", tmp_path / "out", *model) == 1
     assert f"needs the Python package {package}: pip install {package}" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("format", EXPORTS)
-def test_styles_are_blended_by_weights_in_their_order(format, photos, tmp_path):
+def test_openvino_runs_what_onnx_runtime_runs(exports, photos, tmp_path):
+    common = ["--input", photos, "--model", exports / "export.onnx"]
+    assert stylize(*common, "--output", tmp_path / "out", *IN_OPENVINO) == 0
+    assert stylize(*common, "--output", tmp_path / "usual") == 0
+    for name in ("fitting.png", "other.png"):
+        np.testing.assert_allclose(levels(tmp_path / "out" / name), levels(tmp_path / "usual" / name), atol=1)
+
+
+def test_a_runtime_is_one_of_the_models(exports, photos, tmp_path, capsys):
+    for format, runtime, known in (
+        ("litert", "openvino", "ai-edge-litert"),
+        ("saved_model", "onnxruntime", "tensorflow"),
+        ("onnx", "tensorrt", "onnxruntime or openvino"),
+    ):
+        model = ["--model", exports / EXPORTS[format], "--runtime", runtime]
+        assert stylize("--input", photos, "--output", tmp_path / "out", *model) == 2
+        error = capsys.readouterr().err
+        assert error == f"{NAME}: error: --runtime {runtime}: {exports / EXPORTS[format]} runs in {known}\n"
+
+
+@pytest.mark.parametrize(("format", "runtime"), [*((format, ()) for format in EXPORTS), ("onnx", IN_OPENVINO)])
+def test_styles_are_blended_by_weights_in_their_order(format, runtime, photos, tmp_path):
     network = build_generator("hourglass", widths=(4, 4, 6), inner_blocks=1, styles=("wave", "scream"))
     random = np.random.default_rng(3)
     for weight in network.trainable_weights:
@@ -232,10 +256,12 @@ def test_styles_are_blended_by_weights_in_their_order(format, photos, tmp_path):
     save_model(network, tmp_path / "gallery.keras")
     target = tmp_path / EXPORTS[format]
     export_model(input=tmp_path / "gallery.keras", output=target, format=format, size=(40, 60))
-    common = ["--input", str(photos / "fitting.png"), "--model", str(target), "--output"]
+    common = ["--input", str(photos / "fitting.png"), "--model", str(target), *runtime, "--output"]
     assert stylize_tensorflow_graph.main([*common, str(tmp_path / "mixed.png"), "--style", "3", "1"]) == 0
     wanted = texture_nets.stylize(photos / "fitting.png", tmp_path / "gallery.keras", style={"wave": 3, "scream": 1})
-    assert np.abs(levels(tmp_path / "mixed.png") - 255 * wanted).max() < 2
+    difference = np.abs(levels(tmp_path / "mixed.png") - 255 * wanted)
+    # OpenVINO may compute in bfloat16, whose rounding this random network amplifies; another mixture is 50 levels away.
+    assert difference.mean() < 6 if runtime else difference.max() < 2
     for weights in ([], ["--style", "1"], ["--style", "-1", "2"], ["--style", "0", "0"]):
         assert stylize_tensorflow_graph.main([*common, str(tmp_path / "none.png"), *weights]) == 2
 

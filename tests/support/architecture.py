@@ -34,7 +34,7 @@ COPYABLE = {
     "layers": {"keras"},
     "images": {"numpy", "scipy", "PIL", "tifffile", "imagecodecs", "av", "pillow_heif", "OpenEXR"},
     "film": {"images", "numpy", "PIL", "av", "cv2"},
-    "runtimes": {"numpy", "tensorflow", "ai_edge_litert", "onnxruntime"},
+    "runtimes": {"numpy", "tensorflow", "ai_edge_litert", "onnxruntime", "openvino"},
     "web": set(),
 }
 ALSO_ALLOWED = {"layers.tensorflow_kernels": {"tensorflow"}, "layers.compat": {"tensorflow"}}
