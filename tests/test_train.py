@@ -45,6 +45,7 @@ REFUSED = {
     "not a number": ({"style_weight": "nan"}, "--style-weight must be at least 0, not nan"),
     "no weights": ({"style_weight": 0, "content_weight": 0}, "nothing to learn"),
     "no data": ({"data": None}, "--data is needed in style mode"),
+    "spectrum": ({"spectrum_weight": 1}, "--spectrum-weight needs --mode texture"),
     "diversity": ({"diversity_weight": 1}, "--diversity-weight needs --mode texture"),
     "style image": ({"style_image": "none.png"}, "none.png: no such file"),
     "data folder": ({"data": "nowhere"}, "--data nowhere: no such folder"),

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from keras import ops
 
 from losses.loss import Loss
 from losses.octaves import OctaveLosses
@@ -14,14 +13,14 @@ from losses.pictures.autocorrelation import REACH, Autocorrelation, joined_autoc
 from losses.pictures.equalizing import equalized
 from losses.pictures.histograms import Histograms, histograms
 from losses.pictures.matching import match_levels
+from losses.pictures.octave_spectra import octave_spectra, source_pyramids
 from losses.pictures.opponent_colors import OpponentColors
-from losses.pictures.power_spectrum import PowerSpectrum, joined_spectrum, window_of
-from losses.pyramid import PyramidPadding, gaussian_pyramid
+from losses.pyramid import PyramidPadding
 from pipelines.synthesis.geometry import Scale
-from pipelines.synthesis.objective import EDGES, picture_padding
+from pipelines.synthesis.objective import picture_padding
 
-# Of the spectrum; of the autocorrelation, where they are large enough.
-OCTAVES, MAX_OCTAVES = 3, 6
+# Of the autocorrelation, where they are large enough.
+MAX_OCTAVES = 6
 # Measured on a CPU: bytes a pixel that a term takes beside the others at once, and piece by piece (losses.pictures.
 # in_pieces).
 BYTES_AT_ONCE = {"spectrum": 360, "histograms": 200, "autocorrelation": 165}
@@ -72,12 +71,12 @@ class PictureTermsPlan:
         found: dict[str, tuple[float, Loss]] = {}
         padding = picture_padding(wraps)
         if self.spectrum:
-            found["spectrum"] = self.spectrum, _spectra(sources, scale.canvas, wraps, mixtures)
+            found["spectrum"] = self.spectrum, octave_spectra(sources, scale.canvas, padding, mixtures)
         if self.histograms:
             found["histograms"] = self.histograms, Histograms(histograms(sources), padding)
         octaves = _octaves([scale.size, *(source.shape[:2] for source in sources)])
         if self.autocorrelation and octaves:
-            pyramids = _pyramids(sources, octaves)
+            pyramids = source_pyramids(sources, octaves)
             found["autocorrelation"] = self.autocorrelation, _autocorrelations(pyramids, scale, wraps, padding)
         return {name: (weight, OpponentColors(loss)) for name, (weight, loss) in found.items()}
 
@@ -109,21 +108,6 @@ class PictureTermsPlan:
         return match_levels(frames, sources, max(1, octaves), picture_padding(wraps), margins)
 
 
-def _spectra(
-    sources: Sequence[np.ndarray], size: tuple[int, int], wraps: tuple[bool, bool], mixtures: np.ndarray | None
-) -> Loss:
-    """Return the spectra of the octaves: low frequencies are told apart where a window holds some of their waves."""
-    losses = []
-    for octave, pictures in enumerate(_pyramids(sources, OCTAVES)):
-        height, width = (-(-side // 2**octave) for side in size)
-        window = window_of([(height, width), *(picture.shape[:2] for picture in pictures)])
-        target = joined_spectrum(pictures, window)
-        if mixtures is not None:
-            target = np.tensordot(mixtures, [joined_spectrum([picture], window) for picture in pictures], axes=1)
-        losses.append(PowerSpectrum(target, wraps))
-    return OctaveLosses(losses, picture_padding(wraps))
-
-
 def _octaves(sizes: Sequence[tuple[int, int]]) -> int:
     """Return how many octaves of pictures of these (height, width) are large enough for an autocorrelation."""
     least = min(min(size) for size in sizes)
@@ -139,9 +123,3 @@ def _autocorrelations(
         margins = scale.margins[0] // 2**octave, scale.margins[1] // 2**octave
         losses.append(Autocorrelation(joined_autocorrelation(pictures, REACH), margins, wraps))
     return OctaveLosses(losses, padding)
-
-
-def _pyramids(sources: Sequence[np.ndarray], octaves: int) -> list[list[np.ndarray]]:
-    """Return the pictures of every octave of the sources, (height, width, 3) each."""
-    pyramids = (gaussian_pyramid(ops.convert_to_tensor(source[np.newaxis]), octaves, EDGES) for source in sources)
-    return [[ops.convert_to_numpy(level)[0] for level in levels] for levels in zip(*pyramids, strict=True)]

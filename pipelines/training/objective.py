@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -34,15 +35,16 @@ def training_loss(
     content_weight: float = 1.0,
     tv_weight: float = 0.0,
     diversity_weight: float = 0.0,
+    further: Mapping[str, tuple[float, Loss]] = MappingProxyType({}),
     octave_decay: float = 1.0,
     scaling: str = "relative",
     style_variation: float | Sequence[float] = 1.0,
     padding: PyramidPadding = ("replicate", "replicate"),
 ) -> Totals:
-    """Return the loss of a generator's pictures, with the totals `style`, `content`, `total_variation`, `diversity`.
+    """Return the loss of a generator's pictures, with totals `style`, `content`, `total_variation`, `diversity`, ...
 
     Johnson et al. 2016, "Perceptual Losses for Real-Time Style Transfer", and Ulyanov et al. 2016, "Texture Networks".
-    Terms with weight 0 are left out, all but the style.
+    Terms with weight 0 are left out, except for the style.
 
     Args:
         descriptor: from pictures to {layer: activations} of all layers.
@@ -54,6 +56,7 @@ def training_loss(
         content_weight: factor of the content term.
         tv_weight: of the total variation, relative to that of the style picture where the scaling is relative.
         diversity_weight: of `losses.diversity`.
+        further: losses of the pictures themselves by name, each with its weight.
         octave_decay: the style of octave k counts `octave_decay` ** k times; the content is that of octave 0.
         scaling: "relative" or "absolute".
         style_variation: total variation of the style picture, or those of several.
@@ -61,9 +64,7 @@ def training_loss(
     """
     weights = {layer: style_weight * weight for layer, weight in style_layers.items()}
     contents = dict.fromkeys(content_layers if content_weight else (), content_weight)
-    terms = [
-        _style_terms(grams, weights, scaling, decay=octave_decay**octave) for octave, grams in enumerate(style_grams)
-    ]
+    terms = [_style_terms(grams, weights, scaling, octave_decay**octave) for octave, grams in enumerate(style_grams)]
     terms[0] |= _content_terms(contents, scaling)
     smoothness = TotalVariation(style_variation) if scaling == "relative" else SummedTotalVariation()
     parts: dict[str, tuple[float, Loss]] = {
@@ -71,13 +72,13 @@ def training_loss(
         "total_variation": (tv_weight, smoothness),
         "diversity": (diversity_weight, Diversity()),
     }
-    parts = {name: (weight, part) for name, (weight, part) in parts.items() if weight}
+    parts = {name: (weight, part) for name, (weight, part) in (parts | dict(further)).items() if weight}
     names = ["style", *(["content"] if contents else []), *filter(None, parts)]
     return Totals(WeightedSum(parts), names)
 
 
 def _style_terms(
-    grams: Mapping[str, np.ndarray], styles: Mapping[str, float], scaling: str, *, decay: float
+    grams: Mapping[str, np.ndarray], styles: Mapping[str, float], scaling: str, decay: float
 ) -> dict[str, FeatureTerm]:
     """Return the terms of the style in one octave; `styles` are the layers' weights, which `decay` multiplies."""
     gram = GRAM_COMPARISONS[scaling]

@@ -106,6 +106,10 @@ class TrainingSettings:
         "weight of the term that keeps the samples of a batch different (textures, batches of 2 and more)",
         default=0.0, kind=float, minimum=0,
     )  # fmt: skip
+    spectrum_weight: float = option(
+        "weight of the power spectrum, which suppresses high-frequency noise from VGG-19 (textures)",
+        default=0.0, kind=float, minimum=0,
+    )  # fmt: skip
     consistency_weight: float = option(
         "weight of the term that compares the results of a photo and of the same photo shifted by some pixels (styles; "
         "every other photo of a batch)",
@@ -175,6 +179,8 @@ class TrainingSettings:
             raise ArgumentError("`style_weight` and `content_weight` are both 0: there is nothing to learn")
         if self.diversity_weight and (self.mode != "texture" or self.batch_size < 2):
             raise ArgumentError("`diversity_weight` needs `mode` texture and a `batch_size` of at least 2")
+        if self.spectrum_weight and self.mode != "texture":
+            raise ArgumentError("`spectrum_weight` needs `mode` texture")
         if self.add_style is not None:
             self._check_added_style()
         if self.resume and self.restart:

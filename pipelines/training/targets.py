@@ -17,6 +17,8 @@ from errors import ArgumentError
 from layers import ReflectionPadding2D
 from losses.loss import Loss, Totals, WeightedSum
 from losses.pictures.consistency import Consistency
+from losses.pictures.octave_spectra import octave_spectra
+from losses.pictures.opponent_colors import OpponentColors
 from losses.pyramid import PyramidPadding, gaussian_pyramid
 from losses.total_variation import total_variation
 from model.padded_convolution import PaddingMode
@@ -62,6 +64,7 @@ class ObjectivePlan:
         style_weight: factor of the style term.
         tv_weight: factor of the total variation.
         diversity_weight: factor of the term that keeps texture samples different.
+        spectrum_weight: factor of the term that gives a texture's samples its power spectrum; 0 for a style.
         consistency_weight: factor of the term that gives shifted photos the same pictures, shifted; 0 for a texture.
         loss_scaling: "relative" or "absolute".
         octaves: at which the style is compared.
@@ -79,6 +82,7 @@ class ObjectivePlan:
     style_weight: float
     tv_weight: float
     diversity_weight: float
+    spectrum_weight: float
     consistency_weight: float
     loss_scaling: str
     octaves: int
@@ -122,6 +126,7 @@ class ObjectivePlan:
             content_weight=self.content_weight,
             tv_weight=self.tv_weight,
             diversity_weight=self.diversity_weight,
+            further=self._further(styles, padding),
             octave_decay=self.octave_decay,
             scaling=self.loss_scaling,
             style_variation=[_variation(style) for style in styles],
@@ -132,6 +137,13 @@ class ObjectivePlan:
             return TrainingObjective(loss, lambda photos: [], consistency or None)
         describe = _mirroring(_content_descriptor(bare, content_layers), self.mirrored_border)
         return TrainingObjective(loss, partial(content_rows, describe, content_layers), consistency or None)
+
+    def _further(self, styles: Sequence[np.ndarray], padding: PyramidPadding) -> dict[str, tuple[float, Loss]]:
+        """Return the terms of the pictures themselves, each with its weight."""
+        if not self.spectrum_weight:
+            return {}
+        size = min(self.image_sizes)
+        return {"spectrum": (self.spectrum_weight, OpponentColors(octave_spectra(styles, (size, size), padding)))}
 
     def _paddings(self) -> tuple[PaddingMode, PaddingMode]:
         """Return the descriptor's padding for generated pictures and for the style picture."""

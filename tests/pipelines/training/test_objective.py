@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+from losses.pictures.octave_spectra import octave_spectra
+from losses.pictures.opponent_colors import OpponentColors
 from losses.texture import GramComparison
 from losses.total_variation import total_variation
 from pipelines.training.objective import content_rows, training_loss
@@ -79,6 +81,14 @@ def test_total_variation_is_relative_to_the_style_picture_or_a_sum_in_255():
 def test_terms_without_weight_are_left_out():
     assert objective(content_weight=0, tv_weight=0).groups == ("style",)
     assert objective(content_layers=[], diversity_weight=0.1).groups == ("style", "total_variation", "diversity")
+
+
+def test_further_terms_count_by_their_weights():
+    spectra = OpponentColors(octave_spectra([STYLE[0]], (16, 16), ("circular", "circular")))
+    loss = objective(content_layers=[], further={"spectrum": (0.3, spectra), "none": (0.0, spectra)})
+    assert loss.groups == ("style", "total_variation", "spectrum")
+    picture = ops.convert_to_tensor(PICTURE)
+    assert number(loss.terms(picture)["spectrum"]) == pytest.approx(0.3 * number(spectra(picture)[0]), rel=1e-5)
 
 
 def test_the_tree_shows_weights_terms_and_targets():
