@@ -13,7 +13,8 @@ from conftest import ROOT
 from support.training_cases import make_inputs, read_history, small_settings
 
 from errors import ArgumentError
-from pipelines.training.files import checkpoints
+from pipelines.training import files
+from pipelines.training.files import checkpoints, read_state
 from pipelines.training.train import train_generator
 
 RUN = {"num_iterations": 60, "save_every": 10, "precision": "bfloat16", "learning_rate": 3e-3}
@@ -90,6 +91,18 @@ def test_second_run_in_the_same_folder_is_refused(whole_run):
 def test_resuming_with_other_settings_is_refused(whole_run):
     with pytest.raises(ArgumentError, match=r"different values of `style_weight` \(1\.0\)"):
         train_generator(dataclasses.replace(whole_run[0], resume=True, style_weight=2.0))
+
+
+def test_runs_of_versions_without_the_spectrum_had_no_such_term(whole_run, monkeypatch):
+    def older(path):
+        state = read_state(path)
+        del state["settings"]["spectrum_weight"]
+        return state
+
+    monkeypatch.setattr(files, "read_state", older)
+    changed = dataclasses.replace(whole_run[0], resume=True, mode="texture", spectrum_weight=1.0)
+    with pytest.raises(ArgumentError, match=r"different values of .*`spectrum_weight` \(0\.0\)"):
+        train_generator(changed)
 
 
 def test_resuming_beyond_the_end_is_refused(whole_run):
