@@ -32,6 +32,7 @@ from layers.pixel_shuffle import PixelShuffle2D
 from layers.position_unpooling import PositionUnpooling2D
 from layers.prior_boxes import PriorBoxes
 from layers.reflection_padding import ReflectionPadding2D
+from layers.region_max_pooling import RegionMaxPooling2D
 from layers.replication_padding import ReplicationPadding2D
 from layers.resetting_cell import ResettingCell
 from layers.style_weights import StyleWeights
@@ -74,6 +75,7 @@ __all__ = [
     "PositionUnpooling2D",
     "PriorBoxes",
     "ReflectionPadding2D",
+    "RegionMaxPooling2D",
     "ReplicationPadding2D",
     "ResettingCell",
     "StyleWeights",

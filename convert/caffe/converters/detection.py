@@ -1,4 +1,4 @@
-"""Converters of the layers of single-shot detectors."""
+"""Converters of the layers of detectors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from convert.axes import from_source_order, to_source_order
 from convert.caffe.file.schema import enum_name
 from convert.caffe.registry import Step, converts
 from convert.caffe.shape_rules.detection import candidates, prior_sizes, prior_variances
-from layers import BoxDecoding, DetectionSelection, PriorBoxes
+from layers import BoxDecoding, DetectionSelection, PriorBoxes, RegionMaxPooling2D
 
 NO_THRESHOLD = -3e38
 
@@ -32,6 +32,14 @@ def prior_box(step: Step, features: KerasTensor, picture: KerasTensor) -> KerasT
         picture_size=size if all(size) else None,
         clip=parameter.clip,
     )
+
+
+@converts("ROIPooling")
+def region_pooling(step: Step, pictures: KerasTensor, boxes: KerasTensor) -> KerasTensor:
+    """Take the maxima of the parts of boxes: number of the picture, left, top, right, bottom, all from 0 on."""
+    scale = step.layer.roi_pooling_param.spatial_scale
+    boxes = ops.reshape(to_source_order(boxes), (-1, 5))
+    return step.apply(RegionMaxPooling2D, [pictures, boxes], output_size=step.shapes.tops[0][2:], scale=scale)
 
 
 @converts("DetectionOutput")

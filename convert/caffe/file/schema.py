@@ -2,9 +2,9 @@
 
 Declared here in Python, so that neither Caffe nor protoc is needed, in a descriptor pool of their own, so
 that an installed Caffe does not collide with them. Parameters of layers that other Caffes have are additions:
-CropCenter (field 149, waifu2x), those of SSD (202 to 206), and Upsample, Interp, ShuffleChannel, BN and Reorg, whose
-numbers here are our own. Where versions of SSD differ in a
-default (clip), it is the one that OpenCV has.
+CropCenter (field 149, waifu2x), those of SSD (202 to 206), Fast R-CNN's (8266711), and Upsample, Interp,
+ShuffleChannel, BN and Reorg, whose numbers here are our own. Where versions of SSD differ in a default (clip), it is
+the one that OpenCV has.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ _MESSAGES = {
         DetectionOutputParameter detection_output_param = 204; NormalizeParameter norm_param = 206;
         UpsampleParameter upsample_param = 301; InterpParameter interp_param = 302;
         ShuffleChannelParameter shuffle_channel_param = 303; BNParameter bn_param = 304;
-        ReorgParameter reorg_param = 305""",
+        ReorgParameter reorg_param = 305; ROIPoolingParameter roi_pooling_param = 8266711""",
     "TransformationParameter": """float scale = 1; bool mirror = 2; uint32 crop_size = 3;
         string mean_file = 4; float* mean_value = 5; bool force_color = 6; bool force_gray = 7""",
     "LossParameter": """int32 ignore_label = 1; LossParameter.NormalizationMode normalization = 3;
@@ -215,6 +215,7 @@ _MESSAGES = {
         bool share_in_parallel = 4""",
     "RecurrentParameter": """uint32 num_output = 1; FillerParameter weight_filler = 2;
         FillerParameter bias_filler = 3; bool debug_info = 4; bool expose_hidden = 5""",
+    "ROIPoolingParameter": "uint32 pooled_h = 1; uint32 pooled_w = 2; float spatial_scale = 3 [1]",
     "ReductionParameter": """ReductionParameter.ReductionOp operation = 1 [SUM]; int32 axis = 2;
         float coeff = 3 [1]""",
     "ReLUParameter": "float negative_slope = 1; ReLUParameter.Engine engine = 2",

@@ -1,4 +1,4 @@
-"""Shapes around the layers of single-shot detectors."""
+"""Shapes around the layers of detectors."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from convert.caffe.network import LayerError
-from convert.caffe.shapes import Shape, Shapes, agree, picture, shape_rule, written
+from convert.caffe.shapes import Shape, Shapes, agree, count, known, picture, shape_rule, written
 
 # All pairs of them are compared in each class.
 MAX_CANDIDATES = 4096
+MAX_PARTS = 1024  # of a side of a box
 MAX_BOXES = 1000  # sizes times ratios of a PriorBox layer
 
 
@@ -57,6 +58,21 @@ def prior_variances(parameter: Any) -> list[float]:
     if len(variances) not in (1, 4) or min(variances) <= 0:
         raise LayerError(f"has the variances {variances}; one or four positive ones are allowed")
     return variances * 4 if len(variances) == 1 else variances
+
+
+@shape_rule("ROIPooling", bottoms=2)
+def region_pooling(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Make a small picture of each box; the layer needs to know the size of the large ones."""
+    features, boxes = picture(bottoms[0]), bottoms[1]
+    if len(boxes) < 2 or count(boxes[1:]) != 5:
+        raise LayerError(f"the second bottom, {written(boxes)}, must have five numbers for each box")
+    parameter = layer.roi_pooling_param
+    parts = parameter.pooled_h, parameter.pooled_w
+    if not all(1 <= number <= MAX_PARTS for number in parts):
+        raise LayerError(f"pooled_h {parts[0]} and pooled_w {parts[1]} must be from 1 to {MAX_PARTS}")
+    for size in features[2:]:
+        known(size)
+    return Shapes([(boxes[0], features[1], *parts)])
 
 
 @shape_rule("DetectionOutput", bottoms=3)

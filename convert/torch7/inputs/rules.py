@@ -249,6 +249,7 @@ RULES: dict[str, Callable[[Module], Need]] = {
     "AffineTransformMatrixGenerator": lambda module: (None, None),
     "AffineGridGeneratorBHWD": lambda module: (None, 2, 3),
     "BilinearSamplerBHWD": lambda module: Table(((None,) * 4, (None, None, None, 2))),
+    "ROIPooling": lambda module: Table(((None,) * 4, (None, 5))),
     "CReLU": lambda module: (None,) * (module.integer("nInputDims", low=1, high=MAX_RANK) + 1),
     "Sequencer": lambda module: Table(or_tensor=True),
     "Index": lambda module: Table((None, None)),

@@ -183,3 +183,19 @@ def test_selections_leave(format, suffix, tmp_path):
         assert "cannot run it" in report.opencv
     (found,) = load_graph(exported).run(given).values()
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_regions_are_pooled_as_in_opencv(tmp_path):
+    """Boxes within the picture, across its border, and outside."""
+    generator = np.random.default_rng(3)
+    corners = np.sort(generator.uniform(-40, 300, (20, 2, 2)), axis=1).reshape(20, 4)
+    inputs = {
+        "data": generator.normal(size=(1, 4, 9, 14)).astype(np.float32),
+        "rois": np.concatenate([np.zeros((20, 1)), corners], axis=1).astype(np.float32),
+    }
+    text = input_layer("data", (1, 4, 9, 14)) + input_layer("rois", (20, 5))
+    text += 'layer { name: "pool" type: "ROIPooling" bottom: "data" bottom: "rois" top: "pool" '
+    text += "roi_pooling_param { pooled_h: 3 pooled_w: 5 spatial_scale: 0.0625 } }\n"
+    found = outputs(text, tmp_path, inputs, ["pool"])["pool"]
+    expected = opencv(tmp_path, inputs, "pool").transpose(0, 2, 3, 1)
+    np.testing.assert_array_equal(found, expected)

@@ -520,6 +520,7 @@ TRIM_ZERO = module("nn.TrimZero", modules=table(LINEAR), nInputDim=1)
 RECURRENCE = module(
     "nn.Recurrence", outputSize=table(6), nInputDim=1, recurrentModule=sequential(module("nn.CAddTable"))
 )
+REGIONS = {name: module(name, W=3, H=2, spatial_scale=0.5) for name in ("inn.ROIPooling", "nn.ROIPooling")}
 REPEATER = module("nn.Repeater", modules=table(RECURRENCE), rho=3)
 
 
@@ -538,6 +539,23 @@ def test_module_agrees_with_pytorch(name):
     np.testing.assert_allclose(run(network, x), expected.numpy(), rtol=2e-5, atol=2e-6)
 
 
+@pytest.mark.parametrize("name", REGIONS)
+def test_regions_are_pooled(name):
+    """A detector that takes pictures and boxes, both numbered from 1 on."""
+    boxes = np.float32([[1, 1, 1, 9, 5], [2, 3, 1, 11, 9], [2, 5, 3, 5, 3]])
+    parts = [(0, slice(0, 3), slice(0, 5)), (1, slice(0, 5), slice(1, 6)), (1, slice(1, 2), slice(2, 3))]
+    expected = torch.cat([F.adaptive_max_pool2d(2 * X[i : i + 1, :, y, x], (2, 3)) for i, y, x in parts])
+    first = module(
+        "nn.ParallelTable", modules=table(module("nn.MulConstant", constant_scalar=2), module("nn.Identity"))
+    )
+    network = sequential(first, REGIONS[name])
+    model = convert_network(network, BuildOptions(((None, 4, 5, 6), (None, 5)))).model
+    found = keras.ops.convert_to_numpy(model([X.numpy().transpose(0, 2, 3, 1), boxes]))
+    np.testing.assert_array_equal(found.transpose(0, 3, 1, 2), expected)
+    with pytest.raises(UserError, match=r"needs the height and width of its pictures: give .* as `input_shape`"):
+        convert_network(REGIONS[name])
+
+
 def test_parameters_that_make_no_matrix_are_refused():
     with pytest.raises(UserError, match=r"gets 7 parameters, which do not fit \{'useRotation': True"):
         convert_network(spatial_transformer(7, useRotation=1, useScale=1, useTranslation=1), BuildOptions(batch=True))
@@ -546,7 +564,7 @@ def test_parameters_that_make_no_matrix_are_refused():
 def test_every_registered_type_is_tested():
     values = [read_t7(case.path) for case in [*CASES, *WIDE_CASES]]
     values += [*(network for network, _ in ALL.values()), DICTIONARY, TRIM_ZERO, RECURRENCE, REPEATER, parallel(1)]
-    values += [language_model(), recurrent_layer("nn.VanillaRNN"), module("OneHot")]
+    values += [*REGIONS.values(), language_model(), recurrent_layer("nn.VanillaRNN"), module("OneHot")]
     values += [cudnn_layer(name) for name in CUDNN_LAYERS]
     tested = {item.type_name for value in values for item in walk(value) if isinstance(item, TorchObject)}
     # Names of cudnn for what is tested under nn's, through one and the same function.
