@@ -9,7 +9,7 @@ from typing import Any
 
 from convert.printable import printable
 from errors import ArgumentError, UserError
-from pipelines.command_line import ArgumentParser, defaults_of, run_script
+from pipelines.command_line import ArgumentParser, defaults_of, refuse_others, run_script
 from pipelines.importing.arguments import add_export_arguments
 from pipelines.importing.caffe import POOLINGS, CaffeImportReport, import_caffe_model
 from pipelines.inputs import check_input_files
@@ -141,11 +141,16 @@ def print_report(report: CaffeImportReport, arguments: argparse.Namespace) -> No
 
 def run(argv: Sequence[str] | None) -> int:
     """Do what the arguments ask for and return the exit code."""
-    arguments = make_parser().parse_args(argv)
+    parser = make_parser()
+    arguments = parser.parse_args(argv)
     if arguments.output is None and not arguments.summary:
         raise ArgumentError("--output FILE.keras is required (except with --summary)")
     if arguments.output is not None and arguments.input is None:
         raise ArgumentError("--input FILE.caffemodel is required (except with --summary)")
+    if arguments.output is None:
+        refuse_others(
+            parser, arguments, ("prototxt", "input", "summary"), "`summary` without `output` does nothing else"
+        )
     if arguments.summary:
         print_summary(arguments)
     if arguments.output is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from convert.printable import printable
 from errors import ArgumentError
-from pipelines.command_line import ArgumentParser, defaults_of, run_script
+from pipelines.command_line import ArgumentParser, defaults_of, refuse_others, run_script
 from pipelines.importing.arguments import add_export_arguments
 from pipelines.importing.pytorch import import_pytorch_model, is_pytorch_file
 from pipelines.importing.shapes import written_shape
@@ -189,9 +189,12 @@ def print_verification(check: Verification | None) -> None:
 
 def run(argv: Sequence[str] | None) -> int:
     """Do what the arguments ask for and return the exit code."""
-    arguments = make_parser().parse_args(argv)
+    parser = make_parser()
+    arguments = parser.parse_args(argv)
     if arguments.output is None and not arguments.summary:
         raise ArgumentError("--output MODEL.keras is required (except with --summary)")
+    if arguments.output is None:
+        refuse_others(parser, arguments, ("input", "summary"), "`summary` without `output` does nothing else")
     if arguments.summary:
         print_summary(arguments.input)
     if arguments.output is None:

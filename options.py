@@ -17,7 +17,7 @@ import dataclasses
 import math
 import os
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
@@ -149,6 +149,23 @@ def _check_bounds(name: str, value: float, entry: Option) -> None:
         raise ArgumentError(f"`{name}` must be at least {entry.minimum}, not {value}")
     if entry.above is not None and not entry.above < value < math.inf:
         raise ArgumentError(f"`{name}` must be above {entry.above}, not {value}")
+
+
+def refuse(settings: Any, names: Collection[str], reason: str) -> None:
+    """Refuse options that have no effect on what is asked for, where they have other values than their defaults.
+
+    Args:
+        settings: a settings object.
+        names: of the options.
+        reason: why they have no effect, in words that make sense after their names.
+
+    Raises:
+        ArgumentError: there are such options; the message names them all.
+    """
+    options = options_of(type(settings))
+    given = [f"`{name}`" for name, default, _ in options if name in names and getattr(settings, name) != default]
+    if given:
+        raise ArgumentError(f"{' '.join(given)}: {reason}")
 
 
 def described(cls: type[C]) -> type[C]:

@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from errors import ArgumentError, counted
-from pipelines.command_line import ArgumentParser, add_options, defaults_of, run_script, tell, values_of, with_flags
+from options import options_of, refuse
+from pipelines.command_line import (
+    ArgumentParser,
+    add_options,
+    defaults_of,
+    refuse_others,
+    run_script,
+    tell,
+    values_of,
+    with_flags,
+)
 from pipelines.memory_bound import parse_memory
 from pipelines.model_library import described_models
 from pipelines.stylization.film.settings import FilmSettings
@@ -24,6 +34,7 @@ if TYPE_CHECKING:
     from pipelines.stylization.run import StylizationReport
 
 NAME = "stylize_tensorflow.py"
+FILM_OPTIONS = [name for name, _, _ in options_of(FilmSettings)]
 EPILOG = """Reads JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF and HEIC, with palettes, CMYK, 16 bits, transparency, EXIF
 orientation and ICC profiles. Writes JPEG, PNG, WebP or TIFF according to the suffix of the output, in sRGB and 8 bits
 (16 bits from 16-bit TIFF to TIFF). Transparency is kept except in JPEG; EXIF data and resolution are kept. Large
@@ -251,18 +262,23 @@ def print_cluster_report(report: ClusterReport) -> int:
 
 def run(argv: Sequence[str] | None) -> int:
     """Do what the arguments ask for and return the exit code."""
-    arguments = make_parser().parse_args(argv)
+    parser = make_parser()
+    arguments = parser.parse_args(argv)
     if arguments.list_models:
+        refuse_others(parser, arguments, ("list_models",), "`list_models` only prints names")
         return print_models()
     for name in ("input", "output"):
         if getattr(arguments, name) is None:
             raise ArgumentError(f"`{name}` is needed")
+    if arguments.cluster is None and arguments.worker_cpus != parser.get_default("worker_cpus"):
+        raise ArgumentError("`worker_cpus` needs `cluster`")
     if arguments.cluster is not None and arguments.masks:
         raise ArgumentError("`mask` cannot be used with `cluster`, whose workers do not have its files")
     if is_film_command(arguments.input, arguments.output):
         if arguments.memory is not None:
             raise ArgumentError("`memory` is for pictures; the frames of a film are not split into strips")
         return run_film(arguments)
+    refuse(FilmSettings(**values_of(arguments, FilmSettings)), FILM_OPTIONS, "only for films, and `input` is none")
     if arguments.cluster is not None:
         return run_cluster(arguments)
     report = stylize_files(

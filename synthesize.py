@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from errors import ArgumentError, counted
 from options import check, described, option, options_of
-from pipelines.command_line import ArgumentParser, add_options, note, run_script, spellings_of, values_of
+from pipelines.command_line import ArgumentParser, add_options, note, refuse_others, run_script, spellings_of, values_of
 from pipelines.materials.material import Material
 from pipelines.materials.settings import MaterialSettings
 from pipelines.materials.synthesize import WITHOUT, make_material
@@ -27,6 +26,7 @@ NAME = "synthesize.py"
 SAMPLING = ("output", "output_width", "output_height", "count", "tileable", "random_seed", "memory")
 # Those that --maps, --derive and --material take.
 FOR_MATERIALS = {"source", "output", "preset", "maps", "derive", "material", "format", "bits"}
+LIVE_VIEW = {name for name, _, _ in options_of(LiveViewOptions)}
 FOR_MATERIALS |= {name for name, _, _ in options_of(SynthesisSettings)} - WITHOUT
 EPILOG = """Layers are named as in the papers (relu1_1, pool1, relu3_2 ...) or numbered in VGG-19 without its input: 0
 is relu1_1, 2 pool1, 7 relu3_2. Pictures, loss and state of the run are saved in a new folder in --output-dir. After
@@ -78,11 +78,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     command = Command(**values_of(arguments, Command))
     if command.resume is not None:
-        _refuse_others(parser, arguments, ("resume", "output"), "`resume` uses the settings of the interrupted run")
+        refuse_others(
+            parser, arguments, ("resume", "output", *LIVE_VIEW), "`resume` uses the settings of the interrupted run"
+        )
     if command.generator is not None:
-        _refuse_others(parser, arguments, ("generator", *SAMPLING), "`generator` does not use optimisation")
+        refuse_others(parser, arguments, ("generator", *SAMPLING), "`generator` does not use optimisation")
     if material_of(arguments).is_asked_for:
-        _refuse_others(parser, arguments, FOR_MATERIALS, "materials do not support them")
+        refuse_others(parser, arguments, FOR_MATERIALS | LIVE_VIEW, "materials do not support them")
         parser.set_defaults(tileable="both")
     if command.preset is not None:
         parser.set_defaults(**PRESETS[command.preset])
@@ -92,22 +94,6 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def material_of(arguments: argparse.Namespace) -> MaterialSettings:
     """Return what the arguments ask for of a material."""
     return MaterialSettings(**values_of(arguments, MaterialSettings))
-
-
-def _all_values(arguments: argparse.Namespace) -> dict[str, Any]:
-    classes = (SynthesisSettings, MaterialSettings, Command)
-    return {name: value for cls in classes for name, value in values_of(arguments, cls).items()}
-
-
-def _refuse_others(
-    parser: ArgumentParser, arguments: argparse.Namespace, allowed: Collection[str], reason: str
-) -> None:
-    """Raise ArgumentError where arguments are given that are not `allowed`."""
-    values = _all_values(arguments)
-    given = [name for name, value in values.items() if value != parser.get_default(name)]
-    others = [f"`{name}`" for name in given if name not in allowed]
-    if others:
-        raise ArgumentError(f"{reason}: leave out {' '.join(others)}")
 
 
 def sample(arguments: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import inspect
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -95,6 +95,16 @@ def _reader(entry: Option) -> Callable[[str], Any]:
 def values_of(arguments: argparse.Namespace, cls: type) -> dict[str, Any]:
     """Return the arguments that are options of the dataclass `cls`; lists become tuples."""
     return {name: frozen(getattr(arguments, name)) for name, _, entry in options_of(cls) if entry.command}
+
+
+def refuse_others(
+    parser: argparse.ArgumentParser, arguments: argparse.Namespace, allowed: Collection[str], reason: str
+) -> None:
+    """Raise ArgumentError where arguments are given, other than their defaults, that are not `allowed`."""
+    given = [name for name, value in vars(arguments).items() if frozen(value) != frozen(parser.get_default(name))]
+    others = [f"`{name}`" for name in given if name not in allowed]
+    if others:
+        raise ArgumentError(f"{reason}: leave out {' '.join(others)}")
 
 
 def spellings_of(*classes: type) -> dict[str, str]:

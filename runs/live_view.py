@@ -18,7 +18,7 @@ from PIL import Image
 from errors import ArgumentError
 from images.color_profiles import srgb_profile
 from images.writing import to_bytes
-from options import check, described, option, options_of
+from options import check, described, option, refuse
 from runs.machine import memory_in_use
 from runs.progress import RunProgress
 from web.board import Board, Picture, Step
@@ -50,9 +50,8 @@ class LiveViewOptions:
 
     def __post_init__(self) -> None:
         check(self)
-        alone = [f"`{name}`" for name, default, _ in options_of(type(self)) if getattr(self, name) != default]
-        if alone and not self.web:
-            raise ArgumentError(f"{' '.join(alone)}: needs `web`")
+        if not self.web:
+            refuse(self, ("host", "port", "browser"), "needs `web`")
         if self.browser:
             try:
                 webbrowser.get(self.browser)

@@ -111,6 +111,11 @@ def _check_calibration(path: Path, settings: ExportSettings) -> None:
         pictures_in(calibration, "calibration")
     else:
         check_input_files(calibration=calibration)
+    if calibration is not None and settings.samples is not None:
+        if calibration.suffix != ARRAYS:
+            raise ArgumentError(f"`calibration` {calibration}: with `samples` it must be an .npz file of inputs too")
+        if settings.quantize != "int8":
+            raise ArgumentError("`calibration`: only for `quantize` int8 where `samples` are what is compared on")
     given = settings.calibration or settings.samples
     if settings.quantize == "int8" and given is None and not _takes_noise(path):
         raise ArgumentError(

@@ -81,6 +81,8 @@ def make_samples(
     if plan.makes_pictures and not takes_noise(model):
         return _Pictures(plan, PICTURES if calibration is None else calibration)
     if plan.makes_pictures:
+        if calibration is not None:
+            raise ArgumentError(f"`calibration` {calibration}: the model takes noise, not pictures: leave it out")
         return _Noise(model, plan)
     if calibration is not None:
         raise ArgumentError(

@@ -72,6 +72,8 @@ def check_model_output(
     if layout not in LAYOUTS:
         raise ArgumentError(unknown_name("`layout`", layout, LAYOUTS))
     if path.suffix == KERAS:
+        if size != DEFAULT_SIZE:
+            raise ArgumentError(f"`size`: only for .onnx, .tflite and SavedModel, not for `output` {path}")
         check_file_output(path)
         return
     settings = _export_settings(path, dtype, size)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from errors import ArgumentError, unknown_name
 from images.formats import MAP_DEPTHS
-from options import check, described, option
+from options import check, described, option, refuse
 from pipelines.materials.surface import DERIVABLE, ROLES, role_of
 from pipelines.outputs import check_folder_output
 
@@ -43,8 +43,8 @@ class MaterialSettings:
 
     def __post_init__(self) -> None:
         check(self)
-        if not self.is_asked_for and (self.format, self.bits) != ("png", None):
-            raise ArgumentError("`format` and `bits` need `maps`")
+        if not self.is_asked_for:
+            refuse(self, ("format", "bits"), "needs `maps`")
         depths = MAP_DEPTHS[self.format]
         if self.bits not in (None, *depths):
             allowed = " or ".join(map(str, depths))

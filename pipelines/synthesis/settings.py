@@ -12,7 +12,7 @@ from typing import Any, Literal
 from choices import RANDOM_LAYER, TILEABLE
 from errors import ArgumentError
 from model.layer_names import resolve_layer
-from options import check, described, option
+from options import check, described, option, refuse
 from pipelines.memory_bound import parse_memory
 from pipelines.outputs import check_picture_name
 from pipelines.shared_options import DATA_DIR, DESCRIPTOR, MEMORY, POOLING, PRECISION, WEIGHTS
@@ -34,6 +34,8 @@ TERMS = (
     "correlation_weight",
     "shifted_gram_weight",
 )
+# Options of how frames differ.
+FRAMES = ("loop", "if_weight", "if_shift", "if_order", "if_distance_type", "if_octaves")
 _STOCHASTIC = {"spectrum_weight": 0.01, "histogram_weight": 0.01, "autocorrelation_weight": 1.0}
 # Usual weights by `statistics`; what is not named has none.
 TERM_WEIGHTS: Mapping[str, Mapping[str, float]] = MappingProxyType(
@@ -246,6 +248,18 @@ class SynthesisSettings:
             raise ArgumentError(f"`output_prefix` {self.output_prefix!r} must be the beginning of a folder's name")
         resolve_layers(self.descriptor, self.layers)
         self._check_morph()
+        self._refuse_idle()
+
+    def _refuse_idle(self) -> None:
+        """Raise ArgumentError where options are given that have no effect."""
+        if self.descriptor == RANDOM_LAYER:
+            refuse(self, ("pooling", "weights"), "not for the random descriptor")
+        if self.count == 1:
+            refuse(self, FRAMES, "only for several frames (`count`)")
+        if self.init is not None:
+            refuse(self, ("seed",), "not with `init`, which is the initial picture")
+        if self.tileable == "both" and self.margin:
+            refuse(self, ("margin",), "not with `tileable` both: such a picture has no edges")
 
     def _check_morph(self) -> None:
         if self.morph is None:

@@ -13,7 +13,7 @@ from choices import LOSS_SCALINGS, MODES, NORMALIZATIONS, PRECISIONS_OR_AUTO
 from errors import ArgumentError, counted
 from model.generators.registry import GENERATORS
 from model.layer_names import resolve_layer
-from options import check, described, option
+from options import check, described, option, refuse
 
 DECAYS = ("step", "cosine")
 # The generator where none is asked for: those of the models that ship.
@@ -183,6 +183,7 @@ class TrainingSettings:
             raise ArgumentError("`spectrum_weight` needs `mode` texture")
         if self.add_style is not None:
             self._check_added_style()
+        self._refuse_idle()
         if self.resume and self.restart:
             raise ArgumentError("`resume` and `restart` exclude each other")
 
@@ -191,11 +192,21 @@ class TrainingSettings:
         """Sides of the crops of all stages, in pixels."""
         return (self.image_size,) if isinstance(self.image_size, int) else self.image_size
 
+    def _refuse_idle(self) -> None:
+        """Raise ArgumentError where options are given that have no effect."""
+        if self.mode == "texture":
+            weights = ("content_weight", "consistency_weight", "mirrored_border")  # a texture has 0 of them
+            idle = {"data", "content_layers"} | {name for name in weights if getattr(self, name)}
+            refuse(self, idle, "only for `mode` style, not for a texture")
+        if self.learning_rate_decay != "cosine":
+            refuse(self, ("decay_start",), "only for `learning_rate_decay` cosine")
+
     def _check_added_style(self) -> None:
         if self.mode != "style" or len(self.style_image) > 1:
             raise ArgumentError("`add_style` needs `mode` style and one `style_image`")
         if self.initial_generator is not None:
             raise ArgumentError("`add_style` and `initial_generator` exclude each other")
+        refuse(self, ("model", "normalization", "noise_depth"), "not with `add_style`, whose network decides it")
 
 
 def distinct_layers(name: str, layers: tuple[str, ...]) -> tuple[str, ...]:

@@ -76,6 +76,8 @@ def train_on_pictures(
     settings = TrainingSettings(**options)
     if settings.mode == "style" and not photos:
         raise ArgumentError("`data` is needed in style mode: photos to train on")
+    if settings.mode == "texture" and photos:
+        raise ArgumentError("`data`: only for `mode` style, not for a texture")
     pictures = dict(style) if isinstance(style, Mapping) else {"": style}
     plan = _plan(settings, pictures)
     with quiet_startup():

@@ -10,7 +10,7 @@ from pathlib import Path
 from choices import RANDOM_LAYER
 from errors import ArgumentError, counted
 from model.layer_names import resolve_layer
-from options import check, described, option
+from options import check, described, option, refuse
 from pipelines.memory_bound import parse_memory
 from pipelines.outputs import check_picture_name
 from pipelines.shared_options import DATA_DIR, DESCRIPTOR, MEMORY, POOLING, PRECISION, WEIGHTS
@@ -130,6 +130,12 @@ class TransferSettings:
         if len(self.devices) > 2 or len(set(self.devices)) != len(self.devices):
             raise ArgumentError(f"`devices` must be one or two different ones, not {' '.join(self.devices)}")
         check_picture_name(self.output)
+        if self.descriptor == RANDOM_LAYER:
+            refuse(self, ("pooling", "weights"), "not for the random descriptor")
+        if self.optimizer != "adam":
+            refuse(self, ("step_size",), "only for `optimizer` adam")
+        if self.style_size is not None:
+            refuse(self, ("style_scale_fac",), "not with `style_size`, which sets the size of the style pictures")
 
 
 def longer_side(end_scale: int | str) -> tuple[int, bool]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from errors import ArgumentError
 from pipelines.outputs import check_file_output
 from pipelines.startup import quiet_startup
 from pipelines.transfer.files import TransferFiles
@@ -119,6 +120,8 @@ def transfer(
         ImageError: a picture cannot be read or written.
         KeyboardInterrupt: Ctrl-C; the averaged picture is saved.
     """
+    if resume and restart:
+        raise ArgumentError("`resume` and `restart` exclude each other")
     check_file_output(settings.output)
     inputs = read_inputs(settings)
     plan = _plan(settings, inputs)

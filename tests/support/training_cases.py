@@ -70,8 +70,10 @@ def small_settings(folder: Path, output: Path, **changes) -> TrainingSettings:
         "save_every": 2,
         "threads": 2,
         "checkpoints_path": output,
-        "generator_options": NARROW[model],
+        "generator_options": NARROW.get(model, {}),
     }
+    if changes.get("mode") == "texture":  # there is nothing to compare the content with
+        del values["data"], values["content_layers"]
     return TrainingSettings(**{**values, **changes})
 
 

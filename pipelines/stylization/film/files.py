@@ -14,10 +14,11 @@ import numpy as np
 
 from errors import ArgumentError
 from film.errors import FilmError
-from film.formats import is_numbered
+from film.formats import ANIMATIONS, WRITABLE_CONTAINERS, is_numbered
 from film.reading import frame_numbers, frame_path
 from film.writing import COUNT_NAME, check_target
 from images.temporary_files import remove_stale
+from options import refuse
 from pipelines.inputs import check_input_files
 from pipelines.outputs import check_file_output, check_folder_output
 from pipelines.stylization.film.settings import FilmSettings
@@ -41,12 +42,24 @@ def check_paths(source: str | os.PathLike, output: Path, settings: FilmSettings)
         check_target(output, codec=settings.codec, quality=settings.quality)
     except FilmError as error:
         raise ArgumentError(f"`output` {error}") from error
+    _refuse_idle(source, output, settings)
     if is_numbered(output):
         check_folder_output(output.parent)
     else:
         check_file_output(output)
     if os.path.realpath(source) == os.path.realpath(output):
         raise ArgumentError(f"`output` {output} is the input and would be overwritten")
+
+
+def _refuse_idle(source: str | os.PathLike, output: Path, settings: FilmSettings) -> None:
+    """Raise ArgumentError where options are given that have no effect on this film."""
+    if not is_numbered(source):
+        refuse(settings, ("frame_rate",), f"only for numbered frames, not for `input` {source}")
+    suffix = "" if is_numbered(output) else output.suffix.lower()
+    if suffix not in WRITABLE_CONTAINERS:
+        refuse(settings, ("codec",), f"only for videos, not for `output` {output}")
+        if ANIMATIONS.get(suffix) != "WEBP":
+            refuse(settings, ("quality",), f"only for videos and animated WebP, not for `output` {output}")
 
 
 def _check_numbered(source: str | os.PathLike) -> None:

@@ -12,6 +12,7 @@ from pipelines.stylization.film.settings import FilmSettings
 from pipelines.stylization.film.stylize import stylize_film
 
 EACH_ON_ITS_OWN = FilmSettings(steady=0.0, quality=95)
+NO_VIDEO = FilmSettings(steady=0.0)  # which has no quality
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def test_an_interrupted_film_ends_like_an_uninterrupted_one(tmp_path, source, id
     if target != "%03d.png":
         assert not (tmp_path / "broken" / target).exists()
     with pytest.raises(ArgumentError, match="steady"):
-        stylize_film(source, tmp_path / "broken" / target, EACH_ON_ITS_OWN, model=str(identity))
+        stylize_film(source, tmp_path / "broken" / target, NO_VIDEO, model=str(identity))
     notes = []
     report = stylize_film(source, tmp_path / "broken" / target, settings, model=str(identity), note=notes.append)
     assert report.resumed_from == 4
@@ -89,7 +90,7 @@ def test_a_broken_frame_repeats_the_one_before_and_is_told(tmp_path, identity):
     for number in (1, 2, 4):
         Image.fromarray(np.full((32, 32, 3), 40 * number, np.uint8)).save(tmp_path / f"{number}.png")
     path = tmp_path / "film.gif"
-    report = stylize_film(tmp_path / "%d.png", path, EACH_ON_ITS_OWN, model=str(identity))
+    report = stylize_film(tmp_path / "%d.png", path, NO_VIDEO, model=str(identity))
     assert report.broken == [pytest.approx(2 / 25)]
     values = [round(float(frame.pixels.mean() * 255)) for frame in FilmReader(path)]
     # GIF has no duration for frames that show the same as the one before: it is one frame, shown longer.
@@ -123,7 +124,7 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path, source, identity):
 def test_frames_that_are_broken_at_the_beginning_show_the_first_whole_one(tmp_path, identity):
     (tmp_path / "1.png").write_bytes(b"nothing")
     Image.fromarray(np.full((32, 32, 3), 90, np.uint8)).save(tmp_path / "2.png")
-    report = stylize_film(tmp_path / "%d.png", tmp_path / "out" / "%d.png", EACH_ON_ITS_OWN, model=str(identity))
+    report = stylize_film(tmp_path / "%d.png", tmp_path / "out" / "%d.png", NO_VIDEO, model=str(identity))
     assert report.broken == [0.0]
     assert [np.asarray(Image.open(tmp_path / "out" / f"{number}.png")).max() for number in (1, 2)] == [90, 90]
     (tmp_path / "2.png").write_bytes(b"nothing")
@@ -136,7 +137,7 @@ def test_numbered_frames_are_upright_and_keep_16_bits_of_grey(tmp_path, identity
     exif = Image.Exif()
     exif[274] = 6
     Image.fromarray(np.full((32, 20, 3), 60, np.uint8)).save(tmp_path / "2.png", exif=exif)
-    stylize_film(tmp_path / "%d.png", tmp_path / "out" / "%d.png", EACH_ON_ITS_OWN, model=str(identity))
+    stylize_film(tmp_path / "%d.png", tmp_path / "out" / "%d.png", NO_VIDEO, model=str(identity))
     found = [np.asarray(Image.open(tmp_path / "out" / f"{number}.png")) for number in (1, 2)]
     assert [(pixels.shape, pixels.max()) for pixels in found] == [((20, 32, 3), 128), ((20, 32, 3), 60)]
 

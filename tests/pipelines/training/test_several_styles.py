@@ -109,7 +109,13 @@ def added(two_iterations):
 
 
 def adding(folder, network, output, **options):
-    own = {"add_style": network, "style_image": (folder / "lines.png",), "batch_size": 1, "num_iterations": 2}
+    own = {
+        "add_style": network,
+        "style_image": (folder / "lines.png",),
+        "batch_size": 1,
+        "num_iterations": 2,
+        "model": None,
+    }
     return several(folder, output, **(own | options))
 
 

@@ -108,7 +108,7 @@ def test_initial_generator_of_another_kind_is_refused(inputs, style_run, tmp_pat
 @on_every_backend
 def test_texture_mode_with_diversity_and_spectrum(inputs, tmp_path):
     settings = small_settings(
-        inputs, tmp_path, mode="texture", data=None, batch_size=2, diversity_weight=0.5, spectrum_weight=0.1,
+        inputs, tmp_path, mode="texture", batch_size=2, diversity_weight=0.5, spectrum_weight=0.1,
         pyramid_loss=2, num_iterations=2,
     )  # fmt: skip
     report = train_generator(settings)
