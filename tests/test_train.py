@@ -46,6 +46,7 @@ REFUSED = {
     "no weights": ({"style_weight": 0, "content_weight": 0}, "nothing to learn"),
     "no data": ({"data": None}, "--data is needed in style mode"),
     "spectrum": ({"spectrum_weight": 1}, "--spectrum-weight needs --mode texture"),
+    "histograms": ({"histogram_weight": 1}, "--histogram-weight needs --mode texture"),
     "diversity": ({"diversity_weight": 1}, "--diversity-weight needs --mode texture"),
     "style image": ({"style_image": "none.png"}, "none.png: no such file"),
     "data folder": ({"data": "nowhere"}, "--data nowhere: no such folder"),

@@ -42,7 +42,7 @@ NOT_COMPARED = frozenset(
 ) | {"weights", "data_dir", "log_dir", "initial_generator"}
 
 # The values that runs of versions without these options had.
-WITHOUT_TERMS = {"consistency_weight": 0.0, "mirrored_border": 0, "spectrum_weight": 0.0}
+WITHOUT_TERMS = {"consistency_weight": 0.0, "mirrored_border": 0, "spectrum_weight": 0.0, "histogram_weight": 0.0}
 
 
 @contextmanager

@@ -128,6 +128,7 @@ def _plan_objective(settings: TrainingSettings, precision: str) -> ObjectivePlan
         tv_weight=settings.tv_weight,
         diversity_weight=settings.diversity_weight,
         spectrum_weight=settings.spectrum_weight,
+        histogram_weight=settings.histogram_weight,
         consistency_weight=settings.consistency_weight if settings.mode == "style" else 0.0,
         loss_scaling=settings.loss_scaling,
         octaves=settings.pyramid_loss,

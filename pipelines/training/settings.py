@@ -110,6 +110,11 @@ class TrainingSettings:
         "weight of the power spectrum, which suppresses high-frequency noise from VGG-19 (textures)",
         default=0.0, kind=float, minimum=0,
     )  # fmt: skip
+    histogram_weight: float = option(
+        "weight of the histograms of colours and of detail at every scale, which suppresses spots of rare colours "
+        "(textures)",
+        default=0.0, kind=float, minimum=0,
+    )  # fmt: skip
     consistency_weight: float = option(
         "weight of the term that compares the results of a photo and of the same photo shifted by some pixels (styles; "
         "every other photo of a batch)",
@@ -179,8 +184,9 @@ class TrainingSettings:
             raise ArgumentError("`style_weight` and `content_weight` are both 0: there is nothing to learn")
         if self.diversity_weight and (self.mode != "texture" or self.batch_size < 2):
             raise ArgumentError("`diversity_weight` needs `mode` texture and a `batch_size` of at least 2")
-        if self.spectrum_weight and self.mode != "texture":
-            raise ArgumentError("`spectrum_weight` needs `mode` texture")
+        for name in ("spectrum_weight", "histogram_weight"):
+            if getattr(self, name) and self.mode != "texture":
+                raise ArgumentError(f"`{name}` needs `mode` texture")
         if self.add_style is not None:
             self._check_added_style()
         self._refuse_idle()

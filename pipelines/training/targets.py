@@ -17,6 +17,7 @@ from errors import ArgumentError
 from layers import ReflectionPadding2D
 from losses.loss import Loss, Totals, WeightedSum
 from losses.pictures.consistency import Consistency
+from losses.pictures.histograms import Histograms, histograms
 from losses.pictures.octave_spectra import octave_spectra
 from losses.pictures.opponent_colors import OpponentColors
 from losses.pyramid import PyramidPadding, gaussian_pyramid
@@ -65,6 +66,7 @@ class ObjectivePlan:
         tv_weight: factor of the total variation.
         diversity_weight: factor of the term that keeps texture samples different.
         spectrum_weight: factor of the term that gives a texture's samples its power spectrum; 0 for a style.
+        histogram_weight: factor of the term that gives them its histograms; 0 for a style.
         consistency_weight: factor of the term that gives shifted photos the same pictures, shifted; 0 for a texture.
         loss_scaling: "relative" or "absolute".
         octaves: at which the style is compared.
@@ -83,6 +85,7 @@ class ObjectivePlan:
     tv_weight: float
     diversity_weight: float
     spectrum_weight: float
+    histogram_weight: float
     consistency_weight: float
     loss_scaling: str
     octaves: int
@@ -140,10 +143,13 @@ class ObjectivePlan:
 
     def _further(self, styles: Sequence[np.ndarray], padding: PyramidPadding) -> dict[str, tuple[float, Loss]]:
         """Return the terms of the pictures themselves, each with its weight."""
-        if not self.spectrum_weight:
-            return {}
-        size = min(self.image_sizes)
-        return {"spectrum": (self.spectrum_weight, OpponentColors(octave_spectra(styles, (size, size), padding)))}
+        found: dict[str, tuple[float, Loss]] = {}
+        if self.spectrum_weight:
+            size = min(self.image_sizes)
+            found["spectrum"] = self.spectrum_weight, octave_spectra(styles, (size, size), padding)
+        if self.histogram_weight:
+            found["histograms"] = self.histogram_weight, Histograms(histograms(styles), padding)
+        return {name: (weight, OpponentColors(loss)) for name, (weight, loss) in found.items()}
 
     def _paddings(self) -> tuple[PaddingMode, PaddingMode]:
         """Return the descriptor's padding for generated pictures and for the style picture."""

@@ -106,15 +106,16 @@ def test_initial_generator_of_another_kind_is_refused(inputs, style_run, tmp_pat
 
 
 @on_every_backend
-def test_texture_mode_with_diversity_and_spectrum(inputs, tmp_path):
+def test_texture_mode_with_all_terms(inputs, tmp_path):
     settings = small_settings(
         inputs, tmp_path, mode="texture", batch_size=2, diversity_weight=0.5, spectrum_weight=0.1,
-        pyramid_loss=2, num_iterations=2,
+        histogram_weight=0.1, pyramid_loss=2, num_iterations=2,
     )  # fmt: skip
     report = train_generator(settings)
     model = load_model(report.generator)
     assert [tensor.name for tensor in model.inputs] == ["noise"]
-    assert set(read_history(tmp_path)[0]) == {"iteration", "learning_rate", "loss", "style", "diversity", "spectrum"}
+    terms = {"style", "diversity", "spectrum", "histograms"}
+    assert set(read_history(tmp_path)[0]) == {"iteration", "learning_rate", "loss", *terms}
 
 
 def test_loss_that_is_no_number_stops_the_run(inputs, run_of_four, tmp_path, monkeypatch):
