@@ -174,10 +174,10 @@ def is_film_command(inputs: Sequence[str], output: str) -> bool:
 
 
 def _may_be_film(path: str) -> bool:
+    from images.folders import why_no_file
     from images.formats import READABLE_SUFFIXES
 
-    file = Path(path)
-    return file.is_file() and file.suffix.lower() not in READABLE_SUFFIXES
+    return why_no_file(Path(path)) is None and Path(path).suffix.lower() not in READABLE_SUFFIXES
 
 
 def look_options(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NoReturn
 from images.errors import ImageError, ImageWarning
 from images.folders import list_pictures, why_no_file, why_not_creatable
 from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
-from runtimes.terminal import prepare_standard_streams, printable, reason_of, say, signals_as_interrupts
+from runtimes.terminal import prepare_standard_streams, printable, reason_of, say, shortened, signals_as_interrupts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -242,7 +242,7 @@ def stylize_all(planned: Plan, graph: PictureGraph) -> int:
 def tell(message: str) -> None:
     """Print one line on standard error, if anybody is left to read it."""
     with suppress(OSError, ValueError):
-        print(f"{NAME}: {printable(' '.join(message.split()))}", file=sys.stderr, flush=True)
+        print(f"{NAME}: {printable(shortened(' '.join(message.split())))}", file=sys.stderr, flush=True)
 
 
 def run(argv: Sequence[str] | None) -> int:

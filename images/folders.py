@@ -68,6 +68,22 @@ def why_no_file(path: Path, *, expected: str = "a picture file") -> str | None:
     return f"{path}: {KINDS.get(stat.S_IFMT(mode), 'a folder')}, not {expected}"
 
 
+def why_unreachable(path: Path) -> str | None:
+    """Return why the system cannot tell whether anything is at `path`, such as a name that is too long; else None."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return error.strerror
+    return None
+
+
+def is_folder(path: Path) -> bool:
+    """Say whether there is a folder; no for what is unreachable, of which Path.is_dir raises OSError."""
+    return why_unreachable(path) is None and path.is_dir()
+
+
 def why_not_creatable(path: Path) -> str | None:
     """Return why no file or folder can be made at `path`, where missing folders above it are made too.
 
@@ -82,12 +98,8 @@ def why_not_creatable(path: Path) -> str | None:
     if not place.is_dir():
         return f"{path}: {place} is not a folder"
     for name in missing:
-        try:
-            (place / name).lstat()
-        except FileNotFoundError:
-            continue
-        except OSError as error:  # a name that is longer than the disk allows
-            return f"{path}: {error.strerror}"
+        if reason := why_unreachable(place / name):
+            return f"{path}: {reason}"
     return None if os.access(place, os.W_OK) else f"{path}: the folder {place} is read-only"
 
 

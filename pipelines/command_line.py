@@ -18,7 +18,14 @@ from images.errors import ImageError, ImageWarning
 from options import Option, frozen, options_of, text_of
 from pipelines.brief import cut_short
 from pipelines.startup import in_script
-from runtimes.terminal import discard_output, prepare_standard_streams, printable, reason_of, signals_as_interrupts
+from runtimes.terminal import (
+    discard_output,
+    prepare_standard_streams,
+    printable,
+    reason_of,
+    shortened,
+    signals_as_interrupts,
+)
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -217,4 +224,4 @@ def note(text: str) -> None:
 def tell(line: str) -> None:
     """Print a line on standard error, if anybody is left to read it."""
     with suppress(OSError, ValueError):
-        print(printable(line), file=sys.stderr, flush=True)
+        print(printable(shortened(line)), file=sys.stderr, flush=True)

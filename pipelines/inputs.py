@@ -39,21 +39,24 @@ def check_input_folder(folder: str | os.PathLike, name: str) -> None:
     Raises:
         ArgumentError: there is none.
     """
-    try:
-        is_folder = Path(folder).is_dir()
-    except OSError as error:  # a name that is too long
-        raise ArgumentError(f"`{name}` {folder}: {error.strerror}") from error
-    if not is_folder:
+    from images.folders import is_folder, why_unreachable
+
+    if reason := why_unreachable(Path(folder)):
+        raise ArgumentError(f"`{name}` {folder}: {reason}")
+    if not is_folder(Path(folder)):
         raise ArgumentError(f"`{name}` {folder}: {'not a folder' if os.path.lexists(folder) else 'no such folder'}")
 
 
-def pictures_in(folder: str | os.PathLike, name: str, *, recursive: bool = False) -> list[Path]:
+def pictures_in(
+    folder: str | os.PathLike, name: str, *, recursive: bool = False, skip: Path | None = None
+) -> list[Path]:
     """Return the files of a folder that are called like pictures, sorted; a warning tells of each that cannot be one.
 
     Args:
         folder: where to look.
         name: of the argument, for errors.
         recursive: look through all folders below as well.
+        skip: a folder below that is left out.
 
     Raises:
         ArgumentError: there is no such folder, or no picture in it.
@@ -61,7 +64,7 @@ def pictures_in(folder: str | os.PathLike, name: str, *, recursive: bool = False
     from images.folders import list_pictures
 
     check_input_folder(folder, name)
-    listing = list_pictures(Path(folder), recursive=recursive)
+    listing = list_pictures(Path(folder), recursive=recursive, skip=skip)
     for reason in listing.unreadable.values():
         _leave_out(reason)
     if not listing.pictures:

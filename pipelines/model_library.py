@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from errors import ArgumentError, unknown_name
+from images.folders import why_unreachable
 
 # The layer that knows the styles of a network of several (layers.StyleWeights).
 STYLE_WEIGHTS = "StyleWeights"
@@ -65,10 +66,9 @@ def find_model(name_or_path: str, *, option: str = "`model`") -> Path:
         ArgumentError: there is no such file or name, or the file is of another kind.
     """
     path = Path(name_or_path)
-    try:
-        exists = path.exists()
-    except OSError as error:  # a name that is too long
-        raise ArgumentError(f"{option} {path}: {error.strerror}") from error
+    if reason := why_unreachable(path):
+        raise ArgumentError(f"{option} {path}: {reason}")
+    exists = path.exists()
     if path.suffix in IMPORTERS and exists:
         importer = IMPORTERS[path.suffix]
         raise ArgumentError(

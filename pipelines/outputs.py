@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from errors import ArgumentError, UserError
-from images.folders import why_not_creatable
+from images.folders import why_not_creatable, why_unreachable
 from images.formats import WRITABLE_FORMATS
 
 
@@ -51,7 +51,8 @@ def check_parent(path: Path, *, name: str = "output") -> None:
     Raises:
         ArgumentError: there is none, or it is read-only; or the name is longer than its disk allows.
     """
-    _check_length(path, path, name)
+    if reason := why_unreachable(path):
+        raise ArgumentError(f"`{name}` {path}: {reason}")
     if not path.absolute().parent.is_dir():
         raise ArgumentError(f"`{name}` {path}: there is no folder {path.parent}")
     if not os.access(path.absolute().parent, os.W_OK):
@@ -75,12 +76,23 @@ def check_folder_output(path: str | os.PathLike, *, name: str = "output") -> Non
         raise ArgumentError(f"`{name}` {path}: the folder {place.absolute()} is read-only")
 
 
-def _check_length(place: Path, given: str | os.PathLike, name: str) -> None:
-    try:
-        place.lstat()
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            raise ArgumentError(f"`{name}` {given}: {error.strerror}") from error
+def check_not_read(
+    path: str | os.PathLike, inputs: Iterable[str | os.PathLike | None], *, name: str = "output"
+) -> None:
+    """Check that writing `path` does not replace one of the inputs, or a folder with one in it.
+
+    Args:
+        path: the file or folder to write.
+        inputs: files that are read; None is no file.
+        name: of the argument, for errors.
+
+    Raises:
+        ArgumentError: it does.
+    """
+    place = Path(os.path.realpath(path))
+    for file in inputs:
+        if file is not None and Path(os.path.realpath(file)).is_relative_to(place):
+            raise ArgumentError(f"`{name}` {path}: {os.fspath(file)} is an input and would be overwritten")
 
 
 def check_disk_space(folder: Path, needed: int, advice: str = "") -> None:

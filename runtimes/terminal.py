@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -18,6 +19,17 @@ ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasat
 def printable(text: str) -> str:
     """Return `text` with escapes for the characters that a terminal cannot show, or that would steer it."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+
+
+# Longer than any path: what a message does not show whole. Numbers of many digits are none.
+LONG_NUMBER, LONG_WORD = re.compile(r"\d{50,}"), re.compile(r"\S{5000,}")
+
+
+def shortened(text: str) -> str:
+    """Return `text` with the beginning and the length in place of numbers and words that nobody reads to their end."""
+    for pattern in (LONG_NUMBER, LONG_WORD):
+        text = pattern.sub(lambda found: f"{found[0][:20]}... ({len(found[0]):,} characters)", text)
+    return text
 
 
 def reason_of(error: Exception) -> str:

@@ -14,6 +14,7 @@ from pipelines.export.files import check_output
 from pipelines.export.settings import ARRAYS, ExportSettings, Shape
 from pipelines.inputs import check_input_files, pictures_in
 from pipelines.model_library import makes_textures
+from pipelines.outputs import check_not_read
 from pipelines.startup import quiet_startup
 
 if TYPE_CHECKING:
@@ -67,8 +68,7 @@ def export_model(
     settings = ExportSettings(format, quantize, paths[0], size, tuple(map(tuple, input_shape)), paths[1], layout)
     target = check_output(Path(output), suffix=settings.kind.suffix)
     require_packages(settings)
-    check_input_files(input=input)
-    _check_calibration(Path(input), settings)
+    _check_inputs(Path(input), target, settings)
     return _export(Path(input), target, settings)
 
 
@@ -103,10 +103,11 @@ def require_packages(settings: ExportSettings) -> None:
         )
 
 
-def _check_calibration(path: Path, settings: ExportSettings) -> None:
-    """Raise ArgumentError where int8 has nothing to take its ranges from, or what is given is not there."""
-    check_input_files(samples=settings.samples)
+def _check_inputs(path: Path, target: Path, settings: ExportSettings) -> None:
+    """Raise ArgumentError where an input is not there or lies in the target, or int8 has none to take ranges from."""
     calibration = settings.calibration
+    check_input_files(input=path, samples=settings.samples)
+    check_not_read(target, [path, settings.samples, calibration])
     if calibration is not None and calibration.suffix != ARRAYS:
         pictures_in(calibration, "calibration")
     else:

@@ -86,7 +86,7 @@ def import_caffe_model(
         ArgumentError: an argument has a value that is not allowed.
         UserError: a file cannot be read or converted, or its network not normalised.
     """
-    check_model_output(output, layout=layout, size=size)
+    check_model_output(output, [prototxt, input, verify], layout=layout, size=size)
     if pooling not in POOLINGS:
         raise ArgumentError(unknown_name("`pooling`", pooling, POOLINGS))
     check_input_files(prototxt=prototxt, input=input, verify=verify)

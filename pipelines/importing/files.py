@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,7 +13,7 @@ from errors import ArgumentError, unknown_name
 from pipelines.export.export import require_packages
 from pipelines.export.files import check_output, size_of, whole_or_nothing
 from pipelines.export.settings import ExportSettings, format_of
-from pipelines.outputs import check_file_output
+from pipelines.outputs import check_file_output, check_not_read
 from runtimes.terminal import printable
 
 if TYPE_CHECKING:
@@ -59,9 +59,21 @@ class WrittenModel:
 
 
 def check_model_output(
-    path: str | os.PathLike, *, dtype: str = "float32", layout: str = "nhwc", size: tuple[int, int] = DEFAULT_SIZE
+    path: str | os.PathLike,
+    inputs: Iterable[str | os.PathLike | None],
+    *,
+    dtype: str = "float32",
+    layout: str = "nhwc",
+    size: tuple[int, int] = DEFAULT_SIZE,
 ) -> None:
     """Check before any work that a model can be written to `path`: `.keras`, `.onnx`, `.tflite`, or a folder.
+
+    Args:
+        path: what to write.
+        inputs: files that are read.
+        dtype: storage of the weights.
+        layout: of the inputs and outputs.
+        size: height and width of pictures of any size.
 
     Raises:
         ArgumentError: another suffix, no folder to write it in, what stands there is of another kind, the format
@@ -69,6 +81,7 @@ def check_model_output(
         UserError: a package that the format needs is not installed.
     """
     path = Path(path)
+    check_not_read(path, inputs)
     if layout not in LAYOUTS:
         raise ArgumentError(unknown_name("`layout`", layout, LAYOUTS))
     if path.suffix == KERAS:

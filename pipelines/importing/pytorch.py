@@ -70,7 +70,7 @@ def import_pytorch_model(
     """
     if dtype not in DTYPES:
         raise ArgumentError(unknown_name("`dtype`", dtype, DTYPES))
-    check_model_output(output, dtype=dtype, layout=layout, size=size)
+    check_model_output(output, [input, verify], dtype=dtype, layout=layout, size=size)
     check_input_files(input=input, verify=verify)
     reference = None if verify is None else _read_reference(Path(verify))
     with quiet_startup():

@@ -106,7 +106,7 @@ def import_torch_model(
             infinite or beyond 1e10.
     """
     _check_choices(image_io=image_io, dtype=dtype, noise=noise, norm_statistics=norm_statistics)
-    check_model_output(output, dtype=dtype, layout=layout, size=size)
+    check_model_output(output, [input, verify], dtype=dtype, layout=layout, size=size)
     check_input_files(input=input, verify=verify)
     shapes = tuple((None, *parse_shape(text)) for text in input_shape)
     reference = None if verify is None else read_reference(Path(verify))

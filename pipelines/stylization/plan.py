@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from errors import ArgumentError
-from images.folders import list_pictures, why_no_file
+from images.folders import is_folder, list_pictures, why_no_file
 from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
-from pipelines.outputs import check_folder_output, check_picture_output
+from pipelines.outputs import check_folder_output, check_not_read, check_picture_output
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,13 @@ class StylizationPlan:
     unreadable: dict[Path, str] = field(default_factory=dict)
 
 
-def plan_jobs(inputs: Sequence[str | os.PathLike], output: str | os.PathLike, *, overwrite: bool) -> StylizationPlan:
+def plan_jobs(
+    inputs: Sequence[str | os.PathLike],
+    output: str | os.PathLike,
+    *,
+    overwrite: bool,
+    masks: Sequence[str | os.PathLike] = (),
+) -> StylizationPlan:
     """Decide before any work which file each picture goes to.
 
     One input file goes to the file `output`, or under its own name into the folder `output` (one that exists, or a
@@ -51,6 +57,7 @@ def plan_jobs(inputs: Sequence[str | os.PathLike], output: str | os.PathLike, *,
         inputs: files and folders.
         output: file or folder.
         overwrite: whether an output that exists is written anew.
+        masks: further files that are read.
 
     Raises:
         ArgumentError: an input does not exist or holds no pictures, the output does not fit the inputs, an input
@@ -69,6 +76,8 @@ def plan_jobs(inputs: Sequence[str | os.PathLike], output: str | os.PathLike, *,
         found = [Job(source, Path(output) / name) for (source, _), name in zip(named, names, strict=True)]
     _check_collisions(found)
     for job in found:
+        check_not_read(job.target, masks)
+    for job in found:
         (plan.existing if job.target.exists() and not overwrite else plan.jobs).append(job)
     if one_file and plan.existing:
         raise ArgumentError(f"`output` {plan.existing[0].target} exists; `overwrite` replaces it")
@@ -84,17 +93,12 @@ def _checked_input(path: Path) -> Path:
 
 
 def _is_folder(output: str | os.PathLike) -> bool:
-    return _is_there(output) or os.fspath(output).endswith(os.sep)
-
-
-def _is_there(folder: str | os.PathLike) -> bool:
-    """Say whether there is such a folder; no for names that are too long, of which Path.is_dir raises OSError."""
-    return os.path.lexists(folder) and Path(folder).is_dir()
+    return is_folder(Path(output)) or os.fspath(output).endswith(os.sep)
 
 
 def _check_folder(output: Path) -> None:
     is_named_as_file = os.path.lexists(output) or output.suffix.lower() in READABLE_SUFFIXES
-    if is_named_as_file and not _is_there(output):
+    if is_named_as_file and not is_folder(output):
         raise ArgumentError(f"`output` {output}: must be a folder, because the input is a folder or several files")
     check_folder_output(output)
 

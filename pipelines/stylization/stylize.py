@@ -66,7 +66,7 @@ def stylize_files(
     look = (image_size, strength, keep_colors, precision)
     settings = StylizationSettings(*look, style or {}, _paths(masks), parse_memory(memory), brush_size)
     path = find_model(model)
-    return _stylize(path, plan_jobs(inputs, output, overwrite=overwrite), settings)
+    return _stylize(path, plan_jobs(inputs, output, overwrite=overwrite, masks=settings.masks), settings)
 
 
 def _stylize(model: Path, plan: StylizationPlan, settings: StylizationSettings) -> StylizationReport:

@@ -215,7 +215,8 @@ class RunFolder:
             UserError: another run is at work in this folder.
         """
         with hold(self.path / LOCK):
-            remove_stale(self.path)
+            for path in (self.path, *([] if self.output is None else [Path(self.output).absolute().parent])):
+                remove_stale(path)
             yield self
 
     def is_abandoned(self) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from choices import TILEABLE
 from errors import ArgumentError, UserError, one_line, unknown_name
 from images.large.mapped import mapped_zeros
+from images.temporary_files import remove_stale
 from images.writing import write_image
 from pipelines.memory_bound import parse_memory
 from pipelines.model_library import find_model
@@ -46,6 +47,7 @@ def sample_textures(generator: str, output: str | os.PathLike, *, count: int = 1
     check_picture_output(Path(output))
     pictures = sample_pictures(generator, count=count, **options)
     targets = _targets(Path(output), count)
+    remove_stale(Path(output).absolute().parent)
     for target, picture in zip(targets, pictures, strict=True):
         write_image(target, picture)
     return targets

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from errors import ArgumentError
-from pipelines.outputs import check_file_output, check_folder_output
+from pipelines.outputs import check_file_output, check_folder_output, check_not_read
 from pipelines.startup import quiet_startup
 from pipelines.synthesis.files import RunFolder, open_folder, read_settings
 from pipelines.synthesis.inputs import SynthesisInputs, make_inputs, read_inputs, with_files
@@ -112,7 +112,7 @@ def synthesize(
     """
     settings = with_files(settings)
     inputs = read_inputs(settings)
-    _check_output(settings)
+    _check_output(settings, inputs)
     plan = _plan(settings, inputs)
     objectives = _objectives(plan, inputs, note)
     with open_folder(
@@ -151,18 +151,19 @@ def resume(
             f"`resume` {folder}: its `output`, {settings.output}, is outside that folder: give it again to confirm"
         )
     settings = replace(settings, output=settings.output if output is None else output)
-    _check_output(settings)
     inputs = read_inputs(settings)
+    _check_output(settings, inputs)
     plan = _plan(settings, inputs)
     with RunFolder(Path(folder), settings.save_every, settings.output).held() as run_folder:
         objectives = _objectives(plan, inputs, note)
         return _run_in(run_folder, _start(plan, inputs, observers, objectives, run_folder), note)
 
 
-def _check_output(settings: SynthesisSettings) -> None:
-    """Raise ArgumentError where `output` or `output_dir` cannot be written."""
+def _check_output(settings: SynthesisSettings, inputs: SynthesisInputs) -> None:
+    """Raise ArgumentError where `output` or `output_dir` cannot be written, or an input would be overwritten."""
     if settings.output is not None:
         check_file_output(settings.output)
+        check_not_read(settings.output, [*inputs.files.values(), settings.weights])
     check_folder_output(settings.output_dir, name="output_dir")
 
 

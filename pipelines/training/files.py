@@ -33,6 +33,8 @@ from runs.machine import choose_precision
 from runs.resuming import Found, Identity, Note, check_resumable, tell_resumed
 from runs.store import DAMAGE, DamagedError
 
+# The result and the folder of previews beside the checkpoints.
+RESULT, PREVIEWS = "generator.keras", "previews"
 KEPT = 3
 NAME = re.compile(r"checkpoint-(\d{8})\.weights\.h5")
 ATTRIBUTE, DIGEST = "training", "sha256"

@@ -24,7 +24,7 @@ from pipelines.training.callbacks.previews import Previews
 from pipelines.training.callbacks.saving import Saver
 from pipelines.training.data import PhotoCrops, ShiftedCrops, TrainingBatches, noise_sample
 from pipelines.training.devices import Devices, find_devices
-from pipelines.training.files import Checkpoint, check_checkpoint_space, load_checkpoint, remove_checkpoints
+from pipelines.training.files import RESULT, Checkpoint, check_checkpoint_space, load_checkpoint, remove_checkpoints
 from pipelines.training.model import TrainingModel
 from pipelines.training.optimizer import MAX_NORM, AveragedAdam, RateTable
 from pipelines.training.plan import TrainingPlan
@@ -33,7 +33,6 @@ from runs.progress import Observer
 from runs.resuming import Note
 from runs.stopping import interrupts_noted
 
-RESULT = "generator.keras"
 PREVIEWS = 4
 
 
@@ -223,7 +222,7 @@ class _Fit:
             finally:
                 for callback in callbacks:
                     callback.close()
-            if is_interrupted():
+            if is_interrupted() and callbacks[0].done < self.plan.iterations:
                 raise KeyboardInterrupt
         return callbacks[0].done
 

@@ -15,7 +15,7 @@ import numpy as np
 from errors import ArgumentError
 from pipelines.inputs import pictures_in
 from pipelines.model_library import find_model
-from pipelines.outputs import check_folder_output
+from pipelines.outputs import check_folder_output, check_not_read
 from pipelines.startup import quiet_startup
 from pipelines.training.settings import TrainingSettings
 from runs.resuming import Note
@@ -116,22 +116,25 @@ def train_generator(
     if settings.mode == "style" and settings.data is None:
         raise ArgumentError("`data` is needed in style mode: a folder of photos")
     with quiet_startup():
-        from pipelines.training.files import read_styles
-    _check_places(settings)
+        from pipelines.training.files import PREVIEWS, RESULT, read_styles
+    _check_places(settings, RESULT)
     styles = read_styles(settings)
     photos: list[Path] = []
     if settings.mode == "style" and settings.data is not None:
-        photos = pictures_in(settings.data, "data", recursive=True)
+        previews = Path(settings.checkpoints_path) / PREVIEWS  # of this run, which goes on with the same photos
+        photos = pictures_in(settings.data, "data", recursive=True, skip=previews)
     plan = _plan(settings, styles)
     return _train_in_folder(settings, plan, list(styles.values()), photos, observers, note)
 
 
-def _check_places(settings: TrainingSettings) -> None:
-    """Raise ArgumentError where a folder cannot be made, or a network is not there.
+def _check_places(settings: TrainingSettings, result: str) -> None:
+    """Raise ArgumentError where a folder cannot be made, a network is not there, or the result would overwrite it.
 
     A run that goes on does not need the network that it began with.
     """
     check_folder_output(settings.checkpoints_path, name="checkpoints_path")
+    networks = [settings.add_style, settings.initial_generator]
+    check_not_read(Path(settings.checkpoints_path) / result, networks, name="checkpoints_path")
     if settings.log_dir is not None:
         check_folder_output(settings.log_dir, name="log_dir")
     if settings.add_style is not None:
@@ -150,7 +153,7 @@ def _train_in_folder(
 ) -> TrainingReport:
     from pipelines.training import files
     from pipelines.training.devices import is_first_process
-    from pipelines.training.run import RESULT, TrainingFolder, run_training
+    from pipelines.training.run import TrainingFolder, run_training
 
     start = time.perf_counter()
     path = Path(settings.checkpoints_path)
@@ -160,7 +163,7 @@ def _train_in_folder(
         folder = TrainingFolder(path, state, found)
         trained = run_training(plan, styles, photos, folder=folder, observers=observers, note=note)
     return TrainingReport(
-        generator=path / RESULT,
+        generator=path / files.RESULT,
         iterations=trained.iterations,
         resumed_from=trained.resumed_from,
         unreadable=trained.unreadable,

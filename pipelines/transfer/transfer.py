@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from errors import ArgumentError
-from pipelines.outputs import check_file_output
+from pipelines.outputs import check_file_output, check_not_read
 from pipelines.startup import quiet_startup
 from pipelines.transfer.files import TransferFiles
-from pipelines.transfer.inputs import TransferInputs, make_inputs, read_inputs
+from pipelines.transfer.inputs import TransferInputs, make_inputs, named_files, read_inputs
 from pipelines.transfer.settings import TransferSettings
 from runs.resuming import Note, tell_resumed
 
@@ -124,6 +124,7 @@ def transfer(
         raise ArgumentError("`resume` and `restart` exclude each other")
     check_file_output(settings.output)
     inputs = read_inputs(settings)
+    check_not_read(settings.output, [*named_files(settings).values(), settings.weights])
     plan = _plan(settings, inputs)
     files = TransferFiles(settings, plan)
     with files.held():

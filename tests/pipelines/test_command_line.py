@@ -33,6 +33,16 @@ def test_parameters_in_backquotes_become_flags(capsys):
     assert capsys.readouterr().err == "x.py: error: -q must be above 0\n"
 
 
+def test_long_numbers_are_not_told_whole(capsys):
+    parser = ArgumentParser(prog="x.py")
+    parser.add_argument("--count", type=int)
+    assert run_script("x.py", lambda: parser.parse_args(["--count", "9" * 5000])) == 2
+    told = capsys.readouterr().err
+    assert told == f"x.py: error: argument --count: invalid int value: '{'9' * 20}... (5,000 characters)'\n"
+    assert run_script("x.py", failing(ArgumentError(f"`count` must be at most 9, not {10**60}"))) == 2
+    assert "not 10000000000000000000... (61 characters)\n" in capsys.readouterr().err
+
+
 def test_what_would_steer_a_terminal_is_escaped(capsys):
     assert run_script("x.py", failing(UserError("layer \x1b[2J\n  été \udcff"))) == 1
     assert capsys.readouterr().err == "x.py: error: layer \\x1b[2J été \\udcff\n"

@@ -95,6 +95,8 @@ WRONG = {
         ("--input PICTURE --output=", "--output is empty"),
         ("--input PICTURE --output LONG.png", "--output LONG.png: File name too long"),
         ("--input LONG --output a", "--input LONG: no such file or folder"),
+        ("--input LONG --output a.mp4", "--input LONG: no such file or folder"),
+        ("--input PICTURES --output LONG.png", "--output LONG.png: must be a folder"),
     ],
     "stylize_tensorflow_graph": [
         ("--input gone.jpg --output a.png --model a.onnx", "--input gone.jpg: no such file or folder"),

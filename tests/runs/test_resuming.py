@@ -1,12 +1,15 @@
 """One rule for all long runs: the same command goes on, another one is refused, `restart` begins anew."""
 
 import json
+import os
 import shutil
+import signal
 
 import numpy as np
 import pytest
 from PIL import Image
 from support import synthesis_cases, training_cases, transfer_cases
+from support.left_behind import leave_temporary
 
 from errors import ArgumentError, UserError
 from pipelines.synthesis.synthesize import resume, synthesize
@@ -14,6 +17,7 @@ from pipelines.training.files import checkpoints
 from pipelines.training.train import train_generator
 from pipelines.transfer.transfer import transfer
 from runs.lock import hold
+from runtimes.terminal import signals_as_interrupts
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +105,10 @@ def test_a_foreign_output_is_confirmed_and_a_lock_respected(inputs, tmp_path):
     with hold(folder / ".lock"), pytest.raises(UserError, match="another run is using this folder"):
         resume(folder, output=output)
     assert not output.exists()
+    left = leave_temporary(output)
     resume(folder, output=output)
     assert output.exists()
+    assert not left.exists()
     assert not list(folder.glob(".*"))
 
 
@@ -154,6 +160,15 @@ def test_training_resumes_restarts_and_takes_the_newest_sound_checkpoint(inputs,
     if report.resumed_from == 2:  # the flipped bit may lie in what no array uses
         assert any("damaged" in note and "it is not used" in note for note in notes)
     assert run(restart=True, style_weight=2.0).resumed_from == 0
+
+
+def test_a_signal_in_the_last_iteration_of_a_training_does_not_interrupt_it(inputs, tmp_path, usual_signals):
+    def interrupt(progress):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    settings = training_cases.small_settings(inputs[training_cases], tmp_path, num_iterations=1)
+    with signals_as_interrupts():
+        assert train_generator(settings, [interrupt]).iterations == 1
 
 
 DAMAGES = {

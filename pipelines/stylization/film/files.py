@@ -49,6 +49,12 @@ def check_paths(source: str | os.PathLike, output: Path, settings: FilmSettings)
         check_file_output(output)
     if os.path.realpath(source) == os.path.realpath(output):
         raise ArgumentError(f"`output` {output} is the input and would be overwritten")
+    if is_numbered(source) and is_numbered(output):  # two patterns may name the same files
+        numbers = frame_numbers(Path(source))
+        frames = {os.path.realpath(frame_path(Path(source), number)) for number in numbers}
+        written = (frame_path(output, numbers[0] + i) for i in range(numbers[-1] - numbers[0] + 1))
+        if same := next((path for path in written if os.path.realpath(path) in frames), None):
+            raise ArgumentError(f"`output` {output}: {same} is an input and would be overwritten")
 
 
 def _refuse_idle(source: str | os.PathLike, output: Path, settings: FilmSettings) -> None:

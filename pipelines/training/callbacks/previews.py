@@ -12,6 +12,7 @@ from images.writing import write_image
 from model.noise import takes_noise
 from model.styles import inputs_in_turn
 from pipelines.training.callbacks.iteration import diverged
+from pipelines.training.files import PREVIEWS
 
 
 class Previews:
@@ -36,7 +37,7 @@ class Previews:
         self.folder = folder
         self.watchers = watchers
         if folder is not None:
-            (folder / "previews").mkdir(exist_ok=True)
+            (folder / PREVIEWS).mkdir(exist_ok=True)
 
     def __call__(self, iteration: int) -> None:
         """Write the sheet of `iteration`."""
@@ -44,7 +45,7 @@ class Previews:
         if not np.isfinite(sheet).all():
             raise diverged(self.folder, iteration, "the generator's pictures are")
         if self.folder is not None:
-            write_image(self.folder / "previews" / f"iteration-{iteration:08d}.png", sheet)
+            write_image(self.folder / PREVIEWS / f"iteration-{iteration:08d}.png", sheet)
         for watch in self.watchers:
             watch(iteration, sheet)
 

@@ -83,7 +83,7 @@ def test_caffes_layout_in_a_keras_file(tmp_path, capsys):
 )
 def test_wrong_arguments(tmp_path, name, options, message):
     with pytest.raises(ArgumentError, match=message):
-        check_model_output(tmp_path / name, **options)
+        check_model_output(tmp_path / name, [], **options)
 
 
 def test_a_caffe_export_is_compared_on_what_caffe_recorded(tmp_path, capsys):

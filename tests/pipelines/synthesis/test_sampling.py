@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support.left_behind import leave_temporary
 
 import stylize_tensorflow
 import synthesize
@@ -9,7 +10,7 @@ from images.reading import read_image
 from model.generators.registry import build_generator
 from model.noise import draw_noise, draw_noise_rows
 from model.saving import load_model, save_model
-from pipelines.synthesis.sampling import sample_pictures
+from pipelines.synthesis.sampling import sample_pictures, sample_textures
 
 
 @pytest.fixture(scope="module", params=["johnson", "pyramid"])
@@ -94,6 +95,12 @@ def test_an_output_is_needed_and_its_format_known(tmp_path, capsys):
     assert "did you mean 'starry_night'" in capsys.readouterr().err
     assert sample("starry_night", tmp_path / "a.xyz") == 2
     assert "the name of a picture must end in one of .jpeg, " in capsys.readouterr().err
+
+
+def test_what_killed_runs_have_left_is_removed(generator, tmp_path):
+    left = leave_temporary(tmp_path / "a.png")
+    sample_textures(str(generator), tmp_path / "a.png", output_width=32)
+    assert not left.exists()
 
 
 def test_a_picture_that_does_not_fit_is_made_in_strips(generator, monkeypatch):
