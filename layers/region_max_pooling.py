@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from layers.arguments import pair
@@ -82,8 +81,8 @@ class RegionMaxPooling2D(keras.layers.Layer):
         if self.clip_boxes:
             starts, ends = (ops.clip(value, 0, size - 1) for value in (starts, ends))
         length = ops.maximum(ends - starts + 1.0, 1.0)[:, None]
-        number = np.arange(count + 1, dtype=np.float32)
-        borders = (number / np.float32(count) if self.clip_boxes else number)[None, :]
+        numbers = [i / count if self.clip_boxes else i for i in range(count + 1)]
+        borders = ops.convert_to_tensor([numbers], dtype="float32")
         borders = borders * (length if self.clip_boxes else _quotients(length, count))
         first, last = (
             ops.cast(ops.clip(rounded + starts[:, None], 0, size), "int32")
@@ -120,9 +119,9 @@ class _Parts:
 
 def _quotients(length: Any, count: int) -> Any:
     """Return lengths, (boxes, 1), divided by a number; XLA, as JAX uses it, rounds the last bit of it otherwise."""
-    exact = np.arange(MAX_TABLE + 1, dtype=np.float32) / np.float32(count)
+    exact = ops.convert_to_tensor([i / count for i in range(MAX_TABLE + 1)], dtype="float32")
     position = ops.cast(ops.minimum(length, MAX_TABLE), "int32")
-    return ops.where(length > MAX_TABLE, length / count, ops.take(ops.convert_to_tensor(exact), position, axis=0))
+    return ops.where(length > MAX_TABLE, length / count, ops.take(exact, position, axis=0))
 
 
 def _rounded(values: Any) -> Any:
