@@ -8,12 +8,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from runtimes.terminal import ENDINGS
+from runtimes.terminal import ENDINGS, raise_lost_interrupt
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Hold signals that would interrupt the run back until the end, so that what is done inside is done whole."""
+    """Hold signals that would interrupt the run back until the end, so that what is done inside is done whole.
+
+    Raises:
+        KeyboardInterrupt: there was a signal before, and a library has swallowed the interrupt.
+    """
+    raise_lost_interrupt()
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -49,6 +54,7 @@ def interrupts_noted() -> Iterator[Callable[[], bool]]:
         for each, handler in handlers.items():
             signal.signal(each, handler)
 
+    raise_lost_interrupt()
     numbers = [signal.SIGINT, *ENDINGS]
     handlers = {number: signal.getsignal(number) for number in numbers}
     handlers = {number: handler for number, handler in handlers.items() if callable(handler)}

@@ -70,6 +70,10 @@ def discard_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+# The signals that have come while `signals_as_interrupts` lasts.
+_arrived: list[int] = []
+
+
 @contextmanager
 def signals_as_interrupts() -> Iterator[None]:
     """Raise KeyboardInterrupt inside at SIGTERM (docker stop) and SIGHUP (a closed ssh session) too.
@@ -78,16 +82,29 @@ def signals_as_interrupts() -> Iterator[None]:
     """
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        _arrived.append(number)
         raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    changed = [number for number in ENDINGS if signal.getsignal(number) == signal.SIG_DFL]
+    found = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDINGS)}
+    changed = {n: handler for n, handler in found.items() if handler in (signal.SIG_DFL, signal.default_int_handler)}
+    _arrived.clear()
     for number in changed:
         signal.signal(number, interrupt)
     try:
         yield
     finally:
-        for number in changed:
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in changed.items():
+            signal.signal(number, handler)
+        _arrived.clear()
+
+
+def raise_lost_interrupt() -> None:
+    """Raise the KeyboardInterrupt that a library has swallowed; call it between the steps of a long run.
+
+    Libraries have `except:` without a class, and Python itself swallows what is raised in `__del__`.
+    """
+    if _arrived:
+        raise KeyboardInterrupt

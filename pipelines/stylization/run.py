@@ -15,7 +15,7 @@ from rich.text import Text
 from errors import UserError
 from images.errors import ImageError, ImageWarning
 from pipelines.stylization.plan import Job
-from runtimes.terminal import printable
+from runtimes.terminal import printable, raise_lost_interrupt
 
 if TYPE_CHECKING:
     from pipelines.stylization.files import Timing
@@ -56,6 +56,7 @@ def stylize_jobs(jobs: list[Job], stylize: Work, report: StylizationReport) -> N
                 progress.update(task, description=printable(job.source.name))
                 _stylize_one(job, stylize, report, _Teller(progress, task, done))
                 progress.update(task, completed=done + 1)
+                raise_lost_interrupt()
         except KeyboardInterrupt:
             _tell(progress, f"{len(report.written)} of {len(jobs)} pictures were written")
             raise

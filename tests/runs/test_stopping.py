@@ -1,11 +1,13 @@
 """Signals wait for the end of what belongs together."""
 
+import contextlib
 import os
 import signal
+import time
 
 import pytest
 
-from runs.stopping import uninterrupted
+from runs.stopping import interrupts_noted, uninterrupted
 from runtimes.terminal import signals_as_interrupts
 
 
@@ -24,6 +26,28 @@ def test_a_signal_waits_until_the_step_is_whole(number):
     with signals_as_interrupts(), pytest.raises(KeyboardInterrupt):
         step()
     assert done == ["first half", "second half"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("step", [uninterrupted, interrupts_noted])
+@pytest.mark.usefixtures("usual_signals")
+def test_an_interrupt_that_a_library_has_swallowed_ends_the_run_at_the_next_step(number, step):
+    done = []
+
+    def run():
+        with contextlib.suppress(BaseException):
+            os.kill(os.getpid(), number)
+            time.sleep(1)
+        done.append("went on")
+        with step():
+            done.append("never")
+
+    with pytest.raises(KeyboardInterrupt), signals_as_interrupts():
+        run()
+    assert done == ["went on"]
+    with signals_as_interrupts(), step():
+        done.append("another run")
+    assert done == ["went on", "another run"]
 
 
 def test_an_ignored_signal_stays_ignored():

@@ -30,6 +30,7 @@ from pipelines.stylization.film.settings import FilmSettings
 from pipelines.stylization.film.threads import Worker, ahead
 from pipelines.stylization.stylize import load_stylizer
 from runs.resuming import Note, tell_resumed
+from runtimes.terminal import raise_lost_interrupt
 
 if TYPE_CHECKING:
     from pipelines.stylization.generator import Stylizer
@@ -231,6 +232,7 @@ def write_frames(
                 beside.do(partial(end_part, number, stylizer.steadier.state()))
                 begin = number
             observe(number)
+            raise_lost_interrupt()
     if number > begin:
         end_part(number, stylizer.steadier.state())
     return number
