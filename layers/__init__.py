@@ -8,6 +8,7 @@ from layers.box_decoding import BoxDecoding
 from layers.center_pad_concatenate import CenterPadConcatenate
 from layers.circular_padding import CircularPadding2D
 from layers.conditional_instance_normalization import ConditionalInstanceNormalization
+from layers.continued_cell import ContinuedCell
 from layers.crop_to_match import CropToMatch
 from layers.detection_selection import DetectionSelection
 from layers.dilated_max_pooling import DilatedMaxPooling2D
@@ -52,6 +53,7 @@ __all__ = [
     "CenterPadConcatenate",
     "CircularPadding2D",
     "ConditionalInstanceNormalization",
+    "ContinuedCell",
     "CropToMatch",
     "DetectionSelection",
     "DilatedMaxPooling2D",

@@ -66,12 +66,15 @@ class Step:
         weights: Sequence[np.ndarray] = (),
         **config: Any,
     ) -> Any:
-        """Return what the layer that `make` returns makes of `inputs`; layers with the same `slots` are the same."""
+        """Return what the layer that `make` returns makes of `inputs`; layers with the same `slots` are the same.
+
+        A tuple of inputs are several arguments.
+        """
         key = (make, repr(config), self.slots) if weights else None
         layer = self.store.shared.get(key)
         if layer is None:
             layer = make(name=self.store.unique_name(self.layer.name or self.layer.type), **config)
-        outputs = layer(inputs)
+        outputs = layer(*inputs) if isinstance(inputs, tuple) else layer(inputs)
         if key is not None and key not in self.store.shared:
             layer.set_weights(weights)
             self.store.shared[key] = layer

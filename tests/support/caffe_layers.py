@@ -499,6 +499,49 @@ PYRAMIDS = [
     pyramid("pyramid_of_one", 1, (2, 3, 4, 5), "average"),
 ]
 
+
+def recurrent(name, kind, shapes, units, *, hidden=False):
+    """Caffe's LSTMLayer and RNNLayer, by PyTorch's cells: steps, `cont`, static features, and the first states."""
+    count = {"LSTM": 2, "RNN": 1}[kind]
+    gates, static = {"LSTM": 4, "RNN": 1}[kind] * units, shapes[2 : len(shapes) - count * hidden]
+    sizes = [(gates, np.prod(shapes[0][2:])), (gates,), *((gates, np.prod(shape[1:])) for shape in static)]
+    sizes += [(gates, units), *([(units, units), (units,)] if kind == "RNN" else [])]
+    weights = [rng(*size, seed=20 + i) / 2 for i, size in enumerate(sizes)]
+
+    def expected(x, continued, *others):
+        kernel, bias, *rest = (torch.tensor(weight).double() for weight in weights)
+        inputs = [torch.tensor(x).flatten(2)]
+        if static:
+            inputs.append(torch.tensor(others[0]).flatten(1)[None].expand(len(x), -1, -1))
+            kernel = torch.cat([kernel, rest.pop(0)], 1)
+        order = torch.arange(gates).reshape(-1, units)[[0, 1, 3, 2] if kind == "LSTM" else [0]].ravel()
+        cell = (torch.nn.LSTMCell if kind == "LSTM" else torch.nn.RNNCell)(kernel.shape[1], units).double()
+        zeros = torch.zeros(gates).double()
+        for own, value in zip(cell.parameters(), (kernel[order], rest[0][order], bias[order], zeros), strict=True):
+            own.data.copy_(value)
+        states = [torch.zeros(x.shape[1], units).double()] * count
+        states = [torch.tensor(other[0]) for other in others[-count:]] if hidden else states
+        outputs = []
+        for step, factor in zip(torch.cat(inputs, -1), torch.tensor(continued)[..., None], strict=True):
+            states = [state * factor for state in states]
+            states = list(cell(step, states)) if kind == "LSTM" else [cell(step, *states)]
+            outputs.append(states[0] if kind == "LSTM" else (states[0] @ rest[1].T + rest[2]).tanh())
+        values = [torch.stack(outputs), *(state[None] for state in states)] if hidden else [torch.stack(outputs)]
+        values = [value.detach().numpy() for value in values]
+        return values if hidden else values[0]
+
+    text = f"recurrent_param {{ num_output: {units} expose_hidden: {str(hidden).lower()} }}"
+    return Layer(name, kind, text, shapes, expected, weights, tops=1 + hidden * count)
+
+
+RECURRENT = [
+    recurrent("lstm", "LSTM", [(4, 2, 3), (4, 2)], 5),
+    recurrent("lstm_of_pictures_and_static", "LSTM", [(3, 2, 3, 2), (3, 2), (2, 4)], 5),
+    recurrent("lstm_with_states", "LSTM", [(3, 2, 3), (3, 2), (1, 2, 5), (1, 2, 5)], 5, hidden=True),
+    recurrent("rnn", "RNN", [(4, 2, 3), (4, 2)], 5),
+    recurrent("rnn_with_static", "RNN", [(4, 2, 3), (4, 2), (2, 4)], 5),
+    recurrent("rnn_with_states", "RNN", [(4, 2, 3), (4, 2), (1, 2, 5)], 5, hidden=True),
+]
 GLOBAL = Layer(
     "pool_global_max",
     "Pooling",
@@ -511,5 +554,5 @@ MASK = Layer(
 )
 LAYERS = [
     *CONVOLUTIONS, *POOLINGS, GLOBAL, MASK, *ELEMENTWISE, *SCALES, *NORMALIZATIONS, *PRODUCTS, *ARRANGEMENTS, *FORKS,
-    *EMBEDDINGS, *PYRAMIDS,
+    *EMBEDDINGS, *PYRAMIDS, *RECURRENT,
 ]  # fmt: skip

@@ -1,5 +1,5 @@
 """The shape rule of every layer type; importing the package registers them in `convert.caffe.shapes.RULES`."""
 
-from convert.caffe.shape_rules import arrangement, detection, elementwise, sources, weighted, windows
+from convert.caffe.shape_rules import arrangement, detection, elementwise, recurrent, sources, weighted, windows
 
-__all__ = ["arrangement", "detection", "elementwise", "sources", "weighted", "windows"]
+__all__ = ["arrangement", "detection", "elementwise", "recurrent", "sources", "weighted", "windows"]

@@ -26,6 +26,9 @@ def chain(shape, *layers):
     return part(text)
 
 
+PICTURE = (2, 4, 6, 6)
+
+
 @pytest.mark.parametrize(
     ("kind", "parameters", "message"),
     [
@@ -103,6 +106,19 @@ def test_what_caffe_refuses_is_refused(kind, parameters, message):
         ("ReLU", [(1, 2)], "", 2, "has 2 tops; 1 are needed"),
         ("Axpy", [(1, 2), (1, 3, 2, 2), (1, 3, 2, 2)], "", 1, "do not fit"),
         ("Convolution", [(1, 2, 3)], "convolution_param { num_output: 1 kernel_size: 1 }", 1, "needs a blob of 4 axes"),
+        ("LSTM", [(3, 2, 4), (3, 2)], "", 1, "num_output 0 must be from 1"),
+        ("LSTM", [(3, 2, 4), (2, 3)], "recurrent_param { num_output: 5 }", 1, "2 x 3 are not time x sequences x feat"),
+        ("LSTM", [(3, 2, 4), (3, 2), (3, 4)], "recurrent_param { num_output: 5 }", 1, "must be sequences x features"),
+        (
+            "RNN",
+            [(3, 2, 4), (3, 2), (1, 2, 4)],
+            "recurrent_param { num_output: 5 expose_hidden: true }",
+            2,
+            "the first states must be 1 x 2 x 5",
+        ),
+        ("RNN", [(3, 2, 4), (3, 2)], "recurrent_param { num_output: 5 }", 2, "2 bottoms and 2 tops; 2 or 3 and 1 are"),
+        ("ROIPooling", [PICTURE, (3, 4)], "roi_pooling_param { pooled_h: 2 pooled_w: 2 }", 1, "five numbers for each"),
+        ("ROIPooling", [PICTURE, (3, 5)], "roi_pooling_param { pooled_h: 2 }", 1, "pooled_w 0 must be from 1 to"),
         ("MVN", [(1, 2, 3, 4, 5)], "", 1, "up to 4 axes"),
         ("BatchNorm", [(3,)], "", 1, "2 or more axes"),
         ("Input", [], "input_param { shape { dim: 0 dim: 1 } }", 1, "outputs an empty blob"),
@@ -129,7 +145,6 @@ def test_bottoms_and_tops_must_fit(kind, shapes, parameters, tops, message):
         infer_shapes(part(text))
 
 
-PICTURE = (2, 4, 6, 6)
 PRODUCT = ("InnerProduct", "inner_product_param { num_output: 3 }")
 FREE, BATCH, SIZE, FIXED = (None, 4, None, None), (None, 4, 6, 6), (2, 4, None, None), PICTURE
 
