@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import keras
@@ -36,8 +38,8 @@ def weight_row(names: Sequence[str], weights: Mapping[str, float]) -> np.ndarray
     for name, weight in weights.items():
         if name not in names:
             raise ArgumentError(unknown_name("style", name, names))
-        if not (np.isfinite(weight) and weight >= 0):
-            raise ArgumentError(f"`style` {name}={weight:g}: a weight must be a number of at least 0")
+        if not (isinstance(weight, Real) and math.isfinite(weight) and weight >= 0):
+            raise ArgumentError(f"`style` {name}={weight}: a weight must be a number of at least 0")
     row = np.asarray([[weights.get(name, 0.0) for name in names]], np.float32)
     if not row.sum() > 0:
         raise ArgumentError("`style`: at least one weight must be above 0")

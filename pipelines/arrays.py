@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from errors import ArgumentError, unknown_name
+from images.errors import ImageError
 from images.reading import read_image, to_picture
 
 PictureLike = str | os.PathLike | np.ndarray | Image.Image
@@ -33,6 +35,8 @@ def as_pixels(picture: PictureLike, name: str = "picture") -> np.ndarray:
     if isinstance(picture, np.ndarray):
         return _checked(picture, name)
     if isinstance(picture, Image.Image):
+        if picture.mode == "F" or picture.mode.startswith("I"):  # 16 bits and more, which images.reading reads of files
+            raise ImageError(f"`{name}`: a Pillow image of type {picture.mode} is not supported; pass its path")
         return to_picture(picture, name=f"`{name}`").pixels
     if isinstance(picture, str | os.PathLike):
         return read_image(picture).pixels
@@ -40,8 +44,82 @@ def as_pixels(picture: PictureLike, name: str = "picture") -> np.ndarray:
 
 
 def all_pixels(pictures: Any, name: str) -> list[np.ndarray]:
-    """Return one picture, or each of a sequence of them, as `as_pixels` does."""
-    return [as_pixels(picture, name) for picture in ([pictures] if is_picture(pictures) else pictures)]
+    """Return one picture, or each of a sequence of them, as `as_pixels` does.
+
+    Raises:
+        ArgumentError: there is none, or it is neither; see `as_pixels` for the others.
+    """
+    found = [as_pixels(picture, name) for picture in several_pictures(pictures, name)]
+    if not found:
+        raise ArgumentError(f"`{name}` must have at least one picture")
+    return found
+
+
+def several_pictures(pictures: Any, name: str) -> list[Any]:
+    """Return a sequence of pictures as a list, or one picture as a list of one, as they are.
+
+    Raises:
+        ArgumentError: it is neither.
+    """
+    if is_picture(pictures):
+        return [pictures]
+    if not isinstance(pictures, Iterable) or isinstance(pictures, Mapping):
+        raise ArgumentError(f"`{name}` must be a picture or a sequence of pictures, not {type(pictures).__name__}")
+    return list(pictures)
+
+
+def pixel_pair(pictures: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return two pictures as `as_pixels` does.
+
+    Raises:
+        ArgumentError: there are not two; see `as_pixels` for the others.
+    """
+    found = [] if is_picture(pictures) else several_pictures(pictures, name)
+    if len(found) != 2:
+        raise ArgumentError(f"`{name}` must be a pair of pictures, not {_described(pictures)}")
+    first, second = (as_pixels(picture, name) for picture in found)
+    return first, second
+
+
+def pixel_pairs(pairs: Any, name: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return each of a sequence of pairs of pictures as `pixel_pair` does.
+
+    Raises:
+        ArgumentError: it is no such sequence; see `as_pixels` for the others.
+    """
+    if is_picture(pairs):
+        raise ArgumentError(f"`{name}` must be a sequence of pairs of pictures, not {_described(pairs)}")
+    return [pixel_pair(pair, name) for pair in several_pictures(pairs, name)]
+
+
+def _described(pictures: Any) -> str:
+    return "a single one" if is_picture(pictures) else str(len(pictures))
+
+
+def height_and_width(size: Any) -> tuple[int, int]:
+    """Return the sides of a square, or of (height, width), in pixels.
+
+    Raises:
+        ArgumentError: `size` is neither, or a side is below 1.
+    """
+    sides = (size, size) if isinstance(size, Integral) else size
+    if isinstance(sides, Sequence) and len(sides) == 2 and all(map(_is_side, sides)):
+        return int(sides[0]), int(sides[1])
+    raise ArgumentError(f"`size` must be a whole number of at least 1, or (height, width), not {size!r}")
+
+
+def _is_side(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
+
+
+def check_observers(observers: Any) -> None:
+    """Check that observers are a sequence of functions.
+
+    Raises:
+        ArgumentError: they are not.
+    """
+    if not isinstance(observers, Sequence) or not all(map(callable, observers)):
+        raise ArgumentError(f"`observers` must be a sequence of functions, not {observers!r}")
 
 
 def _checked(pixels: np.ndarray, name: str) -> np.ndarray:
@@ -75,3 +153,21 @@ def check_options(options: Iterable[str], known: Iterable[str]) -> None:
     for name in options:
         if name not in known:
             raise ArgumentError(unknown_name("option", name, known))
+
+
+def with_pixels(options: Mapping[str, Any], **readers: Callable[[Any, str], Any]) -> dict[str, Any]:
+    """Return options with arrays in place of pictures, and tuples, which settings hold, in place of lists.
+
+    Args:
+        options: by name; None: not given.
+        readers: by the names of those that are pictures: what makes arrays of them, from the value and the name.
+
+    Raises:
+        ArgumentError: see `as_pixels`, as for ImageError.
+    """
+    values: dict[str, Any] = {}
+    for name, value in options.items():
+        if name in readers and value is not None:
+            value = readers[name](value, name)
+        values[name] = tuple(value) if isinstance(value, list) else value
+    return values

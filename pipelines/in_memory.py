@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from errors import ArgumentError
-from pipelines.arrays import PictureLike, all_pixels, as_pixels, check_options, is_picture, workplace
+from pipelines.arrays import (
+    PictureLike,
+    all_pixels,
+    as_pixels,
+    check_observers,
+    check_options,
+    height_and_width,
+    pixel_pair,
+    pixel_pairs,
+    several_pictures,
+    with_pixels,
+    workplace,
+)
 from pipelines.inputs import pictures_in
 from pipelines.materials.material import Material
 from pipelines.startup import quiet_startup
@@ -40,6 +52,8 @@ def stylize(
     from pipelines.model_library import find_model
     from pipelines.stylization.stylize import stylize_pixels
 
+    if not isinstance(style, Mapping):
+        raise ArgumentError(f"`style` must be a dict, {{name: weight}}, not {style!r}")
     if isinstance(model, str | os.PathLike):
         path = find_model(os.fspath(model)).absolute()
         generator = _loaded(path, path.stat().st_mtime_ns, precision or "float32", tuple(style.items()))
@@ -61,6 +75,7 @@ def _compiled(model: keras.Model, precision: str | None, style: Mapping[str, flo
     with quiet_startup():
         from pipelines.stylization.styles import make_stylizer
 
+    _check_model(model)
     if precision is not None:
         raise ArgumentError("`precision` is for models given by name or path: a Keras model has its own")
     return make_stylizer(model, precision=None, style=style)
@@ -70,9 +85,9 @@ def sample(model: str | os.PathLike, size: int | tuple[int, int], tileable: str,
     """Return a picture of a texture generator, float32 (height, width, 3)."""
     from pipelines.synthesis.sampling import sample_pictures
 
-    height, width = _height_and_width(size)
+    height, width = height_and_width(size)
     pictures = sample_pictures(
-        os.fspath(model), output_height=height, output_width=width, tileable=tileable, random_seed=random_seed
+        _name_or_path(model), output_height=height, output_width=width, tileable=tileable, random_seed=random_seed
     )
     return next(pictures)
 
@@ -86,8 +101,10 @@ def synthesize(
 
     own = {"source", "output", "output_width", "output_height", "output_dir", "output_prefix", "save_every"}
     _check(options, SynthesisSettings, own)
-    height, width = _height_and_width(size)
-    values = {"output_height": height, "output_width": width, **_with_pixels(options, "init", "guide", "mask")}
+    check_observers(observers)
+    height, width = height_and_width(size)
+    pictures = with_pixels(options, init=as_pixels, guide=pixel_pair, mask=as_pixels)
+    values = {"output_height": height, "output_width": width, **pictures}
     return synthesize_pictures(all_pixels(sources, "sources"), observers=observers, **values)
 
 
@@ -104,9 +121,14 @@ def synthesize_material(
     from pipelines.synthesis.settings import SynthesisSettings
 
     _check(options, SynthesisSettings, {*WITHOUT, "output_width", "output_height"})
-    height, width = _height_and_width(size)
+    check_observers(observers)
+    if not isinstance(maps, Mapping):
+        raise ArgumentError(f"`maps` must be a dict, {{key: picture}}, not {type(maps).__name__}")
+    if isinstance(derive, str):
+        raise ArgumentError(f"`derive` must be several values, not {derive!r}")
+    height, width = height_and_width(size)
     values = {key: _map(key, picture) for key, picture in maps.items()}
-    given = {"output_height": height, "output_width": width, **options}
+    given = {"output_height": height, "output_width": width, **with_pixels(options)}
     return synthesize_maps(values, derive=derive, observers=observers, **given)
 
 
@@ -117,11 +139,12 @@ def _map(key: str, values: Any) -> np.ndarray:
     if isinstance(values, str | os.PathLike):
         return read_map(key, Path(values))
     if not isinstance(values, np.ndarray):
-        return as_pixels(values, "maps")
-    if values.ndim not in (2, 3) or not np.issubdtype(values.dtype, np.floating):
+        return as_pixels(values, f"maps[{key!r}]")
+    is_shape = values.ndim == 2 or (values.ndim == 3 and values.shape[2] in (1, 3))
+    if not is_shape or not np.issubdtype(values.dtype, np.floating):
         raise ArgumentError(
-            f"`maps` {key}: must be floats (height, width) or (height, width, channels), not {values.dtype} "
-            f"{values.shape}"
+            f"`maps` {key}: must be floats (height, width), (height, width, 1) or (height, width, 3), not "
+            f"{values.dtype} {values.shape}"
         )
     return values
 
@@ -130,15 +153,20 @@ def transfer(
     content: PictureLike, styles: Any, observers: Sequence[Observer], options: Mapping[str, Any]
 ) -> np.ndarray:
     """Return the result of a style transfer, float32 (height, width, 3)."""
-    from pipelines.transfer.settings import INITS, TransferSettings
+    from pipelines.transfer.settings import TransferSettings
     from pipelines.transfer.transfer import transfer_pictures
 
     _check(options, TransferSettings, {"content", "styles", "output", "save_every"})
-    init = options.get("init")
-    pictures = ("masks",) if isinstance(init, str) and init in INITS else ("init", "masks")
-    values = _with_pixels(options, *pictures)
+    check_observers(observers)
+    values = with_pixels(options, init=_first_picture, masks=pixel_pairs)
     given = (as_pixels(content, "content"), all_pixels(styles, "styles"))
     return transfer_pictures(*given, observers=observers, **values).picture
+
+
+def _first_picture(init: Any, name: str) -> Any:
+    from pipelines.transfer.settings import INITS
+
+    return init if isinstance(init, str) and init in INITS else as_pixels(init, name)
 
 
 def train(
@@ -152,11 +180,14 @@ def train(
     from pipelines.training.train import train_on_pictures
 
     _check(options, TrainingSettings, {"style_image", "data"})
+    check_observers(observers)
     if isinstance(style_image, Mapping):
+        if not style_image:
+            raise ArgumentError("`style_image` must have at least one picture")
         style: Any = {name: as_pixels(picture, "style_image") for name, picture in style_image.items()}
     else:
         style = as_pixels(style_image, "style_image")
-    return train_on_pictures(style, _photos(data), observers=observers, **options)
+    return train_on_pictures(style, _photos(data), observers=observers, **with_pixels(options))
 
 
 def _photos(data: Any) -> list[Path | np.ndarray]:
@@ -165,8 +196,15 @@ def _photos(data: Any) -> list[Path | np.ndarray]:
         return []
     if isinstance(data, str | os.PathLike) and Path(data).is_dir():
         return [*pictures_in(data, "data", recursive=True)]
-    pictures = [data] if is_picture(data) else data
-    return [Path(one) if isinstance(one, str | os.PathLike) else as_pixels(one, "data") for one in pictures]
+    return [_photo(picture) for picture in several_pictures(data, "data")]
+
+
+def _photo(picture: PictureLike) -> Path | np.ndarray:
+    if not isinstance(picture, str | os.PathLike):
+        return as_pixels(picture, "data")
+    if not Path(picture).is_file():
+        raise ArgumentError(f"`data` {picture}: no such file or folder")
+    return Path(picture)
 
 
 def import_torch(path: str | os.PathLike, image_io: str, options: Mapping[str, Any]) -> keras.Model:
@@ -207,10 +245,13 @@ def export(
     check_options(options, {"quantize", "calibration", "size", "input_shape", "samples", "layout"})
     suffixes = {kind.suffix: name for name, kind in FORMATS.items()}
     format = format or suffixes.get(Path(path).suffix, suffixes[""])
+    if "size" in options:
+        options = {**options, "size": height_and_width(options["size"])}
     if isinstance(model, str | os.PathLike):
         return export_model(input=find_model(os.fspath(model)), output=path, format=format, **options)
     with quiet_startup():
         from model.saving import save_model
+    _check_model(model)
     with workplace() as folder:
         file = folder / "model.keras"
         save_model(model, file)
@@ -221,27 +262,24 @@ def load(name_or_path: str | os.PathLike) -> keras.Model:
     """Return the Keras model of a file, or of a name of those that ship."""
     from pipelines.model_library import find_model
 
-    path = find_model(os.fspath(name_or_path))
+    path = find_model(_name_or_path(name_or_path))
     with quiet_startup():
         from model.saving import load_model
     return load_model(path)
 
 
-def _height_and_width(size: int | tuple[int, int]) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else (size[0], size[1])
+def _name_or_path(model: Any) -> str:
+    if not isinstance(model, str | os.PathLike):
+        raise ArgumentError(f"`model` must be a name or a path, not {type(model).__name__}")
+    return os.fspath(model)
+
+
+def _check_model(model: Any) -> None:
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise ArgumentError(f"`model` must be a name, a path or a Keras model, not {type(model).__name__}")
 
 
 def _check(options: Mapping[str, Any], settings: type, own: set[str]) -> None:
     check_options(options, {field.name for field in fields(settings)} - own)
-
-
-def _with_pixels(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """Return the options with arrays in place of the pictures that some of them are, or hold."""
-    found = {name: _pixels_in(value, name) for name, value in options.items() if name in names and value is not None}
-    return {**options, **found}
-
-
-def _pixels_in(value: Any, name: str) -> Any:
-    if is_picture(value):
-        return as_pixels(value, name)
-    return [_pixels_in(entry, name) for entry in value]

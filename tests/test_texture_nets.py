@@ -3,6 +3,7 @@
 import doctest
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -92,6 +93,67 @@ def test_a_keras_model_keeps_its_precision():
 def test_strength_mixes_with_the_content():
     full, half = (texture_nets.stylize(PICTURE, strength=strength) for strength in (1.0, 0.5))
     np.testing.assert_allclose(half, (full + PICTURE) / 2, atol=1e-6)
+
+
+def test_a_pillow_image_of_16_bits_is_told():
+    deep = Image.fromarray(np.uint16(PICTURE[..., 0] * 65535))
+    with pytest.raises(texture_nets.ImageError, match=r"`picture`: a Pillow image of type I;16 .* pass its path"):
+        texture_nets.stylize(deep)
+
+
+NO_SIZES = [1.5, "64", None, True, 0, (64,), (64, 64, 3), (64, 0), (64, 64.5)]
+
+
+@pytest.mark.parametrize("size", NO_SIZES)
+def test_sizes_that_are_none_are_told(size):
+    message = r"`size` must be a whole number of at least 1, or \(height, width\), not "
+    for function in (partial(texture_nets.sample, "bark"), partial(texture_nets.synthesize, PICTURE)):
+        with pytest.raises(texture_nets.ArgumentError, match=message):
+            function(size)
+
+
+def test_sizes_may_be_those_of_numpy():
+    assert texture_nets.sample("bark", np.int64(32)).shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: texture_nets.stylize(PICTURE, None), "`model` must be a name, a path or a Keras model, not NoneType"),
+        (lambda: texture_nets.export(3, "a.onnx"), "`model` must be a name, a path or a Keras model, not int"),
+        (lambda: texture_nets.load(None), "`model` must be a name or a path, not NoneType"),
+        (lambda: texture_nets.sample(3), "`model` must be a name or a path, not int"),
+        (lambda: texture_nets.stylize(PICTURE, "gallery", style="wave"), r"`style` must be a dict, \{name: weight\}"),
+        (lambda: texture_nets.stylize(PICTURE, "gallery", style={"wave": "a"}), "`style` wave=a: a weight must be"),
+        (lambda: texture_nets.sample(size=32, random_seed=-1), "`random_seed` must be a whole number of at least 0"),
+        (lambda: texture_nets.synthesize(None), "`sources` must be a picture or a sequence of pictures, not NoneType"),
+        (lambda: texture_nets.synthesize([]), "`sources` must have at least one picture"),
+        (lambda: texture_nets.synthesize(PICTURE, init=3), "`init` must be an array, a path or a Pillow image"),
+        (lambda: texture_nets.synthesize(PICTURE, guide=PICTURE), "`guide` must be a pair of pictures, not a single"),
+        (lambda: texture_nets.synthesize(PICTURE, observers=print), "`observers` must be a sequence of functions"),
+        (lambda: texture_nets.transfer(PICTURE, []), "`styles` must have at least one picture"),
+        (lambda: texture_nets.transfer(PICTURE, PICTURE, masks=PICTURE), "`masks` must be a sequence of pairs"),
+        (lambda: texture_nets.transfer(PICTURE, PICTURE, masks=[PICTURE]), "`masks` must be a pair of pictures"),
+        (lambda: texture_nets.train({}, [PICTURE]), "`style_image` must have at least one picture"),
+        (lambda: texture_nets.train(PICTURE, "nowhere"), "`data` nowhere: no such file or folder"),
+        (lambda: texture_nets.train(PICTURE, 3), "`data` must be a picture or a sequence of pictures, not int"),
+        (lambda: texture_nets.synthesize_material([PICTURE]), r"`maps` must be a dict, \{key: picture\}, not list"),
+        (lambda: texture_nets.synthesize_material({"height": PICTURE[..., :2]}), "`maps` height: must be floats"),
+        (lambda: texture_nets.synthesize_material({"height": None}), r"`maps\['height'\]` must be an array"),
+        (lambda: texture_nets.synthesize_material({"albedo": PICTURE}, derive="height"), "`derive` must be several"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_are_told_by_their_names(call, message):
+    with pytest.raises(texture_nets.ArgumentError, match=message):
+        call()
+
+
+def test_options_of_several_values_may_be_lists():
+    few = {"layers": ["relu1_1"], "octaves": 1, "max_iter": 1}
+    assert texture_nets.synthesize(PICTURE, 40, **few).frames.shape == (1, 40, 40, 3)
+    few = {"content_layers": ["relu1_1"], "style_layers": ["relu1_1"], "style_weights": [1, 2]}
+    few |= {"end_scale": 40, "min_scale": 40, "initial_iterations": 1}
+    assert texture_nets.transfer(PICTURE, [PICTURE, PICTURE[::-1]], **few).shape == (29, 40, 3)
 
 
 @pytest.mark.parametrize("function", [texture_nets.synthesize, texture_nets.train])

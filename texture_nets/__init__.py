@@ -4,9 +4,10 @@
 
     stylized = texture_nets.stylize("pics/coffee.jpg", model="starry_night")
 
-Pictures can be passed as float32 arrays (height, width, 3), RGB, sRGB-encoded, with values in [0, 1]; as paths of
-files; or as Pillow images. They are returned as arrays of this form. Importing this module does not import Keras or
-NumPy; each function imports what it needs when it is called.
+Pictures can be passed as floating-point arrays (height, width, 3), RGB, sRGB-encoded, with values in [0, 1] (divide
+arrays of 8 bits by 255); as paths of files; or as Pillow images of 8 bits a channel. They are returned as float32
+arrays of this form. Importing this module does not import Keras or NumPy; each function imports what it needs when it
+is called.
 
 Functions that run for long take `observers`. Each observer is called after every iteration with a
 `runs.progress.RunProgress`, whose `frames()` returns the current pictures, float32 (count, height, width, 3). An

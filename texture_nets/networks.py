@@ -152,7 +152,8 @@ def export(
         model: one of `models()`, a `.keras` file, or a Keras model.
         path: output: a folder, or a `.tflite` or `.onnx` file.
         format: "saved_model", "litert" or "onnx"; None: according to the suffix of `path`.
-        **options: `quantize`, `calibration`, `size` and others of `pipelines.export.export.export_model`.
+        **options: `quantize`, `calibration`, `size` (side of a square in pixels, or (height, width)), `input_shape`,
+            `samples` and `layout`, as in the script.
 
     Returns:
         A report with the size and hash of the export, and its PSNR relative to the Keras model in dB.

@@ -195,7 +195,8 @@ def transfer(
         styles: one picture, or several, which are blended.
         observers: called after every iteration, see the module.
         **options: those of `pipelines.transfer.settings.TransferSettings`: `end_scale` (longer side of the result in
-            pixels), `iterations`, `style_weights`, `content_weight`, `keep_colors`, `weights`, `precision` ...
+            pixels), `iterations`, `style_weights`, `content_weight`, `keep_colors`, `weights`, `precision` ... `masks`
+            is a pair of pictures for each style, white where the style goes in the content and where it is taken from.
 
     Returns:
         float32 (height, width, 3) in [0, 1].

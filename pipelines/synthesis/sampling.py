@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,12 +83,12 @@ def sample_pictures(
         option: the argument that names the generator, for errors.
 
     Raises:
-        ArgumentError: a side, the count or the memory is not allowed, or there is no such model.
+        ArgumentError: a side, the count, the seed or the memory is not allowed, or there is no such model.
         UserError: the file is no texture generator, a picture is not finite, or not even strips fit.
     """
     height, width = output_height or output_width, output_width
     bound = parse_memory(memory)
-    _check(height, width, count, tileable)
+    _check(height, width, count, tileable, random_seed)
     path = find_model(generator, option=option)
     with quiet_startup():
         from model.noise import takes_noise
@@ -170,10 +171,12 @@ class _Sampler:
         return picture
 
 
-def _check(height: int, width: int, count: int, tileable: str) -> None:
+def _check(height: int, width: int, count: int, tileable: str, random_seed: int) -> None:
     for name, value in (("`output_width`", width), ("`output_height`", height), ("`count`", count)):
         if value < 1:
             raise ArgumentError(f"{name} must be at least 1, not {value}")
+    if not isinstance(random_seed, Integral) or random_seed < 0:
+        raise ArgumentError(f"`random_seed` must be a whole number of at least 0, not {random_seed!r}")
     if tileable not in TILEABLE:
         raise ArgumentError(unknown_name("`tileable`", tileable, TILEABLE))
     repeated = {"none": (), "x": (width,), "y": (height,), "both": (width, height)}
