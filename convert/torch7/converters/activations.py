@@ -45,6 +45,12 @@ def leaky_relu(module: Module, x: KerasTensor) -> KerasTensor:
     return ops.leaky_relu(x, negative_slope=float(slope))
 
 
+@converts("nn.BinActiveZ")
+def binary_activation(x: KerasTensor) -> KerasTensor:
+    """-1, 0 or 1: the sign of x (XNOR-Net, Rastegari et al. 2016, 1603.05279)."""
+    return ops.sign(x)
+
+
 @converts("nn.RReLU")
 def randomized_leaky_relu(module: Module, x: KerasTensor) -> KerasTensor:
     """In evaluation a leaky ReLU with the mean of the two slopes."""

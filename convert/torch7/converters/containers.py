@@ -119,6 +119,7 @@ def bottle(module: Module, value: Value, context: Context) -> Value:
     "nn.SimpleColorTransform",
     "nn.CopyGrad",
     "nn.NormStabilizer",
+    "nn.SpatialRegionDropout",
 )
 def identity(module: Module, value: Value, context: Context) -> Value:
     """The input, or what modules inside make of it.

@@ -34,6 +34,20 @@ def dense(module: Module, x: KerasTensor, context: Context, weight: np.ndarray, 
     )
 
 
+@converts_values("nn.NCEModule")
+def noise_contrastive(module: Module, value: Value, context: Context) -> Value:
+    """A dense layer and softmax, or its logarithm with `logsoftmax`, of the first of two inputs.
+
+    The second are the targets, with which training compares samples of noise instead of all outputs.
+    """
+    module.ignore("unigrams", "linout", "sampleidx", "sampleprob")
+    cell = module.single(module.item(value, 1))
+    if cell.rank != 2:
+        raise module.fail(f"takes batch x features, but its input has the sizes {cell.sizes}")
+    x = dense(module, cell.tensor, context, module.required_array("weight"), module.array("bias"))
+    return cell.like(ops.log_softmax(x) if module.flag("logsoftmax") else ops.softmax(x))
+
+
 @converts("nn.LinearWeightNorm", sample=1)
 def weight_normalized_linear(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """A dense layer with the weight g v / |v|; what the file holds as weight may be out of date."""

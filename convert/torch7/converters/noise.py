@@ -60,6 +60,16 @@ def white_noise(module: Module, x: KerasTensor, context: Context) -> KerasTensor
     return context.apply(module, x, lambda: WhiteNoise(mean, deviation))
 
 
+@converts_values("nn.ReinforceBernoulli", "nn.ReinforceCategorical", "nn.ReinforceNormal")
+def most_likely(module: Module, value: Value) -> Value:
+    """The input: what samples are drawn around in training only."""
+    if module.flag("stochastic"):
+        raise module.fail("draws samples in evaluation too (field stochastic), which is not supported")
+    module.ignore("stdev", "reward")
+    cell = module.single(value)
+    return cell.like(cell.tensor)
+
+
 @converts("nn.NoiseFill", sample=3)
 def noise_fill(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """Uniform noise times `mult` in place of the last channels."""

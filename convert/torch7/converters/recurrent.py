@@ -173,6 +173,19 @@ def recursor(module: Module, value: Value, context: Context) -> Value:
     return context.convert(_inner(module), value)
 
 
+@converts_values("nn.BiSequencerLM")
+def language_sequencer(module: Module, value: Value, context: Context) -> Value:
+    """Each step gets what is made of the steps before it, and of those after it; zeros where there are none."""
+    forward, backward, merge = module.children()
+    steps = module.table(value)
+    if len(steps) < 2:
+        raise module.fail(f"takes a table of at least 2 steps, but its input has {len(steps)}")
+    before = module.cells(context.convert(forward, steps[:-1]))
+    after = module.cells(context.convert(backward, steps[1:]))
+    first, last = (cell.like(ops.zeros_like(cell.tensor)) for cell in (before[0], after[-1]))
+    return context.convert(merge, [[first, *before], [*after, last]])
+
+
 @converts_values("nn.FastLSTM", "nn.LSTM")
 def lstm(module: Module, value: Value, context: Context) -> Value:
     """One step: the module inside makes output and cell of input, last output and last cell.
@@ -192,7 +205,7 @@ def lstm(module: Module, value: Value, context: Context) -> Value:
     return made[0]
 
 
-@converts_values("nn.GRU")
+@converts_values("nn.GRU", "nn.MuFuRu")
 def gru(module: Module, value: Value, context: Context) -> Value:
     """One step: the module inside makes the output of input and last output; torch-rnn's takes whole sequences."""
     cell = module.single(value)

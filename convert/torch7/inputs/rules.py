@@ -33,7 +33,7 @@ RANK_ONLY = {
     "SpatialAdaptiveAveragePooling SpatialFractionalMaxPooling SpatialZeroPadding SpatialReplicationPadding "
     "SpatialReflectionPadding SpatialSymmetricPadding SpatialCircularPadding SpatialUpSamplingNearest "
     "SpatialUpSamplingBilinear SpatialDropout SpatialCrossMapLRN NoiseFill GenNoise ShaveImage SpatialSoftMax "
-    "SpatialLogSoftMax",
+    "SpatialLogSoftMax SpatialRegionDropout SpatialPadding",
     5: "VolumetricMaxPooling VolumetricAveragePooling VolumetricDilatedMaxPooling VolumetricFractionalMaxPooling "
     "VolumetricReplicationPadding VolumetricDropout",
 }
@@ -87,6 +87,10 @@ POINTWISE = frozenset(
         "PReLU",
         "CategoricalEntropy",
         "Rectifier",
+        "BinActiveZ",
+        "ReinforceBernoulli",
+        "ReinforceCategorical",
+        "ReinforceNormal",
     ]
 )
 IN_TURN = frozenset(
@@ -129,6 +133,7 @@ TABLES = frozenset(
         "ReverseTable",
         "MapTable",
         "BiSequencer",
+        "BiSequencerLM",
     ]
 )
 
@@ -232,7 +237,7 @@ RULES: dict[str, Callable[[Module], Need]] = {
     "SeqLSTM": _channels("inputsize", 3),
     "SeqGRU": _channels("inputSize", 3),
     **dict.fromkeys(
-        ("FastLSTM", "LSTM", "GRU", "VanillaRNN", "RNN", "RNNReLU", "RNNTanh", "BLSTM", "BGRU"), _recurrent
+        ("FastLSTM", "LSTM", "GRU", "MuFuRu", "VanillaRNN", "RNN", "RNNReLU", "RNNTanh", "BLSTM", "BGRU"), _recurrent
     ),
     "BatchNormalization": _normalized(2),
     "SpatialBatchNormalization": _normalized(4),
@@ -245,6 +250,7 @@ RULES: dict[str, Callable[[Module], Need]] = {
     "IndexLinear": lambda module: Table(((None, None), (None, None))),
     "WeightNorm": _weight_normalized,
     "Bilinear": _bilinear,
+    "NCEModule": lambda module: Table((_columns("weight", 1)(module), (None,))),
     "Convert": _lettered,
     "AffineTransformMatrixGenerator": lambda module: (None, None),
     "AffineGridGeneratorBHWD": lambda module: (None, 2, 3),

@@ -98,6 +98,21 @@ ELEMENTWISE = {
         module("nn.LeakyReLU", negative_scale=0.1, negative=tensor(numbers(3))),
         F.leaky_relu(X, 0.1),
     ),
+    "binary_activation": (module("nn.BinActiveZ"), X.sign()),
+    "reinforce": (
+        sequential(
+            module("nn.ReinforceNormal", stdev=0.1),
+            module("nn.ReinforceBernoulli", _uniform=tensor(numbers(3))),
+            module("nn.ReinforceCategorical"),
+            module("nn.SpatialRegionDropout", p=0.2, noise=tensor(numbers(3))),
+            module("nn.Tanh", inplace=True),
+        ),
+        X.tanh(),
+    ),
+    "padding_of_nnx": (
+        module("nn.SpatialPadding", pad_l=2, pad_r=-1, pad_t=0, pad_b=1, y_dim=3, x_dim=4),
+        F.pad(X, (2, -1, 0, 1)),
+    ),
     "rrelu": (module("nn.RReLU", lower=0.2, upper=0.4, noise=tensor(numbers(3))), F.leaky_relu(X, 0.3)),
     "hard_tanh": (module("nn.HardTanh", min_val=-0.5, max_val=0.25), X.clamp(-0.5, 0.25)),
     "hard_tanh_default": (module("nn.HardTanh"), F.hardtanh(X)),
@@ -520,6 +535,25 @@ TRIM_ZERO = module("nn.TrimZero", modules=table(LINEAR), nInputDim=1)
 RECURRENCE = module(
     "nn.Recurrence", outputSize=table(6), nInputDim=1, recurrentModule=sequential(module("nn.CAddTable"))
 )
+# A unit of the package rnn: the step of its file is any network of input and last output.
+UNIT = module("nn.MuFuRu", outputSize=6, recurrentModule=module("nn.CAddTable"))
+LANGUAGE_SEQUENCER = module(
+    "nn.BiSequencerLM",
+    modules=table(
+        in_steps(UNIT),
+        sequential(
+            module("nn.ReverseTable"), in_steps(module("nn.MulConstant", constant_scalar=2)), module("nn.ReverseTable")
+        ),
+        sequential(module("nn.ZipTable"), in_steps(module("nn.JoinTable", dimension=1, nInputDims=1))),
+    ),
+)
+CONTRASTIVE = module(
+    "nn.NCEModule",
+    weight=tensor(numbers(5, 6, seed=4)),
+    bias=tensor(numbers(5, seed=5)),
+    unigrams=tensor(numbers(5)),
+    k=2,
+)
 REGIONS = {name: module(name, W=3, H=2, spatial_scale=0.5) for name in ("inn.ROIPooling", "nn.ROIPooling")}
 REPEATER = module("nn.Repeater", modules=table(RECURRENCE), rho=3)
 
@@ -537,6 +571,40 @@ def test_module_agrees_with_pytorch(name):
     network, expected = ALL[name]
     x = X.numpy() * (3 if name == "relu6" else 1)
     np.testing.assert_allclose(run(network, x), expected.numpy(), rtol=2e-5, atol=2e-6)
+
+
+def test_steps_get_what_is_before_and_after_them():
+    steps = [torch.tensor(numbers(3, 6, seed=i)) for i in range(4)]
+    model = convert_network(LANGUAGE_SEQUENCER, BuildOptions([(None, 6)] * 4)).model
+    sums = [torch.zeros(3, 6), *torch.stack(steps).cumsum(0)]
+    for i, found in enumerate(model([step.numpy() for step in steps])):
+        after = 2 * steps[i + 1] if i < 3 else torch.zeros(3, 6)
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(found), torch.cat([sums[i], after], 1), atol=1e-6)
+    with pytest.raises(UserError, match="takes a table of at least 2 steps, but its input has 1"):
+        convert_network(LANGUAGE_SEQUENCER, BuildOptions([(None, 6)]))
+
+
+@pytest.mark.parametrize("logarithm", [False, True])
+def test_the_noise_of_training_is_left_out(logarithm):
+    x, fields = torch.tensor(numbers(3, 6)), CONTRASTIVE.fields | {"normalized": True, "logsoftmax": logarithm}
+    model = convert_network(module("nn.NCEModule", **fields)).model
+    found = keras.ops.convert_to_numpy(model([x.numpy(), np.float32([1, 2, 3])]))
+    scores = F.linear(x, *(torch.tensor(CONTRASTIVE.get(name).array) for name in ("weight", "bias")))
+    expected = scores.log_softmax(1) if logarithm else scores.softmax(1)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_padding_of_pictures_without_batch():
+    own = module("nn.SpatialPadding", pad_l=1, pad_r=2, pad_t=-1, pad_b=0)
+    found = keras.ops.convert_to_numpy(convert_network(own).model(X.numpy().transpose(0, 2, 3, 1)))
+    np.testing.assert_array_equal(found.transpose(0, 3, 1, 2), F.pad(X, (1, 2, -1, 0)))
+    with pytest.raises(UserError, match=r"pads the dimensions \(2, 3\) of .*; only height and width are supported"):
+        convert_network(own, BuildOptions(batch=True))
+
+
+def test_samples_drawn_in_evaluation_are_refused():
+    with pytest.raises(UserError, match="draws samples in evaluation too"):
+        convert_network(module("nn.ReinforceCategorical", stochastic=True))
 
 
 @pytest.mark.parametrize("name", REGIONS)
@@ -564,7 +632,14 @@ def test_parameters_that_make_no_matrix_are_refused():
 def test_every_registered_type_is_tested():
     values = [read_t7(case.path) for case in [*CASES, *WIDE_CASES]]
     values += [*(network for network, _ in ALL.values()), DICTIONARY, TRIM_ZERO, RECURRENCE, REPEATER, parallel(1)]
-    values += [*REGIONS.values(), language_model(), recurrent_layer("nn.VanillaRNN"), module("OneHot")]
+    values += [
+        *REGIONS.values(),
+        LANGUAGE_SEQUENCER,
+        CONTRASTIVE,
+        language_model(),
+        recurrent_layer("nn.VanillaRNN"),
+        module("OneHot"),
+    ]
     values += [cudnn_layer(name) for name in CUDNN_LAYERS]
     tested = {item.type_name for value in values for item in walk(value) if isinstance(item, TorchObject)}
     # Names of cudnn for what is tested under nn's, through one and the same function.

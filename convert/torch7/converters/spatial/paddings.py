@@ -8,6 +8,7 @@ from keras import KerasTensor, ops
 from convert.torch7.converters.spatial.geometry import MAX_PADDING, Pair, pad_or_crop
 from convert.torch7.module import Module
 from convert.torch7.registry import converts
+from convert.torch7.symbolic_values import Cell, samples
 from layers import CircularPadding2D, ReflectionPadding2D, ReplicationPadding2D
 
 PADDINGS = {
@@ -21,6 +22,19 @@ PADDINGS = {
 def padding(module: Module, x: KerasTensor) -> KerasTensor:
     """Padding of a picture's sides; negative widths crop."""
     return pad_or_crop(x, _border(module, -MAX_PADDING), PADDINGS[module.type_name])
+
+
+@converts("nn.SpatialPadding")
+def padding_of_dimensions(module: Module, cell: Cell) -> Cell:
+    """Zeros around a picture, of the package nnx; fields name the dimensions, 2 and 3 of a picture without batch."""
+    named = tuple(module.integer(f"{side}_dim", number) for side, number in (("y", 2), ("x", 3)))
+    if cell.rank not in (3, 4) or named != (cell.rank - 1, cell.rank):
+        raise module.fail(f"pads the dimensions {named} of {cell.sizes}; only height and width are supported")
+    if cell.rank == 3:
+        cell.keep_batch(1)
+    border = _border(module, -MAX_PADDING)
+    parts = samples(cell, 3)
+    return parts.rest(pad_or_crop(parts.tensor, border, keras.layers.ZeroPadding2D))
 
 
 def _border(module: Module, low: int) -> tuple[Pair, Pair]:
