@@ -13,6 +13,7 @@ from pipelines.command_line import ArgumentParser, defaults_of, refuse_others, r
 from pipelines.importing.arguments import add_export_arguments
 from pipelines.importing.caffe import POOLINGS, CaffeImportReport, import_caffe_model
 from pipelines.inputs import check_input_files
+from runtimes.terminal import tell
 
 NAME = "import_caffe_weights.py"
 EPILOG = """The model is the network alone: its inputs and outputs are those of Caffe, with axes in the order number,
@@ -120,9 +121,9 @@ def print_report(report: CaffeImportReport, arguments: argparse.Namespace) -> No
         far = f"max difference {difference.maximum:.3g}, relative {difference.relative:.3g}"
         print(f"{printable(difference.blob)}: {far}{verdict}")
     if report.surplus:
-        print(f"{NAME}: warning: only in the caffemodel, not used: {listed(report.surplus)}", file=sys.stderr)
+        tell(f"{NAME}: warning: only in the caffemodel, not used: {listed(report.surplus)}")
     if report.ignored:
-        print(f"{NAME}: warning: fields that Caffe does not have, ignored: {listed(report.ignored)}", file=sys.stderr)
+        tell(f"{NAME}: warning: fields that Caffe does not have, ignored: {listed(report.ignored)}")
     if report.left_out:
         print(f"left out, for training only: {listed(report.left_out)}")
     if report.written is None:

@@ -14,6 +14,7 @@ from pipelines.transfer.settings import TransferSettings
 from pipelines.transfer.transfer import TransferReport, transfer
 from runs.bar import ProgressBar
 from runs.live_view import LiveViewOptions, live_view
+from runtimes.terminal import printable
 
 NAME = "style_transfer.py"
 EPILOG = """trace.json beside the output holds the arguments and the loss of every iteration. After an interruption
@@ -54,7 +55,7 @@ def print_report(report: TransferReport) -> None:
     print(f"{counted(report.iterations, 'iteration')}, {report.seconds:.1f} s, loss {report.loss:.5g}")
     for name, value in report.terms.items():
         print(f"  {name}: {value:.5g}")
-    print(f"wrote {report.output}: {report.size[1]} x {report.size[0]}")
+    print(f"wrote {printable(str(report.output))}: {report.size[1]} x {report.size[0]}")
 
 
 def run(argv: Sequence[str] | None) -> int:

@@ -17,7 +17,6 @@ from pipelines.command_line import (
     defaults_of,
     refuse_others,
     run_script,
-    tell,
     values_of,
     with_flags,
 )
@@ -26,7 +25,7 @@ from pipelines.model_library import described_models
 from pipelines.stylization.film.settings import FilmSettings
 from pipelines.stylization.settings import StylizationSettings, parse_styles
 from pipelines.stylization.stylize import stylize_files
-from runtimes.terminal import printable
+from runtimes.terminal import printable, tell
 
 if TYPE_CHECKING:
     from pipelines.cluster.pictures import ClusterReport

@@ -12,7 +12,6 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, NoReturn
 from images.errors import ImageError, ImageWarning
 from images.folders import list_pictures, why_no_file, why_not_creatable
 from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
-from runtimes.terminal import prepare_standard_streams, printable, reason_of, say, shortened, signals_as_interrupts
+from runtimes.terminal import prepare_standard_streams, printable, reason_of, say, signals_as_interrupts, tell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -233,16 +232,14 @@ def stylize_all(planned: Plan, graph: PictureGraph) -> int:
             reason = reason_of(error) or type(error).__name__
             failures.append(reason if str(source) in reason else f"{source}: {reason}")
     for failure in failures:
-        tell(f"error: {failure}")
+        _tell(f"error: {failure}")
     count = len(planned.jobs) + len(planned.unreadable)
     say(f"stylised {count - len(failures)} of {count} in {perf_counter() - start:.2f} s")
     return 1 if failures else 0
 
 
-def tell(message: str) -> None:
-    """Print one line on standard error, if anybody is left to read it."""
-    with suppress(OSError, ValueError):
-        print(f"{NAME}: {printable(shortened(' '.join(message.split())))}", file=sys.stderr, flush=True)
+def _tell(message: str) -> None:
+    tell(f"{NAME}: {' '.join(message.split())}")
 
 
 def run(argv: Sequence[str] | None) -> int:
@@ -285,15 +282,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # those of libraries say nothing to users
         warnings.simplefilter("always", ImageWarning)
-        warnings.showwarning = lambda message, *_, **__: tell(f"warning: {message}")
+        warnings.showwarning = lambda message, *_, **__: _tell(f"warning: {message}")
         try:
             with signals_as_interrupts():
                 return run(argv)
         except KeyboardInterrupt:
-            tell("interrupted")
+            _tell("interrupted")
             return 130
         except (RunError, ImageError, OSError) as error:
-            tell(f"error: {reason_of(error)}")
+            _tell(f"error: {reason_of(error)}")
             return getattr(error, "exit_code", 1)
 
 

@@ -20,6 +20,7 @@ from pipelines.synthesis.settings import PRESETS, SynthesisSettings
 from pipelines.synthesis.synthesize import SynthesisReport, resume, synthesize
 from runs.bar import ProgressBar, share_bar
 from runs.live_view import LiveViewOptions, live_view
+from runtimes.terminal import printable
 
 NAME = "synthesize.py"
 # The options that --generator takes.
@@ -104,7 +105,7 @@ def sample(arguments: argparse.Namespace) -> int:
     with share_bar("in strips") as observe:
         paths = sample_textures(arguments.generator, observe=observe, **values)
     for path in paths:
-        print(f"wrote {path}")
+        print(f"wrote {printable(str(path))}")
     return 0
 
 
@@ -117,7 +118,7 @@ def print_material(result: Material, files: Sequence[Path]) -> None:
     print(f"distance from the source {found.distance:.3f}, correlations between maps within {found.register:.3f}")
     if result.guesses:
         print(f"guessed from the base colour, not measured: {', '.join(result.guesses)}")
-    print(f"wrote {files[0].parent}: {', '.join(path.name for path in files)}")
+    print(f"wrote {printable(str(files[0].parent))}: {', '.join(path.name for path in files)}")
 
 
 def print_report(report: SynthesisReport) -> None:
@@ -129,7 +130,7 @@ def print_report(report: SynthesisReport) -> None:
     print(f"loss of the saved picture: {report.loss:.6g}")
     for name, value in report.terms.items():
         print(f"  {name}: {value:.6g}")
-    print(f"wrote {report.folder}: {', '.join(path.name for path in report.pictures)}")
+    print(f"wrote {printable(str(report.folder))}: {', '.join(path.name for path in report.pictures)}")
 
 
 def run(argv: Sequence[str] | None) -> int:

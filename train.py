@@ -12,6 +12,7 @@ from pipelines.training.settings import TrainingSettings
 from pipelines.training.train import TrainingReport, train_generator
 from runs.bar import ProgressBar
 from runs.live_view import LiveViewOptions, live_view
+from runtimes.terminal import printable
 
 NAME = "train.py"
 EPILOG = """The defaults are close to the settings that the included models were trained with
@@ -38,7 +39,8 @@ def read_settings(arguments: argparse.Namespace) -> TrainingSettings:
 def print_report(report: TrainingReport) -> None:
     """Print what a run did."""
     resumed = f" (resumed at {report.resumed_from})" if report.resumed_from else ""
-    print(f"trained {counted(report.iterations, 'iteration')}{resumed} in {report.seconds:.0f} s: {report.generator}")
+    generator = printable(str(report.generator))
+    print(f"trained {counted(report.iterations, 'iteration')}{resumed} in {report.seconds:.0f} s: {generator}")
     if report.unreadable:
         print(f"skipped {counted(report.unreadable, 'file')} of the data folder that cannot be read")
 

@@ -8,7 +8,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -21,10 +21,9 @@ from pipelines.startup import in_script
 from runtimes.terminal import (
     discard_output,
     prepare_standard_streams,
-    printable,
     reason_of,
-    shortened,
     signals_as_interrupts,
+    tell,
 )
 
 
@@ -219,9 +218,3 @@ def is_lack_of_memory(error: Exception) -> bool:
 def note(text: str) -> None:
     """Tell the user something on standard error: the value of the `note` parameters of the tasks."""
     tell(with_flags(text))
-
-
-def tell(line: str) -> None:
-    """Print a line on standard error, if anybody is left to read it."""
-    with suppress(OSError, ValueError):
-        print(printable(shortened(line)), file=sys.stderr, flush=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import sys
 import threading
 import time
 import webbrowser
@@ -21,6 +20,7 @@ from images.writing import to_bytes
 from options import check, described, option, refuse
 from runs.machine import memory_in_use
 from runs.progress import RunProgress
+from runtimes.terminal import tell
 from web.board import Board, Picture, Step
 from web.server import LiveServer
 
@@ -92,19 +92,15 @@ def live_view(name: str, options: LiveViewOptions) -> Iterator[list[LiveView]]:
 
 
 def _announce(server: LiveServer) -> None:
-    print(f"live view: {server.url}", file=sys.stderr, flush=True)
+    tell(f"live view: {server.url}")
     if server.is_public:
-        print(
-            "warning: other machines that reach this address can watch this run and stop it",
-            file=sys.stderr,
-            flush=True,
-        )
+        tell("warning: other machines that reach this address can watch this run and stop it")
 
 
 def _browse(browser: str, url: str) -> None:
     is_open = webbrowser.get(browser).open(url) if browser else webbrowser.open(url)
     if not is_open:
-        print(f"no browser could be started; open {url} yourself", file=sys.stderr, flush=True)
+        tell(f"no browser could be started; open {url} yourself")
 
 
 class LiveView:

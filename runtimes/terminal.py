@@ -56,6 +56,12 @@ def prepare_standard_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def tell(line: str) -> None:
+    """Print a line on standard error, with escapes and shortened, if anybody is left to read it."""
+    with suppress(OSError, ValueError):
+        print(printable(shortened(line)), file=sys.stderr, flush=True)
+
+
 def say(text: str) -> None:
     """Print on standard output at once, if anybody is left to read it."""
     try:

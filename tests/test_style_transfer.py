@@ -111,9 +111,9 @@ def test_what_is_wrong_is_told_in_one_line(inputs, tmp_path, capsys, monkeypatch
 
 @pytest.mark.parametrize("suffix", ["jpg", "tif", "webp"])
 def test_formats(inputs, tmp_path, capsys, suffix):
-    output = tmp_path / f"out.{suffix}"
+    output = tmp_path / f"\u202eout.{suffix}"  # what follows would be shown from right to left
     assert style_transfer.main(arguments(inputs, output)) == 0
-    assert f"wrote {output}: 30 x 20" in capsys.readouterr().out
+    assert f"wrote {tmp_path}/\\u202eout.{suffix}: 30 x 20" in capsys.readouterr().out
     with Image.open(output) as image:
         assert image.size == (30, 20)
         assert image.info["icc_profile"] == srgb_profile()

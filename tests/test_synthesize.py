@@ -149,12 +149,13 @@ def test_wrong_arguments_are_refused_in_one_line(case, inputs, tmp_path, capsys)
 
 
 def test_a_run_tells_message_loss_and_folder(inputs, tmp_path, capsys):
-    assert synthesize.main([*arguments(inputs, tmp_path), "--match-histogram", "--no-bounds", "--mul", "1.1"]) == 0
+    place = tmp_path / "\x1b[31mruns\n"
+    assert synthesize.main([*arguments(inputs, place), "--match-histogram", "--no-bounds", "--mul", "1.1"]) == 0
     told = capsys.readouterr().out
     assert "STOP: TOTAL NO. OF ITERATIONS REACHED LIMIT (3 iterations" in told
     assert "loss of the saved picture: " in told
-    (folder,) = tmp_path.iterdir()
-    assert f"wrote {folder}: final_F0000.png" in told
+    (folder,) = place.iterdir()
+    assert f"wrote {tmp_path}/\\x1b[31mruns\\n/{folder.name}: final_F0000.png" in told
     values = json.loads((folder / "command.json").read_text())["arguments"]
     assert (values["bounds"], values["match_histogram"], values["mul"]) == (False, True, 1.1)
 

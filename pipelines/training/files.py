@@ -26,12 +26,13 @@ from model.untrusted.hdf5 import check_hdf5
 from model.untrusted.sizes import check_values
 from options import to_json
 from pipelines.inputs import check_input_files, read_opaque
+from pipelines.model_library import find_model
 from pipelines.outputs import check_disk_space
 from pipelines.training.settings import MODELS, TrainingSettings, distinct_layers
 from runs.lock import hold
 from runs.machine import choose_precision
 from runs.resuming import Found, Identity, Note, check_resumable, tell_resumed
-from runs.store import DAMAGE, DamagedError
+from runs.store import DAMAGE, DamagedError, digest
 
 # The result and the folder of previews beside the checkpoints.
 RESULT, PREVIEWS = "generator.keras", "previews"
@@ -186,6 +187,7 @@ def read_state(path: Path) -> dict[str, Any]:
             name is None
             or state["iteration"] != int(name[1])
             or not isinstance(state["settings"], dict)
+            or not isinstance(state.get("digests", {}), dict)
             or not is_whole
         ):
             raise ValueError("its contents have changed")
@@ -207,11 +209,25 @@ class Checkpoint:
     iteration: int
 
 
-def checkpoints_to_resume(settings: TrainingSettings, note: Note) -> list[Checkpoint]:
+def digests_of(settings: TrainingSettings) -> dict[str, str]:
+    """Return the digests of the files, by what they are, that must be the same when a run goes on."""
+    pictures = {f"style picture {i}": Path(path) for i, path in enumerate(settings.style_image, start=1)}
+    if settings.add_style is not None:
+        pictures["network of `add_style`"] = find_model(os.fspath(settings.add_style), option="`add_style`")
+    return {name: digest(path) for name, path in pictures.items()}
+
+
+def checkpoints_to_resume(settings: TrainingSettings, digests: Mapping[str, str], note: Note) -> list[Checkpoint]:
     """Return the sound checkpoints of the folder, the newest first, from which this run goes on; none: it starts over.
+
+    Args:
+        settings: what is asked for.
+        digests: of the files that it reads, see `digests_of`; earlier versions have kept none.
+        note: told of checkpoints that are damaged.
 
     Raises:
         ArgumentError: the run there had other settings, is complete, or did more iterations than asked for.
+        UserError: one of the files has changed.
         DamagedError: there are checkpoints, but none that is sound.
     """
     folder = Path(settings.checkpoints_path)
@@ -221,7 +237,8 @@ def checkpoints_to_resume(settings: TrainingSettings, note: Note) -> list[Checkp
     path, state = sound[0]
     _check_length(settings, path, state["iteration"])
     kept = WITHOUT_TERMS | state["settings"]
-    check_resumable(Identity(comparable(settings), {}), Found(Identity(kept, {}), str(folder)))
+    found = Identity(kept, state.get("digests", {}))
+    check_resumable(Identity(comparable(settings), digests), Found(found, str(folder)))
     return [Checkpoint(path, other["iteration"]) for path, other in sound if other["settings"] == state["settings"]]
 
 

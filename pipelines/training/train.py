@@ -158,8 +158,9 @@ def _train_in_folder(
     start = time.perf_counter()
     path = Path(settings.checkpoints_path)
     with files.held(path) if is_first_process() else nullcontext():
-        found = files.checkpoints_to_resume(settings, note)
-        state = {"settings": files.comparable(settings)}
+        digests = files.digests_of(settings)
+        found = files.checkpoints_to_resume(settings, digests, note)
+        state = {"settings": files.comparable(settings), "digests": digests}
         folder = TrainingFolder(path, state, found)
         trained = run_training(plan, styles, photos, folder=folder, observers=observers, note=note)
     return TrainingReport(

@@ -154,6 +154,8 @@ def test_training_resumes_restarts_and_takes_the_newest_sound_checkpoint(inputs,
     (tmp_path / "history.csv").write_bytes(b"\0\xff\n1,2\n\n,,,")
     with pytest.raises(ArgumentError, match=r"different values of `style_weight` \(1\.0\)"):
         run(style_weight=2.0)
+    with pytest.raises(UserError, match="the style picture 1 has changed since the interruption; `restart` starts"):
+        run(style_image=tuple((inputs[training_cases] / "photos" / "nested").iterdir())[:1])
     notes = []
     report = run(note=notes.append)
     assert report.iterations == 6
