@@ -42,7 +42,7 @@ def assign_parameters(
 
     Parameters that share a name (`param { name: ... }`) share their values; a layer that the caffemodel lacks takes
     those of the layers with the same names. If it brings several for the same parameter, the last in the file
-    counts, as in Caffe.
+    counts, as in Caffe. A Deconvolution of a `bilinear` filler takes that where the caffemodel lacks its weight.
 
     Args:
         network: the whole network.
@@ -131,8 +131,30 @@ def _parameter_names(node: Node) -> list[str]:
     return [] if node.layer.type == "BatchNorm" else [spec.name for spec in node.layer.param]
 
 
+def _enlarges(node: Node, size: tuple[int, ...]) -> bool:
+    """Return whether a weight, where the caffemodel lacks it, is what Caffe fills it with: an enlargement, untrained.
+
+    Of kernels whose middle is not that of the triangles, Caffe's versions made different ones.
+    """
+    if node.layer.type != "Deconvolution" or node.layer.convolution_param.weight_filler.type != "bilinear":
+        return False
+    height, width = size[-2:]
+    factor = -(-width // 2)
+    return height == width == 2 * factor - factor % 2
+
+
+def _bilinear(size: tuple[int, ...]) -> np.ndarray:
+    """Return the weight of an enlargement, as Caffe's BilinearFiller: products of two triangles."""
+    side = size[-1]
+    distances = np.abs(np.arange(side) - (side - 1) / 2)
+    triangle = 1 - distances / -(-side // 2)
+    return np.broadcast_to(np.outer(triangle, triangle), size).astype(np.float32)
+
+
 def _fitted(node: Node, index: int, size: tuple[int, ...], blob: ModelBlob | None) -> np.ndarray:
     """Return the blob's values if its dims are `size`, up to the leading ones of the older formats."""
+    if blob is None and index == 0 and _enlarges(node, size):
+        return _bilinear(size)
     if blob is None:
         raise UserError(f"{node.place}: the caffemodel has no blob {index} for it ({written(size)} needed)")
     spec = node.layer.param[index] if index < len(node.layer.param) else None

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 from support.caffe_writer import caffemodel, input_layer, packed_caffemodel, write_network
 
 from convert.caffe.conversion import convert_caffe
@@ -111,3 +113,26 @@ def test_two_layers_of_one_name_are_refused(tmp_path):
     with pytest.raises(UserError, match="two layers named 'a' with blobs"):
         convert(tmp_path, product("a", "x"), data + data)
     assert len(parse_caffemodel(memoryview(data + data))) == 2
+
+
+ENLARGEMENT = """layer { name: "up" type: "Deconvolution" bottom: "x" top: "up"
+    convolution_param { num_output: 3 group: 3 kernel_size: %d stride: %d pad: %d bias_term: false
+    weight_filler { type: "%s" } } }"""
+
+
+@pytest.mark.parametrize(("side", "factor"), [(4, 2), (5, 3), (8, 4)])
+def test_an_enlargement_needs_no_blob(side, factor, tmp_path):
+    """Caffe fills it; away from the border it is PyTorch's."""
+    text = input_layer("x", (1, 3, 6, 5)) + ENLARGEMENT % (side, factor, factor // 2, "bilinear")
+    x = np.random.default_rng(0).random((1, 3, 6, 5), dtype=np.float32)
+    found = np.asarray(convert_caffe(*write_network(tmp_path, text)).model(x.transpose(0, 2, 3, 1)))
+    expected = F.interpolate(torch.tensor(x), scale_factor=factor, mode="bilinear").permute(0, 2, 3, 1).numpy()
+    inner = slice(factor, -factor)
+    np.testing.assert_allclose(found[:, inner, inner], expected[:, inner, inner], atol=1e-6)
+
+
+@pytest.mark.parametrize(("side", "filler"), [(3, "bilinear"), (4, "gaussian")])
+def test_other_fillers_do_not_replace_blobs(side, filler, tmp_path):
+    paths = write_network(tmp_path, input_layer("x", (1, 3, 6, 5)) + ENLARGEMENT % (side, 2, 1, filler))
+    with pytest.raises(UserError, match=r"'up' \(Deconvolution\): the caffemodel has no blob 0 for it"):
+        convert_caffe(*paths)
