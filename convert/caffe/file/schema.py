@@ -152,7 +152,8 @@ _MESSAGES = {
         DetectionOutputParameter detection_output_param = 204; NormalizeParameter norm_param = 206;
         UpsampleParameter upsample_param = 301; InterpParameter interp_param = 302;
         ShuffleChannelParameter shuffle_channel_param = 303; BNParameter bn_param = 304;
-        ReorgParameter reorg_param = 305; ROIPoolingParameter roi_pooling_param = 8266711""",
+        ReorgParameter reorg_param = 305; PSROIPoolingParameter psroi_pooling_param = 10001;
+        ROIPoolingParameter roi_pooling_param = 8266711""",
     "TransformationParameter": """float scale = 1; bool mirror = 2; uint32 crop_size = 3;
         string mean_file = 4; float* mean_value = 5; bool force_color = 6; bool force_gray = 7""",
     "LossParameter": """int32 ignore_label = 1; LossParameter.NormalizationMode normalization = 3;
@@ -215,6 +216,7 @@ _MESSAGES = {
         bool share_in_parallel = 4""",
     "RecurrentParameter": """uint32 num_output = 1; FillerParameter weight_filler = 2;
         FillerParameter bias_filler = 3; bool debug_info = 4; bool expose_hidden = 5""",
+    "PSROIPoolingParameter": "float spatial_scale = 1; int32 output_dim = 2; int32 group_size = 3",
     "ROIPoolingParameter": "uint32 pooled_h = 1; uint32 pooled_w = 2; float spatial_scale = 3 [1]",
     "ReductionParameter": """ReductionParameter.ReductionOp operation = 1 [SUM]; int32 axis = 2;
         float coeff = 3 [1]""",

@@ -199,3 +199,20 @@ def test_regions_are_pooled_as_in_opencv(tmp_path):
     found = outputs(text, tmp_path, inputs, ["pool"])["pool"]
     expected = opencv(tmp_path, inputs, "pool").transpose(0, 2, 3, 1)
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        ("PSROIPooling", "psroi_pooling_param { spatial_scale: 0.0625 output_dim: 2 group_size: 1 }"),
+        ("Python", "python_param { module: 'rpn.proposal_layer' layer: 'ProposalLayer' }"),
+    ],
+)
+def test_what_stands_before_other_layers_of_detectors_converts(kind, parameters, tmp_path):
+    text = input_layer("data", (1, 2, 9, 14)) + input_layer("rois", (20, 5))
+    text += 'layer { name: "tanh" type: "TanH" bottom: "data" top: "tanh" }\n'
+    text += f'layer {{ name: "l" type: "{kind}" bottom: "tanh" bottom: "rois" top: "l" {parameters} }}\n'
+    paths = write_network(tmp_path, text)
+    with pytest.raises(UserError, match=rf"layer 4 'l' \({kind}\): unknown layer type"):
+        convert_caffe(*paths)
+    assert convert_caffe(*paths, outputs=["tanh"]).model.output.shape == (None, None, None, 2)
