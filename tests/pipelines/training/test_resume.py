@@ -15,6 +15,7 @@ from support.training_cases import make_inputs, read_history, small_settings
 from errors import ArgumentError
 from pipelines.training import files
 from pipelines.training.files import checkpoints, read_state
+from pipelines.training.settings import TrainingSettings
 from pipelines.training.train import train_generator
 
 RUN = {"num_iterations": 60, "save_every": 10, "precision": "bfloat16", "learning_rate": 3e-3}
@@ -100,7 +101,8 @@ def test_runs_of_versions_without_the_spectrum_had_no_such_term(whole_run, monke
         return state
 
     monkeypatch.setattr(files, "read_state", older)
-    changed = dataclasses.replace(whole_run[0], resume=True, mode="texture", spectrum_weight=1.0)
+    texture = {"mode": "texture", "data": None, "content_layers": TrainingSettings.content_layers}
+    changed = dataclasses.replace(whole_run[0], resume=True, spectrum_weight=1.0, **texture)
     with pytest.raises(ArgumentError, match=r"different values of .*`spectrum_weight` \(0\.0\)"):
         train_generator(changed)
 
