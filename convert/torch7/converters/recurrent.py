@@ -110,6 +110,8 @@ def language_model(module: Module, value: Value, context: Context) -> Value:
     tokens = module.single(value)
     if tokens.frame.hidden or tokens.rank != 2:
         raise module.fail(f"takes batch x time, its input has the sizes {tokens.sizes}")
+    if module.get("net") is None:
+        raise module.fail("is another class than torch-rnn's of this name; a part of it can be selected with `entry`")
     folds, unfolds = (_views(module, *names) for names in (("view1", "bn_view_in"), ("view2", "bn_view_out")))
     for child in module.child(module.get("net"), "net").children():
         if child.source in folds:

@@ -43,6 +43,14 @@ def test_a_language_model_takes_any_number_of_steps(tmp_path):
         np.testing.assert_allclose(found, run_language_model(tokens), rtol=1e-4, atol=1e-5)
 
 
+def test_another_language_model_is_named():
+    """NeuralTalk2's class has the same name."""
+    other = module("nn.LanguageModel", core=module("nn.Tanh"), lookup_table=module("nn.Identity"))
+    with pytest.raises(UserError, match=r"is another class than torch-rnn's of this name; a part .* with `entry`"):
+        convert_network(other)
+    assert convert_network(other, entry="core").modules[0].type_name == "nn.Tanh"
+
+
 def test_characters_become_vectors_and_the_criterion_is_no_network():
     checkpoint = table(protos=table(rnn=module("OneHot", outputSize=4), criterion=module("nn.ClassNLLCriterion")))
     found = keras.ops.convert_to_numpy(convert_network(checkpoint).model(np.float32([3, 1, 4])))
