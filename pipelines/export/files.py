@@ -11,6 +11,7 @@ from pathlib import Path
 from errors import ArgumentError
 from images.temporary_files import errors_named_after, remove_stale, temporary_path
 from pipelines.outputs import check_file_output, check_parent
+from runtimes.terminal import raise_lost_interrupt
 
 # What makes a folder a SavedModel.
 SAVED_MODEL_FILE = "saved_model.pb"
@@ -55,6 +56,9 @@ def whole_or_nothing(path: Path) -> Iterator[Path]:
     """Yield a path beside `path` to write to; at the end it takes the place of `path`, or vanishes on an error.
 
     What killed processes have left there is removed first.
+
+    Raises:
+        KeyboardInterrupt: there was a signal, and a library has swallowed the interrupt; nothing is written.
     """
     path = Path(os.path.realpath(path))
     remove_stale(path.parent)
@@ -62,6 +66,7 @@ def whole_or_nothing(path: Path) -> Iterator[Path]:
     try:
         with errors_named_after(path, temporary):
             yield temporary
+            raise_lost_interrupt()
             if path.is_dir():
                 _replace_folder(path, temporary)
             else:

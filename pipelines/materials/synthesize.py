@@ -20,6 +20,7 @@ from pipelines.materials.surface import Maps, checked, role_of, stacked, with_un
 from pipelines.synthesis.settings import SynthesisSettings
 from pipelines.synthesis.synthesize import synthesize_pictures
 from runs.resuming import Note
+from runtimes.terminal import raise_lost_interrupt
 
 if TYPE_CHECKING:
     from pipelines.materials.scores import Scores
@@ -207,6 +208,7 @@ def make_material(
     result = synthesize_material(
         maps, derive=settings.derive, observers=observers, note=note, observe=observe, **options
     )
+    raise_lost_interrupt()
     return result, write_material(folder, result, settings)
 
 

@@ -2,7 +2,9 @@
 
 import os
 import resource
-from contextlib import nullcontext
+import signal
+import time
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from support.left_behind import leave_temporary
 from errors import ArgumentError
 from images.temporary_files import whole_file
 from pipelines.export.files import check_output, whole_or_nothing
+from runtimes.terminal import signals_as_interrupts
 
 
 @pytest.mark.parametrize("name", ["model.tflite", "model"])
@@ -37,6 +40,20 @@ def test_a_failed_export_leaves_what_was_there(tmp_path):
         fail()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.usefixtures("usual_signals")
+def test_an_export_whose_interrupt_a_library_has_swallowed_writes_nothing(tmp_path):
+    def export():
+        with whole_or_nothing(tmp_path / "model.onnx") as temporary:
+            with suppress(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGHUP)
+                time.sleep(1)
+            temporary.write_bytes(b"whole")
+
+    with signals_as_interrupts(), pytest.raises(KeyboardInterrupt):
+        export()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_is_told_with_the_file(tmp_path):
