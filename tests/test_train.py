@@ -55,6 +55,10 @@ REFUSED = {
     "small crops": ({"content_layers": "relu5_1", "image_size": 12}, "the layers need at least 16"),
     "no initial generator": ({"initial_generator": "stary_night"}, "did you mean 'starry_night'"),
     "border": ({"mirrored_border": 16}, "--image-size 32: 16 pixels in octave 2, --mirrored-border 16 must be less"),
+    "small textures": (
+        {"mode": "texture", "data": None, "content_layers": None, "image_size": 8, "histogram_weight": 1},
+        "--image-size 8: --histogram-weight needs at least 9",
+    ),
     "octaves": ({"pyramid_loss": 8}, "in octave 8, the layers need at least 2"),
 }
 
