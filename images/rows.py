@@ -53,7 +53,13 @@ class PictureRows:
 
 
 def rows_of(picture: Picture, *, bits: int = 8, metadata: Metadata | None = None) -> PictureRows:
-    """Return a picture in memory as rows."""
+    """Return a picture in memory as rows.
+
+    Args:
+        picture: float32 in [0, 1], as `Picture` describes.
+        bits: of a channel in the file that it came from, 8 or 16.
+        metadata: beside the pixels; None: none.
+    """
     alpha = picture.alpha
     return PictureRows(
         picture.height,

@@ -100,6 +100,11 @@ def check_size(path: Path, height: int, width: int) -> None:
 def write_levels(path: Path, levels: np.ndarray, *, metadata: Metadata | None = None) -> None:
     """Write levels (height, width, 3 or 4), uint8, or uint16 as TIFF alone, as `write_image` does; 4: with alpha.
 
+    Args:
+        path: the file, whose suffix selects the format.
+        levels: RGB, sRGB-encoded, from 0 to 255, or to 65535.
+        metadata: written beside the pixels; None: none.
+
     Raises:
         ImageError: the format cannot hold the picture, or the file cannot be written.
     """

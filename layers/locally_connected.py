@@ -46,7 +46,7 @@ class LocallyConnected2D(keras.layers.Layer):
         self.input_spec = keras.InputSpec(ndim=4)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make the weights."""
+        """Make the weights; ValueError where the number of channels is unknown."""
         (height, width), channels = self.kernel_size, input_shape[-1]
         if channels is None:
             raise ValueError(f"LocallyConnected2D {self.name!r}: the input's channels must be known")

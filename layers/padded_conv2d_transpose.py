@@ -63,7 +63,7 @@ class PaddedConv2DTranspose(keras.layers.Layer):
         self.bias = None
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make the weights."""
+        """Make the weights; ValueError where the number of channels is unknown or no multiple of the groups."""
         channels = input_shape[-1]
         if channels is None or channels % self.groups:
             raise ValueError(

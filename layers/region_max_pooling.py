@@ -51,7 +51,7 @@ class RegionMaxPooling2D(keras.layers.Layer):
         self.input_spec = [keras.InputSpec(ndim=4), keras.InputSpec(ndim=2, axes={-1: 5})]
 
     def build(self, input_shape: Sequence[Sequence[int | None]]) -> None:
-        """Check that the size of the pictures is known."""
+        """Raise ValueError where the size of the pictures is unknown."""
         if None in input_shape[0][1:3]:
             raise ValueError("RegionMaxPooling2D: height and width of the pictures must be known")
 

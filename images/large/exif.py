@@ -26,7 +26,12 @@ LONG, LONG_8 = 4, 16
 
 
 def read_tiff_exif(path: Path) -> bytes | None:
-    """Return what a TIFF file, BigTIFF or not, tells about its picture as a block of EXIF data; None: nothing."""
+    """Return what a TIFF file, BigTIFF or not, tells about its picture as a block of EXIF data; None: nothing.
+
+    Raises:
+        ValueError: a BigTIFF file whose most significant byte comes first.
+        struct.error: the file ends within its first bytes. Pillow raises others for damaged directories.
+    """
     with path.open("rb") as file:
         head = file.read(8)
         exif = Image.Exif()

@@ -38,6 +38,9 @@ def compile_plane(loss: Loss) -> EvaluatePlane:
 
     Args:
         loss: of planes: a power spectrum, histograms, an autocorrelation, or octaves of them.
+
+    Raises:
+        TypeError: it is another loss.
     """
     if isinstance(loss, OctaveLosses):
         return _Octaves(loss)
