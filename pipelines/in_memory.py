@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,20 +46,34 @@ def stylize(
     model: str | os.PathLike | keras.Model,
     precision: str | None,
     style: Mapping[str, float],
+    masks: Any,
     **options: Any,
 ) -> np.ndarray:
     """Return a picture stylised, float32 (height, width, 3); a network named by its file stays loaded."""
-    from pipelines.model_library import find_model
+    from images.color import LUMA
     from pipelines.stylization.stylize import stylize_pixels
 
     if not isinstance(style, Mapping):
         raise ArgumentError(f"`style` must be a dict, {{name: weight}}, not {style!r}")
-    if isinstance(model, str | os.PathLike):
-        path = find_model(os.fspath(model)).absolute()
-        generator = _loaded(path, path.stat().st_mtime_ns, precision or "float32", tuple(style.items()))
-    else:
-        generator = _compiled(model, precision, style)
-    return stylize_pixels(pixels, model=generator, **options)
+    load = partial(_stylizer, model, precision)
+    shares = [as_pixels(mask, "masks") @ LUMA for mask in several_pictures(masks, "masks")]
+    if not shares:
+        return stylize_pixels(pixels, model=load(style), **options)
+    if options["memory"] is not None:
+        raise ArgumentError("`memory` cannot be used with `masks`")
+    with quiet_startup():
+        from pipelines.stylization.styles import masked
+    return stylize_pixels(pixels, model=masked(load, style, shares), **options)
+
+
+def _stylizer(model: str | os.PathLike | keras.Model, precision: str | None, style: Mapping[str, float]) -> Stylizer:
+    """Return the network of a blend of styles."""
+    from pipelines.model_library import find_model
+
+    if not isinstance(model, str | os.PathLike):
+        return _compiled(model, precision, style)
+    path = find_model(os.fspath(model)).absolute()
+    return _loaded(path, path.stat().st_mtime_ns, precision or "float32", tuple(style.items()))
 
 
 @lru_cache(MAX_LOADED)

@@ -28,6 +28,7 @@ def stylize(
     keep_colors: bool = False,
     precision: str | None = None,
     style: Mapping[str, float] | None = None,
+    masks: Sequence[PictureLike] = (),
     memory: str | int | None = None,
     brush_size: float = 1.0,
 ) -> np.ndarray:
@@ -43,6 +44,8 @@ def stylize(
         keep_colors: keep the colours and the brightness of the content.
         precision: of the computation, for models given by name or path: "float32" (the default) or "bfloat16".
         style: styles to blend, for a network with several styles (Dumoulin et al. 2017): {name: weight}.
+        masks: pictures of any size that are white where a style is applied: one for each of `style`, whose weights are
+            then 1, or one for a network with one style. Where no mask is white the picture is unchanged.
         memory: limit in bytes, or "4GB"; larger pictures are processed in strips. None: half of the free memory.
         brush_size: size of the strokes relative to that in training, from 0.25 to 8.
 
@@ -61,7 +64,7 @@ def stylize(
     from pipelines.arrays import as_pixels
 
     look = {"image_size": image_size, "strength": strength, "keep_colors": keep_colors, "brush_size": brush_size}
-    return in_memory.stylize(as_pixels(picture), model, precision, style or {}, memory=memory, **look)
+    return in_memory.stylize(as_pixels(picture), model, precision, style or {}, masks, memory=memory, **look)
 
 
 def sample(

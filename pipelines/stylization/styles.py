@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -26,12 +26,12 @@ class MaskedGenerator:
     Where masks overlap the results are mixed in proportion; where no mask is white the picture stays as it is.
 
     Args:
-        generators: one for each mask.
+        generators: one for each mask, from pictures to pictures of the same size.
         masks: float32 (height, width) in [0, 1] of any size; 1: here. They are fitted to each picture and their edges
             softened (see FEATHER).
     """
 
-    def __init__(self, generators: Sequence[Generator], masks: Sequence[np.ndarray]) -> None:
+    def __init__(self, generators: Sequence[Stylizer], masks: Sequence[np.ndarray]) -> None:
         self.generators = list(generators)
         self.masks = list(masks)
 
@@ -79,7 +79,9 @@ def load_styles(
     """
     model = load_model(path)
     try:
-        return make_stylizer(model, precision=precision, style=style or {}, masks=masks)
+        check_masks(len(masks), style or {})
+        shares = [read_image(path).pixels @ LUMA for path in masks]
+        return make_stylizer(model, precision=precision, style=style or {}, masks=shares)
     except UserError as error:
         raise type(error)(f"{path}: {error}") from error
 
@@ -89,24 +91,39 @@ def make_stylizer(
     *,
     precision: str | None,
     style: Mapping[str, float],
-    masks: Sequence[str | os.PathLike] = (),
+    masks: Sequence[np.ndarray] = (),
 ) -> Stylizer:
     """Return a network with the styles that are asked for, ready to run.
 
     Args:
         model: under the image contract, or with the second input `model.styles.STYLE`.
         precision: what it computes in; None: as it is.
-        style: see `load_styles`, as `masks`.
-        masks: where each style goes.
+        style: see `load_styles`.
+        masks: where each style goes, see `MaskedGenerator`.
 
     Raises:
         ArgumentError: see `load_styles`, as for UserError.
     """
     if not masks:
         return Generator(_network(model, style), precision=precision)
-    shares = _read_masks(masks, style)
-    parts = [{name: 1.0} for name in style] or [{}]
-    return MaskedGenerator([Generator(_network(model, part), precision=precision) for part in parts], shares)
+    return masked(lambda part: Generator(_network(model, part), precision=precision), style, masks)
+
+
+def masked(
+    load: Callable[[Mapping[str, float]], Stylizer], style: Mapping[str, float], masks: Sequence[np.ndarray]
+) -> MaskedGenerator:
+    """Return the networks of several styles, each under its mask.
+
+    Args:
+        load: returns the network of a blend of styles, of one here.
+        style: names of the styles, all with the weight 1; none for a network of one style.
+        masks: one for each, see `MaskedGenerator`.
+
+    Raises:
+        ArgumentError: there are not as many masks, or a weight is not 1.
+    """
+    check_masks(len(masks), style)
+    return MaskedGenerator([load({name: 1.0}) for name in style] or [load({})], masks)
 
 
 def _network(model: keras.Model, style: Mapping[str, float]) -> keras.Model:
@@ -119,9 +136,11 @@ def _network(model: keras.Model, style: Mapping[str, float]) -> keras.Model:
     return blend_styles(model, style) if names else model
 
 
-def _read_masks(masks: Sequence[str | os.PathLike], style: Mapping[str, float]) -> list[np.ndarray]:
-    if len(masks) != max(len(style), 1):
-        raise ArgumentError(f"`mask`: {max(len(style), 1)} needed, one for each style, not {len(masks)}")
+def check_masks(count: int, style: Mapping[str, float]) -> None:
+    """Raise ArgumentError unless there are no masks, or one for each style, which then have no weights."""
+    if count == 0:
+        return
+    if count != max(len(style), 1):
+        raise ArgumentError(f"`mask`: {max(len(style), 1)} needed, one for each style, not {count}")
     if any(weight != 1 for weight in style.values()):
         raise ArgumentError("`style`: with `mask` styles have no weights; the brightness of the masks is used instead")
-    return [read_image(path).pixels @ LUMA for path in masks]

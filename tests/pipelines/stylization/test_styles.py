@@ -8,6 +8,7 @@ from PIL import Image
 import stylize_tensorflow
 import texture_nets
 from errors import ArgumentError, UserError
+from images.reading import read_image
 from model.generators.registry import build_generator
 from model.saving import save_model
 from pipelines.stylization.settings import StylizationSettings, parse_styles
@@ -53,6 +54,9 @@ def test_masks_say_which_style_goes_where(gallery, pixels, tmp_path):
     left = write_mask(tmp_path / "left.png", np.repeat([[1.0] * 10 + [0.0] * 20], 8, axis=0))
     right = write_mask(tmp_path / "right.png", np.repeat([[0.0] * 20 + [1.0] * 10], 8, axis=0))
     mixed = load_styles(gallery, style={"wave": 1, "scream": 1}, masks=[left, right])(pixels)
+    arrays = [read_image(path).pixels for path in (left, right)]
+    from_python = texture_nets.stylize(pixels, gallery, style={"wave": 1, "scream": 1}, masks=arrays)
+    np.testing.assert_array_equal(from_python, mixed)
     wave, scream = (load_styles(gallery, style={name: 1})(pixels) for name in NAMES)
     np.testing.assert_allclose(mixed[:, :14], wave[:, :14], atol=0.01)
     np.testing.assert_allclose(mixed[:, 26:34], pixels[:, 26:34], atol=0.01)
@@ -86,6 +90,7 @@ def test_a_network_of_one_style_has_no_names(pixels, tmp_path):
         texture_nets.stylize(pixels, "starry_night", style={"wave": 1})
     half = write_mask(tmp_path / "half.png", np.repeat([[1.0] * 10 + [0.0] * 20], 8, axis=0))
     masked = load_styles(texture_nets.models()["starry_night"], masks=[half])(pixels)
+    np.testing.assert_array_equal(texture_nets.stylize(pixels, masks=[half]), masked)
     np.testing.assert_allclose(masked[:, 30:], pixels[:, 30:], atol=0.01)
     assert np.abs(masked[:, :16] - pixels[:, :16]).mean() > 0.02
 
