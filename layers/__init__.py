@@ -32,6 +32,7 @@ from layers.parameter import Parameter
 from layers.pixel_shuffle import PixelShuffle2D
 from layers.position_unpooling import PositionUnpooling2D
 from layers.prior_boxes import PriorBoxes
+from layers.projected_lstm_cell import ProjectedLSTMCell
 from layers.reflection_padding import ReflectionPadding2D
 from layers.region_max_pooling import RegionMaxPooling2D
 from layers.replication_padding import ReplicationPadding2D
@@ -76,6 +77,7 @@ __all__ = [
     "PixelShuffle2D",
     "PositionUnpooling2D",
     "PriorBoxes",
+    "ProjectedLSTMCell",
     "ReflectionPadding2D",
     "RegionMaxPooling2D",
     "ReplicationPadding2D",

@@ -31,6 +31,7 @@ def test_every_layer_has_a_case():
     # around it: tests/convert/torch7/test_modules.py; positions need a pooling: tests/convert/caffe/test_converters.py.
     apart = {layers.Parameter, layers.MaskedSelect, layers.ResettingCell, layers.PositionUnpooling2D}
     apart |= {layers.ContinuedCell}  # as the other cell: tests/convert/caffe/test_converters.py
+    apart |= {layers.ProjectedLSTMCell}  # tests/convert/torch7/test_torch_rnn.py
     apart |= {layers.RegionMaxPooling2D}  # takes no pictures of unknown sizes: test_region_max_pooling.py
     # They take no pictures and have OpenCV for a reference: tests/convert/caffe/test_detection.py.
     detection = {layers.PriorBoxes, layers.BoxDecoding, layers.DetectionSelection}

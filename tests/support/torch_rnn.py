@@ -37,6 +37,21 @@ def recurrent_layer(kind: str, inputs: int = FEATURES, seed: int = 0) -> TorchOb
     )
 
 
+def projected_lstm(inputs: int, units: int, outputs: int) -> TorchObject:
+    """Return rnn's nn.SeqLSTMP with the fields that it has after a run."""
+    return module(
+        "nn.SeqLSTMP",
+        inputsize=inputs,
+        hiddensize=units,
+        outputsize=outputs,
+        weight=tensor(numbers(inputs + outputs, 4 * units)),
+        bias=tensor(numbers(4 * units, seed=1)),
+        weightO=tensor(numbers(units, outputs, seed=2)),
+        next_h=tensor(numbers(2, outputs)),
+        _hidden=tensor(numbers(6, 2, units)),
+    )
+
+
 def run_layer(layer: TorchObject, x: torch.Tensor) -> torch.Tensor:
     """Return what a layer makes of (batch, time, features), by the lines of torch-rnn's updateOutput."""
     weight, bias = (torch.tensor(layer.get(name).array) for name in ("weight", "bias"))

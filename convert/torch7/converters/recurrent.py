@@ -19,7 +19,7 @@ from convert.torch7.file.values import LuaTable, TorchObject, TorchStorage
 from convert.torch7.module import Module
 from convert.torch7.registry import converts, converts_values
 from convert.torch7.symbolic_values import Cell, Slices, Value
-from layers import FoldAxes, ResettingCell, UnfoldAxes
+from layers import FoldAxes, ProjectedLSTMCell, ResettingCell, UnfoldAxes
 
 MAX_FEATURES = 2**20
 MAX_STEPS = 1024
@@ -36,6 +36,18 @@ def sequence_lstm(module: Module, cell: Cell, context: Context) -> Cell:
     make = _maker(module, keras.layers.LSTM(units, return_sequences=True))
     batch_first = module.flag("batchfirst")
     return over_sequence(module, cell, lambda x: context.apply(module, x, make, weights), batch_first)
+
+
+@converts("nn.SeqLSTMP")
+def projected_lstm(module: Module, cell: Cell, context: Context) -> Cell:
+    """As nn.SeqLSTM, with a matrix that makes the output of cells of another size."""
+    module.ignore("h0", "c0", "next_h", "cell", "gates")
+    units, outputs = (module.integer(name, low=1, high=MAX_FEATURES) for name in ("hiddensize", "outputsize"))
+    weights = _sequence_weights(module, (0, 1, 3, 2), units, "inputsize", outputs)
+    projection = module.required_array("weightO")
+    make = _maker(module, keras.layers.RNN(ProjectedLSTMCell(units, outputs), return_sequences=True))
+    batch_first = module.flag("batchfirst")
+    return over_sequence(module, cell, lambda x: context.apply(module, x, make, [*weights, projection]), batch_first)
 
 
 @converts("nn.SeqGRU")
@@ -57,12 +69,12 @@ def _maker(module: Module, layer: keras.layers.RNN) -> Callable[[], keras.layers
 
 
 def _sequence_weights(
-    module: Module, order: tuple[int, ...], units: int, size_name: str
+    module: Module, order: tuple[int, ...], units: int, size_name: str, outputs: int | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return kernel, recurrent kernel and bias with the gates in Keras' order."""
+    """Return kernel, recurrent kernel and bias with the gates in Keras' order; there are `units` outputs or others."""
     features = module.integer(size_name, low=1, high=MAX_FEATURES)
     weight, bias = module.required_array("weight"), module.required_array("bias").ravel()
-    if weight.shape != (features + units, len(order) * units) or bias.size != len(order) * units:
+    if weight.shape != (features + (outputs or units), len(order) * units) or bias.size != len(order) * units:
         raise module.fail(f"weight of shape {weight.shape}, bias {bias.shape} for {features} inputs, {units} units")
     columns = np.concatenate([np.arange(gate * units, (gate + 1) * units) for gate in order])
     weight = np.ascontiguousarray(weight[:, columns])

@@ -234,7 +234,7 @@ RULES: dict[str, Callable[[Module], Need]] = {
         _channels("nInputPlane", 5),
     ),
     **dict.fromkeys(("TemporalConvolution", "TemporalSubSampling", "TemporalRowConvolution"), _time),
-    "SeqLSTM": _channels("inputsize", 3),
+    **dict.fromkeys(("SeqLSTM", "SeqLSTMP"), _channels("inputsize", 3)),
     "SeqGRU": _channels("inputSize", 3),
     **dict.fromkeys(
         ("FastLSTM", "LSTM", "GRU", "MuFuRu", "VanillaRNN", "RNN", "RNNReLU", "RNNTanh", "BLSTM", "BGRU"), _recurrent

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from support.torch7_cases import CASES
 from support.torch7_wide import WIDE_CASES
 from support.torch7_writer import module, numbers, sequential, sizes, table, tensor, write_t7
-from support.torch_rnn import CUDNN_LAYERS, cudnn_layer, language_model, recurrent_layer
+from support.torch_rnn import CUDNN_LAYERS, cudnn_layer, language_model, projected_lstm, recurrent_layer
 
 from convert.torch7.builder import BuildOptions
 from convert.torch7.file.reader import read_t7
@@ -638,6 +638,7 @@ def test_every_registered_type_is_tested():
         CONTRASTIVE,
         language_model(),
         recurrent_layer("nn.VanillaRNN"),
+        projected_lstm(3, 5, 4),
         module("OneHot"),
     ]
     values += [cudnn_layer(name) for name in CUDNN_LAYERS]

@@ -14,6 +14,7 @@ from support.torch_rnn import (
     cudnn_network,
     language_model,
     numbers,
+    projected_lstm,
     recurrent_layer,
     run_language_model,
     run_layer,
@@ -22,6 +23,7 @@ from support.torch_rnn import (
 from convert.torch7.file.reader import read_t7
 from convert.torch7.network import convert_network
 from errors import UserError
+from model.saving import load_model, save_model
 
 pytestmark = pytest.mark.backends
 
@@ -41,6 +43,21 @@ def test_a_language_model_takes_any_number_of_steps(tmp_path):
         tokens = np.random.default_rng(1).integers(1, VOCABULARY + 1, shape)
         found = keras.ops.convert_to_numpy(model(tokens.astype(np.float32)))
         np.testing.assert_allclose(found, run_language_model(tokens), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_projected_outputs(batch_first, tmp_path):
+    layer, x = projected_lstm(3, 5, 4), numbers(6, 2, 3, seed=5)
+    layer.fields["batchfirst"] = batch_first
+    network = torch.nn.LSTM(3, 5, proj_size=4, bias=True, batch_first=batch_first)
+    own = {name: torch.tensor(layer.get(name).array) for name in ("weight", "bias", "weightO")}
+    columns = torch.arange(20).reshape(4, 5)[[0, 1, 3, 2]].ravel()
+    values = own["weight"][:3, columns].T, own["weight"][3:, columns].T, own["bias"][columns], torch.zeros(20)
+    for parameter, value in zip(network.parameters(), (*values, own["weightO"].T), strict=True):
+        parameter.data.copy_(value)
+    save_model(convert_network(layer).model, tmp_path / "model.keras")
+    found = keras.ops.convert_to_numpy(load_model(tmp_path / "model.keras")(x))
+    np.testing.assert_allclose(found, network(torch.tensor(x))[0].detach(), rtol=1e-4, atol=1e-5)
 
 
 def test_another_language_model_is_named():
