@@ -16,12 +16,17 @@ from version import VERSION
 PROVENANCE = "texture_nets_provenance"
 PROGRAM = f"Texture Nets for Keras {VERSION}"
 METADATA = "metadata.json"
+MAX_SIZE = 2**16
 
 Provenance = Mapping[str, Any]
 
 
 def make_provenance(
-    sources: Iterable[str | os.PathLike], *, convention: str, parity: Mapping[str, float] | str
+    sources: Iterable[str | os.PathLike],
+    *,
+    convention: str,
+    parity: Mapping[str, float] | str,
+    fitting_size: int | None = None,
 ) -> dict[str, Any]:
     """Return the record of a model that was made of foreign files.
 
@@ -29,9 +34,11 @@ def make_provenance(
         sources: the files.
         convention: what the model takes and returns, in a few words: "texture-nets", "none" ...
         parity: how near the model is to its original, and how that is known: differences by name, or a remark.
+        fitting_size: the size of all free dimensions of the inputs, if only one fits the model.
     """
     files = [{"name": Path(source).name, "sha256": sha256_of(Path(source))} for source in sources]
-    return {"sources": files, "program": PROGRAM, "convention": convention, "parity": parity}
+    record = {"sources": files, "program": PROGRAM, "convention": convention, "parity": parity}
+    return record if fitting_size is None else record | {"fitting_size": fitting_size}
 
 
 def sha256_of(path: Path) -> str:
@@ -65,3 +72,9 @@ def read_provenance(path: str | os.PathLike) -> dict[str, Any] | None:
     except (OSError, KeyError, ValueError, AttributeError, RuntimeError, zipfile.BadZipFile):
         return None
     return found if isinstance(found, dict) else None
+
+
+def fitting_size_of(provenance: Provenance | None) -> int | None:
+    """Return the size of all free dimensions of a model's inputs, if its record tells that only one fits."""
+    size = (provenance or {}).get("fitting_size")
+    return size if isinstance(size, int) and 1 <= size <= MAX_SIZE else None

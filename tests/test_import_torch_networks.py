@@ -2,12 +2,15 @@
 
 import keras
 import numpy as np
+import onnxruntime
 import pytest
 from support.torch7_wide import SHIPPED_WIDE_CASES
 from support.torch7_writer import module, numbers, sequential, sizes, table, tensor, write_t7
 
 import import_torch_weights
 import layers  # noqa: F401  registers what the saved models are made of
+from errors import UserError
+from pipelines.export.export import export_model
 
 WIDE = {case.name: case for case in SHIPPED_WIDE_CASES}
 
@@ -61,6 +64,19 @@ def test_exports_get_the_size_that_fits_a_number_of_features(suffix, input_sizes
     path = file_with(tmp_path / "net.t7", sequential(batch_norm, pool, flatten, linear(32, 3)))
     assert run("--input", path, "--output", tmp_path / f"net{suffix}") == 0
     assert f"input_0: {input_sizes}\n" in capsys.readouterr().out
+
+
+def test_a_keras_file_tells_the_size_that_its_exports_get(tmp_path):
+    pool = module("nn.SpatialMaxPooling", kH=2, kW=2, dH=2, dW=2)
+    flatten = module("nn.View", size=sizes(48), numElements=48, numInputDims=3)
+    batch_norm = module("nn.SpatialBatchNormalization", running_mean=tensor(numbers(3)), running_var=tensor(np.ones(3)))
+    network = sequential(batch_norm, pool, flatten, linear(48, 3))
+    assert run("--input", file_with(tmp_path / "net.t7", network), "--output", tmp_path / "net.keras") == 0
+    export_model(input=tmp_path / "net.keras", output=tmp_path / "net.onnx", format="onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
+    assert session.get_inputs()[0].shape[1:] == [8, 8, 3]
+    with pytest.raises(UserError, match="the model fails on 6x6"):
+        export_model(input=tmp_path / "net.keras", output=tmp_path / "no.onnx", format="onnx", input_shape=[(6, 6, 3)])
 
 
 def test_sizes_that_nothing_tells_are_asked_for_and_given(tmp_path, capsys):

@@ -95,9 +95,11 @@ def _build_in_frame(root: Module, plan: InputPlan, frame: Frame, options: BuildO
     for trial in range(MAX_TRIALS):
         try:
             model, context = _build_with(root, inputs, frame, options)
-            sized = options.fixed_sizes and _may_be_sized(plan, context)
-            size = fitting_size(model.inputs, context.demands) if sized else None
-            return (model, context) if size is None else _build_with(root, _with_size(inputs, size), frame, options)
+            size = fitting_size(model.inputs, context.demands) if _may_be_sized(plan, context) else None
+            if options.fixed_sizes and size is not None:
+                return _build_with(root, _with_size(inputs, size), frame, options)
+            context.fitting_size = size
+            return model, context
         except ChannelMismatch as mismatch:
             channels = _corrected(inputs, mismatch)
             if not plan.derived or channels is None or trial == MAX_TRIALS - 1:

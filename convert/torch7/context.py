@@ -60,6 +60,7 @@ class Context:
         self.statistics = statistics
         self.batch_statistics: list[Module] = []
         self.demands: list[Demand] = []
+        self.fitting_size: int | None = None
         self._layers: dict[Any, keras.Layer] = {}
         self._substitutes: dict[TorchObject, TorchObject] = {}
         self._memory: dict[TorchObject, list[Value]] = {}

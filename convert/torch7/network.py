@@ -27,6 +27,8 @@ class Conversion:
         tensors_used: those of them that the network uses as parameters.
         noisy: modules that draw random numbers.
         batch_statistics: modules that normalise with the statistics of the batch at hand.
+        fitting_size: the size of all free dimensions of the inputs with which modules of a fixed number of elements
+            work; None where any does, or none is known.
     """
 
     model: keras.Model
@@ -35,6 +37,7 @@ class Conversion:
     tensors_used: int
     noisy: list[Module]
     batch_statistics: list[Module]
+    fitting_size: int | None
 
 
 def convert_network(value: Any, options: BuildOptions | None = None, *, entry: str | None = None) -> Conversion:
@@ -62,4 +65,5 @@ def convert_network(value: Any, options: BuildOptions | None = None, *, entry: s
         context.tensors_read(),
         context.noisy,
         context.batch_statistics,
+        context.fitting_size,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +56,7 @@ def export_model(
         size: height and width of pictures whose size the model leaves free: what LiteRT is made for, and what every
             export is compared at.
         input_shape: of each input, in Keras' order without the batch; None for a size that stays as the model has it.
+            Without it, and without `samples`, a model that works at one size alone gets that size, if its record tells.
         samples: `.npz` file like that of `calibration`, to compare on; its sizes are those that LiteRT is made for.
             Without it a model that is no generator is compared on random inputs (whole numbers for embeddings).
         layout: "nchw" puts the channels of pictures and volumes first, as Torch and Caffe have them.
@@ -74,7 +76,7 @@ def export_model(
 
 def _export(path: Path, target: Path, settings: ExportSettings) -> ExportReport:
     with quiet_startup():
-        from model.provenance import read_provenance
+        from model.provenance import fitting_size_of, read_provenance
         from pipelines.export.graph import load_exportable
         from pipelines.export.layout import channels_first
         from pipelines.export.run import run_export
@@ -85,6 +87,10 @@ def _export(path: Path, target: Path, settings: ExportSettings) -> ExportReport:
     provenance = read_provenance(path)
     bare = nchw or (provenance or {}).get("convention") == "none"
     model = channels_first(model) if nchw else model
+    size = fitting_size_of(provenance)
+    if size is not None and not (recorded or settings.input_shapes):
+        shapes = tuple(tuple(own or size for own in tensor.shape[1:]) for tensor in model.inputs)
+        settings = replace(settings, input_shapes=shapes)
     try:
         return run_export(model, target, settings, recorded=recorded, provenance=provenance, bare=bare)
     except ArgumentError:

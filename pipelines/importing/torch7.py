@@ -129,7 +129,12 @@ def _import(
     from model.provenance import make_provenance
 
     imported = convert_file(request, reference, dtype)
-    provenance = make_provenance([request.input], convention=imported.image_io, parity=parity_of(imported.verification))
+    provenance = make_provenance(
+        [request.input],
+        convention=imported.image_io,
+        parity=parity_of(imported.verification),
+        fitting_size=imported.conversion.fitting_size if imported.image_io == "none" else None,
+    )
     recorded = [] if reference is None or imported.image_io != "none" else given_to(imported.model, reference)
     written = write(imported.model, provenance=provenance, recorded=recorded)
     conversion = imported.conversion

@@ -65,7 +65,10 @@ def test_the_size_that_fits_is_found(name):
 
 
 def test_sizes_stay_free_unless_they_are_asked_for():
-    assert convert_network(NETWORKS["view"][0]).model.input_shape == (None, None, None, 3)
+    conversion = convert_network(NETWORKS["view"][0])
+    assert conversion.model.input_shape == (None, None, None, 3)
+    assert conversion.fitting_size == 32
+    assert convert_network(NETWORKS["any"][0]).fitting_size is None
 
 
 def test_given_sizes_stay():
