@@ -13,6 +13,7 @@ from layers.crop_to_match import CropToMatch
 from layers.detection_selection import DetectionSelection
 from layers.dilated_max_pooling import DilatedMaxPooling2D
 from layers.elementwise_affine import ElementwiseAffine
+from layers.exact_leaky_relu import ExactLeakyReLU
 from layers.fold_axes import FoldAxes
 from layers.fractional_max_pooling import FractionalMaxPooling
 from layers.instance_normalization import InstanceNormalization
@@ -59,6 +60,7 @@ __all__ = [
     "DetectionSelection",
     "DilatedMaxPooling2D",
     "ElementwiseAffine",
+    "ExactLeakyReLU",
     "FoldAxes",
     "FractionalMaxPooling",
     "InstanceNormalization",

@@ -35,7 +35,7 @@ POINTWISE = (
     "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Divide", "TrueDivide", "Negative", "Absolute",
     "Sqrt", "Rsqrt", "Square", "Exp", "Log", "Power", "Clip", "Cast", "Where", "HardTanh", "HardSigmoid", "Silu",
     "Gelu", "Floor", "Round", "Sign", "Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "Logical",
-    "ElementwiseAffine", "VGGPreprocessing", "VGGPostprocessing", "WhiteNoise",
+    "ElementwiseAffine", "ExactLeakyReLU", "VGGPreprocessing", "VGGPostprocessing", "WhiteNoise",
 )  # fmt: skip
 
 

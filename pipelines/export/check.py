@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from errors import UserError, one_line
+from model.leaky_relu import with_exact_slopes
 from model.rewiring import without_structure
 from pipelines.export.plan import ExportPlan
 from pipelines.export.samples import Inputs
@@ -60,7 +61,7 @@ def compare(model: keras.Model, run: Run, batches: Sequence[Inputs], plan: Expor
         UserError: the model or the export fails, an output has another shape than the model's, or the model returns
             no finite number at all.
     """
-    flat = without_structure(model)
+    flat = with_exact_slopes(without_structure(model))
     specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in model.inputs]
 
     @tf.function(input_signature=specs, autograph=False)

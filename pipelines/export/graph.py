@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import layers
 from errors import UserError, one_line
+from model.leaky_relu import with_exact_slopes
 from model.rewiring import without_structure
 from model.saving import load_model
 from pipelines.export.plan import ExportPlan
@@ -51,7 +52,7 @@ def graph_function(model: keras.Model, plan: ExportPlan, *, plain: bool = True) 
         plain: trace the layers' plain formulas, for runtimes without TensorFlow's kernels.
     """
     specs = [tf.TensorSpec(tensor.shape, tensor.dtype, name=tensor.name) for tensor in plan.inputs]
-    flat = without_structure(model)
+    flat = with_exact_slopes(without_structure(model))
 
     @tf.function(input_signature=specs, autograph=False)
     def serve(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:

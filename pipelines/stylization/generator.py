@@ -15,6 +15,7 @@ from images.picture import Picture
 from images.rows import rows_of
 from layers import VGGPostprocessing, VGGPreprocessing
 from model.acceleration import accelerate
+from model.leaky_relu import with_exact_slopes
 from model.noise import takes_noise
 from pipelines.stylization.brush import with_brush
 
@@ -47,7 +48,8 @@ class Generator:
         if precision is not None:
             set_precision(model, precision)
         try:
-            self.network = accelerate(model) if keras.backend.backend() == "tensorflow" else model
+            in_graphs = keras.backend.backend() == "tensorflow"
+            self.network = accelerate(with_exact_slopes(model)) if in_graphs else model
             self.run = compile_model(self.network)
         except Exception as error:  # a foreign model may hold anything
             raise UserError(f"the model cannot be compiled in {precision}: {one_line(error)}") from error

@@ -216,6 +216,8 @@ CASES = [
         {"size": 3, "alpha": 0.3, "beta": 0.75, "across_channels": False},
         references.response_within_channel,
     ),
+    Case(layers.ExactLeakyReLU, {"negative_slope": 0.1}, references.leaky_relu),
+    Case(layers.ExactLeakyReLU, {"negative_slope": 1.5}, references.leaky_relu),
     Case(AFFINE, {"shape": (3,)}, references.affine),
     Case(AFFINE, {"shape": (1, 1, 3), "shift": False}, references.affine),
     Case(AFFINE, {"shape": (6, 1, 3), "scale": False}, references.affine, other_shapes=((1, 6, 4, 3),)),

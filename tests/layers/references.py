@@ -138,6 +138,10 @@ def affine(x, weights, *, shape, scale=True, shift=True):
     return x + weights.pop(0) if shift else x
 
 
+def leaky_relu(x, _, *, negative_slope):
+    return F.leaky_relu(torch.tensor(x), negative_slope).numpy()
+
+
 def crop(x, picture, _):
     return x[:, : picture.shape[1], : picture.shape[2]]
 

@@ -57,6 +57,7 @@ LAYERS = {
     "batch normalisation": lambda: keras.layers.BatchNormalization(),
     "slopes": lambda: keras.layers.PReLU(shared_axes=(1, 2)),
     "affine": lambda: layers.ElementwiseAffine((CHANNELS,)),
+    "leaky rectifier": lambda: layers.ExactLeakyReLU(0.1),
     "noise": lambda: layers.NoisePlanes(2, seed=3),
     # Of all rows:
     "instances": lambda: layers.InstanceNormalization(),

@@ -10,6 +10,7 @@ from keras import KerasTensor, ops
 from convert.caffe.file.schema import enum_name
 from convert.caffe.registry import Step, converts
 from convert.functions import softplus
+from layers import ExactLeakyReLU
 
 _MERGES = {"PROD": keras.layers.Multiply, "SUM": keras.layers.Add, "MAX": keras.layers.Maximum}
 _ACTIVATIONS = {"Sigmoid": "sigmoid", "TanH": "tanh"}
@@ -33,9 +34,7 @@ def relu(step: Step, x: KerasTensor) -> KerasTensor:
     slope = step.layer.relu_param.negative_slope
     if slope == 0:
         return step.apply(keras.layers.ReLU, x)
-    if slope > 0:
-        return step.apply(keras.layers.LeakyReLU, x, negative_slope=slope)
-    return ops.relu(x) - slope * ops.relu(-x)
+    return step.apply(ExactLeakyReLU, x, negative_slope=slope)
 
 
 @converts("ReLU6")

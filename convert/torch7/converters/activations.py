@@ -11,7 +11,7 @@ from convert.torch7.context import Context
 from convert.torch7.module import Module
 from convert.torch7.registry import converts, converts_values
 from convert.torch7.symbolic_values import Cell, Value
-from layers import FoldAxes, UnfoldAxes
+from layers import ExactLeakyReLU, FoldAxes, UnfoldAxes
 
 
 @converts("nn.ReLU", "cudnn.ReLU", "nn.Threshold", "nn.Rectifier")
@@ -42,7 +42,7 @@ def leaky_relu(module: Module, x: KerasTensor) -> KerasTensor:
     """x, times `negval` where negative; waifu2x' class of this name, of before nn had one, says `negative_scale`."""
     module.ignore("negative")
     slope = module.number("negval", module.number("negative_scale", 0.01))
-    return ops.leaky_relu(x, negative_slope=float(slope))
+    return ExactLeakyReLU(slope)(x)
 
 
 @converts("nn.BinActiveZ")
@@ -55,7 +55,7 @@ def binary_activation(x: KerasTensor) -> KerasTensor:
 def randomized_leaky_relu(module: Module, x: KerasTensor) -> KerasTensor:
     """In evaluation a leaky ReLU with the mean of the two slopes."""
     slope = (module.number("lower", 1 / 8) + module.number("upper", 1 / 3)) / 2
-    return ops.leaky_relu(x, negative_slope=float(slope))
+    return ExactLeakyReLU(slope)(x)
 
 
 @converts("nn.PReLU")

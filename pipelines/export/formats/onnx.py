@@ -58,8 +58,8 @@ def write(model: keras.Model, path: Path, plan: ExportPlan, calibration: Iterabl
 
 
 def _forget_unused(graph: onnx.GraphProto) -> None:
-    """Take out the constants that no node takes."""
-    used = {name for node in graph.node for name in node.input}
+    """Take out the constants that no node takes, and that are no outputs either."""
+    used = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
     kept = [tensor for tensor in graph.initializer if tensor.name in used]
     del graph.initializer[:]
     graph.initializer.extend(kept)

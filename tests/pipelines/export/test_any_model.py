@@ -13,7 +13,7 @@ from support.small_models import inverting_model
 
 from compat import tflite_flatbuffers
 from errors import ArgumentError, UserError
-from layers import ReflectionPadding2D
+from layers import Parameter, ReflectionPadding2D
 from model.provenance import PROVENANCE, add_provenance, make_provenance, read_provenance
 from model.saving import save_model
 from pipelines.export.export import export_model
@@ -48,7 +48,22 @@ def of_volumes() -> keras.Model:
     return keras.Model(volume, keras.layers.Conv3D(4, 3, padding="same", name="filtered")(volume))
 
 
+def of_a_leaky_sum() -> keras.Model:
+    """A sum of convolutions with a leaky rectifier, whose slope TensorFlow's graphs lose."""
+    x = keras.Input((None, None, 2))
+    y = keras.layers.Conv2D(4, 3, padding="same", bias_initializer="ones")(x)
+    return keras.Model(x, keras.layers.LeakyReLU(0.1)(y + keras.layers.Conv2D(4, 3, padding="same")(y)))
+
+
+def of_a_constant() -> keras.Model:
+    """A second output that does not depend on the input."""
+    x = keras.Input((3,))
+    return keras.Model(x, [keras.layers.Dense(2)(x), Parameter((1, 2))(x)])
+
+
 MODELS = {
+    "leaky sum": of_a_leaky_sum,
+    "constant": of_a_constant,
     "two inputs": of_words_and_a_picture,
     "indices": of_indices_in_float,
     "volumes": of_volumes,
