@@ -10,13 +10,15 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 from conftest import ROOT
 from support.torch7_cases import SHIPPED_CASES
 from support.torch7_writer import module, table, tensor, write_t7
 
 import import_torch_weights
 import layers  # noqa: F401  registers what the saved models are made of
-from pipelines.importing.torch7 import TOLERANCE
+from pipelines.importing.torch7_reference import BATCH_STATISTICS_TOLERANCE, TOLERANCE
 
 CASES = {case.name: case for case in SHIPPED_CASES}
 JOHNSON = CASES["tn_johnson_small"]
@@ -86,6 +88,20 @@ def test_verify_fails_on_other_numbers(tmp_path, capsys):
     assert run("--input", JOHNSON.path, "--output", output, "--verify", reference) == 1
     assert "does not agree with the reference: max difference" in capsys.readouterr().err
     assert not output.exists()
+
+
+def test_statistics_of_batches_may_amplify_rounding(tmp_path):
+    x = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype(np.float32)
+    y = F.batch_norm(torch.tensor(x), torch.zeros(3), torch.ones(3), training=True).numpy()
+    fields = {"running_mean": tensor(np.zeros(3, np.float32)), "running_var": tensor(np.ones(3, np.float32))}
+    source, reference = tmp_path / "norm.t7", tmp_path / "norm.npz"
+    source.write_bytes(write_t7(module("nn.SpatialBatchNormalization", nDim=4, eps=1e-5, **fields)))
+    options = ("--norm-statistics", "batch", "--verify", reference)
+    for error, code in ((3 * TOLERANCE["float32"], 0), (3 * BATCH_STATISTICS_TOLERANCE, 1)):
+        wrong = y.copy()
+        wrong[0, 0, 0, 0] += error * np.abs(y).max()
+        np.savez(reference, input=x, output=wrong)
+        assert run("--input", source, "--output", tmp_path / "norm.keras", *options) == code
 
 
 def test_summary_needs_no_keras():

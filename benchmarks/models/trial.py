@@ -192,20 +192,21 @@ def try_export(name: str, saved: Path, samples: Path | None, folder: Path) -> Ex
 
 def calibration_for(saved: Path, folder: Path) -> Path | None:
     """Return what int8 takes its ranges from: the program's pictures, or random inputs for what is no generator."""
-    from model.provenance import read_provenance
+    from model.provenance import fitting_size_of, read_provenance
     from model.saving import load_model
     from pipelines.export.plan import follows_image_contract, input_names
     from pipelines.export.samples import PICTURES
 
-    model = load_model(saved)
-    if follows_image_contract(model) and (read_provenance(saved) or {}).get("convention") != "none":
+    model, provenance = load_model(saved), read_provenance(saved)
+    if follows_image_contract(model) and (provenance or {}).get("convention") != "none":
         return PICTURES
     random = np.random.default_rng(1)
-    arrays = [random.random((2, *_sizes(tensor.shape)), np.float32) for tensor in model.inputs]
+    fitting = fitting_size_of(provenance)
+    arrays = [random.random((2, *_sizes(tensor.shape, fitting)), np.float32) for tensor in model.inputs]
     return _save(folder / "calibration.npz", input_names(model, makes_pictures=False), arrays)
 
 
-def _sizes(shape: tuple[int | None, ...]) -> list[int]:
-    """Return the sizes of one input, without the batch."""
-    default = PICTURE_SIZE[0] if len(shape) == 4 else FREE_SIZE
+def _sizes(shape: tuple[int | None, ...], fitting: int | None) -> list[int]:
+    """Return the sizes of one input, without the batch; `fitting` is the one that fits, if only one does."""
+    default = fitting or (PICTURE_SIZE[0] if len(shape) == 4 else FREE_SIZE)
     return [size or default for size in shape[1:]]

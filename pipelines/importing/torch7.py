@@ -95,7 +95,7 @@ def import_torch_model(
         dtype: storage of the weights in the file, `float32` or `float16`.
         verify: `.npz` file with the arrays `input` and `output` of the bare network in Torch7 (or `input_0`, ...,
             `output_0`, ..., and `noise_0`, ... where it draws noise); nothing is written when the differences are
-            above `TOLERANCE`.
+            above `TOLERANCE` (`BATCH_STATISTICS_TOLERANCE` with the statistics of batches).
         layout: "nchw" keeps the original order of axes at the model's borders: channels of pictures and volumes first.
         size: height and width of pictures whose size the model leaves free: what LiteRT is made for, and what any
             export is compared at where `verify` records nothing.
@@ -200,8 +200,9 @@ def _agreeing(value: Any, request: Request, reference: Reference, dtype: str) ->
     for options in candidates(request.options, reference):
         checked = replace(options, noise="input") if reference.noise else options
         try:
-            network = _converted(value, request.entry, checked, dtype).model
-            return options, check(compare(network, reference), dtype)
+            conversion = _converted(value, request.entry, checked, dtype)
+            found = compare(conversion.model, reference)
+            return options, check(found, dtype, batch_statistics=bool(conversion.batch_statistics))
         except UserError as error:
             problem = error if problem is None or "max difference" in str(error) else problem
     raise problem or UserError("the network does not agree with the reference")
