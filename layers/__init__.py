@@ -39,6 +39,7 @@ from layers.region_max_pooling import RegionMaxPooling2D
 from layers.replication_padding import ReplicationPadding2D
 from layers.resetting_cell import ResettingCell
 from layers.style_weights import StyleWeights
+from layers.symmetric_padding import SymmetricPadding2D
 from layers.unfold_axes import UnfoldAxes
 from layers.upsampled_conv2d import UpsampledConv2D
 from layers.vgg_postprocessing import VGGPostprocessing
@@ -85,6 +86,7 @@ __all__ = [
     "ReplicationPadding2D",
     "ResettingCell",
     "StyleWeights",
+    "SymmetricPadding2D",
     "UnfoldAxes",
     "UpsampledConv2D",
     "VGGPostprocessing",

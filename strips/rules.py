@@ -222,6 +222,11 @@ def _circular(row: int, height: int) -> int:
     return row % height
 
 
+def _mirrored(row: int, height: int) -> int:
+    place = row % (2 * height)
+    return min(place, 2 * height - 1 - place)
+
+
 def _zero(row: int, height: int) -> int | None:
     return row if 0 <= row < height else None
 
@@ -230,6 +235,7 @@ SOURCES: dict[str, Callable[[int, int], int | None]] = {
     "ReplicationPadding2D": _replicated,
     "ReflectionPadding2D": _reflected,
     "CircularPadding2D": _circular,
+    "SymmetricPadding2D": _mirrored,
     "ZeroPadding2D": _zero,
 }
 
@@ -244,11 +250,6 @@ def _padding(call: Call) -> RowRule:
 @_rule("PadToMultiple")
 def _pad_to_multiple(call: Call) -> RowRule:
     return Padding(0, _replicated, twin(call.operation, multiple=(1, call.operation.multiple[1])))
-
-
-def _mirrored(row: int, height: int) -> int:
-    place = row % (2 * height)
-    return min(place, 2 * height - 1 - place)
 
 
 PAD_MODES = {"constant": _zero, "reflect": _reflected, "symmetric": _mirrored}

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from errors import ArgumentError
-from layers import ConditionalInstanceNormalization, CropToMatch, StyleWeights
+from layers import ConditionalInstanceNormalization, CropToMatch, StyleWeights, SymmetricPadding2D
 from model.generators.blocks import IMAGE_CHANNELS, Blocks, check_counts
 from model.styles import STYLE
 
@@ -43,6 +43,7 @@ def hourglass(
     outer_blocks: int = 1,
     inner_blocks: int = 2,
     styles: Sequence[str] = (),
+    mirrored_border: int = 0,
     **options: Any,
 ) -> keras.Model:
     """Build the generator of `johnson` with enlargements that print no lattice and a level at an eighth of the size.
@@ -64,6 +65,8 @@ def hourglass(
         outer_blocks: number of residual blocks at a quarter on either side of the branch.
         inner_blocks: number of residual blocks at an eighth.
         styles: names of the styles, in the order of the second input; none: one style, without that input.
+        mirrored_border: pixels by which a picture is extended by mirroring before the first convolution; the result is
+            cropped. A trained network with a border of 16 prints no frame, and takes a tenth longer.
         options: those of `model.generators.blocks.Blocks`; `styles` needs normalization="instance".
 
     Returns:
@@ -73,23 +76,28 @@ def hourglass(
     Raises:
         ArgumentError: an option has a value that is not allowed.
     """
-    _check(widths, styles, options)
+    _check(widths, styles, mirrored_border, options)
     check_counts(outer_blocks=outer_blocks, inner_blocks=inner_blocks)
     build = _blocks(styles, options)
-    full, half, quarter = widths
     inputs = build.input()
-    x = build.unit(build.add_noise(inputs, name="noise"), full, 9, name="first")
-    x = build.unit(x, half, 3, name="down1", strides=2)
-    x = build.unit(x, quarter, 3, name="down2", strides=2)
+    extended = SymmetricPadding2D(mirrored_border, name="border")(inputs) if mirrored_border else inputs
+    x = _reduced(build, build.add_noise(extended, name="noise"), widths)
     x = _residuals(build, x, outer_blocks, name="before")
     x = _residuals(build, _branch(build, x, inner_blocks), outer_blocks, name="after")
-    for filters, name in ((half, "up1"), (full, "up2")):
-        x = build.activate(build.enlarge(x, filters, name=name), name=f"{name}_relu")
+    x = _enlarged(build, x, widths)
     x = build.convolve(x, IMAGE_CHANNELS, 9, name="last")
-    return build.finish_cropped(inputs, x, name="hourglass")
+    return build.finish(inputs, _cropped(x, extended, mirrored_border), name="hourglass")
 
 
-def _check(widths: Sequence[int], styles: Sequence[str], options: dict[str, Any]) -> None:
+def _cropped(x: Any, extended: Any, border: int) -> Any:
+    """Return `x` at the size of the `extended` input, which strided convolutions round up, without its border."""
+    x = CropToMatch(name="crop")([x, extended])
+    return keras.layers.Cropping2D(border, name="border_crop")(x) if border else x
+
+
+def _check(widths: Sequence[int], styles: Sequence[str], mirrored_border: int, options: dict[str, Any]) -> None:
+    if mirrored_border < 0 or (mirrored_border and options.get("mode") == "texture"):
+        raise ArgumentError(f"mirrored_border must be at least 0, and 0 for textures, not {mirrored_border}")
     if len(widths) != WIDTHS or min(widths) < 1:
         raise ArgumentError(f"widths must be {WIDTHS} numbers of filters of at least 1, not {widths!r}")
     if isinstance(styles, str) or not all(styles) or len(set(styles)) < len(styles):
@@ -104,6 +112,22 @@ def _blocks(styles: Sequence[str], options: dict[str, Any]) -> Blocks:
         return Blocks(**options)
     style = keras.Input((len(styles),), name=STYLE)
     return _ConditionalBlocks(style=style, weights=StyleWeights(styles, name="style_weights")(style), **options)
+
+
+def _reduced(build: Blocks, x: Any, widths: Sequence[int]) -> Any:
+    """Return features of `x` at a quarter of its size."""
+    full, half, quarter = widths
+    x = build.unit(x, full, 9, name="first")
+    x = build.unit(x, half, 3, name="down1", strides=2)
+    return build.unit(x, quarter, 3, name="down2", strides=2)
+
+
+def _enlarged(build: Blocks, x: Any, widths: Sequence[int]) -> Any:
+    """Return `x` at four times its size."""
+    full, half, _ = widths
+    for filters, name in ((half, "up1"), (full, "up2")):
+        x = build.activate(build.enlarge(x, filters, name=name), name=f"{name}_relu")
+    return x
 
 
 def _residuals(build: Blocks, x: Any, count: int, *, name: str) -> Any:

@@ -72,6 +72,10 @@ def _copy(network: keras.Model) -> keras.Model:
     return copied
 
 
+# The network that extends pictures by mirroring, and by how many pixels: 8 leave a part of the frame, 24 do no more.
+BORDERED, MIRRORED_BORDER = "hourglass", 16
+
+
 @dataclass(frozen=True)
 class GeneratorPlan:
     """The network that is trained; see model.generators.registry.
@@ -108,21 +112,35 @@ class GeneratorPlan:
         """
         if self.added is not None:
             return self.added.blend(precision or self.precision)
-        with _dtype_policy(POLICIES[precision or self.precision]):
-            generator = build_generator(
-                self.model,
-                mode=self.mode,
-                normalization=self.normalization,
-                noise_depth=self.noise_depth,
-                **self.options,
-            )
+        generator = self._build(precision or self.precision, **self.options)
         if is_new and self.initial is not None:
             self._take_over(self.initial, generator)
         return generator
 
     def finished(self, generator: keras.Model) -> keras.Model:
-        """Return the network that a training leaves, of the generator that it has trained."""
-        return generator if self.added is None else self.added.join(generator)
+        """Return the network that a training leaves, of the generator that it has trained.
+
+        That of a style extends pictures by mirroring, where it can: else the results would have a frame. Training goes
+        without, since small crops would become much larger.
+        """
+        if self.added is not None:
+            return self.added.join(generator)
+        if self.mode != "style" or self.model != BORDERED:
+            return generator
+        bordered = self._build("float32", **{"mirrored_border": MIRRORED_BORDER, **self.options})
+        bordered.set_weights(generator.get_weights())
+        return bordered
+
+    def _build(self, precision: str, **options: Any) -> keras.Model:
+        """Build the network with random weights."""
+        with _dtype_policy(POLICIES[precision]):
+            return build_generator(
+                self.model,
+                mode=self.mode,
+                normalization=self.normalization,
+                noise_depth=self.noise_depth,
+                **options,
+            )
 
     def _take_over(self, initial: str | os.PathLike, generator: keras.Model) -> None:
         trained = load_model(find_model(os.fspath(initial), option="`initial_generator`"))

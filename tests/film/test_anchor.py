@@ -74,6 +74,6 @@ def test_a_film_that_goes_on_has_the_same_anchor():
     expected = [whole(*pair) for pair in zip(contents, plain, strict=True)]
     for pair in zip(contents[:18], plain[:18], strict=True):
         first(*pair)
-    second.restore(first.state())
+    second.restore(first.state(), *contents[0].shape[:2])
     for place in (18, 19):
         np.testing.assert_allclose(second(contents[place], plain[place]), expected[place], atol=1e-6)

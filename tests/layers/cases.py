@@ -117,6 +117,8 @@ CASES = [
     Case(layers.ReplicationPadding2D, {"padding": ((9, 9), (9, 9))}, references.padding("edge")),
     Case(layers.ReflectionPadding2D, {"padding": ASYMMETRIC}, references.padding("reflect")),
     Case(layers.ReflectionPadding2D, {"padding": ((5, 5), (6, 6))}, references.padding("reflect")),
+    Case(layers.SymmetricPadding2D, {"padding": ASYMMETRIC}, references.padding("symmetric")),
+    Case(layers.SymmetricPadding2D, {"padding": ((23, 9), (0, 31))}, references.padding("symmetric")),
     Case(layers.CircularPadding2D, {"padding": ASYMMETRIC}, references.padding("wrap")),
     Case(layers.CircularPadding2D, {"padding": ((6, 6), (7, 7))}, references.padding("wrap")),
     Case(MAXIMUM, {"pool_size": (2, 2)}, references.max_pooling),

@@ -21,7 +21,7 @@ def test_keras_tells_what_to_import():
     path = ROOT / "model" / "pretrained" / "wave.keras"
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=False)
     assert done.returncode != 0
-    assert "texture_nets (import layers)>ReplicationPadding2D" in done.stderr
+    assert "texture_nets (import layers)>SymmetricPadding2D" in done.stderr
 
 
 def test_files_of_older_versions_load(tmp_path):

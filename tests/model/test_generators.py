@@ -264,6 +264,16 @@ def conditional(styles=("a", "b", "c")):
 
 
 @pytest.mark.backends
+def test_a_mirrored_border_is_that_of_numpy():
+    plain, bordered = build("hourglass"), build("hourglass", mirrored_border=16)
+    bordered.set_weights(plain.get_weights())
+    x = random_input()[:, :13]
+    extended = apply(plain, np.pad(x, ((0, 0), (16, 16), (16, 16), (0, 0)), mode="symmetric"))
+    np.testing.assert_allclose(apply(bordered, x), extended[:, 16:-16, 16:-16], atol=1e-5)
+    assert apply(bordered, x[:, :1, :1]).shape == (len(x), 1, 1, 3)
+
+
+@pytest.mark.backends
 def test_one_style_of_several_is_the_network_of_its_factors_and_offsets():
     model, single = conditional(), build("hourglass")
     for layer in single.layers:

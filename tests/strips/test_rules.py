@@ -42,6 +42,7 @@ LAYERS = {
     "zeros": lambda: keras.layers.ZeroPadding2D(((3, 20), (1, 2))),
     "replication": lambda: layers.ReplicationPadding2D(((20, 3), (1, 2))),
     "reflection": lambda: layers.ReflectionPadding2D(20),
+    "mirrored border": lambda: layers.SymmetricPadding2D(90),
     "circular": lambda: layers.CircularPadding2D(20),
     "to multiple": lambda: layers.PadToMultiple(16),
     "crop": lambda: keras.layers.Cropping2D(((3, 5), (1, 2))),

@@ -137,7 +137,7 @@ REFUSED = {
     "name": ({"maps": ("baseColor=a.png",), "derive": ("ao",)}, "unknown map in `derive` 'ao'"),
     "bits": ({"maps": ("baseColor=a.png",), "bits": 32}, "`bits` must be 8 or 16 for `format` png, not 32"),
     "gltf": ({"maps": ("baseColor=a.png",), "format": "exr", "material": "gltf"}, "needs `format` png"),
-    "alone": ({"format": "exr"}, "`format` and `bits` need `maps`"),
+    "alone": ({"format": "exr"}, "`format`: needs `maps`"),
 }
 
 
