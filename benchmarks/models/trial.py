@@ -191,13 +191,16 @@ def try_export(name: str, saved: Path, samples: Path | None, folder: Path) -> Ex
 
 
 def calibration_for(saved: Path, folder: Path) -> Path | None:
-    """Return what int8 takes its ranges from: the program's pictures, or random inputs for what is no generator."""
+    """Return what int8 takes its ranges from: pictures of the program, random inputs, or for textures its own noise."""
+    from model.noise import takes_noise
     from model.provenance import fitting_size_of, read_provenance
     from model.saving import load_model
     from pipelines.export.plan import follows_image_contract, input_names
     from pipelines.export.samples import PICTURES
 
     model, provenance = load_model(saved), read_provenance(saved)
+    if takes_noise(model):
+        return None
     if follows_image_contract(model) and (provenance or {}).get("convention") != "none":
         return PICTURES
     random = np.random.default_rng(1)
