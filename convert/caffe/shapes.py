@@ -224,12 +224,9 @@ def registered(node: Node) -> RegisteredRule:
         UserError: there is none, or the node has a number of bottoms or tops that its type does not take.
     """
     if node.layer.type in BOX_SELECTIONS:
-        raise UserError(
-            f"{node.place}: the box selection of YOLO is not supported; cut the network off before it with `outputs` "
-            f"{','.join(node.layer.bottom)}"
-        )
+        raise UserError(f"{node.place}: the box selection of YOLO is not supported; {_way_out(node)}")
     if node.layer.type not in RULES:
-        raise UserError(f"{node.place}: {unknown_name('layer type', node.layer.type, RULES)}")
+        raise UserError(f"{node.place}: {unknown_name('layer type', node.layer.type, RULES)}; {_way_out(node)}")
     entry = RULES[node.layer.type]
     for kind, number, allowed in (
         ("bottoms", len(node.layer.bottom), entry.bottoms),
@@ -239,6 +236,13 @@ def registered(node: Node) -> RegisteredRule:
             most = "" if len(allowed) == 1 else f" to {allowed[-1]}" if len(allowed) < 99 else " or more"
             raise UserError(f"{node.place}: has {number} {kind}; {allowed[0]}{most} are needed")
     return entry
+
+
+def _way_out(node: Node) -> str:
+    """Return how to do without a layer that cannot be converted."""
+    if node.bottoms:
+        return f"cut the network off before it with `outputs` {','.join(dict.fromkeys(node.layer.bottom))}"
+    return "if it reads data, give their size as `input_shape`, such as 3x224x224"
 
 
 def _checked(shape: Shape) -> Shape:

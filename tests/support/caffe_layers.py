@@ -429,6 +429,16 @@ FORKS = [
     Layer("shuffle", "ShuffleChannel", "shuffle_channel_param { group: 2 }", (2, 6, 3, 3),
           lambda x: x[:, [0, 3, 1, 4, 2, 5]]),
     Layer("reorg", "Reorg", "reorg_param { stride: 2 }", (2, 8, 4, 6), reorganized),
+    Layer("transpose", "Transpose", "transpose_param { dim: 3 dim: 2 dim: 0 dim: 1 }", X,
+          lambda x: x.transpose(3, 2, 0, 1)),
+    Layer("transpose_of_three", "Transpose", "transpose_param { dim: 1 dim: 2 dim: 0 }", (2, 3, 4),
+          lambda x: x.transpose(1, 2, 0)),
+    Layer("reverse", "Reverse", "reverse_param { axis: 1 }", X, lambda x: x[:, ::-1]),
+    Layer("reverse_first", "Reverse", "", (4, 2, 3), lambda x: x[::-1]),
+    Layer("im2col", "Im2col", "convolution_param { kernel_size: 3 pad: 1 }", X,
+          torched(lambda x: F.unfold(x, 3, padding=1).reshape(2, 36, 5, 6))),
+    Layer("im2col_strides", "Im2col", "convolution_param { kernel_h: 2 kernel_w: 3 stride: 2 dilation: 2 pad: 1 }", X,
+          torched(lambda x: F.unfold(x, (2, 3), 2, 1, 2).reshape(2, 24, 3, 2))),
     Layer("relu6", "ReLU6", "", X, lambda x: np.clip(x, 0, 6)),
 ]  # fmt: skip
 
@@ -500,6 +510,19 @@ PYRAMIDS = [
 ]
 
 
+def lstm_from_zeros(x):
+    """The layer of a fork without `cont`, by PyTorch's LSTM: weights in another order, gates in LSTM's."""
+    module = torch.nn.LSTM(3, 5).double()
+    order = torch.arange(20).reshape(4, 5)[[0, 1, 3, 2]].ravel()
+    values = [torch.tensor(weight).double()[order] for weight in LSTM_WEIGHTS]
+    for own, value in zip(module.parameters(), [*values, torch.zeros(20)], strict=True):
+        own.data.copy_(value)
+    return module(torch.tensor(x).double())[0].detach().numpy()
+
+
+LSTM_WEIGHTS = [rng(20, 3, seed=30), rng(20, 5, seed=31), rng(20, seed=32)]
+
+
 def recurrent(name, kind, shapes, units, *, hidden=False):
     """Caffe's LSTMLayer and RNNLayer, by PyTorch's cells: steps, `cont`, static features, and the first states."""
     count = {"LSTM": 2, "RNN": 1}[kind]
@@ -538,6 +561,14 @@ RECURRENT = [
     recurrent("lstm", "LSTM", [(4, 2, 3), (4, 2)], 5),
     recurrent("lstm_of_pictures_and_static", "LSTM", [(3, 2, 3, 2), (3, 2), (2, 4)], 5),
     recurrent("lstm_with_states", "LSTM", [(3, 2, 3), (3, 2), (1, 2, 5), (1, 2, 5)], 5, hidden=True),
+    Layer(
+        "lstm_from_zeros",
+        "Lstm",
+        "lstm_param { num_output: 5 clipping_threshold: 1 }",
+        (4, 2, 3),
+        lstm_from_zeros,
+        LSTM_WEIGHTS,
+    ),
     recurrent("rnn", "RNN", [(4, 2, 3), (4, 2)], 5),
     recurrent("rnn_with_static", "RNN", [(4, 2, 3), (4, 2), (2, 4)], 5),
     recurrent("rnn_with_states", "RNN", [(4, 2, 3), (4, 2), (1, 2, 5)], 5, hidden=True),

@@ -81,12 +81,29 @@ def tile(step: Step, x: KerasTensor) -> KerasTensor:
 @converts("Permute")
 def permute(step: Step, x: KerasTensor) -> KerasTensor:
     """Put the axes into another order."""
+    return _transposed(x, axis_order(step.layer, step.shapes.bottoms[0]))
+
+
+@converts("Transpose")
+def transpose(step: Step, x: KerasTensor) -> KerasTensor:
+    """Put all axes into another order."""
+    return _transposed(x, list(step.layer.transpose_param.dim))
+
+
+def _transposed(x: KerasTensor, order: Sequence[int]) -> KerasTensor:
+    """Return `x` with Caffe's axes in another order."""
     axes = len(x.shape)
-    order = axis_order(step.layer, step.shapes.bottoms[0])
     # Which of Caffe's axes stands where in a Keras tensor.
     stands = sorted(range(axes), key=lambda axis: keras_axis(axis, axes))
     permutation = [keras_axis(order[axis], axes) for axis in stands]
     return x if permutation == list(range(axes)) else ops.transpose(x, permutation)
+
+
+@converts("Reverse")
+def reverse(step: Step, x: KerasTensor) -> KerasTensor:
+    """Turn one axis around."""
+    axis = canonical_axis(step.layer.reverse_param.axis, step.shapes.bottoms[0])
+    return ops.flip(x, axis=keras_axis(axis, len(x.shape)))
 
 
 @converts("ShuffleChannel")

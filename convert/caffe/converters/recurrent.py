@@ -1,4 +1,4 @@
-"""Converters of the recurrent layers of BVLC Caffe (Donahue et al. 2014, 1411.4389)."""
+"""Converters of the recurrent layers of BVLC Caffe (Donahue et al. 2014, 1411.4389) and of a fork."""
 
 from __future__ import annotations
 
@@ -26,11 +26,24 @@ _RNN = partial(_sequence, keras.layers.SimpleRNNCell)
 @converts("LSTM")
 def lstm(step: Step, *bottoms: KerasTensor) -> Sequence[KerasTensor]:
     """Gates in the order i, f, o, g, where Keras has i, f, g, o; output and cell begin with zeros unless given."""
-    units = step.layer.recurrent_param.num_output
-    rows = np.concatenate([np.arange(gate * units, (gate + 1) * units) for gate in (0, 1, 3, 2)])
     kernel, bias, recurrent = _joined(step.weights)
-    results, *states = _run(step, _LSTM, bottoms, [kernel[rows].T, recurrent[rows].T, bias[rows]])
+    results, *states = _run(step, _LSTM, bottoms, _in_keras_order(kernel, recurrent, bias))
     return [ops.transpose(results, (1, 0, 2)), *states]
+
+
+@converts("Lstm")
+def lstm_from_zeros(step: Step, x: KerasTensor) -> KerasTensor:
+    """Compute what LSTM computes of sequences that all begin at the first step: the layer of junhyukoh's Caffe."""
+    going_on = ops.ones_like(x[..., 0])
+    results, *_ = _run(step, _LSTM, (x, going_on), _in_keras_order(*step.weights))
+    return ops.transpose(results, (1, 0, 2))
+
+
+def _in_keras_order(kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray) -> list[np.ndarray]:
+    """Return the weights of an LSTM with its gates as in Keras."""
+    units = recurrent.shape[1]
+    rows = np.concatenate([np.arange(gate * units, (gate + 1) * units) for gate in (0, 1, 3, 2)])
+    return [kernel[rows].T, recurrent[rows].T, bias[rows]]
 
 
 @converts("RNN")

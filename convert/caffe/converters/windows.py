@@ -127,6 +127,28 @@ def upsample(step: Step, x: KerasTensor, mask: KerasTensor | None = None) -> Ker
     return step.apply(keras.layers.UpSampling2D, x, size=upsample_factors(step.layer.upsample_param))
 
 
+@converts("Unpooling")
+def unpooling(step: Step, x: KerasTensor, mask: KerasTensor) -> KerasTensor:
+    """Put every maximum where the mask says, among zeros."""
+    return step.apply(PositionUnpooling2D, [x, mask], size=step.shapes.tops[0][2:])
+
+
+@converts("Im2col")
+def windows_as_channels(step: Step, x: KerasTensor) -> KerasTensor:
+    """Put the numbers of each window in a row: channel by channel, row by row."""
+    window, channels = convolution_window(step.layer.convolution_param), x.shape[-1]
+    x = ops.pad(x, ((0, 0), *((pad, pad) for pad in window.padding), (0, 0)))
+    rows, columns = ([_positions_of(window, axis, i) for i in range(window.kernel[axis])] for axis in (0, 1))
+    parts = ops.concatenate([x[:, row, column, :] for row in rows for column in columns], axis=-1)
+    return ops.take(parts, np.arange(parts.shape[-1]).reshape(-1, channels).T.ravel(), axis=-1)
+
+
+def _positions_of(window: Window, axis: int, index: int) -> slice:
+    """Return where the pixel `index` of a window stands along an axis, for all places of the window."""
+    first, last = window.dilation[axis] * index, window.extent(axis) - 1
+    return slice(first, first - last or None, window.stride[axis])
+
+
 @converts("Interp")
 def interp(step: Step, x: KerasTensor) -> KerasTensor:
     """Mix neighbours, the corners aligned."""

@@ -1,10 +1,8 @@
 """Caffe's message types: the fields of caffe.proto of BVLC Caffe 1.0 (master), for reading a prototxt.
 
 Declared here in Python, so that neither Caffe nor protoc is needed, in a descriptor pool of their own, so
-that an installed Caffe does not collide with them. Parameters of layers that other Caffes have are additions:
-CropCenter (field 149, waifu2x), those of SSD (202 to 206), Fast R-CNN's (8266711), and Upsample, Interp,
-ShuffleChannel, BN and Reorg, whose numbers here are our own. Where versions of SSD differ in a default (clip), it is
-the one that OpenCV has.
+that an installed Caffe does not collide with them. The messages of layers that other Caffes have are those of
+`convert.caffe.file.fork_schema`.
 """
 
 from __future__ import annotations
@@ -14,6 +12,8 @@ import re
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from convert.caffe.file.fork_schema import FORK_ENUMS, FORK_LAYER_TYPES, FORK_MESSAGES, FORK_PARAMETERS
 
 PACKAGE = "caffe"
 
@@ -59,17 +59,7 @@ V1_LAYER_TYPES = {
     "TANH": (23, "TanH"),
     "WINDOW_DATA": (24, "WindowData"),
     "THRESHOLD": (31, "Threshold"),
-    # Of SegNet's and DeepLab's Caffe and others; they number differently, so the numbers here are our own.
-    "BN": (1001, "BN"),
-    "CROP": (1002, "Crop"),
-    "DENSE_IMAGE_DATA": (1003, "DenseImageData"),
-    "IMAGE_SEG_DATA": (1004, "ImageSegData"),
-    "INTERP": (1005, "Interp"),
-    "MAT_WRITE": (1006, "MatWrite"),
-    "PRELU": (1007, "PReLU"),
-    "RESHAPE": (1008, "Reshape"),
-    "SEG_ACCURACY": (1009, "SegAccuracy"),
-    "UPSAMPLE": (1010, "Upsample"),
+    **FORK_LAYER_TYPES,
 }
 
 _ENGINE = "DEFAULT 0, CAFFE 1, CUDNN 2"
@@ -88,11 +78,9 @@ _ENUMS = {
     "HingeLossParameter.Norm": "L1 1, L2 2",
     "LRNParameter.NormRegion": "ACROSS_CHANNELS 0, WITHIN_CHANNEL 1",
     "LRNParameter.Engine": _ENGINE,
-    "DetectionOutputParameter.CodeType": "CORNER 1, CENTER_SIZE 2, CORNER_SIZE 3",
     "PoolingParameter.PoolMethod": _POOL_METHOD,
     "PoolingParameter.Engine": _ENGINE,
     "PoolingParameter.RoundMode": "CEIL 0, FLOOR 1",
-    "BNParameter.Mode": "LEARN 0, INFERENCE 1",
     "ReductionParameter.ReductionOp": "SUM 1, ASUM 2, SUMSQ 3, MEAN 4",
     "ReLUParameter.Engine": _ENGINE,
     "SigmoidParameter.Engine": _ENGINE,
@@ -103,6 +91,7 @@ _ENUMS = {
     "V0LayerParameter.PoolMethod": _POOL_METHOD,
     "V1LayerParameter.DimCheckMode": _DIM_CHECK_MODE,
     "V1LayerParameter.LayerType": ", ".join(f"{name} {number}" for name, (number, _) in V1_LAYER_TYPES.items()),
+    **FORK_ENUMS,
 }
 
 # One field an entry: type, name = number, [default]; a star marks repeated fields. Defaults that no
@@ -129,8 +118,7 @@ _MESSAGES = {
         BatchNormParameter batch_norm_param = 139; BiasParameter bias_param = 141;
         ClipParameter clip_param = 148; ConcatParameter concat_param = 104;
         ContrastiveLossParameter contrastive_loss_param = 105; ConvolutionParameter convolution_param = 106;
-        CropParameter crop_param = 144; CropCenterParameter crop_center_param = 149;
-        DataParameter data_param = 107; DropoutParameter dropout_param = 108;
+        CropParameter crop_param = 144; DataParameter data_param = 107; DropoutParameter dropout_param = 108;
         DummyDataParameter dummy_data_param = 109; EltwiseParameter eltwise_param = 110;
         ELUParameter elu_param = 140; EmbedParameter embed_param = 137; ExpParameter exp_param = 111;
         FlattenParameter flatten_param = 135; HDF5DataParameter hdf5_data_param = 112;
@@ -147,13 +135,8 @@ _MESSAGES = {
         SigmoidParameter sigmoid_param = 124; SoftmaxParameter softmax_param = 125;
         SPPParameter spp_param = 132; SliceParameter slice_param = 126; SwishParameter swish_param = 147;
         TanHParameter tanh_param = 127; ThresholdParameter threshold_param = 128;
-        TileParameter tile_param = 138; WindowDataParameter window_data_param = 129;
-        PermuteParameter permute_param = 202; PriorBoxParameter prior_box_param = 203;
-        DetectionOutputParameter detection_output_param = 204; NormalizeParameter norm_param = 206;
-        UpsampleParameter upsample_param = 301; InterpParameter interp_param = 302;
-        ShuffleChannelParameter shuffle_channel_param = 303; BNParameter bn_param = 304;
-        ReorgParameter reorg_param = 305; PSROIPoolingParameter psroi_pooling_param = 10001;
-        ROIPoolingParameter roi_pooling_param = 8266711""",
+        TileParameter tile_param = 138; WindowDataParameter window_data_param = 129"""
+    + FORK_PARAMETERS,
     "TransformationParameter": """float scale = 1; bool mirror = 2; uint32 crop_size = 3;
         string mean_file = 4; float* mean_value = 5; bool force_color = 6; bool force_gray = 7""",
     "LossParameter": """int32 ignore_label = 1; LossParameter.NormalizationMode normalization = 3;
@@ -164,7 +147,6 @@ _MESSAGES = {
     "ConcatParameter": "int32 axis = 2 [1]; uint32 concat_dim = 1 [1]",
     "BatchNormParameter": """bool use_global_stats = 1 [true]; float moving_average_fraction = 2;
         float eps = 3 [1e-5]; bool scale_bias = 1001""",
-    "BNParameter": "BNParameter.Mode bn_mode = 1; float eps = 2 [1e-5]",
     "BiasParameter": "int32 axis = 1 [1]; int32 num_axes = 2 [1]; FillerParameter filler = 3",
     "ContrastiveLossParameter": "float margin = 1; bool legacy_version = 2",
     "ConvolutionParameter": """uint32 num_output = 1; bool bias_term = 2 [true]; uint32* pad = 3;
@@ -175,7 +157,6 @@ _MESSAGES = {
         FillerParameter bias_filler = 8; ConvolutionParameter.Engine engine = 15; int32 axis = 16 [1];
         bool force_nd_im2col = 17""",
     "CropParameter": "int32 axis = 1 [2]; uint32* offset = 2",
-    "CropCenterParameter": "uint32* crop_size = 2",
     "DataParameter": """string source = 1; uint32 batch_size = 4; uint32 rand_skip = 7;
         DataParameter.DB backend = 8; float scale = 2; string mean_file = 3; uint32 crop_size = 5;
         bool mirror = 6; bool force_encoded_color = 9; uint32 prefetch = 10""",
@@ -216,8 +197,6 @@ _MESSAGES = {
         bool share_in_parallel = 4""",
     "RecurrentParameter": """uint32 num_output = 1; FillerParameter weight_filler = 2;
         FillerParameter bias_filler = 3; bool debug_info = 4; bool expose_hidden = 5""",
-    "PSROIPoolingParameter": "float spatial_scale = 1; int32 output_dim = 2; int32 group_size = 3",
-    "ROIPoolingParameter": "uint32 pooled_h = 1; uint32 pooled_w = 2; float spatial_scale = 3 [1]",
     "ReductionParameter": """ReductionParameter.ReductionOp operation = 1 [SUM]; int32 axis = 2;
         float coeff = 3 [1]""",
     "ReLUParameter": "float negative_slope = 1; ReLUParameter.Engine engine = 2",
@@ -237,23 +216,6 @@ _MESSAGES = {
         uint32 batch_size = 4; uint32 crop_size = 5; bool mirror = 6; float fg_threshold = 7;
         float bg_threshold = 8; float fg_fraction = 9; uint32 context_pad = 10; string crop_mode = 11;
         bool cache_images = 12; string root_folder = 13""",
-    "PermuteParameter": "uint32* order = 1",
-    "NormalizeParameter": """bool across_spatial = 1 [true]; FillerParameter scale_filler = 2;
-        bool channel_shared = 3 [true]; float eps = 4 [1e-10]""",
-    "PriorBoxParameter": """float* min_size = 1; float* max_size = 2; float* aspect_ratio = 3; bool flip = 4 [true];
-        bool clip = 5 [true]; float* variance = 6; uint32 img_size = 7; uint32 img_h = 8; uint32 img_w = 9;
-        float step = 10; float step_h = 11; float step_w = 12; float offset = 13 [0.5]""",
-    "NonMaximumSuppressionParameter": "float nms_threshold = 1 [0.3]; int32 top_k = 2 [-1]; float eta = 3 [1]",
-    "DetectionOutputParameter": """uint32 num_classes = 1; bool share_location = 2 [true];
-        int32 background_label_id = 3; NonMaximumSuppressionParameter nms_param = 4;
-        DetectionOutputParameter.CodeType code_type = 6; bool variance_encoded_in_target = 8; int32 keep_top_k = 7 [-1];
-        float confidence_threshold = 9""",
-    "UpsampleParameter": """uint32 scale = 1 [1]; uint32 scale_h = 2; uint32 scale_w = 3; uint32 upsample_h = 1001;
-        uint32 upsample_w = 1002; bool pad_out_h = 1003; bool pad_out_w = 1004""",
-    "InterpParameter": """int32 height = 1; int32 width = 2; int32 zoom_factor = 3 [1]; int32 shrink_factor = 4 [1];
-        int32 pad_beg = 5; int32 pad_end = 6""",
-    "ShuffleChannelParameter": "uint32 group = 1 [1]",
-    "ReorgParameter": "uint32 stride = 1; bool reverse = 2",
     "PReLUParameter": "FillerParameter filler = 1; bool channel_shared = 2",
     "V1LayerParameter": """string* bottom = 2; string* top = 3; string name = 4; NetStateRule* include = 32;
         NetStateRule* exclude = 33; V1LayerParameter.LayerType type = 5; BlobProto* blobs = 6;
@@ -275,7 +237,7 @@ _MESSAGES = {
         TransformationParameter transform_param = 36; LossParameter loss_param = 42; V0LayerParameter layer = 1;
         BNParameter bn_param = 1003; CropParameter crop_param = 1004; InterpParameter interp_param = 1005;
         PReLUParameter prelu_param = 1006; ReshapeParameter reshape_param = 1007;
-        UpsampleParameter upsample_param = 1008""",
+        UpsampleParameter upsample_param = 1008; UnpoolingParameter unpooling_param = 1009""",
     "V0LayerParameter": """string name = 1; string type = 2; uint32 num_output = 3; bool biasterm = 4;
         FillerParameter weight_filler = 5; FillerParameter bias_filler = 6; uint32 pad = 7;
         uint32 kernelsize = 8; uint32 group = 9; uint32 stride = 10; V0LayerParameter.PoolMethod pool = 11;
@@ -287,6 +249,7 @@ _MESSAGES = {
         string det_crop_mode = 59; int32 new_num = 60; int32 new_channels = 61; int32 new_height = 62;
         int32 new_width = 63; bool shuffle_images = 64; uint32 concat_dim = 65;
         HDF5OutputParameter hdf5_output_param = 1001""",
+    **FORK_MESSAGES,
 }
 
 _FIELD = re.compile(r"(?P<type>[\w.]+)(?P<star>\*?) (?P<name>\w+) = (?P<number>\d+)(?: \[(?P<default>[^]]+)\])?")

@@ -144,6 +144,22 @@ def axis_order(layer: Any, bottom: Shape) -> list[int]:
     return [*order, *(axis for axis in range(len(bottom)) if axis not in order)]
 
 
+@shape_rule("Transpose")
+def transpose(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Put all axes into another order."""
+    order = list(layer.transpose_param.dim)
+    if sorted(order) != list(range(len(bottoms[0]))):
+        raise LayerError(f"dim {order} must name each of {len(bottoms[0])} axes once")
+    return Shapes([tuple(bottoms[0][axis] for axis in order)])
+
+
+@shape_rule("Reverse")
+def reverse(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Keep the shape."""
+    canonical_axis(layer.reverse_param.axis, bottoms[0])
+    return Shapes([bottoms[0]])
+
+
 @shape_rule("ShuffleChannel")
 def shuffle_channel(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     """Keep the shape; the groups are of equal size."""

@@ -42,6 +42,18 @@ def recurrent(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     return Shapes([(steps[0], sequences, units), *[state] * states], _parameters(layer, steps, static, units))
 
 
+@shape_rule("Lstm")
+def lstm_from_zeros(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Replace the features of time x sequences x features; weights are those of inputs, of last outputs, offsets."""
+    units, steps = layer.lstm_param.num_output, bottoms[0]
+    if not 1 <= units <= MAX_UNITS:
+        raise LayerError(f"num_output {units} must be from 1 to {MAX_UNITS}")
+    if len(steps) != 3:
+        raise LayerError(f"needs a blob of time x sequences x features, not {written(steps)}")
+    rows = GATES["LSTM"] * units
+    return Shapes([(*steps[:2], units)], [(rows, count(steps[2:])), (rows, units), (rows,)])
+
+
 def exposed_states(layer: Any) -> int:
     """Return how many states are bottoms and tops of a layer."""
     return STATES[layer.type] if layer.recurrent_param.expose_hidden else 0

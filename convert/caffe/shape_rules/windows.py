@@ -22,6 +22,7 @@ from convert.caffe.shapes import (
 
 # Convolutions of forks that have one group a channel, whether the prototxt says so or not.
 DEPTHWISE = ("ConvolutionDepthwise", "DepthwiseConvolution")
+MAX_COLUMNS = 1024  # pixels of a window whose numbers become channels
 MAX_PYRAMID = 10  # poolings, the last of 512 x 512 windows
 
 
@@ -159,6 +160,32 @@ def _unpooled_size(parameter: Any, bottoms: Sequence[Shape], factors: Pair) -> l
     padded = parameter.pad_out_h, parameter.pad_out_w
     sizes = zip(bottoms[0][2:], factors, given, padded, strict=True)
     return [wanted or known(size) * factor - less for size, factor, wanted, less in sizes]
+
+
+@shape_rule("Unpooling", bottoms=range(1, 3))
+def unpooling(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Make pictures of a given size of maxima and the mask of their pooling: the inverse in DeconvNet."""
+    parameter, bottom = layer.unpooling_param, picture(bottoms[0])
+    if enum_name(parameter, "unpool") != "MAX" or len(bottoms) != 2:
+        raise LayerError("only MAX unpooling with the mask of a pooling as second bottom is converted")
+    if not agree(*bottoms):
+        raise LayerError(f"the mask, {written(bottoms[1])}, must be {written(bottom)} as the first bottom")
+    size = parameter.unpool_h or parameter.unpool_size, parameter.unpool_w or parameter.unpool_size
+    if 0 in size:
+        raise LayerError("needs unpool_size, or unpool_h and unpool_w")
+    # The size is that of the pooled pictures, so these cannot be of any size.
+    known(bottom[2])
+    return Shapes([(*bottom[:2], *size)])
+
+
+@shape_rule("Im2col")
+def windows_as_channels(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Make a channel of each number in the window of a convolution."""
+    window = convolution_window(layer.convolution_param)
+    if math.prod(window.kernel) > MAX_COLUMNS:
+        raise LayerError(f"a kernel of {window.kernel} has more than {MAX_COLUMNS} pixels")
+    channels = known(picture(bottoms[0])[1]) * math.prod(window.kernel)
+    return Shapes([_moved(bottoms[0], channels, window, lambda size, axis: _positions(size, axis, window))])
 
 
 def upsample_factors(parameter: Any) -> Pair:

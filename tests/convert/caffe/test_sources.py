@@ -63,6 +63,20 @@ def test_unknown_sizes_are_asked_for(kind, tmp_path):
         convert(kind, "", tmp_path)
 
 
+def test_sources_of_unknown_types_need_a_size(tmp_path):
+    with pytest.raises(UserError, match=r"'data' .RandVec.: unknown layer type .* size as `input_shape`"):
+        convert("RandVec", "randvec_param { dim: 128 }", tmp_path)
+    assert convert("RandVec", "randvec_param { dim: 128 }", tmp_path, input_shape=[(128,)]).model.input_shape[1:] == (
+        128,
+    )
+
+
+def test_layers_of_unknown_types_are_cut_off(tmp_path):
+    rest = 'layer { name: "p" type: "Python" bottom: "data" bottom: "data" bottom: "label" top: "y" }'
+    with pytest.raises(UserError, match=r"unknown layer type 'Python'.*; cut .* before it with `outputs` data,label$"):
+        convert("RandVec", "", tmp_path, rest, input_shape=[(128,)])
+
+
 def test_yolos_selection_is_named(tmp_path):
     rest = 'layer { name: "y" type: "Yolov3DetectionOutput" bottom: "data" top: "y" }'
     with pytest.raises(UserError, match=r"box selection of YOLO .* cut the network off before it with `outputs` data"):

@@ -1,0 +1,70 @@
+"""Message types, fields and layer types that Caffes other than BVLC's have.
+
+CropCenter (field 149) is of waifu2x, fields 202 to 206 are of SSD, 8266711 is Fast R-CNN's, 10001 R-FCN's; the other
+numbers are our own. Where versions of SSD differ in a default (clip), it is the one that OpenCV has.
+"""
+
+from __future__ import annotations
+
+# V1 layer types of SegNet's, DeepLab's and DeconvNet's Caffe; they number differently, so the numbers are our own.
+FORK_LAYER_TYPES = {
+    "BN": (1001, "BN"),
+    "CROP": (1002, "Crop"),
+    "DENSE_IMAGE_DATA": (1003, "DenseImageData"),
+    "IMAGE_SEG_DATA": (1004, "ImageSegData"),
+    "INTERP": (1005, "Interp"),
+    "MAT_WRITE": (1006, "MatWrite"),
+    "PRELU": (1007, "PReLU"),
+    "RESHAPE": (1008, "Reshape"),
+    "SEG_ACCURACY": (1009, "SegAccuracy"),
+    "UPSAMPLE": (1010, "Upsample"),
+    "UNPOOLING": (1011, "Unpooling"),
+}
+
+FORK_ENUMS = {
+    "DetectionOutputParameter.CodeType": "CORNER 1, CENTER_SIZE 2, CORNER_SIZE 3",
+    "BNParameter.Mode": "LEARN 0, INFERENCE 1",
+    "UnpoolingParameter.UnpoolMethod": "MAX 0, AVE 1, TILE 2",
+}
+
+# More fields of a LayerParameter, in the form that convert.caffe.file.schema has.
+FORK_PARAMETERS = """; CropCenterParameter crop_center_param = 149; PermuteParameter permute_param = 202;
+    PriorBoxParameter prior_box_param = 203; DetectionOutputParameter detection_output_param = 204;
+    NormalizeParameter norm_param = 206; UpsampleParameter upsample_param = 301;
+    InterpParameter interp_param = 302; ShuffleChannelParameter shuffle_channel_param = 303;
+    BNParameter bn_param = 304; ReorgParameter reorg_param = 305;
+    PSROIPoolingParameter psroi_pooling_param = 10001; ROIPoolingParameter roi_pooling_param = 8266711;
+    UnpoolingParameter unpooling_param = 306; TransposeParameter transpose_param = 307;
+    ReverseParameter reverse_param = 308; LSTMParameter lstm_param = 309"""
+
+FORK_MESSAGES = {
+    "CropCenterParameter": "uint32* crop_size = 2",
+    "PSROIPoolingParameter": "float spatial_scale = 1; int32 output_dim = 2; int32 group_size = 3",
+    "ROIPoolingParameter": "uint32 pooled_h = 1; uint32 pooled_w = 2; float spatial_scale = 3 [1]",
+    "BNParameter": "BNParameter.Mode bn_mode = 1; float eps = 2 [1e-5]",
+    "PermuteParameter": "uint32* order = 1",
+    "NormalizeParameter": """bool across_spatial = 1 [true]; FillerParameter scale_filler = 2;
+        bool channel_shared = 3 [true]; float eps = 4 [1e-10]""",
+    "PriorBoxParameter": """float* min_size = 1; float* max_size = 2; float* aspect_ratio = 3; bool flip = 4 [true];
+        bool clip = 5 [true]; float* variance = 6; uint32 img_size = 7; uint32 img_h = 8; uint32 img_w = 9;
+        float step = 10; float step_h = 11; float step_w = 12; float offset = 13 [0.5]""",
+    "NonMaximumSuppressionParameter": "float nms_threshold = 1 [0.3]; int32 top_k = 2 [-1]; float eta = 3 [1]",
+    "DetectionOutputParameter": """uint32 num_classes = 1; bool share_location = 2 [true];
+        int32 background_label_id = 3; NonMaximumSuppressionParameter nms_param = 4;
+        DetectionOutputParameter.CodeType code_type = 6; bool variance_encoded_in_target = 8; int32 keep_top_k = 7 [-1];
+        float confidence_threshold = 9""",
+    "UpsampleParameter": """uint32 scale = 1 [1]; uint32 scale_h = 2; uint32 scale_w = 3; uint32 upsample_h = 1001;
+        uint32 upsample_w = 1002; bool pad_out_h = 1003; bool pad_out_w = 1004""",
+    "InterpParameter": """int32 height = 1; int32 width = 2; int32 zoom_factor = 3 [1]; int32 shrink_factor = 4 [1];
+        int32 pad_beg = 5; int32 pad_end = 6""",
+    "ShuffleChannelParameter": "uint32 group = 1 [1]",
+    "ReorgParameter": "uint32 stride = 1; bool reverse = 2",
+    "UnpoolingParameter": """UnpoolingParameter.UnpoolMethod unpool = 1; uint32 pad = 2; uint32 pad_h = 3;
+        uint32 pad_w = 4; uint32 kernel_size = 5; uint32 kernel_h = 6; uint32 kernel_w = 7; uint32 stride = 8 [1];
+        uint32 stride_h = 9; uint32 stride_w = 10; uint32 unpool_size = 11; uint32 unpool_h = 12;
+        uint32 unpool_w = 13""",
+    "TransposeParameter": "int32* dim = 1",
+    "ReverseParameter": "int32 axis = 1",
+    "LSTMParameter": """uint32 num_output = 1; float clipping_threshold = 2; FillerParameter weight_filler = 3;
+        FillerParameter bias_filler = 4; uint32 batch_size = 5""",
+}
