@@ -9,6 +9,7 @@ from strips.graph import Call, Graph, Tensor
 from strips.reductions import Reduction, find_reduction
 from strips.rows import RowRule, maps_of
 from strips.rules import find_rule
+from strips.trial import computes_rows_apart
 
 
 class CannotCutError(Exception):
@@ -87,6 +88,8 @@ def cut(graph: Graph) -> Cut:
             rules[call] = rule
         elif reduction := find_reduction(call):
             reductions[call] = reduction
+        elif all(tensor.is_map for tensor in call.outputs) and computes_rows_apart(call):
+            rules[call] = RowRule()
         else:
             raise CannotCutError(f"layer {call} cannot be computed in strips")
     if not (graph.input.is_map and graph.output.is_map):

@@ -105,7 +105,7 @@ def trace(model: keras.Model, height: int, width: int) -> Graph:
     def recorder(operation: Any) -> Any:
         def record(*args: Any, **kwargs: Any) -> Any:
             specs = _replaced((args, kwargs))
-            returned = operation.compute_output_spec(*specs[0], **specs[1])
+            returned = _output_spec(operation, *specs)
             rows = max((part.height for part in tree.flatten((args, kwargs)) if _is_map(part)), default=0)
             made = tree.map_structure(lambda spec: _tensor(spec, rows), returned)
             calls.append(Call(operation, args, kwargs, tuple(tree.flatten(made))))
@@ -115,6 +115,14 @@ def trace(model: keras.Model, height: int, width: int) -> Graph:
 
     outputs = run_through(model, [start], recorder)
     return Graph(start, tree.flatten(outputs)[0], calls)
+
+
+def _output_spec(operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Return the shapes of a call's outputs; some layers tell only those that their arguments give."""
+    returned = operation.compute_output_spec(*args, **kwargs)
+    if all(None not in spec.shape for spec in tree.flatten(returned)):
+        return returned
+    return keras.Operation.compute_output_spec(operation, *args, **kwargs)
 
 
 def _is_map(part: Any) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from strips.graph import Call
+from strips.rows import maps_of
 
 Arrays = tuple[np.ndarray, ...]
 
@@ -81,6 +82,12 @@ class Extremes:
         """Return those of both together."""
         return Extremes(np.maximum(self.largest, other.largest), np.minimum(self.smallest, other.smallest))
 
+    def grouped(self, groups: int) -> Extremes:
+        """Return those of groups of neighbouring channels, for each channel its group's."""
+        largest, smallest = (values.reshape(groups, -1) for values in (self.largest, self.smallest))
+        size = largest.shape[1]
+        return Extremes(np.repeat(largest.max(axis=1), size), np.repeat(smallest.min(axis=1), size))
+
 
 def moments(strip: Any) -> tuple[Any, Any]:
     """Return mean and sum of squared differences of each channel of a strip; of rows first, which keeps sums exact."""
@@ -109,7 +116,7 @@ class Reduction:
     Attributes:
         partial: from a strip (1, rows, width, channels) to two tensors (channels,).
         sum_up: from the two arrays, in float64, and the strip's pixels to what `+` joins with other strips'.
-        finish: from what is joined to the numbers that `apply` takes; where the call returns no map, to its output.
+        finish: from what is joined to the numbers that `apply` takes; where the call returns no map, to its outputs.
         apply: from a strip and those numbers to the strip of the output; None: the output is no map.
     """
 
@@ -195,16 +202,28 @@ def normalize(strip: Any, mean: Any, factor: Any, offset: Any) -> Any:
     return ops.cast((x - mean) * factor + offset, strip.dtype)
 
 
-@_reduction("GlobalAveragePooling2D", "GlobalMaxPooling2D")
-def _global_pooling(call: Call) -> Reduction | None:
-    if call.operation.data_format != "channels_last":
-        return None
-    if type(call.operation).__name__ == "GlobalMaxPooling2D":
-        return Reduction(extremes, _extremes, _shaped(call, lambda found: found.largest))
-    return Reduction(moments, _moments, _shaped(call, lambda found: found.mean))
+@_reduction("GlobalAveragePooling2D", "AdaptiveAveragePooling2D")
+def _global_mean(call: Call) -> Reduction | None:
+    return Reduction(moments, _moments, _shaped(call, lambda found: found.mean)) if _pools_all(call) else None
 
 
-# Of a reduction by keras.ops over height and width.
+@_reduction("GlobalMaxPooling2D", "AdaptiveMaxPooling2D")
+def _global_maximum(call: Call) -> Reduction | None:
+    return Reduction(extremes, _extremes, _shaped(call, lambda found: found.largest)) if _pools_all(call) else None
+
+
+@_reduction("AdaptivePooling2D")
+def _adaptive_pooling(call: Call) -> Reduction | None:
+    return _global_maximum(call) if call.operation.mode == "max" else _global_mean(call)
+
+
+def _pools_all(call: Call) -> bool:
+    layer = call.operation
+    is_last = getattr(layer, "data_format", "channels_last") == "channels_last"
+    return is_last and tuple(getattr(layer, "output_size", (1, 1))) == (1, 1)
+
+
+# Of a reduction by keras.ops.
 STATISTICS: dict[str, tuple[Any, Any, Callable[[Any], np.ndarray]]] = {
     "Mean": (moments, _moments, lambda found: found.mean),
     "Sum": (moments, _moments, lambda found: found.mean * found.count),
@@ -213,20 +232,40 @@ STATISTICS: dict[str, tuple[Any, Any, Callable[[Any], np.ndarray]]] = {
     "Max": (extremes, _extremes, lambda found: found.largest),
     "Min": (extremes, _extremes, lambda found: found.smallest),
 }
+STATISTICS |= {"Amax": STATISTICS["Max"], "Amin": STATISTICS["Min"]}
 
 
 @_reduction(*STATISTICS)
 def _statistic(call: Call) -> Reduction | None:
-    axes = call.operation.axis
-    if not isinstance(axes, list | tuple) or {axis % 4 for axis in axes} != {1, 2}:
-        return None
     partial, sum_up, value = STATISTICS[type(call.operation).__name__]
-    return Reduction(partial, sum_up, _shaped(call, value))
+    return _over_all_rows(call, call.operation.axis, partial, sum_up, value)
 
 
-def _shaped(call: Call, value: Callable[[Any], np.ndarray]) -> Callable[[Any], Arrays]:
-    shape = call.outputs[0].shape
-    return lambda found: (value(found).reshape(shape),)
+@_reduction("Moments")
+def _mean_and_variance(call: Call) -> Reduction | None:
+    return _over_all_rows(
+        call, call.operation.axes, moments, _moments, lambda found: found.mean, lambda found: found.variance
+    )
+
+
+def _over_all_rows(
+    call: Call, axis: int | Sequence[int] | None, partial: Any, sum_up: Any, *values: Callable[[Any], np.ndarray]
+) -> Reduction | None:
+    """Return a reduction over height and width, and over the channels too where `axis` has them."""
+    axes = {one % 4 for one in ([axis] if isinstance(axis, int) else range(4) if axis is None else axis)}
+    if maps_of(call)[0].shape[2] == 1:
+        axes |= {2}
+    if not {1, 2} <= axes:
+        return None
+    if 3 not in axes:
+        return Reduction(partial, sum_up, _shaped(call, *values))
+    of_all = [lambda found, value=value: value(found.grouped(1))[:1] for value in values]
+    return Reduction(partial, sum_up, _shaped(call, *of_all))
+
+
+def _shaped(call: Call, *values: Callable[[Any], np.ndarray]) -> Callable[[Any], Arrays]:
+    shapes = [tensor.shape for tensor in call.outputs]
+    return lambda found: tuple(value(found).reshape(shape) for value, shape in zip(values, shapes, strict=True))
 
 
 @_reduction("Softmax")

@@ -155,13 +155,15 @@ class Padding(RowRule):
     Attributes:
         above: number of rows before the first.
         source: from a row's place, which may be outside, and the map's height, to the row that stands there; None where
-            there are zeros.
+            there is none, but `fill`.
         call_columns: pads the columns alone; None: there are none to pad.
+        fill: a number.
     """
 
     above: int
     source: Callable[[int, int], int | None]
     call_columns: Callable[[Any], Any] | None = None
+    fill: float = 0
 
     def wanted(self, call: Call, rows: range) -> list[Rows]:
         """Return the rows that stand in `rows` of the output."""
@@ -179,7 +181,8 @@ class Padding(RowRule):
         value = _picked(values[tensor], [row for piece in pieces for row in piece], inside)
         if len(inside) < len(rows):
             before = next((place for place, row in enumerate(sources) if row is not None), len(rows))
-            value = ops.pad(value, ((0, 0), (before, len(rows) - before - len(inside)), (0, 0), (0, 0)))
+            widths = ((0, 0), (before, len(rows) - before - len(inside)), (0, 0), (0, 0))
+            value = ops.pad(value, widths, constant_values=self.fill)
         return (value if self.call_columns is None else self.call_columns(value),)
 
     def place(self, call: Call, rows: range, wanted: Sequence[Rows]) -> Hashable:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops, tree
 
@@ -146,6 +148,17 @@ def _upsampling(call: Call) -> RowRule | None:
     return None if reach is None else Enlargement(layer.size[0], reach, reach)
 
 
+@_rule("Repeat")
+def _repetition(call: Call) -> RowRule | None:
+    repeats, axis = call.operation.repeats, call.operation.axis
+    return Enlargement(repeats) if isinstance(repeats, int) and axis in (1, -3) else None
+
+
+@_rule("SpectralNormalization")
+def _wrapped(call: Call) -> RowRule | None:
+    return find_rule(replace(call, operation=call.operation.layer))  # whose kernel is as it was last normalised
+
+
 @_rule("BilinearUpSampling2D")
 def _bilinear_upsampling(call: Call) -> RowRule:
     layer, columns = call.operation, call.outputs[0].shape[2]
@@ -166,11 +179,11 @@ def _padded_transposed(call: Call) -> RowRule:
 @_rule("Conv2DTranspose")
 def _keras_transposed(call: Call) -> RowRule | None:
     layer = call.operation
-    if layer.output_padding is not None:
-        return None
+    if layer.output_padding is not None and keras.backend.backend() == "torch":
+        return None  # Keras pads there in another way
     extent, stride = layer.dilation_rate[0] * (layer.kernel_size[0] - 1) + 1, layer.strides[0]
-    above = max(extent - stride, 0) // 2 if layer.padding == "same" else 0
-    size = stride if layer.padding == "same" else max(extent, stride)  # of the output of one row
+    size = call.outputs[0].height - (call.inputs[0].height - 1) * stride  # of the output of one row
+    above = max(extent - size, 0) // 2 if layer.padding == "same" else 0
     return _transposed(extent, stride, (above, extent - size - above), 0)
 
 
@@ -202,12 +215,13 @@ def _matching_crop(call: Call) -> RowRule:
 @_rule("GetItem")
 def _slice(call: Call) -> RowRule | None:
     key = call.args[1] if len(call.args) > 1 else call.kwargs.get("key")
-    if not isinstance(key, tuple | list) or len(key) < 2 or not all(isinstance(part, slice) for part in key):
+    if not isinstance(key, tuple | list) or len(key) < 2 or not all(isinstance(part, slice) for part in key[:2]):
         return None  # a key that has been in a file is a list
-    rows, columns = key[1], (slice(None), slice(None), *key[2:])
-    if key[0] != slice(None) or rows.stop is not None or (rows.start or 0) < 0 or (rows.step or 1) < 1:
+    columns = (slice(None), slice(None), *key[2:])
+    start, _, step = key[1].indices(call.inputs[0].height)
+    if key[0] != slice(None) or step < 1:
         return None
-    return Shift(rows.start or 0, rows.step or 1, lambda value: value[columns])
+    return Shift(start, step, lambda value: value[columns])
 
 
 def _replicated(row: int, height: int) -> int:
@@ -260,8 +274,12 @@ def _pad(call: Call) -> RowRule | None:
     """Follow keras.ops.pad."""
     mode = call.operation.mode
     batch, (above, _), columns, channels = (tuple(widths) for widths in call.operation.pad_width)
-    filled = [part for part in (*call.args[1:], *call.kwargs.values()) if part not in (None, 0)]
-    if mode not in PAD_MODES or any((*batch, *channels, *filled)):
+    fill = next((part for part in (*call.args[1:], *call.kwargs.values()) if part is not None), None)
+    if mode not in PAD_MODES or any((*batch, *channels)):
         return None
     widths = ((0, 0), (0, 0), columns, (0, 0))
-    return Padding(above, PAD_MODES[mode], (lambda value: ops.pad(value, widths, mode)) if any(columns) else None)
+
+    def pad_columns(value: Any) -> Any:
+        return ops.pad(value, widths, mode, constant_values=fill)
+
+    return Padding(above, PAD_MODES[mode], pad_columns if any(columns) else None, fill or 0)

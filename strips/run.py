@@ -130,7 +130,8 @@ class _Run:
             reduction = self.cut.reductions[call]
             found = tuple(ops.convert_to_tensor(values.astype(np.float32)) for values in reduction.finish(total))
             if reduction.apply is None:
-                self.held[call.outputs[0]] = ops.cast(found[0], call.outputs[0].dtype)
+                cast = (ops.cast(value, tensor.dtype) for tensor, value in zip(call.outputs, found, strict=True))
+                self.held.update(zip(call.outputs, cast, strict=True))
             else:
                 self.numbers[call] = found
 

@@ -28,6 +28,8 @@ LAYERS = {
     "transposed, valid": lambda: keras.layers.Conv2DTranspose(3, 3, 2),
     "transposed, same": lambda: keras.layers.Conv2DTranspose(3, 4, 2, padding="same"),
     "transposed, wide stride": lambda: keras.layers.Conv2DTranspose(3, 2, 3),
+    "transposed, longer": lambda: keras.layers.Conv2DTranspose(3, 2, 3, output_padding=2),
+    "transposed, same, shorter": lambda: keras.layers.Conv2DTranspose(3, 5, 2, padding="same", output_padding=0),
     "full convolution": lambda: layers.PaddedConv2DTranspose(3, 3, 2, padding=1, output_padding=1),
     "full convolution, 4": lambda: layers.PaddedConv2DTranspose(3, 4, 2, padding=((2, 0), (1, 1))),
     "full convolution, 9": lambda: layers.PaddedConv2DTranspose(3, 9, 1, padding=4),
@@ -60,6 +62,11 @@ LAYERS = {
     "affine": lambda: layers.ElementwiseAffine((CHANNELS,)),
     "leaky rectifier": lambda: layers.ExactLeakyReLU(0.1),
     "noise": lambda: layers.NoisePlanes(2, seed=3),
+    "spectral normalisation": lambda: keras.layers.SpectralNormalization(keras.layers.Conv2D(3, 3)),
+    # By a trial:
+    "root mean squares of channels": lambda: keras.layers.RMSNormalization(),
+    "given statistics": lambda: keras.layers.Normalization(mean=[0.5], variance=[2.0]),
+    "shape of its own": lambda: keras.layers.EinsumDense("bhwc,cd->bhwd", output_shape=(None, None, 3)),
     # Of all rows:
     "instances": lambda: layers.InstanceNormalization(),
     "batch statistics": lambda: layers.BatchStatisticsNormalization(scale=False),
@@ -77,7 +84,17 @@ OPERATIONS = {
         + keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
     ),
     "deviation": lambda x: (x - ops.min(x, axis=(1, 2), keepdims=True)) / ops.std(x, axis=(1, 2), keepdims=True),
+    "adaptive": lambda x: x * keras.layers.AdaptiveAveragePooling2D(1)(x) - layers.AdaptivePooling2D(1, "max")(x),
+    "moments": lambda x: (x - ops.moments(x, (1, 2), keepdims=True)[0]) / ops.moments(x, (1, 2, 3), keepdims=True)[1],
+    "range": lambda x: (x - ops.min(x)) / (ops.amax(x, axis=(1, 2, 3), keepdims=True) - ops.amin(x)),
+    "mean by mean": lambda x: x - ops.mean(ops.mean(x, axis=2, keepdims=True), axis=1, keepdims=True),
+    "channels in parts": lambda x: ops.multiply(*ops.split(x, 2, axis=-1)) + x[..., 1:3],
+    "channels, each pixel": lambda x: x * ops.rsqrt(ops.mean(ops.square(x), axis=-1, keepdims=True)),
+    "matrix of colours": lambda x: ops.matmul(ops.flip(x, axis=-1), np.eye(CHANNELS, dtype="float32")[::-1].copy()),
+    "repeated": lambda x: ops.repeat(ops.repeat(x, 3, axis=1), 2, axis=2),
+    "without its border": lambda x: x[:, 7:-5, 2:-2] * x[:, 10:-2, ..., :-4, :],
     "symmetric": lambda x: ops.pad(x, ((0, 0), (20, 9), (3, 4), (0, 0)), mode="symmetric"),
+    "filled": lambda x: ops.pad(x, ((0, 0), (20, 9), (3, 4), (0, 0)), constant_values=0.5),
     "reflect": lambda x: ops.pad(x, ((0, 0), (20, 9), (3, 4), (0, 0)), mode="reflect"),
     "joined": lambda x: keras.layers.Concatenate()([x, layers.CropToMatch()([keras.layers.UpSampling2D(2)(x), x])]),
 }
@@ -136,6 +153,8 @@ def test_unpooling(pixels):
         keras.layers.Concatenate(axis=1),
         keras.layers.UnitNormalization(axis=1),
         keras.layers.PReLU(),
+        keras.layers.AdaptiveAveragePooling2D(3),
+        layers.AdaptivePooling2D((2, 1), "max"),
     ],
 )
 def test_what_mixes_rows_in_other_ways_is_named(layer):
@@ -143,3 +162,20 @@ def test_what_mixes_rows_in_other_ways_is_named(layer):
     model = keras.Model(picture, layer([picture, picture] if isinstance(layer, keras.layers.Concatenate) else picture))
     with pytest.raises(CannotCutError, match=layer.name):
         cut(trace(model, 24, 24))
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda x: ops.flip(x, axis=1),
+        lambda x: ops.cumsum(x, axis=1),
+        lambda x: ops.nn.moments(x, (1,), keepdims=True)[0] + x,
+        lambda x: ops.average_pool(x, 3, 1, "same"),
+        lambda x: ops.sort(x, axis=1),
+        lambda x: x + np.linspace(0, 1, 24, dtype="float32")[:, None, None],
+    ],
+)
+def test_what_looks_at_other_rows_does_not_pass_for_rows_by_themselves(operation):
+    picture = keras.Input((24, 24, CHANNELS))
+    with pytest.raises(CannotCutError):
+        cut(trace(keras.Model(picture, operation(picture)), 24, 24))
