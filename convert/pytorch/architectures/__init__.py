@@ -1,5 +1,5 @@
 """The known architectures; importing the package registers them in `convert.pytorch.registry`."""
 
-from convert.pytorch.architectures import transformer_net, vgg
+from convert.pytorch.architectures import resnet_generator, transformer_net, vgg
 
-__all__ = ["transformer_net", "vgg"]
+__all__ = ["resnet_generator", "transformer_net", "vgg"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import keras
 from keras import KerasTensor
 
+from convert.pytorch.architectures.vgg import TORCH_DEVIATION, TORCH_MEAN
 from convert.pytorch.registry import architecture
 from convert.pytorch.state_dicts import StateDict
 from layers import CropToMatch, InstanceNormalization, ReflectionPadding2D, conv2d
@@ -33,9 +34,21 @@ class TransformerNet:
     epsilon = 1e-5  # PyTorch's default for its normalisations
     is_bgr = False
 
+    def stored(self, convolution: str) -> str:
+        """Return the name in the file of a convolution."""
+        return f"{convolution}.conv2d"
+
+    def preprocess(self, image: KerasTensor) -> KerasTensor:
+        """Return a picture in [0, 1] as the network takes it."""
+        return keras.layers.Rescaling(255.0, name="to_255")(image)
+
+    def postprocess(self, x: KerasTensor) -> KerasTensor:
+        """Return what the network makes as a picture in [0, 1]."""
+        return keras.layers.Rescaling(1 / 255.0, name="from_255")(x)
+
     def matches(self, state: StateDict) -> bool:
         """Compare names and shapes with those of a network of these widths."""
-        expected = _shapes(state, (self.factors, self.offsets))
+        expected = _shapes(state, self)
         found = {name: tensor.shape for name, tensor in state.tensors.items() if not _is_statistic(name)}
         return expected is not None and found == expected and _statistics_fit(state, expected)
 
@@ -43,7 +56,7 @@ class TransformerNet:
         """Return the network; instance normalisation uses a picture's own statistics unless the file tracked others."""
         builder = _Builder(state, _tracks_statistics(state), self)
         image = keras.Input((None, None, CHANNELS), name="image")
-        x = keras.layers.Rescaling(255.0, name="to_255")(image)
+        x = self.preprocess(image)
         for index, stride in enumerate((1, 2, 2), start=1):
             x = builder.unit(x, f"conv{index}", f"in{index}", stride=stride)
         for index in range(1, _blocks(state) + 1):
@@ -51,7 +64,7 @@ class TransformerNet:
         for index in (1, 2):
             x = keras.layers.UpSampling2D(2, interpolation="nearest", name=f"deconv{index}_upsample")(x)
             x = builder.unit(x, f"deconv{index}", f"in{index + 3}")
-        x = keras.layers.Rescaling(1 / 255.0, name="from_255")(builder.convolution(x, LAST))
+        x = self.postprocess(builder.convolution(x, LAST))
         # A strided convolution rounds an odd size up, so the result is as large as the input or a little larger.
         stylized = CropToMatch(name="crop")([x, image])
         source = "running statistics" if builder.tracked else "statistics of each picture"
@@ -71,6 +84,28 @@ class EarlyTransformerNet(TransformerNet):
     is_bgr = True
 
 
+@architecture
+class NormalizedTransformerNet(TransformerNet):
+    """The network of pytorch-neural-style-transfer-johnson: pixels of ImageNet's mean and deviation in and out."""
+
+    name = "the same of pytorch-neural-style-transfer-johnson"
+
+    def stored(self, convolution: str) -> str:
+        """Return the name in the file: the last convolutions are called up1, up2 and up3, the first two wrapped."""
+        inner = convolution.replace("deconv", "up")
+        return f"{inner}.conv2d.conv2d" if inner in ("up1", "up2") else f"{inner}.conv2d"
+
+    def preprocess(self, image: KerasTensor) -> KerasTensor:
+        """Return a picture of unit variance."""
+        scale = [1 / deviation for deviation in TORCH_DEVIATION]
+        offset = [-mean / deviation for mean, deviation in zip(TORCH_MEAN, TORCH_DEVIATION, strict=True)]
+        return keras.layers.Rescaling(scale, offset, name="to_unit_variance")(image)
+
+    def postprocess(self, x: KerasTensor) -> KerasTensor:
+        """Return the picture in [0, 1]."""
+        return keras.layers.Rescaling(list(TORCH_DEVIATION), list(TORCH_MEAN), name="from_unit_variance")(x)
+
+
 @dataclass
 class _Builder:
     """Makes the layers of one network; `tracked`: normalisations use the running statistics of the file."""
@@ -81,8 +116,9 @@ class _Builder:
 
     def convolution(self, x: KerasTensor, name: str, stride: int = 1) -> KerasTensor:
         """Return `x` padded by reflection and convolved."""
-        kernel = self.state.array(f"{name}.conv2d.weight").transpose(2, 3, 1, 0)
-        bias = self.state.array(f"{name}.conv2d.bias")
+        stored = self.kind.stored(name)
+        kernel = self.state.array(f"{stored}.weight").transpose(2, 3, 1, 0)
+        bias = self.state.array(f"{stored}.bias")
         if self.kind.is_bgr and name == FIRST:
             kernel = kernel[:, :, ::-1]
         if self.kind.is_bgr and name == LAST:
@@ -135,12 +171,10 @@ def _units(state: StateDict) -> Iterator[tuple[str, str | None]]:
     yield LAST, None
 
 
-def _shapes(state: StateDict, parameters: tuple[str, str]) -> Shapes | None:
-    """Return the shapes of all tensors of a network with the widths that `state` tells, None where it tells none.
-
-    `parameters` are the names of a normalisation's.
-    """
-    sizes = [state.shape(f"{name}.conv2d.weight") for name in ("conv1", "conv2", "conv3", "deconv1", "deconv2")]
+def _shapes(state: StateDict, kind: TransformerNet) -> Shapes | None:
+    """Return the shapes of all tensors of a network with the widths that `state` tells, None where it tells none."""
+    names = ("conv1", "conv2", "conv3", "deconv1", "deconv2")
+    sizes = [state.shape(f"{kind.stored(name)}.weight") for name in names]
     if (
         any(size is None or len(size) != 4 for size in sizes)
         or f"res{_MAX_BLOCKS}.conv1.conv2d.weight" in state.tensors
@@ -149,14 +183,15 @@ def _shapes(state: StateDict, parameters: tuple[str, str]) -> Shapes | None:
     expected: Shapes = {}
     inputs, fixed = CHANNELS, {LAST: CHANNELS}
     for convolution, normalization in _units(state):
-        size = state.shape(f"{convolution}.conv2d.weight")
+        stored = kind.stored(convolution)
+        size = state.shape(f"{stored}.weight")
         if size is None or len(size) != 4 or size[2] % 2 == 0:
             return None
         outputs = fixed.get(convolution, inputs if convolution.startswith("res") else size[0])
-        expected[f"{convolution}.conv2d.weight"] = (outputs, inputs, size[2], size[2])
-        expected[f"{convolution}.conv2d.bias"] = (outputs,)
+        expected[f"{stored}.weight"] = (outputs, inputs, size[2], size[2])
+        expected[f"{stored}.bias"] = (outputs,)
         if normalization is not None:
-            expected |= {f"{normalization}.{kind}": (outputs,) for kind in parameters}
+            expected |= {f"{normalization}.{name}": (outputs,) for name in (kind.factors, kind.offsets)}
         inputs = outputs
     return expected
 
