@@ -34,7 +34,7 @@ class ResnetGenerator:
         if first is None or len(first) != 4 or not 1 <= _blocks(state) < _MAX_BLOCKS:
             return False
         found = {name: tensor.shape for name, tensor in state.tensors.items() if not name.endswith(_LEFTOVERS)}
-        expected = {}
+        expected: dict[str, tuple[int, ...]] = {}
         for name, shape, outputs in _convolutions(first[0], _blocks(state)):
             expected |= {f"{name}.weight": shape, f"{name}.bias": (outputs,)}
         return found == expected
