@@ -117,7 +117,7 @@ def print_material(result: Material, files: Sequence[Path]) -> None:
     print(f"{seams}repetition {found.repetition:.2f} (source {found.source_repetition:.2f})")
     print(f"distance from the source {found.distance:.3f}, correlations between maps within {found.register:.3f}")
     if result.guesses:
-        print(f"guessed from the base colour, not measured: {', '.join(result.guesses)}")
+        print(f"guessed, not measured: {', '.join(result.guesses)}")
     print(f"wrote {printable(str(files[0].parent))}: {', '.join(path.name for path in files)}")
 
 

@@ -76,6 +76,7 @@ WRONG = {
     "--content-layers: unknown layer 'rleu4_2'; did you mean 'relu4_2'": {"content_layers": ("rleu4_2",)},
     "did you mean 'wasserstein'": {"style_loss": "waserstein"},
     "must be a number above 0": {"style_layers": ("relu1_1=x",)},
+    "--style-layers relu1_1=: the weight": {"style_layers": ("relu1_1=",)},
     "is given twice": {"style_layers": ("relu1_1", "block1_conv1")},
     "2 weights for 1 style;": {"style_weights": (1, 2)},
     "not all 0": {"style_weights": (0,)},

@@ -16,7 +16,6 @@ from pipelines.materials.surface import Maps, role_of
 from runs.store import write_json
 
 REPORT = "report.json"
-GUESS = "a guess from the base colour, not measured"
 
 
 def check_range(maps: Maps, settings: MaterialSettings) -> None:
@@ -56,8 +55,17 @@ def _write_gltf(folder: Path, result: Material, paths: dict[str, Path]) -> list[
         pictures.append(folder / f"{PACKED}.png")
         write_map(pictures[0], values, bits=8, is_color=False)
         names[PACKED] = pictures[0].name
-    write_json(folder / FILE, material(folder.absolute().name, result.maps, names))
+    write_json(folder / FILE, material(folder.absolute().name, result.maps, names, tileable=result.tileable))
     return [*pictures, folder / FILE]
+
+
+def _origin(key: str, result: Material) -> str:
+    """Return where a map of the result comes from, in words for the report."""
+    if key not in result.guesses:
+        return "synthesised from the source's map"
+    has_height = any(role_of(other).name == "height" for other in result.maps.keys() - set(result.guesses))
+    known = {"normal": "the height", "roughness": "the base colour and the height"} if has_height else {}
+    return f"a guess from {known.get(key, 'the base colour')}, not measured"
 
 
 def _report(result: Material, settings: MaterialSettings, paths: dict[str, Path]) -> dict[str, Any]:
@@ -68,7 +76,7 @@ def _report(result: Material, settings: MaterialSettings, paths: dict[str, Path]
             "role": role_of(key).name,
             "values": "sRGB" if role_of(key).is_color and settings.format != "exr" else "linear",
             "bits": settings.bits_of(key),
-            **({"origin": GUESS} if key in result.guesses else {"origin": "synthesised from the source's map"}),
+            "origin": _origin(key, result),
         }
         for key, path in paths.items()
     }

@@ -13,7 +13,7 @@ from version import VERSION
 
 FILE, PACKED = "material.gltf", "occlusionRoughnessMetallic"
 # Of WebGL, as glTF has them.
-REPEAT, LINEAR, LINEAR_MIPMAP_LINEAR = 10497, 9729, 9987
+REPEAT, CLAMP_TO_EDGE, LINEAR, LINEAR_MIPMAP_LINEAR = 10497, 33071, 9729, 9987
 FLOAT, UNSIGNED_SHORT, ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 5126, 5123, 34962, 34963
 # A square of side 1 in the plane z = 0: corners, where they lie in the picture (its first row is on top), triangles.
 CORNERS = np.array([[-0.5, -0.5, 0], [0.5, -0.5, 0], [0.5, 0.5, 0], [-0.5, 0.5, 0]], np.float32)
@@ -39,13 +39,14 @@ def packed(maps: Maps) -> np.ndarray | None:
     return np.dstack([np.full(size, defaults[name]) if values is None else values for name, values in found.items()])
 
 
-def material(name: str, maps: Maps, files: Mapping[str, str]) -> dict[str, Any]:
+def material(name: str, maps: Maps, files: Mapping[str, str], *, tileable: str) -> dict[str, Any]:
     """Return the content of a glTF file.
 
     Args:
         name: of the material.
         maps: by key.
         files: names of the files of maps by key, and of the packed one, PACKED.
+        tileable: directions in which the maps repeat: "none", "x", "y" or "both"; in others they end at their edges.
     """
     by_role = {role_of(key).name: file for key, file in files.items() if key != PACKED}
     textures = [by_role[role] for role in ("baseColor", "normal", "emissive") if role in by_role]
@@ -64,7 +65,7 @@ def material(name: str, maps: Maps, files: Mapping[str, str]) -> dict[str, Any]:
         "materials": [look],
         **({"textures": [{"sampler": 0, "source": i} for i in range(len(textures))]} if textures else {}),
         **({"images": [{"uri": file, "mimeType": "image/png"} for file in textures]} if textures else {}),
-        **({"samplers": [_sampler()]} if textures else {}),
+        **({"samplers": [_sampler(tileable)]} if textures else {}),
     }  # fmt: skip
 
 
@@ -83,8 +84,9 @@ def _texture(file: str, textures: list[str]) -> dict[str, int]:
     return {"index": textures.index(file)}
 
 
-def _sampler() -> dict[str, int]:
-    return {"magFilter": LINEAR, "minFilter": LINEAR_MIPMAP_LINEAR, "wrapS": REPEAT, "wrapT": REPEAT}
+def _sampler(tileable: str) -> dict[str, int]:
+    along_x, along_y = (REPEAT if tileable in (axis, "both") else CLAMP_TO_EDGE for axis in ("x", "y"))
+    return {"magFilter": LINEAR, "minFilter": LINEAR_MIPMAP_LINEAR, "wrapS": along_x, "wrapT": along_y}
 
 
 def _square(name: str, has_normals: bool) -> dict[str, Any]:

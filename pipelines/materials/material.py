@@ -17,7 +17,7 @@ class Material:
 
     Attributes:
         maps: float32 (height, width, 1 or 3) by key; colours are sRGB-encoded, normals are stored as (n + 1) / 2.
-        guesses: keys of the maps that were derived from the base colour.
+        guesses: keys of the maps that were derived from the base colour or the height.
         tileable: directions in which the maps repeat: "none", "x", "y" or "both".
         scores: comparison with the source.
         iterations: number of iterations of the optimiser.

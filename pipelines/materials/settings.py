@@ -10,7 +10,7 @@ from pathlib import Path
 from errors import ArgumentError, unknown_name
 from images.formats import MAP_DEPTHS
 from options import check, described, option, refuse
-from pipelines.materials.surface import DERIVABLE, ROLES, role_of
+from pipelines.materials.surface import DERIVABLE, DIRECTX_NORMALS, ROLES, role_of
 from pipelines.outputs import check_folder_output
 
 MATERIALS = ("gltf",)
@@ -51,6 +51,12 @@ class MaterialSettings:
             raise ArgumentError(f"`bits` must be {allowed} for `format` {self.format}, not {self.bits}")
         if self.material is not None and self.format != "png":
             raise ArgumentError(f"`material` {self.material} needs `format` png: glTF supports only PNG and JPEG")
+        turned = [key for key in self.paths if key.lower() in DIRECTX_NORMALS]
+        if self.material is not None and turned:
+            raise ArgumentError(
+                f"`material` {self.material} needs normals as in OpenGL: invert the green channel of `maps` "
+                f"{turned[0]}, and name it normal"
+            )
         check_derivable(self.derive, tuple(self.paths))
 
     @property

@@ -14,6 +14,8 @@ MAX_CHANNEL_DIFFERENCE = 4 / 255
 # Standard deviation below which a map counts as constant: a level of 8 bits.
 MIN_DEVIATION = 1 / 255
 
+# Names of normals whose y points down the picture, as in DirectX and Unreal; all others point up it, as in OpenGL.
+DIRECTX_NORMALS = ("normaldx", "nor_dx")
 # Maps that can be guessed from a photo.
 DERIVABLE = ("normal", "roughness", "height")
 
@@ -41,7 +43,7 @@ ROLES = {
     role.name: role
     for role in (
         Role("baseColor", 3, True, ("albedo", "diffuse", "color", "diff", "col")),
-        Role("normal", 3, synonyms=("normalgl", "nor_gl", "nor")),
+        Role("normal", 3, synonyms=("normalgl", "nor_gl", "nor", *DIRECTX_NORMALS)),
         Role("roughness", synonyms=("rough",)),
         Role("metallic", synonyms=("metalness", "metal")),
         Role("height", synonyms=("displacement", "disp", "bump")),

@@ -66,11 +66,11 @@ def parse_styles(values: Sequence[str]) -> dict[str, float]:
     """
     styles: dict[str, float] = {}
     for value in values:
-        name, _, weight = value.partition("=")
+        name, weight = value.rsplit("=", 1) if "=" in value else (value, "1")
         if name in styles:
             raise ArgumentError(f"`style` {name} is given twice")
         try:
-            styles[name] = float(weight or 1)
+            styles[name] = float(weight)
         except ValueError:
             raise ArgumentError(f"`style` {value}: {weight!r} is not a number; NAME=WEIGHT is expected") from None
     return styles

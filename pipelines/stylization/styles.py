@@ -10,10 +10,10 @@ import numpy as np
 
 from errors import ArgumentError, UserError
 from images.color import LUMA
-from images.reading import read_image
 from images.resizing import resize
 from model.saving import load_model
 from model.styles import blend_styles, style_names
+from pipelines.inputs import read_opaque
 from pipelines.stylization.generator import Generator, Stylizer
 
 # Width of a mask's soft edge: the standard deviation of its blur as a share of the picture's longer side.
@@ -80,7 +80,7 @@ def load_styles(
     model = load_model(path)
     try:
         check_masks(len(masks), style or {})
-        shares = [read_image(path).pixels @ LUMA for path in masks]
+        shares = [read_opaque(path) @ LUMA for path in masks]
         return make_stylizer(model, precision=precision, style=style or {}, masks=shares)
     except UserError as error:
         raise type(error)(f"{path}: {error}") from error

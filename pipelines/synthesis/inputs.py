@@ -12,6 +12,7 @@ import numpy as np
 from errors import ArgumentError
 from images.errors import ImageError
 from images.formats import READABLE_SUFFIXES
+from images.picture import LUMA
 from images.resizing import resize
 from pipelines.inputs import check_input_files, pictures_in, read_opaque, read_sound
 from pipelines.model_library import find_model
@@ -119,7 +120,7 @@ def make_inputs(
         raise ArgumentError("`mask` needs `morph`: it sets where the two textures are")
     resized = [_resized(source, source_scale, source_width) for source in sources]
     source_masks, output_masks = ([], []) if guide is None else _masks(guide, resized)
-    shares = None if mask is None else mask.mean(axis=-1)
+    shares = None if mask is None else mask @ LUMA
     return SynthesisInputs(resized, init, source_masks, output_masks, is_morph, shares, files or {})
 
 

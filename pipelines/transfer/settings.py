@@ -165,13 +165,13 @@ def layer_weights(settings: TransferSettings, name: str) -> dict[str, float]:
 
 
 def _layer_weight(descriptor: str, name: str, entry: str) -> tuple[str, float]:
-    layer, _, weight = entry.partition("=")
+    layer, equals, weight = entry.partition("=")
     if descriptor != RANDOM_LAYER:
         layer = resolve_layer(layer, name)
     elif layer != RANDOM_LAYER:
         raise ArgumentError(f"`{name}`: the random descriptor has a single layer, {RANDOM_LAYER!r}, not {layer!r}")
     try:
-        value = float(weight) if weight else 1.0
+        value = float(weight) if equals else 1.0
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:

@@ -21,10 +21,10 @@ ROOT = {
 }  # fmt: skip
 
 
-def content(*keys):
+def content(*keys, tileable="both"):
     maps = {key: values for key, values in stones(48).items() if key in keys}
     files = {key: f"{key}.png" for key in maps} | ({PACKED: "packed.png"} if packed(maps) is not None else {})
-    return json.loads(json.dumps(material("stones", maps, files)))
+    return json.loads(json.dumps(material("stones", maps, files, tileable=tileable)))
 
 
 @pytest.mark.parametrize(
@@ -95,6 +95,16 @@ def test_maps_stand_where_glTF_looks_for_them():
     assert images[reflectance["metallicRoughnessTexture"]["index"]] == "packed.png"
     assert reflectance["metallicFactor"] == 0  # nothing says that it is metal
     assert found["extras"] == {"height": "height.png"}
+
+
+@pytest.mark.parametrize(
+    ("tileable", "wraps"),
+    [("both", (10497, 10497)), ("x", (10497, 33071)), ("y", (33071, 10497)), ("none", (33071, 33071))],
+)
+def test_only_what_repeats_is_repeated(tileable, wraps):
+    """REPEAT and CLAMP_TO_EDGE: elsewhere pixels of the opposite edge would show at the edges."""
+    (sampler,) = content("baseColor", tileable=tileable)["samplers"]
+    assert (sampler["wrapS"], sampler["wrapT"]) == wraps
 
 
 def test_without_maps_of_its_kind_nothing_is_packed():

@@ -9,7 +9,6 @@ from support.material_cases import stones, without_synthesis, write_stones
 from errors import ArgumentError, UserError
 from images.data.reading import read_data
 from pipelines.materials import synthesize
-from pipelines.materials.files import GUESS
 from pipelines.materials.settings import MaterialSettings
 from pipelines.materials.surface import checked, role_of, stacked, with_unit_normals
 from pipelines.materials.synthesize import make_material, synthesize_material
@@ -104,11 +103,18 @@ def test_the_folder_of_a_material(tmp_path):
     assert {key: (entry["bits"], entry["values"]) for key, entry in report["maps"].items()} == {
         "baseColor": (8, "sRGB"), "height": (16, "linear"), "normal": (8, "linear"),
     }  # fmt: skip
-    assert [key for key, entry in report["maps"].items() if entry["origin"] == GUESS] == ["normal"]
+    origins = {key: entry["origin"] for key, entry in report["maps"].items()}
+    assert origins["normal"] == "a guess from the height, not measured"
+    assert origins["height"] == origins["baseColor"] == "synthesised from the source's map"
     assert {"seam", "repetition", "source_repetition", "distance", "register"} <= set(report["scores"])
     assert (report["width"], report["height"], report["tileable"]) == (48, 48, "both")
     levels = read_data(tmp_path / "out" / "height.png") * 65535
     assert len(np.unique(levels.round())) > 256
+
+
+def test_guesses_tell_what_they_were_made_of(tmp_path):
+    report = files_of(tmp_path, keys=("baseColor",), derive=("roughness",))
+    assert report["maps"]["roughness"]["origin"] == "a guess from the base colour, not measured"
 
 
 @pytest.mark.parametrize(("format", "bits"), [("tiff", 16), ("exr", None), ("exr", 16)])
@@ -137,6 +143,10 @@ REFUSED = {
     "name": ({"maps": ("baseColor=a.png",), "derive": ("ao",)}, "unknown map in `derive` 'ao'"),
     "bits": ({"maps": ("baseColor=a.png",), "bits": 32}, "`bits` must be 8 or 16 for `format` png, not 32"),
     "gltf": ({"maps": ("baseColor=a.png",), "format": "exr", "material": "gltf"}, "needs `format` png"),
+    "y down": (
+        {"maps": ("normalDX=a.png",), "material": "gltf"},
+        "needs normals as in OpenGL: invert the green channel",
+    ),
     "alone": ({"format": "exr"}, "`format`: needs `maps`"),
 }
 
@@ -173,7 +183,7 @@ def test_grey_files_in_three_channels_are_grey():
 
 
 def test_names_of_engines_are_known():
-    assert [role_of(key).name for key in ("Albedo", "Displacement", "AmbientOcclusion", "metalness", "nor_gl")] == [
+    assert [role_of(key).name for key in ("Albedo", "Displacement", "AmbientOcclusion", "metalness", "NormalDX")] == [
         "baseColor", "height", "ao", "metallic", "normal",
     ]  # fmt: skip
 

@@ -8,6 +8,7 @@ from PIL import Image
 import stylize_tensorflow
 import texture_nets
 from errors import ArgumentError, UserError
+from images.errors import ImageWarning
 from images.reading import read_image
 from model.generators.registry import build_generator
 from model.saving import save_model
@@ -63,6 +64,12 @@ def test_masks_say_which_style_goes_where(gallery, pixels, tmp_path):
     np.testing.assert_allclose(mixed[:, 46:], scream[:, 46:], atol=0.01)
 
 
+def test_transparency_of_a_mask_is_told(gallery, pixels, tmp_path):
+    Image.new("LA", (4, 4), (255, 0)).save(tmp_path / "mask.png")
+    with pytest.warns(ImageWarning, match=r"mask\.png: its transparency is ignored"):
+        load_styles(gallery, style={"wave": 1}, masks=[tmp_path / "mask.png"])
+
+
 def test_masks_that_overlap_share(gallery, pixels, tmp_path):
     white = write_mask(tmp_path / "white.png", np.ones((4, 4)))
     mixed = load_styles(gallery, style={"wave": 1, "scream": 1}, masks=[white, white])(pixels)
@@ -99,6 +106,9 @@ def test_styles_are_read_from_the_command_line():
     assert parse_styles(["wave=0.3", "scream"]) == {"wave": 0.3, "scream": 1.0}
     with pytest.raises(ArgumentError, match="`style` wave=x: 'x' is not a number; NAME=WEIGHT is expected"):
         parse_styles(["wave=x"])
+    with pytest.raises(ArgumentError, match="`style` wave=: '' is not a number"):
+        parse_styles(["wave="])
+    assert parse_styles(["day=night=0.5"]) == {"day=night": 0.5}  # named after its file
     with pytest.raises(ArgumentError, match="`style` wave is given twice"):
         parse_styles(["wave=1", "wave=2"])
     with pytest.raises(ArgumentError, match=r"`mask` missing\.png: no such file"):

@@ -15,6 +15,7 @@ from losses.texture import GramComparison, GuidedGramComparison
 from model.generators.registry import build_generator
 from model.saving import save_model
 from pipelines.synthesis.geometry import Geometry, Scale, paddings
+from pipelines.synthesis.inputs import make_inputs as inputs_in_memory
 from pipelines.synthesis.inputs import read_inputs, with_files
 from pipelines.synthesis.places.morph import SHARES, Morph, morph_frames
 from pipelines.synthesis.sampling import sample_pictures
@@ -79,6 +80,14 @@ def test_each_share_is_compared_where_it_is():
     assert isinstance(comparison, GuidedGramComparison)
     right, wrong = (float(comparison((signs * part).astype("float32"))) for part in (roots, roots[::-1]))
     assert right < 0.01 < 0.3 < wrong
+
+
+def test_colours_of_a_mask_count_by_their_luma():
+    """As those of all other masks; Rec. 601, as of Pillow's mode L."""
+    picture = np.float32([[[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]]])
+    read = inputs_in_memory([picture, picture], is_morph=True, mask=picture)
+    wanted = np.asarray(Image.fromarray(np.uint8(picture * 255)).convert("L")) / 255
+    np.testing.assert_allclose(read.mask, wanted, atol=0.002)
 
 
 def test_a_mask_of_black_and_white_has_no_mixtures():
