@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from losses.content import ContentComparison
+from losses.distances.scaled_gram import ScaledGramDistance
+from losses.distances.wasserstein import WassersteinDistance
 from losses.features import FeatureLoss, FeatureTerm
 from losses.loss import Loss, WeightedSum
-from losses.scaled_gram import ScaledGramDistance
 from losses.style import Region, StyleComparison
 from losses.total_variation import TotalVariation
-from losses.wasserstein import WassersteinDistance
 
 DISTANCES = {"wasserstein": WassersteinDistance, "gram": ScaledGramDistance}
 

@@ -10,12 +10,12 @@ from torch.nn import functional
 
 from describe.moments import feature_moments
 from losses.content import ContentComparison
+from losses.distances.scaled_gram import ScaledGramDistance
+from losses.distances.wasserstein import WassersteinDistance
 from losses.features import FeatureLoss, FeatureTerm
 from losses.loss import WeightedSum
-from losses.scaled_gram import ScaledGramDistance
 from losses.style import Region, StyleComparison
 from losses.total_variation import TotalVariation
-from losses.wasserstein import WassersteinDistance
 from model.descriptor import build_descriptor
 from optimize.value_and_grad import compile_value_and_grad
 from tests.losses import torch_reference, torch_transfer

@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-import scipy.linalg
 import torch
 from keras import ops
 
 from describe.moments import Moments, blend, feature_moments
-from losses.scaled_gram import ScaledGramDistance
-from losses.wasserstein import EPSILON, WassersteinDistance, square_root, trace_by_root
+from losses.distances.scaled_gram import ScaledGramDistance
+from losses.distances.wasserstein import EPSILON, WassersteinDistance
 from optimize.value_and_grad import compile_value_and_grad
 from tests.losses import torch_reference, torch_transfer
 
@@ -36,23 +35,6 @@ def test_distance_and_gradient_agree_with_pytorch(name, size):
     evaluation = compile_value_and_grad(lambda x: (distance(feature_moments(x)), {}))(picture)
     reference = REFERENCES[name](torch_moments(style))
     torch_reference.assert_agrees(evaluation, torch_reference.value_and_gradient(reference, picture), 1e-4)
-
-
-def test_root_agrees_with_scipy_where_the_iterations_suffice():
-    factor = np.random.default_rng(0).standard_normal((12, 40)).astype("float32")
-    matrix = factor @ factor.T
-    found = ops.convert_to_numpy(square_root(ops.convert_to_tensor(matrix)))
-    expected = scipy.linalg.sqrtm(matrix.astype("float64"))
-    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
-
-
-def test_gradient_of_the_trace_is_half_the_inverse_root():
-    factor = np.random.default_rng(0).standard_normal((12, 40)).astype("float32")
-    matrix = factor @ factor.T
-    evaluation = compile_value_and_grad(lambda x: (trace_by_root(x, square_root(x)), {}))(matrix)
-    expected = np.linalg.inv(scipy.linalg.sqrtm(matrix.astype("float64"))) / 2
-    found = ops.convert_to_numpy(evaluation.gradient)
-    assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()
 
 
 def test_distance_of_gaussians_whose_covariances_commute():
@@ -138,9 +120,3 @@ def test_pictures_of_the_same_colour_are_alike():
     evaluation = compile_value_and_grad(lambda x: (distance(feature_moments(x)), {}))(plain)
     assert abs(float(ops.convert_to_numpy(evaluation.loss))) <= 1e-3 * np.mean(plain**2)
     assert np.abs(ops.convert_to_numpy(evaluation.gradient)).max() <= 1e-6
-
-
-def test_the_root_of_nothing_is_nothing():
-    evaluation = compile_value_and_grad(lambda x: (trace_by_root(x, square_root(x)), {}))(np.zeros((4, 4), "float32"))
-    assert float(ops.convert_to_numpy(evaluation.loss)) == 0
-    assert np.isfinite(ops.convert_to_numpy(evaluation.gradient)).all()

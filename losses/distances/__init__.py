@@ -1,0 +1,1 @@
+"""Distances of the moments of features to those of a style, by which style transfer compares them."""
