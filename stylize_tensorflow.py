@@ -222,7 +222,7 @@ def print_film_report(report: FilmReport) -> int:
     for line in report.notes:
         tell(f"{NAME}: warning: {line}")
     for seconds in report.broken:
-        tell(f"{NAME}: error: the frame at {seconds:.2f} s is broken; the previous one is shown instead")
+        tell(f"{NAME}: error: the frame at {seconds:.2f} s is broken or missing; its neighbour is shown instead")
     return 1 if report.broken else 0
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
+
+# Seconds that may be missing at the end of a film: files are not that exact.
+MAX_MISSING = Fraction(1, 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +45,7 @@ class FilmFormat:
         pixel_aspect: width of a pixel over its height.
         first_number: number of the first frame of numbered ones.
         bits: of a channel.
+        end: seconds at which the last frame ends, as the file says; None where it does not tell.
     """
 
     width: int
@@ -53,3 +59,22 @@ class FilmFormat:
     pixel_aspect: Fraction = Fraction(1)
     first_number: int = 0
     bits: int = 8
+    end: Fraction | None = None
+
+
+def missing_end(path: Path, about: FilmFormat, times: Sequence[tuple[int, int]]) -> list[str]:
+    """Return a line where the frames end before they should, as those of a file that was cut off do, else none.
+
+    Args:
+        path: of the film, for the line.
+        about: what the film tells of itself.
+        times: time and duration of each frame that could be read, in its units.
+    """
+    if about.end is None or not times:
+        return []
+    time, duration = times[-1]
+    end = time * about.time_base + (duration * about.time_base or 1 / about.frame_rate)
+    if about.end - end <= MAX_MISSING:
+        return []
+    told = f"not at {float(about.end):.2f} s, as it says"
+    return [f"{path}: its pictures end at {float(end):.2f} s, {told}; the file is damaged or incomplete"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
@@ -40,6 +41,17 @@ def delay(packet: av.Packet, seconds: Fraction) -> None:
         packet.pts += ticks
     if packet.dts is not None:
         packet.dts += ticks
+
+
+def told_end(container: av.container.InputContainer, stream: av.stream.Stream) -> Fraction | None:
+    """Return the seconds at which a stream ends, as the file says; None where it does not tell, or only guesses."""
+    if container.format.name in JOINABLE:
+        return None
+    if stream.duration is not None and stream.time_base is not None:
+        return ((stream.start_time or 0) + stream.duration) * stream.time_base
+    tags = {tag.lower(): text for tag, text in stream.metadata.items()}
+    told = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", tags.get("duration", ""))  # as Matroska has it
+    return None if told is None else int(told[1]) * 3600 + int(told[2]) * 60 + Fraction(told[3])
 
 
 class _Timeline:

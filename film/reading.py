@@ -22,7 +22,7 @@ from film.errors import FilmError
 from film.formats import ANIMATIONS, NUMBERED, is_numbered
 from film.frame import FilmFormat, Frame
 from film.orientation import Orientation, orientation_of
-from film.packets import packets_of
+from film.packets import packets_of, told_end
 
 # What yields the frames from a number on, and what is known before.
 OpenedFilm = tuple[Callable[[int], Iterator[Frame]], FilmFormat]
@@ -214,6 +214,7 @@ def _open_video(path: Path) -> OpenedFilm:
             transfer=first.color_trc,
             pixel_aspect=1 / aspect if orientation.transposed else aspect,
             bits=bits_of(first),
+            end=told_end(container, stream),
         )
 
     def frames(begin: int) -> Iterator[Frame]:

@@ -33,6 +33,21 @@ def check_input_files(**files: str | os.PathLike | Iterable[str | os.PathLike] |
                 raise ArgumentError(f"`{name}` {reason}")
 
 
+def check_local(hint: str, **addresses: str | os.PathLike) -> None:
+    """Check that arguments are paths, not addresses such as `s3://bucket/photos`; errors name the keywords.
+
+    Args:
+        hint: ends the message: what can be done with buckets.
+        addresses: the arguments.
+
+    Raises:
+        ArgumentError: one is an address.
+    """
+    for name, address in addresses.items():
+        if "://" in os.fspath(address):
+            raise ArgumentError(f"`{name}` {os.fspath(address)}: not a local path; {hint}")
+
+
 def check_input_folder(folder: str | os.PathLike, name: str) -> None:
     """Check that there is a folder; `name` is the argument that errors name.
 

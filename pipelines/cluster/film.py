@@ -82,10 +82,9 @@ def stylize_film_on_cluster(
                 for result in _in_order(results_of(scenes, SceneWorker, arguments, find_workers(worker_cpus)), scenes):
                     _add_scene(result, files, writer, report)
                     observe(writer.frame_count, scenes[-1]["end"])
-        writer.finish()
-        files.remove()
+        report.notes = files.finish(reader, writer)
         report.broken = [float(time * reader.format.time_base) for time in report.broken]
-        report.seconds, report.notes = perf_counter() - start, writer.notes
+        report.seconds = perf_counter() - start
         return report
 
 

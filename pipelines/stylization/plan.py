@@ -9,9 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from errors import ArgumentError
+from film.formats import is_film_name
 from images.folders import is_folder, list_pictures, why_no_file
 from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
+from pipelines.inputs import check_local
 from pipelines.outputs import check_folder_output, check_not_read, check_picture_output
+
+BUCKETS = "buckets (s3://, gs://) need `cluster`"
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,9 @@ def plan_jobs(
         ArgumentError: an input does not exist or holds no pictures, the output does not fit the inputs, an input
             would be overwritten, two inputs would go to one file, or the output of the only input file exists.
     """
+    for path in inputs:
+        check_local(BUCKETS, input=path)
+    check_local(BUCKETS, output=output)
     sources = [_checked_input(Path(path)) for path in inputs]
     one_file = len(sources) == 1 and sources[0].is_file()
     plan = StylizationPlan()
@@ -97,9 +104,13 @@ def _is_folder(output: str | os.PathLike) -> bool:
 
 
 def _check_folder(output: Path) -> None:
-    is_named_as_file = os.path.lexists(output) or output.suffix.lower() in READABLE_SUFFIXES
+    film = is_film_name(output)
+    is_named_as_file = os.path.lexists(output) or film or output.suffix.lower() in READABLE_SUFFIXES
     if is_named_as_file and not is_folder(output):
-        raise ArgumentError(f"`output` {output}: must be a folder, because the input is a folder or several files")
+        hint = "; the numbered frames of a film are given as frames/%06d.png" if film else ""
+        raise ArgumentError(
+            f"`output` {output}: must be a folder, because the input is a folder or several files{hint}"
+        )
     check_folder_output(output)
 
 

@@ -14,10 +14,10 @@ def write_video(
     """Write frames, uint8 (height, width, 3).
 
     `sound` is the codec of a tone beside them; `tags` are attributes of the stream's codec context, and the encoder's
-    `options`.
+    `options`; `container_options` are the file's.
     """
     times = [i * 3600 for i in range(len(frames))] if times is None else times
-    with av.open(str(path), "w") as film:
+    with av.open(str(path), "w", container_options=tags.pop("container_options", None)) as film:
         stream = film.add_stream(codec, rate=25)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = tags.pop("pix_fmt", "yuv444p")

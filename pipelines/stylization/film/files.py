@@ -15,8 +15,9 @@ import numpy as np
 from errors import ArgumentError
 from film.errors import FilmError
 from film.formats import ANIMATIONS, WRITABLE_CONTAINERS, is_numbered
-from film.reading import frame_numbers, frame_path
-from film.writing import COUNT_NAME, check_target
+from film.frame import missing_end
+from film.reading import FilmReader, frame_numbers, frame_path
+from film.writing import COUNT_NAME, FilmWriter, check_target
 from images.temporary_files import remove_stale
 from options import refuse
 from pipelines.inputs import check_input_files
@@ -163,9 +164,11 @@ class FilmFiles:
             arrays, _ = read_state(self.folder / f"state-{frame_count}.npz")
             steadier.restore(arrays, height, width)
 
-    def remove(self) -> None:
-        """Remove the folder of a finished film."""
+    def finish(self, reader: FilmReader, writer: FilmWriter) -> list[str]:
+        """Put the film together, remove the folder of its parts, and return what could not be kept, a line each."""
+        writer.finish()
         shutil.rmtree(self.folder)
+        return [*writer.notes, *missing_end(reader.path, reader.format, writer.times)]
 
 
 def _options(settings: FilmSettings) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from images.errors import ImageError
 from images.picture import Picture
 from images.reading import read_image
 from images.resizing import resize
+from pipelines.inputs import check_local
 from pipelines.model_library import find_model
 from pipelines.stylization.film.files import FilmFiles, check_paths
 from pipelines.stylization.film.settings import FilmSettings
@@ -114,6 +115,7 @@ def held_film(
 
     Arguments and exceptions are those of `stylize_film`.
     """
+    check_local("films cannot be in buckets", input=source, output=output)
     output = Path(output)
     check_paths(source, output, settings)
     with film_errors():
@@ -188,12 +190,10 @@ def _run(
         end_part=partial(end_part, files, writer),
         observe=lambda number: observe(number, reader.format.frame_count),
     )
-    writer.finish()
-    files.remove()
+    report.notes = files.finish(reader, writer)
     report.frames = count - report.resumed_from
     report.broken = [float(time * reader.format.time_base) for time in stylizer.broken]
     report.network_seconds, report.seconds = stylizer.network_seconds, perf_counter() - start
-    report.notes = writer.notes
     return report
 
 

@@ -1,5 +1,7 @@
 """Stylising films from file to file."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -150,3 +152,26 @@ def test_frames_that_no_memory_holds_are_refused_before_the_first(tmp_path, sour
     monkeypatch.undo()
     stylize_film(source, tmp_path / "out.mp4", EACH_ON_ITS_OWN, model=str(identity))  # with other options
     assert (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_film_that_was_cut_off_is_told(tmp_path, identity, suffix):
+    frames = [np.random.default_rng(i).integers(0, 256, (48, 64, 3), np.uint8) for i in range(50)]
+    whole, short = tmp_path / f"whole{suffix}", tmp_path / f"short{suffix}"
+    options = {"movflags": "faststart"} if suffix == ".mp4" else None
+    write_video(whole, frames, codec="mpeg4", pix_fmt="yuv420p", options={"g": "1"}, container_options=options,
+                time_base=Fraction(1, 25), times=range(50))  # fmt: skip
+    short.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    notes = [
+        stylize_film(path, tmp_path / f"{path.stem}.gif", NO_VIDEO, model=str(identity)).notes
+        for path in (whole, short)
+    ]
+    assert notes[0] == []
+    assert len(notes[1]) == 1
+    assert f"{short}: its pictures end at" in notes[1][0]
+
+
+def test_films_in_buckets_are_refused(tmp_path, source, identity):
+    for paths, name in (((source, "s3://bucket/%d.png"), "output"), (("gs://bucket/film.mp4", tmp_path), "input")):
+        with pytest.raises(ArgumentError, match=f"`{name}` ..://bucket.*films cannot be in buckets"):
+            stylize_film(*paths, EACH_ON_ITS_OWN, model=str(identity))

@@ -160,3 +160,16 @@ def test_an_output_that_is_a_circle_of_links(folder, tmp_path):
     (tmp_path / "out").symlink_to("out")
     with pytest.raises(ArgumentError, match="must be a folder"):
         make_plan([folder], tmp_path / "out", overwrite=False)
+
+
+def test_buckets_are_not_taken_for_folders(folder, tmp_path):
+    for arguments, name in (((["s3://bucket/photos"], tmp_path), "input"), (([folder], "gs://bucket/out"), "output")):
+        with pytest.raises(ArgumentError, match=f"`{name}` ..://bucket.*need `cluster`"):
+            plan_jobs(*arguments, overwrite=False)
+
+
+def test_a_folder_does_not_become_one_that_is_called_like_a_film(folder, tmp_path):
+    with pytest.raises(ArgumentError, match=r"must be a folder.*%06d"):
+        plan_jobs([folder], tmp_path / "film.mp4", overwrite=False)
+    (tmp_path / "clips.mp4").mkdir()
+    assert plan_jobs([folder], tmp_path / "clips.mp4", overwrite=False)
