@@ -102,6 +102,20 @@ def traced_once(function: Callable[..., Any]) -> Callable[..., Any]:
     return function if kernels is None else kernels.traced_once(function)
 
 
+def call_with_gradient(function: Callable[[Any], tuple[Any, Any]], inputs: Any) -> Any:
+    """Return the result of `function` for `inputs`; the gradient is the one that it returns beside its result.
+
+    TensorFlow would else keep the graph of every call as long as the process lasts.
+
+    Args:
+        function: as keras.ops.custom_gradient takes it, of one tensor.
+        inputs: that tensor.
+    """
+    if kernels is None:
+        return ops.custom_gradient(function)(inputs)
+    return kernels.call_with_gradient(function, inputs)
+
+
 def numbers_of(tensor: Any) -> Any:
     """Return a tensor as a NumPy array that must not be changed; on TensorFlow without a copy."""
     return ops.convert_to_numpy(tensor) if kernels is None else kernels.numbers_of(tensor)

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 from keras import ops
 
-from layers.compat import in_xla_context
+from layers.compat import in_xla_context, release_gradient
 
 # The kernel adds up a channel in float32, one pixel after the other: its standard deviation is 1e-5 off at 512 x 512
 # pixels, 1e-4 at 1024 x 1024 and 3e-3 at 3072 x 3072 on two cores. Larger pictures go through the formula.
@@ -103,6 +103,14 @@ def traced_once(function: Callable[..., Any]) -> Callable[..., Any]:
     graph = tf.function(function, autograph=False)
     # A variable would get a graph of its own.
     return lambda *tensors, **constants: graph(*map(tf.convert_to_tensor, tensors), **constants)
+
+
+def call_with_gradient(function: Callable[[Any], tuple[Any, Any]], inputs: tf.Tensor) -> tf.Tensor:
+    """Return the result of `function`, whose gradient goes when the graph goes that is being traced."""
+    outputs = tf.custom_gradient(function)(inputs)
+    if not tf.executing_eagerly():
+        release_gradient(outputs)
+    return outputs
 
 
 def numbers_of(tensor: tf.Tensor) -> Any:

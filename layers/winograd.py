@@ -67,7 +67,6 @@ def convolve_constant(inputs: Any, kernels: Any, bias: Any, *, margin: int, rect
         rectified: as in `convolve`.
     """
 
-    @ops.custom_gradient
     def convolution(pictures: Any) -> tuple[Any, Any]:
         outputs = convolve(grown(pictures, margin), kernels, bias, rectified=rectified)
         kept = ops.stop_gradient(outputs)  # on torch `outputs` would hold itself in memory by way of its gradient
@@ -81,7 +80,7 @@ def convolve_constant(inputs: Any, kernels: Any, bias: Any, *, margin: int, rect
 
         return outputs, gradient
 
-    return convolution(inputs)
+    return native.call_with_gradient(convolution, inputs)
 
 
 def transform_kernel(kernel: Any) -> Any:

@@ -30,7 +30,7 @@ class Kind:
         count: number of attacks in all.
         max_megabytes: memory that an attack may take.
         chunk: attacks of one process; then another begins, with an empty memory.
-        keeps_models: the process keeps Keras models, which it is to forget from time to time.
+        session: attacks after which the process forgets the Keras models of before; None: it has none.
         is_whole: all attacks are carried out even where a share of each kind is asked for.
     """
 
@@ -38,13 +38,13 @@ class Kind:
     count: int
     max_megabytes: float = MAX_MEGABYTES
     chunk: int = 100
-    keeps_models: bool = True
+    session: int | None = 20
     is_whole: bool = False
 
 
 _foreign = partial(Kind, max_megabytes=MAX_FOREIGN_MEGABYTES)
-# TensorFlow keeps the graphs of each run, some tens of megabytes, as long as the process lasts.
-_runs = partial(Kind, chunk=6)
+# A run leaves graphs of some tens of megabytes, which Python would collect later than the next run needs memory.
+_runs = partial(Kind, chunk=6, session=1)
 
 KINDS = {
     "crafted .keras": Kind(CraftedKerasFiles, 61, is_whole=True),
@@ -58,8 +58,5 @@ KINDS = {
     "folders of syntheses": _runs(SynthesisFolders, 170),
     "folders of transfers": _runs(TransferFolders, 170),
     "folders of trainings": _runs(TrainingFolders, 170),
-    **{
-        name: _foreign(reader, 100_000, chunk=10_000, keeps_models=False, is_whole=True)
-        for name, reader in READERS.items()
-    },
+    **{name: _foreign(reader, 100_000, chunk=10_000, session=None, is_whole=True) for name, reader in READERS.items()},
 }

@@ -20,9 +20,6 @@ from benchmarks.torture.kinds import KINDS
 from benchmarks.torture.outcomes import MAX_MEGABYTES, Outcome
 from pipelines.startup import quiet_startup
 
-# Attacks after which Keras forgets the models of before.
-SESSION = 20
-
 
 def main(kind: str, folder: str, seed: str, first: str, last: str) -> int:
     """Carry out the attacks `first` to `last` (exclusive) of a kind."""
@@ -31,8 +28,9 @@ def main(kind: str, folder: str, seed: str, first: str, last: str) -> int:
         import keras
     maker = KINDS[kind].make(Path(folder), int(seed))
     print(json.dumps({}), file=told, flush=True)  # ready
+    session = KINDS[kind].session
     for number in range(int(first), int(last)):
-        if KINDS[kind].keeps_models and number % SESSION == 0:
+        if session is not None and number % session == 0:
             keras.utils.clear_session()
         outcome = carry_out(*maker.attack(number), KINDS[kind].max_megabytes)
         print(json.dumps(vars(outcome)), file=told, flush=True)
