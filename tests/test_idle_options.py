@@ -28,6 +28,7 @@ IDLE = [
     ("synthesize", "-s a.png --if-shift 3 --no-loop", "--loop --if-shift: only for several frames (--count)"),
     ("synthesize", "-s a.png --init a.png --seed symmetric", "--seed: not with --init"),
     ("synthesize", "-s a.png --tileable both --margin 9", "--margin: not with --tileable both"),
+    ("synthesize", "-s a.png --join-mode max --descriptor random --layers random", "--join-mode: only for several"),
     ("synthesize", "-s a.png --descriptor random --weights a.png", "--weights: not for the random descriptor"),
     ("synthesize", "--generator bark --source a.png --output o.png", "leave out --source"),
     ("synthesize", "--generator bark --output o.png --max-iter 7", "leave out --max-iter"),
@@ -54,6 +55,7 @@ IDLE = [
     ("import_torch_weights", f"--input {JOHNSON} --summary --verify a.npz", "does nothing else: leave out --verify"),
     ("import_torch_weights", f"--input {JOHNSON} --summary --image-io none --size 8x8", "leave out --image-io --size"),
     ("import_torch_weights", f"--input {JOHNSON} --output o.keras --size 8x8", "--size: only for .onnx"),
+    ("import_torch_weights", f"--input {JOHNSON} --output o.keras --size 512x512", "--size: only for .onnx"),
     ("import_caffe_weights", "--prototxt a.png --summary --until x --raw-detections", "--until --raw-detections"),
 ]  # fmt: skip
 

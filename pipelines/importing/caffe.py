@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from errors import ArgumentError, UserError, unknown_name
-from pipelines.importing.files import DEFAULT_SIZE, WrittenModel, check_model_output, write_model
+from pipelines.importing.files import WrittenModel, check_model_output, write_model
 from pipelines.importing.shapes import parse_shape
 from pipelines.inputs import check_input_files, pictures_in, read_sound
 from pipelines.startup import quiet_startup
@@ -61,7 +61,7 @@ def import_caffe_model(
     input_shape: Sequence[str] | None = None,
     raw_detections: bool = False,
     layout: str = "nhwc",
-    size: tuple[int, int] = DEFAULT_SIZE,
+    size: tuple[int, int] | None = None,
 ) -> CaffeImportReport:
     """Convert a Caffe network to a `.keras` file.
 

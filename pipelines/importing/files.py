@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from choices import LAYOUTS
 from errors import ArgumentError, unknown_name
-from pipelines.brief import cut_short
 from pipelines.export.export import require_packages
 from pipelines.export.files import check_output, size_of, whole_or_nothing
 from pipelines.export.settings import ExportSettings, format_of
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from pipelines.export.run import ExportReport
 
 KERAS = ".keras"
-DEFAULT_SIZE = ExportSettings.size
 RUNTIMES = {"saved_model": "TensorFlow's SavedModel", "litert": "LiteRT", "onnx": "ONNX Runtime"}
 # What `dtype` float16 means where weights can be stored so.
 FLOAT16 = {"litert": "float16"}
@@ -65,7 +63,7 @@ def check_model_output(
     *,
     dtype: str = "float32",
     layout: str = "nhwc",
-    size: tuple[int, int] = DEFAULT_SIZE,
+    size: tuple[int, int] | None = None,
 ) -> None:
     """Check before any work that a model can be written to `path`: `.keras`, `.onnx`, `.tflite`, or a folder.
 
@@ -74,7 +72,7 @@ def check_model_output(
         inputs: files that are read.
         dtype: storage of the weights.
         layout: of the inputs and outputs.
-        size: height and width of pictures of any size.
+        size: height and width of pictures of any size; None: those of `ExportSettings`.
 
     Raises:
         ArgumentError: another suffix, no folder to write it in, what stands there is of another kind, the format
@@ -86,7 +84,7 @@ def check_model_output(
     if layout not in LAYOUTS:
         raise ArgumentError(unknown_name("`layout`", layout, LAYOUTS))
     if path.suffix == KERAS:
-        if size not in (DEFAULT_SIZE, *cut_short({"size": DEFAULT_SIZE}).values()):  # as it is, or cut for tests
+        if size is not None:
             raise ArgumentError(f"`size`: only for .onnx, .tflite and SavedModel, not for `output` {path}")
         check_file_output(path)
         return
@@ -95,11 +93,12 @@ def check_model_output(
     require_packages(settings)
 
 
-def _export_settings(path: Path, dtype: str, size: tuple[int, int]) -> ExportSettings:
+def _export_settings(path: Path, dtype: str, size: tuple[int, int] | None) -> ExportSettings:
     format = format_of(path)
     if dtype == "float16" and format not in FLOAT16:
         raise ArgumentError(f"`dtype` float16 is for .keras and .tflite files, not for `output` {path}")
-    return ExportSettings(format, FLOAT16[format] if dtype == "float16" else "none", size=size)
+    quantize = FLOAT16[format] if dtype == "float16" else "none"
+    return ExportSettings(format, quantize, size=ExportSettings.size if size is None else size)
 
 
 def write_model(
@@ -109,7 +108,7 @@ def write_model(
     *,
     dtype: str = "float32",
     layout: str = "nhwc",
-    size: tuple[int, int] = DEFAULT_SIZE,
+    size: tuple[int, int] | None = None,
     recorded: Sequence[np.ndarray] = (),
 ) -> WrittenModel:
     """Write an imported model, whole or not at all, as the suffix of `path` says.
@@ -121,7 +120,7 @@ def write_model(
         dtype: storage of the weights, "float32" or "float16".
         layout: "nchw" puts the channels of pictures and volumes first, as Torch and Caffe have them.
         size: height and width of pictures whose size the model leaves free: what LiteRT is made for and any export
-            compared at, where nothing is recorded.
+            compared at, where nothing is recorded; None: those of `ExportSettings`.
         recorded: inputs to compare an export on, in the model's order, channels last; none for the program's choice.
 
     Raises:

@@ -12,7 +12,7 @@ import numpy as np
 from convert.foreign import PYTORCH_KINDS, name_foreign_file
 from errors import ArgumentError, UserError, unknown_name
 from images.folders import why_no_file
-from pipelines.importing.files import DEFAULT_SIZE, WrittenModel, check_model_output, parity_of, write_model
+from pipelines.importing.files import WrittenModel, check_model_output, parity_of, write_model
 from pipelines.importing.torch7 import DTYPES, TOLERANCE, Verification
 from pipelines.inputs import check_input_files
 from pipelines.startup import quiet_startup
@@ -47,7 +47,7 @@ def import_pytorch_model(
     entry: str | None = None,
     verify: str | os.PathLike | None = None,
     layout: str = "nhwc",
-    size: tuple[int, int] = DEFAULT_SIZE,
+    size: tuple[int, int] | None = None,
 ) -> PyTorchImportReport:
     """Convert the tensors in a PyTorch file to a `.keras` file.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from errors import ArgumentError, UserError, unknown_name
-from pipelines.importing.files import DEFAULT_SIZE, KERAS, WrittenModel, check_model_output, parity_of, write_model
+from pipelines.importing.files import KERAS, WrittenModel, check_model_output, parity_of, write_model
 from pipelines.importing.shapes import parse_shape
 from pipelines.importing.torch7_reference import (
     TOLERANCE,
@@ -77,7 +77,7 @@ def import_torch_model(
     dtype: str = "float32",
     verify: str | os.PathLike | None = None,
     layout: str = "nhwc",
-    size: tuple[int, int] = DEFAULT_SIZE,
+    size: tuple[int, int] | None = None,
 ) -> TorchImportReport:
     """Convert a Torch7 file to a `.keras` file.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from errors import ArgumentError
+from options import refuse
 from pipelines.descriptors import Descriptor
 from pipelines.memory_bound import parse_memory
 from pipelines.resources import PICTURE_BYTES, Resources, Work, plan_resources
@@ -117,7 +118,7 @@ def plan_synthesis(
     geometry, octaves_note = _fitting_geometry(settings, source_sizes)
     schedule = settings.schedule or ("single" if has_start else "coarse-to-fine")
     scales = plan_scales(geometry, source_sizes, schedule=schedule, max_iter=settings.max_iter)
-    where = _where(settings, has_regions, morph)
+    where = _where(settings, len(source_sizes), has_regions, morph)
     weights = settings.term_weights(regularity, where)
     objective = replace(_plan_objective(settings, geometry, weights, precision), morph=morph)
     resources = _resources(settings, objective, scales, source_sizes, has_regions)
@@ -133,18 +134,20 @@ def plan_synthesis(
         match_histogram=settings.match_histogram,
         notes=tuple(
             note
-            for note in (precision_note, octaves_note, _statistics_note(settings, regularity, where), resources.note)
+            for note in (precision_note, octaves_note, *_notes(settings, regularity, where), resources.note)
             if note
         ),
     )
 
 
-def _where(settings: SynthesisSettings, has_regions: bool, morph: Morph | None) -> Where:
+def _where(settings: SynthesisSettings, sources: int, has_regions: bool, morph: Morph | None) -> Where:
     """Return whether the texture is everywhere, in regions, or changes to another.
 
     Raises:
         ArgumentError: an option has no meaning there.
     """
+    if sources == 1:
+        refuse(settings, ("join_mode",), "only for several sources")
     if morph is None:
         return "regions" if has_regions else "everywhere"
     if has_regions:
@@ -155,10 +158,11 @@ def _where(settings: SynthesisSettings, has_regions: bool, morph: Morph | None) 
     return "morph"
 
 
-def _statistics_note(settings: SynthesisSettings, regularity: float, where: Where) -> str:
-    if settings.statistics != "auto" or regularity < REGULAR or where != "everywhere" or settings.mul != 1:
-        return ""
-    return f"`statistics`: regular, because the sources repeat (autocorrelation {regularity:.2f})"
+def _notes(settings: SynthesisSettings, regularity: float, where: Where) -> Iterator[str]:
+    if settings.tileable == "both" and settings.padding_mode != "valid":  # no error, since presets set it too
+        yield f"`padding_mode` {settings.padding_mode} has no effect with `tileable` both: such a picture has no edges"
+    if settings.statistics == "auto" and regularity >= REGULAR and where == "everywhere" and settings.mul == 1:
+        yield f"`statistics`: regular, because the sources repeat (autocorrelation {regularity:.2f})"
 
 
 def _plan_objective(

@@ -51,3 +51,11 @@ def test_sizes_that_no_memory_holds_are_refused():
 def test_iterations_add_up():
     settings = SynthesisSettings(source=("a.png",), max_iter=77)
     assert sum(scale.iterations for scale in plan_synthesis(settings, [(256, 256)]).scales) == 77
+
+
+@pytest.mark.parametrize(
+    ("tileable", "padding", "is_told"), [("both", "same", True), ("both", "valid", False), ("x", "same", False)]
+)
+def test_padding_without_effect_is_told(tileable, padding, is_told):
+    plan = plan_synthesis(SynthesisSettings(tileable=tileable, padding_mode=padding), [(256, 256)])
+    assert any("`padding_mode` same has no effect" in note for note in plan.notes) == is_told
