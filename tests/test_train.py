@@ -77,7 +77,9 @@ def test_folder_without_a_readable_photo_is_refused(inputs, tmp_path, capsys):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"no picture")
     assert train.main(arguments(inputs, tmp_path / "out", data=tmp_path / "photos")) == 1
-    assert "--data: no picture with any detail among 1 file" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "--data: no picture that can be read among 1 file: " in error
+    assert "broken.jpg: broken, or not one of" in error
 
 
 def test_full_disk_is_told_before_training(inputs, tmp_path, capsys, monkeypatch):

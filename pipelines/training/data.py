@@ -43,7 +43,7 @@ class PhotoCrops:
         self.files = list(photos)
         self.size = size
         self.seed = seed
-        self.unreadable: set[Path] = set()
+        self.unreadable: dict[Path, ImageError] = {}  # and why
         self._lock = threading.Lock()
         self(0)
 
@@ -65,7 +65,11 @@ class PhotoCrops:
             crop = random_crop(pixels, self.size, random)
             if crop.std(axis=(0, 1)).max() >= FLAT:
                 return recolored(crop, random)
-        raise UserError(f"`data`: no picture with any detail among {counted(len(self.files), 'file')}")
+        files = counted(len(self.files), "file")
+        if len(self.unreadable) == len(self.files):
+            reason = next(iter(self.unreadable.values()))
+            raise UserError(f"`data`: no picture that can be read among {files}: {reason}")
+        raise UserError(f"`data`: no picture with any detail among {files}")
 
     def centre(self, number: int) -> np.ndarray:
         """Return the largest square in the middle of the photo that crop `number` is of, resized to `size`."""
@@ -82,9 +86,9 @@ class PhotoCrops:
             return None
         try:
             return read_image(path).pixels
-        except ImageError:
+        except ImageError as error:
             with self._lock:
-                self.unreadable.add(path)
+                self.unreadable[path] = error
             return None
 
 

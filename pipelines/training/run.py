@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -157,9 +157,9 @@ class Samples:
             self.crops = PhotoCrops(photos, size=self.size, seed=plan.seed)
 
     @property
-    def unreadable(self) -> set[Path]:
+    def unreadable(self) -> Collection[Path]:
         """Files that were met and left out."""
-        return set() if self.crops is None else self.crops.unreadable
+        return () if self.crops is None else self.crops.unreadable
 
     @property
     def channels(self) -> int:
