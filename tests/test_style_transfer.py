@@ -93,6 +93,7 @@ WRONG = {
     "2 pairs for 1 style;": {"masks": (("a", "b"), ("c", "d"))},
     "too small": {"min_scale": 1},
     "--mask nowhere.png: no such file": {"masks": (("left.png", "nowhere.png"),)},
+    "style 1 of 60 x 1 pixels is too small": {"styles": ("thin.png",)},
     "not a colour profile": {"proof": "left.png"},
     "no saved state to resume from": {"resume": True},
 }

@@ -142,6 +142,11 @@ def _check_sizes(plan: ObjectivePlan, inputs: TransferInputs, size: Size) -> Non
             f"which need {least} pixels per side: choose a larger `min_scale` and `end_scale`"
         )
     for i, style in enumerate(inputs.styles, start=1):
+        if min(style.shape[:2]) < least:
+            raise ArgumentError(
+                f"style {i} of {style.shape[1]} x {style.shape[0]} pixels is too small for the given layers, which "
+                f"need {least} pixels per side: choose a larger picture, since styles are not enlarged"
+            )
         height, width = plan.style_size(style.shape, size)
         if min(height, width) < least:
             raise ArgumentError(

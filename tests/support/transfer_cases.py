@@ -11,14 +11,14 @@ from support.training_cases import smooth_picture, write_descriptor_weights
 
 
 def make_inputs(folder: Path) -> None:
-    """Write a content, two styles, masks and descriptor weights up to relu2_1."""
+    """Write a content, two styles, one too thin, masks and descriptor weights up to relu2_1."""
     random = np.random.default_rng(0)
     sizes = {"content": (40, 60), "style": (50, 44), "other": (36, 48)}
     for name, size in sizes.items():
         write_image(folder / f"{name}.png", smooth_picture(random, *size))
     left = np.zeros((40, 60, 3), np.float32)
     left[:, :30] = 1
-    for name, mask in {"left": left, "right": 1 - left, "black": 0 * left}.items():
+    for name, mask in {"left": left, "right": 1 - left, "black": 0 * left, "thin": left[:1]}.items():
         write_image(folder / f"{name}.png", mask)
     write_descriptor_weights(folder / "vgg.keras", random)
 
