@@ -14,7 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +33,13 @@ from pipelines.command_line import run_script
 from pipelines.synthesis.sampling import sample_pictures
 
 NAME = "benchmarks.generators"
-# What the generators that ship have learned, in the folder of reference files, and its longer side in pixels.
-SHIPPED = {"bark": ("textures/bark.jpg", 512), "roof_slates": ("textures_more/roof_slates.jpg", 384)}
+# What the generators that ship have learned, in the folder of reference files or in this one, and its longer side in
+# pixels.
+SHIPPED: Mapping[str, tuple[str | Path, int]] = {
+    "bark": ("textures/bark.jpg", 512),
+    "klimt_gold": (ROOT / "pics" / "klimt_gold.jpg", 384),
+    "roof_slates": ("textures_more/roof_slates.jpg", 384),
+}
 SIZE = 256
 # Samples whose lattice is measured, and of these the ones whose distances are.
 SAMPLES, MEASURED = 16, 4
