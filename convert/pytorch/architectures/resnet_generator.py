@@ -9,6 +9,7 @@ from keras import KerasTensor
 
 from convert.pytorch.registry import architecture
 from convert.pytorch.state_dicts import StateDict
+from errors import counted
 from layers import CropToMatch, InstanceNormalization, PaddedConv2DTranspose, ReflectionPadding2D, conv2d
 
 CHANNELS = 3
@@ -57,7 +58,7 @@ class ResnetGenerator:
         x = keras.layers.Rescaling(0.5, offset=0.5, name="to_0_to_1")(keras.layers.Activation("tanh")(x))
         # A strided convolution rounds an odd size up, so the result is as large as the input or a little larger.
         stylized = CropToMatch(name="crop")([x, image])
-        return keras.Model(image, stylized, name="resnet_generator"), f"{blocks} residual blocks"
+        return keras.Model(image, stylized, name="resnet_generator"), counted(blocks, "residual block")
 
 
 def _blocks(state: StateDict) -> int:

@@ -78,7 +78,7 @@ class EarlyTransformerNet(TransformerNet):
     The first and the last convolution are changed to take and return RGB.
     """
 
-    name = "the first version of it, with normalisations that have scale and shift"
+    name = "TransformerNet of the first version of that example, whose normalisations have scale and shift"
     factors, offsets = "scale", "shift"
     epsilon = 1e-9
     is_bgr = True
@@ -88,7 +88,7 @@ class EarlyTransformerNet(TransformerNet):
 class NormalizedTransformerNet(TransformerNet):
     """The network of pytorch-neural-style-transfer-johnson: pixels of ImageNet's mean and deviation in and out."""
 
-    name = "the same of pytorch-neural-style-transfer-johnson"
+    name = "TransformerNet of pytorch-neural-style-transfer-johnson"
 
     def stored(self, convolution: str) -> str:
         """Return the name in the file: the last convolutions are called up1, up2 and up3, the first two wrapped."""
