@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops, tree
 
@@ -177,10 +176,8 @@ def _padded_transposed(call: Call) -> RowRule:
 
 
 @_rule("Conv2DTranspose")
-def _keras_transposed(call: Call) -> RowRule | None:
+def _keras_transposed(call: Call) -> RowRule:
     layer = call.operation
-    if layer.output_padding is not None and keras.backend.backend() == "torch":
-        return None  # Keras pads there in another way
     extent, stride = layer.dilation_rate[0] * (layer.kernel_size[0] - 1) + 1, layer.strides[0]
     size = call.outputs[0].height - (call.inputs[0].height - 1) * stride  # of the output of one row
     above = max(extent - size, 0) // 2 if layer.padding == "same" else 0

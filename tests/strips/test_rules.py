@@ -27,6 +27,7 @@ LAYERS = {
     "winograd, valid": lambda: layers.WinogradConv2D(3),
     "transposed, valid": lambda: keras.layers.Conv2DTranspose(3, 3, 2),
     "transposed, same": lambda: keras.layers.Conv2DTranspose(3, 4, 2, padding="same"),
+    "transposed, same, odd": lambda: keras.layers.Conv2DTranspose(3, 3, 2, padding="same"),
     "transposed, wide stride": lambda: keras.layers.Conv2DTranspose(3, 2, 3),
     "transposed, longer": lambda: keras.layers.Conv2DTranspose(3, 2, 3, output_padding=2),
     "transposed, same, shorter": lambda: keras.layers.Conv2DTranspose(3, 5, 2, padding="same", output_padding=0),
