@@ -86,7 +86,7 @@ def cut(graph: Graph) -> Cut:
             whole.append(call)
         elif rule := _rule_of(call):
             rules[call] = rule
-        elif reduction := find_reduction(call):
+        elif (reduction := find_reduction(call)) and _gives_numbers(call, reduction):
             reductions[call] = reduction
         elif all(tensor.is_map for tensor in call.outputs) and computes_rows_apart(call):
             rules[call] = RowRule()
@@ -99,6 +99,11 @@ def cut(graph: Graph) -> Cut:
 
 def _rule_of(call: Call) -> RowRule | None:
     return find_rule(call) if all(tensor.is_map for tensor in call.outputs) else None
+
+
+def _gives_numbers(call: Call, reduction: Reduction) -> bool:
+    """Say whether what a reduction returns is held whole; of a picture of one row it looks like a map."""
+    return reduction.apply is not None or not any(tensor.is_map for tensor in call.outputs)
 
 
 def _stages(graph: Graph, reductions: Mapping[Call, Reduction]) -> list[Stage]:

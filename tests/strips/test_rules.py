@@ -180,3 +180,10 @@ def test_what_looks_at_other_rows_does_not_pass_for_rows_by_themselves(operation
     picture = keras.Input((24, 24, CHANNELS))
     with pytest.raises(CannotCutError):
         cut(trace(keras.Model(picture, operation(picture)), 24, 24))
+
+
+def test_a_picture_of_one_row_is_not_cut_at_its_means():
+    picture = keras.Input((None, None, CHANNELS))
+    model = keras.Model(picture, picture * keras.layers.GlobalAveragePooling2D(keepdims=True)(picture))
+    with pytest.raises(CannotCutError, match="global_average_pooling2d"):
+        cut(trace(model, 1, 24))
