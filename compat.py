@@ -23,6 +23,15 @@ def flatten_layers(model: keras.Model) -> list[keras.Layer]:
     return model._flatten_layers(include_self=False)
 
 
+def leave_gradients(optimizer: keras.Optimizer) -> None:
+    """Let an optimizer take the gradients of its only device as they are.
+
+    On TensorFlow it would add them up over one device by a function with a gradient of its own, and TensorFlow keeps
+    the graph of each such function, here that of a whole training, for as long as the process lasts.
+    """
+    optimizer._all_reduce_sum_gradients = list
+
+
 def tflite_schema() -> ModuleType:
     """Return TensorFlow's classes for what a `.tflite` file holds, made from the format's own schema."""
     from tensorflow.lite.python import schema_py_generated

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from compat import leave_gradients
 from errors import ArgumentError, UserError
 from model.saving import save_model
 from model.styles import style_names
@@ -127,6 +128,8 @@ def make_model(
     model = TrainingModel(generator, objective, replicas=replicas)
     # Each replica clips the gradients of its share of the batch, before they are added up.
     optimizer = AveragedAdam(RateTable(plan.rate), ema_momentum=plan.ema_momentum, global_clipnorm=MAX_NORM / replicas)
+    if replicas == 1:
+        leave_gradients(optimizer)
     # XLA pays on JAX alone: on TensorFlow it would undo the fast CPU kernels.
     model.compile(optimizer, jit_compile=keras.backend.backend() == "jax")
     optimizer.build(model.trainable_variables)
