@@ -15,6 +15,8 @@ from losses.pyramid import PyramidPadding, laplacian_pyramid
 
 # Band-pass levels, from the finest on.
 BANDS = 4
+# Pixels a side of pictures that wrap around: what their pyramid halves last must have two.
+MIN_WRAPPED_SIDE = 2 ** (BANDS - 1) + 1
 # Numbers that a histogram is kept as.
 QUANTILES = 8192
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from errors import ArgumentError
+from losses.pictures.histograms import MIN_WRAPPED_SIDE
 from options import refuse
 from pipelines.descriptors import Descriptor
 from pipelines.memory_bound import parse_memory
@@ -120,6 +121,7 @@ def plan_synthesis(
     scales = plan_scales(geometry, source_sizes, schedule=schedule, max_iter=settings.max_iter)
     where = _where(settings, len(source_sizes), has_regions, morph)
     weights = settings.term_weights(regularity, where)
+    _check_wrapped_sides(weights, scales, geometry.wraps)
     objective = replace(_plan_objective(settings, geometry, weights, precision), morph=morph)
     resources = _resources(settings, objective, scales, source_sizes, has_regions)
     return SynthesisPlan(
@@ -156,6 +158,17 @@ def _where(settings: SynthesisSettings, sources: int, has_regions: bool, morph: 
         name = "match_histogram" if settings.match_histogram else "join_mode"
         raise ArgumentError(f"`{name}` cannot be used with `morph`: it is for sources of one texture")
     return "morph"
+
+
+def _check_wrapped_sides(weights: Mapping[str, float], scales: Sequence[Scale], wraps: tuple[bool, bool]) -> None:
+    """Raise ArgumentError where a direction that repeats is too short for the pyramids of spectrum and histograms."""
+    least = min((side for scale in scales for side, wrap in zip(scale.size, wraps, strict=True) if wrap), default=None)
+    for name in ("spectrum_weight", "histogram_weight"):
+        if weights[name] and least is not None and least < MIN_WRAPPED_SIDE:
+            raise ArgumentError(
+                f"`tileable`: {least} pixels are too few for `{name}`, which needs {MIN_WRAPPED_SIDE} in directions "
+                "that repeat: choose a larger output, or a weight of 0"
+            )
 
 
 def _notes(settings: SynthesisSettings, regularity: float, where: Where) -> Iterator[str]:

@@ -17,7 +17,7 @@ from errors import ArgumentError
 from layers import ReflectionPadding2D
 from losses.loss import Loss, Totals, WeightedSum
 from losses.pictures.consistency import Consistency
-from losses.pictures.histograms import BANDS, Histograms, histograms
+from losses.pictures.histograms import MIN_WRAPPED_SIDE, Histograms, histograms
 from losses.pictures.octave_spectra import octave_spectra
 from losses.pictures.opponent_colors import OpponentColors
 from losses.pyramid import PyramidPadding, gaussian_pyramid
@@ -27,8 +27,6 @@ from pipelines.descriptors import Descriptor
 from pipelines.training.objective import content_rows, training_loss
 
 CONSISTENCY = "consistency"
-# Pixels a side of pictures that have a spectrum or histograms: what their pyramid halves last still wraps around.
-MIN_SIDE = 2 ** (BANDS - 1) + 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,8 +150,8 @@ class ObjectivePlan:
         found: dict[str, tuple[float, Loss]] = {}
         size = min(self.image_sizes)
         for name in ("spectrum_weight", "histogram_weight"):
-            if getattr(self, name) and size < MIN_SIDE:
-                raise ArgumentError(f"`image_size` {size}: `{name}` needs at least {MIN_SIDE}")
+            if getattr(self, name) and size < MIN_WRAPPED_SIDE:
+                raise ArgumentError(f"`image_size` {size}: `{name}` needs at least {MIN_WRAPPED_SIDE}")
         if self.spectrum_weight:
             found["spectrum"] = self.spectrum_weight, octave_spectra(styles, (size, size), padding)
         if self.histogram_weight:

@@ -48,6 +48,14 @@ def test_sizes_that_no_memory_holds_are_refused():
         plan_synthesis(SynthesisSettings(output_width=5_000_000), [(256, 256)])
 
 
+@pytest.mark.parametrize(("tileable", "sizes"), [("both", (8, 8)), ("x", (8, 32)), ("y", (32, 8))])
+def test_tiles_too_small_for_terms_of_pictures_are_refused(tileable, sizes):
+    options = {"output_width": sizes[0], "output_height": sizes[1], "layers": ("relu1_1",), "tileable": tileable}
+    with pytest.raises(ArgumentError, match="8 pixels are too few for `spectrum_weight`, which needs 9"):
+        plan_synthesis(SynthesisSettings(**options), [(64, 64)])
+    plan_synthesis(SynthesisSettings(**options, statistics="gram"), [(64, 64)])
+
+
 def test_iterations_add_up():
     settings = SynthesisSettings(source=("a.png",), max_iter=77)
     assert sum(scale.iterations for scale in plan_synthesis(settings, [(256, 256)]).scales) == 77
