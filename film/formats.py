@@ -6,8 +6,6 @@ import os
 import re
 from pathlib import Path
 
-from PIL import Image
-
 # Suffixes of containers that FFmpeg reads.
 READABLE_CONTAINERS = frozenset(
     (
@@ -52,6 +50,8 @@ def is_animation(path: str | os.PathLike) -> bool:
 
 def _moves(path: Path) -> bool:
     """Say whether a GIF or WebP file has several frames; one that cannot be read counts as a picture."""
+    from PIL import Image  # here since names alone are asked about before anything heavy is loaded
+
     try:
         with Image.open(path, formats=tuple(ANIMATIONS.values())) as image:
             return getattr(image, "n_frames", 1) > 1
