@@ -39,6 +39,11 @@ def plain_formulas() -> Iterator[None]:
         _plain.reset(token)
 
 
+def is_on_processor() -> bool:
+    """Say whether TensorFlow computes, without a GPU: then some ways pay that elsewhere take longer."""
+    return kernels is not None and not keras.distribution.list_devices("gpu")
+
+
 def instance_normalization(inputs: Any, gamma: Any, beta: Any, epsilon: float, plain: Callable[[Any], Any]) -> Any:
     """Return `inputs` normalised for each picture and channel.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from layers import WinogradConv2D
+from layers import WinogradConv2D, native
 from layers.arguments import is_simple_convolution
 from layers.winograd import EDGES
 from layers.winograd_conv2d import ZEROS
@@ -54,7 +54,7 @@ def accelerate_descriptor(model: keras.Model) -> keras.Model:
     Args:
         model: as `build_descriptor` makes it, with its weights, which are constants from now on.
     """
-    if keras.backend.backend() != "tensorflow" or keras.distribution.list_devices("gpu"):
+    if not native.is_on_processor():
         return model
     if not any(map(_is_replaced, model.layers)):
         return model

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import keras
 from keras import ops
+
+from layers import native
 
 # Eigenvalues below about 1e-4 of the matrix' norm are not reached by as many: part of the loss as its weights were
 # tuned, so not a matter of taste.
@@ -94,8 +95,7 @@ def _form() -> type[Form]:
     TensorFlow decomposes 512 x 512 numbers on a processor in the time of eight products, and the iterations for root
     and gradient are 72. GPUs take longer for it than for all these.
     """
-    on_processor = keras.backend.backend() == "tensorflow" and not keras.distribution.list_devices("gpu")
-    return Eigenvalues if on_processor else Products
+    return Eigenvalues if native.is_on_processor() else Products
 
 
 def _root(form: Form) -> Any:
