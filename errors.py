@@ -11,6 +11,9 @@ import re
 import textwrap
 from collections.abc import Iterable
 
+MAX_LISTED = 40  # names in a message; of more of them it has
+MAX_SHOWN = 8
+
 
 class UserError(ValueError):
     """A run that cannot go on because of its input; the message names what is wrong and what is allowed.
@@ -32,7 +35,8 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     known = sorted(known)
     near = difflib.get_close_matches(str(name), known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})"
+    shown = known if len(known) <= MAX_LISTED else [*known[:MAX_SHOWN], f"and {len(known) - MAX_SHOWN} more"]
+    return f"unknown {kind} {name!r}{hint} (known: {', '.join(shown)})"
 
 
 def counted(count: int, noun: str) -> str:

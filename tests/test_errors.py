@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from errors import MAX_REASON, counted, one_line
+from errors import MAX_LISTED, MAX_REASON, MAX_SHOWN, counted, one_line, unknown_name
 
 
 def keras_error(shape):
@@ -52,3 +52,11 @@ def test_long_messages_are_cut_and_empty_ones_named():
 
 def test_counts_have_the_right_noun():
     assert [counted(count, "style") for count in (0, 1, 2000)] == ["0 styles", "1 style", "2,000 styles"]
+
+
+def test_long_lists_of_names_are_cut():
+    names = [f"name{number:02}" for number in range(MAX_LISTED)]
+    assert unknown_name("thing", "x", names).endswith("name38, name39)")
+    told = unknown_name("thing", "nam0", [*names, "other"])
+    assert "did you mean 'name" in told
+    assert told.endswith(f"(known: {', '.join(names[:MAX_SHOWN])}, and 33 more)")

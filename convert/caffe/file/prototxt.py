@@ -18,6 +18,7 @@ MAX_TEXT = 8 * 2**20  # bytes; the prototxt of a network of a thousand layers ha
 # Keras builds chains of so many.
 MAX_LAYERS = 2_000
 MAX_WIRES = 20_000  # bottoms and tops in all
+_V1_TYPE = re.compile(r'Enum type "caffe\.V1LayerParameter\.LayerType" has no value named (\w+)')
 _LAYER, _WIRE = re.compile(r"\blayers?\s*:?\s*[{<]"), re.compile(r"\b(?:bottom|top)\s*:")
 
 
@@ -85,19 +86,28 @@ def _check_counts(text: str) -> None:
 
 
 def _parse(text: str, ignored: list[str] | None) -> Any:
-    """Return the message of `text`; fields to be ignored are blanked out one after the other."""
-    allowed = min(MAX_FIELDS, MAX_PARSED // max(len(text), 1)) if ignored is not None else 0
-    while True:
+    """Return the message of `text`; fields to be ignored are blanked out one after the other.
+
+    A layer of the format V1 whose type is not in the enumeration keeps its name, as one of the new format does.
+    """
+    for _ in range(min(MAX_FIELDS, MAX_PARSED // max(len(text), 1))):
         net = message_class("NetParameter")()
         try:
             return text_format.Parse(text, net)
         except (text_format.ParseError, ValueError) as error:
-            idle = idle_field(str(error), text) if allowed else None
+            if unknown := _V1_TYPE.search(str(error)):
+                text = re.sub(rf"\btype(\s*:\s*){unknown[1]}\b", rf'unknown_type\1"{unknown[1]}"', text)
+                continue
+            idle = idle_field(str(error), text) if ignored is not None else None
             if idle is None or ignored is None:
                 raise UserError(_explain(str(error))) from error
             name, start = idle
         ignored.append(name)
-        text, allowed = without_field(text, start), allowed - 1
+        text = without_field(text, start)
+    try:
+        return text_format.Parse(text, message_class("NetParameter")())
+    except (text_format.ParseError, ValueError) as error:
+        raise UserError(_explain(str(error))) from error
 
 
 def _explain(message: str) -> str:

@@ -237,7 +237,8 @@ _MESSAGES = {
         TransformationParameter transform_param = 36; LossParameter loss_param = 42; V0LayerParameter layer = 1;
         BNParameter bn_param = 1003; CropParameter crop_param = 1004; InterpParameter interp_param = 1005;
         PReLUParameter prelu_param = 1006; ReshapeParameter reshape_param = 1007;
-        UpsampleParameter upsample_param = 1008; UnpoolingParameter unpooling_param = 1009""",
+        UpsampleParameter upsample_param = 1008; UnpoolingParameter unpooling_param = 1009;
+        string unknown_type = 1010""",
     "V0LayerParameter": """string name = 1; string type = 2; uint32 num_output = 3; bool biasterm = 4;
         FillerParameter weight_filler = 5; FillerParameter bias_filler = 6; uint32 pad = 7;
         uint32 kernelsize = 8; uint32 group = 9; uint32 stride = 10; V0LayerParameter.PoolMethod pool = 11;

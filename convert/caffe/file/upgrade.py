@@ -94,9 +94,8 @@ def _upgraded_layers(net: Any) -> Iterable[Any]:
 
 def _upgrade_v1(old: Any) -> Any:
     """Return the V1LayerParameter `old` as LayerParameter."""
-    new = message_class("LayerParameter")(
-        name=old.name, type=V1_LAYER_TYPES[enum_name(old, "type")][1], bottom=old.bottom, top=old.top
-    )
+    kind = old.unknown_type or V1_LAYER_TYPES[enum_name(old, "type")][1]
+    new = message_class("LayerParameter")(name=old.name, type=kind, bottom=old.bottom, top=old.top)
     new.include.extend(old.include)
     new.exclude.extend(old.exclude)
     new.blobs.extend(old.blobs)

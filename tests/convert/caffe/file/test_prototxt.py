@@ -147,6 +147,20 @@ def test_v1_layers_of_forks_are_upgraded(old, tmp_path):
     assert [field.name for field in known] == expected
 
 
+def test_v1_layers_of_unknown_types_keep_their_names(tmp_path):
+    """As those of the new format do, so that the part before them can be converted."""
+    text = (
+        "layers { name: 'u' type: CONVOLUTION top: 'u' convolution_param { weight_filler { type: 'xavier' } } }"
+        "layers { name: 'm' type: MULTI_STAGE_MEANFIELD bottom: 'u' multi_stage_meanfield_param { threshold: 2 } }"
+        "layers { name: 'n' type : MULTI_STAGE_MEANFIELD } layers { name: 'o' type: FOO }"
+    )
+    path, ignored = tmp_path / "a.prototxt", []
+    path.write_text(text)
+    net = read_prototxt(path, ignored)
+    assert [layer.type for layer in net.layer] == ["Convolution", *["MULTI_STAGE_MEANFIELD"] * 2, "FOO"]
+    assert ignored == ["V1LayerParameter.multi_stage_meanfield_param"]
+
+
 def test_v0_layers_are_upgraded():
     net = parse_and_upgrade(
         "layers { layer { name: 'p' type: 'padding' pad: 2 } bottom: 'data' top: 'padded' }"
