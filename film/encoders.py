@@ -18,6 +18,8 @@ _OPTIONS = {
     "hevc": {"preset": "fast", "x265-params": "bframes=0:cutree=0:log-level=error"},
     "av1": {"preset": "8", "svtav1-params": "pred-struct=1"},
 }
+# The worst quality that they know, as a constant rate factor.
+MAX_CRF = {"h264": 51, "hevc": 51, "av1": 63}
 # Frames a second that encoders are told, at most: SVT-AV1 refuses more. Frames keep their times all the same.
 MAX_RATE = Fraction(240)
 
@@ -60,4 +62,4 @@ def _encoder_options(codec: str, quality: int) -> dict[str, str]:
 def _crf(codec: str, quality: int) -> int:
     """Return the encoder's constant rate factor: 18 for H.264 at quality 75, at which no eye sees the difference."""
     crf = 51 - 0.44 * quality
-    return round({"h264": crf, "hevc": crf + 3, "av1": crf * 63 / 51 + 4}[codec])
+    return min(MAX_CRF[codec], round({"h264": crf, "hevc": crf + 3, "av1": crf * 63 / 51 + 4}[codec]))

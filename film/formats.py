@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+from film.errors import FilmError
+
 # Suffixes of containers that FFmpeg reads.
 READABLE_CONTAINERS = frozenset(
     (
@@ -18,11 +20,12 @@ READABLE_CONTAINERS = frozenset(
 WRITABLE_CONTAINERS = {
     ".mp4": ("h264", "hevc", "av1"),
     ".m4v": ("h264", "hevc", "av1"),
-    ".mov": ("h264", "hevc", "av1"),
+    ".mov": ("h264", "hevc"),  # FFmpeg 8 writes no AV1 there
     ".mkv": ("h264", "hevc", "av1"),
     ".webm": ("av1",),
 }
 ANIMATIONS = {".gif": "GIF", ".webp": "WEBP"}
+MAX_QUALITY = 100
 NUMBERED = re.compile(r"%(0\d{1,2})?d")
 
 
@@ -46,6 +49,25 @@ def is_film_name(path: str | os.PathLike) -> bool:
 def is_animation(path: str | os.PathLike) -> bool:
     """Say whether a film is a GIF or WebP file, which is a picture too."""
     return Path(path).suffix.lower() in ANIMATIONS and not is_numbered(path)
+
+
+def check_target(path: Path, *, codec: str, quality: int) -> None:
+    """Raise FilmError unless such a film can be written."""
+    suffix = path.suffix.lower()
+    if not 1 <= quality <= MAX_QUALITY:
+        raise FilmError(f"the quality must be 1 to {MAX_QUALITY}, not {quality}")
+    if is_numbered(path):
+        from PIL import Image  # see `_moves`
+
+        if suffix not in Image.registered_extensions() or suffix == ".gif":
+            raise FilmError(f"{path}: numbered frames are written as pictures (.png, .jpg, .webp, .tif)")
+        return
+    if suffix not in WRITABLE_CONTAINERS and suffix not in ANIMATIONS:
+        known = ", ".join([*WRITABLE_CONTAINERS, *ANIMATIONS])
+        raise FilmError(f"{path}: unknown film format (known: {known}, and frames/%06d.png)")
+    if suffix in WRITABLE_CONTAINERS and codec not in WRITABLE_CONTAINERS[suffix]:
+        known = ", ".join(WRITABLE_CONTAINERS[suffix])
+        raise FilmError(f"{path}: a {suffix} file cannot contain {codec} (supported: {known})")
 
 
 def _moves(path: Path) -> bool:

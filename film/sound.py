@@ -29,8 +29,11 @@ WRITABLE_TEXTS = TEXTS[:3]
 MILLISECOND = Fraction(1, 1000)
 # FFmpeg's .mov lists them, and refuses them at the end.
 REFUSED = {"mov": ("opus", "flac", "tta", "wavpack")}
-# What streams tell of themselves to whoever chooses among them; and what describes the file, not the film.
-KEPT_TAGS = ("language", "title")
+# What both encoders take, by the number of channels.
+LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
+# What streams tell of themselves to whoever chooses among them (MP4 has its own word for a title); and what describes
+# the file, not the film.
+KEPT_TAGS = {"language": "language", "title": "title", "name": "title"}
 FILE_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "timecode")
 
 # A packet of the film that is written, with its seconds.
@@ -72,8 +75,10 @@ def _passages(
         codec = stream.codec_context.codec if stream.codec_context else None
         name = codec.canonical_name if codec else "unknown"
         if stream.index == shown.index:
-            continue
-        if codec and stream.type in ("audio", "subtitle") and codec.name in supported and _holds(film, stream):
+            film.streams.video[0].metadata.update(_kept_tags(stream))
+        elif (
+            codec and stream.type in ("audio", "subtitle") and codec.name in supported and _holds(film, stream, source)
+        ):
             passages[stream.index] = _copied(_described(film.add_stream_from_template(stream, opaque=True), stream))
         elif codec and isinstance(stream, av.AudioStream) and "opus" in supported:
             made = _encoded_stream(film, stream)
@@ -94,20 +99,27 @@ def _passages(
     return passages
 
 
-def _holds(film: av.container.OutputContainer, stream: Stream) -> bool:
+def _holds(film: av.container.OutputContainer, stream: Stream, source: Path) -> bool:
     """Say whether a format takes a stream as it is, by a trial: some refuse at the end what they list."""
     if stream.codec_context.codec.canonical_name in REFUSED.get(film.format.name, ()):
         return False
     try:
         with av.open(BytesIO(), "w", format=film.format.name) as trial:
-            packet = av.Packet(bytes(1024))
-            packet.stream = trial.add_stream_from_template(stream, opaque=True)
-            packet.pts = packet.dts = 0
-            packet.duration, packet.time_base = 1, MILLISECOND
-            trial.mux(packet)
+            made = trial.add_stream_from_template(stream, opaque=True)
+            trial.start_encoding()
+            if packet := _first_packet(source, stream.index):
+                packet.stream = made
+                packet.pts = packet.dts = 0
+                trial.mux(packet)
     except (av.FFmpegError, ValueError):
         return False
     return True
+
+
+def _first_packet(source: Path, index: int) -> av.Packet | None:
+    """Return what a stream begins with, which tells some formats how it is packed; None where it is empty."""
+    with open_container(source) as container:
+        return next((packet for packet in container.demux(container.streams[index]) if packet.size), None)
 
 
 def _is_chapter_track(stream: Stream) -> bool:
@@ -120,9 +132,13 @@ def _kind(stream: Stream) -> str:
 
 def _described(made: Any, stream: Stream) -> Any:
     """Return a stream that is written, with what its source tells about itself."""
-    made.metadata.update({tag: stream.metadata[tag] for tag in KEPT_TAGS if tag in stream.metadata})
+    made.metadata.update(_kept_tags(stream))
     made.disposition = stream.disposition
     return made
+
+
+def _kept_tags(stream: Stream) -> dict[str, str]:
+    return {KEPT_TAGS[tag]: text for tag, text in stream.metadata.items() if tag in KEPT_TAGS}
 
 
 def _copied(made: Stream) -> Passage:
@@ -136,9 +152,9 @@ def _copied(made: Stream) -> Passage:
 
 
 def _encoded_stream(film: av.container.OutputContainer, stream: av.AudioStream) -> av.AudioStream:
-    channels = min(stream.channels, 2)
+    channels = min(stream.channels, len(LAYOUTS))
     encoder = "aac" if film.format.name == "mov" else "libopus"
-    made = film.add_stream(encoder, rate=48_000, layout="mono" if channels == 1 else "stereo")
+    made = film.add_stream(encoder, rate=48_000, layout=LAYOUTS[channels - 1])
     if not isinstance(made, av.AudioStream):
         raise TypeError(f"{encoder} does not encode sound")
     made.bit_rate = SOUND_RATE * channels

@@ -11,6 +11,7 @@ import heapq
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -22,7 +23,7 @@ from PIL import Image
 from film.color import HIGH_RANGES, from_rgb
 from film.encoders import add_encoder
 from film.errors import FilmError
-from film.formats import ANIMATIONS, WRITABLE_CONTAINERS, is_numbered
+from film.formats import ANIMATIONS, check_target, is_numbered
 from film.frame import FilmFormat, Frame
 from film.packets import delay
 from film.reading import frame_path
@@ -30,7 +31,6 @@ from film.sound import other_packets
 from images.temporary_files import whole_path
 from images.writing import to_bytes
 
-MAX_QUALITY = 100
 COUNT_NAME = "frames.json"
 # Seconds of the unit in which an animation tells times, and the fewest of them that browsers show a frame.
 TICKS = {"GIF": Fraction(1, 100), "WEBP": Fraction(1, 1000)}
@@ -138,23 +138,6 @@ def _lost_range(about: FilmFormat, source: Path, *, is_video: bool) -> list[str]
 def begin_at(folder: Path, frame_count: int) -> None:
     """Let the next writer in an empty folder number its parts as if `frame_count` frames were written."""
     (folder / COUNT_NAME).write_text(json.dumps([(0, 0)] * frame_count))
-
-
-def check_target(path: Path, *, codec: str, quality: int) -> None:
-    """Raise FilmError unless such a film can be written."""
-    suffix = path.suffix.lower()
-    if not 1 <= quality <= MAX_QUALITY:
-        raise FilmError(f"the quality must be 1 to {MAX_QUALITY}, not {quality}")
-    if is_numbered(path):
-        if suffix not in Image.registered_extensions() or suffix == ".gif":
-            raise FilmError(f"{path}: numbered frames are written as pictures (.png, .jpg, .webp, .tif)")
-        return
-    if suffix not in WRITABLE_CONTAINERS and suffix not in ANIMATIONS:
-        known = ", ".join([*WRITABLE_CONTAINERS, *ANIMATIONS])
-        raise FilmError(f"{path}: unknown film format (known: {known}, and frames/%06d.png)")
-    if suffix in WRITABLE_CONTAINERS and codec not in WRITABLE_CONTAINERS[suffix]:
-        known = ", ".join(WRITABLE_CONTAINERS[suffix])
-        raise FilmError(f"{path}: a {suffix} file cannot contain {codec} (supported: {known})")
 
 
 def _to_image(pixels: np.ndarray | None) -> Image.Image:
@@ -308,10 +291,15 @@ class _VideoWriter(FilmWriter):
             raise FilmError(f"{self.folder}: its parts have {count} frames, not {self.frame_count}")
 
     def finish(self) -> None:
+        with self._error_of_writing(), whole_path(self.path, self.path.suffix) as temporary:
+            self._put_together(temporary)
+
+    @contextmanager
+    def _error_of_writing(self) -> Iterator[None]:
+        """Raise FilmError for what fails inside; at the end, where the index is written, and before."""
         try:
-            with whole_path(self.path, self.path.suffix) as temporary:
-                self._put_together(temporary)
-        except (av.FFmpegError, OSError, ValueError) as error:  # also at the end, where the index is written
+            yield
+        except (av.FFmpegError, OSError, ValueError) as error:
             raise FilmError(f"{self.path}: cannot be written ({getattr(error, 'strerror', error)})") from error
 
     def _put_together(self, path: Path) -> None:
@@ -325,12 +313,16 @@ class _VideoWriter(FilmWriter):
         ):
             video = film.add_stream_from_template(first.streams.video[0], opaque=True)
             video.time_base = self.about.time_base
+            video.codec_context.framerate = self.about.frame_rate  # Matroska tells it
+            if self.codec == "hevc" and film.format.name in ("mp4", "mov"):
+                video.codec_context.codec_tag = "hvc1"  # Apple's players show no other
             with other_packets(self.source, film, self.notes) as others:
                 # Most formats leave out what comes before the time 0.
                 missing = max(Fraction(0), -self.times[0][0] * self.about.time_base)
                 for _, packet in heapq.merge(self._packets(video), others, key=lambda pair: pair[0]):
                     delay(packet, missing)
-                    film.mux(packet)
+                    with self._error_of_writing():
+                        film.mux(packet)
 
     def _packets(self, stream: av.VideoStream) -> Iterator[tuple[float, av.Packet]]:
         """Yield the packets of all parts with their seconds, at the times of the frames."""

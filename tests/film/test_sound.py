@@ -8,6 +8,7 @@ import pytest
 from av.stream import Disposition
 from support.films import packets, with_tracks, write_video
 
+import film.formats
 from film.errors import FilmError
 from film.reading import FilmReader
 from film.writing import film_writer
@@ -196,7 +197,68 @@ def test_films_for_apple_have_every_codec(tmp_path, plain, codec):
     assert rewritten(tmp_path / "film.m4v", plain, codec) == []
     with av.open(str(tmp_path / "film.m4v")) as made:
         assert made.streams.video[0].codec_context.codec.canonical_name == codec
+        assert made.streams.video[0].codec_context.codec_tag == {"h264": "avc1", "hevc": "hvc1", "av1": "av01"}[codec]
         assert len(made.streams.audio) == 1
+
+
+@pytest.mark.parametrize(("target", "codec"), [("film.mov", "opus"), ("film.webm", "flac")])
+def test_sound_that_is_converted_keeps_its_channels(tmp_path, target, codec):
+    with av.open(str(tmp_path / "source.mkv"), "w") as film:
+        video, sound = film.add_stream("libx264", rate=25), film.add_stream(codec, rate=48_000, layout="5.1")
+        video.height, video.width, video.pix_fmt = 48, 64, "yuv420p"
+        film.mux(video.encode(av.VideoFrame.from_ndarray(FRAMES[3], format="rgb24")))
+        samples = (np.sin(np.arange(9600) / 4) * np.arange(6)[:, np.newaxis] * 4000).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(samples.T.reshape(1, -1), format="s16", layout="5.1")
+        frame.sample_rate, frame.pts = 48_000, 0
+        film.mux(sound.encode(frame))
+        for stream in (video, sound):
+            film.mux(stream.encode())
+    rewritten(tmp_path / target, tmp_path / "source.mkv", "av1" if target == "film.webm" else "h264")
+    with av.open(str(tmp_path / target)) as made:
+        heard = np.concatenate([part.to_ndarray() for part in made.decode(audio=0)], axis=1)
+        assert made.streams.audio[0].layout.name == "5.1"
+    loudness = heard[:, 2000:8000].std(axis=1)
+    # Not the fourth channel, for low tones alone.
+    np.testing.assert_allclose(loudness[[0, 1, 2, 4, 5]] / loudness[5], np.array([0, 1, 2, 4, 5]) / 5, atol=0.05)
+
+
+def test_sound_of_a_broadcast_is_copied(tmp_path):
+    write_video(tmp_path / "source.ts", FRAMES, sound="aac")
+    assert rewritten(tmp_path / "film.mkv", tmp_path / "source.ts") == []
+    with av.open(str(tmp_path / "film.mkv")) as made:
+        assert made.streams.audio[0].codec_context.codec.canonical_name == "aac"
+        assert sum(frame.samples for frame in made.decode(audio=0)) >= 10_000
+
+
+@pytest.mark.parametrize("suffixes", [(".mkv", ".mp4"), (".mp4", ".mp4"), (".mp4", ".mkv")])
+def test_titles_of_tracks_are_kept(tmp_path, plain, suffixes):
+    source, target = (tmp_path / f"{name}{suffix}" for name, suffix in zip("ab", suffixes, strict=True))
+    with av.open(str(plain)) as film, av.open(str(source), "w") as made:
+        tracks = {stream.index: made.add_stream_from_template(stream, opaque=True) for stream in film.streams}
+        for track in tracks.values():
+            track.metadata.update(language="ita", title=f"Title {track.index}")
+        for packet in film.demux():
+            if packet.dts is not None:
+                packet.stream = tracks[packet.stream.index]
+                made.mux(packet)
+    rewritten(target, source)
+    with av.open(str(target)) as made:
+        assert [stream.metadata["language"] for stream in made.streams] == ["ita", "ita"]
+        title = "name" if target.suffix == ".mp4" else "title"
+        assert [stream.metadata[title] for stream in made.streams] == ["Title 0", "Title 1"]
+
+
+def test_what_fails_in_writing_is_not_the_sources_fault(tmp_path, plain, monkeypatch):
+    monkeypatch.setitem(film.formats.WRITABLE_CONTAINERS, ".mov", ("av1",))  # FFmpeg 8 refuses it
+    with pytest.raises(FilmError, match=r"film.mov: cannot be written \("):
+        rewritten(tmp_path / "film.mov", plain, "av1")
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_the_frame_rate_is_told(tmp_path, plain, suffix):
+    rewritten(tmp_path / f"film{suffix}", plain)
+    with av.open(str(tmp_path / f"film{suffix}")) as made:
+        assert made.streams.video[0].average_rate == 25
 
 
 def test_chapters_of_mp4_are_kept_without_a_word(tmp_path, plain):

@@ -11,10 +11,11 @@ from PIL import Image
 from support.films import packets, write_video
 
 from film.errors import FilmError
+from film.formats import check_target
 from film.frame import FilmFormat, Frame
 from film.reading import FilmReader
 from film.steadying import Steadier
-from film.writing import check_target, film_writer
+from film.writing import film_writer
 
 RAMP = np.tile(np.arange(256, dtype=np.float32)[:, np.newaxis, np.newaxis] / 255, (1, 64, 3))
 FORMAT = FilmFormat(64, 256, Fraction(1, 90_000), Fraction(25))
@@ -138,11 +139,22 @@ def test_numbered_frames(tmp_path):
         ("film.webm", "h264", 75, "cannot contain h264"),
         ("film.mp4", "h264", 0, "1 to 100"),
         ("%d.doc", "h264", 75, "written as pictures"),
+        ("film.mov", "av1", 75, "cannot contain av1"),
     ],
 )
 def test_what_cannot_be_written_is_refused(name, codec, quality, words):
     with pytest.raises(FilmError, match=words):
         check_target(Path(name), codec=codec, quality=quality)
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1"])
+def test_qualities_from_end_to_end(tmp_path, codec):
+    errors = []
+    for quality in (1, 100):
+        path, folder = tmp_path / f"{quality}.mp4", tmp_path / f"parts {quality}"
+        write(path, folder, [Frame(RAMP, 0, 3600)], codec=codec, quality=quality)
+        errors.append(np.abs(next(iter(FilmReader(path))).pixels - RAMP).mean())
+    assert errors[1] < errors[0] / 2
 
 
 @pytest.mark.parametrize(("suffix", "rate", "shown"), [(".gif", 30, 31), (".gif", 60, 16), (".webp", 60, 31)])

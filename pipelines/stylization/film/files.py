@@ -14,10 +14,10 @@ import numpy as np
 
 from errors import ArgumentError
 from film.errors import FilmError
-from film.formats import ANIMATIONS, WRITABLE_CONTAINERS, is_numbered
+from film.formats import ANIMATIONS, WRITABLE_CONTAINERS, check_target, is_numbered
 from film.frame import missing_end
 from film.reading import FilmReader, frame_numbers, frame_path
-from film.writing import COUNT_NAME, FilmWriter, check_target
+from film.writing import COUNT_NAME, FilmWriter
 from images.temporary_files import remove_stale
 from options import refuse
 from pipelines.inputs import check_input_files
