@@ -25,7 +25,7 @@ DescriptorName = Literal["vgg19", "vgg19-normalized", "random"]
 # Looked for in the data folder before the files of plain weights; the last two are those of the texture
 # script that this program replaces.
 NORMALIZED_FILES = ("vgg19_normalized.keras", "gatys_valid.h5", "gatys_same.h5")
-_FILES = {"vgg19": VGG19_FILES, "vgg19-normalized": (*NORMALIZED_FILES, *VGG19_FILES)}
+FILES = {"vgg19": VGG19_FILES, "vgg19-normalized": (*NORMALIZED_FILES, *VGG19_FILES)}
 # Mean activations of the ImageNet VGG-19 over 300 ImageNet photos (shorter side 288), by
 # mean_activations(), for each pooling without rescaling: arrays "max/conv1_1" ...; and "bias", by which the
 # network is known.
@@ -76,7 +76,7 @@ def build_descriptor(
         options |= {"convolutions": weights.blocks, "mean": weights.mean}
         _check_means(descriptor, weights)
     else:
-        weights = find_weights(weights, data_dir=data_dir, file_names=_FILES[descriptor])
+        weights = find_weights(weights, data_dir=data_dir, file_names=FILES[descriptor])
     model = vgg19(layers, dtype=dtype, **options)
     load_convolutions(model, weights)
     if descriptor == "vgg19-normalized":

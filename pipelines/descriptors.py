@@ -9,13 +9,14 @@ from pathlib import Path
 
 import keras
 
+from choices import RANDOM_LAYER
 from convert.foreign import PYTORCH_KINDS, name_foreign_file
 from convert.pytorch.architectures.vgg import read_vgg_weights
 from model.acceleration import accelerate_descriptor
-from model.descriptor import DescriptorName, build_descriptor, mean_activation
+from model.descriptor import FILES, DescriptorName, build_descriptor, mean_activation
 from model.padded_convolution import Padding
 from model.vgg19 import Pooling
-from model.weights import DATA_DIR, WEIGHTS_VARIABLE, VGGWeights
+from model.weights import DATA_DIR, WEIGHTS_VARIABLE, VGGWeights, find_weights
 
 Weights = str | os.PathLike | VGGWeights | None
 
@@ -67,6 +68,17 @@ class Descriptor:
         """Return `model.descriptor.mean_activation` of a layer."""
         weights = descriptor_weights(self.weights)
         return mean_activation(layer, descriptor=self.name, pooling=self.pooling, weights=weights)
+
+    def files(self) -> dict[str, Path]:
+        """Return the file of the weights as "weights", found or downloaded; nothing where there is none.
+
+        Raises:
+            ArgumentError: there is no file of the name that is given.
+            UserError: there are no weights, and they cannot be downloaded.
+        """
+        if self.name == RANDOM_LAYER or isinstance(self.weights, VGGWeights):
+            return {}
+        return {"weights": find_weights(self.weights, data_dir=self.data_dir, file_names=FILES[self.name])}
 
     def read(self) -> Descriptor:
         """Return the same with another program's weights read, which is done once however often it is built."""

@@ -1,8 +1,8 @@
 """The rule by which every long run resumes after an interruption.
 
-The same command goes on with the interrupted run and says so once its state is read; a command with other options is
-refused, and told which; `restart` starts over. What differs without changing the result, such as how often a run saves,
-may differ.
+The same command goes on with the interrupted run and says so once its state is read; a command with other options, or
+with other files, is refused, and told which; `restart` starts over. What differs without changing the result, such as
+how often a run saves, may differ.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from errors import ArgumentError, UserError
+from errors import ArgumentError
 
 Note = Callable[[str], object]
 
@@ -42,29 +42,34 @@ class Found:
     place: str
 
 
-def check_resumable(asked: Identity, found: Found, *, anew: str = "restart") -> None:
+def check_resumable(asked: Identity, found: Found, named: Mapping[str, str], *, anew: str = "restart") -> None:
     """Check that a found run is the one that is asked for.
 
     Args:
         asked: the run that is asked for.
         found: the run that is there.
+        named: how what a file is begins ("style 1"), to the option that names such files.
         anew: the parameter that starts over.
 
     Raises:
-        ArgumentError: it has other options.
-        UserError: one of its files has changed.
+        ArgumentError: it has other options or files.
     """
     kept = found.identity
-    different = [name for name, value in asked.options.items() if name in kept.options and kept.options[name] != value]
+    different = {
+        name: _shown(kept.options[name])
+        for name, value in asked.options.items()
+        if name in kept.options and kept.options[name] != value
+    }
+    changed = [file for file, value in asked.digests.items() if kept.digests.get(file, value) != value]
+    for beginning, option in named.items():
+        if files := ", ".join(file for file in changed if file.startswith(beginning)):
+            different.setdefault(option, f"{files} changed")
     if different:
-        names = ", ".join(f"`{name}` ({_shown(kept.options[name])})" for name in different)
+        names = ", ".join(f"`{name}` ({value})" for name, value in different.items())
         raise ArgumentError(
             f"{found.place}: there is an interrupted run with different values of {names}: use the same values to "
             f"resume it, or `{anew}` to start over"
         )
-    for name, value in asked.digests.items():
-        if kept.digests.get(name, value) != value:
-            raise UserError(f"{found.place}: the {name} has changed since the interruption; `{anew}` starts over")
 
 
 def tell_resumed(note: Note, iterations: int, place: object, *, unit: str = "iteration") -> None:
@@ -81,4 +86,8 @@ def tell_resumed(note: Note, iterations: int, place: object, *, unit: str = "ite
 
 
 def _shown(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return "given" if value else "not given"
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={part:g}" for name, part in value.items())
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +20,9 @@ from options import from_json, to_json
 from pipelines.inputs import check_input_folder
 from pipelines.outputs import check_disk_space
 from pipelines.synthesis.progress import draw_progress, read_progress
-from pipelines.synthesis.settings import GRAM_ALONE, TERMS, SynthesisSettings, resolve_layers
+from pipelines.synthesis.settings import GRAM_ALONE, SynthesisSettings, Where, resolve_layers
 from runs.lock import hold, is_held, remove_stale_lock
-from runs.machine import versions
+from runs.machine import choose_precision, versions
 from runs.resuming import Found, Identity, check_resumable
 from runs.store import DAMAGE, DamagedError, digest, read_json, read_state, write_json, write_state, write_whole
 
@@ -38,6 +38,11 @@ TARGETS = ("source", "texture", "mask")
 # Options that do not change the result; the files that others name are compared by what is in them.
 NOT_COMPARED = frozenset({"source", "guide", "morph", "mask", "init", "output", "output_dir", "output_prefix"})
 NOT_COMPARED |= {"save_every", "weights", "data_dir", "memory"}
+# The options that name the files, by how what they are begins.
+FILES = {
+    "source": "source", "texture": "morph", "guide": "guide", "mask": "mask", "picture to start from": "init",
+    "weights": "weights",
+}  # fmt: skip
 # SciPy's workspace and what stands beside it, for each value of a picture.
 STATE_BYTES = 8 * 28
 
@@ -61,7 +66,7 @@ def open_folder(
         restart: whether to begin anew in any case.
 
     Raises:
-        ArgumentError: an interrupted run has other options.
+        ArgumentError: an interrupted run of this name, or with the same output file, has other options.
         UserError: it cannot be read, or the disk has no room for a new one.
     """
     folder = None if restart else _interrupted(settings, plan, files)
@@ -80,11 +85,22 @@ def _interrupted(settings: SynthesisSettings, plan: SynthesisPlan, files: Mappin
     base = _base(settings, plan)
     folder = RunFolder(_numbered(base, _next_number(base) - 1), settings.save_every, settings.output)
     found = folder.find(plan) if folder.path.is_dir() else None
-    if found is None:
-        return None
     digests = {name: digest(path) for name, path in files.items()}
-    check_resumable(_identity(settings, plan, digests), found)
-    return folder
+    other = _with_same_output(settings, plan) if found is None else found
+    if other is not None:
+        check_resumable(_identity(settings, plan, digests), other, FILES)
+    return None if found is None else folder
+
+
+def _with_same_output(settings: SynthesisSettings, plan: SynthesisPlan) -> Found | None:
+    """Return the latest run that is to write the same file, in a folder of any name, if it was interrupted."""
+    folders: list[Path] = []
+    for command in Path(settings.output_dir).glob(f"*/{COMMAND}"):
+        with suppress(*DAMAGE, UserError):  # damaged, which is no concern of this run
+            if settings.output and read_json(command)["arguments"]["output"] == to_json(settings)["output"]:
+                folders.append(command.parent)
+    latest = max(folders, key=lambda folder: (folder / COMMAND).stat().st_mtime_ns, default=None)
+    return None if latest is None else RunFolder(latest, settings.save_every, settings.output).find(plan)
 
 
 def _new_folder(settings: SynthesisSettings, plan: SynthesisPlan) -> RunFolder:
@@ -145,13 +161,14 @@ def _identity(settings: SynthesisSettings, plan: SynthesisPlan, digests: Mapping
 
 def _comparable(settings: SynthesisSettings, plan: SynthesisPlan) -> dict[str, Any]:
     """Return the options that change the result, with what stands for those that are left to the program."""
+    where: Where = "morph" if settings.morph else "regions" if settings.guide else "everywhere"
     resolved = {
         "output_height": settings.size[0],
         "octaves": settings.octaves or plan.geometry.octaves,
-        **{name: plan.term_weights[name] for name in TERMS if getattr(settings, name) is None},
+        **settings.term_weights(plan.regularity, where),
         "layers": list(resolve_layers(settings.descriptor, settings.layers)),
         "schedule": settings.schedule or ("coarse-to-fine" if settings.init is None else "single"),
-        "precision": plan.objective.descriptor.precision if settings.precision == "auto" else settings.precision,
+        "precision": choose_precision(settings.precision)[0],
     }
     return {name: value for name, value in (to_json(settings) | resolved).items() if name not in NOT_COMPARED}
 

@@ -49,6 +49,7 @@ class SynthesisPlan:
         objective: what is compared.
         scales: from coarse to fine; the last is the output's size with all octaves.
         term_weights: of the terms beside Gram matrices, by the names of their options.
+        regularity: of the sources, by which they may have been chosen.
         seed: kind of the first picture, "random" or "symmetric".
         random_seed: of all noise.
         optimizer: "l-bfgs-b" or "lbfgs".
@@ -61,6 +62,7 @@ class SynthesisPlan:
     objective: ObjectivePlan
     scales: tuple[Scale, ...]
     term_weights: Mapping[str, float]
+    regularity: float
     seed: str
     random_seed: int
     optimizer: str
@@ -128,17 +130,14 @@ def plan_synthesis(
         objective=replace(objective, folder=resources.folder),
         scales=scales,
         term_weights=weights,
+        regularity=regularity,
         seed=settings.seed,
         random_seed=settings.random_seed,
         optimizer=settings.optimizer,
         bounds=(0.0, 1.0) if settings.bounds else None,
         tol=settings.tol,
         match_histogram=settings.match_histogram,
-        notes=tuple(
-            note
-            for note in (precision_note, octaves_note, *_notes(settings, regularity, where), resources.note)
-            if note
-        ),
+        notes=tuple(filter(None, (precision_note, octaves_note, *_notes(settings, regularity, where), resources.note))),
     )
 
 

@@ -118,7 +118,7 @@ def synthesize(
     with open_folder(
         settings,
         plan,
-        inputs.files,
+        inputs.files | plan.objective.descriptor.files(),
         describe=lambda: str(objectives.loss(plan.scales[-1])),
         restart=restart,
     ) as folder:

@@ -25,6 +25,7 @@ from images.temporary_files import remove_stale, whole_path
 from model.untrusted.hdf5 import check_hdf5
 from model.untrusted.sizes import check_values
 from options import to_json
+from pipelines.descriptors import Descriptor
 from pipelines.inputs import check_input_files, read_opaque
 from pipelines.model_library import find_model
 from pipelines.outputs import check_disk_space
@@ -41,8 +42,20 @@ NAME = re.compile(r"checkpoint-(\d{8})\.weights\.h5")
 ATTRIBUTE, DIGEST = "training", "sha256"
 # What may differ between a run and its continuation; everything else must be the same.
 NOT_COMPARED = frozenset(
-    ("data", "style_image", "num_iterations", "save_every", "checkpoints_path", "resume", "restart", "threads")
-) | {"weights", "data_dir", "log_dir", "initial_generator"}
+    (
+        "num_iterations",
+        "save_every",
+        "checkpoints_path",
+        "resume",
+        "restart",
+        "threads",
+        "weights",
+        "data_dir",
+        "log_dir",
+    )
+)
+# The options that name the files, by how what they are begins.
+FILES = {"style picture": "style_image", "network of `add_style`": "add_style", "weights": "weights"}
 
 # The values that runs of versions without these options had.
 WITHOUT_TERMS = {"consistency_weight": 0.0, "mirrored_border": 0, "spectrum_weight": 0.0, "histogram_weight": 0.0}
@@ -209,12 +222,15 @@ class Checkpoint:
     iteration: int
 
 
-def digests_of(settings: TrainingSettings) -> dict[str, str]:
-    """Return the digests of the files, by what they are, that must be the same when a run goes on."""
+def digests_of(settings: TrainingSettings, descriptor: Descriptor) -> dict[str, str]:
+    """Return the digests of the files, by what they are, that must be the same when a run goes on.
+
+    Photos are not among them: folders of photos grow.
+    """
     pictures = {f"style picture {i}": Path(path) for i, path in enumerate(settings.style_image, start=1)}
     if settings.add_style is not None:
         pictures["network of `add_style`"] = find_model(os.fspath(settings.add_style), option="`add_style`")
-    return {name: digest(path) for name, path in pictures.items()}
+    return {name: digest(path) for name, path in (pictures | descriptor.files()).items()}
 
 
 def checkpoints_to_resume(settings: TrainingSettings, digests: Mapping[str, str], note: Note) -> list[Checkpoint]:
@@ -226,8 +242,7 @@ def checkpoints_to_resume(settings: TrainingSettings, digests: Mapping[str, str]
         note: told of checkpoints that are damaged.
 
     Raises:
-        ArgumentError: the run there had other settings, is complete, or did more iterations than asked for.
-        UserError: one of the files has changed.
+        ArgumentError: the run there had other settings or files, is complete, or did more iterations than asked for.
         DamagedError: there are checkpoints, but none that is sound.
     """
     folder = Path(settings.checkpoints_path)
@@ -237,8 +252,10 @@ def checkpoints_to_resume(settings: TrainingSettings, digests: Mapping[str, str]
     path, state = sound[0]
     _check_length(settings, path, state["iteration"])
     kept = WITHOUT_TERMS | state["settings"]
+    if "styles" in kept:  # their names, in earlier versions
+        kept["style_image"] = kept.pop("styles")
     found = Identity(kept, state.get("digests", {}))
-    check_resumable(Identity(comparable(settings), digests), Found(found, str(folder)))
+    check_resumable(Identity(comparable(settings), digests), Found(found, str(folder)), FILES)
     return [Checkpoint(path, other["iteration"]) for path, other in sound if other["settings"] == state["settings"]]
 
 
@@ -276,10 +293,19 @@ def comparable(settings: TrainingSettings) -> dict[str, Any]:
         "precision": choose_precision(settings.precision)[0],
         "image_size": settings.sizes[0] if len(settings.sizes) == 1 else list(settings.sizes),
         "generator_options": json.loads(json.dumps(dict(settings.generator_options))),
+        "data": None if settings.data is None else os.path.realpath(settings.data),
+        "initial_generator": _network(settings.initial_generator),
+        # Of a single style the name is nowhere.
+        "style_image": _style_names(settings) if len(settings.style_image) > 1 or settings.add_style is not None else 1,
     }
-    if len(settings.style_image) > 1 or settings.add_style is not None:
-        resolved["styles"] = _style_names(settings)
     return {name: value for name, value in (to_json(settings) | resolved).items() if name not in NOT_COMPARED}
+
+
+def _network(name: str | os.PathLike | None) -> str | None:
+    """Return the name of an included network, or the place of a file, which need not be there any more."""
+    if name is None or not Path(name).suffix:
+        return None if name is None else os.fspath(name)
+    return os.path.realpath(name)
 
 
 def load_checkpoint(found: Sequence[Checkpoint], model: keras.Model, note: Note) -> int:

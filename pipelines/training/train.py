@@ -158,7 +158,7 @@ def _train_in_folder(
     start = time.perf_counter()
     path = Path(settings.checkpoints_path)
     with files.held(path) if is_first_process() else nullcontext():
-        digests = files.digests_of(settings)
+        digests = files.digests_of(settings, plan.objective.descriptor)
         found = files.checkpoints_to_resume(settings, digests, note)
         state = {"settings": files.comparable(settings), "digests": digests}
         folder = TrainingFolder(path, state, found)

@@ -17,6 +17,7 @@ from options import from_json, to_json
 from pipelines.transfer.inputs import named_files
 from pipelines.transfer.settings import INITS, TransferSettings, layer_weights
 from runs.lock import hold
+from runs.machine import choose_precision
 from runs.resuming import Found, Identity, check_resumable
 from runs.store import DAMAGE, DamagedError, digest, read_state, write_json, write_state
 
@@ -30,6 +31,10 @@ TRACE = "trace.json"
 NOT_COMPARED = frozenset(
     ("content", "styles", "masks", "proof", "output", "weights", "data_dir", "devices", "save_every", "memory")
 )
+# The options that name the files, by how what they are begins.
+FILES = {
+    "content": "content", "style": "styles", "mask": "masks", "init": "init", "proof": "proof", "weights": "weights",
+}  # fmt: skip
 
 
 class TransferFiles:
@@ -50,7 +55,8 @@ class TransferFiles:
         self.state = self.output.with_name(f"{self.output.name}.state.npz")
         self.partial = self.output.with_name(f"{self.output.stem}.partial{self.output.suffix}")
         self.trace = self.output.with_name(TRACE)
-        self.digests = {name: digest(path) for name, path in named_files(settings).items()}
+        files = named_files(settings) | plan.objective.descriptor.files()
+        self.digests = {name: digest(path) for name, path in files.items()}
         self.way_on = "the same command"
         self.is_resumed = False
 
@@ -80,7 +86,7 @@ class TransferFiles:
         if found is None and resume:
             raise ArgumentError(f"`resume`: there is no saved state to resume from ({self.state})")
         if found is not None:
-            check_resumable(Identity(_comparable(self.settings, self.plan), self.digests), found)
+            check_resumable(Identity(_comparable(self.settings), self.digests), found, FILES)
         self.is_resumed = found is not None
 
     def _find(self) -> Found | None:
@@ -95,7 +101,7 @@ class TransferFiles:
             return None
         try:
             kept = from_json(TransferSettings, about["settings"])
-            identity = Identity(_comparable(kept, self.plan), dict(about["digests"]))
+            identity = Identity(_comparable(kept), dict(about["digests"]))
             return Found(identity, str(self.state))
         except (*DAMAGE, UserError) as error:
             raise self._damaged(error) from error
@@ -165,15 +171,20 @@ class TransferFiles:
         write_json(self.trace, {"arguments": to_json(self.settings), "iterates": iterates})
 
 
-def _comparable(settings: TransferSettings, plan: TransferPlan) -> dict[str, Any]:
-    """Return the options that change the result, with what stands for those that are left to the program."""
+def _comparable(settings: TransferSettings) -> dict[str, Any]:
+    """Return the options that change the result, with what stands for those that are left to the program.
+
+    Of files that one of the runs alone has, the other has no digest to differ from.
+    """
     resolved = {
         "style_layers": layer_weights(settings, "style_layers"),
         "content_layers": layer_weights(settings, "content_layers"),
         "end_scale": str(settings.end_scale),
         "init": str(settings.init) if str(settings.init) in INITS else "a file",
-        "precision": plan.objective.descriptor.precision if settings.precision == "auto" else settings.precision,
+        "precision": choose_precision(settings.precision)[0],
         "styles": len(settings.styles),
+        "masks": len(settings.masks),
+        "proof": settings.proof is not None,
     }
     options = {name: value for name, value in to_json(settings).items() if name not in NOT_COMPARED}
     return options | resolved

@@ -1,5 +1,6 @@
 """One rule for all long runs: the same command goes on, another one is refused, `restart` begins anew."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from pipelines.training.files import checkpoints
 from pipelines.training.train import train_generator
 from pipelines.transfer.transfer import transfer
 from runs.lock import hold
+from runs.machine import choose_precision
 from runtimes.terminal import signals_as_interrupts
 
 
@@ -35,6 +37,11 @@ def interrupt_at(iteration):
             raise KeyboardInterrupt
 
     return observe
+
+
+def other_weights(folder):
+    training_cases.write_descriptor_weights(folder / "other.keras", np.random.default_rng(7))
+    return folder / "other.keras"
 
 
 def pixels(path):
@@ -70,8 +77,17 @@ def test_synthesis_with_other_options_is_refused_and_restart_begins_anew(inputs,
         run([interrupt_at(3)])
     with pytest.raises(ArgumentError, match=r"different values of `tol` \(1e-09\), `random_seed` \(0\)"):
         run(random_seed=1, tol=0.1)
-    with pytest.raises(UserError, match="the source 1 has changed"):
+    with pytest.raises(ArgumentError, match=r"different values of `source` \(source 1 changed\)"):
         run(source=(inputs[synthesis_cases] / "folder/a.png",))
+    other_precision = {"float32": "bfloat16", "bfloat16": "float32"}[choose_precision("auto")[0]]
+    for name, value, kept in (
+        ("moment_weight", 0.5, "0.0"),
+        ("precision", other_precision, choose_precision("auto")[0]),
+        ("weights", other_weights(tmp_path.parent), "weights changed"),
+        ("match_histogram", True, "not given"),
+    ):
+        with pytest.raises(ArgumentError, match=rf"different values of `{name}` \({kept}\): use the same"):
+            run(**{name: value})
     anew = run(restart=True)
     assert (anew.iterations, anew.folder.name) == (6, "out.Lrelu1_1,pool1.o2.40x32.0")
     # The latest run is complete: the same command makes another one.
@@ -105,6 +121,8 @@ def test_a_foreign_output_is_confirmed_and_a_lock_respected(inputs, tmp_path):
     with hold(folder / ".lock"), pytest.raises(UserError, match="another run is using this folder"):
         resume(folder, output=output)
     assert not output.exists()
+    with pytest.raises(ArgumentError, match=r"different values of `output_width` \(40\): use the same"):
+        synthesize(dataclasses.replace(settings, output_width=44))
     left = leave_temporary(output)
     resume(folder, output=output)
     assert output.exists()
@@ -132,6 +150,11 @@ def test_a_failed_transfer_leaves_the_output_and_restart_begins_anew(inputs, tmp
     assert output.read_bytes() == b"precious"
     with pytest.raises(ArgumentError, match=r"different values of `step_size` \(0.02\)"):
         run(step_size=0.5)
+    picture = inputs[transfer_cases] / "style.png"
+    with pytest.raises(ArgumentError, match=r"different values of `masks` \(0\)"):
+        run(masks=((inputs[transfer_cases] / "content.png", picture),))
+    with pytest.raises(ArgumentError, match=r"different values of `weights` \(weights changed\)"):
+        run(weights=other_weights(tmp_path.parent))
     assert output.read_bytes() == b"precious"
     assert run(restart=True, step_size=0.5).iterations == 14
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.png", "trace.json"]
@@ -154,10 +177,16 @@ def test_training_resumes_restarts_and_takes_the_newest_sound_checkpoint(inputs,
     (tmp_path / "history.csv").write_bytes(b"\0\xff\n1,2\n\n,,,")
     with pytest.raises(ArgumentError, match=r"different values of `style_weight` \(1\.0\)"):
         run(style_weight=2.0)
-    with pytest.raises(UserError, match="the style picture 1 has changed since the interruption; `restart` starts"):
+    with pytest.raises(ArgumentError, match=r"different values of `style_image` \(style picture 1 changed\): use the"):
         run(style_image=tuple((inputs[training_cases] / "photos" / "nested").iterdir())[:1])
+    photos = inputs[training_cases] / "photos"
+    for name, value in (("data", photos / "nested"), ("initial_generator", "wave")):
+        with pytest.raises(ArgumentError, match=rf"different values of .*`{name}` "):
+            run(**{name: value})
+    with pytest.raises(ArgumentError, match=r"different values of `weights` \(weights changed\)"):
+        run(weights=other_weights(tmp_path.parent))
     notes = []
-    report = run(note=notes.append)
+    report = run(note=notes.append, data=photos / "nested" / "..")
     assert report.iterations == 6
     if report.resumed_from == 2:  # the flipped bit may lie in what no array uses
         assert any("damaged" in note and "it is not used" in note for note in notes)

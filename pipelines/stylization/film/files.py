@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from film.steadying import Steadier
 
 COMMAND = "command.json"
+# The options that name the files, by how what they are begins.
+FILES = {"input": "input", "first frame": "input", "model": "model", "mask": "mask"}
 
 
 def check_paths(source: str | os.PathLike, output: Path, settings: FilmSettings) -> None:
@@ -126,7 +128,7 @@ class FilmFiles:
         with self.gone_on_with():
             kept = read_json(self.folder / COMMAND)
             identity = Identity(dict(kept["options"]), dict(kept["digests"]))
-        check_resumable(self.identity, Found(identity, str(self.folder)), anew="overwrite")
+        check_resumable(self.identity, Found(identity, str(self.folder)), FILES, anew="overwrite")
 
     @contextmanager
     def gone_on_with(self) -> Iterator[None]:
@@ -175,7 +177,8 @@ def _options(settings: FilmSettings) -> dict[str, Any]:
     """Return the options by name, those of a frame beside those of the film."""
     options = asdict(settings)
     frame = options.pop("frame")
-    return {**frame, "masks": list(frame["masks"]), **options}  # lists, as JSON gives them back
+    masks = [os.path.realpath(mask) for mask in frame.pop("masks")]
+    return {**frame, "mask": masks, **options}
 
 
 def _number(path: Path) -> int:

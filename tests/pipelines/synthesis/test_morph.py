@@ -156,7 +156,7 @@ def test_an_interrupted_morph_goes_on_from_anywhere(inputs, tmp_path, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         synthesize(settings, [interrupt])
     (folder,) = (tmp_path / "runs").iterdir()
-    with pytest.raises(ArgumentError, match="different values of `mask` \\(False\\)"):
+    with pytest.raises(ArgumentError, match="different values of `mask` \\(not given\\)"):
         synthesize(replace(settings, mask="bright.png"))
     monkeypatch.chdir(os.sep)
     assert resume(folder).iterations == 4

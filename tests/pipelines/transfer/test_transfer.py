@@ -114,7 +114,7 @@ def test_changed_picture_is_not_resumed(inputs, tmp_path):
     style.write_bytes((inputs / "style.png").read_bytes())
     run(inputs, tmp_path, [stop], styles=(style,))
     style.write_bytes((inputs / "other.png").read_bytes())
-    with pytest.raises(UserError, match="has changed since"):
+    with pytest.raises(UserError, match=r"different values of `styles` \(style 1 changed\)"):
         run(inputs, tmp_path, resume=True, styles=(style,))
 
 
