@@ -118,7 +118,15 @@ def view(module: Module, cell: Cell, context: Context) -> Cell:
             cell.keep_batch(1)
         return _reshaped(cell, sizes)
     # Four sizes that begin with 1 name the batch themselves.
-    return _reshaped(cell, [-1, *(sizes[1:] if len(sizes) == 4 and sizes[0] == 1 else sizes)])
+    named = len(sizes) == 4 and sizes[0] == 1
+    return _reshaped(cell, [-1, *(sizes[1:] if named or _name_batch(cell, sizes) else sizes)])
+
+
+def _name_batch(cell: Cell, sizes: list[int]) -> bool:
+    """Return whether the first of `sizes` is the batch of a training: samples fit into the others, as they did not."""
+    sample, others = list(cell.sizes[1:]), sizes[1:]
+    fits = None not in sample and math.prod(size or 0 for size in sample) == math.prod(others)
+    return fits and sizes[0] > 1 and sample != others
 
 
 def _expect_elements(cell: Cell, sizes: list[int], context: Context) -> None:
@@ -178,6 +186,8 @@ def _reshaped_each(module: Module, cell: Cell, sizes: list[int], context: Contex
     if len(sample) < cell.rank - 1:
         context.expect_elements(cell.tensor, math.prod(sizes))
         return _reshaped_samples(cell, sizes)
+    if math.prod(sample) != math.prod(sizes) and _name_batch(cell, sizes):
+        return _reshaped(cell, [-1, *sizes[1:]])
     if math.prod(sample) != math.prod(sizes):
         raise module.fail(f"makes {sizes} of samples of the sizes {sample}, which have another number of elements")
     return _reshaped(cell, [-1, *sizes])

@@ -185,6 +185,12 @@ def layer_normalization(module: Module, value: Value, context: Context) -> Value
     "nn.SpatialLPPooling",
     "nn.NoBackprop",
     "inn.SpatialSameResponseNormalization",
+    "onmt.FeaturesEmbedding",
+    "onmt.GRU",
+    "onmt.Generator",
+    "onmt.GlobalAttention",
+    "onmt.LSTM",
+    "onmt.WordEmbedding",
 )
 def wrapper(module: Module, value: Value, context: Context) -> Value:
     """The modules inside, one after the other."""

@@ -112,6 +112,12 @@ IN_TURN = frozenset(
         "SpatialSameResponseNormalization",
         "NoBackprop",
         "DenseConnectLayerCustom",
+        "onmt.FeaturesEmbedding",
+        "onmt.GRU",
+        "onmt.Generator",
+        "onmt.GlobalAttention",
+        "onmt.LSTM",
+        "onmt.WordEmbedding",
     ]
 )
 SIDE_BY_SIDE = frozenset(

@@ -446,8 +446,19 @@ NORMALIZATIONS = {
     ),
 }
 NET, SKIP = sequential(PARTS[0], module("nn.Tanh")), sequential(PARTS[1])
-# Classes of published projects: DeepMind's DQN, DeepMask, networks with stochastic depth, DenseNet.
+# Classes of published projects: DeepMind's DQN, DeepMask, networks with stochastic depth, DenseNet, OpenNMT.
 PUBLISHED = {
+    "resampled_planes": (
+        sequential(
+            module("nn.View", size=sizes(4, 5, 6), numElements=120, numInputDims=3),
+            module("nn.SpatialReSamplingEx", mode="bilinear", mode_c=2, oheight=9, owidth=11, yDim=3, xDim=4),
+        ),
+        F.interpolate(X, size=(9, 11), mode="bilinear", align_corners=True),
+    ),
+    **{
+        f"opennmt_{name}": (module(f"onmt.{name}", net=NET, modules=table(NET), outputSize=3), part(0).tanh())
+        for name in ("FeaturesEmbedding", "GRU", "Generator", "GlobalAttention", "LSTM", "WordEmbedding")
+    },
     "rectifier": (module("nn.Rectifier"), X.relu()),
     "constant_diagonal": (
         module("nn.SpatialConstDiagonal", a=tensor(numbers(1, 4, 1, 1, seed=1)), b=tensor(numbers(1, 4, 1, 1, seed=2))),
@@ -746,6 +757,22 @@ def test_memory_of_free_sizes_is_shared_for_what_is_read_alone():
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
     with pytest.raises(ArgumentError, match=r"a view of a tensor, of free sizes, .* as `input_shape`"):
         run(sequential(convolution(4, 3), split(module("nn.Identity"), written)), X.numpy())
+
+
+@pytest.mark.parametrize(
+    "module_of_32",
+    [
+        module("nn.View", size=sizes(32, 4, 30), numElements=3840),
+        module("nn.Reshape", size=sizes(32, 4, 30), nelement=3840, batchsize=sizes(1, 32, 4, 30)),
+    ],
+    ids=["View", "Reshape"],
+)
+def test_sizes_that_name_the_batch_of_a_training_take_any(module_of_32):
+    network = sequential(convolution(4, 4, weight=numbers(4, 4, 1, 1), bias=np.zeros(4)), module_of_32)
+    model = convert_network(network, BuildOptions(shapes=[(None, 4, 5, 6)], batch=True)).model
+    weight = torch.tensor(network.get("modules")[1].get("weight").array)
+    expected = F.conv2d(X, weight).reshape(2, 4, 30)
+    np.testing.assert_allclose(model(X.numpy().transpose(0, 2, 3, 1)), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_table_as_output_becomes_a_list():

@@ -28,6 +28,20 @@ def bilinear_upsampling(module: Module, x: KerasTensor) -> KerasTensor:
     return BilinearUpSampling2D(output_size=_sizes(module, "oheight", "owidth"))(x)
 
 
+@converts("nn.SpatialReSamplingEx")
+def resampling(module: Module, cell: Cell) -> Cell:
+    """Bilinear resampling of the last two dimensions to a size, corners aligned, as in the masks of nn.DeepMask."""
+    if module.get("mode") != "bilinear" or module.integer("xDim", 3) != cell.rank:
+        raise module.fail(
+            f"mode {module.get('mode')!r} and xDim {module.get('xDim')}: supported is bilinear, of the last two of the "
+            f"{cell.rank} dimensions of its input"
+        )
+    parts = samples(cell, 2)
+    plane = keras.ops.expand_dims(parts.tensor, -1)
+    resampled = BilinearUpSampling2D(output_size=_sizes(module, "oheight", "owidth"))(plane)
+    return parts.rest(keras.ops.squeeze(resampled, -1))
+
+
 def _sizes(module: Module, *names: str) -> tuple[int, ...]:
     return tuple(module.integer(name, low=1, high=MAX_SIZE) for name in names)
 
