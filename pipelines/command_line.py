@@ -194,12 +194,21 @@ def run_script(name: str, run: Callable[[], int], *, spellings: Mapping[str, str
 def _image_warnings_in_one_line() -> Iterator[None]:
     """Tell what is left aside of pictures as the scripts' other lines, each once; those of libraries are not told.
 
-    Nor do they end a run where PYTHONWARNINGS or Python's -W make errors of warnings.
+    Nor do they end a run where PYTHONWARNINGS or Python's -W make errors of warnings. (Python's own filter for once
+    forgets what was told wherever a library changes its filters.)
     """
+    told: set[str] = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        line = " ".join(str(message).split())
+        if line not in told:
+            told.add(line)
+            tell(f"warning: {line}")
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        warnings.simplefilter("default", ImageWarning)
-        warnings.showwarning = lambda message, *_, **__: tell(f"warning: {' '.join(str(message).split())}")
+        warnings.simplefilter("always", ImageWarning)
+        warnings.showwarning = show
         yield
 
 

@@ -22,12 +22,13 @@ class CorrelationComparison(Comparison):
     Args:
         target: C*, as `correlations` gives it, (2 * reach + 1, reach + 1, channels).
         wraps: whether the maps repeat (vertically, horizontally).
+        least: what |C*| counts as at least.
     """
 
-    def __init__(self, target: np.ndarray, wraps: tuple[bool, bool] = (False, False)) -> None:
+    def __init__(self, target: np.ndarray, wraps: tuple[bool, bool] = (False, False), least: float = 0.0) -> None:
         self.target = np.asarray(target, np.float32)
         self.wraps = wraps
-        self._norm = float(np.sum(np.square(self.target, dtype=np.float64)))
+        self._norm = max(float(np.sum(np.square(self.target, dtype=np.float64))), least**2)
 
     def sums(self, features: Any, positions: int, *rows: Any) -> list[Any]:
         """Return the correlations."""

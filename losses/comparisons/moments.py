@@ -11,6 +11,10 @@ from keras import ops
 from describe.gram import gram_sum
 from losses.features import Comparison
 
+# Where a picture is of one colour its features do not vary, and nothing can be relative to how they do: what varies
+# by less than this share of the features' size counts as if it varied by as much.
+MIN_SHARE = 1e-3
+
 
 class MomentComparison(Comparison):
     """The squared differences of means and covariances, each relative to its target.
@@ -31,7 +35,8 @@ class MomentComparison(Comparison):
     def __init__(self, mean: np.ndarray, covariance: np.ndarray) -> None:
         self.mean = np.asarray(mean, np.float32)
         self.covariance = np.asarray(covariance, np.float32)
-        self._norms = [float(np.sum(np.square(values, dtype=np.float64))) for values in (self.mean, self.covariance)]
+        size, varying = (float(np.sum(np.square(values, dtype=np.float64))) for values in (self.mean, self.covariance))
+        self._norms = size, max(varying, (MIN_SHARE * size) ** 2)
 
     def sums(self, features: Any, positions: int, *rows: Any) -> list[Any]:
         """Return the means (batch, channels) and Gram matrices, or a part of them."""

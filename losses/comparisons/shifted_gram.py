@@ -27,13 +27,20 @@ class ShiftedGramComparison(Comparison):
         target: G*, as `shifted_gram_matrices` gives it, (shifts, channels, channels).
         shifts: (rows, columns), none negative, less than the maps' sizes.
         wraps: whether the maps repeat (vertically, horizontally).
+        least: what the size of each target counts as at least.
     """
 
-    def __init__(self, target: np.ndarray, shifts: Sequence[Shift], wraps: tuple[bool, bool] = (False, False)) -> None:
+    def __init__(
+        self,
+        target: np.ndarray,
+        shifts: Sequence[Shift],
+        wraps: tuple[bool, bool] = (False, False),
+        least: float = 0.0,
+    ) -> None:
         self.target = np.asarray(target, np.float32)
         self.shifts = tuple(shifts)
         self.wraps = wraps
-        self._norms = np.sum(np.square(self.target, dtype=np.float64), axis=(1, 2))
+        self._norms = np.maximum(np.sum(np.square(self.target, dtype=np.float64), axis=(1, 2)), least**2)
 
     def sums(self, features: Any, positions: int, *rows: Any) -> list[Any]:
         """Return the shifted Gram matrices."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from losses.comparisons.moments import MIN_SHARE
 from losses.comparisons.quantiles import interpolated
 from losses.features import Comparison
 
@@ -32,7 +33,8 @@ class SlicedWassersteinComparison(Comparison):
     def __init__(self, target: np.ndarray, directions: np.ndarray) -> None:
         self.target = np.asarray(target, np.float32)
         self.directions = np.asarray(directions, np.float32)
-        self._variance = float(np.mean(np.var(self.target, axis=0, dtype=np.float64)))
+        size = float(np.mean(np.square(self.target, dtype=np.float64)))
+        self._variance = max(float(np.mean(np.var(self.target, axis=0, dtype=np.float64))), MIN_SHARE**2 * size)
 
     def sums(self, features: Any, positions: int, *rows: Any) -> list[Any]:
         """Return the features along each direction, (batch, positions, directions), sorted."""

@@ -12,7 +12,7 @@ from keras import ops
 
 from describe.moments import feature_moments
 from losses.comparisons.correlations import CorrelationComparison, correlations
-from losses.comparisons.moments import MomentComparison
+from losses.comparisons.moments import MIN_SHARE, MomentComparison
 from losses.comparisons.shifted_gram import ShiftedGramComparison, shifted_gram_matrices
 from losses.comparisons.sliced_wasserstein import SlicedWassersteinComparison, feature_quantiles, random_directions
 from losses.features import Comparison, FeatureTerm
@@ -72,20 +72,28 @@ def _compare_distributions(statistics: Statistics, wraps: Wraps) -> Comparison:
     return SlicedWassersteinComparison(*statistics)
 
 
+def _least(features: Any) -> np.ndarray:
+    """Return what the size of covariances counts as at least, a number: MIN_SHARE of that with the means."""
+    squares = ops.sum(ops.square(ops.cast(features, "float32")), axis=-1)
+    return MIN_SHARE * ops.convert_to_numpy(ops.mean(squares))
+
+
 def _correlations(features: Any) -> Statistics:
-    return (ops.convert_to_numpy(correlations(ops.cast(features, "float32"), REACH))[0],)
+    return ops.convert_to_numpy(correlations(ops.cast(features, "float32"), REACH))[0], _least(features)
 
 
 def _compare_correlations(statistics: Statistics, wraps: Wraps) -> Comparison:
-    return CorrelationComparison(statistics[0], wraps)
+    target, least = statistics
+    return CorrelationComparison(target, wraps, float(least))
 
 
 def _shifted(features: Any) -> Statistics:
-    return (ops.convert_to_numpy(shifted_gram_matrices(features, SHIFTS))[0],)
+    return ops.convert_to_numpy(shifted_gram_matrices(features, SHIFTS))[0], _least(features)
 
 
 def _compare_shifted(statistics: Statistics, wraps: Wraps) -> Comparison:
-    return ShiftedGramComparison(statistics[0], SHIFTS, wraps)
+    target, least = statistics
+    return ShiftedGramComparison(target, SHIFTS, wraps, float(least))
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType(

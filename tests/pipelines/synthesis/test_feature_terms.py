@@ -40,6 +40,15 @@ def test_half_precision_gives_about_the_same(kind):
     assert value(term, features) < 1e-3
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_features_of_a_picture_of_one_colour_have_a_finite_loss_that_is_least_where_they_do_not_vary(kind):
+    plan = FeatureTermsPlan({**dict.fromkeys(KINDS, 0.0), kind: 1.0})
+    constant = np.full((1, 20, 22, 4), 30.0, "float32")
+    (term,) = plan.terms([plan.targets({"pool1": constant})], {"pool1": 20}, WRAPS).values()
+    found = [value(term, {"pool1": constant + share * (maps(20)["pool1"] - 0.5)}) for share in (0, 1, 2)]
+    assert 0 <= 2 * found[0] < found[1] < found[2] < np.inf
+
+
 @pytest.mark.parametrize(("source", "output"), [(10, 40), (40, 10)])
 def test_maps_that_are_smaller_than_the_shifts_have_no_shifted_terms(source, output):
     plan = FeatureTermsPlan(ALL)
