@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -17,12 +16,12 @@ from av.stream import Disposition
 from PIL import Image, ImageSequence
 
 from film.color import bits_of, matrix_of, to_rgb
-from film.deinterlacing import progressive
+from film.decoding import decoded_in_order, first_frame, time_of, usual_rate
 from film.errors import FilmError
 from film.formats import ANIMATIONS, NUMBERED, is_numbered
 from film.frame import FilmFormat, Frame
 from film.orientation import Orientation, orientation_of
-from film.packets import packets_of, told_end
+from film.packets import told_end
 
 # What yields the frames from a number on, and what is known before.
 OpenedFilm = tuple[Callable[[int], Iterator[Frame]], FilmFormat]
@@ -31,11 +30,6 @@ OpenedFilm = tuple[Callable[[int], Iterator[Frame]], FilmFormat]
 PictureReader = Callable[[Path], np.ndarray | None]
 
 MILLISECOND = Fraction(1, 1000)
-# Of a video that tells no rate.
-DEFAULT_RATE = Fraction(25)
-# Of FFmpeg's names of formats.
-FORMATS_WITHOUT_TIMES = ("avi",)
-DECODERS_OF_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 # What browsers give to frames of animations that tell no time, or one of 10 ms or less.
 DEFAULT_DURATION = 100
 MIN_DURATION = 11
@@ -198,7 +192,7 @@ def open_container(path: Path) -> Iterator[av.container.InputContainer]:
 def _open_video(path: Path) -> OpenedFilm:
     with open_container(path) as container:
         stream = pictures_of(container)
-        first = next((frame for frame in _decoded(container, stream) if isinstance(frame, av.VideoFrame)), None)
+        first = first_frame(container, stream)
         if first is None or stream.time_base is None:
             raise FilmError(f"{path}: none of its frames can be decoded")
         orientation = orientation_of(first)
@@ -207,7 +201,7 @@ def _open_video(path: Path) -> OpenedFilm:
         about = FilmFormat(
             *sides,
             time_base=stream.time_base,
-            frame_rate=stream.average_rate or stream.guessed_rate or DEFAULT_RATE,
+            frame_rate=usual_rate(stream),
             frame_count=stream.frames or None,
             matrix=matrix_of(first.colorspace, first.height),
             primaries=first.color_primaries,
@@ -220,8 +214,7 @@ def _open_video(path: Path) -> OpenedFilm:
     def frames(begin: int) -> Iterator[Frame]:
         with open_container(path) as container:
             stream = pictures_of(container)
-            decoded = progressive(_decoded(container, stream), about.time_base)
-            for frame in islice(_in_order(decoded), begin, None):
+            for frame in islice(decoded_in_order(container, stream), begin, None):
                 if isinstance(frame, int):
                     yield Frame(None, frame)
                 else:
@@ -241,92 +234,6 @@ def pictures_of(container: av.container.InputContainer) -> av.VideoStream:
     if shown.disposition & Disposition.attached_pic:
         raise FilmError(f"{container.name}: there is no film in it but sound with a cover picture")
     return shown
-
-
-def _decoded(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame | int]:
-    """Yield decoded frames with their times, and the times of packets that cannot be decoded."""
-    stream.thread_type = "AUTO"
-    is_timed = container.format.name not in FORMATS_WITHOUT_TIMES
-    clock = _Clock(stream, is_timed=is_timed)
-    decode = _decoder(stream)
-    for packet in packets_of(container, [stream]):
-        try:
-            for frame in decode(packet):
-                yield clock.timed(frame)
-        except av.FFmpegError:
-            time = packet.pts if is_timed else packet.dts
-            if time is not None:
-                yield time
-
-
-def _decoder(stream: av.VideoStream) -> Callable[[av.Packet], list[av.VideoFrame]]:
-    """Return what decodes packets; of VP8 and VP9 with transparency, which FFmpeg's own decoders leave out, libvpx."""
-    tags = {tag.lower(): value for tag, value in stream.metadata.items()}
-    library = DECODERS_OF_ALPHA.get(stream.codec_context.name)
-    if library is None or tags.get("alpha_mode") != "1":
-        return stream.decode
-    context = av.CodecContext.create(library, "r")
-    if not isinstance(context, av.VideoCodecContext):
-        raise TypeError(f"{library} decodes no video")
-    return context.decode
-
-
-class _Clock:
-    """Gives a time to frames that have none.
-
-    Args:
-        stream: of the frames, in the order in which they are shown.
-        is_timed: whether the file tells when a frame is shown; AVI tells in which order frames are decoded alone, and
-            what FFmpeg makes of it is wrong where a frame is predicted from a later one.
-    """
-
-    def __init__(self, stream: av.VideoStream, *, is_timed: bool) -> None:
-        rate = stream.average_rate or stream.guessed_rate or DEFAULT_RATE
-        self.usual = max(1, round(1 / (rate * stream.time_base))) if stream.time_base else 1
-        self.is_timed = is_timed
-        self.delay: int | None = None
-        self.next = 0
-
-    def timed(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """Return the frame with a time: its own, or one that does not overlap the frame before."""
-        time = frame.pts if self.is_timed else self._by_decoding(frame.dts)
-        frame.pts = self.next if time is None else time
-        self.next = frame.pts + (frame.duration or self.usual)
-        return frame
-
-    def _by_decoding(self, time: int | None) -> int | None:
-        if time is None:
-            return None
-        if self.delay is None:
-            self.delay = time
-        return max(time - self.delay, self.next)
-
-
-def _in_order(frames: Iterator[av.VideoFrame | int]) -> Iterator[av.VideoFrame | int]:
-    """Yield frames by time: the times of broken ones come before their turn; those that come too late are dropped."""
-    broken: list[int] = []
-    last: int | None = None
-    for frame in frames:
-        if isinstance(frame, int):
-            heapq.heappush(broken, frame)
-            continue
-        present = time_of(frame)
-        while broken and broken[0] < present:
-            time = heapq.heappop(broken)
-            if last is not None and time > last:
-                last = time
-                yield time
-        if last is None or present > last:
-            last = present
-            yield frame
-    yield from (time for time in sorted(broken) if last is not None and time > last)
-
-
-def time_of(frame: av.VideoFrame) -> int:
-    """Return when a frame is shown; those without a time have been left out."""
-    if frame.pts is None:
-        raise ValueError("a frame without a time")
-    return frame.pts
 
 
 def _upright(frame: av.VideoFrame, about: FilmFormat, orientation: Orientation, path: Path) -> Frame:

@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
-from support.films import turned_in_player, write_video
+from support.films import packets, turned_in_player, write_video
 
 from film.color import from_rgb, to_rgb
 from film.errors import FilmError
@@ -86,6 +86,36 @@ def test_a_damaged_middle_costs_its_frames_alone(tmp_path):
     assert [frame.time for frame in frames] == sorted({frame.time for frame in frames})
     assert {frame.time for frame in frames} <= set(whole)
     assert frames[-1].time == whole[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "damaged", "lost"),
+    [
+        ("film.avi", "mjpeg", [0, 5, 11], [0, 5, 11]),
+        ("film.mkv", "mjpeg", [0, 1, 10, 11], [0, 1, 10, 11]),
+        ("film.mov", "prores_ks", [0, 5], [0, 5]),
+        ("film.mp4", "libx264", [0], [0]),
+        ("film.mp4", "libx264", [6, 11], [6, 11]),
+    ],
+)
+def test_every_frame_that_is_lost_is_told(tmp_path, name, codec, damaged, lost):
+    path = tmp_path / name
+    noise = np.random.default_rng(0).integers(0, 256, (12, *SIZE, 3), dtype=np.uint8)
+    pixels = {"mjpeg": "yuvj444p", "prores_ks": "yuv422p10le"}.get(codec, "yuv444p")
+    options = {"g": "4", "bf": "0"} if codec == "libx264" else {}
+    write_video(
+        path, list(noise), codec=codec, pix_fmt=pixels, options=options, times=range(12), time_base=Fraction(1, 25)
+    )
+    times = [time for time, _ in packets(path, "video")]
+    content = bytearray(path.read_bytes())
+    for _, packet in [packets(path, "video")[number] for number in damaged]:
+        begin = content.index(packet)
+        content[begin + 8 : begin + len(packet) - 2] = b"\xab" * (len(packet) - 10)
+    path.write_bytes(content)
+    reader = FilmReader(path)
+    frames = list(reader)
+    assert [float(frame.time * reader.format.time_base) for frame in frames] == pytest.approx(times)
+    assert [number for number, frame in enumerate(frames) if frame.pixels is None] == lost
 
 
 def test_numbered_frames_with_a_gap_and_a_broken_one(tmp_path):
