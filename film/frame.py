@@ -46,6 +46,7 @@ class FilmFormat:
         first_number: number of the first frame of numbered ones.
         bits: of a channel.
         end: seconds at which the last frame ends, as the file says; None where it does not tell.
+        plays: how often an animation is shown, 0: without end.
     """
 
     width: int
@@ -60,6 +61,7 @@ class FilmFormat:
     first_number: int = 0
     bits: int = 8
     end: Fraction | None = None
+    plays: int = 0
 
 
 def missing_end(path: Path, about: FilmFormat, times: Sequence[tuple[int, int]]) -> list[str]:

@@ -144,6 +144,7 @@ def _open_animation(path: Path) -> OpenedFilm:
     try:
         with Image.open(path) as image:
             (width, height), count = image.size, getattr(image, "n_frames", 1)
+            plays = _plays(image)
             durations = [_duration(frame) for frame in ImageSequence.Iterator(image)]
     except (OSError, ValueError, SyntaxError) as error:
         raise FilmError(f"{path}: not an animation that can be read ({error})") from error
@@ -155,7 +156,15 @@ def _open_animation(path: Path) -> OpenedFilm:
                 yield Frame(_animation_frame(image, i), time, duration)
                 time += duration
 
-    return frames, FilmFormat(width, height, MILLISECOND, Fraction(1000 * count, sum(durations)), count)
+    return frames, FilmFormat(width, height, MILLISECOND, Fraction(1000 * count, sum(durations)), count, plays=plays)
+
+
+def _plays(image: Image.Image) -> int:
+    """Return how often an animation is shown, 0: without end. GIF tells how often it is repeated, WebP the sum."""
+    loop = image.info.get("loop")
+    if image.format != "GIF":
+        return loop or 0
+    return 1 if loop is None else loop + 1 if loop else 0
 
 
 def _duration(frame: Image.Image) -> int:

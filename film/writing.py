@@ -193,7 +193,11 @@ class _AnimationWriter(FilmWriter):
         if len(shown) < len(self.times):
             self.notes.append(f"{self.path}: {len(self.times) - len(shown)} frames are left out: {form} shows no more")
         first, *rest = (self._frame(i) for i in shown)
-        options = {"optimize": False} if form == "GIF" else {"quality": self.quality, "method": 4}
+        plays = self.about.plays
+        if form == "GIF":
+            options = {"optimize": False} | ({} if plays == 1 else {"loop": max(0, plays - 1)})
+        else:
+            options = {"quality": self.quality, "method": 4, "loop": plays}
         with whole_path(self.path, self.path.suffix) as temporary:
             _read(first, form).save(
                 temporary,
@@ -201,7 +205,6 @@ class _AnimationWriter(FilmWriter):
                 save_all=True,
                 append_images=(_read(path, form) for path in rest),
                 duration=self._durations(shown, TICKS[form]),
-                loop=0,
                 **options,
             )
 

@@ -117,12 +117,24 @@ def test_animations(tmp_path, suffix):
     about = FilmFormat(64, 256, Fraction(1, 1000), Fraction(10))
     path = tmp_path / f"film{suffix}"
     write(path, tmp_path / "parts", frames, about=about, quality=100)
-    with Image.open(path) as image:
-        assert image.info["loop"] == 0
     found = list(FilmReader(path))
     assert [frame.time for frame in found] == times
     for frame, one in zip(frames, found, strict=True):
         assert np.abs(frame.pixels - one.pixels).mean() < 0.02
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp"])
+@pytest.mark.parametrize(("loop", "of_gif", "of_webp"), [(None, None, 1), (0, 0, 0), (3, 3, 4)])
+def test_animations_keep_how_often_they_are_shown(tmp_path, suffix, loop, of_gif, of_webp):
+    """GIF tells how often it is repeated, WebP how often it is shown."""
+    first, *others = (Image.fromarray(np.full((8, 8, 3), 60 * i, np.uint8)) for i in range(3))
+    options = {} if loop is None else {"loop": loop}
+    first.save(tmp_path / "a.gif", save_all=True, append_images=others, duration=50, **options)
+    for source, target in (("a.gif", f"b{suffix}"), (f"b{suffix}", "c.gif")):
+        reader = FilmReader(tmp_path / source)
+        write(tmp_path / target, tmp_path / f"parts {target}", list(reader), about=reader.format)
+        with Image.open(tmp_path / target) as image:
+            assert image.info.get("loop") == (of_webp if target == "b.webp" else of_gif)
 
 
 def test_numbered_frames(tmp_path):
