@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from images.errors import ImageError
+from images.errors import ImageError, reason
 from images.temporary_files import whole_file
 from images.writing import to_bytes
 
@@ -33,7 +33,7 @@ def write_gif(path: str | os.PathLike, frames: np.ndarray, *, frames_per_second:
                 file, format="GIF", save_all=True, append_images=rest, duration=round(1000 / frames_per_second), loop=0
             )
     except OSError as error:
-        raise ImageError(f"{path}: cannot be written: {error}") from error
+        raise ImageError(f"{path}: cannot be written: {reason(error)}") from error
 
 
 def write_mp4(path: str | os.PathLike, frames: np.ndarray, *, frames_per_second: int) -> None:
@@ -61,4 +61,4 @@ def write_mp4(path: str | os.PathLike, frames: np.ndarray, *, frames_per_second:
                 film.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
             film.mux(stream.encode())
     except (OSError, av.FFmpegError) as error:
-        raise ImageError(f"{path}: cannot be written: {error}") from error
+        raise ImageError(f"{path}: cannot be written: {reason(error)}") from error

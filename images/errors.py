@@ -7,6 +7,11 @@ class ImageError(ValueError):
     """A picture file that cannot be read or written; the message names the file and the reason."""
 
 
+def reason(error: Exception) -> str:
+    """Return why a file could not be read or written: one of the system's errors names neither number nor file."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
 class ProfileError(ValueError):
     """A colour profile that is broken or cannot be used for the picture; the message says why."""
 

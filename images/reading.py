@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from images.color_profiles import convert_deep_to_srgb, convert_to_srgb
 from images.deep_files import TIFF_SIGNATURES, decode_deep_png, is_deep_png, read_deep_tiff
-from images.errors import ImageError, ImageWarning, ProfileError
+from images.errors import ImageError, ImageWarning, ProfileError, reason
 from images.large.decoding import MIN_PIXELS, LargeImage, decode_large
 from images.large.exif import descriptive, read_tiff_exif
 from images.large.mapped import mapped_zeros
@@ -72,7 +72,7 @@ def open_picture(path: str | os.PathLike) -> PictureRows:
     except ImportError as error:
         raise ImageError(f"{path}: this kind of picture needs the Python package {error.name}") from error
     except Exception as error:  # on broken files decoders raise anything: OSError, IndexError ...
-        raise ImageError(f"{path}: cannot be read: {error or type(error).__name__}") from error
+        raise ImageError(f"{path}: cannot be read: {reason(error)}") from error
 
 
 def _why_unidentified(head: bytes) -> str:
@@ -112,7 +112,7 @@ def to_picture(image: Image.Image, *, name: str = "image") -> Picture:
     try:
         return _eight_bit_rows(image, Path(name)).picture()
     except OSError as error:
-        raise ImageError(f"{name}: cannot be read: {error}") from error
+        raise ImageError(f"{name}: cannot be read: {reason(error)}") from error
 
 
 def _read(path: Path, head: bytes) -> PictureRows:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from images.color_profiles import srgb_profile
-from images.errors import ImageError, ImageWarning
+from images.errors import ImageError, ImageWarning, reason
 from images.formats import WRITABLE_FORMATS
 from images.large.jpeg import write_jpeg
 from images.large.png import write_png
@@ -115,7 +115,7 @@ def write_levels(path: Path, levels: np.ndarray, *, metadata: Metadata | None = 
         with whole_file(path) as file:
             _write_levels(file, levels, file_format, metadata)
     except (OSError, ValueError) as error:
-        raise ImageError(f"{path}: cannot be written: {error}") from error
+        raise ImageError(f"{path}: cannot be written: {reason(error)}") from error
 
 
 def _write_levels(file: BinaryIO, levels: np.ndarray, file_format: str, metadata: Metadata) -> None:

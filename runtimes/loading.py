@@ -10,6 +10,7 @@ from runtimes.litert import load_litert
 from runtimes.onnx import load_onnx
 from runtimes.openvino import load_openvino
 from runtimes.saved_model import load_saved_model
+from runtimes.terminal import raise_lost_interrupt
 
 # The loaders of each suffix ("" stands for a folder) by the package that runs such models; the first is the default.
 LOADERS: dict[str, dict[str, Callable[[Path], Graph]]] = {
@@ -49,6 +50,8 @@ def load_graph(path: Path, runtime: str | None = None) -> Graph:
     try:
         return load(path)
     except ImportError as error:
+        raise_lost_interrupt()  # libraries make errors of their own of one that comes while they are imported
         raise GraphError(f"{path}: needs the Python package {package}: pip install {package}") from error
     except Exception as error:  # each runtime has its own kinds
+        raise_lost_interrupt()
         raise GraphError(f"{path}: cannot be loaded: {error}") from error

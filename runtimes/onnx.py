@@ -14,6 +14,7 @@ DTYPES = {"float": "float32", "double": "float64"}
 
 def load_onnx(path: Path) -> Graph:
     """Load an `.onnx` file whose weights are sound numbers."""
+    import numpy as np  # noqa: F401  from C++, where ONNX Runtime imports it, an interrupt would print its traceback
     import onnxruntime
 
     content = path.read_bytes()  # the runtime opens no file whose name is not UTF-8

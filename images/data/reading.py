@@ -9,7 +9,7 @@ from PIL import Image
 
 from images.data.exr import SIGNATURE, read_exr
 from images.deep_files import TIFF_SIGNATURES, decode_deep_png, is_deep_png
-from images.errors import ImageError
+from images.errors import ImageError, reason
 from images.reading import FORMATS
 
 GREY_MODES = ("1", "L", "LA", "La")
@@ -34,7 +34,7 @@ def read_data(path: Path) -> np.ndarray:
     except ImportError as error:
         raise ImageError(f"{path}: this kind of picture needs the Python package {error.name}") from error
     except Exception as error:  # on broken files decoders raise anything
-        raise ImageError(f"{path}: cannot be read: {error or type(error).__name__}") from error
+        raise ImageError(f"{path}: cannot be read: {reason(error)}") from error
     if not np.isfinite(values).all():
         raise ImageError(f"{path}: it contains NaN or infinite values")
     return values

@@ -9,7 +9,7 @@ import numpy as np
 
 from images.color_profiles import linear_light, srgb_profile
 from images.data.exr import write_exr
-from images.errors import ImageError
+from images.errors import ImageError, reason
 from images.large.png import png_chunk
 from images.large.tiff import to_deep_levels
 from images.temporary_files import whole_file
@@ -44,7 +44,7 @@ def write_map(path: Path, values: np.ndarray, *, bits: int, is_color: bool) -> N
         with whole_file(path) as file:
             file.write(_png(levels, is_color) if path.suffix == ".png" else _tiff(levels, is_color))
     except (OSError, ValueError) as error:
-        raise ImageError(f"{path}: cannot be written: {error}") from error
+        raise ImageError(f"{path}: cannot be written: {reason(error)}") from error
 
 
 def _png(levels: np.ndarray, is_color: bool) -> bytes:

@@ -140,3 +140,11 @@ def test_what_cannot_be_written(tmp_path, name, pixels, alpha, message):
     with pytest.raises(ImageError, match=message):
         write_image(tmp_path / name, pixels, alpha=alpha)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_cannot_be_written_is_named_once(tmp_path):
+    path = tmp_path / "a.png"
+    path.mkdir()
+    with pytest.raises(ImageError) as caught:
+        write_image(path, np.zeros((2, 2, 3), np.float32))
+    assert str(caught.value) == f"{path}: cannot be written: Is a directory"

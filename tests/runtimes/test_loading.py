@@ -1,0 +1,32 @@
+"""Loading exported models."""
+
+import os
+import signal
+
+import pytest
+
+from runtimes import loading
+from runtimes.graph import GraphError
+from runtimes.terminal import signals_as_interrupts
+
+
+def test_an_interrupt_that_a_library_has_made_an_error_of_is_one_again(monkeypatch, tmp_path, usual_signals):
+    def load(path):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except KeyboardInterrupt as interrupt:
+            raise ImportError("numpy.core.multiarray failed to import") from interrupt
+        raise AssertionError("there was no signal")
+
+    monkeypatch.setitem(loading.LOADERS, ".onnx", {"onnxruntime": load})
+    with signals_as_interrupts(), pytest.raises(KeyboardInterrupt):
+        loading.load_graph(tmp_path / "a.onnx")
+
+
+def test_a_package_that_is_not_there_is_named(monkeypatch, tmp_path):
+    def load(path):
+        raise ImportError
+
+    monkeypatch.setitem(loading.LOADERS, ".onnx", {"onnxruntime": load})
+    with pytest.raises(GraphError, match=r"a\.onnx: needs the Python package onnxruntime: pip install onnxruntime"):
+        loading.load_graph(tmp_path / "a.onnx")
