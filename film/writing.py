@@ -26,7 +26,7 @@ from film.errors import FilmError
 from film.formats import ANIMATIONS, check_target, is_numbered
 from film.frame import FilmFormat, Frame
 from film.packets import delay
-from film.reading import frame_path
+from film.reading import frame_numbers, frame_path
 from film.sound import other_packets
 from images.temporary_files import whole_path
 from images.writing import to_bytes
@@ -165,7 +165,11 @@ class _NumberedWriter(FilmWriter):
         _check_frames(frame_path(self.pattern, self.first_number + i) for i in range(self.frame_count))
 
     def finish(self) -> None:
-        """There is nothing to put together."""
+        """Tell of frames that are none of this film; there is nothing to put together."""
+        written = range(self.first_number, self.first_number + len(self.times))
+        if others := [number for number in frame_numbers(self.pattern) if number not in written]:
+            numbers = f"numbers {others[0]} to {others[-1]}" if len(others) > 1 else f"number {others[0]}"
+            self.notes.append(f"{self.pattern}: {numbers} were there before and are not of this film")
 
 
 class _AnimationWriter(FilmWriter):

@@ -222,3 +222,11 @@ def test_a_film_that_begins_before_zero_keeps_its_first_frames(tmp_path):
     )
     delays = [there[0] - here[0] for there, here in zip(packets(path, "audio"), packets(source, "audio"), strict=True)]
     assert delays == pytest.approx([0.08] * len(delays), abs=1e-3)
+
+
+def test_numbered_frames_of_another_film_are_told(tmp_path):
+    pattern = tmp_path / "%d.png"
+    frames = [Frame(RAMP, i) for i in range(5)]
+    assert write(pattern, tmp_path / "parts 5", frames).notes == []
+    writer = write(pattern, tmp_path / "parts 2", frames[:2])
+    assert writer.notes == [f"{pattern}: numbers 2 to 4 were there before and are not of this film"]
