@@ -41,13 +41,13 @@ class MaskedGenerator:
         Raises:
             UserError: a network fails on this picture.
         """
-        shares = self._shares(*pixels.shape[:2])
+        shares = self.shares(*pixels.shape[:2])
         result = (1 - sum(shares)) * pixels
         for share, generator in zip(shares, self.generators, strict=True):
             result += share * generator(pixels)
         return result
 
-    def _shares(self, height: int, width: int) -> list[np.ndarray]:
+    def shares(self, height: int, width: int) -> list[np.ndarray]:
         """Return the share of each network at every pixel, (height, width, 1); they add up to at most 1."""
         from scipy.ndimage import gaussian_filter  # only masks need SciPy, which takes a tenth of a second to import
 
@@ -56,6 +56,13 @@ class MaskedGenerator:
         soft = [gaussian_filter(mask, (sigma, sigma, 0), mode="nearest") for mask in fitted]
         total = np.maximum(sum(soft), 1)
         return [mask / total for mask in soft]
+
+
+def shares_of(stylizer: Stylizer, height: int, width: int) -> list[np.ndarray]:
+    """Return where each style is applied, float32 (height, width) in [0, 1]; none where it is applied everywhere."""
+    if not isinstance(stylizer, MaskedGenerator):
+        return []
+    return [share[..., 0] for share in stylizer.shares(height, width)]
 
 
 def load_styles(

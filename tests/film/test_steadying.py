@@ -115,6 +115,24 @@ def test_strength_0_and_cuts_leave_frames_alone():
     assert np.array_equal(on(other, other**2), other**2)
 
 
+def test_what_is_not_stylised_stays_as_it_is():
+    """The content moves under a mask that stands still, and carries nothing of the style over its edge."""
+    contents = film(12)
+    mask = np.zeros(contents[0].shape[:2], np.float32)
+    mask[:, 40:] = 1
+    mask = ndimage.gaussian_filter(mask, 2)
+    plain = [content + mask[..., np.newaxis] * (stylized(content, i) - content) for i, content in enumerate(contents)]
+    steadier = Steadier(1.0, [mask])
+    steady = [steadier(*pair) for pair in zip(contents, plain, strict=True)]
+    for content, frame, result in zip(contents, plain, steady, strict=True):
+        assert np.array_equal(result[:, :20], content[:, :20])
+        around = np.abs(result - frame)[:, 28:52].mean()
+        assert around < 0.6 * np.abs(frame - content)[:, 52:].mean()
+    assert flicker([frame[:, 50:] for frame in steady]) < 0.7 * flicker([frame[:, 50:] for frame in plain])
+    same = Steadier(1.0)
+    assert all(np.array_equal(same(content, content), content) for content in contents)
+
+
 def test_a_restored_steadier_goes_on_alike():
     contents = film(6)
     first, second = Steadier(1.0), Steadier(1.0)

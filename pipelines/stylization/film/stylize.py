@@ -266,11 +266,12 @@ class FrameStylizer:
     def __init__(self, generator: Stylizer, settings: FilmSettings, about: FilmFormat) -> None:
         from pipelines.stylization.generator import network_of  # loads Keras
         from pipelines.stylization.picture_plan import check_frames
+        from pipelines.stylization.styles import shares_of
 
         check_frames(network_of(generator), about.height, about.width, settings.frame.brush_size)
         self.generator = generator
         self.settings = settings
-        self.steadier = Steadier(settings.steady)
+        self.steadier = Steadier(settings.steady, shares_of(generator, about.height, about.width))
         self.is_cut = False
         self.broken: list[int] = []
         self.network_seconds = 0.0
