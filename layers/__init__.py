@@ -31,11 +31,13 @@ from layers.padded_conv2d_transpose import PaddedConv2DTranspose
 from layers.padded_max_pooling import PaddedMaxPooling2D
 from layers.parameter import Parameter
 from layers.pixel_shuffle import PixelShuffle2D
+from layers.position_sensitive_pooling import PositionSensitivePooling2D
 from layers.position_unpooling import PositionUnpooling2D
 from layers.prior_boxes import PriorBoxes
 from layers.projected_lstm_cell import ProjectedLSTMCell
 from layers.reflection_padding import ReflectionPadding2D
 from layers.region_max_pooling import RegionMaxPooling2D
+from layers.region_proposals import RegionProposals
 from layers.replication_padding import ReplicationPadding2D
 from layers.resetting_cell import ResettingCell
 from layers.style_weights import StyleWeights
@@ -78,11 +80,13 @@ __all__ = [
     "PaddedMaxPooling2D",
     "Parameter",
     "PixelShuffle2D",
+    "PositionSensitivePooling2D",
     "PositionUnpooling2D",
     "PriorBoxes",
     "ProjectedLSTMCell",
     "ReflectionPadding2D",
     "RegionMaxPooling2D",
+    "RegionProposals",
     "ReplicationPadding2D",
     "ResettingCell",
     "StyleWeights",

@@ -11,6 +11,7 @@ from keras import ops
 from layers.arguments import pair
 from layers.padded_max_pooling import LOWEST
 from layers.registration import registered
+from layers.rounding import rounded
 
 MAX_TABLE = 4096  # length of boxes, in pixels of the pictures, for which quotients are stored
 
@@ -60,7 +61,7 @@ class RegionMaxPooling2D(keras.layers.Layer):
         pictures, boxes = inputs
         batch, height, width, channels = ops.shape(pictures)
         boxes = ops.cast(boxes, "float32")
-        corners = _rounded(boxes[:, 1:] * self.scale)
+        corners = rounded(boxes[:, 1:] * self.scale)
         rows = self._parts(corners[:, 1], corners[:, 3], self.output_size[0], pictures.shape[1])
         columns = self._parts(corners[:, 0], corners[:, 2], self.output_size[1], pictures.shape[2])
         blocks = [block for tall in _doubled(pictures, 1) for block in _doubled(tall, 2)]
@@ -122,13 +123,6 @@ def _quotients(length: Any, count: int) -> Any:
     exact = ops.convert_to_tensor([i / count for i in range(MAX_TABLE + 1)], dtype="float32")
     position = ops.cast(ops.minimum(length, MAX_TABLE), "int32")
     return ops.where(length > MAX_TABLE, length / count, ops.take(exact, position, axis=0))
-
-
-def _rounded(values: Any) -> Any:
-    """Return the nearest whole numbers, of halves the one further from zero, as C's round()."""
-    size = ops.absolute(values)
-    below = ops.floor(size)
-    return ops.sign(values) * (below + ops.cast(size - below >= 0.5, "float32"))
 
 
 def _doubled(x: Any, axis: int) -> list[Any]:

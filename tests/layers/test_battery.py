@@ -35,6 +35,7 @@ def test_every_layer_has_a_case():
     apart |= {layers.RegionMaxPooling2D}  # takes no pictures of unknown sizes: test_region_max_pooling.py
     # They take no pictures and have OpenCV for a reference: tests/convert/caffe/test_detection.py.
     detection = {layers.PriorBoxes, layers.BoxDecoding, layers.DetectionSelection}
+    detection |= {layers.PositionSensitivePooling2D, layers.RegionProposals}
     assert classes - random - apart - detection == {case.layer for case in CASES}
 
 

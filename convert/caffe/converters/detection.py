@@ -10,8 +10,15 @@ from keras import KerasTensor, ops
 from convert.axes import from_source_order, to_source_order
 from convert.caffe.file.schema import enum_name
 from convert.caffe.registry import Step, converts
-from convert.caffe.shape_rules.detection import candidates, prior_sizes, prior_variances
-from layers import BoxDecoding, DetectionSelection, PriorBoxes, RegionMaxPooling2D
+from convert.caffe.shape_rules.detection import anchor_sizes, candidates, prior_sizes, prior_variances
+from layers import (
+    BoxDecoding,
+    DetectionSelection,
+    PositionSensitivePooling2D,
+    PriorBoxes,
+    RegionMaxPooling2D,
+    RegionProposals,
+)
 
 NO_THRESHOLD = -3e38
 
@@ -40,6 +47,43 @@ def region_pooling(step: Step, pictures: KerasTensor, boxes: KerasTensor) -> Ker
     scale = step.layer.roi_pooling_param.spatial_scale
     boxes = ops.reshape(to_source_order(boxes), (-1, 5))
     return step.apply(RegionMaxPooling2D, [pictures, boxes], output_size=step.shapes.tops[0][2:], scale=scale)
+
+
+@converts("PSROIPooling")
+def position_sensitive_pooling(step: Step, pictures: KerasTensor, boxes: KerasTensor) -> KerasTensor:
+    """Take the means of the parts of boxes, each in its own channels."""
+    parameter = step.layer.psroi_pooling_param
+    boxes = ops.reshape(to_source_order(boxes), (-1, 5))
+    return step.apply(
+        PositionSensitivePooling2D, [pictures, boxes], parts=parameter.group_size, scale=parameter.spatial_scale
+    )
+
+
+@converts("Proposal")
+def proposal(step: Step, scores: KerasTensor, moves: KerasTensor, info: KerasTensor) -> KerasTensor:
+    """Move and size anchors, and select the surest of them: numbers of pictures, left, top, right, bottom."""
+    parameter, name = step.layer.proposal_param, step.layer.name
+    sizes = anchor_sizes(parameter)
+    anchors = PriorBoxes(
+        sizes=sizes,
+        variances=[1.0] * 4,
+        step=[parameter.feat_stride] * 2,
+        offset=parameter.base_size / 2 / parameter.feat_stride,
+        picture_size=[1, 1],
+        name=step.store.unique_name(f"{name}_anchors"),
+    )([moves, moves])
+    # Scores and moves of the anchors at a position stand side by side.
+    decode = BoxDecoding(name=step.store.unique_name(f"{name}_boxes"))
+    boxes = decode([keras.layers.Flatten(name=step.store.unique_name(f"{name}_moves"))(moves), anchors])
+    foreground = keras.layers.Flatten(name=step.store.unique_name(f"{name}_scores"))(scores[..., len(sizes) :])
+    return step.apply(
+        RegionProposals,
+        [ops.squeeze(boxes, 1), foreground, ops.reshape(info, (-1, 3))],
+        overlap_threshold=parameter.nms_thresh,
+        candidates=parameter.pre_nms_topn,
+        keep=parameter.post_nms_topn,
+        smallest=parameter.min_size,
+    )
 
 
 @converts("DetectionOutput")

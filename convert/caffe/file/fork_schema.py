@@ -1,7 +1,7 @@
 """Message types, fields and layer types that Caffes other than BVLC's have.
 
-CropCenter (field 149) is of waifu2x, fields 202 to 206 are of SSD, 8266711 is Fast R-CNN's, 10001 R-FCN's; the other
-numbers are our own. Where versions of SSD differ in a default (clip), it is the one that OpenCV has.
+CropCenter (field 149) is of waifu2x, 201 of PVANet, fields 202 to 206 are of SSD, 8266711 is Fast R-CNN's, 10001
+R-FCN's; the other numbers are our own. Where versions of SSD differ in a default (clip), it is the one that OpenCV has.
 """
 
 from __future__ import annotations
@@ -35,11 +35,15 @@ FORK_PARAMETERS = """; CropCenterParameter crop_center_param = 149; PermuteParam
     BNParameter bn_param = 304; ReorgParameter reorg_param = 305;
     PSROIPoolingParameter psroi_pooling_param = 10001; ROIPoolingParameter roi_pooling_param = 8266711;
     UnpoolingParameter unpooling_param = 306; TransposeParameter transpose_param = 307;
-    ReverseParameter reverse_param = 308; LSTMParameter lstm_param = 309"""
+    ReverseParameter reverse_param = 308; LSTMParameter lstm_param = 309;
+    ProposalParameter proposal_param = 201"""
 
 FORK_MESSAGES = {
     "CropCenterParameter": "uint32* crop_size = 2",
     "PSROIPoolingParameter": "float spatial_scale = 1; int32 output_dim = 2; int32 group_size = 3",
+    "ProposalParameter": """uint32 feat_stride = 1 [16]; uint32 base_size = 2 [16]; uint32 min_size = 3 [16];
+        float* ratio = 4; float* scale = 5; uint32 pre_nms_topn = 6 [6000]; uint32 post_nms_topn = 7 [300];
+        float nms_thresh = 8 [0.7]""",
     "ROIPoolingParameter": "uint32 pooled_h = 1; uint32 pooled_w = 2; float spatial_scale = 3 [1]",
     "BNParameter": "BNParameter.Mode bn_mode = 1; float eps = 2 [1e-5]",
     "PermuteParameter": "uint32* order = 1",

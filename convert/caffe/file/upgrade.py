@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from convert.caffe.file.schema import V1_LAYER_TYPES, enum_name, message_class
 from errors import UserError, unknown_name
 
+PROPOSAL_LAYER = "ProposalLayer"
+# 'feat_stride': 16, 'scales': [8, 16, 32]
+_SETTING = re.compile(r"""['"]?(\w+)['"]?\s*:\s*(?:(\d{1,5})|[\[(]([\d., ]+)[\])])""")
+_NUMBER = re.compile(r"\d{1,5}(?:\.\d{0,5})?")
 _V0_TYPES = {
     "accuracy": "Accuracy",
     "bnll": "BNLL",
@@ -66,7 +71,29 @@ def upgrade(net: Any) -> Any:
     if net.input:
         result.layer.append(_input_layer(net))
     result.layer.extend(net.layer or _upgraded_layers(net))
+    for layer in result.layer:
+        if layer.type == "Python" and layer.python_param.layer == PROPOSAL_LAYER:
+            _name_proposal(layer)
     return result
+
+
+def _name_proposal(layer: Any) -> None:
+    """Make the layer in Python of py-faster-rcnn one of the type Proposal, as others have it in C++."""
+    text = layer.python_param.param_str.strip()
+    settings = _SETTING.findall(text.strip("{}"))
+    if _SETTING.sub("", text.strip("{}")).strip(" ,\n") or {name for name, _, _ in settings} - {
+        "feat_stride",
+        "scales",
+    }:
+        raise UserError(
+            f"layer {layer.name!r}: param_str {text!r} of {PROPOSAL_LAYER}: feat_stride and scales are known"
+        )
+    layer.type = "Proposal"
+    for name, number, row in settings:
+        if name == "feat_stride" and number:
+            layer.proposal_param.feat_stride = int(number)
+        if name == "scales":
+            layer.proposal_param.scale.extend(map(float, _NUMBER.findall(row or number)))
 
 
 def _input_layer(net: Any) -> Any:

@@ -11,6 +11,7 @@ from convert.caffe.shapes import Shape, Shapes, agree, count, known, picture, sh
 # All pairs of them are compared in each class.
 MAX_CANDIDATES = 4096
 MAX_PARTS = 1024  # of a side of a box
+MAX_PROPOSALS = 20_000
 MAX_BOXES = 1000  # sizes times ratios of a PriorBox layer
 
 
@@ -73,6 +74,51 @@ def region_pooling(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     for size in features[2:]:
         known(size)
     return Shapes([(boxes[0], features[1], *parts)])
+
+
+@shape_rule("PSROIPooling", bottoms=2)
+def position_sensitive_pooling(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Make a small picture of each box, each part of it from channels of its own."""
+    features, boxes, parameter = picture(bottoms[0]), bottoms[1], layer.psroi_pooling_param
+    if len(boxes) < 2 or count(boxes[1:]) != 5:
+        raise LayerError(f"the second bottom, {written(boxes)}, must have five numbers for each box")
+    parts, channels = parameter.group_size, parameter.output_dim
+    if not (1 <= parts <= MAX_PARTS and known(features[1]) == channels * parts**2):
+        raise LayerError(
+            f"needs output_dim {channels} x group_size {parts} x group_size channels, not {features[1]}, and at most "
+            f"{MAX_PARTS} parts of a side"
+        )
+    return Shapes([(boxes[0], channels, parts, parts)])
+
+
+@shape_rule("Proposal", bottoms=3)
+def proposal(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Make five numbers for each box in which an object is expected."""
+    scores, moves, info = picture(bottoms[0]), picture(bottoms[1]), bottoms[2]
+    parameter, anchors = layer.proposal_param, len(anchor_sizes(layer.proposal_param))
+    if (known(scores[1]), known(moves[1])) != (2 * anchors, 4 * anchors) or count(info[1:]) != 3:
+        shapes = ", ".join(map(written, bottoms))
+        raise LayerError(
+            f"bottoms {shapes} do not match: needs {2 * anchors} scores and {4 * anchors} moves for {anchors} anchors, "
+            "and three numbers of the picture"
+        )
+    for name, most in (("pre_nms_topn", MAX_PROPOSALS), ("post_nms_topn", MAX_PROPOSALS), ("feat_stride", MAX_PARTS)):
+        if not 1 <= getattr(parameter, name) <= most:
+            raise LayerError(f"{name} {getattr(parameter, name)} must be from 1 to {most}")
+    return Shapes([(None, 5)])
+
+
+def anchor_sizes(parameter: Any) -> list[tuple[float, float]]:
+    """Return (width, height) of the anchors at each position, rounded as py-faster-rcnn does before it scales them."""
+    ratios, scales = list(parameter.ratio) or [0.5, 1.0, 2.0], list(parameter.scale) or [8.0, 16.0, 32.0]
+    if min(*ratios, *scales) <= 0 or len(ratios) * len(scales) > MAX_BOXES:
+        raise LayerError(f"ratios and scales must be positive, and at most {MAX_BOXES} in all")
+    sizes = []
+    for ratio in ratios:
+        width = round((parameter.base_size**2 / ratio) ** 0.5)
+        height = round(width * ratio)
+        sizes += [(width * scale, height * scale) for scale in scales]
+    return sizes
 
 
 @shape_rule("DetectionOutput", bottoms=3)

@@ -15,7 +15,7 @@ from model.saving import load_model, save_model
 pytestmark = pytest.mark.backends
 
 # Tested with OpenCV in test_detection.py.
-DETECTION = {"PriorBox", "DetectionOutput", "RawDetections", "ROIPooling"}
+DETECTION = {"PriorBox", "DetectionOutput", "RawDetections", "ROIPooling", "PSROIPooling", "Proposal"}
 NOT_COMPUTED = {"AnnotatedData", "Input", "DummyData", "MemoryData", "Data", "ImageData", "HDF5Data", "WindowData"}
 NOT_COMPUTED |= {"ImageSegData", "DenseImageData"}  # of forks
 

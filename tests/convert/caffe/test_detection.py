@@ -201,18 +201,152 @@ def test_regions_are_pooled_as_in_opencv(tmp_path):
     np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize(
-    ("kind", "parameters"),
-    [
-        ("PSROIPooling", "psroi_pooling_param { spatial_scale: 0.0625 output_dim: 2 group_size: 1 }"),
-        ("Python", "python_param { module: 'rpn.proposal_layer' layer: 'ProposalLayer' }"),
-    ],
-)
-def test_what_stands_before_other_layers_of_detectors_converts(kind, parameters, tmp_path):
-    text = input_layer("data", (1, 2, 9, 14)) + input_layer("rois", (20, 5))
+def part_means(pictures, boxes, parts, scale):
+    """The layer of R-FCN's Caffe, written out: NCHW."""
+    height, width = pictures.shape[2:]
+    result = np.zeros((len(boxes), pictures.shape[1] // parts**2, parts, parts))
+    rounded = np.sign(boxes) * np.floor(np.abs(boxes) + 0.5)
+    for box, (number, left, top, right, bottom) in enumerate(rounded):
+        starts, ends = np.multiply((top, left), scale), np.multiply((bottom + 1, right + 1), scale)
+        sides = np.maximum(ends - starts, 0.1) / parts
+        for row in range(parts):
+            for column in range(parts):
+                first = np.clip(np.floor((row, column) * sides + starts), 0, (height, width)).astype(int)
+                last = np.clip(np.ceil((row + 1, column + 1) * sides + starts), 0, (height, width)).astype(int)
+                part = pictures[int(number), row * parts + column :: parts**2, first[0] : last[0], first[1] : last[1]]
+                if part.size:
+                    result[box, :, row, column] = part.mean((1, 2))
+    return result
+
+
+def region_boxes(count, width, height):
+    corners = np.sort(np.random.default_rng(3).uniform(-20, 1, (count, 2, 2)) % 1, axis=1) * [width, height]
+    return np.concatenate([np.zeros((count, 1)), corners.reshape(count, 4)], axis=1).astype(np.float32)
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("truth", ["Caffe", "OpenCV"])
+def test_parts_of_regions_have_channels_of_their_own(truth, tmp_path):
+    batch = 1 if truth == "OpenCV" else 2
+    inputs = {
+        "data": np.random.default_rng(1).normal(size=(batch, 18, 9, 14)).astype(np.float32),
+        "rois": region_boxes(20, 14 * 16, 9 * 16),
+    }
+    inputs["rois"][:7, 0] = batch - 1
+    text = input_layer("data", inputs["data"].shape) + input_layer("rois", (20, 5))
+    text += 'layer { name: "pool" type: "PSROIPooling" bottom: "data" bottom: "rois" top: "pool" '
+    text += "psroi_pooling_param { spatial_scale: 0.0625 output_dim: 2 group_size: 3 } }\n"
+    found = outputs(text, tmp_path, inputs, ["pool"])["pool"].transpose(0, 3, 1, 2)
+    if truth == "OpenCV":
+        expected = opencv(tmp_path, inputs, "pool")
+    else:
+        expected = part_means(inputs["data"], inputs["rois"], 3, 0.0625)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+ANCHORS = [(23 * 2, 12 * 2), (23 * 4, 12 * 4), (16 * 2, 16 * 2), (16 * 4, 16 * 4)]  # ratios 0.5 and 1
+PROPOSAL = {
+    "Proposal": "proposal_param { feat_stride: 16 base_size: 16 min_size: 24 ratio: 0.5 ratio: 1 scale: 2 scale: 4 "
+    "pre_nms_topn: 150 post_nms_topn: 12 nms_thresh: 0.6 }",
+    "Python": "python_param { module: 'rpn.proposal_layer' layer: 'ProposalLayer' param_str: \"{'feat_stride': 16, "
+    "'scales': (2, 4)}\" } proposal_param { min_size: 24 ratio: [0.5, 1] pre_nms_topn: 150 post_nms_topn: 12 "
+    "nms_thresh: 0.6 }",
+}
+
+
+def proposals(scores, moves, info):
+    """The proposal layer of py-faster-rcnn, written out."""
+    height, width = scores.shape[2:]
+    places = [(16 * column, 16 * row, *size) for row in range(height) for column in range(width) for size in ANCHORS]
+    x, y, wide, high = np.array(places, np.float64).T
+    scores = scores[0, len(ANCHORS) :].transpose(1, 2, 0).ravel()
+    moves = moves[0].transpose(1, 2, 0).reshape(-1, 4)
+    x, y = x + 8 + moves[:, 0] * wide, y + 8 + moves[:, 1] * high
+    wide, high = np.exp(moves[:, 2]) * wide / 2, np.exp(moves[:, 3]) * high / 2
+    boxes = np.stack([x - wide, y - high, x + wide, y + high], 1).clip(0, np.array([*info[1::-1]] * 2) - 1)
+    large = ((boxes[:, 2:] - boxes[:, :2] + 1) >= 24 * info[2]).all(1)
+    boxes, scores = boxes[large], scores[large]
+    kept = []
+    for box in boxes[np.argsort(-scores)[:150]]:
+        sides = [np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2]) + 1 for other in kept]
+        shared = [np.prod(np.maximum(side, 0)) for side in sides]
+        areas = [np.prod(other[2:] - other[:2] + 1) + np.prod(box[2:] - box[:2] + 1) for other in kept]
+        if all(part / (area - part) <= 0.6 for part, area in zip(shared, areas, strict=True)):
+            kept.append(box)
+    return np.array(kept[:12])
+
+
+def proposal_inputs(seed):
+    random = np.random.default_rng(seed)
+    return {
+        "scores": random.random((1, 8, 6, 9)).astype(np.float32),
+        "moves": (random.normal(size=(1, 16, 6, 9)) * 0.3).astype(np.float32),
+        "info": np.float32([[90, 140, 1.25]]),
+    }
+
+
+def proposal_network(kind, inputs):
+    text = "".join(input_layer(name, array.shape) for name, array in inputs.items())
+    wires = "".join(f'bottom: "{name}" ' for name in inputs)
+    return text + f'layer {{ name: "rpn" type: "{kind}" {wires} top: "rois" {PROPOSAL[kind]} }}'
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("kind", PROPOSAL)
+def test_proposals_are_those_of_faster_rcnn(kind, tmp_path):
+    inputs = proposal_inputs(5)
+    found = outputs(proposal_network(kind, inputs), tmp_path, inputs, ["rois"])["rois"]
+    expected = proposals(inputs["scores"], inputs["moves"], inputs["info"][0])
+    assert len(found) == len(expected) > 8
+    np.testing.assert_allclose(found[:, 1:], expected, atol=2e-4)
+    assert not found[:, 0].any()
+
+
+def test_proposals_of_any_size_are_opencvs(tmp_path):
+    """OpenCV passes over min_size."""
+    inputs = proposal_inputs(7)
+    text = proposal_network("Proposal", inputs).replace("min_size: 24", "min_size: 0")
+    found = outputs(text, tmp_path, inputs, ["rois"])["rois"]
+    np.testing.assert_allclose(found, opencv(tmp_path, inputs, "rpn").reshape(-1, 5), atol=2e-4)
+
+
+def test_no_proposal_is_a_box_of_zeros(tmp_path):
+    inputs = proposal_inputs(5) | {"info": np.float32([[10, 10, 1]])}
+    found = outputs(proposal_network("Proposal", inputs), tmp_path, inputs, ["rois"])["rois"]
+    np.testing.assert_array_equal(found, np.zeros((1, 5)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("format", "suffix"), [("onnx", ".onnx"), ("litert", ".tflite")])
+def test_proposals_leave(format, suffix, tmp_path):
+    inputs = proposal_inputs(6)
+    text = input_layer("data", (1, 8, 6, 9)) + proposal_network("Proposal", inputs)
+    text += 'layer { name: "pool" type: "PSROIPooling" bottom: "data" bottom: "rois" top: "pool" '
+    text += "psroi_pooling_param { spatial_scale: 0.0625 output_dim: 2 group_size: 2 } }\n"
+    inputs["data"] = np.random.default_rng(1).normal(size=(1, 8, 6, 9)).astype(np.float32)
+    expected = outputs(text, tmp_path, inputs, ["pool"])["pool"]
+    given = {name: array.transpose(0, 2, 3, 1) if array.ndim == 4 else array for name, array in inputs.items()}
+    np.savez(tmp_path / "samples.npz", **given)
+    exported = tmp_path / f"model{suffix}"
+    export_model(input=tmp_path / "model.keras", output=exported, format=format, samples=tmp_path / "samples.npz")
+    (found,) = load_graph(exported).run(given).values()
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_layers_in_python_are_named_and_what_stands_before_them_converts(tmp_path):
+    text = input_layer("data", (1, 2, 9, 14))
     text += 'layer { name: "tanh" type: "TanH" bottom: "data" top: "tanh" }\n'
-    text += f'layer {{ name: "l" type: "{kind}" bottom: "tanh" bottom: "rois" top: "l" {parameters} }}\n'
+    text += "layer { name: 'l' type: 'Python' bottom: 'tanh' top: 'l' python_param { module: 'a' layer: 'Mine' } }\n"
     paths = write_network(tmp_path, text)
-    with pytest.raises(UserError, match=rf"layer 4 'l' \({kind}\): unknown layer type"):
+    with pytest.raises(UserError, match=r"layer 3 'l' \(Python\): unknown layer type"):
         convert_caffe(*paths)
     assert convert_caffe(*paths, outputs=["tanh"]).model.output.shape == (None, None, None, 2)
+
+
+def test_proposals_with_unknown_settings_are_refused(tmp_path):
+    text = "layer { name: 'l' type: 'Python' top: 'l' python_param { layer: 'ProposalLayer' param_str: '%s' } }"
+    for settings in ("feat_stride: 16, mode: 3", "nonsense", "scales: [a]"):
+        with pytest.raises(
+            UserError, match=r"layer 'l': param_str .* of ProposalLayer: feat_stride and scales are known"
+        ):
+            convert_caffe(*write_network(tmp_path, text % settings))
