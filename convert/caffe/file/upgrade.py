@@ -9,7 +9,7 @@ from typing import Any
 from convert.caffe.file.schema import V1_LAYER_TYPES, enum_name, message_class
 from errors import UserError, unknown_name
 
-PROPOSAL_LAYER = "ProposalLayer"
+PROPOSAL_LAYER = "rpn.proposal_layer", "ProposalLayer"  # module and layer
 # 'feat_stride': 16, 'scales': [8, 16, 32]
 _SETTING = re.compile(r"""['"]?(\w+)['"]?\s*:\s*(?:(\d{1,5})|[\[(]([\d., ]+)[\])])""")
 _NUMBER = re.compile(r"\d{1,5}(?:\.\d{0,5})?")
@@ -72,7 +72,7 @@ def upgrade(net: Any) -> Any:
         result.layer.append(_input_layer(net))
     result.layer.extend(net.layer or _upgraded_layers(net))
     for layer in result.layer:
-        if layer.type == "Python" and layer.python_param.layer == PROPOSAL_LAYER:
+        if layer.type == "Python" and (layer.python_param.module, layer.python_param.layer) == PROPOSAL_LAYER:
             _name_proposal(layer)
     return result
 
@@ -86,7 +86,7 @@ def _name_proposal(layer: Any) -> None:
         "scales",
     }:
         raise UserError(
-            f"layer {layer.name!r}: param_str {text!r} of {PROPOSAL_LAYER}: feat_stride and scales are known"
+            f"layer {layer.name!r}: param_str {text!r} of {PROPOSAL_LAYER[1]}: feat_stride and scales are known"
         )
     layer.type = "Proposal"
     for name, number, row in settings:

@@ -111,8 +111,8 @@ def proposal(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
 def anchor_sizes(parameter: Any) -> list[tuple[float, float]]:
     """Return (width, height) of the anchors at each position, rounded as py-faster-rcnn does before it scales them."""
     ratios, scales = list(parameter.ratio) or [0.5, 1.0, 2.0], list(parameter.scale) or [8.0, 16.0, 32.0]
-    if min(*ratios, *scales) <= 0 or len(ratios) * len(scales) > MAX_BOXES:
-        raise LayerError(f"ratios and scales must be positive, and at most {MAX_BOXES} in all")
+    if not all(0 < value <= MAX_PARTS for value in (*ratios, *scales)) or len(ratios) * len(scales) > MAX_BOXES:
+        raise LayerError(f"ratios and scales must be above 0 and at most {MAX_PARTS}, for {MAX_BOXES} anchors at most")
     sizes = []
     for ratio in ratios:
         width = round((parameter.base_size**2 / ratio) ** 0.5)

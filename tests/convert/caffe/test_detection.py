@@ -245,10 +245,11 @@ def test_parts_of_regions_have_channels_of_their_own(truth, tmp_path):
 
 
 ANCHORS = [(23 * 2, 12 * 2), (23 * 4, 12 * 4), (16 * 2, 16 * 2), (16 * 4, 16 * 4)]  # ratios 0.5 and 1
+PYTHON_LAYER = "module: 'rpn.proposal_layer' layer: 'ProposalLayer'"
 PROPOSAL = {
     "Proposal": "proposal_param { feat_stride: 16 base_size: 16 min_size: 24 ratio: 0.5 ratio: 1 scale: 2 scale: 4 "
     "pre_nms_topn: 150 post_nms_topn: 12 nms_thresh: 0.6 }",
-    "Python": "python_param { module: 'rpn.proposal_layer' layer: 'ProposalLayer' param_str: \"{'feat_stride': 16, "
+    "Python": f"python_param {{ {PYTHON_LAYER} param_str: \"{{'feat_stride': 16, "
     "'scales': (2, 4)}\" } proposal_param { min_size: 24 ratio: [0.5, 1] pre_nms_topn: 150 post_nms_topn: 12 "
     "nms_thresh: 0.6 }",
 }
@@ -344,9 +345,9 @@ def test_layers_in_python_are_named_and_what_stands_before_them_converts(tmp_pat
 
 
 def test_proposals_with_unknown_settings_are_refused(tmp_path):
-    text = "layer { name: 'l' type: 'Python' top: 'l' python_param { layer: 'ProposalLayer' param_str: '%s' } }"
+    text = "layer { name: 'l' type: 'Python' top: 'l' python_param { %s param_str: '%s' } }"
     for settings in ("feat_stride: 16, mode: 3", "nonsense", "scales: [a]"):
         with pytest.raises(
             UserError, match=r"layer 'l': param_str .* of ProposalLayer: feat_stride and scales are known"
         ):
-            convert_caffe(*write_network(tmp_path, text % settings))
+            convert_caffe(*write_network(tmp_path, text % (PYTHON_LAYER, settings)))

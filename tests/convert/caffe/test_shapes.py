@@ -86,6 +86,10 @@ def test_what_caffe_refuses_is_refused(kind, parameters, message):
         infer_shapes(chain((2, 4, 5, 6), (kind, parameters)))
 
 
+PARTS = "psroi_pooling_param { spatial_scale: 1 output_dim: %d group_size: %d }"
+ANCHORS = [(1, 18, 6, 9), (1, 36, 6, 9)]
+
+
 @pytest.mark.parametrize(
     ("kind", "shapes", "parameters", "tops", "message"),
     [
@@ -119,6 +123,18 @@ def test_what_caffe_refuses_is_refused(kind, parameters, message):
         ("RNN", [(3, 2, 4), (3, 2)], "recurrent_param { num_output: 5 }", 2, "2 bottoms and 2 tops; 2 or 3 and 1 are"),
         ("ROIPooling", [PICTURE, (3, 4)], "roi_pooling_param { pooled_h: 2 pooled_w: 2 }", 1, "five numbers for each"),
         ("ROIPooling", [PICTURE, (3, 5)], "roi_pooling_param { pooled_h: 2 }", 1, "pooled_w 0 must be from 1 to"),
+        ("PSROIPooling", [PICTURE, (3, 4)], "", 1, "five numbers for each"),
+        (
+            "PSROIPooling",
+            [PICTURE, (3, 5)],
+            PARTS % (1, 3),
+            1,
+            "needs output_dim 1 x group_size 3 x group_size channels",
+        ),
+        ("Proposal", [(1, 8, 6, 9), (1, 16, 6, 9), (1, 3)], "", 1, "needs 18 scores and 36 moves for 9 anchors"),
+        ("Proposal", [(1, 18, 6, 9), (1, 36, 6, 9), (1, 2)], "", 1, "and three numbers of the picture"),
+        ("Proposal", [*ANCHORS, (1, 3)], "proposal_param { pre_nms_topn: 0 }", 1, "pre_nms_topn 0 must be from 1 to"),
+        ("Proposal", [*ANCHORS, (1, 3)], "proposal_param { ratio: [1, nan] }", 1, "ratios and scales must be above 0"),
         ("MVN", [(1, 2, 3, 4, 5)], "", 1, "up to 4 axes"),
         ("BatchNorm", [(3,)], "", 1, "2 or more axes"),
         ("Input", [], "input_param { shape { dim: 0 dim: 1 } }", 1, "outputs an empty blob"),
