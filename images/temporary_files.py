@@ -16,7 +16,8 @@ from typing import BinaryIO
 
 # Names of temporary files: a process, a host, a token, and a suffix where the writer wants one.
 _TEMPORARY = re.compile(r"\.(\d+)-([0-9a-f]{8})-[0-9a-f]{8}\.tmp(\.[\w.]+)?")
-# Seconds for which a temporary file of a process that is gone stays: another container may have the same host's name.
+# Seconds in which nobody wrote to a temporary file of a process that is gone, before it is removed: another container
+# may have the same host's name.
 MIN_STALE_SECONDS = 1.0
 
 
@@ -73,17 +74,28 @@ def temporary_path(path: Path, suffix: str = "") -> Path:
 
 
 def remove_stale(folder: Path) -> None:
-    """Remove temporary files and folders of this program in `folder` that killed processes here have left."""
+    """Remove temporary files and folders of this program in `folder` that killed processes here have left.
+
+    One that was written to a moment ago is waited for.
+    """
     for path in folder.glob(".*.tmp*"):
         found = _TEMPORARY.fullmatch(path.name)
         if found and found[2] == _host() and not _is_alive(int(found[1])):
             with suppress(OSError):
-                if time.time() - path.stat().st_mtime < MIN_STALE_SECONDS:
+                if 0 < (age := _age(path)) < MIN_STALE_SECONDS:
+                    time.sleep(MIN_STALE_SECONDS - age)
+                    age = _age(path)
+                if age < MIN_STALE_SECONDS:
                     continue
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)
                 else:
                     path.unlink()
+
+
+def _age(path: Path) -> float:
+    """Return for how many seconds nobody has written to a file."""
+    return time.time() - path.stat().st_mtime
 
 
 def _host() -> str:

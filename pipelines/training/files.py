@@ -76,7 +76,6 @@ def held(folder: Path) -> Iterator[None]:
         with hold(folder / ".lock"):
             remove_stale(folder)
             yield
-            remove_stale(folder)
     finally:
         if is_new:
             with suppress(OSError):  # there is something in it

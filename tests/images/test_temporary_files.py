@@ -1,4 +1,8 @@
 import os
+import time
+from types import SimpleNamespace
+
+import pytest
 
 from images import temporary_files
 
@@ -15,3 +19,18 @@ def test_only_files_of_processes_that_are_gone_are_removed(tmp_path, monkeypatch
         assert not temporary.exists()
         temporary.write_bytes(b"whole")
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+@pytest.mark.parametrize("is_written", [False, True])
+def test_a_file_written_a_moment_ago_is_waited_for(tmp_path, monkeypatch, is_written):
+    left = tmp_path / f".4194305-{temporary_files._host()}-00000000.tmp"
+    left.write_bytes(b"")
+
+    def sleep(seconds):
+        assert 0 < seconds <= temporary_files.MIN_STALE_SECONDS
+        now = time.time()
+        os.utime(left, (now if is_written else now - 2 * seconds - 1,) * 2)
+
+    monkeypatch.setattr(temporary_files, "time", SimpleNamespace(time=time.time, sleep=sleep))
+    temporary_files.remove_stale(tmp_path)
+    assert left.exists() == is_written
