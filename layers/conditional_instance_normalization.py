@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -45,13 +46,14 @@ class ConditionalInstanceNormalization(keras.layers.Layer):
         if self.center:
             self.beta = self.add_weight(name="beta", shape=shape, initializer="zeros", autocast=False)
 
-    def call(self, inputs: Sequence[Any]) -> Any:
+    def call(self, inputs: Sequence[Any], training: bool | None = None) -> Any:
         """Return the normalised pictures."""
         x, weights = inputs
         weights = ops.cast(weights, self.gamma.dtype)
         gamma = ops.matmul(weights, self.gamma)
         beta = None if self.beta is None else ops.matmul(weights, self.beta)
-        return native.instance_normalization(x, gamma, beta, self.epsilon, lambda x: self._plain(x, gamma, beta))
+        plain = partial(self._plain, gamma=gamma, beta=beta)
+        return native.instance_normalization(x, gamma, beta, self.epsilon, plain, training)
 
     def _plain(self, x: Any, gamma: Any, beta: Any) -> Any:
         beta = None if beta is None else ops.expand_dims(beta, (1, 2))

@@ -46,9 +46,9 @@ class InstanceNormalization(keras.layers.Layer):
         if self.center:
             self.beta = self.add_weight(name="beta", shape=(channels,), initializer="zeros", autocast=False)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Return the normalised picture."""
-        return native.instance_normalization(inputs, self.gamma, self.beta, self.epsilon, self._plain)
+        return native.instance_normalization(inputs, self.gamma, self.beta, self.epsilon, self._plain, training)
 
     def _plain(self, inputs: Any) -> Any:
         return normalize_instances(inputs, self.gamma, self.beta, self.epsilon)

@@ -1,5 +1,7 @@
 """TensorFlow's graphs with every size unknown, and the kernels that it alone has."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -78,10 +80,21 @@ class TestFastInstanceNormalization:
             np.testing.assert_allclose(function(tf.constant(x)).numpy(), expected, atol=2e-6)
         assert function(tf.zeros((0, 9, 8, 4))).shape == (0, 9, 8, 4)
 
+    @pytest.mark.parametrize("mean", [0.0, 3.0, 200.0])
+    def test_statistics_of_a_large_picture_are_exact(self, mean):
+        """Added up pixel by pixel in float32 they would be 1e-5 off, and as a difference 1e-2 for the largest mean."""
+        x = (np.random.default_rng(0).normal(size=(2, 500, 520, 3)) + mean).astype("float32")
+        layer = layers.InstanceNormalization()
+        exact = x.astype("float64") - x.mean((1, 2), dtype="float64", keepdims=True)
+        exact /= np.sqrt(exact.var((1, 2), keepdims=True) + 1e-5)
+        rounding = 2e-6 + 2e-7 * mean
+        np.testing.assert_allclose(layer(x).numpy(), exact, atol=rounding)
+        np.testing.assert_allclose(tf.function(layer)(tf.constant(x)).numpy(), exact, atol=rounding)
+
     def test_size_known_only_at_run_time(self, monkeypatch):
-        """A picture too large for the kernel takes the formula."""
+        """A picture too large for the kernel's own statistics takes the formula."""
         monkeypatch.setattr(layers.tensorflow_kernels, "MAX_PIXELS", 72)
-        layer = self.layer()
+        layer = partial(self.layer(), training=True)
         function = graph_of_unknown_sizes(layer, [tf.float32], [4])
         assert "If" in operations(function) or "StatelessIf" in operations(function)
         for x in (self.picture(1), np.concatenate([self.picture(1)] * 2, axis=1)):
@@ -90,8 +103,9 @@ class TestFastInstanceNormalization:
             np.testing.assert_allclose(function(tf.constant(x)).numpy(), expected, atol=2e-6)
             np.testing.assert_allclose(layer(x).numpy(), expected, atol=2e-6)
 
+    @pytest.mark.parametrize("training", [False, True])
     @pytest.mark.parametrize("batch", [1, 3])
-    def test_gradients_equal_those_of_the_formula(self, batch):
+    def test_gradients_equal_those_of_the_formula(self, batch, training):
         layer, x = self.layer(), self.picture(batch)
         cotangent = np.random.default_rng(9).normal(size=x.shape).astype("float32")
         with layers.plain_formulas():
@@ -102,7 +116,7 @@ class TestFastInstanceNormalization:
         def gradients(inputs, weights):
             with tf.GradientTape() as tape:
                 tape.watch(inputs)
-                result = tf.reduce_sum(layer(inputs) * weights)
+                result = tf.reduce_sum(layer(inputs, training=training) * weights)
             return tape.gradient(result, [inputs, *(v.value for v in layer.trainable_variables)])
 
         for actual, wanted in zip(gradients(x, cotangent), expected, strict=True):
