@@ -10,11 +10,11 @@ import sys
 
 import pytest
 from conftest import ROOT
-from support.backends import QUICK_COMPILATION
+from support.backends import quick_compilation
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_marked_tests_pass_under_backend(backend):
+def test_marked_tests_pass_under_backend(backend, tmp_path):
     command = [
         sys.executable,
         "-m",
@@ -25,7 +25,7 @@ def test_marked_tests_pass_under_backend(backend):
         "no:cacheprovider",
         "tests",
     ]
-    environment = os.environ | {"KERAS_BACKEND": backend, "XLA_FLAGS": QUICK_COMPILATION}
+    environment = os.environ | {"KERAS_BACKEND": backend, **quick_compilation(tmp_path)}
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     summary = result.stdout.strip().splitlines()[-1:]
     assert result.returncode == 0, result.stdout[-8000:] + result.stderr[-2000:]

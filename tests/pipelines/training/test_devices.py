@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 from conftest import ROOT
-from support.backends import QUICK_COMPILATION
+from support.backends import quick_compilation
 from support.training_cases import make_inputs
 
 from errors import ArgumentError
@@ -46,7 +46,7 @@ def start(inputs, output, backend, devices="", **variables):
     environment = os.environ | {
         "PYTHONPATH": path,
         "KERAS_BACKEND": backend,
-        "XLA_FLAGS": QUICK_COMPILATION,
+        **quick_compilation(inputs.parent / "compiled"),
         **variables,
     }
     command = [sys.executable, "-c", SCRIPT, str(inputs), str(output), devices]
