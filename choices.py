@@ -24,6 +24,8 @@ LOSS_SCALINGS = ("relative", "absolute")
 
 # Of channels at the borders of a network: last, or first as Torch and Caffe have them.
 LAYOUTS = ("nhwc", "nchw")
+# The shape of single numbers, where others are such as 3x224x224.
+SCALAR = "scalar"
 
 # Of videos.
 CODECS = ("h264", "hevc", "av1")

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from choices import LAYOUTS
+from choices import LAYOUTS, SCALAR
 from pipelines.command_line import ArgumentParser, defaults_of, parse_size, run_script
 from pipelines.export.export import export_model
 from pipelines.export.settings import FORMATS, MIN_PSNR, Shape, describe_shape
@@ -103,10 +103,12 @@ def _add_inputs(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
 
 
 def parse_shape(text: str) -> Shape:
-    """Return "AxBxC" as (A, B, C), with None for "?"."""
+    """Return "AxBxC" as (A, B, C), with None for "?", and "scalar" as ()."""
+    if text == SCALAR:
+        return ()
     sizes = text.lower().split("x")
     if not all(re.fullmatch(r"\?|[0-9]{1,9}", size) for size in sizes):
-        raise argparse.ArgumentTypeError(f"{text!r:.60} is not AxBxC, such as 224x224x3 or ?x300")
+        raise argparse.ArgumentTypeError(f"{text!r:.60} is not AxBxC, such as 224x224x3 or ?x300, or {SCALAR}")
     return tuple(None if size == "?" else int(size) for size in sizes)
 
 

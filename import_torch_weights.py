@@ -76,8 +76,8 @@ def _add_reading(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         metavar="3x224x224",
         action="append",
         default=[],
-        help="sizes of the network's input in Torch7's order, without the batch, ? for a dynamic size; given once for "
-        "each input, tables depth first (default: derived from the file)",
+        help="sizes of the network's input in Torch7's order, without the batch, ? for a dynamic size, scalar for "
+        "single numbers; given once for each input, tables depth first (default: derived from the file)",
     )
     parser.add_argument(
         "--noise",

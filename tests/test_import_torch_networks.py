@@ -7,6 +7,7 @@ import pytest
 from support.torch7_wide import SHIPPED_WIDE_CASES
 from support.torch7_writer import module, numbers, sequential, sizes, table, tensor, write_t7
 
+import export_model as export_script
 import import_torch_weights
 import layers  # noqa: F401  registers what the saved models are made of
 from errors import UserError
@@ -43,6 +44,21 @@ def test_a_reference_of_other_sizes_than_the_file_suggests_tells_them(tmp_path):
     """The file lets one take the input for a picture of four channels; the reference has them first, and no batch."""
     case = WIDE["v_pw_prelu_c_chw"]
     assert run("--input", case.path, "--output", tmp_path / "net.keras", "--verify", case.reference) == 0
+
+
+def test_single_numbers_are_inputs(tmp_path, capsys):
+    """A word and a vector, as a decoder takes them: whether words stand alone or in a row the file does not tell."""
+    words = module("nn.LookupTable", weight=tensor(numbers(9, 4)))
+    pair = module("nn.ParallelTable", modules=table(words, linear(3, 2)))
+    source = file_with(tmp_path / "n.t7", sequential(pair, module("nn.JoinTable", dimension=2)))
+    shapes = ("--input-shape", "scalar", "--input-shape", "3")
+    assert run("--input", source, "--output", tmp_path / "n.keras") == 1
+    assert run("--input", source, "--output", tmp_path / "n.keras", *shapes) == 0
+    assert "input_0: ?\ninput_1: ? x 3\noutput_0: ? x 6\n" in capsys.readouterr().out
+    exported = ["--input", str(tmp_path / "n.keras"), "--format", "onnx", "--output", str(tmp_path / "n.onnx"), *shapes]
+    assert export_script.main(exported) == 0
+    assert run("--input", source, "--output", tmp_path / "n.keras", "--input-shape", "skalar") == 2
+    assert "or scalar" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("suffix", [".onnx", ".tflite"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from choices import SCALAR
 from errors import ArgumentError
 
 MAX_RANK = 8
@@ -11,14 +12,18 @@ MAX_SIZE = 2**24
 
 
 def parse_shape(text: str) -> tuple[int | None, ...]:
-    """Return the sizes of "3x224x224"; a ? is a size that stays free (None).
+    """Return the sizes of "3x224x224"; a ? is a size that stays free (None), "scalar" a single number without sizes.
 
     Raises:
         ArgumentError: the text is no such shape.
     """
+    if text == SCALAR:
+        return ()
     parts = text.split("x")
     if len(parts) > MAX_RANK or not all(re.fullmatch(r"\?|[0-9]{1,8}", part) for part in parts):
-        raise ArgumentError(f"`input_shape` {text!r:.60}: must be sizes such as 3x224x224, ? for a free one")
+        raise ArgumentError(
+            f"`input_shape` {text!r:.60}: must be sizes such as 3x224x224, ? for a free one, or {SCALAR}"
+        )
     sizes = tuple(None if part == "?" else int(part) for part in parts)
     if any(size is not None and not 1 <= size <= MAX_SIZE for size in sizes):
         raise ArgumentError(f"`input_shape` {text}: sizes must be from 1 to {MAX_SIZE:,}")

@@ -88,7 +88,7 @@ def import_torch_model(
             follows the image contract (float32 RGB in [0, 1]; batch, height, width, 3), or makes textures of noise.
         entry: keys, joined by dots, that lead to one of several networks in the file.
         input_shape: of each input, tables depth first, as "3x224x224" in Torch7's order without the batch, ? for a
-            free size; none to derive them from the file (and from `verify`).
+            free size, "scalar" for single numbers; none to derive them from the file (and from `verify`).
         image_io: `auto`, `texture-nets`, `texture-nets-2016`, `fast-neural-style` or `none`.
         noise: `seed` for layers that draw the random numbers a network wants, `input` for inputs noise_0, ....
         norm_statistics: `running` or `batch` statistics in batch normalisations; `auto` decides from the file.
