@@ -90,8 +90,8 @@ def _add_checks(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         metavar="3x224x224",
         action="append",
         default=defaults["input_shape"],
-        help="size of an input without the batch, in Caffe's order, ? for a free one, scalar for single numbers; once for "
-        "each input, or once for all; needed where the network reads files whose size is not in the prototxt",
+        help="size of an input without the batch, in Caffe's order, ? for a free one, scalar for single numbers; once "
+        "for each input, or once for all; needed where the network reads files whose size is not in the prototxt",
     )
     parser.add_argument(
         "--raw-detections",
