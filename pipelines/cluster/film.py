@@ -15,7 +15,7 @@ from film.matching import Matcher
 from film.reading import FilmReader
 from film.writing import FilmWriter, begin_at
 from pipelines.cluster.ray_data import Row, results_of
-from pipelines.cluster.session import check_workers, connected, find_workers
+from pipelines.cluster.session import check_address, check_workers, connected, find_workers
 from pipelines.cluster.worker import Network
 from pipelines.model_library import find_model
 from pipelines.stylization.film.files import FilmFiles
@@ -70,6 +70,7 @@ def stylize_film_on_cluster(
         UserError: the film, the model or the cluster cannot be used, or another run is at work on this output.
     """
     check_workers(worker_cpus)
+    check_address(cluster)  # before the film is looked through
     network = Network(model, find_model(model).read_bytes())
     with held_film(source, output, settings, model=model, overwrite=overwrite) as (reader, files):
         start = perf_counter()

@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,10 @@ from errors import ArgumentError, UserError, one_line
 PROGRAM = Path(__file__).resolve().parent.parent.parent
 # The cluster that is started on this machine for one run.
 LOCAL = "local"
+# The cluster that runs on this machine already.
+RUNNING = "auto"
+MAX_PORT = 65_535
+SECONDS_TO_ANSWER = 20
 # How addresses begin that lead to a cluster from outside.
 CLIENT = "ray://"
 # How often it is tried: Ray gives up after 30 s, which a machine with much to do may need.
@@ -56,6 +61,24 @@ def check_installed() -> None:
         raise ArgumentError("`cluster` needs Ray, which is not installed: pip install -r requirements-cluster.txt")
 
 
+def check_address(address: str) -> None:
+    """Raise what `connected` raises for an address at which no cluster can be; Ray would try it for minutes."""
+    if address.startswith(CLIENT):
+        raise ArgumentError(
+            f"`cluster` {address}: Ray Data does not support Ray's client; run the command on a machine of the "
+            "cluster, with auto, or as a job of the cluster (ray job submit)"
+        )
+    if address in (LOCAL, RUNNING):
+        return
+    host, _, port = address.rpartition(":")
+    if not (host and port.isascii() and port.isdigit() and 0 < int(port) <= MAX_PORT):
+        raise ArgumentError(f"`cluster` {address}: must be {LOCAL}, {RUNNING} or HOST:PORT")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS_TO_ANSWER).close()
+    except (OSError, UnicodeError) as error:
+        raise UserError(f"`cluster` {address}: no Ray cluster can be reached there ({one_line(error)})") from error
+
+
 @contextmanager
 def connected(address: str) -> Iterator[None]:
     """Be connected with a cluster inside.
@@ -65,15 +88,11 @@ def connected(address: str) -> Iterator[None]:
             "auto" or `HOST:6379` on one of its machines.
 
     Raises:
-        ArgumentError: Ray is not installed, or the address is that of Ray's client.
+        ArgumentError: Ray is not installed, or this is no address of a cluster, or that of Ray's client.
         UserError: no cluster answers at the address.
     """
     check_installed()
-    if address.startswith(CLIENT):
-        raise ArgumentError(
-            f"`cluster` {address}: Ray Data does not support Ray's client; run the command on a machine of the "
-            "cluster, with auto, or as a job of the cluster (ray job submit)"
-        )
+    check_address(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # A worker without GPUs must not hide them from itself: Ray's future default.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")

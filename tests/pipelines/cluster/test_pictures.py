@@ -1,6 +1,7 @@
 """Pictures on real Ray clusters: one on this machine, and two nodes of which one is killed in the middle."""
 
 import importlib.util
+import socket
 import subprocess
 import sys
 
@@ -117,9 +118,18 @@ def test_without_ray_there_is_one_line(monkeypatch, pictures, tmp_path, model):
         stylize_on_cluster([str(pictures)], str(tmp_path / "out"), LOOK, cluster="local", model=model)
 
 
+@pytest.mark.parametrize("address", ["nowhere", "", "127.0.0.1", "127.0.0.1:", ":6379", "127.0.0.1:0", "a:99999"])
+def test_what_is_no_address(pictures, tmp_path, model, address):
+    with pytest.raises(ArgumentError, match=f"`cluster` {address}: must be local, auto or HOST:PORT"):
+        stylize_on_cluster([str(pictures)], str(tmp_path / "out"), LOOK, cluster=address, model=model)
+
+
 def test_an_address_without_a_cluster(pictures, tmp_path, model):
-    with pytest.raises(UserError, match="`cluster` nowhere: no Ray cluster can be reached there"):
-        stylize_on_cluster([str(pictures)], str(tmp_path / "out"), LOOK, cluster="nowhere", model=model)
+    with socket.socket() as taken:  # which nobody listens to
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(UserError, match=f"`cluster` {address}: no Ray cluster can be reached there"):
+            stylize_on_cluster([str(pictures)], str(tmp_path / "out"), LOOK, cluster=address, model=model)
 
 
 def test_what_is_wrong_is_told_before_the_cluster_starts(pictures, tmp_path, model):
