@@ -6,6 +6,11 @@ to a server.
 
 from __future__ import annotations
 
+from runtimes.terminal import interrupt_without_traceback
+
+if __name__ == "__main__":
+    interrupt_without_traceback()
+
 import argparse
 import os
 import sys

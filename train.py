@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from runtimes.terminal import interrupt_without_traceback
+
+if __name__ == "__main__":
+    interrupt_without_traceback()
+
 import argparse
 import sys
 from collections.abc import Sequence

@@ -76,6 +76,15 @@ def discard_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def interrupt_without_traceback() -> None:
+    """Let Ctrl-C end the program at once and silently: what scripts do while they load modules, before `run_script`.
+
+    Python would print where in the modules it was. A signal that the caller ignores stays ignored.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 # The signals that have come while `signals_as_interrupts` lasts.
 _arrived: list[int] = []
 

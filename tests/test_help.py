@@ -1,5 +1,7 @@
 """Scripts read their arguments before they load what takes long."""
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -36,3 +38,18 @@ def test_nothing_heavy_is_loaded_before_the_arguments_are_read(script):
     assert f"usage: {script}.py" in told
     assert result.stderr.count("\n") == 1  # of the unknown argument
     assert set(modules.split()) & HEAVY <= LOADED.get(script, set())
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_ctrl_c_while_modules_are_loaded_ends_without_a_traceback(script, tmp_path):
+    """A module that is loaded first of all stands for any of them."""
+    (tmp_path / "argparse.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    result = subprocess.run(
+        [sys.executable, f"{script}.py", "--help"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        capture_output=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (-signal.SIGINT, b"")

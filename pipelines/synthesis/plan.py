@@ -115,8 +115,7 @@ def plan_synthesis(
         ArgumentError: the output or a source is too small for the layers at the smallest octave, or the output is too
             large for this machine's memory.
     """
-    asked = "`output_width`" if settings.count == 1 else "`output_width` or `count`"
-    check_memory(settings.count * settings.size[0] * settings.size[1] * PICTURE_BYTES, asked)
+    check_memory(settings.count * settings.size[0] * settings.size[1] * PICTURE_BYTES, _asked(settings))
     precision, precision_note = choose_precision(settings.precision)
     geometry, octaves_note = _fitting_geometry(settings, source_sizes)
     schedule = settings.schedule or ("single" if has_start else "coarse-to-fine")
@@ -139,6 +138,13 @@ def plan_synthesis(
         match_histogram=settings.match_histogram,
         notes=tuple(filter(None, (precision_note, octaves_note, *_notes(settings, regularity, where), resources.note))),
     )
+
+
+def _asked(settings: SynthesisSettings) -> str:
+    """Return the options that make an output as large as it is."""
+    height, width = settings.size
+    side = "`output_height`" if height > width else "`output_width`"
+    return side if settings.count == 1 else f"{side} or `count`"
 
 
 def _where(settings: SynthesisSettings, sources: int, has_regions: bool, morph: Morph | None) -> Where:
@@ -234,7 +240,7 @@ def _resources(
         bytes_of_terms=in_pieces,
         bytes_before=_bytes_of_sources(objective, max(map(math.prod, source_sizes)), has_regions),
     )
-    return plan_resources(work, parse_memory(settings.memory), "`output_width`")
+    return plan_resources(work, parse_memory(settings.memory), _asked(settings))
 
 
 def _bytes_of_sources(objective: ObjectivePlan, pixels: int, has_regions: bool) -> int:

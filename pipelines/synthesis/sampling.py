@@ -20,7 +20,7 @@ from pipelines.memory_bound import parse_memory
 from pipelines.model_library import find_model
 from pipelines.outputs import check_picture_output
 from pipelines.startup import quiet_startup
-from runs.machine import return_memory_at_once
+from runs.machine import check_memory, return_memory_at_once
 
 if TYPE_CHECKING:
     import keras
@@ -175,6 +175,8 @@ def _check(height: int, width: int, count: int, tileable: str, random_seed: int)
     for name, value in (("`output_width`", width), ("`output_height`", height), ("`count`", count)):
         if value < 1:
             raise ArgumentError(f"{name} must be at least 1, not {value}")
+    # Even in strips the picture is in memory in the end, in bytes.
+    check_memory(3 * height * width, "`output_height`" if height > width else "`output_width`")
     if not isinstance(random_seed, Integral) or random_seed < 0:
         raise ArgumentError(f"`random_seed` must be a whole number of at least 0, not {random_seed!r}")
     if tileable not in TILEABLE:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -221,23 +221,24 @@ class Checkpoint:
     iteration: int
 
 
-def digests_of(settings: TrainingSettings, descriptor: Descriptor) -> dict[str, str]:
-    """Return the digests of the files, by what they are, that must be the same when a run goes on.
+def identity_of(settings: TrainingSettings, descriptor: Descriptor) -> Identity:
+    """Return what must be the same when a run goes on; the weights of VGG-19 are found or downloaded for it.
 
-    Photos are not among them: folders of photos grow.
+    Photos are not among the files: folders of photos grow.
     """
     pictures = {f"style picture {i}": Path(path) for i, path in enumerate(settings.style_image, start=1)}
     if settings.add_style is not None:
         pictures["network of `add_style`"] = find_model(os.fspath(settings.add_style), option="`add_style`")
-    return {name: digest(path) for name, path in (pictures | descriptor.files()).items()}
+    files = pictures | descriptor.files()
+    return Identity(comparable(settings), {name: digest(path) for name, path in files.items()})
 
 
-def checkpoints_to_resume(settings: TrainingSettings, digests: Mapping[str, str], note: Note) -> list[Checkpoint]:
+def checkpoints_to_resume(settings: TrainingSettings, identity: Callable[[], Identity], note: Note) -> list[Checkpoint]:
     """Return the sound checkpoints of the folder, the newest first, from which this run goes on; none: it starts over.
 
     Args:
         settings: what is asked for.
-        digests: of the files that it reads, see `digests_of`; earlier versions have kept none.
+        identity: returns that of this run; not asked where there is nothing to go on from.
         note: told of checkpoints that are damaged.
 
     Raises:
@@ -253,8 +254,8 @@ def checkpoints_to_resume(settings: TrainingSettings, digests: Mapping[str, str]
     kept = WITHOUT_TERMS | state["settings"]
     if "styles" in kept:  # their names, in earlier versions
         kept["style_image"] = kept.pop("styles")
-    found = Identity(kept, state.get("digests", {}))
-    check_resumable(Identity(comparable(settings), digests), Found(found, str(folder)), FILES)
+    found = Identity(kept, state.get("digests", {}))  # earlier versions have kept none
+    check_resumable(identity(), Found(found, str(folder)), FILES)
     return [Checkpoint(path, other["iteration"]) for path, other in sound if other["settings"] == state["settings"]]
 
 

@@ -82,7 +82,7 @@ def plan_training(settings: TrainingSettings, styles: Sequence[str] = ()) -> Tra
     stages = plan_stages(settings.sizes, settings.batch_size, settings.num_iterations, multiple=multiple)
     for stage in stages:
         pixels = stage.batch_size * stage.size**2
-        check_memory(pixels * BYTES_PER_PIXEL, f"`image_size` {stage.size}")
+        check_memory(pixels * BYTES_PER_PIXEL, f"`image_size` {stage.size} with `batch_size` {stage.batch_size}")
         check_memory(pixels * 4 * (settings.noise_depth or 0), f"`noise_depth` {settings.noise_depth}")
     model = settings.model or MODELS[settings.mode]
     precision, note = choose_precision(settings.precision)

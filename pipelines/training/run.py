@@ -31,7 +31,7 @@ from pipelines.training.optimizer import MAX_NORM, AveragedAdam, RateTable
 from pipelines.training.plan import TrainingPlan
 from pipelines.training.stages import Stage, divisible, samples_before
 from runs.progress import Observer
-from runs.resuming import Note
+from runs.resuming import Identity, Note
 from runs.stopping import interrupts_noted
 
 PREVIEWS = 4
@@ -43,12 +43,12 @@ class TrainingFolder:
 
     Attributes:
         path: the folder of checkpoints, previews and the result.
-        state: that each checkpoint holds, ready for JSON.
+        identity: returns that of the run, which each checkpoint holds.
         checkpoints: to go on from, the newest first; none: checkpoints that are there are removed.
     """
 
     path: Path
-    state: dict[str, Any]
+    identity: Callable[[], Identity]
     checkpoints: Sequence[Checkpoint]
 
 
@@ -311,14 +311,17 @@ class _Fit:
     def _saver(self, previews: Previews, observed: Observed) -> Saver:
         folder = self.folder
         outputs: tuple[Callable[[int], None], ...] = ()
+        state: dict[str, Any] = {}
         if folder is not None:
+            identity = folder.identity()
+            state = {"settings": identity.options, "digests": identity.digests}
             outputs = (previews, partial(self._save_result, folder.path / RESULT))
         return Saver(
             self.first,
             self.plan.iterations,
             every=self.plan.save_every if folder is not None else self.plan.iterations,
             folder=None if folder is None else folder.path,
-            state={} if folder is None else folder.state,
+            state=state,
             result=self.result,
             outputs=outputs,
             context=self.devices.outside,

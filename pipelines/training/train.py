@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,10 +159,8 @@ def _train_in_folder(
     start = time.perf_counter()
     path = Path(settings.checkpoints_path)
     with files.held(path) if is_first_process() else nullcontext():
-        digests = files.digests_of(settings, plan.objective.descriptor)
-        found = files.checkpoints_to_resume(settings, digests, note)
-        state = {"settings": files.comparable(settings), "digests": digests}
-        folder = TrainingFolder(path, state, found)
+        identity = partial(files.identity_of, settings, plan.objective.descriptor)
+        folder = TrainingFolder(path, identity, files.checkpoints_to_resume(settings, identity, note))
         trained = run_training(plan, styles, photos, folder=folder, observers=observers, note=note)
     return TrainingReport(
         generator=path / files.RESULT,

@@ -69,6 +69,7 @@ WRONG = {
         ("--style-image PICTURE --data file", "--data file: not a folder"),
         ("--style-image PICTURE --data=", "--data is empty"),
         ("--style-image PICTURE --mode texture --noise-depth 100000000000", "--noise-depth 100000000000 is too large"),
+        ("--style-image PICTURE --data PICTURES --batch-size 5000000", "--image-size 256 with --batch-size 5000000 is"),
         ("--style-image PICTURE --data empty", "--data empty: no pictures in this folder"),
         ("--style-image gone.png --data PICTURES", "--style-image gone.png: no such file"),
         ("--style-image PICTURE --data PICTURES --seed 4294967296", "--seed must be at least 0 and below 4294967296"),

@@ -46,6 +46,8 @@ def test_octaves_are_as_many_as_fit_unless_named(width, source, octaves):
 def test_sizes_that_no_memory_holds_are_refused():
     with pytest.raises(ArgumentError, match="`output_width` is too large: it needs"):
         plan_synthesis(SynthesisSettings(output_width=5_000_000), [(256, 256)])
+    with pytest.raises(ArgumentError, match="`output_height` is too large: it needs"):
+        plan_synthesis(SynthesisSettings(output_width=64, output_height=10**12), [(256, 256)])
 
 
 @pytest.mark.parametrize(("tileable", "sizes"), [("both", (8, 8)), ("x", (8, 32)), ("y", (32, 8))])
