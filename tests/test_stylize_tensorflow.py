@@ -142,6 +142,11 @@ def test_keep_colors(stylize, photo, tmp_path):
     np.testing.assert_allclose(luma[1][inside], (coarse[0] + luma[2] - coarse[2])[inside], atol=3)
 
 
+def test_an_image_size_that_no_picture_can_have_is_named(stylize, photo, tmp_path, capsys):
+    assert stylize(photo[0], tmp_path / "a.png", "--image-size", 5_000_000) == 1
+    assert f"error: {photo[0]}: --image-size 5000000: cannot resize to 5000000 x" in capsys.readouterr().err
+
+
 def test_image_size(stylize, photo, tmp_path):
     for size, expected in ((60, (40, 60)), (240, (160, 240))):
         assert stylize(photo[0], tmp_path / f"{size}.png", "--image-size", size) == 0

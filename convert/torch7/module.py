@@ -30,6 +30,8 @@ BUFFERS = frozenset(
     | {"shardBuffer", "extraBuffer", "zeroScalar"}
 )
 
+# Whose values are as large as weights can be; constants and limits may be larger.
+WEIGHTS = frozenset({"weight", "bias", "running_mean", "running_var", "running_std"})
 MAX_LEAVES = 10_000
 
 
@@ -100,6 +102,13 @@ class Module:
         array = np.asarray(value.array, dtype=np.float64 if value.array.dtype == np.float64 else np.float32)
         if not np.isfinite(array).all():
             raise self.fail(f"{name} contains values that are not finite")
+        if name in WEIGHTS:
+            from model.untrusted.sizes import check_values  # loads Keras, which a summary does without
+
+            try:
+                check_values(name, array)
+            except UserError as error:
+                raise self.fail(str(error)) from error
         return array
 
     def storage_array(self, name: str, count: int) -> np.ndarray | None:

@@ -9,6 +9,7 @@ from time import perf_counter
 
 import numpy as np
 
+from images.errors import ImageError
 from images.large.mapped import mapped_zeros
 from images.reading import open_picture
 from images.resizing import resize_long_side
@@ -64,8 +65,7 @@ def stylize_file(
     start = perf_counter()
     content = open_picture(job.source)
     if settings.image_size is not None:
-        resized = resize_long_side(content.picture(), settings.image_size)
-        content = rows_of(resized, bits=content.bits, metadata=content.metadata)
+        content = _resized(content, job.source, settings.image_size)
     check_size(job.target, content.height, content.width)
     size = content.height, content.width
     plan = plan_picture(network_of(generator), *size, settings.memory, settings.brush_size)
@@ -79,6 +79,14 @@ def stylize_file(
         writing_seconds = _stylize_in_strips(job, content, settings, plan, observe)
     done = perf_counter()
     return Timing(done - read - writing_seconds, read - start + writing_seconds, content.height * content.width / 1e6)
+
+
+def _resized(content: PictureRows, source: Path, longer: int) -> PictureRows:
+    try:
+        picture = resize_long_side(content.picture(), longer)
+    except ImageError as error:
+        raise ImageError(f"{source}: `image_size` {longer}: {error}") from error
+    return rows_of(picture, bits=content.bits, metadata=content.metadata)
 
 
 def _stylize_whole(job: Job, content: PictureRows, generator: Stylizer, settings: StylizationSettings) -> float:

@@ -815,6 +815,10 @@ ERRORS = {
     ),
     "wrong bias": (convolution(4, 3, bias=numbers(2)), "shapes"),
     "nan": (convolution(4, 3, bias=np.array([0, np.nan, 0], np.float32)), "not finite"),
+    "too large": (
+        sequential(module("nn.Tanh"), convolution(4, 3, bias=np.array([0, -2e10, 0], np.float32))),
+        r"modules\[1\] \(nn.SpatialConvolution\): bias contains 2e\+10, beyond 1e\+10",
+    ),
     "mismatch": (sequential(convolution(4, 3), convolution(4, 3)), "needs 4 input channels"),
     "channels that nothing tells": (
         sequential(module("nn.Transpose", permutations=table(table(2, 4), table(3, 4))), convolution(4, 3)),
