@@ -164,17 +164,19 @@ class Inference:
     free_batch: bool = False
     free_size: bool = False
     values: dict[int, Shape] = field(default_factory=dict)
+    given: set[int] = field(default_factory=set)  # values that are inputs of the network
 
     def run(self, node: Node) -> NodeShapes:
         """Return the shapes around `node` and remember those of its tops."""
         bottoms = tuple(self.values[value] for value in node.bottoms)
         try:
-            shapes = registered(node).rule(node.layer, bottoms)
+            shapes = registered(node, first=self.given.issuperset(node.bottoms)).rule(node.layer, bottoms)
             tops = [_checked(shape) for shape in shapes.tops]
         except LayerError as error:
             raise UserError(f"{node.place}: {error}") from error
         if not node.bottoms:
             tops = [self._open(shape) for shape in tops]
+            self.given.update(node.tops)
         parameters = tuple(tuple(map(known, shape)) for shape in shapes.parameters)
         self.values.update(zip(node.tops, tops, strict=True))
         return NodeShapes(bottoms, tuple(tops), parameters)
@@ -217,16 +219,16 @@ def infer_open_shapes(network: Network, *, keep_size: bool = False) -> tuple[Nod
     return infer_shapes(network)
 
 
-def registered(node: Node) -> RegisteredRule:
-    """Return the rule of `node`'s type.
+def registered(node: Node, *, first: bool = False) -> RegisteredRule:
+    """Return the rule of `node`'s type; `first`: no other layer stands before it.
 
     Raises:
         UserError: there is none, or the node has a number of bottoms or tops that its type does not take.
     """
     if node.layer.type in BOX_SELECTIONS:
-        raise UserError(f"{node.place}: the box selection of YOLO is not supported; {_way_out(node)}")
+        raise UserError(f"{node.place}: the box selection of YOLO is not supported; {_way_out(node, first)}")
     if node.layer.type not in RULES:
-        raise UserError(f"{node.place}: {unknown_name('layer type', node.layer.type, RULES)}; {_way_out(node)}")
+        raise UserError(f"{node.place}: {unknown_name('layer type', node.layer.type, RULES)}; {_way_out(node, first)}")
     entry = RULES[node.layer.type]
     for kind, number, allowed in (
         ("bottoms", len(node.layer.bottom), entry.bottoms),
@@ -238,8 +240,10 @@ def registered(node: Node) -> RegisteredRule:
     return entry
 
 
-def _way_out(node: Node) -> str:
+def _way_out(node: Node, first: bool) -> str:
     """Return how to do without a layer that cannot be converted."""
+    if node.bottoms and first:
+        return "no other layer stands before it, so that the network cannot be cut off there"
     if node.bottoms:
         return f"cut the network off before it with `outputs` {','.join(dict.fromkeys(node.layer.bottom))}"
     return "if it reads data, give their size as `input_shape`, such as 3x224x224"

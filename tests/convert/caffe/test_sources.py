@@ -71,15 +71,24 @@ def test_sources_of_unknown_types_need_a_size(tmp_path):
     )
 
 
+TANH = 'layer { name: "t" type: "TanH" bottom: "data" top: "t" }'
+
+
 def test_layers_of_unknown_types_are_cut_off(tmp_path):
-    rest = 'layer { name: "p" type: "Python" bottom: "data" bottom: "data" bottom: "label" top: "y" }'
-    with pytest.raises(UserError, match=r"unknown layer type 'Python'.*; cut .* before it with `outputs` data,label$"):
+    rest = TANH + 'layer { name: "p" type: "Python" bottom: "t" bottom: "t" bottom: "label" top: "y" }'
+    with pytest.raises(UserError, match=r"unknown layer type 'Python'.*; cut .* before it with `outputs` t,label$"):
+        convert("RandVec", "", tmp_path, rest, input_shape=[(128,)])
+
+
+def test_nothing_is_cut_off_at_the_inputs(tmp_path):
+    rest = 'layer { name: "p" type: "Python" bottom: "data" bottom: "label" top: "y" }'
+    with pytest.raises(UserError, match=r"unknown layer type 'Python'.*; no other layer stands before it"):
         convert("RandVec", "", tmp_path, rest, input_shape=[(128,)])
 
 
 def test_yolos_selection_is_named(tmp_path):
-    rest = 'layer { name: "y" type: "Yolov3DetectionOutput" bottom: "data" top: "y" }'
-    with pytest.raises(UserError, match=r"box selection of YOLO .* cut the network off before it with `outputs` data"):
+    rest = TANH + 'layer { name: "y" type: "Yolov3DetectionOutput" bottom: "t" top: "y" }'
+    with pytest.raises(UserError, match=r"box selection of YOLO .* cut the network off before it with `outputs` t"):
         convert("Data", "transform_param { crop_size: 8 }", tmp_path, rest)
 
 
