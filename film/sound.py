@@ -18,6 +18,7 @@ from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
+from film.formats import is_animation
 from film.packets import packets_of
 from film.reading import open_container, pictures_of
 
@@ -61,6 +62,16 @@ def other_packets(source: Path, film: av.container.OutputContainer, notes: list[
         streams = [container.streams[index] for index in passages]
         packets = packets_of(container, streams) if streams else iter(())
         yield (timed for packet in packets for timed in passages[packet.stream.index](packet))
+
+
+def lost_tracks(source: Path) -> list[str]:
+    """Return a line about the sound and subtitles of a film that becomes an animation or numbered frames, if any."""
+    if not source.is_file() or is_animation(source):
+        return []
+    with open_container(source) as container:
+        tracks = {"sound": container.streams.audio, "subtitles": container.streams.subtitles}
+    lost = " and ".join(name for name, streams in tracks.items() if streams)
+    return [f"{source}: left out, because only videos can have it: {lost}"] if lost else []
 
 
 def _passages(

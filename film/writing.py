@@ -27,7 +27,7 @@ from film.formats import ANIMATIONS, check_target, is_numbered
 from film.frame import FilmFormat, Frame
 from film.packets import delay
 from film.reading import frame_numbers, frame_path
-from film.sound import other_packets
+from film.sound import lost_tracks, other_packets
 from images.temporary_files import whole_path
 from images.writing import to_bytes
 
@@ -120,7 +120,7 @@ def film_writer(
     else:
         writer = _VideoWriter(path, folder, about, source=source, codec=codec, quality=quality)
     is_video = isinstance(writer, _VideoWriter)
-    writer.notes += _lost_range(about, source, is_video=is_video)
+    writer.notes += _lost_range(about, source, is_video=is_video) + ([] if is_video else lost_tracks(source))
     if about.pixel_aspect != 1 and not is_video:
         shape = f"{float(about.pixel_aspect):.4g} times as wide as high"
         writer.notes.append(f"{source}: its pixels are {shape}, which only videos can tell: the frames look distorted")

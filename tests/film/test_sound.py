@@ -28,7 +28,7 @@ def plain(tmp_path):
 def rewritten(path, source, codec="h264"):
     """Write the frames of a film as another one, and return what is told."""
     reader, folder = FilmReader(source), path.with_name(f"{path.name}.parts")
-    folder.mkdir()
+    folder.mkdir(parents=True)
     writer = film_writer(path, folder, reader.format, source=source, codec=codec)
     for frame in reader:
         writer.write(frame)
@@ -220,6 +220,14 @@ def test_sound_that_is_converted_keeps_its_channels(tmp_path, target, codec):
     loudness = heard[:, 2000:8000].std(axis=1)
     # Not the fourth channel, for low tones alone.
     np.testing.assert_allclose(loudness[[0, 1, 2, 4, 5]] / loudness[5], np.array([0, 1, 2, 4, 5]) / 5, atol=0.05)
+
+
+@pytest.mark.parametrize("name", ["film.gif", "film.webp", "%d.png"])
+def test_tracks_that_pictures_cannot_have_are_told(tmp_path, plain, name):
+    with_tracks(tmp_path / "a.mkv", plain, [(0, 40, b"Hello")], codec="subrip")
+    for source, lost in ((plain, "sound"), (tmp_path / "a.mkv", "sound and subtitles")):
+        notes = rewritten(tmp_path / source.stem / name, source)
+        assert notes == [f"{source}: left out, because only videos can have it: {lost}"]
 
 
 def test_sound_of_a_broadcast_is_copied(tmp_path):
