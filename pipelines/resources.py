@@ -14,7 +14,7 @@ from choices import RANDOM_LAYER
 from errors import ArgumentError
 from model.layer_names import BLOCKS, LAYER_NAMES
 from pipelines.memory_bound import memory_bound
-from runs.machine import check_memory
+from runs.machine import check_memory, gigabytes, gigabytes_of_limit
 
 # Bytes of the program itself with the descriptor's weights and its libraries; and of strips that are worked on, with
 # what the C library keeps of those before.
@@ -116,13 +116,13 @@ def plan_resources(work: Work, memory: int | None, parameter: str) -> Resources:
         parameter = "`source`"
     if memory is not None and needed > memory:
         raise ArgumentError(
-            f"{parameter} is too large: {_size(work)} need about {needed / 1e9:.1f} GB of memory, but `memory` is "
-            f"{memory / 1e9:.1f} GB"
+            f"{parameter} is too large: {_size(work)} need about {gigabytes(needed)} of memory, but `memory` is "
+            f"{gigabytes_of_limit(memory)}"
         )
     check_memory(needed, parameter)
-    files = f" and {work.bytes_of_files() / 1e9:.1f} GB of files" if in_files else ""
+    files = f" and {gigabytes(work.bytes_of_files())} of files" if in_files else ""
     how = ", computing in strips" if work.in_strips else ""
-    note = f"{_size(work)} need about {needed / 1e9:.1f} GB of memory{files}{how}, and {_duration(work)}"
+    note = f"{_size(work)} need about {gigabytes(needed)} of memory{files}{how}, and {_duration(work)}"
     return Resources(tempfile.gettempdir() if in_files else None, note)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import platform
 import re
@@ -92,9 +93,19 @@ def check_memory(needed: int, what: str) -> None:
     available = memory_of_machine()
     if available is not None and needed > available:
         raise ArgumentError(
-            f"{what} is too large: it needs {needed / 1e9:,.0f} GB of memory or more, this machine has "
-            f"{available / 1e9:,.0f} GB"
+            f"{what} is too large: it needs {gigabytes(needed)} of memory or more, this machine has "
+            f"{gigabytes_of_limit(available)}"
         )
+
+
+def gigabytes(needed: float) -> str:
+    """Return bytes as text, rounded up: a run that is given as many as a message names is not refused."""
+    return f"{math.ceil(needed / 1e8) / 10:,.1f} GB"
+
+
+def gigabytes_of_limit(limit: float) -> str:
+    """Return bytes of a limit as text, rounded down: it is less than what does not fit."""
+    return f"{math.floor(limit / 1e8) / 10:,.1f} GB"
 
 
 def choose_precision(precision: str) -> tuple[str, str]:

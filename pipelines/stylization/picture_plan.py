@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from errors import UserError
 from pipelines.memory_bound import memory_bound
 from pipelines.stylization.brush import painted_sizes
-from runs.machine import anonymous_memory, check_memory
+from runs.machine import anonymous_memory, check_memory, gigabytes, gigabytes_of_limit
 from strips.cut import CannotCutError, Cut, cut
 from strips.graph import Graph, trace
 from strips.plan import Plan, TooLittleMemoryError, make_plan, whole_bytes
@@ -66,10 +66,10 @@ class PicturePlan:
     reason: str = ""
 
     def __str__(self) -> str:
-        size = f"{self.needed / 1e9:.1f} GB of memory"
+        size = f"{gigabytes(self.needed)} of memory"
         if not self.passes:
             return f"whole, about {size}{self.reason and f': {self.reason}'}"
-        files = f" and {self.file_bytes / 1e9:.1f} GB of files" if self.file_bytes else ""
+        files = f" and {gigabytes(self.file_bytes)} of files" if self.file_bytes else ""
         return f"in strips of {self.passes[-1].plan.rows} rows, about {size}{files}"
 
 
@@ -149,6 +149,6 @@ def _strips_of_one(graph: Graph, fixed: int, bound: int) -> Pass:
     except TooLittleMemoryError as error:
         size = f"{graph.input.shape[2]} x {graph.input.height}"
         raise UserError(
-            f"a picture of {size} pixels takes at least {(fixed + error.needed) / 1e9:.1f} GB; "
-            f"`memory` is {bound / 1e9:.1f} GB"
+            f"a picture of {size} pixels takes at least {gigabytes(fixed + error.needed)}; "
+            f"`memory` is {gigabytes_of_limit(bound)}"
         ) from error

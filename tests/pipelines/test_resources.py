@@ -75,6 +75,17 @@ def test_sources_that_must_be_described_at_once_are_refused_where_they_do_not_fi
     assert plan_synthesis(replace(settings, statistics="stochastic"), [(3000, 4000)])
 
 
+def test_who_gives_what_a_message_asks_for_is_not_refused():
+    pattern = r"need about ([\d.]+) GB of memory, but `memory` is ([\d.]+) GB"
+    for width in range(256, 512, 16):
+        settings = SynthesisSettings(output_width=width, octaves=2, memory="0.9GB")
+        with pytest.raises(ArgumentError, match=pattern) as refused:
+            plan_synthesis(settings, [(384, 384)])
+        needed, limit = re.search(pattern, str(refused.value)).groups()
+        assert float(needed) > float(limit)
+        assert plan_synthesis(replace(settings, memory=f"{needed}GB"), [(384, 384)])
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
 def test_sizes_of_the_issue_fit_six_gigabytes(optimizer):
     settings = SynthesisSettings(output_width=4096, octaves=6, memory="6GB")

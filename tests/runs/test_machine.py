@@ -29,5 +29,5 @@ def test_memory_is_this_process_s():
 def test_what_no_memory_holds_is_refused():
     check_memory(1000, "`end_scale` 5")
     assert memory_of_machine() > 1e8
-    with pytest.raises(ArgumentError, match=r"`end_scale` 5000000 is too large: it needs 1,000,000,000 GB"):
+    with pytest.raises(ArgumentError, match=r"`end_scale` 5000000 is too large: it needs 1,000,000,000\.0 GB"):
         check_memory(10**18, "`end_scale` 5000000")
