@@ -52,8 +52,8 @@ STRIPS_TIME = 1.6
 DEFAULT_SIZES = ("24=2GB", "100=4GB")
 GENERATORS = ("johnson", "hourglass", "pyramid", "skip_unpool")
 # Rows and columns of the pictures on which strips of STRIP_ROWS are compared with the whole.
-AGREEMENT_SIZE = (205, 167)
-STRIP_ROWS = 32
+AGREEMENT_SIZE = (705, 998)
+STRIP_ROWS = 96
 # The picture whose run is killed, this long after it has begun in strips.
 KILLED_SIZE, KILL_SECONDS = (100.0, "4GB"), 10.0
 PARTS = ("agreement", "runs", "kill")
