@@ -62,6 +62,32 @@ def instance_normalization(
     return kernels.instance_normalization(inputs, gamma, beta, epsilon, plain, training)
 
 
+def moments(picture: Any, plain: Callable[[Any], tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Return the means and the variances (channels,) of a picture (1, height, width, channels) in float32.
+
+    Args:
+        picture: float32.
+        plain: the formula, a function of `picture`.
+    """
+    return plain(picture) if kernels is None or _plain.get() else kernels.moments(picture, 0.0)
+
+
+def normalize_channels(
+    pictures: Any, mean: Any, factor: Any, offset: Any, plain: Callable[[Any, Any, Any, Any], Any]
+) -> Any:
+    """Return (pictures - mean) * factor + offset, channel by channel.
+
+    Args:
+        pictures: (batch, height, width, channels), float32.
+        mean: (channels,), float32, as `factor` and `offset`.
+        factor: (channels,).
+        offset: (channels,).
+        plain: the formula, a function of all four.
+    """
+    function = plain if kernels is None or _plain.get() else kernels.normalize_channels
+    return function(pictures, mean, factor, offset)
+
+
 def choose(condition: Any, quick: Callable[[], Any], plain: Callable[[], Any]) -> Any:
     """Return `quick()` where `condition` holds, else `plain()`, which give the same numbers.
 

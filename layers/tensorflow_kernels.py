@@ -84,22 +84,28 @@ def _normalize(inputs: Any, scale: Any, offset: Any, epsilon: float) -> tf.Tenso
 def _normalize_by_moments(inputs: Any, scale: Any, offset: Any, epsilon: float) -> tf.Tensor:
     """Call the raw kernel for inference with the moments of one picture.
 
-    TensorFlow's gradient takes the kernel's mean and variance for constants: the factor holds the true variance, and
-    the offset a difference that is zero but for its gradient.
+    TensorFlow's gradient takes the kernel's mean for a constant: the offset holds a difference that is zero but for its
+    gradient.
     """
-    mean, variance = _moments(inputs, epsilon)
+    mean, variance = moments(inputs, epsilon)
     factor = scale * tf.math.rsqrt(variance + epsilon)
     constant = tf.stop_gradient(mean)
+    return normalize_channels(inputs, constant, factor, offset + (constant - mean) * factor)
+
+
+def normalize_channels(inputs: Any, mean: Any, factor: Any, offset: Any) -> tf.Tensor:
+    """Return (inputs - mean) * factor + offset in one pass, by the kernel for inference; the others are float32."""
+    variance = tf.fill(tf.shape(mean), 1 - KERNEL_EPSILON)
     return tf.raw_ops.FusedBatchNormV3(
-        x=inputs, scale=factor, offset=offset + (constant - mean) * factor, mean=constant,
-        variance=tf.fill(tf.shape(mean), 1 - KERNEL_EPSILON), epsilon=KERNEL_EPSILON, is_training=False,
-    ).y  # fmt: skip
+        x=inputs, scale=factor, offset=offset, mean=mean, variance=variance, epsilon=KERNEL_EPSILON, is_training=False
+    ).y
 
 
-def _moments(inputs: Any, epsilon: float) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the means and variances (channels,) of a picture (1, height, width, channels).
+def moments(inputs: Any, epsilon: float) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the means and variances (channels,) of a picture (1, height, width, channels), float32.
 
     Both come of sums over rows, which no operation writes to memory pixel by pixel; those are added up in float64.
+    What is added to the variance, `epsilon`, tells how exact it must be.
     """
     rows = tf.cast(tf.reduce_mean(inputs, axis=2), tf.float64)
     norms = tf.cast(tf.raw_ops.EuclideanNorm(input=inputs, axis=2), tf.float64)

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from layers import native
 from strips.graph import Call
 from strips.rows import maps_of
 
@@ -90,10 +91,14 @@ class Extremes:
 
 
 def moments(strip: Any) -> tuple[Any, Any]:
-    """Return mean and sum of squared differences of each channel of a strip; of rows first, which keeps sums exact."""
-    x = ops.cast(strip[0], "float32")
-    mean = ops.mean(ops.mean(x, axis=1), axis=0)
-    return mean, ops.sum(ops.sum(ops.square(x - mean), axis=1), axis=0)
+    """Return the mean and the variance of each channel of a strip."""
+    return native.moments(ops.cast(strip, "float32"), _plain_moments)
+
+
+def _plain_moments(strip: Any) -> tuple[Any, Any]:
+    """Return `moments` of rows first, which keeps sums exact."""
+    mean = ops.mean(ops.mean(strip[0], axis=1), axis=0)
+    return mean, ops.mean(ops.mean(ops.square(strip[0] - mean), axis=1), axis=0)
 
 
 def exponentials(strip: Any) -> tuple[Any, Any]:
@@ -126,8 +131,8 @@ class Reduction:
     apply: Callable[..., Any] | None = None
 
 
-def _moments(mean: np.ndarray, squares: np.ndarray, pixels: int) -> Moments:
-    return Moments(pixels, mean, squares)
+def _moments(mean: np.ndarray, variance: np.ndarray, pixels: int) -> Moments:
+    return Moments(pixels, mean, variance * pixels)
 
 
 def _exponentials(largest: np.ndarray, total: np.ndarray, pixels: int) -> Exponentials:
@@ -198,8 +203,12 @@ def _numbers(variable: Any) -> np.ndarray:
 
 def normalize(strip: Any, mean: Any, factor: Any, offset: Any) -> Any:
     """Return (strip - mean) * factor + offset in float32, in the strip's type."""
-    x = ops.cast(strip, "float32")
-    return ops.cast((x - mean) * factor + offset, strip.dtype)
+    outputs = native.normalize_channels(ops.cast(strip, "float32"), mean, factor, offset, _plain_normalize)
+    return ops.cast(outputs, strip.dtype)
+
+
+def _plain_normalize(strip: Any, mean: Any, factor: Any, offset: Any) -> Any:
+    return (strip - mean) * factor + offset
 
 
 @_reduction("GlobalAveragePooling2D", "AdaptiveAveragePooling2D")
