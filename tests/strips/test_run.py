@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from conftest import ROOT
+from support import backends
 from support.in_strips import in_strips, whole
 
 import layers
@@ -33,8 +34,7 @@ def pixels():
     return np.random.default_rng(3).random((75, 53, 3)).astype(np.float32)
 
 
-@pytest.mark.backends
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", backends.cases(SMALL, on_all=["johnson", "skip_unpool"]))
 def test_generator_in_strips_is_the_whole(name, pixels):
     keras.utils.set_random_seed(5)
     generator, options = SMALL[name]

@@ -1,6 +1,16 @@
 """What tests of Keras' other backends share."""
 
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def cases(names: Iterable[str], on_all: Collection[str]) -> list[Any]:
+    """Return parameters of a test of which those in `on_all` run on every backend: long ones need not all."""
+    assert set(on_all) <= set(names)
+    return [pytest.param(name, marks=pytest.mark.backends) if name in on_all else name for name in names]
 
 
 def quick_compilation(folder: Path) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from keras import ops
+from support import backends
 from support.synthesis_cases import make_inputs, small_settings
 
 from optimize.value_and_grad import compile_value_and_grad
@@ -11,7 +12,6 @@ from pipelines.synthesis.inputs import read_inputs
 from pipelines.synthesis.places.morph import Morph
 from pipelines.synthesis.plan import plan_synthesis
 
-pytestmark = pytest.mark.backends
 CASES = {
     "valid": {},
     "same": {"padding_mode": "same"},
@@ -35,7 +35,7 @@ def inputs(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", backends.cases(CASES, on_all=["same", "wrapped, odd", "regions"]))
 def test_strips_change_no_number(inputs, monkeypatch, case):
     changes = {"output_height": 64, "output_width": 32, "precision": "float32", **CASES[case]}
     for pair in {"guide", "morph"} & set(changes):
@@ -65,6 +65,7 @@ def test_strips_change_no_number(inputs, monkeypatch, case):
         assert np.abs(gradients[0] - gradients[1]).max() <= 1e-4 * np.abs(gradients[1]).max()
 
 
+@pytest.mark.backends
 def test_large_sources_are_described_in_strips(inputs, monkeypatch):
     settings = small_settings(inputs, inputs, output_height=64, output_width=32, precision="float32")
     given = read_inputs(settings)
