@@ -153,7 +153,7 @@ def measure(folder: Path, megapixels: float, memory: str, arguments: argparse.Na
             time.sleep(POLL_SECONDS)
         told.seek(0)
         text = told.read()
-    found = re.search(r"in ([\d.]+) s", text)
+    found = re.search(r"stylised .* in ([\d.]+) s:", text)
     if child.returncode or found is None:
         raise RuntimeError(f"{megapixels} megapixels in {memory}: {text.strip()}")
     way = re.search(r"(whole|in strips of \d+ rows)", text)

@@ -71,7 +71,7 @@ class _Run:
             self._run_stage(stage, number)
             self._hold_whole()
             for tensor in [tensor for tensor in self.maps if lasts[tensor] <= number]:
-                del self.maps[tensor]
+                self.maps.pop(tensor).close()
 
     def _last_stages(self) -> dict[Tensor, int]:
         """Return for each kept map the stage after which it is not needed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -22,11 +23,29 @@ def mapped_zeros(shape: tuple[int, ...], dtype: Dtype, folder: str | None = None
     Raises:
         OSError: there is no room for it.
     """
-    folder = folder or tempfile.gettempdir()
-    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    with tempfile.TemporaryFile(dir=folder) as file:
-        _reserve(file.fileno(), size, folder)
+    with file_of_zeros(shape, dtype, folder) as file:
         return np.memmap(file, dtype, "r+", shape=shape)
+
+
+def file_of_zeros(shape: tuple[int, ...], dtype: Dtype, folder: str | None = None) -> BinaryIO:
+    """Return the file of `mapped_zeros`, for those who write to it: pages that are mapped cost more to write.
+
+    Args:
+        shape: of the array.
+        dtype: of its numbers.
+        folder: where the file goes; None: the system's for temporary files.
+
+    Raises:
+        OSError: there is no room for it.
+    """
+    folder = folder or tempfile.gettempdir()
+    file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115  the caller closes it
+    try:
+        _reserve(file.fileno(), int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize, folder)
+    except OSError:
+        file.close()
+        raise
+    return cast(BinaryIO, file)
 
 
 def zeros(shape: tuple[int, ...], dtype: Dtype, folder: str | None) -> np.ndarray:
