@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from errors import ArgumentError, unknown_name
+from errors import ArgumentError, UserError, unknown_name
 from images.errors import ImageError
 from images.reading import read_image, to_picture
 
@@ -110,6 +111,16 @@ def height_and_width(size: Any) -> tuple[int, int]:
 
 def _is_side(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
+
+
+@contextmanager
+def size_named() -> Iterator[None]:
+    """Let errors name `size`, where the tasks have `output_height` and `output_width`."""
+    try:
+        yield
+    except UserError as error:
+        error.args = (re.sub("`output_(height|width)`", "`size`", str(error)),)
+        raise
 
 
 def check_observers(observers: Any) -> None:

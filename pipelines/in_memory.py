@@ -22,6 +22,7 @@ from pipelines.arrays import (
     pixel_pair,
     pixel_pairs,
     several_pictures,
+    size_named,
     with_pixels,
     workplace,
 )
@@ -100,10 +101,12 @@ def sample(model: str | os.PathLike, size: int | tuple[int, int], tileable: str,
     from pipelines.synthesis.sampling import sample_pictures
 
     height, width = height_and_width(size)
-    pictures = sample_pictures(
-        _name_or_path(model), output_height=height, output_width=width, tileable=tileable, random_seed=random_seed
-    )
-    return next(pictures)
+    with size_named():
+        pictures = sample_pictures(
+            _name_or_path(model), output_height=height, output_width=width, tileable=tileable, random_seed=random_seed,
+            option="`model`",
+        )  # fmt: skip
+        return next(pictures)
 
 
 def synthesize(
@@ -119,7 +122,8 @@ def synthesize(
     height, width = height_and_width(size)
     pictures = with_pixels(options, init=as_pixels, guide=pixel_pair, mask=as_pixels)
     values = {"output_height": height, "output_width": width, **pictures}
-    return synthesize_pictures(all_pixels(sources, "sources"), observers=observers, **values)
+    with size_named():
+        return synthesize_pictures(all_pixels(sources, "sources"), observers=observers, **values)
 
 
 def synthesize_material(
@@ -143,7 +147,8 @@ def synthesize_material(
     height, width = height_and_width(size)
     values = {key: _map(key, picture) for key, picture in maps.items()}
     given = {"output_height": height, "output_width": width, **with_pixels(options)}
-    return synthesize_maps(values, derive=derive, observers=observers, **given)
+    with size_named():
+        return synthesize_maps(values, derive=derive, observers=observers, **given)
 
 
 def _map(key: str, values: Any) -> np.ndarray:

@@ -8,7 +8,7 @@ tell by running again with open sizes whether the network can do without them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -141,6 +141,26 @@ def check_reshape(shape: Shape, *, keeps_batch: bool = False) -> None:
         raise OpenSizeError
 
 
+def check_numbers(parameters: Any, name: str = "") -> None:
+    """Check that the floating-point fields of a layer are finite; fillers, which start a training, do not matter.
+
+    Args:
+        parameters: the layer, or one of its messages of parameters.
+        name: of that message within the layer, with a dot behind it.
+
+    Raises:
+        LayerError: one is NaN or infinite; only bounds of a Clip layer may be infinite.
+    """
+    for entry, value in parameters.ListFields():
+        place = f"{name}{entry.name}"
+        if place.endswith("_param") and hasattr(value, "ListFields"):
+            check_numbers(value, f"{place}.")
+        elif name and entry.cpp_type == entry.CPPTYPE_FLOAT:
+            for number in value if isinstance(value, Iterable) else [value]:
+                if math.isnan(number) or (math.isinf(number) and name != "clip_param."):
+                    raise LayerError(f"{place} must be a finite number, not {number}")
+
+
 def picture(shape: Shape) -> Shape:
     """Return `shape`, that of a blob of four axes.
 
@@ -170,6 +190,7 @@ class Inference:
         """Return the shapes around `node` and remember those of its tops."""
         bottoms = tuple(self.values[value] for value in node.bottoms)
         try:
+            check_numbers(node.layer)
             shapes = registered(node, first=self.given.issuperset(node.bottoms)).rule(node.layer, bottoms)
             tops = [_checked(shape) for shape in shapes.tops]
         except LayerError as error:

@@ -77,7 +77,7 @@ def plan_jobs(
         check_picture_output(Path(output))
         found = [Job(sources[0], Path(output))]
     else:
-        _check_folder(Path(output))
+        _check_folder(output)
         named = list(dict.fromkeys(pair for path in sources for pair in _pictures_of(path, Path(output), plan)))
         names = output_names([name for _, name in named])
         found = [Job(source, Path(output) / name) for (source, _), name in zip(named, names, strict=True)]
@@ -103,10 +103,10 @@ def _is_folder(output: str | os.PathLike) -> bool:
     return is_folder(Path(output)) or os.fspath(output).endswith(os.sep)
 
 
-def _check_folder(output: Path) -> None:
+def _check_folder(output: str | os.PathLike) -> None:
     film = is_film_name(output)
-    is_named_as_file = os.path.lexists(output) or film or output.suffix.lower() in READABLE_SUFFIXES
-    if is_named_as_file and not is_folder(output):
+    is_named_as_file = os.path.lexists(output) or film or Path(output).suffix.lower() in READABLE_SUFFIXES
+    if is_named_as_file and not _is_folder(output):
         hint = "; the numbered frames of a film are given as frames/%06d.png" if film else ""
         raise ArgumentError(
             f"`output` {output}: must be a folder, because the input is a folder or several files{hint}"

@@ -55,8 +55,7 @@ class TransferFiles:
         self.state = self.output.with_name(f"{self.output.name}.state.npz")
         self.partial = self.output.with_name(f"{self.output.stem}.partial{self.output.suffix}")
         self.trace = self.output.with_name(TRACE)
-        files = named_files(settings) | plan.objective.descriptor.files()
-        self.digests = {name: digest(path) for name, path in files.items()}
+        self.digests: dict[str, str] = {}
         self.way_on = "the same command"
         self.is_resumed = False
 
@@ -72,7 +71,7 @@ class TransferFiles:
             yield
 
     def look_for_run(self, *, resume: bool, restart: bool) -> None:
-        """Find out whether an interrupted run goes on.
+        """Find out whether an interrupted run goes on, and what the files are that this one reads.
 
         Args:
             resume: whether there must be one.
@@ -80,11 +79,13 @@ class TransferFiles:
 
         Raises:
             ArgumentError: there is none to resume, or it has other options.
-            UserError: it cannot be read.
+            UserError: it cannot be read, or there are no weights.
         """
         found = None if restart else self._find()
         if found is None and resume:
             raise ArgumentError(f"`resume`: there is no saved state to resume from ({self.state})")
+        files = named_files(self.settings) | self.plan.objective.descriptor.files()
+        self.digests = {name: digest(path) for name, path in files.items()}
         if found is not None:
             check_resumable(Identity(_comparable(self.settings), self.digests), found, FILES)
         self.is_resumed = found is not None

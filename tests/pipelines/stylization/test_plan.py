@@ -162,6 +162,15 @@ def test_an_output_that_is_a_circle_of_links(folder, tmp_path):
         make_plan([folder], tmp_path / "out", overwrite=False)
 
 
+def test_a_name_that_ends_in_a_slash_is_a_folder(folder, tmp_path):
+    for inputs in ([folder / "b.jpg"], [folder]):
+        jobs, _ = plan_jobs(inputs, f"{tmp_path}/new.png/", overwrite=False)
+        assert tmp_path / "new.png" / "b.jpg" in [job.target for job in jobs]
+    (tmp_path / "file.png").touch()
+    with pytest.raises(ArgumentError, match=r"file\.png is not a folder"):
+        plan_jobs([folder / "b.jpg"], f"{tmp_path}/file.png/", overwrite=False)
+
+
 def test_buckets_are_not_taken_for_folders(folder, tmp_path):
     for arguments, name in (((["s3://bucket/photos"], tmp_path), "input"), (([folder], "gs://bucket/out"), "output")):
         with pytest.raises(ArgumentError, match=f"`{name}` ..://bucket.*need `cluster`"):

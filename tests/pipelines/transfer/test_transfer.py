@@ -91,7 +91,7 @@ def test_interrupted_run_goes_on_as_if_nothing_had_happened(inputs, tmp_path, ch
 
 def test_what_cannot_be_resumed_is_told(inputs, tmp_path):
     with pytest.raises(UserError, match="no saved state to resume from"):
-        run(inputs, tmp_path, resume=True)
+        run(inputs, tmp_path, resume=True, descriptor="vgg19", data_dir=tmp_path)  # before weights are looked for
 
     def stop(progress):
         if progress.iterations == 2:
