@@ -104,9 +104,10 @@ class _Clock:
 
         What is shown before the first frame that needs no other, or left out by an edit list, is no part of the film.
         """
-        time = packet.pts if self.is_timed else packet.dts
-        if not self.is_timed:
-            time = None if time is None or self.delay is None else time - self.delay
+        if self.is_timed:
+            time = packet.pts
+        else:
+            time = None if packet.dts is None or self.delay is None else packet.dts - self.delay
         if time is None or not packet.size or packet.is_discard:
             return None
         if self.begin is None and (packet.is_keyframe or not self.may_begin_anywhere):

@@ -28,16 +28,7 @@ def mapped_zeros(shape: tuple[int, ...], dtype: Dtype, folder: str | None = None
 
 
 def file_of_zeros(shape: tuple[int, ...], dtype: Dtype, folder: str | None = None) -> BinaryIO:
-    """Return the file of `mapped_zeros`, for those who write to it: pages that are mapped cost more to write.
-
-    Args:
-        shape: of the array.
-        dtype: of its numbers.
-        folder: where the file goes; None: the system's for temporary files.
-
-    Raises:
-        OSError: there is no room for it.
-    """
+    """Return the file of `mapped_zeros`, for those who write to it: pages that are mapped cost more to write."""
     folder = folder or tempfile.gettempdir()
     file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115  the caller closes it
     try:

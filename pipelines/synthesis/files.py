@@ -85,9 +85,9 @@ def _interrupted(settings: SynthesisSettings, plan: SynthesisPlan, files: Mappin
     base = _base(settings, plan)
     folder = RunFolder(_numbered(base, _next_number(base) - 1), settings.save_every, settings.output)
     found = folder.find(plan) if folder.path.is_dir() else None
-    digests = {name: digest(path) for name, path in files.items()}
     other = _with_same_output(settings, plan) if found is None else found
     if other is not None:
+        digests = {name: digest(path) for name, path in files.items()}
         check_resumable(_identity(settings, plan, digests), other, FILES)
     return None if found is None else folder
 
@@ -95,9 +95,10 @@ def _interrupted(settings: SynthesisSettings, plan: SynthesisPlan, files: Mappin
 def _with_same_output(settings: SynthesisSettings, plan: SynthesisPlan) -> Found | None:
     """Return the latest run that is to write the same file, in a folder of any name, if it was interrupted."""
     folders: list[Path] = []
-    for command in Path(settings.output_dir).glob(f"*/{COMMAND}"):
+    output = to_json(settings)["output"]
+    for command in Path(settings.output_dir).glob(f"*/{COMMAND}") if output else ():
         with suppress(*DAMAGE, UserError):  # damaged, which is no concern of this run
-            if settings.output and read_json(command)["arguments"]["output"] == to_json(settings)["output"]:
+            if read_json(command)["arguments"]["output"] == output:
                 folders.append(command.parent)
     latest = max(folders, key=lambda folder: (folder / COMMAND).stat().st_mtime_ns, default=None)
     return None if latest is None else RunFolder(latest, settings.save_every, settings.output).find(plan)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -159,7 +159,7 @@ def _train_in_folder(
     start = time.perf_counter()
     path = Path(settings.checkpoints_path)
     with files.held(path) if is_first_process() else nullcontext():
-        identity = partial(files.identity_of, settings, plan.objective.descriptor)
+        identity = cache(partial(files.identity_of, settings, plan.objective.descriptor))
         folder = TrainingFolder(path, identity, files.checkpoints_to_resume(settings, identity, note))
         trained = run_training(plan, styles, photos, folder=folder, observers=observers, note=note)
     return TrainingReport(

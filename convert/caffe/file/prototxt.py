@@ -90,24 +90,22 @@ def _parse(text: str, ignored: list[str] | None) -> Any:
 
     A layer of the format V1 whose type is not in the enumeration keeps its name, as one of the new format does.
     """
-    for _ in range(min(MAX_FIELDS, MAX_PARSED // max(len(text), 1))):
-        net = message_class("NetParameter")()
+    left = min(MAX_FIELDS, MAX_PARSED // max(len(text), 1))
+    while True:
         try:
-            return text_format.Parse(text, net)
+            return text_format.Parse(text, message_class("NetParameter")())
         except (text_format.ParseError, ValueError) as error:
-            if unknown := _V1_TYPE.search(str(error)):
+            unknown = _V1_TYPE.search(str(error)) if left else None
+            if unknown is not None:
                 text = re.sub(rf"\btype(\s*:\s*){unknown[1]}\b", rf'unknown_type\1"{unknown[1]}"', text)
-                continue
-            idle = idle_field(str(error), text) if ignored is not None else None
-            if idle is None or ignored is None:
-                raise UserError(_explain(str(error))) from error
-            name, start = idle
-        ignored.append(name)
-        text = without_field(text, start)
-    try:
-        return text_format.Parse(text, message_class("NetParameter")())
-    except (text_format.ParseError, ValueError) as error:
-        raise UserError(_explain(str(error))) from error
+            else:
+                idle = idle_field(str(error), text) if left and ignored is not None else None
+                if idle is None or ignored is None:
+                    raise UserError(_explain(str(error))) from error
+                name, start = idle
+                ignored.append(name)
+                text = without_field(text, start)
+        left -= 1
 
 
 def _explain(message: str) -> str:
