@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from runtimes.terminal import interrupt_without_traceback
+from runtimes.interruption import exit_on_signals
 
 if __name__ == "__main__":
-    interrupt_without_traceback()
+    exit_on_signals()
 
 import argparse
 import sys

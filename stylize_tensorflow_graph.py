@@ -6,10 +6,10 @@ to a server.
 
 from __future__ import annotations
 
-from runtimes.terminal import interrupt_without_traceback
+from runtimes.interruption import INTERRUPTED, exit_on_signals
 
 if __name__ == "__main__":
-    interrupt_without_traceback()
+    exit_on_signals()
 
 import argparse
 import os
@@ -293,7 +293,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return run(argv)
         except KeyboardInterrupt:
             _tell("interrupted")
-            return 130
+            return INTERRUPTED
         except (RunError, ImageError, OSError) as error:
             _tell(f"error: {reason_of(error)}")
             return getattr(error, "exit_code", 1)

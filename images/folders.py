@@ -79,6 +79,11 @@ def why_unreachable(path: Path) -> str | None:
     return None
 
 
+def is_spelt_as_folder(path: str | os.PathLike) -> bool:
+    """Say whether a path ends in a slash, or in a dot for the folder itself, both of which `Path` leaves out."""
+    return os.fspath(path).rpartition(os.sep)[2] in ("", os.curdir, os.pardir)
+
+
 def is_folder(path: Path) -> bool:
     """Say whether there is a folder; no for what is unreachable, of which Path.is_dir raises OSError."""
     return why_unreachable(path) is None and path.is_dir()

@@ -31,14 +31,30 @@ def resize(values: np.ndarray, height: int, width: int) -> np.ndarray:
     Raises:
         ImageError: a size below 1, or more pixels than MAX_PIXELS.
     """
-    if min(height, width) < 1 or height * width > MAX_PIXELS:
-        raise ImageError(f"cannot resize to {width} x {height}: 1 to {MAX_PIXELS} pixels are allowed")
+    _check_pixels(height, width)
     if values.shape[:2] == (height, width):
         return values
     if values.ndim == 2:
         image = Image.fromarray(np.asarray(values, np.float32))  # mode F: 32-bit floats
         return np.clip(np.asarray(image.resize((width, height), Image.Resampling.LANCZOS)), 0, 1)
     return np.dstack([resize(values[..., channel], height, width) for channel in range(values.shape[2])])
+
+
+def _check_pixels(height: int, width: int) -> None:
+    if min(height, width) < 1 or height * width > MAX_PIXELS:
+        raise ImageError(f"cannot resize to {width} x {height}: 1 to {MAX_PIXELS} pixels are allowed")
+
+
+def size_of_long_side(height: int, width: int, long_side: int) -> tuple[int, int]:
+    """Return the height and width that a picture has with its longer side at `long_side` pixels.
+
+    Raises:
+        ImageError: a size below 1, or more pixels than MAX_PIXELS.
+    """
+    factor = long_side / max(height, width)
+    size = max(1, round(height * factor)), max(1, round(width * factor))
+    _check_pixels(*size)
+    return size
 
 
 def resize_long_side(picture: Picture, long_side: int) -> Picture:
@@ -50,8 +66,7 @@ def resize_long_side(picture: Picture, long_side: int) -> Picture:
     Raises:
         ImageError: a size below 1, or more pixels than MAX_PIXELS.
     """
-    factor = long_side / max(picture.height, picture.width)
-    size = [max(1, round(side * factor)) for side in (picture.height, picture.width)]
+    size = size_of_long_side(picture.height, picture.width, long_side)
     pixels = resize(picture.pixels, *size)
     if picture.alpha is None:
         return Picture(pixels)

@@ -18,6 +18,7 @@ from images.errors import ImageError, ImageWarning
 from options import Option, frozen, options_of, text_of
 from pipelines.brief import cut_short
 from pipelines.startup import in_script
+from runtimes.interruption import INTERRUPTED
 from runtimes.terminal import (
     discard_output,
     prepare_standard_streams,
@@ -174,7 +175,7 @@ def run_script(name: str, run: Callable[[], int], *, spellings: Mapping[str, str
             return code
     except KeyboardInterrupt:
         tell(f"{name}: interrupted")
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:  # who read standard output, such as `head`, has seen enough
         discard_output()
         return 1

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from errors import ArgumentError, UserError
-from images.folders import why_not_creatable, why_unreachable
+from images.folders import is_spelt_as_folder, why_not_creatable, why_unreachable
 from images.formats import WRITABLE_FORMATS
 
 
@@ -37,12 +37,24 @@ def check_file_output(path: str | os.PathLike, *, name: str = "output") -> None:
     """Check that a file can be written to `path`.
 
     Raises:
-        ArgumentError: there is no folder to write it in, that folder is read-only, or a folder stands there.
+        ArgumentError: its name is a folder's, there is no folder to write it in, that folder is read-only, or a folder
+            stands there.
     """
+    check_names_file(path, name=name)
     path = Path(path)
     check_parent(path, name=name)
     if path.is_dir():
         raise ArgumentError(f"`{name}` {path} is a folder")
+
+
+def check_names_file(path: str | os.PathLike, *, name: str = "output") -> None:
+    """Check that `path` does not end in a slash or a dot, as the names of folders do.
+
+    Raises:
+        ArgumentError: it does.
+    """
+    if is_spelt_as_folder(path):
+        raise ArgumentError(f"`{name}` {os.fspath(path)}: must be a file, and this is the name of a folder")
 
 
 def check_parent(path: Path, *, name: str = "output") -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from runtimes.terminal import ENDINGS, raise_lost_interrupt
+from runtimes.interruption import ENDINGS
+from runtimes.terminal import raise_lost_interrupt
 
 
 @contextmanager

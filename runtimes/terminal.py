@@ -12,8 +12,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-# That end a program: docker stop, and a closed ssh session (which Windows does not have).
-ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+from runtimes.interruption import ENDINGS, is_usual
 
 
 def printable(text: str) -> str:
@@ -76,15 +75,6 @@ def discard_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def interrupt_without_traceback() -> None:
-    """Let Ctrl-C end the program at once and silently: what scripts do while they load modules, before `run_script`.
-
-    Python would print where in the modules it was. A signal that the caller ignores stays ignored.
-    """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 # The signals that have come while `signals_as_interrupts` lasts.
 _arrived: list[int] = []
 
@@ -104,7 +94,7 @@ def signals_as_interrupts() -> Iterator[None]:
         yield
         return
     found = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDINGS)}
-    changed = {n: handler for n, handler in found.items() if handler in (signal.SIG_DFL, signal.default_int_handler)}
+    changed = {number: handler for number, handler in found.items() if is_usual(handler)}
     _arrived.clear()
     for number in changed:
         signal.signal(number, interrupt)

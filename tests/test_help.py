@@ -40,16 +40,17 @@ def test_nothing_heavy_is_loaded_before_the_arguments_are_read(script):
     assert set(modules.split()) & HEAVY <= LOADED.get(script, set())
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_ctrl_c_while_modules_are_loaded_ends_without_a_traceback(script, tmp_path):
+def test_signals_while_modules_are_loaded_end_silently_with_the_exit_code_of_later_ones(script, number, tmp_path):
     """A module that is loaded first of all stands for any of them."""
-    (tmp_path / "argparse.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    (tmp_path / "argparse.py").write_text(f"import os\nos.kill(os.getpid(), {number:d})\n")
     result = subprocess.run(
         [sys.executable, f"{script}.py", "--help"],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
         capture_output=True,
         check=False,
     )
-    assert (result.returncode, result.stderr) == (-signal.SIGINT, b"")
+    assert (result.returncode, result.stderr) == (130, b"")

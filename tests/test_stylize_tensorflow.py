@@ -143,8 +143,13 @@ def test_keep_colors(stylize, photo, tmp_path):
 
 
 def test_an_image_size_that_no_picture_can_have_is_named(stylize, photo, tmp_path, capsys):
-    assert stylize(photo[0], tmp_path / "a.png", "--image-size", 5_000_000) == 1
-    assert f"error: {photo[0]}: --image-size 5000000: cannot resize to 5000000 x" in capsys.readouterr().err
+    reason = "--image-size 5000000: cannot resize to 5000000 x"
+    (tmp_path / "empty.keras").touch()
+    assert stylize(photo[0], tmp_path / "a.png", "--model", tmp_path / "empty.keras", "--image-size", 5_000_000) == 2
+    assert f"error: {reason}" in capsys.readouterr().err  # before the model is read
+    cv2.imwrite(str(tmp_path / "second.png"), photo[1])
+    assert stylize(tmp_path, tmp_path / "out", "--image-size", 5_000_000) == 1
+    assert f"error: {photo[0]}: {reason}" in capsys.readouterr().err
 
 
 def test_image_size(stylize, photo, tmp_path):

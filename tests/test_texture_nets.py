@@ -101,6 +101,11 @@ def test_a_pillow_image_of_16_bits_is_told():
         texture_nets.stylize(deep)
 
 
+def test_an_image_size_that_no_picture_can_have_is_named():
+    with pytest.raises(texture_nets.ArgumentError, match="`image_size` 5000000: cannot resize to 5000000 x "):
+        texture_nets.stylize(PICTURE, image_size=5_000_000)
+
+
 NO_SIZES = [1.5, "64", None, True, 0, (64,), (64, 64, 3), (64, 0), (64, 64.5)]
 
 

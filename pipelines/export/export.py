@@ -68,7 +68,7 @@ def export_model(
     """
     paths = [None if path is None else Path(path) for path in (calibration, samples)]
     settings = ExportSettings(format, quantize, paths[0], size, tuple(map(tuple, input_shape)), paths[1], layout)
-    target = check_output(Path(output), suffix=settings.kind.suffix)
+    target = check_output(output, suffix=settings.kind.suffix)
     require_packages(settings)
     _check_inputs(Path(input), target, settings)
     return _export(Path(input), target, settings)

@@ -17,17 +17,18 @@ from runtimes.terminal import raise_lost_interrupt
 SAVED_MODEL_FILE = "saved_model.pb"
 
 
-def check_output(path: Path, *, suffix: str) -> Path:
-    """Return `path` if an export with this `suffix` ("" for a folder) can be written to it.
+def check_output(output: str | os.PathLike, *, suffix: str) -> Path:
+    """Return `output` as a path if an export with this `suffix` ("" for a folder) can be written to it.
 
     Raises:
         ArgumentError: another suffix, no folder to write it in, what stands there is of another kind, or a SavedModel
             would stand where TensorFlow cannot write it.
     """
+    path = Path(output)
     if suffix and path.suffix != suffix:
         raise ArgumentError(f"`output` {path}: a file of this format must end in {suffix}")
     if suffix:
-        check_file_output(path)
+        check_file_output(output)
         check_parent(Path(os.path.realpath(path)))  # a link is followed when the file is written
         return path
     check_parent(path)

@@ -79,16 +79,16 @@ def check_model_output(
             does not store weights as `dtype`, or a picture of this `size` has no pixels.
         UserError: a package that the format needs is not installed.
     """
-    path = Path(path)
-    check_not_read(path, inputs)
+    target = Path(path)
+    check_not_read(target, inputs)
     if layout not in LAYOUTS:
         raise ArgumentError(unknown_name("`layout`", layout, LAYOUTS))
-    if path.suffix == KERAS:
+    if target.suffix == KERAS:
         if size is not None:
-            raise ArgumentError(f"`size`: only for .onnx, .tflite and SavedModel, not for `output` {path}")
+            raise ArgumentError(f"`size`: only for .onnx, .tflite and SavedModel, not for `output` {target}")
         check_file_output(path)
         return
-    settings = _export_settings(path, dtype, size)
+    settings = _export_settings(target, dtype, size)
     check_output(path, suffix=settings.kind.suffix)
     require_packages(settings)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from errors import ArgumentError
 from film.formats import is_film_name
-from images.folders import is_folder, list_pictures, why_no_file
+from images.folders import is_folder, is_spelt_as_folder, list_pictures, why_no_file
 from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
 from pipelines.inputs import check_local
 from pipelines.outputs import check_folder_output, check_not_read, check_picture_output
@@ -74,7 +74,7 @@ def plan_jobs(
     one_file = len(sources) == 1 and sources[0].is_file()
     plan = StylizationPlan()
     if one_file and not _is_folder(output):
-        check_picture_output(Path(output))
+        check_picture_output(output)
         found = [Job(sources[0], Path(output))]
     else:
         _check_folder(output)
@@ -100,7 +100,7 @@ def _checked_input(path: Path) -> Path:
 
 
 def _is_folder(output: str | os.PathLike) -> bool:
-    return is_folder(Path(output)) or os.fspath(output).endswith(os.sep)
+    return is_folder(Path(output)) or is_spelt_as_folder(output)
 
 
 def _check_folder(output: str | os.PathLike) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from errors import ArgumentError
 from pipelines.memory_bound import parse_memory
 from pipelines.model_library import find_model
 from pipelines.startup import quiet_startup
@@ -66,7 +69,36 @@ def stylize_files(
     look = (image_size, strength, keep_colors, precision)
     settings = StylizationSettings(*look, style or {}, _paths(masks), parse_memory(memory), brush_size)
     path = find_model(model)
-    return _stylize(path, plan_jobs(inputs, output, overwrite=overwrite, masks=settings.masks), settings)
+    plan = plan_jobs(inputs, output, overwrite=overwrite, masks=settings.masks)
+    _check_only_picture(plan, image_size)
+    return _stylize(path, plan, settings)
+
+
+def _check_only_picture(plan: StylizationPlan, image_size: int | None) -> None:
+    """Raise ArgumentError where there is one picture alone and it would become too large; in a folder it is told later.
+
+    It is read only where its proportions matter; that it cannot be read is told later too.
+    """
+    from images.errors import ImageError
+    from images.picture import MAX_PIXELS
+    from images.reading import open_picture
+
+    if image_size is None or image_size**2 <= MAX_PIXELS or len(plan.jobs) != 1:
+        return
+    with warnings.catch_warnings(), suppress(ImageError):
+        warnings.simplefilter("ignore")  # they come again when the picture is stylised
+        content = open_picture(plan.jobs[0].source)
+        _check_image_size(content.height, content.width, image_size)
+
+
+def _check_image_size(height: int, width: int, image_size: int) -> None:
+    from images.errors import ImageError
+    from images.resizing import size_of_long_side
+
+    try:
+        size_of_long_side(height, width, image_size)
+    except ImageError as error:
+        raise ArgumentError(f"`image_size` {image_size}: {error}") from error
 
 
 def _stylize(model: Path, plan: StylizationPlan, settings: StylizationSettings) -> StylizationReport:
@@ -118,6 +150,8 @@ def stylize_pixels(
     """
     look = (image_size, strength, keep_colors, precision)
     settings = StylizationSettings(*look, memory=parse_memory(memory), brush_size=brush_size)
+    if image_size is not None:
+        _check_image_size(*pixels.shape[:2], image_size)
     generator = load_stylizer(model, precision=precision) if isinstance(model, str | os.PathLike) else model
     from images.picture import Picture
     from images.resizing import resize_long_side

@@ -45,7 +45,7 @@ def sample_textures(generator: str, output: str | os.PathLike, *, count: int = 1
         ArgumentError: a side, the count or the output's format is not allowed, or there is no such model.
         UserError: the file is no texture generator, or its picture is not finite.
     """
-    check_picture_output(Path(output))
+    check_picture_output(output)
     pictures = sample_pictures(generator, count=count, **options)
     targets = _targets(Path(output), count)
     remove_stale(Path(output).absolute().parent)

@@ -21,7 +21,7 @@ from film.writing import COUNT_NAME, FilmWriter
 from images.temporary_files import remove_stale
 from options import refuse
 from pipelines.inputs import check_input_files
-from pipelines.outputs import check_file_output, check_folder_output
+from pipelines.outputs import check_file_output, check_folder_output, check_names_file
 from pipelines.stylization.film.settings import FilmSettings
 from runs.lock import hold
 from runs.resuming import Found, Identity, check_resumable
@@ -35,8 +35,10 @@ COMMAND = "command.json"
 FILES = {"input": "input", "first frame": "input", "model": "model", "mask": "mask"}
 
 
-def check_paths(source: str | os.PathLike, output: Path, settings: FilmSettings) -> None:
-    """Raise ArgumentError where there is no such film, or the output cannot be written."""
+def check_paths(source: str | os.PathLike, target: str | os.PathLike, settings: FilmSettings) -> None:
+    """Raise ArgumentError where there is no such film, or the `target` cannot be written."""
+    check_names_file(target)
+    output = Path(target)
     if not is_numbered(source):
         check_input_files(input=source)
     else:

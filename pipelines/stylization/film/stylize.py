@@ -116,8 +116,8 @@ def held_film(
     Arguments and exceptions are those of `stylize_film`.
     """
     check_local("films cannot be in buckets", input=source, output=output)
-    output = Path(output)
     check_paths(source, output, settings)
+    output = Path(output)
     with film_errors():
         reader = open_film(source, settings)
         files = FilmFiles(Path(source), output, find_model(model), settings)
