@@ -18,6 +18,7 @@ from urllib.parse import parse_qs
 
 from web.access import is_loopback, refusal
 from web.board import Board, Picture
+from web.request import RequestError, body_length, local_address
 
 PAGE = Path(__file__).parent / "page"
 SCRIPTS = ("view", "chart", "follow", "format", "worker")
@@ -172,6 +173,7 @@ class Handler(BaseHTTPRequestHandler):
     server_version = "live-view"
     sys_version = ""
     protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.0"  # else requests that are not understood are answered without a status
     timeout = PATIENCE
 
     def setup(self) -> None:
@@ -179,6 +181,32 @@ class Handler(BaseHTTPRequestHandler):
         super().setup()
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(PATIENCE * 1000))
+
+    def parse_request(self) -> bool:
+        """Read a request with its body, which nothing needs; answer one that is not understood, and return False."""
+        if not super().parse_request():
+            return False
+        try:
+            self.path = local_address(self.path, self.headers)
+            length = body_length(self.headers)
+        except RequestError as error:
+            self._tell(error.status, str(error))
+            return False
+        return len(self.rfile.read(length)) == length
+
+    def handle_expect_100(self) -> bool:
+        """Let a client send its body, by a line without the headers of an answer."""
+        self.send_response_only(HTTPStatus.CONTINUE)
+        super().end_headers()
+        return True
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what http.server does not understand, without the words of the request that its messages repeat."""
+        self._tell(HTTPStatus(code), HTTPStatus(code).phrase)
+
+    def do_HEAD(self) -> None:
+        """Answer HEAD like GET, without a body."""
+        self.do_GET()
 
     def do_GET(self) -> None:
         """Answer GET."""
@@ -252,6 +280,8 @@ class Handler(BaseHTTPRequestHandler):
         """Send the state as server-sent events: the latest whenever this viewer is ready, until the run's end."""
         board = self.server.board
         self._start(HTTPStatus.OK, {"Content-Type": "text/event-stream"})
+        if self.command == "HEAD":
+            return
         self.wfile.write(b"retry: 1000\n\n")
         iteration = -1
         with board.viewer():
@@ -292,6 +322,8 @@ class Handler(BaseHTTPRequestHandler):
         status: HTTPStatus = HTTPStatus.OK,
     ) -> None:
         self._start(status, {"Content-Type": kind, "Content-Length": str(len(body)), **(headers or {})})
+        if self.command == "HEAD":
+            return
         # In pieces: each may take PATIENCE, the whole as long as it needs.
         for start in range(0, len(body), CHUNK):
             self.wfile.write(body[start : start + CHUNK])

@@ -51,7 +51,7 @@ def test_what_is_not_there(live):
     assert (status, headers["Allow"]) == (405, "POST")
     assert request(live[1], "POST", "/image", **origin(live[1]))[1]["Allow"] == "GET"
     assert request(live[1], "DELETE", "/")[0] == 501
-    assert request(live[1], "GET", "http://[/")[0] == 404
+    assert request(live[1], "GET", "https://[/")[0] == 404
     assert not live[0].stop_wanted.is_set()
 
 
@@ -92,6 +92,75 @@ def test_the_page_stops_the_run(live):
     status, _, body = request(server, "POST", "/stop", Sec_Fetch_Site="same-origin", **origin(server))
     assert (status, body) == (200, b"stopping\n")
     assert board.stop_wanted.is_set()
+
+
+def raw_request(server, head, body=b""):
+    """Send a request as it stands, HOST and PORT filled in; return (status, headers, body) of the answer."""
+    port = server.server_address[1]
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection, connection.makefile("rb") as file:
+        head = head.replace("HOST", f"127.0.0.1:{port}")
+        connection.sendall("\r\n".join([*head.split("\n"), "", ""]).encode() + body)
+        answer = file.read()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), head.decode(), body
+
+
+def test_a_body_is_read_before_the_answer(live):
+    board, server = live
+    head = "POST /stop HTTP/1.1\nHost: HOST\nOrigin: http://HOST\nContent-Length: "
+    assert raw_request(server, f"{head}200000", b"x" * 200_000)[0] == 413
+    assert raw_request(server, f"{head}1e3", b"x" * 1000)[0] == 400
+    assert raw_request(server, f"{head}3\nTransfer-Encoding: chunked", b"3\r\nabc\r\n0\r\n\r\n")[0] == 411
+    with socket.create_connection(("127.0.0.1", server.server_address[1]), timeout=10) as connection:
+        host = f"127.0.0.1:{server.server_address[1]}"
+        connection.sendall(f"{head}4\n\nabc".replace("\n", "\r\n").replace("HOST", host).encode())
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(1) == b""
+    assert not board.stop_wanted.is_set()
+    assert raw_request(server, f"{head}50000", b"x" * 50_000)[::2] == (200, b"stopping\n")
+    assert board.stop_wanted.is_set()
+
+
+def test_a_client_that_asks_may_send_its_body(live):
+    head = "POST /stop HTTP/1.1\nHost: HOST\nOrigin: http://HOST\nContent-Length: 3\nExpect: 100-continue"
+    status, head, rest = raw_request(live[1], head, b"abc")
+    assert (status, head) == (100, "HTTP/1.1 100 Continue")
+    assert rest.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ("GET http://HOST/style.css HTTP/1.1\nHost: HOST", 200),
+        ("GET HTTP://HOST HTTP/1.1\nHost: HOST", 200),
+        ("GET http://HOST?a=b HTTP/1.1\nHost: HOST", 200),
+        ("GET http://HOST/..//errors.py HTTP/1.1\nHost: HOST", 404),
+        ("GET http://evil.example/ HTTP/1.1\nHost: HOST", 400),
+        ("GET http://evil.example/ HTTP/1.1\nHost: evil.example", 403),
+        ("GET / HTTP/1.1\nHost: HOST\nnonsense", 400),
+        ("GET / HTTP/2.0\nHost: HOST", 505),
+        ("GET / HTTP/x\nHost: HOST", 400),
+        ("GET /\nHost: HOST", 200),
+        ("DELETE / HTTP/1.1\nHost: HOST", 501),
+    ],
+)
+def test_every_answer_has_its_status(live, head, status):
+    assert raw_request(live[1], head)[0] == status
+
+
+@pytest.mark.parametrize("path", ["/", "/download", "/events", "/nothing", "/stop"])
+def test_head_is_get_without_a_body(live, path):
+    live[0].publish(step(1))
+    live[0].show(picture(1))
+    status, headers, body = request(live[1], "HEAD", path)
+    assert body == b""
+    assert (status, headers["Content-Type"]) == {
+        "/": (200, "text/html; charset=utf-8"),
+        "/download": (200, "image/png"),
+        "/events": (200, "text/event-stream"),
+        "/nothing": (404, "text/plain; charset=utf-8"),
+        "/stop": (405, "text/plain; charset=utf-8"),
+    }[path]
 
 
 def test_the_picture_is_the_latest_at_full_size_or_smaller(live):
