@@ -151,7 +151,7 @@ def stylize_pixels(
     look = (image_size, strength, keep_colors, precision)
     settings = StylizationSettings(*look, memory=parse_memory(memory), brush_size=brush_size)
     if image_size is not None:
-        _check_image_size(*pixels.shape[:2], image_size)
+        _check_image_size(pixels.shape[0], pixels.shape[1], image_size)
     generator = load_stylizer(model, precision=precision) if isinstance(model, str | os.PathLike) else model
     from images.picture import Picture
     from images.resizing import resize_long_side
