@@ -56,7 +56,7 @@ class ArgumentParser(argparse.ArgumentParser):
         raise RunError(message, exit_code=2)
 
 
-def load_graph(path: Path, style: Sequence[float] = (), runtime: str | None = None) -> PictureGraph:
+def load_graph(path: Path, style: Sequence[str] = (), runtime: str | None = None) -> PictureGraph:
     """Load an exported model of pictures into `runtime`, with the weights of its styles where it has several.
 
     Raises:
@@ -65,6 +65,7 @@ def load_graph(path: Path, style: Sequence[float] = (), runtime: str | None = No
     from runtimes.graph import GraphError
     from runtimes.loading import is_loadable, runtimes_of
     from runtimes.pictures import StyleError, load_picture_graph
+    from runtimes.styles import parse_weights
 
     if not os.path.lexists(path):
         raise RunError(f"--model {path}: no such file or folder", exit_code=2)
@@ -73,7 +74,11 @@ def load_graph(path: Path, style: Sequence[float] = (), runtime: str | None = No
     if runtime is not None and runtime not in runtimes_of(path):
         raise RunError(f"--runtime {runtime}: {path} runs in {' or '.join(runtimes_of(path))}", exit_code=2)
     try:
-        return load_picture_graph(path, style, runtime)
+        weights = parse_weights(style)
+    except GraphError as error:
+        raise RunError(f"--style: {error}", exit_code=2) from error
+    try:
+        return load_picture_graph(path, weights, runtime)
     except GraphError as error:
         raise RunError(f"--model {error}") from error
     except StyleError as error:
@@ -266,8 +271,8 @@ def run(argv: Sequence[str] | None) -> int:
     parser.add_argument(
         "--model", required=True, metavar="PATH", help="a SavedModel folder, a .tflite or an .onnx file"
     )
-    about_style = "one weight for each style of a model with several styles, in the order of the file's metadata"
-    parser.add_argument("--style", nargs="+", type=float, default=(), metavar="WEIGHT", help=about_style)
+    about_style = "styles of a model with several and their weights (1 if left out), or a weight for each, in order"
+    parser.add_argument("--style", nargs="+", default=(), metavar="NAME=WEIGHT", help=about_style)
     about_runtime = "Python package that runs an .onnx file: onnxruntime or openvino (default: onnxruntime)"
     parser.add_argument("--runtime", metavar="PACKAGE", help=about_runtime)
     arguments = parser.parse_args(argv)

@@ -37,11 +37,14 @@ class Graph:
         inputs: in the file's order.
         outputs: in the file's order.
         run: arrays by the inputs' names -> arrays by the outputs' names.
+        styles: names of the styles of a model of several, in the order of their weights; none where the file does not
+            tell them.
     """
 
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
     run: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
+    styles: tuple[str, ...] = ()
 
     def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         """Return the outputs for the inputs, both in the file's order."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtimes.graph import Graph, TensorInfo
 from runtimes.quiet import without_stderr
+from runtimes.styles import litert_styles
 from runtimes.weights import check_weights, litert_weights
 
 if TYPE_CHECKING:
@@ -30,16 +31,17 @@ def load_litert(path: Path) -> Graph:
         interpreter.allocate_tensors()
     check_weights(litert_weights(content))
     if SIGNATURE not in interpreter.get_signature_list():
-        return _unsigned(interpreter)
+        return _unsigned(interpreter, litert_styles(content))
     serve = interpreter.get_signature_runner(SIGNATURE)
     return Graph(
         tuple(_info(name, details) for name, details in serve.get_input_details().items()),
         tuple(_info(name, details) for name, details in serve.get_output_details().items()),
         lambda arrays: serve(**arrays),
+        litert_styles(content),
     )
 
 
-def _unsigned(interpreter: Any) -> Graph:
+def _unsigned(interpreter: Any, styles: tuple[str, ...]) -> Graph:
     given, results = interpreter.get_input_details(), interpreter.get_output_details()
 
     def run(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -49,7 +51,7 @@ def _unsigned(interpreter: Any) -> Graph:
         return {details["name"]: interpreter.get_tensor(details["index"]) for details in results}
 
     inputs, outputs = (tuple(_info(details["name"], details) for details in group) for group in (given, results))
-    return Graph(inputs, outputs, run)
+    return Graph(inputs, outputs, run, styles)
 
 
 def _info(name: str, details: Mapping[str, Any]) -> TensorInfo:

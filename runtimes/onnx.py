@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from runtimes.graph import Graph, TensorInfo
+from runtimes.styles import onnx_styles
 from runtimes.weights import check_weights, onnx_weights
 
 # NumPy's names of ONNX Runtime's types, where the two differ.
@@ -26,6 +27,7 @@ def load_onnx(path: Path) -> Graph:
         tuple(_info(value) for value in session.get_inputs()),
         outputs,
         lambda arrays: dict(zip(names, session.run(names, dict(arrays)), strict=True)),
+        onnx_styles(content),
     )
 
 

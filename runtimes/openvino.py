@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runtimes.graph import Graph, TensorInfo
+from runtimes.styles import onnx_styles
 from runtimes.weights import check_weights, onnx_weights
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def load_openvino(path: Path) -> Graph:
         results = compiled(dict(arrays))
         return {tensor.name: results[number] for number, tensor in enumerate(outputs)}
 
-    return Graph(inputs, outputs, run)
+    return Graph(inputs, outputs, run, onnx_styles(content))
 
 
 def _info(port: Any) -> TensorInfo:

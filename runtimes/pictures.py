@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from runtimes.graph import Graph, GraphError, TensorInfo
 from runtimes.loading import load_graph
-from runtimes.styles import is_style_input, style_row
+from runtimes.styles import Weights, is_style_input, style_row
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,12 +32,12 @@ class PictureGraph:
     size: tuple[int, int] | None
 
 
-def load_picture_graph(path: Path, style: Sequence[float] = (), runtime: str | None = None) -> PictureGraph:
+def load_picture_graph(path: Path, style: Weights = (), runtime: str | None = None) -> PictureGraph:
     """Load an exported model of pictures, with the weights of its styles where it has several.
 
     Args:
         path: see `runtimes.loading.load_graph`.
-        style: one weight for each style of a model with several.
+        style: weights of the styles of a model with several, one for each or by their names.
         runtime: see `runtimes.loading.load_graph`.
 
     Raises:
@@ -51,7 +51,7 @@ def load_picture_graph(path: Path, style: Sequence[float] = (), runtime: str | N
         counts = f"{_counted(graph.inputs, 'input')} and {_counted(graph.outputs, 'output')}"
         raise GraphError(f"{path}: has {counts}; a model with one picture as input and one as output is needed")
     size = _fixed_size(path, pictures[0])
-    rows = _style_rows(path, styles, style)
+    rows = _style_rows(path, graph, styles, style)
     return PictureGraph(_runner(graph, pictures[0].name, rows), size)
 
 
@@ -59,11 +59,11 @@ def _counted(tensors: Sequence[TensorInfo], noun: str) -> str:
     return f"{len(tensors)} {noun}{'' if len(tensors) == 1 else 's'}"
 
 
-def _style_rows(path: Path, styles: Sequence[TensorInfo], style: Sequence[float]) -> dict[str, np.ndarray]:
+def _style_rows(path: Path, graph: Graph, styles: Sequence[TensorInfo], style: Weights) -> dict[str, np.ndarray]:
     if style and not styles:
         raise StyleError(f"the model {path} has a single style")
     try:
-        return {tensor.name: style_row(tensor, style) for tensor in styles}
+        return {tensor.name: style_row(tensor, graph.styles, style) for tensor in styles}
     except GraphError as error:
         raise StyleError(str(error)) from error
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtimes.graph import Graph, TensorInfo
 from runtimes.quiet import without_stderr
+from runtimes.styles import saved_model_styles
 from runtimes.weights import check_weights, saved_model_weights
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def load_saved_model(path: Path) -> Graph:
         tuple(_info(name, spec) for name, spec in sorted(signature.structured_input_signature[1].items())),
         tuple(_info(name, spec) for name, spec in sorted(signature.structured_outputs.items())),
         run,
+        saved_model_styles(path),
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from runtimes.graph import GraphError
+from runtimes.messages import Table, fields
 
 # Larger ones are damage: trained networks stay far below.
 MAX_WEIGHT = 1e10
@@ -17,8 +18,6 @@ MAX_WEIGHT = 1e10
 ONNX_TYPES = {1: "<f4", 10: "<f2", 11: "<f8"}
 # Those that TensorFlow Lite has.
 LITERT_TYPES = {0: "<f4", 1: "<f2", 10: "<f8"}
-# Types of Protocol Buffers on the wire.
-VARINT, EIGHT_BYTES, BYTES, FOUR_BYTES = 0, 1, 2, 5
 
 
 def check_weights(weights: Iterable[tuple[str, Any]]) -> None:
@@ -43,7 +42,7 @@ def check_weights(weights: Iterable[tuple[str, Any]]) -> None:
 
 def onnx_weights(content: bytes) -> Iterator[tuple[str, Any]]:
     """Yield the floating-point tensors of an `.onnx` file: initial values, and constants of nodes, in subgraphs too."""
-    for number, value in _fields(memoryview(content)):
+    for number, value in fields(memoryview(content)):
         if number == 7:  # graph
             yield from _of_onnx_graph(value)
         elif number == 25:  # functions
@@ -51,16 +50,16 @@ def onnx_weights(content: bytes) -> Iterator[tuple[str, Any]]:
 
 
 def _of_onnx_graph(graph: memoryview) -> Iterator[tuple[str, Any]]:
-    for number, value in _fields(graph):
+    for number, value in fields(graph):
         if number == 5:  # initializer
             yield from _onnx_tensor(value)
     yield from _of_onnx_nodes(graph, nodes=1)
 
 
 def _of_onnx_nodes(graph: memoryview, *, nodes: int) -> Iterator[tuple[str, Any]]:
-    for node in (value for number, value in _fields(graph) if number == nodes):
-        for attribute in (value for number, value in _fields(node) if number == 5):
-            for number, value in _fields(attribute):
+    for node in (value for number, value in fields(graph) if number == nodes):
+        for attribute in (value for number, value in fields(node) if number == 5):
+            for number, value in fields(attribute):
                 if number in (5, 10):  # t, tensors
                     yield from _onnx_tensor(value)
                 elif number in (6, 11):  # g, graphs
@@ -70,52 +69,22 @@ def _of_onnx_nodes(graph: memoryview, *, nodes: int) -> Iterator[tuple[str, Any]
 def _onnx_tensor(tensor: memoryview) -> Iterator[tuple[str, Any]]:
     import numpy as np
 
-    fields = {number: value for number, value in _fields(tensor) if number != 1}  # without its sizes
-    kind = ONNX_TYPES.get(fields.get(2, 0))
-    name = bytes(fields.get(8, b"")).decode(errors="replace") or "without a name"
-    if kind is not None and 9 in fields:  # raw_data
-        yield name, np.frombuffer(fields[9], kind)
+    given = {number: value for number, value in fields(tensor) if number != 1}  # without its sizes
+    kind = ONNX_TYPES.get(given.get(2, 0))
+    name = bytes(given.get(8, b"")).decode(errors="replace") or "without a name"
+    if kind is not None and 9 in given:  # raw_data
+        yield name, np.frombuffer(given[9], kind)
     elif kind is not None:  # float_data and double_data, packed or not
         typed = {4: "<f4", 10: "<f8"}
-        parts = [np.frombuffer(value, typed[number]) for number, value in _fields(tensor) if number in typed]
+        parts = [np.frombuffer(value, typed[number]) for number, value in fields(tensor) if number in typed]
         yield name, np.concatenate(parts or [np.zeros(0)])
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, Any]]:
-    """Yield the numbers and values of a message of Protocol Buffers: an int, or the bytes."""
-    position = 0
-    while position < len(message):
-        key, position = _varint(message, position)
-        kind = key & 7
-        if kind == VARINT:
-            value, position = _varint(message, position)
-            yield key >> 3, value
-            continue
-        size = {EIGHT_BYTES: 8, FOUR_BYTES: 4}.get(kind)
-        if kind == BYTES:
-            size, position = _varint(message, position)
-        if size is None or position + size > len(message):
-            raise GraphError("damaged")
-        yield key >> 3, message[position : position + size]
-        position += size
-
-
-def _varint(message: memoryview, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[position]
-        position += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, position
-        shift += 7
 
 
 def litert_weights(content: bytes) -> Iterator[tuple[str, Any]]:
     """Yield the floating-point constants of a `.tflite` file, and the scales of those that are stored in 8 bits."""
     import numpy as np
 
-    model = _Table(content, struct.unpack_from("<I", content)[0])
+    model = Table(content, struct.unpack_from("<I", content)[0])
     buffers = [table.array(0, "u1") for table in model.tables(4)]
     for graph in model.tables(2):
         for i, tensor in enumerate(graph.tables(0)):
@@ -126,54 +95,6 @@ def litert_weights(content: bytes) -> Iterator[tuple[str, Any]]:
                 yield name, np.frombuffer(values, kind)
             for quantization in tensor.table(4):
                 yield f"{name} (its scale)", quantization.array(2, "<f4")
-
-
-class _Table:
-    """A table of a file of FlatBuffers: values by the numbers of their fields, which stand in the schema's order."""
-
-    def __init__(self, content: bytes, place: int) -> None:
-        self.content = content
-        self.place = place
-        self.directory = place - struct.unpack_from("<i", content, place)[0]
-        self.end = struct.unpack_from("<H", content, self.directory)[0]
-
-    def _at(self, field: int) -> int | None:
-        """Return where a field's value is, None where the table has none."""
-        entry = 4 + 2 * field
-        offset = struct.unpack_from("<H", self.content, self.directory + entry)[0] if entry < self.end else 0
-        return self.place + offset if offset else None
-
-    def _target(self, place: int) -> int:
-        return place + struct.unpack_from("<I", self.content, place)[0]
-
-    def number(self, field: int, kind: str) -> int:
-        """Return a whole number, 0 where there is none."""
-        place = self._at(field)
-        return 0 if place is None else struct.unpack_from(kind, self.content, place)[0]
-
-    def table(self, field: int) -> list[_Table]:
-        """Return the table in a field, or nothing."""
-        place = self._at(field)
-        return [] if place is None else [_Table(self.content, self._target(place))]
-
-    def tables(self, field: int) -> list[_Table]:
-        """Return the tables in a field."""
-        place = self._at(field)
-        if place is None:
-            return []
-        start = self._target(place)
-        count = struct.unpack_from("<I", self.content, start)[0]
-        return [_Table(self.content, self._target(start + 4 + 4 * i)) for i in range(count)]
-
-    def array(self, field: int, kind: str) -> Any:
-        """Return the numbers in a field, or no numbers."""
-        import numpy as np
-
-        place = self._at(field)
-        if place is None:
-            return np.zeros(0, kind)
-        start = self._target(place)
-        return np.frombuffer(self.content, kind, struct.unpack_from("<I", self.content, start)[0], start + 4)
 
 
 def saved_model_weights(signature: Any) -> Iterator[tuple[str, Any]]:

@@ -262,7 +262,10 @@ def test_styles_are_blended_by_weights_in_their_order(format, runtime, photos, t
     difference = np.abs(levels(tmp_path / "mixed.png") - 255 * wanted)
     # OpenVINO may compute in bfloat16, whose rounding this random network amplifies; another mixture is 50 levels away.
     assert difference.mean() < 6 if runtime else difference.max() < 2
-    for weights in ([], ["--style", "1"], ["--style", "-1", "2"], ["--style", "0", "0"]):
+    named = ["--style", "scream=1", "wave=3"]
+    assert stylize_tensorflow_graph.main([*common, str(tmp_path / "named.png"), *named]) == 0
+    np.testing.assert_array_equal(levels(tmp_path / "named.png"), levels(tmp_path / "mixed.png"))
+    for weights in ([], ["--style", "1"], ["--style", "-1", "2"], ["--style", "0", "0"], ["--style", "x=1"]):
         assert stylize_tensorflow_graph.main([*common, str(tmp_path / "none.png"), *weights]) == 2
 
 
