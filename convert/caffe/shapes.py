@@ -172,6 +172,15 @@ def picture(shape: Shape) -> Shape:
     return shape
 
 
+def picture_or_volume(shape: Shape) -> Shape:
+    """Return `shape`, that of a blob of four or five axes.
+
+    Raises:
+        LayerError: it has another number of axes.
+    """
+    return shape if len(shape) == 5 else picture(shape)
+
+
 def written(shape: Shape) -> str:
     """Return `shape` for messages, such as 1 x 3 x ? x ?."""
     return " x ".join("?" if size is None else str(size) for size in shape) or "()"

@@ -19,6 +19,7 @@ FILE_TYPES = {
     "HDF5Data": None,
     "ImageData": "image_data_param",
     "ImageSegData": "image_data_param",
+    "VideoData": "video_data_param",
     "WindowData": "window_data_param",
 }
 # Stands for a size that is left free while the network's shapes are checked.
@@ -68,18 +69,20 @@ def _replaced(node: Node, read: set[int], sizes: dict[tuple[int, int], Shape]) -
 
 
 def _size_of_pictures(node: Node) -> Shape:
-    """Return channels, height and width of the pictures that a layer reads, as far as the prototxt tells them."""
+    """Return the sizes of pictures or volumes (channels, time, height, width) that a layer reads, if it has them."""
     layer = node.layer
     holder = FILE_TYPES[layer.type]
     own = getattr(layer, holder) if holder else None
     height, width = getattr(own, "new_height", 0), getattr(own, "new_width", 0)
     if crop := layer.transform_param.crop_size or getattr(own, "crop_size", 0):
         height = width = crop
-    if not (height and width):
+    film = layer.video_data_param if layer.type == "VideoData" else None
+    # Caffe for temporal segments has a layer of the same name that puts the pictures into the channels.
+    if not (height and width) or (film is not None and (film.num_segments or not film.new_length)):
         raise UserError(
             f"{node.place}: reads files whose size is not in the prototxt; give it as `input_shape`, such as 3x224x224"
         )
-    return (1 if _is_grey(layer, own) else 3, height, width)
+    return (1 if _is_grey(layer, own) else 3, *([film.new_length] if film else []), height, width)
 
 
 def _is_grey(layer: Any, own: Any) -> bool:

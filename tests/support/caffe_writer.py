@@ -68,6 +68,21 @@ def packed_caffemodel(weights: Weights) -> bytes:
     return tagged(1, b"packed") + b"".join(tagged(100, layer) for layer in layers)
 
 
+def c3d_caffemodel(weights: Weights) -> bytes:
+    """Return the bytes of a caffemodel as C3D 1.0 writes it: V1 layers, five sizes, and the numbers behind them."""
+
+    def blob(array: np.ndarray) -> bytes:
+        dims = (1,) * (5 - array.ndim) + array.shape
+        sizes = b"".join(_varint(number << 3) + _varint(size) for number, size in enumerate(dims, 1))
+        return sizes + tagged(6, array.astype("<f4").tobytes())
+
+    layers = (
+        tagged(4, name.encode()) + b"".join(tagged(6, blob(np.asarray(array))) for array in arrays)
+        for name, arrays in weights.items()
+    )
+    return b"".join(tagged(2, layer) for layer in layers)
+
+
 def write_network(folder: Path, prototxt: str, weights: Weights | bytes = b"") -> tuple[Path, Path]:
     """Write a prototxt and its caffemodel and return their paths; a network without weights gets an empty layer."""
     data = weights if isinstance(weights, bytes) and weights else packed_caffemodel(weights or {"nothing": []})

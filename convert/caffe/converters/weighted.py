@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
-from convert.axes import from_source_order, keras_axis, to_source_order
+from convert.axes import from_source_order, keras_axis, keras_permutation, to_source_order
 from convert.caffe.network import LayerError
 from convert.caffe.registry import Step, converts
 from convert.caffe.shape_rules.weighted import covered_axes
@@ -111,6 +111,11 @@ def prelu(step: Step, x: KerasTensor) -> KerasTensor:
     shared = step.layer.prelu_param.channel_shared
     kept = [] if shared else [channel]
     slopes = step.weights[0].reshape([-1 if axis in kept else 1 for axis in range(1, axes)])
+    if axes == 5:  # LiteRT's own layer takes four axes at most.
+        negative = ops.minimum(x, 0)
+        return ops.maximum(x, 0) + step.apply(
+            ElementwiseAffine, negative, [slopes], shape=slopes.shape, scale=True, shift=False
+        )
     return step.apply(
         keras.layers.PReLU, x, [slopes], shared_axes=[axis for axis in range(1, axes) if axis not in kept]
     )
@@ -142,7 +147,7 @@ def _affine(step: Step, parameter: Any, x: KerasTensor, *, scale: bool, shift: b
     total = len(x.shape)
     after = total - first - axes
     weights = [w.reshape((1,) * first + w.shape + (1,) * after) for w in step.weights]
-    weights = [w.transpose(0, 2, 3, 1) if total == 4 else w for w in weights]
+    weights = [w.transpose(keras_permutation(total)) for w in weights]
     if first == 0 and axes:
         # The parameters span the batch as well, which ElementwiseAffine takes for one axis more after its own.
         y = step.apply(

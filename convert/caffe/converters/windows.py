@@ -9,6 +9,7 @@ import numpy as np
 from keras import KerasTensor, ops
 
 from convert.axes import to_source_order
+from convert.caffe.converters import volumes
 from convert.caffe.file.schema import enum_name
 from convert.caffe.geometry import Window, convolution_window, pooling_window, pyramid_windows
 from convert.caffe.registry import Step, converts
@@ -30,6 +31,8 @@ def convolution(step: Step, x: KerasTensor) -> KerasTensor:
 
     What Keras cannot do, strides in a dilated convolution, is done after it: only every n-th pixel is kept.
     """
+    if len(x.shape) == 5:
+        return volumes.convolution(step, x)
     parameter, window = step.layer.convolution_param, convolution_window(step.layer.convolution_param)
     same = all(2 * window.padding[axis] == window.extent(axis) - 1 for axis in (0, 1))
     keep_same = same and window.stride == (1, 1)
@@ -56,6 +59,8 @@ def convolution(step: Step, x: KerasTensor) -> KerasTensor:
 @converts("Deconvolution")
 def deconvolution(step: Step, x: KerasTensor) -> KerasTensor:
     """Convolve the other way round."""
+    if len(x.shape) == 5:
+        return volumes.deconvolution(step, x)
     parameter, window = step.layer.convolution_param, convolution_window(step.layer.convolution_param)
     kernel, *bias = step.weights
     return step.apply(
@@ -76,6 +81,8 @@ def deconvolution(step: Step, x: KerasTensor) -> KerasTensor:
 def pooling(step: Step, x: KerasTensor) -> Any:
     """Pool by Caffe's rules; global pooling keeps height and width as axes of size 1."""
     parameter = step.layer.pooling_param
+    if len(x.shape) == 5:
+        return volumes.pooling(step, x)
     is_max = enum_name(parameter, "pool") == "MAX"
     if parameter.global_pooling and len(step.layer.top) == 1:
         pool = keras.layers.GlobalMaxPooling2D if is_max else keras.layers.GlobalAveragePooling2D

@@ -38,7 +38,8 @@ _V0 = _LayerFormat(name=1, type=2, blobs=50)
 class ModelBlob:
     """A blob of a caffemodel: its dims as stored and its values, flat, a view of the file where that is possible.
 
-    Files with the old fields num, channels, height, width have four dims, a bias 1 x 1 x 1 x n for instance.
+    Files with the old fields num, channels, height, width have four dims, a bias 1 x 1 x 1 x n for instance. In those
+    of C3D 1.0 a fifth, length, stands before the last two, and all later fields have numbers one higher.
     """
 
     dims: tuple[int, ...]
@@ -119,13 +120,18 @@ def _read_layer(message: memoryview, layer_format: _LayerFormat) -> ModelLayer:
 
 def _read_blob(message: memoryview) -> ModelBlob:
     dims: tuple[int, ...] = ()
-    legacy, floats, doubles, raw_type, raw = {}, [], [], 1, []
+    legacy: dict[int, int] = {}
+    floats, doubles, raw_type, raw = [], [], 1, []
     for item in fields(message):
         match item.number, item.wire_type:
             case ((1 | 2 | 3 | 4), wire_type) if wire_type == VARINT:
                 legacy[item.number] = signed(int(item.value))
-            case 7, _:
+            case 7, _ if 5 not in legacy:
                 dims = _read_shape(_message(item))
+            case 5, wire_type if wire_type == VARINT:
+                legacy[5] = signed(int(item.value))
+            case 6, _ if 5 in legacy:
+                floats.append(_read_numbers(item, np.dtype("<f4"), FOUR_BYTES))
             case 5, _:
                 floats.append(_read_numbers(item, np.dtype("<f4"), FOUR_BYTES))
             case 8, _:
@@ -135,7 +141,7 @@ def _read_blob(message: memoryview) -> ModelBlob:
             case number, _ if number == _RAW_DATA:
                 raw.append(_message(item))
     if legacy:
-        dims = tuple(legacy.get(number, 0) for number in (1, 2, 3, 4))
+        dims = tuple(legacy.get(number, 0) for number in (1, 2, 3, 4, 5)[: 5 if 5 in legacy else 4])
     values = _raw_numbers(raw[-1], raw_type) if raw else _join(doubles or floats)
     if len(dims) > MAX_AXES or min(dims, default=1) < 0 or math.prod(dims) != len(values):
         stated = " x ".join(map(str, dims[: MAX_AXES + 1])) or "none"

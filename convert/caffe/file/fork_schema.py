@@ -6,7 +6,7 @@ R-FCN's; the other numbers are our own. Where versions of SSD differ in a defaul
 
 from __future__ import annotations
 
-# V1 layer types of SegNet's, DeepLab's and DeconvNet's Caffe; they number differently, so the numbers are our own.
+# V1 layer types of SegNet's, DeepLab's, DeconvNet's and C3D's Caffe; they number differently: the numbers are our own.
 FORK_LAYER_TYPES = {
     "BN": (1001, "BN"),
     "CROP": (1002, "Crop"),
@@ -19,6 +19,13 @@ FORK_LAYER_TYPES = {
     "SEG_ACCURACY": (1009, "SegAccuracy"),
     "UPSAMPLE": (1010, "Upsample"),
     "UNPOOLING": (1011, "Unpooling"),
+    "CONVOLUTION3D": (1012, "Convolution3D"),
+    "DECONVOLUTION3D": (1013, "Deconvolution3D"),
+    "ELTWISE_PRODUCT": (1014, "EltwiseProduct"),
+    "POOLING3D": (1015, "Pooling3D"),
+    "VIDEO_DATA": (1016, "VideoData"),
+    "VOXEL_SOFTMAX": (1017, "Softmax"),
+    "VOXEL_SOFTMAX_LOSS": (1018, "VoxelSoftmaxWithLoss"),
 }
 
 FORK_ENUMS = {
@@ -36,7 +43,8 @@ FORK_PARAMETERS = """; CropCenterParameter crop_center_param = 149; PermuteParam
     PSROIPoolingParameter psroi_pooling_param = 10001; ROIPoolingParameter roi_pooling_param = 8266711;
     UnpoolingParameter unpooling_param = 306; TransposeParameter transpose_param = 307;
     ReverseParameter reverse_param = 308; LSTMParameter lstm_param = 309;
-    ProposalParameter proposal_param = 201"""
+    ProposalParameter proposal_param = 201; Convolution3DParameter convolution3d_param = 310;
+    Pooling3DParameter pooling3d_param = 311; VideoDataParameter video_data_param = 312"""
 
 FORK_MESSAGES = {
     "CropCenterParameter": "uint32* crop_size = 2",
@@ -67,6 +75,14 @@ FORK_MESSAGES = {
         uint32 pad_w = 4; uint32 kernel_size = 5; uint32 kernel_h = 6; uint32 kernel_w = 7; uint32 stride = 8 [1];
         uint32 stride_h = 9; uint32 stride_w = 10; uint32 unpool_size = 11; uint32 unpool_h = 12;
         uint32 unpool_w = 13""",
+    "Convolution3DParameter": """uint32 num_output = 1; bool bias_term = 2 [true]; uint32 pad = 3;
+        uint32 kernel_size = 4; uint32 group = 5; uint32 kernel_depth = 6; uint32 stride = 7 [1];
+        uint32 temporal_stride = 8 [1]; FillerParameter weight_filler = 9; FillerParameter bias_filler = 10;
+        uint32 filter_group = 11; uint32 temporal_pad = 12""",
+    "Pooling3DParameter": """PoolingParameter.PoolMethod pool = 1; uint32 kernel_size = 2; uint32 stride = 3 [1];
+        uint32 pad = 4; uint32 kernel_depth = 5; uint32 temporal_stride = 6 [1]""",
+    "VideoDataParameter": """uint32 crop_size = 5; uint32 new_height = 9; uint32 new_width = 10; uint32 new_length = 13;
+        uint32 num_segments = 1001""",
     "TransposeParameter": "int32* dim = 1",
     "ReverseParameter": "int32 axis = 1",
     "LSTMParameter": """uint32 num_output = 1; float clipping_threshold = 2; FillerParameter weight_filler = 3;

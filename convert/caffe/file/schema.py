@@ -155,7 +155,9 @@ _MESSAGES = {
         uint32 pad_w = 10; uint32 kernel_h = 11; uint32 kernel_w = 12; uint32 stride_h = 13;
         uint32 stride_w = 14; uint32 group = 5 [1]; FillerParameter weight_filler = 7;
         FillerParameter bias_filler = 8; ConvolutionParameter.Engine engine = 15; int32 axis = 16 [1];
-        bool force_nd_im2col = 17""",
+        bool force_nd_im2col = 17; BlobShape kernel_shape = 1004; BlobShape stride_shape = 1005;
+        BlobShape pad_shape = 1006; uint32 kernel_depth = 1007; uint32 temporal_stride = 1008 [1];
+        uint32 temporal_pad = 1009""",
     "CropParameter": "int32 axis = 1 [2]; uint32* offset = 2",
     "DataParameter": """string source = 1; uint32 batch_size = 4; uint32 rand_skip = 7;
         DataParameter.DB backend = 8; float scale = 2; string mean_file = 3; uint32 crop_size = 5;
@@ -175,7 +177,8 @@ _MESSAGES = {
     "HingeLossParameter": "HingeLossParameter.Norm norm = 1",
     "ImageDataParameter": """string source = 1; uint32 batch_size = 4; uint32 rand_skip = 7;
         bool shuffle = 8; uint32 new_height = 9; uint32 new_width = 10; bool is_color = 11; float scale = 2;
-        string mean_file = 3; uint32 crop_size = 5; bool mirror = 6; string root_folder = 12""",
+        string mean_file = 3; uint32 crop_size = 5; bool mirror = 6; string root_folder = 12;
+        uint32 new_length = 1001""",
     "InfogainLossParameter": "string source = 1; int32 axis = 2",
     "InnerProductParameter": """uint32 num_output = 1; bool bias_term = 2 [true];
         FillerParameter weight_filler = 3; FillerParameter bias_filler = 4; int32 axis = 5 [1];
@@ -191,7 +194,9 @@ _MESSAGES = {
         uint32 pad_w = 10; uint32 kernel_size = 2; uint32 kernel_h = 5; uint32 kernel_w = 6;
         uint32 stride = 3 [1]; uint32 stride_h = 7; uint32 stride_w = 8;
         PoolingParameter.Engine engine = 11; bool global_pooling = 12;
-        PoolingParameter.RoundMode round_mode = 13; bool ceil_mode = 1001 [true]""",
+        PoolingParameter.RoundMode round_mode = 13; bool ceil_mode = 1001 [true];
+        BlobShape kernel_shape = 1002; BlobShape stride_shape = 1003; BlobShape pad_shape = 1004;
+        uint32 kernel_depth = 1005; uint32 temporal_stride = 1006 [1]""",
     "PowerParameter": "float power = 1 [1]; float scale = 2 [1]; float shift = 3",
     "PythonParameter": """string module = 1; string layer = 2; string param_str = 3;
         bool share_in_parallel = 4""",

@@ -36,6 +36,7 @@ _IDLE_MESSAGES = {
     "PythonParameter",
     "TransformationParameter",
     "V1LayerParameter",
+    "VideoDataParameter",
     "WindowDataParameter",
 }
 # How forks compute, begin a training or keep and show detections, not what they compute.
@@ -46,6 +47,7 @@ _IDLE_FIELDS = {
     "cudnn_convolution_algo_seeker",
     "cudnn_math_override",
     "engine",
+    "filter_group",
     "forward_math",
     "forward_type",
     "frozen",

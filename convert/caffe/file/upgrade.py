@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from convert.caffe.file.schema import V1_LAYER_TYPES, enum_name, message_class
+from convert.caffe.file.volumes import name_volumes
 from errors import UserError, unknown_name
 
 PROPOSAL_LAYER = "rpn.proposal_layer", "ProposalLayer"  # module and layer
@@ -74,6 +75,7 @@ def upgrade(net: Any) -> Any:
     for layer in result.layer:
         if layer.type == "Python" and (layer.python_param.module, layer.python_param.layer) == PROPOSAL_LAYER:
             _name_proposal(layer)
+        name_volumes(layer)
     return result
 
 
@@ -102,9 +104,10 @@ def _input_layer(net: Any) -> Any:
     if net.input_dim:
         if shapes:
             raise UserError("has both input_shape and input_dim; only one of them is allowed")
-        if len(net.input_dim) != 4 * len(names):
+        axes = 5 if len(net.input_dim) == 5 * len(names) else 4  # volumes, in C3D's Caffe
+        if len(net.input_dim) != axes * len(names):
             raise UserError(f"has {len(net.input_dim)} values of input_dim for {len(names)} inputs; each input needs 4")
-        shapes = [list(net.input_dim[start : start + 4]) for start in range(0, 4 * len(names), 4)]
+        shapes = [list(net.input_dim[start : start + axes]) for start in range(0, axes * len(names), axes)]
     if len(shapes) != len(names):
         raise UserError(f"has {len(shapes)} shapes (input_shape or input_dim) for {len(names)} inputs")
     layer = message_class("LayerParameter")(name="input", type="Input", top=names)
@@ -135,6 +138,8 @@ def _upgrade_v1(old: Any) -> Any:
     for field, value in old.ListFields():
         if field.name.endswith("_param"):
             getattr(new, field.name).CopyFrom(value)
+    if kind == "EltwiseProduct":
+        new.type, new.eltwise_param.operation = "Eltwise", 0
     return new
 
 

@@ -77,8 +77,8 @@ def normalize(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
 @shape_rule("PReLU")
 def prelu(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     """Keep the shape; the parameter is one slope a channel, or one for all."""
-    if not 2 <= len(bottoms[0]) <= 4:
-        raise LayerError(f"needs a blob of 2 to 4 axes, not {written(bottoms[0])}")
+    if not 2 <= len(bottoms[0]) <= 5:
+        raise LayerError(f"needs a blob of 2 to 5 axes, not {written(bottoms[0])}")
     return Shapes([bottoms[0]], [() if layer.prelu_param.channel_shared else (known(bottoms[0][1]),)])
 
 

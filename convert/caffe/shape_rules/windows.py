@@ -16,6 +16,7 @@ from convert.caffe.shapes import (
     canonical_axis,
     known,
     picture,
+    picture_or_volume,
     shape_rule,
     written,
 )
@@ -28,8 +29,9 @@ MAX_PYRAMID = 10  # poolings, the last of 512 x 512 windows
 
 @shape_rule("Convolution", *DEPTHWISE)
 def convolution(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
-    """Round the output's size down; weights are out x in / group x height x width."""
-    parameter, window = layer.convolution_param, convolution_window(layer.convolution_param)
+    """Round the output's size down; weights are out x in / group x (time x) height x width."""
+    parameter = layer.convolution_param
+    window = convolution_window(parameter, len(picture_or_volume(bottoms[0])) - 2)
     group = convolution_groups(layer, bottoms[0])
     channels = _checked_channels(parameter, group, bottoms[0])
     top = _moved(bottoms[0], parameter.num_output, window, lambda size, axis: _positions(size, axis, window))
@@ -40,13 +42,16 @@ def convolution(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
 def convolution_groups(layer: Any, bottom: Shape) -> int:
     """Return the number of groups of a Convolution, of whatever kind, over a blob of the shape `bottom`."""
     group = layer.convolution_param.group
-    return known(picture(bottom)[1]) if layer.type in DEPTHWISE and group == 1 else group
+    return known(bottom[1]) if layer.type in DEPTHWISE and group == 1 else group
 
 
 @shape_rule("Deconvolution")
 def deconvolution(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
-    """Turn a convolution's sizes around; weights are in x out / group x height x width."""
-    parameter, window = layer.convolution_param, convolution_window(layer.convolution_param)
+    """Turn a convolution's sizes around; weights are in x out / group x (time x) height x width."""
+    parameter = layer.convolution_param
+    window = convolution_window(parameter, len(picture_or_volume(bottoms[0])) - 2)
+    if len(window.kernel) == 3 and (parameter.group != 1 or set(window.dilation) != {1}):
+        raise LayerError("volumes with groups or dilation are not supported")
     channels = _checked_channels(parameter, parameter.group, bottoms[0])
     top = _moved(
         bottoms[0],
@@ -59,7 +64,7 @@ def deconvolution(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
 
 
 def _checked_channels(parameter: Any, group: int, bottom: Shape) -> int:
-    if canonical_axis(parameter.axis, picture(bottom)) != 1:
+    if canonical_axis(parameter.axis, bottom) != 1:
         raise LayerError(f"axis {parameter.axis}: the channels must be on axis 1")
     channels, outputs = known(bottom[1]), parameter.num_output
     if outputs < 1 or group < 1:
@@ -87,17 +92,17 @@ def _moved(bottom: Shape, channels: int | None, window: Window, resize: Callable
 @shape_rule("Pooling", tops=range(1, 3))
 def pooling(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     """Round the size up (unless told to round down); drop a last window that would start in the padding."""
-    parameter, bottom = layer.pooling_param, picture(bottoms[0])
+    parameter, bottom = layer.pooling_param, picture_or_volume(bottoms[0])
     method = enum_name(parameter, "pool")
     if method == "STOCHASTIC":
         raise LayerError("stochastic pooling is random even in the test phase and cannot be converted")
     if len(layer.top) == 2:
         if method != "MAX":
             raise LayerError("only MAX pooling has a second top, the positions of the maxima")
-        known(bottom[3])
+        known(picture(bottom)[3])
     window = pooling_window(parameter, bottom[2:])
     if parameter.global_pooling:
-        top = (*bottom[:2], 1, 1)
+        top = (*bottom[:2], *(1 for _ in bottom[2:]))
     else:
         down = rounds_down(parameter)
         top = _moved(bottom, bottom[1], window, lambda size, axis: _pooled_size(size, axis, window, down=down))

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.backends
 # Tested with OpenCV in test_detection.py.
 DETECTION = {"PriorBox", "DetectionOutput", "RawDetections", "ROIPooling", "PSROIPooling", "Proposal"}
 NOT_COMPUTED = {"AnnotatedData", "Input", "DummyData", "MemoryData", "Data", "ImageData", "HDF5Data", "WindowData"}
-NOT_COMPUTED |= {"ImageSegData", "DenseImageData"}  # of forks
+NOT_COMPUTED |= {"ImageSegData", "DenseImageData", "VideoData"}  # of forks
 
 # The other backends take every third, for the time they need.
 SHARE = LAYERS if keras.backend.backend() == "tensorflow" else LAYERS[::3]

@@ -9,7 +9,8 @@ from convert.torch7.converters.spatial.geometry import MAX_KERNEL
 from convert.torch7.module import Module
 from convert.torch7.registry import converts
 from convert.torch7.symbolic_values import Cell, samples
-from layers import BilinearUpSampling2D, FoldAxes, PixelShuffle2D, UnfoldAxes
+from convert.volumes import along_time, over_pictures
+from layers import BilinearUpSampling2D, PixelShuffle2D
 
 MAX_SIZE = 2**16
 
@@ -74,18 +75,6 @@ def _trilinear(module: Module, x: KerasTensor) -> KerasTensor:
     depth, *size = _sizes(module, "odepth", "oheight", "owidth")
     enlarged = over_pictures(BilinearUpSampling2D(output_size=tuple(size)), x)
     return along_time(BilinearUpSampling2D(output_size=(depth, size[1])), enlarged)
-
-
-def over_pictures(layer: keras.Layer, x: KerasTensor) -> KerasTensor:
-    """Apply a layer of pictures to each picture of a volume (batch, time, height, width, channels)."""
-    return UnfoldAxes(2)([layer(FoldAxes(2)(x)), x])
-
-
-def along_time(layer: keras.Layer, x: KerasTensor) -> KerasTensor:
-    """Apply a layer of pictures to a volume with time in the place of the height, for each row of the volume."""
-    swapped = keras.ops.transpose(x, (0, 2, 1, 3, 4))
-    made = UnfoldAxes(2)([layer(FoldAxes(2)(swapped)), swapped])
-    return keras.ops.transpose(made, (0, 2, 1, 3, 4))
 
 
 @converts("nn.PixelShuffle", sample=3)

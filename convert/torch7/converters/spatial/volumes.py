@@ -13,11 +13,11 @@ from convert.torch7.context import Context
 from convert.torch7.converters.spatial.convolutions import planes, target_adjustment
 from convert.torch7.converters.spatial.geometry import MAX_KERNEL, module_sizes
 from convert.torch7.converters.spatial.pooling import ceil_mode, counts_padding
-from convert.torch7.converters.spatial.upsampling import along_time, over_pictures
 from convert.torch7.module import Module
 from convert.torch7.pooling_ties import pooling_keys
 from convert.torch7.registry import converts, converts_values
 from convert.torch7.symbolic_values import Cell, Value, samples
+from convert.volumes import along_time, over_pictures, with_ends
 from layers import (
     DilatedMaxPooling2D,
     ElementwiseAffine,
@@ -125,19 +125,11 @@ def _transposed(
         [weight.transpose(2, 3, 4, 0, 1)],
     )
     ends = [more - (max(k, s) - k) - pad for (k, s, pad), more in zip(sizes, added, strict=True)]
-    x = _fitted(x, [pad for _, _, pad in sizes], ends)
+    x = with_ends(x, [pad for _, _, pad in sizes], ends)
     bias = module.array("bias")
     if bias is None:
         return x
     return context.apply(module, x, lambda: ElementwiseAffine((filters,), scale=False), [bias], part="bias")
-
-
-def _fitted(x: KerasTensor, starts: list[int], ends: list[int]) -> KerasTensor:
-    """Cut `starts` off the front, and `ends` (negative) off the end of each axis or add so many zeros there."""
-    cropped = [(start, max(0, -end)) for start, end in zip(starts, ends, strict=True)]
-    grown = [(0, max(0, end)) for end in ends]
-    x = keras.layers.ZeroPadding3D(grown)(x) if any(map(any, grown)) else x
-    return keras.layers.Cropping3D(cropped)(x) if any(map(any, cropped)) else x
 
 
 @converts("nn.VolumetricMaxPooling", "cudnn.VolumetricMaxPooling", sample=4)
