@@ -47,19 +47,23 @@ def tflite_flatbuffers() -> ModuleType:
 
 
 def mend_tf2onnx() -> None:
-    """Mend two of tf2onnx's optimisations (1.17) that change what a graph computes.
+    """Mend three of tf2onnx's optimisations (1.17) that change what a graph computes.
 
     - It shares a constant between inputs that hold the same numbers, and changes the axes of a slice in place where it
       believes that one node alone has them: other slices then begin elsewhere. Here each has axes of its own.
     - It makes one of two reshapes in a row, also where the second copies sizes of what the first returns.
+    - Where sizes of a reshape are copied from other axes it gives it an axis of 1 more, and takes that out behind it:
+      never where the reshape is what the graph returns. Whether it is depends on the order of sets.
     """
     from tf2onnx.optimizer import back_to_back_optimizer
+    from tf2onnx.optimizer.reshape_optimizer import ReshapeOptimizer
     from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer
 
     handlers, key = back_to_back_optimizer._func_map, ("Reshape",)
     if not hasattr(handlers[key], "__wrapped__"):
         handlers[key] = _without_copied_sizes(handlers[key])
         TransposeOptimizer._slice_handler = _with_own_axes(TransposeOptimizer._slice_handler)
+        ReshapeOptimizer._optimize_reshape = _before_outputs(ReshapeOptimizer._optimize_reshape)
 
 
 def _without_copied_sizes(merge: Callable[..., list]) -> Callable[..., list]:
@@ -71,6 +75,32 @@ def _without_copied_sizes(merge: Callable[..., list]) -> Callable[..., list]:
         return merge(graph, node, consumers)
 
     return merge_or_not
+
+
+def _before_outputs(change: Callable[..., bool]) -> Callable[..., bool]:
+    """Let a graph's output be that of a node of its own where `change` changes the reshape that would make it."""
+
+    def remake(graph: Any, node: Any, outputs: Sequence[str] | None) -> Any:
+        known = {"shapes": node.output_shapes, "dtypes": node.output_dtypes}
+        graph.remove_node(node.name)
+        return graph.make_node(node.type, node.input, name=node.name, outputs=outputs, **known)
+
+    @wraps(change)
+    def change_inner(optimizer: Any, node: Any, graph: Any) -> bool:
+        output = node.output[0]
+        if output not in graph.outputs or node.inputs[1].is_const():
+            return change(optimizer, node, graph)
+        inner = remake(graph, node, None)
+        last = graph.make_node("Identity", inner.output, outputs=[output])
+        graph.copy_shape(inner.output[0], output)
+        graph.copy_dtype(inner.output[0], output)
+        if change(optimizer, inner, graph):
+            return True
+        graph.remove_node(last.name)
+        remake(graph, inner, [output])
+        return False
+
+    return change_inner
 
 
 def _with_own_axes(permute: Callable[..., bool]) -> Callable[..., bool]:

@@ -157,6 +157,33 @@ def test_slices_keep_their_beginnings_where_their_axes_are_permuted():
     check_optimized(nodes, {"same": [0, 1], "ends": [9, 9]}, (1, 2, 5, 4), lambda x: x[:, :, 1:])
 
 
+def test_reshapes_that_a_graph_returns_get_no_further_axis():
+    """A picture of one channel with its axes in another order, in a graph without a node behind it."""
+    from tf2onnx.graph import GraphUtil
+    from tf2onnx.optimizer.identity_optimizer import IdentityOptimizer
+    from tf2onnx.optimizer.reshape_optimizer import ReshapeOptimizer
+
+    mend_tf2onnx()
+    nodes = [
+        onnx.helper.make_node("Shape", ["x"], ["shape"]),
+        onnx.helper.make_node("Gather", ["shape", "order"], ["sizes"]),
+        onnx.helper.make_node("Reshape", ["x", "sizes"], ["y"]),
+    ]
+    values = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, sizes)
+        for name, sizes in (("x", ("n", 1, "h", "w")), ("y", ("n", "h", "w", 1)))
+    ]
+    order = onnx.numpy_helper.from_array(np.array([0, 2, 3, 1]), "order")
+    made = onnx.helper.make_graph(nodes, "graph", values[:1], values[1:], [order])
+    graph = GraphUtil.create_graph_from_onnx_model(
+        onnx.helper.make_model(made, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8)
+    )
+    for optimizer in (IdentityOptimizer, ReshapeOptimizer):
+        graph = optimizer().optimize(graph, iteration=0)
+    x = np.arange(40, dtype=np.float32).reshape(2, 1, 4, 5)
+    np.testing.assert_array_equal(onnx_results(graph.make_model("graph"), x), x.transpose(0, 2, 3, 1))
+
+
 def test_reshapes_that_copy_sizes_are_kept():
     nodes = [
         onnx.helper.make_node("Reshape", ["x", "first"], ["r"]),
