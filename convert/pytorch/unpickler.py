@@ -273,23 +273,21 @@ _NAMES = {
     "torch.Tensor": Name("type"),
     "torch.nn.parameter.Parameter": Name("type"),
     "torch.Size": Name("size"),
-    "torch.device": Name("unread"),
-    # Numbers and options that training scripts keep beside the tensors.
-    "numpy.core.multiarray.scalar": Name("unread"),
-    "numpy._core.multiarray.scalar": Name("unread"),
     "numpy.core.multiarray._reconstruct": Name("array"),
     "numpy._core.multiarray._reconstruct": Name("array"),
     "numpy.ndarray": Name("type"),
-    "numpy.dtype": Name("unread"),
-    "_codecs.encode": Name("unread"),
-    "argparse.Namespace": Name("unread"),
-    "collections.Counter": Name("unread"),
-    "pathlib.PosixPath": Name("unread"),
-    "pathlib.WindowsPath": Name("unread"),
-    "datetime.datetime": Name("unread"),
-    "builtins.set": Name("unread"),
-    "__builtin__.set": Name("unread"),
-} | {f"{module}.{name}": Name("type") for module in ("builtins", "__builtin__") for name in ("dict", "list", "int")}
+}
+# Numbers and options that training scripts keep beside the tensors.
+_UNREAD = """_codecs.encode argparse.Namespace collections.Counter datetime.date datetime.datetime datetime.timedelta
+    numpy._core.multiarray.scalar numpy.core.multiarray.scalar numpy.dtype pathlib.PosixPath pathlib.WindowsPath
+    torch.device torch.torch_version.TorchVersion types.SimpleNamespace uuid.UUID"""
+_NAMES |= dict.fromkeys(_UNREAD.split(), Name("unread"))
+for _module in ("builtins", "__builtin__"):
+    _NAMES |= {f"{_module}.{name}": Name("type") for name in ("dict", "list", "int")}
+    _NAMES |= {
+        f"{_module}.{name}": Name("unread")
+        for name in ("bytearray", "complex", "frozenset", "range", "set", "slice", "xrange")
+    }
 
 _Step = Callable[[Unpickler, Any], None]
 

@@ -2,7 +2,7 @@
 
 import argparse
 from collections import Counter, OrderedDict, defaultdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +73,8 @@ def test_values_are_torchs(value, options, tmp_path):
 def test_what_a_script_keeps_beside_is_passed_over(options, tmp_path):
     value = {"options": argparse.Namespace(size=3), "best": np.float64(0.5), "device": torch.device("cpu"), "w": BASE}
     value |= {"losses": np.arange(3.0), "milestones": Counter([2, 3]), "file": Path("a.jpg"), "seen": {1, 2}}
-    value |= {"started": datetime(2017, 1, 2), "type": torch.float16}
+    value |= {"started": datetime(2017, 1, 2), "type": torch.float16, "took": timedelta(3), "root": 1j}
+    value |= {"version": torch.torch_version.TorchVersion("2.1"), "steps": range(3), "part": slice(2)}
     torch.save(value, tmp_path / "file.pth", **options)
     found = read_pytorch(tmp_path / "file.pth")
     assert_same(found.pop("w"), BASE)
