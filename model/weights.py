@@ -132,6 +132,8 @@ def _set_weights(layer: keras.layers.Conv2D, arrays: Sequence[np.ndarray]) -> No
         raise UserError(f"layer {layer.name} has weights of shapes {found}, VGG-19's are {expected}")
     for array in arrays:
         check_values(f"layer {layer.name}", array)
+    if not np.any(arrays[0]):
+        raise UserError(f"layer {layer.name} has a kernel of zeros alone")
     layer.set_weights(list(arrays))
 
 
@@ -160,14 +162,18 @@ def _keras_homes() -> tuple[Path, ...]:
 
 def _of_h5(path: Path, names: Sequence[str]) -> Iterator[list[np.ndarray]]:
     """Yield the weights of each of the convolutions `names`."""
+    if path.stat().st_size == 0:
+        raise UserError("the file is empty")
     if not h5py.is_hdf5(path):
         raise UserError(
-            "neither an HDF5 file nor a .keras file with VGG-19 weights (import_caffe_weights.py converts .caffemodel "
-            "files)"
+            "not an HDF5, .keras, PyTorch or safetensors file with VGG-19 weights (import_caffe_weights.py converts "
+            ".caffemodel files)"
         )
     with open_hdf5(path) as file:
         check_hdf5(file, path.stat().st_size)
         groups = file.get("model_weights", file)
+        if not isinstance(groups, h5py.Group):
+            raise UserError("model_weights is not a group of layers")
         for name in names:
             stored = _stored_name(name, groups)
             try:
@@ -179,7 +185,8 @@ def _of_h5(path: Path, names: Sequence[str]) -> Iterator[list[np.ndarray]]:
 def _values(group: h5py.Group, key: str | bytes) -> np.ndarray:
     dataset = group[key]
     if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind != "f":
-        raise TypeError(f"{key!r} does not contain floats")
+        name = key.decode(errors="replace") if isinstance(key, bytes) else key
+        raise TypeError(f"{name} does not contain floating-point numbers")
     return np.asarray(dataset)
 
 

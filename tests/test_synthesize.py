@@ -118,7 +118,7 @@ REFUSED = {
     "prefix": ({"output_prefix": "a/b"}, 2, "--output-prefix 'a/b' must be the beginning of a folder's name"),
     "init": ({"init": "gone.png"}, 2, "gone.png: no such file"),
     "weights": ({"weights": "gone.h5"}, 2, "--weights gone.h5: no such file"),
-    "no weights": ({"weights": "{inputs}/stones.png"}, 1, "neither an HDF5 file nor a .keras file"),
+    "no weights": ({"weights": "{inputs}/stones.png"}, 1, "not an HDF5, .keras, PyTorch or safetensors file"),
     "random layers": ({"descriptor": "random"}, 2, "the random descriptor has a single layer, 'random'"),
     "guide": ({"guide": ("{inputs}/stones.png", "{inputs}/output_mask.png")}, 2, "is not in"),
     "guide sources": (

@@ -48,8 +48,8 @@ class StateDict:
             array = self.tensors[name].array()
         except FormatError as error:
             raise UserError(f"{place}: {error}") from error
-        if array.dtype.kind == "c":
-            raise UserError(f"{place} contains complex numbers, which are not supported")
+        if array.dtype.kind != "f":
+            raise UserError(f"{place} contains {array.dtype}, not floating-point numbers")
         check_values(place, array)
         return array.astype(np.float32)
 

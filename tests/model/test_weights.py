@@ -145,11 +145,12 @@ def damage(weights, kind):
         "narrow": [kernel[..., :32], bias[:32]],
         "without bias": [kernel],
         "integers": [kernel.astype("int32"), bias],
+        "zeros": [np.zeros_like(kernel), bias],
     }
     return weights | {"conv1_2": changes[kind]}
 
 
-@pytest.mark.parametrize("kind", ["theano order", "narrow", "without bias", "integers"])
+@pytest.mark.parametrize("kind", ["theano order", "narrow", "without bias", "integers", "zeros"])
 def test_other_weights_are_refused_with_their_layer(tmp_path, kind):
     path = write_weights(tmp_path / "bad.h5", damage(random_weights(), kind))
     with pytest.raises(UserError) as error:
@@ -162,8 +163,17 @@ def test_other_weights_are_refused_with_their_layer(tmp_path, kind):
 def test_a_web_page_is_refused(tmp_path, suffix):
     path = tmp_path / f"page{suffix}"
     path.write_text("<!DOCTYPE html><html><body>404</body></html>")
-    with pytest.raises(UserError, match=r"neither an HDF5 file nor a \.keras file"):
+    with pytest.raises(UserError, match=r"not an HDF5, \.keras, PyTorch or safetensors file"):
         build_descriptor(LAYERS, weights=path)
+
+
+def test_files_that_hold_nothing_are_refused_with_the_reason(tmp_path):
+    (tmp_path / "empty.h5").touch()
+    with h5py.File(tmp_path / "dataset.h5", "w") as file:
+        file["model_weights"] = np.zeros(2)
+    for name, reason in (("empty.h5", "the file is empty"), ("dataset.h5", "model_weights is not a group of layers")):
+        with pytest.raises(UserError, match=rf"{name}: {reason}$"):
+            build_descriptor(LAYERS, weights=tmp_path / name)
 
 
 def test_a_truncated_file_is_refused(tmp_path):

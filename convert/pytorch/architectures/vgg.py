@@ -6,7 +6,8 @@ A file may hold the first layers alone, as programs save them that use no others
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import product
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from convert.printable import printable
 from convert.pytorch.reader import read_pytorch
 from convert.pytorch.registry import architecture
-from convert.pytorch.state_dicts import StateDict, find_state_dicts, parts_of
+from convert.pytorch.state_dicts import StateDict, find_state_dicts, join, parts_of
 from errors import UserError
 from layers.vgg_preprocessing import VGG_MEAN
 from model.descriptor import is_imagenet_bias
@@ -56,13 +57,30 @@ class _VGG:
         """
         found = {name: tensor.shape for name, tensor in state.tensors.items() if not name.endswith(_COUNTER)}
         for blocks in (VGG19_CONVOLUTIONS, VGG16_CONVOLUTIONS):
-            expected, inputs = self.own_shapes(), CHANNELS
-            for number, (name, stored) in enumerate(self.layout(blocks).items(), start=1):
-                filters = BLOCKS[int(name[4]) - 1][1]
-                expected |= self.shapes(stored, inputs, filters)
-                inputs = filters
+            for number, expected in enumerate(self._shapes_until(blocks), start=1):
                 if number >= MIN_CONVOLUTIONS and found == expected:
                     return blocks
+        return None
+
+    def _shapes_until(self, blocks: Sequence[int]) -> Iterator[dict[str, tuple[int, ...]]]:
+        """Yield the shapes of the tensors up to each convolution of a network with so many a block."""
+        expected, inputs = self.own_shapes(), CHANNELS
+        for name, stored in self.layout(blocks).items():
+            filters = BLOCKS[int(name[4]) - 1][1]
+            expected |= self.shapes(stored, inputs, filters)
+            inputs = filters
+            yield expected
+
+    def fault(self, state: StateDict) -> str | None:
+        """Return what is wrong with the first wrong tensor, where most of a whole network are there; else None."""
+        for blocks in (VGG19_CONVOLUTIONS, VGG16_CONVOLUTIONS):
+            *_, expected = self._shapes_until(blocks)
+            wrong = [name for name, shape in expected.items() if state.shape(name) != shape]
+            if wrong and len(wrong) < len(expected) / 2:
+                place, found = printable(join(state.entry, wrong[0])), state.shape(wrong[0])
+                if found is None:
+                    return f"tensor {place} is missing"
+                return f"tensor {place} has the shape {found}, VGG-{sum(blocks) + 3}'s is {expected[wrong[0]]}"
         return None
 
     def own_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -214,14 +232,17 @@ def read_vgg_weights(path: str | os.PathLike) -> VGGWeights:
         UserError: the file cannot be read, or is no VGG-19 or VGG-16 of those that are known.
     """
     states = find_state_dicts(read_pytorch(path))
-    for state in states:
-        for part in parts_of(state):
-            for network in (TorchvisionVGG(), NormalizedTorchvisionVGG(), AdaINVGG(), GatysVGG()):
-                if network.matches(part):
-                    try:
-                        return network.weights(part, str(path))
-                    except UserError as error:
-                        raise UserError(f"{path}: {error}") from error
+    parts = [part for state in states for part in parts_of(state)]
+    networks = (TorchvisionVGG(), NormalizedTorchvisionVGG(), AdaINVGG(), GatysVGG())
+    for part, network in product(parts, networks):
+        if network.matches(part):
+            try:
+                return network.weights(part, str(path))
+            except UserError as error:
+                raise UserError(f"{path}: {error}") from error
+    for part, network in product(parts, networks):
+        if (fault := network.fault(part)) is not None:
+            raise UserError(f"{path}: {fault}")
     names = sorted(printable(name) for state in states for name in state.tensors)
     raise UserError(
         f"{path}: not a VGG-19 or VGG-16 of torchvision or of the ports of Gatys' programs or of adaptive "

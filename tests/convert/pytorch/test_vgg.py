@@ -220,6 +220,28 @@ def test_the_authors_weights_keep_their_preprocessing(shared, tmp_path):
     assert_close(found, build_descriptor(["relu2_1"], weights=path)(IMAGES)["relu2_1"])
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda state: state.pop("2.bias"), r"tensor net\.2\.bias is missing"),
+        (
+            lambda state: state.update({"5.weight": state["5.weight"].permute(2, 3, 1, 0)}),
+            r"tensor net\.5\.weight has the shape \(3, 3, 64, 128\), VGG-19's is \(128, 64, 3, 3\)",
+        ),
+        (
+            lambda state: state.update({"7.bias": state["7.bias"].int()}),
+            r"tensor net\.7\.bias contains int32, not float",
+        ),
+    ],
+)
+def test_the_tensor_that_is_wrong_is_named(change, told, tmp_path):
+    state = dict(vgg(VGG19).state_dict())
+    change(state)
+    torch.save({"net": state}, tmp_path / "vgg.pth")
+    with pytest.raises(UserError, match=rf"vgg\.pth: {told}"):
+        read_vgg_weights(tmp_path / "vgg.pth")
+
+
 def test_other_files_are_no_weights(tmp_path):
     torch.save({"layer.weight": torch.zeros(3)}, tmp_path / "a.pth")
     with pytest.raises(UserError, match=r"a\.pth: not a VGG-19 or VGG-16 .*\(its tensors: layer\.weight \.\.\.\)"):
