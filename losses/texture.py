@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from describe.gram import gram_sum
+from errors import UserError
 from losses.features import Comparison
 
 
@@ -26,7 +27,7 @@ class GramComparison(Comparison):
             batch: (styles, channels, channels).
 
     Raises:
-        ValueError: a target is all zero, or not finite.
+        UserError: a target is all zero, or not finite.
     """
 
     def __init__(self, target: np.ndarray) -> None:
@@ -163,7 +164,7 @@ def _squared_norm(target: np.ndarray) -> np.ndarray:
     norms = np.sum(np.square(target, dtype=np.float64), axis=(-2, -1))
     for norm in norms.flat:
         if not 0 < norm < np.inf:
-            raise ValueError(f"the target Gram matrix has the squared norm {norm:g}")
+            raise UserError(f"the target Gram matrix has the squared norm {norm:g}")
     return norms
 
 

@@ -59,7 +59,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except DAMAGE as error:
-        raise DamagedError(f"{path}: cannot be read ({error})") from error
+        raise DamagedError(f"{path}: cannot be read ({_reason(error)})") from error
     if not isinstance(content, dict):
         raise DamagedError(f"{path}: does not contain a JSON object")
     return content
@@ -93,10 +93,15 @@ def read_state(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             arrays = {name.removesuffix(".npy"): _read_array(archive, name) for name in archive.namelist()}
         about = json.loads(arrays.pop(ABOUT).item()) if ABOUT in arrays else {}
     except DAMAGE as error:
-        raise DamagedError(f"{path}: damaged ({' '.join(str(error).split()) or type(error).__name__})") from error
+        raise DamagedError(f"{path}: damaged ({_reason(error)})") from error
     if not isinstance(about, dict):
         raise DamagedError(f"{path}: damaged (its description is not a JSON object)")
     return arrays, about
+
+
+def _reason(error: Exception) -> str:
+    """Return why a file cannot be read; errors of the system tell its number and the file too, which is known."""
+    return getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
 
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:

@@ -201,7 +201,7 @@ def _read_command(folder: Path) -> tuple[SynthesisSettings, dict[str, Any]]:
             if not all(isinstance(text, str) for pair in content[part].items() for text in pair):
                 raise ValueError(f"{part} are not strings")
     except (*DAMAGE, UserError) as error:
-        raise UserError(f"`resume` {folder}: not the folder of a synthesis ({COMMAND}: {error})") from error
+        raise UserError(f"{folder}: {COMMAND} is damaged ({error}); `restart` starts over") from error
     return settings, content
 
 

@@ -156,7 +156,10 @@ def resume(
     plan = _plan(settings, inputs)
     with RunFolder(Path(folder), settings.save_every, settings.output).held() as run_folder:
         objectives = _objectives(plan, inputs, note)
-        return _run_in(run_folder, _start(plan, inputs, observers, objectives, run_folder), note)
+        run = _start(plan, inputs, observers, objectives, run_folder)
+        if not run.state.iterations:
+            note(f"{folder}: there is no saved state, so the run starts at its beginning")
+        return _run_in(run_folder, run, note)
 
 
 def _check_output(settings: SynthesisSettings, inputs: SynthesisInputs) -> None:

@@ -5,6 +5,7 @@ import pytest
 import torch
 from keras import ops
 
+from errors import UserError
 from losses.texture import GramComparison, GuidedGramComparison, guided_gram_matrix
 from optimize.value_and_grad import compile_value_and_grad
 from tests.losses import torch_reference
@@ -101,7 +102,7 @@ def test_regions_may_have_weights():
 
 @pytest.mark.parametrize("target", [np.zeros((3, 3)), np.full((3, 3), np.nan)])
 def test_a_target_that_nothing_can_be_measured_by_is_refused(target):
-    with pytest.raises(ValueError, match="squared norm"):
+    with pytest.raises(UserError, match="squared norm"):
         GramComparison(target)
 
 

@@ -152,8 +152,16 @@ def test_resuming_refuses_what_it_cannot_continue(inputs, tmp_path):
     (report.folder / "state.npz").write_bytes(b"PK")
     with pytest.raises(UserError, match="no saved state"):
         resume(report.folder)
+    (report.folder / "state.npz").unlink()
+    notes = []
+    assert resume(report.folder, note=notes.append).iterations == 1
+    assert f"{report.folder}: there is no saved state, so the run starts at its beginning" in notes
     source.write_bytes((inputs / "folder/a.png").read_bytes())
     with pytest.raises(UserError, match="missing or has changed"):
+        resume(report.folder)
+    (report.folder / "command.json").unlink()
+    (report.folder / "command.json").mkdir()
+    with pytest.raises(UserError, match=r": command\.json is damaged \(.*read \(Is a directory\)\); `restart`"):
         resume(report.folder)
 
 

@@ -142,6 +142,12 @@ def test_checkpoint_with_a_weight_that_is_no_weight_is_not_used(value, reason, i
         train_generator(small_settings(inputs, tmp_path, num_iterations=8))
 
 
+def test_a_folder_that_is_called_like_a_checkpoint_is_left_alone(tmp_path):
+    (tmp_path / "checkpoint-00000002.weights.h5").mkdir()
+    (tmp_path / "checkpoint-00000001.weights.h5").touch()
+    assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-00000001.weights.h5"]
+
+
 def test_checkpoint_of_another_network_is_not_used(inputs, run_of_four, tmp_path):
     """Its arrays have other shapes: nothing that its digest tells."""
     shutil.copytree(run_of_four, tmp_path, dirs_exist_ok=True)
