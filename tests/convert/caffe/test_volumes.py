@@ -116,3 +116,15 @@ def test_what_volumes_cannot_have_is_named(layer, message, tmp_path):
     prototxt = f'input: "x" input_dim: [1, 2, 6, 6, 6] layer {{ name: "l" bottom: "x" top: "y" type: {layer} }}'
     with pytest.raises(UserError, match=message):
         convert_caffe(*write_network(tmp_path, prototxt))
+
+
+def test_films_that_a_network_of_version_1_0_reads_have_the_size_that_it_says(tmp_path):
+    data = """layers { name: "data" type: VIDEO_DATA top: "data" top: "label"
+        image_data_param { source: "l" batch_size: 50 crop_size: 15 new_height: 20 new_width: 30 new_length: 6 } }"""
+    pool = VERSION_1_0[VERSION_1_0.index('layers { name: "pool1"') : VERSION_1_0.index('layers { name: "deconv"')]
+    files = write_network(tmp_path, data + pool.replace('"conv1a"', '"data"'))
+    assert convert_caffe(*files).model.inputs[0].shape == (None, 6, 15, 15, 3)
+    files[0].write_text(files[0].read_text().replace("new_length: 6", ""))
+    with pytest.raises(UserError, match="reads files whose size is not in the prototxt"):
+        convert_caffe(*files)
+    assert convert_caffe(*files, input_shape=[(3, 4, 9, 9)]).model.outputs[0].shape == (None, 2, 3, 3, 3)
