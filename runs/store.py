@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from errors import UserError
+from images.folders import why_no_file
 from images.temporary_files import whole_file
 
 # In a state: what is no array, as JSON.
@@ -56,6 +57,7 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         DamagedError: there is none.
     """
+    _check_file(path)
     try:
         content = json.loads(path.read_bytes())
     except DAMAGE as error:
@@ -88,6 +90,7 @@ def read_state(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """
     if not path.exists():
         raise FileNotFoundError(path)
+    _check_file(path)
     try:
         with zipfile.ZipFile(path) as archive:
             arrays = {name.removesuffix(".npy"): _read_array(archive, name) for name in archive.namelist()}
@@ -97,6 +100,12 @@ def read_state(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     if not isinstance(about, dict):
         raise DamagedError(f"{path}: damaged (its description is not a JSON object)")
     return arrays, about
+
+
+def _check_file(path: Path) -> None:
+    """Raise DamagedError where there is no file, or what would not be read to its end, such as a named pipe."""
+    if reason := why_no_file(path, expected="a file"):
+        raise DamagedError(reason)
 
 
 def _reason(error: Exception) -> str:

@@ -89,3 +89,10 @@ def test_only_own_stale_temporaries_are_removed(tmp_path):
 def test_a_state_is_json_beside_arrays(state):
     with np.load(state) as arrays:
         assert json.loads(arrays["about"].item())["settings"]["a"] == [1, "b"]
+
+
+def test_named_pipes_are_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for read in (read_json, read_state):
+        with pytest.raises(DamagedError, match="pipe: a named pipe, not a file"):
+            read(tmp_path / "pipe")

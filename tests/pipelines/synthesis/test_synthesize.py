@@ -161,7 +161,7 @@ def test_resuming_refuses_what_it_cannot_continue(inputs, tmp_path):
         resume(report.folder)
     (report.folder / "command.json").unlink()
     (report.folder / "command.json").mkdir()
-    with pytest.raises(UserError, match=r": command\.json is damaged \(.*read \(Is a directory\)\); `restart`"):
+    with pytest.raises(UserError, match=r": command\.json is damaged \(.*: a folder, not a file\); `restart`"):
         resume(report.folder)
 
 
