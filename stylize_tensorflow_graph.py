@@ -64,8 +64,8 @@ def load_graph(path: Path, style: Sequence[str] = (), runtime: str | None = None
     """
     from runtimes.graph import GraphError
     from runtimes.loading import is_loadable, runtimes_of
-    from runtimes.pictures import StyleError, load_picture_graph
-    from runtimes.styles import parse_weights
+    from runtimes.pictures import load_picture_graph
+    from runtimes.styles import StyleError, parse_weights
 
     if not os.path.lexists(path):
         raise RunError(f"--model {path}: no such file or folder", exit_code=2)
@@ -74,15 +74,11 @@ def load_graph(path: Path, style: Sequence[str] = (), runtime: str | None = None
     if runtime is not None and runtime not in runtimes_of(path):
         raise RunError(f"--runtime {runtime}: {path} runs in {' or '.join(runtimes_of(path))}", exit_code=2)
     try:
-        weights = parse_weights(style)
-    except GraphError as error:
-        raise RunError(f"--style: {error}", exit_code=2) from error
-    try:
-        return load_picture_graph(path, weights, runtime)
-    except GraphError as error:
-        raise RunError(f"--model {error}") from error
+        return load_picture_graph(path, parse_weights(style), runtime)
     except StyleError as error:
         raise RunError(f"--style: {error}", exit_code=2) from error
+    except GraphError as error:
+        raise RunError(f"--model {error}") from error
 
 
 @dataclass(frozen=True)

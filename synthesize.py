@@ -55,8 +55,7 @@ class Command:
     )
     generator: str | None = option(
         "write samples of a trained texture generator (bark, gold_leaf, klimt_gold, roof_slates, or a .keras file of "
-        "train.py) "
-        "instead of optimising; takes " + ", ".join(f"--{name.replace('_', '-')}" for name in SAMPLING),
+        "train.py) instead of optimising; takes " + ", ".join(f"--{name.replace('_', '-')}" for name in SAMPLING),
         metavar="NAME_OR_FILE",
     )
 

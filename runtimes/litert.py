@@ -30,14 +30,15 @@ def load_litert(path: Path) -> Graph:
         interpreter = Interpreter(model_content=content, num_threads=os.cpu_count())
         interpreter.allocate_tensors()
     check_weights(litert_weights(content))
+    styles = litert_styles(content)
     if SIGNATURE not in interpreter.get_signature_list():
-        return _unsigned(interpreter, litert_styles(content))
+        return _unsigned(interpreter, styles)
     serve = interpreter.get_signature_runner(SIGNATURE)
     return Graph(
         tuple(_info(name, details) for name, details in serve.get_input_details().items()),
         tuple(_info(name, details) for name, details in serve.get_output_details().items()),
         lambda arrays: serve(**arrays),
-        litert_styles(content),
+        styles,
     )
 
 

@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING
 
 from runtimes.graph import Graph, GraphError, TensorInfo
 from runtimes.loading import load_graph
-from runtimes.styles import Weights, is_style_input, style_row
+from runtimes.styles import StyleError, Weights, is_style_input, style_row
 
 if TYPE_CHECKING:
     import numpy as np
-
-
-class StyleError(ValueError):
-    """Weights of styles that do not fit the model; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +58,7 @@ def _counted(tensors: Sequence[TensorInfo], noun: str) -> str:
 def _style_rows(path: Path, graph: Graph, styles: Sequence[TensorInfo], style: Weights) -> dict[str, np.ndarray]:
     if style and not styles:
         raise StyleError(f"the model {path} has a single style")
-    try:
-        return {tensor.name: style_row(tensor, graph.styles, style) for tensor in styles}
-    except GraphError as error:
-        raise StyleError(str(error)) from error
+    return {tensor.name: style_row(tensor, graph.styles, style) for tensor in styles}
 
 
 def _fixed_size(path: Path, given: TensorInfo) -> tuple[int, int] | None:

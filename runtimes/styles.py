@@ -16,10 +16,15 @@ if TYPE_CHECKING:
 
 # Its axes: (batch, styles).
 STYLE_RANK = 2
-# Where exported files have a record of their origin, as JSON; that of several styles has their names.
-RECORD, STYLES = "texture_nets_provenance", "styles"
+# Where exported files have a record of their origin, as JSON; that of several styles has their names. A SavedModel has
+# it as a file in EXTRA, the folder that TensorFlow leaves to whoever writes one.
+RECORD, STYLES, EXTRA = "texture_nets_provenance", "styles", "assets.extra"
 # Weights of the styles in their order, or by their names.
 Weights = Sequence[float] | Mapping[str, float]
+
+
+class StyleError(GraphError):
+    """Weights of styles that are none, or do not fit the model; the message says why."""
 
 
 def is_style_input(given: TensorInfo) -> bool:
@@ -31,21 +36,30 @@ def parse_weights(texts: Sequence[str]) -> Weights:
     """Return weights given as numbers, or as NAME=WEIGHT, or NAME for the weight 1.
 
     Raises:
-        GraphError: there are numbers and names, a weight is no number, or a style is named twice.
+        StyleError: there are numbers and names, a weight is no number, or a style is named twice.
     """
     numbers = [number for number in map(_number, texts) if number is not None]
     if len(numbers) == len(texts):
         return numbers
     if numbers:
-        raise GraphError("either a weight for each style or NAME=WEIGHT is needed, not both")
+        raise StyleError("either a weight for each style or NAME=WEIGHT is needed, not both")
+    return parse_named_weights(texts)
+
+
+def parse_named_weights(texts: Sequence[str]) -> dict[str, float]:
+    """Return weights given as NAME=WEIGHT, or NAME for the weight 1.
+
+    Raises:
+        StyleError: a weight is no number, or a style is named twice.
+    """
     named: dict[str, float] = {}
     for text in texts:
         name, weight = text.rsplit("=", 1) if "=" in text else (text, "1")
+        if name in named:
+            raise StyleError(f"{name} is given twice")
         value = _number(weight)
         if value is None:
-            raise GraphError(f"{text}: {weight!r} is not a number; NAME=WEIGHT is expected")
-        if name in named:
-            raise GraphError(f"{name} is given twice")
+            raise StyleError(f"{text}: {weight!r} is not a number; NAME=WEIGHT is expected")
         named[name] = value
     return named
 
@@ -66,7 +80,7 @@ def style_row(given: TensorInfo, names: Sequence[str], weights: Weights) -> np.n
         weights: relative to each other; styles that are not named have none.
 
     Raises:
-        GraphError: a name is unknown, there are not as many weights as styles, one is negative or not finite, or all
+        StyleError: a name is unknown, there are not as many weights as styles, one is negative or not finite, or all
             are 0.
     """
     import numpy as np
@@ -75,10 +89,10 @@ def style_row(given: TensorInfo, names: Sequence[str], weights: Weights) -> np.n
     count = (given.shape or (None, None))[1]
     if not ordered or count not in (None, len(ordered)):
         known = f" ({', '.join(names)})" if names else ""
-        raise GraphError(f"a weight for each of the model's {count or ''} styles{known} is needed, not {len(ordered)}")
+        raise StyleError(f"a weight for each of the model's {count or ''} styles{known} is needed, not {len(ordered)}")
     row = np.asarray([ordered], np.float64)
     if not (np.isfinite(row).all() and row.min() >= 0 and row.max() > 0):
-        raise GraphError("weights must be numbers of at least 0, one of them above 0")
+        raise StyleError("weights must be numbers of at least 0, one of them above 0")
     row /= row.max()  # the sum of large weights may be infinite
     return (row / row.sum()).astype(np.float32)
 
@@ -86,9 +100,9 @@ def style_row(given: TensorInfo, names: Sequence[str], weights: Weights) -> np.n
 def _in_order(names: Sequence[str], weights: Mapping[str, float]) -> list[float]:
     for name in weights:
         if not names:
-            raise GraphError(f"{name}: the file has no names of its styles: give a weight for each, in their order")
+            raise StyleError(f"{name}: the file has no names of its styles: give a weight for each, in their order")
         if name not in names:
-            raise GraphError(f"no style {name!r}; the model has {', '.join(names)}")
+            raise StyleError(f"no style {name!r}; the model has {', '.join(names)}")
     return [weights.get(name, 0.0) for name in names]
 
 
@@ -105,16 +119,15 @@ def onnx_styles(content: bytes) -> tuple[str, ...]:
 def litert_styles(content: bytes) -> tuple[str, ...]:
     """Return the names of the styles of a `.tflite` file, none where it tells none."""
     model = Table(content, struct.unpack_from("<I", content)[0])
-    buffers = model.tables(4)
     for entry in model.tables(6):  # metadata
         if entry.array(0, "u1").tobytes() == RECORD.encode():
-            return _names(buffers[entry.number(1, "<I")].array(0, "u1").tobytes())
+            return _names(model.tables(4)[entry.number(1, "<I")].array(0, "u1").tobytes())
     return ()
 
 
 def saved_model_styles(path: Path) -> tuple[str, ...]:
     """Return the names of the styles of a SavedModel folder, none where it tells none."""
-    file = path / "assets.extra" / f"{RECORD}.json"
+    file = path / EXTRA / f"{RECORD}.json"
     return _names(file.read_bytes()) if file.is_file() else ()
 
 

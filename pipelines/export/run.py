@@ -19,6 +19,7 @@ from pipelines.export.samples import Inputs, make_samples, read_calibration
 from pipelines.export.settings import ExportSettings
 from runtimes.graph import GraphError
 from runtimes.loading import load_graph
+from runtimes.styles import STYLES
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def _record(model: keras.Model, provenance: Provenance | None) -> Provenance:
     from model.styles import style_names
 
     styles = list(style_names(model))
-    return {**(provenance or {}), **({"styles": styles} if styles else {})}
+    return {**(provenance or {}), **({STYLES: styles} if styles else {})}
 
 
 def _load(path: Path, plan: ExportPlan) -> Run:

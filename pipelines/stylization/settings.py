@@ -9,6 +9,7 @@ from choices import PRECISIONS
 from errors import ArgumentError
 from options import check, described, option
 from pipelines.inputs import check_input_files
+from runtimes.styles import StyleError, parse_named_weights
 
 
 @described
@@ -64,13 +65,7 @@ def parse_styles(values: Sequence[str]) -> dict[str, float]:
     Raises:
         ArgumentError: a weight is no number, or a style is named twice.
     """
-    styles: dict[str, float] = {}
-    for value in values:
-        name, weight = value.rsplit("=", 1) if "=" in value else (value, "1")
-        if name in styles:
-            raise ArgumentError(f"`style` {name} is given twice")
-        try:
-            styles[name] = float(weight)
-        except ValueError:
-            raise ArgumentError(f"`style` {value}: {weight!r} is not a number; NAME=WEIGHT is expected") from None
-    return styles
+    try:
+        return parse_named_weights(values)
+    except StyleError as error:
+        raise ArgumentError(f"`style` {error}") from error

@@ -14,9 +14,7 @@ from model.provenance import PROVENANCE, Provenance
 from pipelines.export.graph import SIGNATURE, graph_function, holder_of, trace
 from pipelines.export.plan import ExportPlan
 from pipelines.export.samples import Inputs
-
-# The folder that TensorFlow leaves to whoever writes a SavedModel.
-EXTRA = "assets.extra"
+from runtimes.styles import EXTRA
 
 
 def write(model: keras.Model, path: Path, plan: ExportPlan, calibration: Iterable[Inputs] = ()) -> None:
