@@ -150,16 +150,28 @@ def tanh_shrink(x: KerasTensor) -> KerasTensor:
     return ops.tanh_shrink(x)
 
 
-@converts("nn.SoftMax", "nn.SpatialSoftMax", "cudnn.SoftMax", "cudnn.SpatialSoftMax")
+@converts("nn.SoftMax", "nn.SpatialSoftMax", "cudnn.SoftMax", "cudnn.SpatialSoftMax", "cudnn.VolumetricSoftMax")
 def softmax(cell: Cell) -> KerasTensor:
     """Softmax over the channels."""
     return ops.softmax(cell.tensor, axis=_channel_axis(cell))
 
 
-@converts("nn.LogSoftMax", "nn.SpatialLogSoftMax", "cudnn.LogSoftMax", "cudnn.SpatialLogSoftMax")
+@converts(
+    "nn.LogSoftMax",
+    "nn.SpatialLogSoftMax",
+    "cudnn.LogSoftMax",
+    "cudnn.SpatialLogSoftMax",
+    "cudnn.VolumetricLogSoftMax",
+)
 def log_softmax(cell: Cell) -> KerasTensor:
     """Logarithm of the softmax over the channels."""
     return ops.log_softmax(cell.tensor, axis=_channel_axis(cell))
+
+
+@converts("nn.MultiSoftMax")
+def last_softmax(cell: Cell) -> KerasTensor:
+    """Softmax over the last dimension."""
+    return ops.softmax(cell.tensor, axis=cell.axis(-1))
 
 
 @converts("nn.SoftMin")

@@ -22,6 +22,12 @@ def absolute(x: KerasTensor) -> KerasTensor:
     return ops.abs(x)
 
 
+@converts("nn.Minus")
+def minus(x: KerasTensor) -> KerasTensor:
+    """-x."""
+    return -x
+
+
 @converts("nn.Square")
 def square(x: KerasTensor) -> KerasTensor:
     """x squared."""
@@ -91,7 +97,7 @@ def add_elements(module: Module, cell: Cell, context: Context) -> KerasTensor:
     return _affine(module, cell, context, shift=module.required_array("bias"))
 
 
-@converts("inn.ConstAffine", "nn.SpatialConstDiagonal")
+@converts("inn.ConstAffine", "inn.SpatialConstAffine", "nn.SpatialConstDiagonal")
 def constant_affine(module: Module, cell: Cell, context: Context) -> KerasTensor:
     """a x + b, with one a and b for each channel."""
     factor, shift = module.required_array("a").ravel(), module.required_array("b").ravel()

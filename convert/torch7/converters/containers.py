@@ -42,7 +42,42 @@ def map_table(module: Module, value: Value, context: Context) -> Value:
     return [context.convert(child, item) for item in module.table(value)]
 
 
-@converts_values("nn.Concat")
+@converts_values("nn.ModeSwitch")
+def mode_switch(module: Module, value: Value, context: Context) -> Value:
+    """The second module, which is the one for evaluation."""
+    return context.convert(module.children()[1], value)
+
+
+@converts_values("nn.DeepMask")
+def deep_mask(module: Module, value: Value, context: Context) -> Value:
+    """A table of masks and scores of the trunk's features (DeepMask, Pinheiro et al. 2015, 1506.06204)."""
+    trunk, mask, score = (module.child(module.get(name), name) for name in ("trunk", "maskBranch", "scoreBranch"))
+    features = context.convert(trunk, value)
+    return [context.convert(branch, features) for branch in (mask, score)]
+
+
+@converts_values("nn.SharpMask")
+def sharp_mask(module: Module, value: Value, context: Context) -> Value:
+    """A table of masks and scores; masks get finer with features of the trunk's middle (1603.08695).
+
+    `skpos` tells after which of the trunk's modules, counted from 1, each refinement takes them; `refs` begins with 0.
+    """
+    trunk, score = (module.child(module.get(name), name) for name in ("trunk", "scoreBranch"))
+    refinements = module.get("refs")
+    if not isinstance(refinements, LuaTable):
+        raise module.fail("a network without the table 'refs'")
+    outputs = [value]
+    for child in trunk.children():
+        outputs.append(context.convert(child, outputs[-1]))
+    mask = context.convert(module.child(refinements.get(0), "refs[0]"), outputs[-1])
+    for i, position in enumerate(module.sizes("skpos"), start=1):
+        if not 1 <= position < len(outputs):
+            raise module.fail(f"field skpos names module {position} of a trunk of {len(outputs) - 1}")
+        mask = context.convert(module.child(refinements.get(i), f"refs[{i}]"), [outputs[position], mask])
+    return [mask, context.convert(score, outputs[-1])]
+
+
+@converts_values("nn.Concat", "nn.ModelParallelTable")
 def concat(module: Module, value: Value, context: Context) -> Value:
     """Each module gets the input; their outputs are joined along a dimension."""
     outputs = module.cells([context.convert(child, value) for child in module.children()])
@@ -120,13 +155,20 @@ def bottle(module: Module, value: Value, context: Context) -> Value:
     "nn.CopyGrad",
     "nn.NormStabilizer",
     "nn.SpatialRegionDropout",
+    "nn.PCAColorTransform",
+    "nn.Probe",
+    "nn.Tic",
+    "nn.Toc",
+    "nn.DataLog",
+    "w2nn.Print",
+    "w2nn.PrintTable",
 )
 def identity(module: Module, value: Value, context: Context) -> Value:
     """The input, or what modules inside make of it.
 
     What these do is done in training, or to Torch7's memory. (nn.Copy holds Lua closures, which are not read.)
     """
-    module.ignore("range")
+    module.ignore("range", "eigenVectors", "eigenValues")
     if isinstance(module.get("modules"), LuaTable):
         return wrapper(module, value, context)
     return value
@@ -184,6 +226,8 @@ def layer_normalization(module: Module, value: Value, context: Context) -> Value
     "nn.Maxout",
     "nn.SpatialLPPooling",
     "nn.NoBackprop",
+    "nn.SequentialSplitBatch",
+    "nn.Type",
     "inn.SpatialSameResponseNormalization",
     "onmt.FeaturesEmbedding",
     "onmt.GRU",

@@ -13,10 +13,10 @@ from convert.torch7.registry import converts, converts_values
 from convert.torch7.symbolic_values import Cell, Value
 
 
-@converts("nn.Linear", "nn.LinearNoBias", sample=1)
+@converts("nn.Linear", "nn.LinearNoBias", "nn.LinearNB", sample=1)
 def linear(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """A dense layer."""
-    bias = None if module.type_name == "nn.LinearNoBias" else module.array("bias")
+    bias = module.array("bias") if module.type_name == "nn.Linear" else None
     return dense(module, x, context, module.required_array("weight"), bias)
 
 

@@ -70,6 +70,18 @@ def most_likely(module: Module, value: Value) -> Value:
     return cell.like(cell.tensor)
 
 
+@converts_values("nn.ReinforceGamma")
+def mean_of_gamma(module: Module, value: Value) -> Value:
+    """Shape times scale, around which training draws samples; the scale is a number, or the second of two inputs."""
+    if module.flag("stochastic"):
+        raise module.fail("draws samples in evaluation too (field stochastic), which is not supported")
+    module.ignore("reward")
+    if isinstance(value, Cell):
+        return value.like(value.tensor * float(module.number("scale")))
+    shape, scale = module.cells(value, 2)
+    return shape.like(shape.tensor * scale.tensor)
+
+
 @converts("nn.NoiseFill", sample=3)
 def noise_fill(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """Uniform noise times `mult` in place of the last channels."""

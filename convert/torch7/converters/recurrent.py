@@ -26,11 +26,19 @@ MAX_STEPS = 1024
 MAX_STATES = 100
 MAX_NUMBERS = 2**24
 
+# What nn.SeqLSTM and nn.SeqGRU leave in a file beside the weights; g, v, norm and scale make these in training.
+SEQUENCE_STATES = ("h0", "c0", "next_h", "cell", "gates", "hidden", "buffer1", "buffer3", "g", "v", "norm", "scale")
 
-@converts("nn.SeqLSTM")
+
+@converts("nn.SeqLSTM", "nn.SeqLSTM_WN")
 def sequence_lstm(module: Module, cell: Cell, context: Context) -> Cell:
-    """LSTM over (time, batch, features), or (batch, time, features) with batchfirst; gates in the order i, f, o, g."""
-    module.ignore("h0", "c0", "next_h", "cell", "gates")
+    """LSTM over (time, batch, features), or (batch, time, features) with batchfirst; gates in the order i, f, o, g.
+
+    The newest class is that of nn.SeqLSTMP too. Normalised weights (WN) are in the file as evaluation uses them.
+    """
+    if module.get("weightO") is not None:
+        return projected_lstm(module, cell, context)
+    module.ignore(*SEQUENCE_STATES)
     units = module.integer("outputsize", low=1, high=MAX_FEATURES)
     weights = _sequence_weights(module, (0, 1, 3, 2), units, "inputsize")
     make = _maker(module, keras.layers.LSTM(units, return_sequences=True))
@@ -41,7 +49,7 @@ def sequence_lstm(module: Module, cell: Cell, context: Context) -> Cell:
 @converts("nn.SeqLSTMP")
 def projected_lstm(module: Module, cell: Cell, context: Context) -> Cell:
     """As nn.SeqLSTM, with a matrix that makes the output of cells of another size."""
-    module.ignore("h0", "c0", "next_h", "cell", "gates")
+    module.ignore(*SEQUENCE_STATES)
     units, outputs = (module.integer(name, low=1, high=MAX_FEATURES) for name in ("hiddensize", "outputsize"))
     weights = _sequence_weights(module, (0, 1, 3, 2), units, "inputsize", outputs)
     projection = module.required_array("weightO")
@@ -50,12 +58,13 @@ def projected_lstm(module: Module, cell: Cell, context: Context) -> Cell:
     return over_sequence(module, cell, lambda x: context.apply(module, x, make, [*weights, projection]), batch_first)
 
 
-@converts("nn.SeqGRU")
+@converts("nn.SeqGRU", "nn.SeqGRU_WN")
 def sequence_gru(module: Module, cell: Cell, context: Context) -> Cell:
     """GRU over (time, batch, features), or (batch, time, features) with batchfirst; gates in the order r, u, c."""
-    module.ignore("h0", "gates")
-    units = module.integer("outputSize", low=1, high=MAX_FEATURES)
-    weights = _sequence_weights(module, (1, 0, 2), units, "inputSize")
+    module.ignore(*SEQUENCE_STATES)
+    size = "Size" if module.get("outputSize") is not None else "size"  # the package torch/rnn writes it small
+    units = module.integer(f"output{size}", low=1, high=MAX_FEATURES)
+    weights = _sequence_weights(module, (1, 0, 2), units, f"input{size}")
     make = _maker(module, keras.layers.GRU(units, return_sequences=True, reset_after=False))
     batch_first = module.flag("batchfirst")
     return over_sequence(module, cell, lambda x: context.apply(module, x, make, weights), batch_first)
@@ -181,7 +190,15 @@ def _steps(child: Module, steps: list[Value], context: Context) -> list[Value]:
         context.end_sequence(before)
 
 
-@converts_values("nn.Recursor", "nn.BiSequencer", "nn.SeqBRNN")
+@converts_values("nn.ReverseSequence")
+def reverse_steps(module: Module, value: Value) -> Value:
+    """The steps of a sequence, the last one first: of a table, or along the first dimension of a tensor."""
+    if not isinstance(value, Cell):
+        return module.table(value)[::-1]
+    return value.from_source(ops.flip(value.source(), axis=value.source_axis(1)))
+
+
+@converts_values("nn.Recursor", "nn.BiSequencer", "nn.SeqBRNN", "nn.SeqBLSTM", "nn.SeqBGRU", "nn.ReverseUnreverse")
 def recursor(module: Module, value: Value, context: Context) -> Value:
     """The module inside, which remembers by itself; those of two directions are made of modules of one."""
     return context.convert(_inner(module), value)
@@ -213,8 +230,7 @@ def lstm(module: Module, value: Value, context: Context) -> Value:
     units = module.integer("outputSize", low=1, high=MAX_FEATURES)
     zeros = context.zeros(cell, units)
     output, state = context.recall(module, [zeros, zeros])
-    step = module.child(module.get("recurrentModule"), "recurrentModule")
-    made = module.pair(context.convert(step, [value, output, state]))
+    made = module.pair(context.convert(step_module(module), [value, output, state]))
     context.remember(module, made)
     return made[0]
 
@@ -228,7 +244,7 @@ def gru(module: Module, value: Value, context: Context) -> Value:
     _ignore_states(module)
     zeros = context.zeros(cell, module.integer("outputSize", low=1, high=MAX_FEATURES))
     (output,) = context.recall(module, [zeros])
-    made = context.convert(module.child(module.get("recurrentModule"), "recurrentModule"), [value, output])
+    made = context.convert(step_module(module), [value, output])
     context.remember(module, [made])
     return made
 
@@ -250,19 +266,27 @@ def _ignore_states(module: Module) -> None:
     module.ignore("zeroTensor", "typeTensor", "cell", "userPrevOutput", "userPrevCell")
 
 
+def step_module(module: Module) -> Module:
+    """Return what a module that remembers applies in each step; the package torch/rnn keeps it as its only child."""
+    if module.get("recurrentModule") is not None:
+        return module.child(module.get("recurrentModule"), "recurrentModule")
+    return module.children()[0]
+
+
 @converts_values("nn.Repeater")
 def repeater(module: Module, value: Value, context: Context) -> Value:
     """The module inside applied to the same input again and again: a table of steps."""
-    return _steps(_inner(module), [value] * module.integer("rho", low=1, high=MAX_STEPS), context)
+    count = "rho" if module.get("rho") is not None else "seqlen"
+    return _steps(_inner(module), [value] * module.integer(count, low=1, high=MAX_STEPS), context)
 
 
-@converts_values("nn.Recurrence")
+@converts_values("nn.Recurrence", "nn.LinearRNN", "nn.LookupRNN")
 def recurrence(module: Module, value: Value, context: Context) -> Value:
     """One step: the module inside makes the output of input and last output, of which the first is zeros."""
     _ignore_states(module)
     cell = value if isinstance(value, Cell) else module.leaves(value)[0]
     (output,) = context.recall(module, [_zero_state(module, cell, module.get("outputSize"), iter(range(MAX_STATES)))])
-    made = context.convert(module.child(module.get("recurrentModule"), "recurrentModule"), [value, output])
+    made = context.convert(step_module(module), [value, output])
     context.remember(module, [made])
     return made
 
@@ -281,7 +305,7 @@ def _zero_state(module: Module, cell: Cell, sizes: Any, left: Iterator[int]) -> 
     if not numbers or not all(isinstance(n, int) and n >= 1 for n in numbers) or math.prod(numbers) > MAX_NUMBERS:
         raise module.fail(f"field outputSize holds {numbers}, expected sizes of at most {MAX_NUMBERS} numbers")
     zeros = ops.zeros_like(cell.source())
-    for _ in range(module.integer("nInputDim", low=1, high=cell.rank)):
+    for _ in range(module.integer("nInputDim", low=0, high=cell.rank)):
         zeros = zeros[..., 0]
     for size in numbers:
         zeros = ops.repeat(ops.expand_dims(zeros, -1), size, axis=-1)

@@ -91,6 +91,8 @@ class _Search:
             return Finding(_merged([self.find(child, depth + 1).need for child in _children(module)]))
         if name == "ParallelTable":
             return Finding(Table(tuple(self.find(child, depth + 1).need for child in _children(module))))
+        if name in ("DeepMask", "SharpMask") and isinstance(module.get("trunk"), TorchObject):
+            return self.find(module.child(module.get("trunk"), "trunk"), depth + 1)
         if name == "gModule":
             return Finding(self._of_graph(module, depth))
         return Finding()

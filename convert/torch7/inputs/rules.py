@@ -28,12 +28,13 @@ Need = Union[Shape, Table, None]  # noqa: UP007
 
 
 RANK_ONLY = {
-    3: "TemporalMaxPooling TemporalDynamicKMaxPooling",
+    3: "TemporalMaxPooling TemporalDynamicKMaxPooling TemporalKMaxPooling",
     4: "SpatialMaxPooling SpatialAveragePooling SpatialDilatedMaxPooling SpatialAdaptiveMaxPooling "
     "SpatialAdaptiveAveragePooling SpatialFractionalMaxPooling SpatialZeroPadding SpatialReplicationPadding "
     "SpatialReflectionPadding SpatialSymmetricPadding SpatialCircularPadding SpatialUpSamplingNearest "
     "SpatialUpSamplingBilinear SpatialDropout SpatialCrossMapLRN NoiseFill GenNoise ShaveImage SpatialSoftMax "
-    "SpatialLogSoftMax SpatialRegionDropout SpatialPadding",
+    "SpatialLogSoftMax SpatialRegionDropout SpatialPadding SpatialUniformCrop SpatialUpSampling SpatialReSampling "
+    "PixelSort CrossMapNormalization Normalize2 StereoJoin1",
     5: "VolumetricMaxPooling VolumetricAveragePooling VolumetricDilatedMaxPooling VolumetricFractionalMaxPooling "
     "VolumetricReplicationPadding VolumetricDropout",
 }
@@ -91,6 +92,14 @@ POINTWISE = frozenset(
         "ReinforceBernoulli",
         "ReinforceCategorical",
         "ReinforceNormal",
+        "Minus",
+        "MultiSoftMax",
+        "PCAColorTransform",
+        "Probe",
+        "Tic",
+        "Toc",
+        "DataLog",
+        "w2nn.Print",
     ]
 )
 IN_TURN = frozenset(
@@ -111,6 +120,11 @@ IN_TURN = frozenset(
         "LayerNormalization",
         "SpatialSameResponseNormalization",
         "NoBackprop",
+        "SequentialSplitBatch",
+        "Type",
+        "ReverseUnreverse",
+        "SeqBLSTM",
+        "SeqBGRU",
         "DenseConnectLayerCustom",
         "onmt.FeaturesEmbedding",
         "onmt.GRU",
@@ -121,7 +135,15 @@ IN_TURN = frozenset(
     ]
 )
 SIDE_BY_SIDE = frozenset(
-    ["Concat", "ConcatTable", "DataParallelTable", "DepthConcat", "SpatialPyramidPooling", "ResidualDrop"]
+    [
+        "Concat",
+        "ModelParallelTable",
+        "ConcatTable",
+        "DataParallelTable",
+        "DepthConcat",
+        "SpatialPyramidPooling",
+        "ResidualDrop",
+    ]
 )
 PAIRS = frozenset(
     ["CSubTable", "CDivTable", "MM", "MV", "DotProduct", "CosineDistance", "PairwiseDistance", "MaskedSelect"]
@@ -211,8 +233,17 @@ def _recurrent(module: Module) -> Shape:
     return _channels(*(("inputSize", 2) if module.get("input_dim") is None else ("input_dim", 3)))(module)
 
 
+def _gru_sequence(module: Module) -> Shape:
+    """Return (time, batch, features); the package torch/rnn writes the field small."""
+    return _channels("inputSize" if module.get("inputSize") is not None else "inputsize", 3)(module)
+
+
+def _pixel_weight(module: Module) -> Shape:
+    return (None, module.required_array("weight").shape[-1], None, None)
+
+
 RULES: dict[str, Callable[[Module], Need]] = {
-    **dict.fromkeys(("Linear", "LinearNoBias", "Cosine"), _columns("weight", 1)),
+    **dict.fromkeys(("Linear", "LinearNoBias", "LinearNB", "Cosine"), _columns("weight", 1)),
     **dict.fromkeys(("LinearWeightNorm",), _columns("v", 1)),
     **dict.fromkeys(("Kmeans",), _columns("weight", 1)),
     **dict.fromkeys(("Euclidean", "WeightedEuclidean"), _points_need),
@@ -226,6 +257,10 @@ RULES: dict[str, Callable[[Module], Need]] = {
             "SpatialDepthWiseConvolution",
             "SpatialFullConvolution",
             "SpatialConvolutionLocal",
+            "SpatialConvolutionCuFFT",
+            "SpatialConvolutionFBFFT",
+            "SpatialConvolutionFFT",
+            "SpatialConvolutionUpsample",
             "SpatialSubtractiveNormalization",
             "SpatialDivisiveNormalization",
             "SpatialContrastiveNormalization",
@@ -239,9 +274,18 @@ RULES: dict[str, Callable[[Module], Need]] = {
         ("VolumetricConvolution", "VolumetricDilatedConvolution", "VolumetricFullConvolution"),
         _channels("nInputPlane", 5),
     ),
-    **dict.fromkeys(("TemporalConvolution", "TemporalSubSampling", "TemporalRowConvolution"), _time),
-    **dict.fromkeys(("SeqLSTM", "SeqLSTMP"), _channels("inputsize", 3)),
-    "SeqGRU": _channels("inputSize", 3),
+    **dict.fromkeys(
+        ("TemporalConvolution", "TemporalConvolutionFB", "TemporalSubSampling", "TemporalRowConvolution"), _time
+    ),
+    **dict.fromkeys(("SeqLSTM", "SeqLSTMP", "SeqLSTM_WN"), _channels("inputsize", 3)),
+    **dict.fromkeys(("SeqGRU", "SeqGRU_WN"), _gru_sequence),
+    **dict.fromkeys(("RecLSTM", "RecGRU"), _channels("inputsize", 2)),
+    **dict.fromkeys(("SpatialLinear", "SpatialConvolution1_fw"), _pixel_weight),
+    **dict.fromkeys(("ContextRegion", "Foveal"), lambda module: (None, 5)),
+    "ConvertFrom": lambda module: Table(((None, 5), (None, 4))),
+    "SelectBoxes": lambda module: Table(((None, None), (None, None))),
+    "SpatialGlimpse": lambda module: Table(((None,) * 4, (None, 2))),
+    "TemporalGlimpse": lambda module: Table(((None,) * 3, (None, None))),
     **dict.fromkeys(
         ("FastLSTM", "LSTM", "GRU", "MuFuRu", "VanillaRNN", "RNN", "RNNReLU", "RNNTanh", "BLSTM", "BGRU"), _recurrent
     ),

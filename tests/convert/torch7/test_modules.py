@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from support.torch7_cases import CASES
+from support.torch7_packages import CASES as PACKAGE_CASES
 from support.torch7_wide import WIDE_CASES
 from support.torch7_writer import module, numbers, sequential, sizes, table, tensor, write_t7
 from support.torch_rnn import CUDNN_LAYERS, cudnn_layer, language_model, projected_lstm, recurrent_layer
@@ -653,6 +654,7 @@ def test_every_registered_type_is_tested():
         module("OneHot"),
     ]
     values += [cudnn_layer(name) for name in CUDNN_LAYERS]
+    values += [case.network for case in PACKAGE_CASES.values()]
     tested = {item.type_name for value in values for item in walk(value) if isinstance(item, TorchObject)}
     # Names of cudnn for what is tested under nn's, through one and the same function.
     untested = {name for name in CONVERTERS if name not in tested and "nn." + name.partition(".")[2] not in tested}

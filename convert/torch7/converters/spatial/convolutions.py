@@ -26,10 +26,18 @@ from layers import PaddedConv2DTranspose, conv2d
     "cudnn.SpatialConvolution",
     "nn.SpatialConvolutionMM",
     "nn.SpatialConvolutionLocalMM",
+    "nn.SpatialConvolutionCuFFT",
+    "nn.SpatialConvolutionFBFFT",
+    "nn.SpatialConvolutionFFT",
     sample=3,
 )
 def convolution(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """Convolution, with cudnn's groups."""
+    return convolution_of(module, x, context)
+
+
+def convolution_of(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
+    """Apply the module's weight (output, input / groups, height, width) and bias."""
     groups = module.integer("groups", 1, low=1)
     return convolve(module, x, context, _kernel(module, groups), groups=groups)
 
@@ -39,6 +47,29 @@ def dilated_convolution(module: Module, x: KerasTensor, context: Context) -> Ker
     """Convolution with holes."""
     down, right = (module.integer(name, 1, low=1, high=MAX_KERNEL) for name in ("dilationH", "dilationW"))
     return convolve(module, x, context, _kernel(module, 1), dilation=(down, right))
+
+
+@converts("nn.SpatialConvolution1_fw", "nn.SpatialLinear", sample=3)
+def pointwise_convolution(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
+    """A matrix (outputs, inputs) for each pixel."""
+    weight, bias = module.required_array("weight"), module.required_array("bias").ravel()
+    if weight.ndim != 2:
+        raise module.fail(f"needs a 2-D weight, not {weight.shape}")
+    context.expect_channels(module, x, weight.shape[1])
+    kernel = np.ascontiguousarray(weight.T)[None, None]
+    return context.apply(module, x, lambda: conv2d(weight.shape[0], (1, 1)), [kernel, bias])
+
+
+@converts("nn.SpatialConvolutionUpsample", "cudnn.SpatialConvolutionUpsample", sample=3)
+def upsampling_convolution(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
+    """Convolution whose factor^2 filters for each output are laid one after the other, as rows of a larger picture."""
+    factor, filters = module.integer("factor", low=1, high=64), module.integer("nOutputPlaneU", low=1)
+    made = convolution_of(module, x, context)
+    if None in made.shape[1:]:
+        raise module.fail("needs the height and width of its input: give the sizes as `input_shape`")
+    _, height, width, _ = made.shape
+    rows = keras.ops.reshape(keras.ops.transpose(made, (0, 3, 1, 2)), (-1, filters, height * factor, width * factor))
+    return keras.ops.transpose(rows, (0, 2, 3, 1))
 
 
 @converts("nn.SpatialBinaryConvolution", sample=3)

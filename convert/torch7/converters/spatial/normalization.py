@@ -125,6 +125,22 @@ def instance_normalization(module: Module, x: KerasTensor, context: Context) -> 
     return context.apply(module, x, make, [gamma, beta])
 
 
+@converts("nn.CrossMapNormalization", sample=3)
+def cross_map_normalization(module: Module, x: KerasTensor) -> KerasTensor:
+    """Local response normalisation of Facebook's fbcunn."""
+    size = module.integer("size", low=1, high=1024)
+    if size % 2 == 0:
+        raise module.fail(f"field size is {size}; only odd sizes are supported")
+    scale, power = module.number("scale"), module.number("power")
+    return LocalResponseNormalization(size, alpha=scale, beta=power, k=1)(x)
+
+
+@converts("nn.Normalize2", sample=3)
+def normalize_pixels(x: KerasTensor) -> KerasTensor:
+    """Each pixel's channels, divided by their Euclidean norm (MC-CNN, Zbontar and LeCun 2016, 1510.05970)."""
+    return x / ops.sqrt(ops.sum(ops.square(x), axis=-1, keepdims=True) + 1e-5)
+
+
 @converts("nn.SpatialCrossMapLRN", "cudnn.SpatialCrossMapLRN", "inn.SpatialCrossResponseNormalization", sample=3)
 def local_response_normalization(module: Module, x: KerasTensor) -> KerasTensor:
     """Local response normalisation across channels."""

@@ -19,7 +19,7 @@ def _size(module: Module, name: str, default: int | None = None) -> int:
     return module.integer(name, default, low=1, high=MAX_KERNEL)
 
 
-@converts("nn.TemporalConvolution", sample=2)
+@converts("nn.TemporalConvolution", "nn.TemporalConvolutionFB", sample=2)
 def convolution(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """Convolution along time; the weight is (output, time x input)."""
     return _convolve(module, x, context, _size(module, "kW"), _size(module, "dW", 1))
@@ -81,7 +81,17 @@ def max_pooling(module: Module, x: KerasTensor) -> KerasTensor:
 @converts("nn.TemporalDynamicKMaxPooling", sample=2)
 def dynamic_max_pooling(module: Module, x: KerasTensor) -> KerasTensor:
     """The k largest values of each feature in the order of time, k at least minK and a share of the time."""
-    factor, least = float(module.number("factor", 0)), module.integer("minK", low=1)
+    return _largest(x, module, float(module.number("factor", 0)), module.integer("minK", low=1))
+
+
+@converts("nn.TemporalKMaxPooling", sample=2)
+def largest_pooling(module: Module, x: KerasTensor) -> KerasTensor:
+    """As nn.TemporalDynamicKMaxPooling, with other names; a negative share counts as none."""
+    module.ignore("indices")
+    return _largest(x, module, max(0.0, float(module.number("k_dynamic", 0))), module.integer("k", low=1))
+
+
+def _largest(x: KerasTensor, module: Module, factor: float, least: int) -> KerasTensor:
     if factor == 0:
         return LargestInOrder(least)(x)
     if x.shape[1] is None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 from keras import KerasTensor
 
+from convert.torch7.context import ChannelMismatch
 from convert.torch7.converters.spatial.geometry import MAX_KERNEL
 from convert.torch7.module import Module
 from convert.torch7.registry import converts
@@ -26,6 +28,21 @@ def bilinear_upsampling(module: Module, x: KerasTensor) -> KerasTensor:
     """Bilinear up-sampling by a factor or to a size, corners aligned."""
     if module.get("scale_factor") is not None:
         return BilinearUpSampling2D(module.integer("scale_factor", low=1, high=MAX_KERNEL))(x)
+    return BilinearUpSampling2D(output_size=_sizes(module, "oheight", "owidth"))(x)
+
+
+@converts("nn.SpatialUpSampling", sample=3)
+def nearest_upsampling_of_nnx(module: Module, x: KerasTensor) -> KerasTensor:
+    """Each pixel becomes a rectangle of dH x dW."""
+    factors = tuple(module.integer(name, low=1, high=MAX_KERNEL) for name in ("dH", "dW"))
+    return keras.layers.UpSampling2D(factors)(x)
+
+
+@converts("nn.SpatialReSampling", sample=3)
+def resampling_of_pictures(module: Module, x: KerasTensor) -> KerasTensor:
+    """Bilinear resampling to a size, corners aligned; a size that was not given is a factor of the first input's."""
+    if module.get("oheight") is None or module.get("owidth") is None:
+        raise module.fail("never ran, so that the file has a factor instead of its size (oheight, owidth)")
     return BilinearUpSampling2D(output_size=_sizes(module, "oheight", "owidth"))(x)
 
 
@@ -75,6 +92,17 @@ def _trilinear(module: Module, x: KerasTensor) -> KerasTensor:
     depth, *size = _sizes(module, "odepth", "oheight", "owidth")
     enlarged = over_pictures(BilinearUpSampling2D(output_size=tuple(size)), x)
     return along_time(BilinearUpSampling2D(output_size=(depth, size[1])), enlarged)
+
+
+@converts("nn.PixelSort", sample=3)
+def pixel_sort(module: Module, x: KerasTensor) -> KerasTensor:
+    """The opposite of nn.PixelShuffle: squares of pixels become channels, those of each channel in a row."""
+    factor = module.integer("downscaleFactor", low=1, high=64)
+    if x.shape[-1] is None:
+        raise ChannelMismatch(module, 3, None)
+    parts = [x[:, row::factor, column::factor] for row in range(factor) for column in range(factor)]
+    order = np.arange(len(parts) * x.shape[-1]).reshape(len(parts), -1).T.ravel()
+    return keras.ops.take(keras.ops.concatenate(parts, axis=-1), order, axis=-1)
 
 
 @converts("nn.PixelShuffle", sample=3)

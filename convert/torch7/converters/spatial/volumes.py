@@ -38,7 +38,7 @@ def convolution(module: Module, x: KerasTensor, context: Context) -> KerasTensor
     return _convolve(module, x, context, (1, 1, 1))
 
 
-@converts("nn.VolumetricDilatedConvolution", sample=4)
+@converts("nn.VolumetricDilatedConvolution", "cudnn.VolumetricDilatedConvolution", sample=4)
 def dilated_convolution(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """Convolution with holes."""
     return _convolve(module, x, context, _dilation(module))
