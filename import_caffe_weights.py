@@ -14,7 +14,7 @@ from typing import Any
 
 from convert.printable import printable
 from errors import ArgumentError, UserError
-from pipelines.command_line import ArgumentParser, defaults_of, refuse_others, run_script
+from pipelines.command_line import ArgumentParser, comma_list, defaults_of, refuse_others, run_script
 from pipelines.importing.arguments import add_export_arguments
 from pipelines.importing.caffe import POOLINGS, CaffeImportReport, import_caffe_model
 from pipelines.inputs import check_input_files
@@ -62,8 +62,8 @@ def _add_changes(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
     )
     parser.add_argument(
         "--outputs",
-        metavar="BLOB,...",
-        type=lambda text: text.split(","),
+        metavar="BLOB",
+        **comma_list(str),
         default=defaults["outputs"],
         help="blobs that the model returns (default: those that no layer reads); a blob has its value after the last "
         "layer that changes it in place",

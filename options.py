@@ -55,7 +55,8 @@ class Option:
             that may be left out.
         const: value where it is left out.
         repeated: whether the flag may be given again, each time with `count` values.
-        separator: between the values of a tuple in a single argument, or None: they are arguments of their own.
+        commas: whether commas may separate the values of a tuple on the command line, as spaces do; not for names of
+            files, which may contain them.
         metavar: how a help text calls a value, or several.
         default_text: how a help text tells the default; None: the default itself.
         command: whether the command line has the option; else only Python has.
@@ -75,7 +76,7 @@ class Option:
     count: int | str | None = None
     const: Any = None
     repeated: bool = False
-    separator: str | None = None
+    commas: bool = False
     metavar: str | tuple[str, ...] | None = None
     default_text: str | None = None
     command: bool = True
@@ -183,7 +184,7 @@ def text_of(default: Any, entry: Option) -> str:
         return f"{text} (default: {entry.default_text})" if entry.default_text else text
     if default is None or default == () or isinstance(default, bool):
         return text
-    shown = (entry.separator or " ").join(map(str, default)) if isinstance(default, tuple) else default
+    shown = " ".join(map(str, default)) if isinstance(default, tuple) else default
     return f"{text} (default: {shown})"
 
 

@@ -77,26 +77,41 @@ def _add_option(
             *flags, action="store_false" if default and not entry.negatable else "store_true", **keywords
         )
         return
-    keywords |= {"type": _reader(entry), "metavar": "|".join(entry.choices) or entry.metavar}
-    if entry.count is not None and entry.separator is None:
+    keywords |= {"type": str if entry.kind is Path else entry.kind, "metavar": "|".join(entry.choices) or entry.metavar}
+    if entry.commas:
+        keywords |= comma_list(entry.kind)
+    elif entry.count is not None:
         keywords |= {"nargs": entry.count, "const": entry.const}
     if entry.repeated:
         keywords |= {"action": "append", "default": list(default)}
     parser.add_argument(*flags, **keywords)
 
 
-def _reader(entry: Option) -> Callable[[str], Any]:
-    """Return what makes a value, or the tuple of the values, of an argument."""
-    if entry.separator is None:
-        return str if entry.kind is Path else entry.kind
+def comma_list(kind: Callable[[str], Any]) -> dict[str, Any]:
+    """Return argparse's keywords for an option with one value or more, which spaces or commas separate.
 
-    def read(text: str) -> tuple[Any, ...]:
+    Args:
+        kind: makes a value of its text; str, int or float.
+    """
+
+    def read(text: str) -> list[Any]:
         try:
-            return tuple(entry.kind(part.strip()) for part in text.split(entry.separator) if part.strip())
+            return [kind(part.strip()) for part in text.split(",") if part.strip()]
         except ValueError as error:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 1,0.5,2") from error
+            example = "256 384" if kind is int else "1 0.5 2"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as {example}") from error
 
-    return read
+    return {"type": read, "nargs": "+", "action": _Joined}
+
+
+class _Joined(argparse.Action):
+    """Stores the values of all arguments of an option, each a list, as one tuple."""
+
+    def __call__(self, parser: object, namespace: object, values: Any, option_string: str | None = None) -> None:
+        joined = tuple(value for part in values for value in part)
+        if not joined:
+            raise argparse.ArgumentError(self, "no value is given")
+        setattr(namespace, self.dest, joined)
 
 
 def values_of(arguments: argparse.Namespace, cls: type) -> dict[str, Any]:

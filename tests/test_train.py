@@ -37,7 +37,7 @@ REFUSED = {
     "precision": ({"precision": "float16"}, "unknown --precision 'float16'"),
     "style layer": ({"style_layers": "relu1_9"}, "--style-layers: unknown layer 'relu1_9'"),
     "layer twice": ({"style_layers": "relu1_1,block1_conv1"}, "--style-layers: a layer is given twice"),
-    "no layer": ({"content_layers": ","}, "--content-layers: no layer is given"),
+    "no layer": ({"content_layers": ","}, "--content-layers: no value is given"),
     "layer weights": ({"style_layer_weights": "1,2"}, "--style-layer-weights: 2 weights for 1 style layer;"),
     "no numbers": ({"style_layer_weights": "1,x"}, "is not a list of numbers"),
     "image size": ({"image_size": 0}, "--image-size must be at least 1, not 0"),

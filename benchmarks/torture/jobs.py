@@ -70,7 +70,7 @@ def _transfer(inputs: Path, outputs: Path) -> list[str]:
 def _training(inputs: Path, outputs: Path) -> list[str]:
     files = ["--data", str(inputs / PHOTOS), "--style-image", str(inputs / STYLE), "--weights", str(inputs / WEIGHTS)]
     sizes = ["--image-size", "32", "--style-size", "0", "--num-iterations", "12", "--save-every", "3"]
-    layers = ["--style-layers", "relu1_1,relu2_1", "--content-layers", "relu2_1"]
+    layers = ["--style-layers", "relu1_1", "relu2_1", "--content-layers", "relu2_1"]
     options = ["--precision", "float32", "--batch-size", "1"]
     return [*files, *sizes, *layers, *options, "--checkpoints-path", str(outputs)]
 

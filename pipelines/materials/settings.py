@@ -31,8 +31,8 @@ class MaterialSettings:
         default=(), count="+", metavar="KEY=FILE",
     )  # fmt: skip
     derive: tuple[str, ...] = option(
-        f"maps to guess from the base colour (of --maps, or --source): {','.join(DERIVABLE)}",
-        default=(), count="+", separator=",", metavar="NAME,...",
+        f"maps to guess from the base colour (of --maps, or --source): {' '.join(DERIVABLE)}",
+        default=(), count="+", commas=True, metavar="NAME",
     )  # fmt: skip
     material: str | None = option("also write a material of the maps: glTF 2.0 (material.gltf)", choices=MATERIALS)
     format: str = option("format of the maps", default="png", choices=tuple(MAP_DEPTHS))

@@ -98,7 +98,8 @@ class SynthesisSettings:
     )  # fmt: skip
     layers: tuple[str | int, ...] | None = option(
         "layers of the descriptor at which Gram matrices are compared, by name or number",
-        short="-l", numbers=True, count="+", metavar="LAYER", default_text="2 7, or the layer of the random descriptor",
+        short="-l", numbers=True, count="+", commas=True, metavar="LAYER",
+        default_text="2 7, or the layer of the random descriptor",
     )  # fmt: skip
     max_iter: int = option("iterations of the optimiser, over all scales", default=500, short="-m", kind=int, minimum=1)
     output_prefix: str = option("prefix of the name of the run's folder", default="out", short="-op")

@@ -59,7 +59,7 @@ class TrainingSettings:
     image_size: int | tuple[int, ...] = option(
         "side of the training crops in pixels; several sizes give one stage each, with equal shares of the iterations; "
         "batches shrink as the crops grow, if possible",
-        default=(256, 384), kind=int, minimum=1, count="+", metavar="PIXELS",
+        default=(256, 384), kind=int, minimum=1, count="+", commas=True, metavar="PIXELS",
     )  # fmt: skip
     batch_size: int = option(
         "pictures per step, in total over all devices; with several crop sizes, in the first stage",
@@ -86,15 +86,15 @@ class TrainingSettings:
         "VGG-19 layers at which the content is compared",
         default=("relu4_1",),
         count="+",
-        separator=",",
-        metavar="LAYER,...",
+        commas=True,
+        metavar="LAYER",
     )
     style_layers: tuple[str, ...] = option(
         "VGG-19 layers at which Gram matrices are compared",
-        default=("relu1_1", "relu2_1", "relu3_1", "relu4_1"), count="+", separator=",", metavar="LAYER,...",
+        default=("relu1_1", "relu2_1", "relu3_1", "relu4_1"), count="+", commas=True, metavar="LAYER",
     )  # fmt: skip
     style_layer_weights: tuple[float, ...] | None = option(
-        "weight of each style layer", kind=float, minimum=0, count="+", separator=",", metavar="NUMBER,...",
+        "weight of each style layer", kind=float, minimum=0, count="+", commas=True, metavar="NUMBER",
         default_text="1 each",
     )  # fmt: skip
     content_weight: float = option("weight of the content term", default=1.2, kind=float, minimum=0)

@@ -39,13 +39,14 @@ class TransferSettings:
         default="out.png", short="-o", kind=Path, metavar="FILE",
     )  # fmt: skip
     style_weights: tuple[float, ...] | None = option(
-        "weight of each style", short="-sw", kind=float, minimum=0, count="+", metavar="WEIGHT",
+        "weight of each style", short="-sw", kind=float, minimum=0, count="+", commas=True, metavar="WEIGHT",
         default_text="all the same",
     )  # fmt: skip
     devices: tuple[str, ...] = option(
         "one device, or two among which the descriptor is split, such as gpu:0 gpu:1",
         default=(),
         count="+",
+        commas=True,
         metavar="NAME",
     )
     random_seed: int = option(
@@ -95,11 +96,12 @@ class TransferSettings:
     )  # fmt: skip
     content_layers: tuple[str, ...] | None = option(
         "layers at which the content is compared, as LAYER or LAYER=WEIGHT; only the ratios of weights matter",
-        count="+", metavar="LAYER", default_text=" ".join(CONTENT_LAYERS),
+        count="+", commas=True, metavar="LAYER", default_text=" ".join(CONTENT_LAYERS),
     )  # fmt: skip
     style_layers: tuple[str, ...] | None = option(
         "layers at which the style is compared, in the same form",
         count="+",
+        commas=True,
         metavar="LAYER",
         default_text=" ".join(STYLE_LAYERS),
     )

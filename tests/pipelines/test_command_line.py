@@ -13,9 +13,13 @@ import tensorflow as tf
 import torch
 from conftest import ROOT
 
+import import_caffe_weights
+import style_transfer
+import synthesize
+import train
 from errors import ArgumentError, UserError
 from images.errors import ImageWarning
-from pipelines.command_line import ArgumentParser, add_options, run_script, with_flags
+from pipelines.command_line import ArgumentParser, add_options, flag, run_script, with_flags
 from pipelines.synthesis.settings import SynthesisSettings
 
 
@@ -41,6 +45,38 @@ def test_long_numbers_are_not_told_whole(capsys):
     assert told == f"x.py: error: argument --count: invalid int value: '{'9' * 20}... (5,000 characters)'\n"
     assert run_script("x.py", failing(ArgumentError(f"`count` must be at most 9, not {10**60}"))) == 2
     assert "not 10000000000000000000... (61 characters)\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("script", "option", "given", "kept"),
+    [
+        (import_caffe_weights, "outputs", "conv1 conv2", ("conv1", "conv2")),
+        (style_transfer, "content_layers", "relu1_1 relu2_1=4", ("relu1_1", "relu2_1=4")),
+        (style_transfer, "devices", "gpu:0 gpu:1", ("gpu:0", "gpu:1")),
+        (style_transfer, "style_layers", "relu1_1=4 relu2_1", ("relu1_1=4", "relu2_1")),
+        (style_transfer, "style_weights", "1 0.5", (1.0, 0.5)),
+        (synthesize, "derive", "normal height", ("normal", "height")),
+        (synthesize, "layers", "pool1 7", ("pool1", "7")),
+        (train, "content_layers", "relu1_1 relu2_1", ("relu1_1", "relu2_1")),
+        (train, "image_size", "64 96", (64, 96)),
+        (train, "style_layer_weights", "1 0.5", (1.0, 0.5)),
+        (train, "style_layers", "relu1_1 relu2_1", ("relu1_1", "relu2_1")),
+    ],
+)
+def test_spaces_and_commas_separate_the_values_of_every_list(script, option, given, kept):
+    first = (
+        ["a.jpg", "b.jpg"] if script is style_transfer else ["--prototxt=a"] if script is import_caffe_weights else []
+    )
+    parser, option_flag = script.make_parser(), flag(option)
+    for values in (
+        given.split(),
+        [given.replace(" ", ",")],
+        [given.replace(" ", ", ")],
+        [given.replace(" ", ",") + ","],
+    ):
+        assert getattr(parser.parse_args([*first, option_flag, *values]), option) == kept
+    with pytest.raises(ArgumentError, match=f"{option_flag}.*: no value is given"):
+        parser.parse_args([*first, option_flag, ","])
 
 
 def test_what_would_steer_a_terminal_is_escaped(capsys):
