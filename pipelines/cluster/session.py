@@ -12,9 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from errors import ArgumentError, UserError, one_line
+from runtimes.interruption import ENDINGS
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 PROGRAM = Path(__file__).resolve().parent.parent.parent
 # The cluster that is started on this machine for one run.
@@ -98,25 +102,44 @@ def connected(address: str) -> Iterator[None]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
-    with _own_handler_of_sigterm():
-        _connect(address)
     try:
+        _connect(address)
         yield
     finally:
         ray.shutdown()
 
 
 @contextmanager
-def _own_handler_of_sigterm() -> Iterator[None]:
-    """Let SIGTERM do afterwards what it did before: Ray, which is started inside, sets a handler of its own."""
-    before = signal.getsignal(signal.SIGTERM)  # None: it was not set by Python, which cannot set it again
-    if before is None or threading.current_thread() is not threading.main_thread():  # where Ray sets none
+def _signals_afterwards() -> Iterator[None]:
+    """Let Ctrl-C, SIGTERM and SIGHUP wait, and do afterwards what they did before.
+
+    Ray, which is started inside, crashes if it is interrupted while it starts, and sets handlers of its own for
+    SIGTERM, which end the process.
+    """
+    import ray._private.utils as ray_utils
+
+    if threading.current_thread() is not threading.main_thread():  # which gets no signals, and where Ray sets none
         yield
         return
+    found = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDINGS)}
+    handlers = {number: handler for number, handler in found.items() if handler is not None}  # else not set by Python
+    waiting: list[int] = []
+
+    def wait(number: int, frame: FrameType | None) -> None:
+        waiting.append(number)
+
+    set_by_ray = ray_utils.set_sigterm_handler
+    ray_utils.set_sigterm_handler = lambda handler: signal.signal(signal.SIGTERM, wait)
+    for number in handlers:
+        signal.signal(number, wait)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        ray_utils.set_sigterm_handler = set_by_ray
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in waiting[:1]:
+            signal.raise_signal(number)
 
 
 def _connect(address: str) -> None:
@@ -124,13 +147,14 @@ def _connect(address: str) -> None:
 
     for tries_left in reversed(range(MAX_STARTS if address == LOCAL else 1)):
         try:
-            ray.init(
-                address=address,
-                runtime_env=_environment(address),
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                include_dashboard=False if address == LOCAL else None,
-            )
+            with _signals_afterwards():
+                ray.init(
+                    address=address,
+                    runtime_env=_environment(address),
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    include_dashboard=False if address == LOCAL else None,
+                )
             return
         except Exception as error:  # Ray raises bare ones too
             ray.shutdown()

@@ -133,7 +133,6 @@ def test_redundant_shifts_have_no_gradient_and_no_effect(name):
     assert max(np.abs(found[path]).max() for path in shifts) < limit
 
 
-@pytest.mark.backends
 @every_mode
 @every_generator
 def test_saved_generator_is_the_same_after_loading(name, mode, tmp_path):

@@ -53,7 +53,6 @@ def inputs(tmp_path_factory):
     return folder
 
 
-@pytest.mark.backends
 def test_the_result_is_the_average_and_a_resumed_run_ends_with_it(inputs, tmp_path):
     options = {"learning_rate": 1e-2, "num_iterations": 4, "ema_momentum": 0.999}
 

@@ -73,8 +73,9 @@ def test_sizes_grow_and_batches_shrink(staged):
     assert read_image(output / "previews" / "iteration-00000001.png").pixels.shape == (96, 192, 3)
 
 
-@pytest.mark.backends
-@pytest.mark.parametrize("stop_after", [1, pytest.param(2, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize(
+    "stop_after", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.backends)]
+)
 def test_a_run_resumed_in_any_stage_equals_the_uninterrupted_one(inputs, staged, tmp_path, stop_after):
     def stop(progress):
         if progress.iterations == stop_after:
