@@ -14,7 +14,7 @@ from convert.caffe.file.schema import enum_name
 from convert.caffe.registry import Step, converts
 from convert.caffe.shape_rules.arrangement import axis_order, crop_offsets, joined_axis, keeps_batch, slice_points
 from convert.caffe.shapes import Shape, canonical_axis, count, known
-from layers import CropToMatch
+from layers import CropToMatch, PixelShuffle2D
 
 
 @converts("Concat")
@@ -111,6 +111,12 @@ def shuffle_channel(step: Step, x: KerasTensor) -> KerasTensor:
     """Take the channels of the groups in turn: the first of each, the second of each."""
     channels, group = known(step.shapes.bottoms[0][1]), step.layer.shuffle_channel_param.group
     return ops.take(x, np.arange(channels).reshape(group, -1).T.ravel(), axis=-1)
+
+
+@converts("PixelShuffle")
+def pixel_shuffle(step: Step, x: KerasTensor) -> KerasTensor:
+    """Turn channels into squares of pixels, those of each output channel in a row (ESPCN, 1609.05158)."""
+    return step.apply(PixelShuffle2D, x, size=step.layer.pixel_shuffle_param.upscale_factor)
 
 
 @converts("Reorg")

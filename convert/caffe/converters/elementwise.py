@@ -61,6 +61,18 @@ def swish(step: Step, x: KerasTensor) -> KerasTensor:
     return x * ops.sigmoid(step.layer.swish_param.beta * x)
 
 
+@converts("HardSwish", "HSwish")
+def hard_swish(_step: Step, x: KerasTensor) -> KerasTensor:
+    """Compute x * min(max(x + 3, 0), 6) / 6 (MobileNetV3, Howard et al. 2019, 1905.02244)."""
+    return x * ops.relu6(x + 3.0) / 6.0
+
+
+@converts("Mish")
+def mish(_step: Step, x: KerasTensor) -> KerasTensor:
+    """Compute x * tanh(log(1 + e^x)) (Misra 2019, 1908.08681), as in Caffe versions of YOLOv4."""
+    return x * ops.tanh(softplus(x))
+
+
 @converts("Clip")
 def clip(step: Step, x: KerasTensor) -> KerasTensor:
     """Limit x to [min, max]."""

@@ -44,7 +44,8 @@ FORK_PARAMETERS = """; CropCenterParameter crop_center_param = 149; PermuteParam
     UnpoolingParameter unpooling_param = 306; TransposeParameter transpose_param = 307;
     ReverseParameter reverse_param = 308; LSTMParameter lstm_param = 309;
     ProposalParameter proposal_param = 201; Convolution3DParameter convolution3d_param = 310;
-    Pooling3DParameter pooling3d_param = 311; VideoDataParameter video_data_param = 312"""
+    Pooling3DParameter pooling3d_param = 311; VideoDataParameter video_data_param = 312;
+    PixelShuffleParameter pixel_shuffle_param = 313"""
 
 FORK_MESSAGES = {
     "CropCenterParameter": "uint32* crop_size = 2",
@@ -70,6 +71,7 @@ FORK_MESSAGES = {
     "InterpParameter": """int32 height = 1; int32 width = 2; int32 zoom_factor = 3 [1]; int32 shrink_factor = 4 [1];
         int32 pad_beg = 5; int32 pad_end = 6""",
     "ShuffleChannelParameter": "uint32 group = 1 [1]",
+    "PixelShuffleParameter": "uint32 upscale_factor = 1 [1]",
     "ReorgParameter": "uint32 stride = 1; bool reverse = 2",
     "UnpoolingParameter": """UnpoolingParameter.UnpoolMethod unpool = 1; uint32 pad = 2; uint32 pad_h = 3;
         uint32 pad_w = 4; uint32 kernel_size = 5; uint32 kernel_h = 6; uint32 kernel_w = 7; uint32 stride = 8 [1];

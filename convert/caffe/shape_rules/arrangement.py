@@ -23,6 +23,7 @@ from convert.caffe.shapes import (
 
 MANY = range(1, 1001)
 MAX_SHUFFLED = 65_536  # channels
+MAX_FACTOR = 64  # of a pixel shuffle
 
 
 @shape_rule("Concat", bottoms=MANY)
@@ -169,6 +170,19 @@ def shuffle_channel(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     if group < 1 or channels % group:
         raise LayerError(f"group {group} does not divide {channels} channels")
     return Shapes([bottoms[0]])
+
+
+@shape_rule("PixelShuffle")
+def pixel_shuffle(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
+    """Make squares of pixels of channels; height and width may be free."""
+    batch, *sizes = picture(bottoms[0])
+    factor, channels = layer.pixel_shuffle_param.upscale_factor, known(sizes[0])
+    if not 1 <= factor <= MAX_FACTOR or channels % factor**2:
+        raise LayerError(
+            f"upscale_factor {factor}: from 1 to {MAX_FACTOR}, and its square must divide {channels} channels"
+        )
+    height, width = (None if size is None else size * factor for size in sizes[1:])
+    return Shapes([(batch, channels // factor**2, height, width)])
 
 
 @shape_rule("Reorg")

@@ -9,8 +9,25 @@ from convert.caffe.file.schema import enum_name
 from convert.caffe.network import LayerError
 from convert.caffe.shapes import Shape, Shapes, agree, canonical_axis, count, known, picture, shape_rule, written
 
+UNARY = (
+    "AbsVal",
+    "BNLL",
+    "Dropout",
+    "ELU",
+    "HSwish",
+    "HardSwish",
+    "Mish",
+    "Power",
+    "ReLU",
+    "ReLU6",
+    "Sigmoid",
+    "Swish",
+    "TanH",
+    "Threshold",
+)
 
-@shape_rule("AbsVal", "BNLL", "Dropout", "ELU", "Power", "ReLU", "ReLU6", "Sigmoid", "Swish", "TanH", "Threshold")
+
+@shape_rule(*UNARY)
 def unary(_layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     """Keep the shape."""
     return Shapes([bottoms[0]])
