@@ -148,6 +148,8 @@ def print_report(report: StylizationReport, arguments: argparse.Namespace) -> in
             f"in {seconds:.2f} s: {seconds / count:.2f} s a picture, {seconds / report.megapixels:.2f} s a megapixel "
             f"(reading and writing: {report.file_seconds:.2f} s)"
         )
+    if report.films:
+        print(f"left out {counted(len(report.films), 'film')}, to be given by name: {printable(str(report.films[0]))}")
     return print_left_out(len(report.skipped), report.failed.values())
 
 

@@ -24,10 +24,12 @@ class FolderListing:
 
     Attributes:
         pictures: regular files, or links to such, that are called like pictures; in alphabetical order.
+        others: what is called otherwise.
         unreadable: what is called like a picture and is none, and folders that cannot be listed: path -> reason.
     """
 
     pictures: list[Path] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)
     unreadable: dict[Path, str] = field(default_factory=dict)
 
 
@@ -49,9 +51,11 @@ def list_pictures(folder: Path, *, recursive: bool = False, skip: Path | None = 
     for place, folders, files in os.walk(folder, onerror=note):
         here = Path(place)
         folders[:] = sorted(name for name in folders if recursive and name[0] != "." and not _same(here / name, skip))
-        for name in sorted(files):
-            if name[0] != "." and Path(name).suffix.lower() in READABLE_SUFFIXES:
+        for name in sorted(name for name in files if name[0] != "."):
+            if Path(name).suffix.lower() in READABLE_SUFFIXES:
                 _sort_in(here / name, listing)
+            else:
+                listing.others.append(here / name)
     return listing
 
 

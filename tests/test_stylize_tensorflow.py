@@ -82,8 +82,11 @@ def test_folder_to_folder_with_a_broken_file(stylize, photo, tmp_path, capsys):
     assert re.fullmatch(r"stylize_tensorflow\.py: error: \S+broken\.jpg: \S.*truncated.*\n", output.err)
     assert "stylised 3 pictures" in output.out
     (folder / "broken.jpg").unlink()
+    (folder / "clip.mp4").touch()
     assert stylize(folder, tmp_path / "out") == 0
-    assert "skipped 3 pictures with an existing output" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "skipped 3 pictures with an existing output" in told
+    assert f"left out 1 film, to be given by name: {folder / 'clip.mp4'}" in told
 
 
 def test_alpha_is_kept(stylize, photo, tmp_path):

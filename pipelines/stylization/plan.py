@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from errors import ArgumentError
-from film.formats import is_film_name
+from film.formats import READABLE_CONTAINERS, is_film_name
 from images.folders import is_folder, is_spelt_as_folder, list_pictures, why_no_file
 from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
 from pipelines.inputs import check_local
@@ -35,11 +35,13 @@ class StylizationPlan:
         existing: jobs to skip because their outputs exist.
         unreadable: what of the input folders is called like a picture and is none, and folders that cannot be
             listed: path -> reason.
+        films: of the input folders; they are left out.
     """
 
     jobs: list[Job] = field(default_factory=list)
     existing: list[Job] = field(default_factory=list)
     unreadable: dict[Path, str] = field(default_factory=dict)
+    films: list[Path] = field(default_factory=list)
 
 
 def plan_jobs(
@@ -54,8 +56,8 @@ def plan_jobs(
     One input file goes to the file `output`, or under its own name into the folder `output` (one that exists, or a
     name that ends in a slash). Several files, and the pictures of folders, go into the folder `output`: folders
     are searched through all their sub-folders, which appear again in the output; hidden files and files that are
-    not called like pictures are passed over. Formats that are read but not written (BMP, GIF) become PNG, see
-    `output_names`.
+    not called like pictures are passed over, films told. Formats that are read but not written (BMP, GIF) become
+    PNG, see `output_names`.
 
     Args:
         inputs: files and folders.
@@ -120,8 +122,11 @@ def _pictures_of(path: Path, output: Path, plan: StylizationPlan) -> Iterable[tu
         return [(path, Path(path.name))]
     listing = list_pictures(path, recursive=True, skip=output)
     plan.unreadable.update(listing.unreadable)
+    plan.films += [other for other in listing.others if other.suffix.lower() in READABLE_CONTAINERS]
     if not (listing.pictures or listing.unreadable):
-        raise ArgumentError(f"`input` {path}: no pictures in this folder ({', '.join(sorted(READABLE_SUFFIXES))})")
+        hint = f"; films are given by name, as {plan.films[0]}" if plan.films else ""
+        suffixes = ", ".join(sorted(READABLE_SUFFIXES))
+        raise ArgumentError(f"`input` {path}: no pictures in this folder ({suffixes}){hint}")
     return [(picture, picture.relative_to(path)) for picture in listing.pictures]
 
 

@@ -32,6 +32,7 @@ class StylizationReport:
         written: the jobs that were done.
         skipped: the jobs whose outputs existed.
         failed: file or folder that could not be read, stylised or written -> the reason.
+        films: those of the input folders, which were left out.
         load_seconds: importing Keras, loading and compiling the model.
         stylize_seconds: the network's time over all pictures that were written.
         file_seconds: reading, resizing and writing those pictures.
@@ -41,6 +42,7 @@ class StylizationReport:
     written: list[Job] = field(default_factory=list)
     skipped: list[Job] = field(default_factory=list)
     failed: dict[Path, str] = field(default_factory=dict)
+    films: list[Path] = field(default_factory=list)
     load_seconds: float = 0.0
     stylize_seconds: float = 0.0
     file_seconds: float = 0.0

@@ -108,7 +108,7 @@ def _stylize(model: Path, plan: StylizationPlan, settings: StylizationSettings) 
 
     for folder in {job.target.parent for job in (*plan.jobs, *plan.existing)}:
         remove_stale(folder)
-    report = StylizationReport(skipped=plan.existing, failed=dict(plan.unreadable))
+    report = StylizationReport(skipped=plan.existing, failed=dict(plan.unreadable), films=plan.films)
     if plan.jobs:
         generator = _load(model, settings)
         report.load_seconds = perf_counter() - start

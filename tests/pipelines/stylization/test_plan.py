@@ -182,3 +182,14 @@ def test_a_folder_does_not_become_one_that_is_called_like_a_film(folder, tmp_pat
         plan_jobs([folder], tmp_path / "film.mp4", overwrite=False)
     (tmp_path / "clips.mp4").mkdir()
     assert plan_jobs([folder], tmp_path / "clips.mp4", overwrite=False)
+
+
+def test_films_of_a_folder_are_left_out_and_told(folder, tmp_path):
+    film = folder / "sub" / "clip.MP4"
+    film.touch()
+    assert make_plan([folder], tmp_path / "out", overwrite=False).films == [film]
+    alone = tmp_path / "films"
+    alone.mkdir()
+    film.rename(alone / "clip.mov")
+    with pytest.raises(ArgumentError, match=r"no pictures in this folder .*; films are given by name, as .*/clip\.mov"):
+        make_plan([alone], tmp_path / "out", overwrite=False)
