@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 from conftest import ROOT
+from support.backends import cases
 
 from errors import ArgumentError
 from model.generators.registry import GENERATORS, build_generator
@@ -153,8 +154,7 @@ def test_compiled_prediction_serves_several_sizes(name):
         np.testing.assert_allclose(model.predict_on_batch(x), apply(model, x), atol=1e-4)
 
 
-@pytest.mark.backends
-@every_generator
+@pytest.mark.parametrize("name", cases(GENERATORS, on_all=["johnson"]))
 def test_mixed_precision_returns_float32_near_the_full_result(name):
     full = build(name)
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -262,7 +262,6 @@ def conditional(styles=("a", "b", "c")):
     return build("hourglass", styles=styles)
 
 
-@pytest.mark.backends
 def test_a_mirrored_border_is_that_of_numpy():
     plain, bordered = build("hourglass"), build("hourglass", mirrored_border=16)
     bordered.set_weights(plain.get_weights())
