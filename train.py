@@ -20,6 +20,8 @@ from runs.live_view import LiveViewOptions, live_view
 from runtimes.terminal import printable
 
 NAME = "train.py"
+# Unreadable files of which the reason is printed.
+MAX_REASONS = 5
 EPILOG = """The defaults are close to the settings that the included models were trained with
 (model/pretrained/README.md), but with batches of one photo; they take about four hours on two CPU cores with bfloat16.
 After twenty iterations the program prints how long the run will take. The result is generator.keras in the folder of
@@ -47,7 +49,11 @@ def print_report(report: TrainingReport) -> None:
     generator = printable(str(report.generator))
     print(f"trained {counted(report.iterations, 'iteration')}{resumed} in {report.seconds:.0f} s: {generator}")
     if report.unreadable:
-        print(f"skipped {counted(report.unreadable, 'file')} of the data folder that cannot be read")
+        print(f"skipped {counted(len(report.unreadable), 'file')} of the data folder that cannot be read:")
+    for reason in report.unreadable[:MAX_REASONS]:
+        print(f"  {printable(reason)}")
+    if len(report.unreadable) > MAX_REASONS:
+        print(f"  and {len(report.unreadable) - MAX_REASONS} more")
 
 
 def run(argv: Sequence[str] | None) -> int:

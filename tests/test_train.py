@@ -1,5 +1,6 @@
 """train.py from the command line: what it refuses before anything long begins, and how it ends."""
 
+import re
 import shutil
 
 import numpy as np
@@ -103,7 +104,8 @@ def test_style_run_counts_unreadable_files_and_writes_a_generator(inputs, tmp_pa
     photos = tmp_path / "photos"
     photos.mkdir()
     write_image(photos / "a.png", smooth_picture(np.random.default_rng(0), 40, 40))
-    (photos / "b.jpg").write_bytes(b"no picture")
+    for name in "bcdefgh":
+        (photos / f"{name}.jpg").write_bytes(b"no picture")
     output = tmp_path / "new" / "run"
     assert train.main(arguments(inputs, output, data=photos, num_iterations=2)) == 0
     told = capsys.readouterr()
@@ -111,5 +113,6 @@ def test_style_run_counts_unreadable_files_and_writes_a_generator(inputs, tmp_pa
     assert "2/2  loss" in told.err
     assert "(mean " in told.err
     assert "trained 2 iterations in" in printed
-    assert "skipped 1 file of the data folder" in printed
+    assert "skipped 7 files of the data folder" in printed
+    assert re.search(r"\n  \S*b\.jpg: broken, or not one of .*\n(  .*\n){4}  and 2 more\n", printed)
     assert (output / "generator.keras").is_file()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -60,13 +60,13 @@ class Trained:
         generator: in float32.
         iterations: done in all.
         resumed_from: iteration from which the run went on, 0 for a new one.
-        unreadable: number of files that were met and left out.
+        unreadable: why files were left out, each with its name.
     """
 
     generator: keras.Model
     iterations: int
     resumed_from: int
-    unreadable: int
+    unreadable: tuple[str, ...]
 
 
 def run_training(
@@ -109,7 +109,7 @@ def run_training(
     if first < plan.iterations:
         with devices.fit_scope():
             last = _Fit(plan, model, first, samples, result, devices, folder, observers, note).run()
-    return Trained(plan.generator.finished(result), last, first, len(samples.unreadable))
+    return Trained(plan.generator.finished(result), last, first, samples.unreadable)
 
 
 def make_model(
@@ -160,9 +160,9 @@ class Samples:
             self.crops = PhotoCrops(photos, size=self.size, seed=plan.seed)
 
     @property
-    def unreadable(self) -> Collection[Path]:
-        """Files that were met and left out."""
-        return () if self.crops is None else self.crops.unreadable
+    def unreadable(self) -> tuple[str, ...]:
+        """Why files were left out that were met."""
+        return () if self.crops is None else tuple(sorted(map(str, self.crops.unreadable.values())))
 
     @property
     def channels(self) -> int:

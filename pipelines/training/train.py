@@ -36,14 +36,14 @@ class TrainingReport:
         generator: file of the result.
         iterations: done in all.
         resumed_from: iteration of the checkpoint that it went on from, 0 for a new run.
-        unreadable: number of files of the data folder that were met and left out.
+        unreadable: why files of the data folder were left out that were met, each with its name.
         seconds: that this part of the run took.
     """
 
     generator: Path
     iterations: int
     resumed_from: int
-    unreadable: int
+    unreadable: tuple[str, ...]
     seconds: float
 
 
