@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import onnxruntime
 import pytest
+from support.torch7_packages import CASES as PACKAGE_CASES
 from support.torch7_wide import SHIPPED_WIDE_CASES
 from support.torch7_writer import module, numbers, sequential, sizes, table, tensor, write_t7
 
@@ -70,6 +71,15 @@ def test_positions_and_vectors_leave(name, suffix, tmp_path):
     assert run("--input", case.path, "--output", tmp_path / f"net{suffix}", *options) == 0
 
 
+@pytest.mark.parametrize("suffix", [".onnx", ".tflite"])
+@pytest.mark.parametrize("name", ["glimpse", "temporal_glimpse", "selected_boxes", "recurrent_attention", "gru_steps"])
+def test_networks_of_further_packages_leave(name, suffix, tmp_path):
+    case = PACKAGE_CASES[name]
+    sizes_given = [size for shape in case.shapes for size in ("--input-shape", "x".join(map(str, shape[1:])))]
+    path = file_with(tmp_path / "net.t7", case.network)
+    assert run("--input", path, "--output", tmp_path / f"net{suffix}", *sizes_given) == 0
+
+
 @pytest.mark.parametrize(
     ("suffix", "input_sizes"), [(".keras", "? x ? x ? x 2"), (".onnx", "? x 8 x 8 x 2"), (".tflite", "? x 8 x 8 x 2")]
 )
@@ -134,12 +144,12 @@ def test_one_of_several_networks_is_chosen_by_its_keys(tmp_path, capsys):
 
 def test_networks_in_an_object_of_another_class_are_chosen_by_its_fields(tmp_path, capsys):
     heads = {"maskBranch": sequential(linear(3, 4)), "scoreBranch": sequential(linear(3, 1))}
-    own = module("nn.DeepMask", trunk=sequential(linear(5, 3)), modules=table(linear(2, 2)), **heads)
+    own = module("nn.OwnDetector", trunk=sequential(linear(5, 3)), modules=table(linear(2, 2)), **heads)
     path, output = file_with(tmp_path / "net.t7", table(model=own)), tmp_path / "net.keras"
     assert run("--input", path, "--output", output) == 2
     told = capsys.readouterr().err
     listed = ", ".join(f"model.{name} (nn.Sequential)" for name in ("trunk", "maskBranch", "scoreBranch"))
-    assert "contains a nn.DeepMask, which cannot be converted as a whole" in told
+    assert "contains a nn.OwnDetector, which cannot be converted as a whole" in told
     assert listed in told
     assert run("--input", path, "--output", output, "--entry", "model.maskBranch") == 0
     assert keras.saving.load_model(output).output_shape == (None, 4)

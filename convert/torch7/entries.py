@@ -44,7 +44,7 @@ def find_network(value: Any, entry: str | None = None) -> Module:
 
 
 def _whole(source: TorchObject, path: str) -> Module:
-    """Return a module, unless it is of a project's own class that holds networks in its fields, as nn.DeepMask does."""
+    """Return a module, unless it is of a project's own class that holds networks in its fields."""
     if source.type_name not in CONVERTERS:
         fields = {name: value for name, value in source.fields.items() if name != "modules"}
         inside = {f"{path}.{key}".lstrip("."): item for key, item in _networks(LuaTable(fields))}

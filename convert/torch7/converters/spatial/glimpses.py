@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import keras
+import numpy as np
 from keras import KerasTensor, ops
 
 from convert.torch7.converters.arrangement import cut
@@ -80,8 +81,9 @@ def _from_place(module: Module, x: KerasTensor, place: KerasTensor, size: int) -
     if free < 0:
         raise module.fail(f"takes {size} of {x.shape[1]} rows or columns")
     first = ops.floor(ops.clip((place + 1.0) * 0.5 * free, 0.0, float(free)))
-    wanted = ops.expand_dims(first, -1) + ops.arange(size, dtype="float32")
-    chosen = ops.equal(ops.expand_dims(wanted, -1), ops.arange(x.shape[1], dtype="float32"))
+    # Arrays of NumPy, since what ops.arange makes becomes an input that is missing when tf2onnx exports the model.
+    wanted = ops.expand_dims(first, -1) + np.arange(size, dtype=np.float32)
+    chosen = ops.equal(ops.expand_dims(wanted, -1), np.arange(x.shape[1], dtype=np.float32))
     matrix = ops.cast(chosen, x.dtype)
     if len(x.shape) == 3:
         return ops.matmul(matrix, x)

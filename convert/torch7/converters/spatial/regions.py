@@ -93,7 +93,8 @@ def boxes_of_best_class(module: Module, value: Value, context: Context) -> Cell:
     classes = scores.sizes[-1]
     if scores.frame.hidden or scores.rank != 2 or classes is None or rows.sizes[1:] != (4 * classes,):
         raise module.fail(f"takes boxes x classes and boxes x 4 classes, not {scores.sizes} and {rows.sizes}")
-    chosen = ops.one_hot(ops.argmax(scores.source(), axis=-1), classes)
+    best_of_row = ops.top_k(scores.source(), 1)[1][:, 0]  # argmax has operations that ONNX and LiteRT lack
+    chosen = ops.one_hot(ops.cast(best_of_row, "int32"), classes)
     best = ops.sum(ops.reshape(rows.source(), (-1, classes, 4)) * ops.expand_dims(chosen, -1), axis=1)
     if module.get("std") is None:
         return rows.from_source(best)
