@@ -23,7 +23,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, NoReturn
 
 from images.errors import ImageError, ImageWarning
-from images.folders import list_pictures, why_no_file, why_not_creatable
+from images.folders import list_pictures, why_no_file, why_not_creatable, why_not_replaceable
 from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
 from runtimes.terminal import prepare_standard_streams, printable, reason_of, say, signals_as_interrupts, tell
 
@@ -109,7 +109,7 @@ def plan(inputs: Sequence[Path], output: str) -> Plan:
         )
     else:
         jobs = [(source, target / _output_name(source)) for source in sources]
-    _check_collisions(jobs)
+    _check_targets(jobs)
     return Plan(jobs, unreadable)
 
 
@@ -141,13 +141,15 @@ def _writable(target: Path) -> Path:
     return target
 
 
-def _check_collisions(jobs: Sequence[tuple[Path, Path]]) -> None:
+def _check_targets(jobs: Sequence[tuple[Path, Path]]) -> None:
     sources = {os.path.realpath(source) for source, _ in jobs}
     targets = Counter(os.path.realpath(target) for _, target in jobs)
     for _, target in jobs:
         place = os.path.realpath(target)
         if place in sources or targets[place] > 1:
             raise RunError(f"--output {target}: an input or the output of another input", exit_code=2)
+        if reason := why_not_replaceable(target):
+            raise RunError(f"--output {target} {reason}", exit_code=2)
 
 
 def _output_name(source: Path) -> str:

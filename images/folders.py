@@ -72,6 +72,20 @@ def why_no_file(path: Path, *, expected: str = "a picture file") -> str | None:
     return f"{path}: {KINDS.get(stat.S_IFMT(mode), 'a folder')}, not {expected}"
 
 
+def why_not_replaceable(path: Path) -> str | None:
+    """Return why no file can be written at `path`, such as "is a folder"; None: nothing or a writable file is there."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"cannot be written: {error.strerror}"
+    if not stat.S_ISREG(mode):
+        return f"is {KINDS.get(stat.S_IFMT(mode), 'a folder')}"
+    # For the superuser every file is writable, but one without any permission to write is not meant to be replaced.
+    return None if mode & 0o222 and os.access(path, os.W_OK) else "is read-only"
+
+
 def why_unreachable(path: Path) -> str | None:
     """Return why the system cannot tell whether anything is at `path`, such as a name that is too long; else None."""
     try:

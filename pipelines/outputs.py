@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from errors import ArgumentError, UserError
-from images.folders import is_spelt_as_folder, why_not_creatable, why_unreachable
+from images.folders import is_spelt_as_folder, why_not_creatable, why_not_replaceable, why_unreachable
 from images.formats import WRITABLE_FORMATS
 
 
@@ -37,14 +37,25 @@ def check_file_output(path: str | os.PathLike, *, name: str = "output") -> None:
     """Check that a file can be written to `path`.
 
     Raises:
-        ArgumentError: its name is a folder's, there is no folder to write it in, that folder is read-only, or a folder
-            stands there.
+        ArgumentError: its name is a folder's, there is no folder to write it in, that folder is read-only, or something
+            else than a writable file stands there.
     """
     check_names_file(path, name=name)
     path = Path(path)
     check_parent(path, name=name)
-    if path.is_dir():
-        raise ArgumentError(f"`{name}` {path} is a folder")
+    if reason := why_not_replaceable(path):
+        raise ArgumentError(f"`{name}` {path} {reason}")
+
+
+def check_replaceable(paths: Iterable[Path]) -> None:
+    """Check that a run can write all its files.
+
+    Raises:
+        UserError: something else than a writable file stands at one of the paths.
+    """
+    for path in paths:
+        if reason := why_not_replaceable(path):
+            raise UserError(f"{path} {reason}, where this run writes a file")
 
 
 def check_names_file(path: str | os.PathLike, *, name: str = "output") -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from errors import UserError
+from images.folders import why_not_replaceable
 
 if sys.platform == "win32":
     import msvcrt
@@ -51,6 +52,8 @@ def remove_stale_lock(path: Path) -> None:
 
 def _locked(path: Path) -> BinaryIO:
     """Return the open lock file with the holder's name in it."""
+    if reason := why_not_replaceable(path):
+        raise UserError(f"{path} {reason}, where this run writes a file")
     while True:
         file = path.open("a+b")
         if not _lock(file):

@@ -11,9 +11,11 @@ from errors import ArgumentError, unknown_name
 from images.formats import MAP_DEPTHS
 from options import check, described, option, refuse
 from pipelines.materials.surface import DERIVABLE, DIRECTX_NORMALS, ROLES, role_of
-from pipelines.outputs import check_folder_output
+from pipelines.outputs import check_folder_output, check_replaceable
 
 MATERIALS = ("gltf",)
+# Stems of the files that are written.
+WRITTEN = {*ROLES, "normalDX", "occlusionRoughnessMetallic", "material", "report"}
 
 
 @described
@@ -111,6 +113,7 @@ def check_folder(folder: str | os.PathLike | None, paths: Mapping[str, Path]) ->
 
     Raises:
         ArgumentError: it is not given, is a file, or holds a map that would be written over.
+        UserError: something else than a writable file stands in it where a map or the report will be written.
     """
     if folder is None:
         raise ArgumentError("a material needs `output` FOLDER")
@@ -119,4 +122,5 @@ def check_folder(folder: str | os.PathLike | None, paths: Mapping[str, Path]) ->
     inside = [path for path in paths.values() if Path(os.path.realpath(path)).parent == Path(os.path.realpath(target))]
     if inside:
         raise ArgumentError(f"`output` {target} holds {inside[0].name}, one of the input maps: choose another folder")
+    check_replaceable(path for path in target.glob("*.*") if path.stem in WRITTEN)
     return target

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from errors import ArgumentError
 from film.formats import READABLE_CONTAINERS, is_film_name
-from images.folders import is_folder, is_spelt_as_folder, list_pictures, why_no_file
+from images.folders import is_folder, is_spelt_as_folder, list_pictures, why_no_file, why_not_replaceable
 from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
 from pipelines.inputs import check_local
 from pipelines.outputs import check_folder_output, check_not_read, check_picture_output
@@ -87,7 +87,10 @@ def plan_jobs(
     for job in found:
         check_not_read(job.target, masks)
     for job in found:
-        (plan.existing if job.target.exists() and not overwrite else plan.jobs).append(job)
+        if (reason := why_not_replaceable(job.target)) and (overwrite or not job.target.is_file()):
+            plan.unreadable[job.source] = f"{job.source}: its output {job.target} {reason}"
+        else:
+            (plan.existing if job.target.exists() and not overwrite else plan.jobs).append(job)
     if one_file and plan.existing:
         raise ArgumentError(f"`output` {plan.existing[0].target} exists; `overwrite` replaces it")
     return plan

@@ -18,7 +18,7 @@ from images.temporary_files import remove_stale
 from images.writing import write_image
 from options import from_json, to_json
 from pipelines.inputs import check_input_folder
-from pipelines.outputs import check_disk_space
+from pipelines.outputs import check_disk_space, check_replaceable
 from pipelines.synthesis.progress import draw_progress, read_progress
 from pipelines.synthesis.settings import GRAM_ALONE, SynthesisSettings, Where, resolve_layers
 from runs.lock import hold, is_held, remove_stale_lock
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from runs.state import RunState
 
 COMMAND, PROGRESS, STATE, LOCK = "command.json", "progress.jsonl", "state.npz", ".lock"
+WRITTEN = (COMMAND, PROGRESS, STATE, "loss.png", "*_F*.png", "animation.*")
 FRAMES_PER_SECOND = 10
 # What the pictures are called that tell a run's targets; see `read_inputs`.
 TARGETS = ("source", "texture", "mask")
@@ -87,8 +88,7 @@ def _interrupted(settings: SynthesisSettings, plan: SynthesisPlan, files: Mappin
     found = folder.find(plan) if folder.path.is_dir() else None
     other = _with_same_output(settings, plan) if found is None else found
     if other is not None:
-        digests = {name: digest(path) for name, path in files.items()}
-        check_resumable(_identity(settings, plan, digests), other, FILES)
+        check_resumable(_identity(settings, plan, {name: digest(path) for name, path in files.items()}), other, FILES)
     return None if found is None else folder
 
 
@@ -230,8 +230,9 @@ class RunFolder:
         """Keep other runs away, and remove what killed ones have left.
 
         Raises:
-            UserError: another run is at work in this folder.
+            UserError: another run is at work in this folder, or its files cannot be written.
         """
+        check_replaceable(path for name in WRITTEN for path in self.path.glob(name))
         with hold(self.path / LOCK):
             for path in (self.path, *([] if self.output is None else [Path(self.output).absolute().parent])):
                 remove_stale(path)
@@ -344,6 +345,5 @@ class RunFolder:
 
     def close(self) -> None:
         """Draw the loss and its terms by evaluation, with a line where a scale begins; nothing without progress."""
-        lines = read_progress(self.path / PROGRESS)
-        if lines:
+        if lines := read_progress(self.path / PROGRESS):
             draw_progress(self.path / "loss.png", lines)

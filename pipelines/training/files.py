@@ -28,32 +28,22 @@ from options import to_json
 from pipelines.descriptors import Descriptor
 from pipelines.inputs import check_input_files, read_opaque
 from pipelines.model_library import find_model
-from pipelines.outputs import check_disk_space
+from pipelines.outputs import check_disk_space, check_folder_output, check_replaceable
 from pipelines.training.settings import MODELS, TrainingSettings, distinct_layers
 from runs.lock import hold
 from runs.machine import choose_precision
 from runs.resuming import Found, Identity, Note, check_resumable, tell_resumed
 from runs.store import DAMAGE, DamagedError, digest
 
-# The result and the folder of previews beside the checkpoints.
-RESULT, PREVIEWS = "generator.keras", "previews"
+# The result, the folder of previews and the losses beside the checkpoints.
+RESULT, PREVIEWS, HISTORY = "generator.keras", "previews", "history.csv"
+WRITTEN = (RESULT, HISTORY, "checkpoint-*.weights.h5", f"{PREVIEWS}/iteration-*.png")
 KEPT = 3
 NAME = re.compile(r"checkpoint-(\d{8})\.weights\.h5")
 ATTRIBUTE, DIGEST = "training", "sha256"
 # What may differ between a run and its continuation; everything else must be the same.
-NOT_COMPARED = frozenset(
-    (
-        "num_iterations",
-        "save_every",
-        "checkpoints_path",
-        "resume",
-        "restart",
-        "threads",
-        "weights",
-        "data_dir",
-        "log_dir",
-    )
-)
+NOT_COMPARED = frozenset({"num_iterations", "save_every", "checkpoints_path", "resume", "restart", "threads"})
+NOT_COMPARED |= {"weights", "data_dir", "log_dir"}
 # The options that name the files, by how what they are begins.
 FILES = {"style picture": "style_image", "network of `add_style`": "add_style", "weights": "weights"}
 
@@ -68,8 +58,11 @@ def held(folder: Path) -> Iterator[None]:
     A new folder in which nothing was written, because the run was refused, goes again.
 
     Raises:
-        UserError: another run is using this folder.
+        ArgumentError: something stands where the folder of previews is to be.
+        UserError: another run is using this folder, or its files cannot be written.
     """
+    check_folder_output(folder / PREVIEWS, name="checkpoints_path")
+    check_replaceable(path for name in WRITTEN for path in folder.glob(name))
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:

@@ -17,7 +17,7 @@ from errors import ArgumentError, UserError
 from model.saving import save_model
 from model.styles import style_names
 from pipelines.training.callbacks.balance import BalanceCheck, losses_without_training
-from pipelines.training.callbacks.history import HISTORY, History, recorded_losses
+from pipelines.training.callbacks.history import History, recorded_losses
 from pipelines.training.callbacks.iteration import IterationCallback, StopAtNaN
 from pipelines.training.callbacks.means import RunningMeans
 from pipelines.training.callbacks.observed import Observed
@@ -25,7 +25,14 @@ from pipelines.training.callbacks.previews import Previews
 from pipelines.training.callbacks.saving import Saver
 from pipelines.training.data import PhotoCrops, ShiftedCrops, TrainingBatches, noise_sample
 from pipelines.training.devices import Devices, find_devices
-from pipelines.training.files import RESULT, Checkpoint, check_checkpoint_space, load_checkpoint, remove_checkpoints
+from pipelines.training.files import (
+    HISTORY,
+    RESULT,
+    Checkpoint,
+    check_checkpoint_space,
+    load_checkpoint,
+    remove_checkpoints,
+)
 from pipelines.training.model import TrainingModel
 from pipelines.training.optimizer import MAX_NORM, AveragedAdam, RateTable
 from pipelines.training.plan import TrainingPlan

@@ -14,6 +14,7 @@ from images.formats import WRITABLE_FORMATS
 from images.temporary_files import remove_stale
 from images.writing import write_deep_tiff, write_image
 from options import from_json, to_json
+from pipelines.outputs import check_replaceable
 from pipelines.transfer.inputs import named_files
 from pipelines.transfer.settings import INITS, TransferSettings, layer_weights
 from runs.lock import hold
@@ -64,8 +65,9 @@ class TransferFiles:
         """Keep other runs with this output away, and remove what killed ones have left.
 
         Raises:
-            UserError: another run is at work on this output.
+            UserError: another run is at work on this output, or there is no writing the files beside it.
         """
+        check_replaceable((self.state, self.partial, self.trace))
         with hold(self.output.with_name(f".{self.output.name}.lock")):
             remove_stale(self.output.absolute().parent)
             yield

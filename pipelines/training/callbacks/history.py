@@ -12,8 +12,6 @@ from typing import TextIO
 from images.temporary_files import whole_path
 from pipelines.training.callbacks.iteration import IterationCallback
 
-HISTORY = "history.csv"
-
 
 class History(IterationCallback):
     """Writes history.csv: a line for each iteration with the learning rate, the loss and its terms.
