@@ -69,6 +69,10 @@ MOVES = torch.tensor(numbers(3, 4, seed=12))
 A, B = numbers(1, 4, 1, 1, seed=13), numbers(1, 4, 1, 1, seed=14)
 
 
+def _rows(weight: np.ndarray) -> TorchObject:
+    return module("nn.Linear", weight=tensor(weight), bias=tensor(numbers(len(weight), seed=5)))
+
+
 def _wide_context(scale: float) -> np.ndarray:
     a, b = (1 + scale) / 2, (1 - scale) / 2
     return np.float32([[a, 0, b, 0], [0, a, 0, b], [b, 0, a, 0], [0, b, 0, a]])
@@ -141,6 +145,12 @@ PLAIN = {
     "convolution_upsample": _case(
         _convolution("nn.SpatialConvolutionUpsample", W, padH=1, padW=1, factor=2, nOutputPlaneU=2),
         CONVOLVED.reshape(2, 2, 10, 12),
+        known=True,
+    ),
+    "classifier_of_pixels": _case(
+        module("nn.SpatialClassifier", classifier=sequential(_rows(MATRIX), module("nn.LogSoftMax"))),
+        MIXED.log_softmax(1),
+        X,
         known=True,
     ),
     "upsampling_nnx": _case(

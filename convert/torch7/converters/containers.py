@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from keras import KerasTensor
+
 from convert.torch7.context import Context
 from convert.torch7.converters.tables import join
 from convert.torch7.file.values import LuaTable
@@ -137,6 +139,16 @@ def bottle(module: Module, value: Value, context: Context) -> Value:
     source = cell.source()
     inside = module.single(context.convert(child, cell.from_source(FoldAxes(leading)(source))))
     return cell.from_source(UnfoldAxes(leading)([inside.source(), source]))
+
+
+@converts("nn.SpatialClassifier", sample=3)
+def spatial_classifier(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
+    """The module inside applied to the channels of each pixel, as if pixels were a batch."""
+    classifier = module.child(module.get("classifier"), "classifier")
+    made = module.single(context.convert(classifier, Cell(FoldAxes(3)(x))))
+    if made.rank != 2:
+        raise module.fail(f"applies a module that makes {made.sizes} of a batch of pixels; two dimensions are needed")
+    return UnfoldAxes(3)([made.tensor, x])
 
 
 @converts_values(

@@ -97,7 +97,7 @@ def _trilinear(module: Module, x: KerasTensor) -> KerasTensor:
 @converts("nn.PixelSort", sample=3)
 def pixel_sort(module: Module, x: KerasTensor) -> KerasTensor:
     """The opposite of nn.PixelShuffle: squares of pixels become channels, those of each channel in a row."""
-    factor = module.integer("downscaleFactor", low=1, high=64)
+    factor = module.integer("downscaleFactor", low=1, high=16)
     if x.shape[-1] is None:
         raise ChannelMismatch(module, 3, None)
     parts = [x[:, row::factor, column::factor] for row in range(factor) for column in range(factor)]
