@@ -14,6 +14,7 @@ HEAD_SIZE = 4096
 TORCH7 = "a Torch7 file"
 CAFFEMODEL = "a caffemodel"
 PROTOTXT = "a prototxt"
+KERAS = "a Keras model file"
 HDF5 = "an HDF5 file"
 PYTORCH_LEGACY = "a PyTorch file"
 PYTORCH_ARCHIVE = "a PyTorch archive"
@@ -81,7 +82,7 @@ def _zip_member(head: bytes) -> str | None:
     if name.endswith(b".npy"):
         return "a NumPy archive (npz)"
     if name in (b"metadata.json", b"config.json"):
-        return "a Keras model file"
+        return KERAS
     if re.search(rb"/(data\.pkl|constants\.pkl|\.?version|\.format_version|byteorder|data/\d+|code/.+)$", name):
         return PYTORCH_ARCHIVE
     return "a zip archive"

@@ -22,12 +22,13 @@ def check_input_files(**files: str | os.PathLike | Iterable[str | os.PathLike] |
     """Check that files are there; the keywords are the arguments that errors name, None is not looked for.
 
     Raises:
-        ArgumentError: one is missing, or is a folder, a device or a named pipe.
+        ArgumentError: one is missing, or is a folder, a device, a named pipe or an address.
     """
     from images.folders import why_no_file
 
     for name, given in files.items():
         for path in [given] if isinstance(given, str | os.PathLike) else given or ():
+            check_local("only files of this machine are read", **{name: path})
             reason = why_no_file(Path(path), expected="a file")
             if reason is not None:
                 raise ArgumentError(f"`{name}` {reason}")

@@ -78,7 +78,12 @@ def find_model(name_or_path: str, *, option: str = "`model`") -> Path:
     if path.is_file() and path.suffix == ".keras":
         return path
     if exists:
-        raise ArgumentError(f"{option} {path}: not a .keras file")
+        from convert.foreign import KERAS, name_foreign_file  # the converters are loaded with it
+
+        kind = name_foreign_file(path) if path.is_file() else "a folder"
+        if kind == KERAS:
+            raise ArgumentError(f"{option} {path}: {kind}, whose name must end in .keras")
+        raise ArgumentError(f"{option} {path}: not a .keras file{f', but {kind}' if kind else ''}")
     known = pretrained_models()
     if name_or_path in known:
         return known[name_or_path]

@@ -19,6 +19,14 @@ LOADERS: dict[str, dict[str, Callable[[Path], Graph]]] = {
     ".onnx": {"onnxruntime": load_onnx, "openvino": load_openvino},
 }
 
+# How files of several kinds begin: (offset, bytes there, kind).
+SIGNATURES = (
+    (0, b"PK\x03\x04", "a zip archive, such as a .keras file"),
+    (0, b"\x89HDF", "an HDF5 file"),
+    (4, b"TFL3", "a .tflite file"),
+    (0, b"\x08", "a protobuf message, such as an .onnx file"),
+)
+
 # What makes a folder a SavedModel.
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 
@@ -54,4 +62,14 @@ def load_graph(path: Path, runtime: str | None = None) -> Graph:
         raise GraphError(f"{path}: needs the Python package {package}: pip install {package}") from error
     except Exception as error:  # each runtime has its own kinds
         raise_lost_interrupt()
-        raise GraphError(f"{path}: cannot be loaded: {error}") from error
+        raise GraphError(f"{path}: cannot be loaded: {_other_kind(path) or error}") from error
+
+
+def _other_kind(path: Path) -> str | None:
+    """Return what a file is whose first bytes are those of another kind than its name tells, else None."""
+    if path.is_dir():
+        return None
+    with path.open("rb") as file:
+        head = file.read(8)
+    kinds = (kind for offset, start, kind in SIGNATURES if head[offset:].startswith(start))
+    return next((f"it is {kind}" for kind in kinds if path.suffix.lower() not in kind), None)

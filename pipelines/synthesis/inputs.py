@@ -160,7 +160,7 @@ def read_sources(sources: Sequence[str | os.PathLike]) -> list[tuple[Path, np.nd
     """
     there = [path for path in map(Path, sources) if os.path.lexists(path)]
     folders = {path: pictures_in(path, "source") for path in there if path.is_dir()}
-    check_input_files(source=[path for path in map(Path, sources) if path not in folders])
+    check_input_files(source=[path for path in sources if Path(path) not in folders])
     read = []
     for path in map(Path, sources):
         found = list(read_sound(folders[path])) if path in folders else [(path, read_opaque(path))]

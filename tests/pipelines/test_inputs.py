@@ -30,6 +30,7 @@ LONG = "x" * 300
 WRONG = {
     "synthesize": [
         ("-s gone.jpg", "--source gone.jpg: no such file"),
+        ("-s s3://a/b.jpg", "--source s3://a/b.jpg: not a local path; only files of this machine are read"),
         ("-s empty", "--source empty: no pictures in this folder"),
         ("-s broken", "--source broken: no picture in this folder can be read"),
         ("-s PICTURE --init gone.png", "--init gone.png: no such file"),
@@ -75,6 +76,7 @@ WRONG = {
         ("--style-image PICTURE --data PICTURES --batch-size 5000000", "--image-size 256 with --batch-size 5000000 is"),
         ("--style-image PICTURE --data empty", "--data empty: no pictures in this folder"),
         ("--style-image gone.png --data PICTURES", "--style-image gone.png: no such file"),
+        ("--style-image s3://a/b.png --data PICTURES", "--style-image s3://a/b.png: not a local path"),
         ("--style-image PICTURE --data PICTURES --seed 4294967296", "--seed must be at least 0 and below 4294967296"),
         ("--style-image PICTURE --data PICTURES --weights gone.keras", "--weights gone.keras: no such file"),
         ("--style-image PICTURE --data PICTURES --checkpoints-path file", "--checkpoints-path file: {}/file is not a"),

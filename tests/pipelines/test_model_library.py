@@ -1,5 +1,7 @@
 """Models by name and by path."""
 
+import zipfile
+
 import pytest
 
 from errors import ArgumentError
@@ -38,6 +40,17 @@ def test_paths(shipped, tmp_path):
     ):
         with pytest.raises(ArgumentError, match=f"`model` {name}: {message}"):
             find_model(name)
+
+
+def test_a_keras_file_with_another_suffix_tells_which_it_needs(tmp_path):
+    path = tmp_path / "wave.h5"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("metadata.json", "{}")
+    with pytest.raises(ArgumentError, match=r"wave\.h5: a Keras model file, whose name must end in \.keras"):
+        find_model(str(path))
+    path.write_bytes(b"\x89HDF\r\n\x1a\n")
+    with pytest.raises(ArgumentError, match=r"wave\.h5: not a \.keras file, but an HDF5 file"):
+        find_model(str(path))
 
 
 def test_a_torch7_file_names_the_program_that_converts_it(shipped, tmp_path):

@@ -30,3 +30,18 @@ def test_a_package_that_is_not_there_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(loading.LOADERS, ".onnx", {"onnxruntime": load})
     with pytest.raises(GraphError, match=r"a\.onnx: needs the Python package onnxruntime: pip install onnxruntime"):
         loading.load_graph(tmp_path / "a.onnx")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("a.onnx", b"PK\x03\x04", "a zip archive, such as a .keras file"),
+        ("a.onnx", b"\x20\0\0\0TFL3", "a .tflite file"),
+        ("a.tflite", b"\x08\x08\x12\x04test", "a protobuf message, such as an .onnx file"),
+        ("a.tflite", b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    ],
+)
+def test_a_file_of_another_kind_than_its_name_tells_is_named(name, content, kind, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(GraphError, match=f"{name}: cannot be loaded: it is {kind}$"):
+        loading.load_graph(tmp_path / name)
