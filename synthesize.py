@@ -54,8 +54,9 @@ class Command:
         metavar="FOLDER",
     )
     generator: str | None = option(
-        "write samples of a trained texture generator (bark, gold_leaf, klimt_gold, roof_slates, or a .keras file of "
-        "train.py) instead of optimising; takes " + ", ".join(f"--{name.replace('_', '-')}" for name in SAMPLING),
+        "write samples of a trained texture generator (bark, gold_leaf, klimt_gold, plaster, roof_slates, or a .keras "
+        "file of train.py) instead of optimising; "
+        "takes " + ", ".join(f"--{name.replace('_', '-')}" for name in SAMPLING),
         metavar="NAME_OR_FILE",
     )
 

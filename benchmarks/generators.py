@@ -39,6 +39,7 @@ SHIPPED: Mapping[str, tuple[str | Path, int]] = {
     "bark": ("textures/bark.jpg", 512),
     "gold_leaf": (ROOT / "pics" / "gold_leaf.jpg", 310),
     "klimt_gold": (ROOT / "pics" / "klimt_gold.jpg", 384),
+    "plaster": (ROOT / "pics" / "plaster.jpg", 320),
     "roof_slates": ("textures_more/roof_slates.jpg", 384),
 }
 SIZE = 256
