@@ -49,8 +49,8 @@ class Command:
     )
     restart: bool = option("start over in a new folder, even if the same run was interrupted", default=False, kind=bool)
     resume: str | None = option(
-        "resume the interrupted run in this folder; the only other option allowed is --output, which confirms an "
-        "output file outside the folder",
+        "resume the interrupted run in this folder; the only other options allowed are those of the live view, "
+        "and --output, which confirms an output file outside the folder",
         metavar="FOLDER",
     )
     generator: str | None = option(
