@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from errors import ArgumentError
+from pipelines.startup import quiet_startup
 from pipelines.training.data import TrainingBatches
 from pipelines.training.stages import Stage
 
@@ -123,6 +124,8 @@ def find_devices() -> Devices:
 
 def _jax_devices() -> Devices:
     if PROCESSES_VARIABLE in os.environ:
+        with quiet_startup():  # imports TensorFlow where that is installed, which `initialize` would do loudly
+            keras.utils.set_random_seed(0)
         keras.distribution.initialize()
     import jax
 

@@ -16,6 +16,7 @@ from compat import leave_gradients
 from errors import ArgumentError, UserError
 from model.saving import save_model
 from model.styles import style_names
+from pipelines.startup import quiet_startup
 from pipelines.training.callbacks.balance import BalanceCheck, losses_without_training
 from pipelines.training.callbacks.history import History, recorded_losses
 from pipelines.training.callbacks.iteration import IterationCallback, StopAtNaN
@@ -103,7 +104,8 @@ def run_training(
     for stage in plan.stages:
         devices.check_batch_size(stage)
         _check_batch(stage, len(styles), devices.replicas)
-    keras.utils.set_random_seed(plan.seed)
+    with quiet_startup():  # it imports TensorFlow where that is installed, on every backend
+        keras.utils.set_random_seed(plan.seed)
     samples = Samples(plan, photos)
     # A copy outside of any distribution: for files and previews, which the first process makes alone.
     result = plan.generator.build("float32")

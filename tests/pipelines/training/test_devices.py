@@ -15,13 +15,17 @@ from support.training_cases import make_inputs
 
 from errors import ArgumentError
 from model.saving import load_model
+from pipelines.startup import NOTE
 from pipelines.training.devices import Devices, find_devices
 from pipelines.training.stages import Stage
 
 SCRIPT = """
 import sys
 from pathlib import Path
-from support.training_cases import small_settings
+from pipelines.startup import quiet_startup
+with quiet_startup():
+    from support.training_cases import small_settings
+    import keras
 from pipelines.training.train import train_generator
 if sys.argv[3] == "two CPUs":
     import tensorflow as tf
@@ -49,6 +53,7 @@ def start(inputs, output, backend, devices="", **variables):
         **quick_compilation(inputs.parent / "compiled"),
         **variables,
     }
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # jax sets it, if a test has imported it, and shows the notes
     command = [sys.executable, "-c", SCRIPT, str(inputs), str(output), devices]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
@@ -60,6 +65,7 @@ def finish(*processes):
         finally:
             process.kill()
         assert process.returncode == 0, errors[-3000:]
+        assert not any(map(NOTE.match, errors.encode().splitlines())), errors[:3000]
 
 
 def assert_same_results(one, other):
