@@ -170,7 +170,7 @@ def weights_are_finite(model: keras.Model) -> bool:
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """Return the checkpoints in `folder`, the oldest first; what is called so and is no file is left alone."""
+    """Return the checkpoints in `folder`, the oldest first; what is called so and is no file is not one."""
     return sorted(path for path in folder.glob("*") if NAME.fullmatch(path.name) and path.is_file())
 
 
