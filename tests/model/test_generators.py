@@ -81,8 +81,7 @@ def test_every_registered_generator_is_tested():
     assert set(NARROW) == set(GENERATORS)
 
 
-@pytest.mark.backends
-@every_mode
+@pytest.mark.parametrize("mode", cases(MODES, on_all=["style"]))
 @every_generator
 def test_picture_has_the_size_of_the_input(name, mode):
     y = apply(built(name, mode), random_input(2, 37, 53))
