@@ -137,6 +137,8 @@ def print_report(report: SynthesisReport) -> None:
     for name, value in report.terms.items():
         print(f"  {name}: {value:.6g}")
     print(f"wrote {printable(str(report.folder))}: {', '.join(path.name for path in report.pictures)}")
+    if report.output is not None:
+        print(f"wrote {printable(str(report.output))}")
 
 
 def run(argv: Sequence[str] | None) -> int:

@@ -150,12 +150,14 @@ def test_wrong_arguments_are_refused_in_one_line(case, inputs, tmp_path, capsys)
 
 def test_a_run_tells_message_loss_and_folder(inputs, tmp_path, capsys):
     place = tmp_path / "\x1b[31mruns\n"
-    assert synthesize.main([*arguments(inputs, place), "--match-histogram", "--no-bounds", "--mul", "1.1"]) == 0
+    changes = ["--match-histogram", "--no-bounds", "--mul", "1.1", "--output", str(tmp_path / "tile.png")]
+    assert synthesize.main([*arguments(inputs, place), *changes]) == 0
     told = capsys.readouterr().out
     assert "STOP: TOTAL NO. OF ITERATIONS REACHED LIMIT (3 iterations" in told
     assert "loss of the saved picture: " in told
     (folder,) = place.iterdir()
     assert f"wrote {tmp_path}/\\x1b[31mruns\\n/{folder.name}: final_F0000.png" in told
+    assert f"wrote {tmp_path / 'tile.png'}\n" in told
     values = json.loads((folder / "command.json").read_text())["arguments"]
     assert (values["bounds"], values["match_histogram"], values["mul"]) == (False, True, 1.1)
 

@@ -33,10 +33,12 @@ class SynthesisReport(Texture):
     Attributes:
         folder: where the run keeps its files.
         pictures: the final pictures.
+        output: where the first of them is too, if that was asked for.
     """
 
     folder: Path
     pictures: list[Path]
+    output: str | os.PathLike | None
 
 
 def synthesize_pictures(
@@ -222,7 +224,7 @@ def _run_in(folder: RunFolder, run: SynthesisRun, note: Note) -> SynthesisReport
     """Run to the end and leave everything in the folder."""
     tell_resumed(note, run.state.iterations, folder.path)
     frames = run.run()
-    return SynthesisReport(**_result(run, frames), folder=folder.path, pictures=folder.pictures)
+    return SynthesisReport(**_result(run, frames), folder=folder.path, pictures=folder.pictures, output=folder.output)
 
 
 def _result(run: SynthesisRun, frames: np.ndarray) -> dict[str, Any]:
