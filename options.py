@@ -26,6 +26,8 @@ from typing import Any, TypeVar
 from errors import ArgumentError, unknown_name
 
 C = TypeVar("C")
+# The most iterations that a run may have: more than any machine makes, and few enough for shares of the work in floats.
+MAX_ITERATIONS = 10**9
 _METADATA = "option"
 _KINDS: dict[type, tuple[type | tuple[type, ...], str]] = {
     int: (Integral, "a whole number"),

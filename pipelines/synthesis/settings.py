@@ -12,7 +12,7 @@ from typing import Any, Literal
 from choices import RANDOM_LAYER, TILEABLE
 from errors import ArgumentError
 from model.layer_names import resolve_layer
-from options import check, described, option, refuse
+from options import MAX_ITERATIONS, check, described, option, refuse
 from pipelines.memory_bound import parse_memory
 from pipelines.outputs import check_picture_name
 from pipelines.shared_options import DATA_DIR, DESCRIPTOR, MEMORY, POOLING, PRECISION, WEIGHTS
@@ -101,7 +101,10 @@ class SynthesisSettings:
         short="-l", numbers=True, count="+", commas=True, metavar="LAYER",
         default_text="2 7, or the layer of the random descriptor",
     )  # fmt: skip
-    max_iter: int = option("iterations of the optimiser, over all scales", default=500, short="-m", kind=int, minimum=1)
+    max_iter: int = option(
+        "iterations of the optimiser, over all scales",
+        default=500, short="-m", kind=int, minimum=1, maximum=MAX_ITERATIONS,
+    )  # fmt: skip
     output_prefix: str = option("prefix of the name of the run's folder", default="out", short="-op")
     output_dir: str | os.PathLike = option(
         "folder in which the run's folder is created", default="outputs", kind=Path, metavar="FOLDER"

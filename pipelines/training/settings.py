@@ -13,7 +13,7 @@ from choices import LOSS_SCALINGS, MODES, NORMALIZATIONS, PRECISIONS_OR_AUTO
 from errors import ArgumentError, counted
 from model.generators.registry import GENERATORS
 from model.layer_names import resolve_layer
-from options import check, described, option, refuse
+from options import MAX_ITERATIONS, check, described, option, refuse
 
 DECAYS = ("step", "cosine")
 # The generator where none is asked for: those of the models that ship.
@@ -81,7 +81,7 @@ class TrainingSettings:
         "the result is an exponential moving average of the weights with this momentum; 0: the last weights",
         default=0.999, kind=float, minimum=0, below=1,
     )  # fmt: skip
-    num_iterations: int = option("steps of the whole run", default=10000, kind=int, minimum=1)
+    num_iterations: int = option("steps of the whole run", default=10000, kind=int, minimum=1, maximum=MAX_ITERATIONS)
     content_layers: tuple[str, ...] = option(
         "VGG-19 layers at which the content is compared",
         default=("relu4_1",),

@@ -10,7 +10,7 @@ from pathlib import Path
 from choices import RANDOM_LAYER
 from errors import ArgumentError, counted
 from model.layer_names import resolve_layer
-from options import check, described, option, refuse
+from options import MAX_ITERATIONS, check, described, option, refuse
 from pipelines.memory_bound import parse_memory
 from pipelines.outputs import check_picture_name
 from pipelines.shared_options import DATA_DIR, DESCRIPTOR, MEMORY, POOLING, PRECISION, WEIGHTS
@@ -70,8 +70,12 @@ class TransferSettings:
         "longer side of the result, in pixels; 512+: with the area of 512 x 512",
         default=512, short="-s", numbers=True, metavar="PIXELS",
     )  # fmt: skip
-    iterations: int = option("iterations at every scale but the first", default=500, short="-i", kind=int, minimum=1)
-    initial_iterations: int = option("iterations at the first scale", default=1000, short="-ii", kind=int, minimum=1)
+    iterations: int = option(
+        "iterations at every scale but the first", default=500, short="-i", kind=int, minimum=1, maximum=MAX_ITERATIONS
+    )
+    initial_iterations: int = option(
+        "iterations at the first scale", default=1000, short="-ii", kind=int, minimum=1, maximum=MAX_ITERATIONS
+    )
     save_every: int = option(
         "iterations between savings of the picture and the state of the run", default=50, kind=int, minimum=1
     )
