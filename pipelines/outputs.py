@@ -47,17 +47,6 @@ def check_file_output(path: str | os.PathLike, *, name: str = "output") -> None:
         raise ArgumentError(f"`{name}` {path} {reason}")
 
 
-def check_replaceable(paths: Iterable[Path]) -> None:
-    """Check that a run can write all its files.
-
-    Raises:
-        UserError: something else than a writable file stands at one of the paths.
-    """
-    for path in paths:
-        if reason := why_not_replaceable(path):
-            raise UserError(f"{path} {reason}, where this run writes a file")
-
-
 def check_names_file(path: str | os.PathLike, *, name: str = "output") -> None:
     """Check that `path` does not end in a slash or a dot, as the names of folders do.
 

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -50,10 +50,20 @@ def remove_stale_lock(path: Path) -> None:
             pass
 
 
+def check_replaceable(paths: Iterable[Path]) -> None:
+    """Check that a run can write all its files.
+
+    Raises:
+        UserError: something else than a writable file stands at one of the paths.
+    """
+    for path in paths:
+        if reason := why_not_replaceable(path):
+            raise UserError(f"{path} {reason}, where this run writes a file")
+
+
 def _locked(path: Path) -> BinaryIO:
     """Return the open lock file with the holder's name in it."""
-    if reason := why_not_replaceable(path):
-        raise UserError(f"{path} {reason}, where this run writes a file")
+    check_replaceable([path])
     while True:
         file = path.open("a+b")
         if not _lock(file):

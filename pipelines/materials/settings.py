@@ -11,7 +11,8 @@ from errors import ArgumentError, unknown_name
 from images.formats import MAP_DEPTHS
 from options import check, described, option, refuse
 from pipelines.materials.surface import DERIVABLE, DIRECTX_NORMALS, ROLES, role_of
-from pipelines.outputs import check_folder_output, check_replaceable
+from pipelines.outputs import check_folder_output
+from runs.lock import check_replaceable
 
 MATERIALS = ("gltf",)
 # Stems of the files that are written.

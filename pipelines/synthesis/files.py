@@ -18,10 +18,10 @@ from images.temporary_files import remove_stale
 from images.writing import write_image
 from options import from_json, to_json
 from pipelines.inputs import check_input_folder
-from pipelines.outputs import check_disk_space, check_replaceable
+from pipelines.outputs import check_disk_space
 from pipelines.synthesis.progress import draw_progress, read_progress
 from pipelines.synthesis.settings import GRAM_ALONE, SynthesisSettings, Where, resolve_layers
-from runs.lock import hold, is_held, remove_stale_lock
+from runs.lock import check_replaceable, hold, is_held, remove_stale_lock
 from runs.machine import choose_precision, versions
 from runs.resuming import Found, Identity, check_resumable
 from runs.store import DAMAGE, DamagedError, digest, read_json, read_state, write_json, write_state, write_whole

@@ -28,9 +28,9 @@ from options import to_json
 from pipelines.descriptors import Descriptor
 from pipelines.inputs import check_input_files, read_opaque
 from pipelines.model_library import find_model
-from pipelines.outputs import check_disk_space, check_folder_output, check_replaceable
+from pipelines.outputs import check_disk_space, check_folder_output
 from pipelines.training.settings import MODELS, TrainingSettings, distinct_layers
-from runs.lock import hold
+from runs.lock import check_replaceable, hold
 from runs.machine import choose_precision
 from runs.resuming import Found, Identity, Note, check_resumable, tell_resumed
 from runs.store import DAMAGE, DamagedError, digest

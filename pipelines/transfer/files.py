@@ -14,10 +14,9 @@ from images.formats import WRITABLE_FORMATS
 from images.temporary_files import remove_stale
 from images.writing import write_deep_tiff, write_image
 from options import from_json, to_json
-from pipelines.outputs import check_replaceable
 from pipelines.transfer.inputs import named_files
 from pipelines.transfer.settings import INITS, TransferSettings, layer_weights
-from runs.lock import hold
+from runs.lock import check_replaceable, hold
 from runs.machine import choose_precision
 from runs.resuming import Found, Identity, check_resumable
 from runs.store import DAMAGE, DamagedError, digest, read_state, write_json, write_state

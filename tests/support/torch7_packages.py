@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from convert.torch7.file.values import LuaTable, TorchObject
-from support.torch7_writer import module, numbers, sequential, sizes, table, tensor
+from support.torch7_writer import convolution, module, numbers, sequential, sizes, table, tensor
 
 
 @dataclass(frozen=True)
@@ -37,19 +37,8 @@ def _case(network: TorchObject, output: torch.Tensor, *inputs: torch.Tensor, kno
 
 
 def _convolution(kind: str, weight: np.ndarray, **fields: object) -> TorchObject:
-    outputs, inputs, height, width = weight.shape
-    return module(
-        kind,
-        nInputPlane=inputs,
-        nOutputPlane=outputs,
-        kH=height,
-        kW=width,
-        dH=1,
-        dW=1,
-        weight=tensor(weight),
-        bias=tensor(numbers(outputs, seed=2)),
-        **fields,
-    )
+    outputs, inputs, *kernel = weight.shape
+    return convolution(inputs, outputs, kind=kind, kernel=kernel, weight=weight, **fields)
 
 
 def _sequential_of(kind: str, *modules: TorchObject, **fields: object) -> TorchObject:
@@ -139,11 +128,11 @@ PLAIN = {
         F.conv2d(MIXED, torch.tensor(MATRIX[:, :3])[..., None, None], torch.tensor(numbers(3, seed=6))),
     ),
     **{
-        f"convolution_{name}": _case(_convolution(f"nn.SpatialConvolution{name}", W, padH=1, padW=1), CONVOLVED)
+        f"convolution_{name}": _case(_convolution(f"nn.SpatialConvolution{name}", W, pad=(1, 1)), CONVOLVED)
         for name in ("CuFFT", "FBFFT", "FFT")
     },
     "convolution_upsample": _case(
-        _convolution("nn.SpatialConvolutionUpsample", W, padH=1, padW=1, factor=2, nOutputPlaneU=2),
+        _convolution("nn.SpatialConvolutionUpsample", W, pad=(1, 1), factor=2, nOutputPlaneU=2),
         CONVOLVED.reshape(2, 2, 10, 12),
         known=True,
     ),
@@ -403,7 +392,7 @@ def _view(*values: int) -> TorchObject:
 
 def _trunk() -> TorchObject:
     return sequential(
-        _convolution("cudnn.SpatialConvolution", FIRST, padH=1, padW=1),
+        _convolution("cudnn.SpatialConvolution", FIRST, pad=(1, 1)),
         module("cudnn.ReLU", inplace=True),
         _convolution("cudnn.SpatialConvolution", SECOND),
         module("nn.SpatialMaxPooling", kH=2, kW=2, dH=2, dW=2, padH=0, padW=0),

@@ -169,3 +169,23 @@ class _Writer:
         self.name(value.type_name)
         self.output.array([value.array.size], "Long")
         self.output.array(value.array, STORAGE_KINDS[self.renamed.get(value.type_name, value.type_name)])
+
+
+def convolution(inputs, outputs, *, kind="nn.SpatialConvolution", kernel=(1, 1), stride=(1, 1), pad=(0, 0), **fields):
+    """Return a convolution with numbers for its weight and bias, unless `fields` has arrays for them."""
+    (height, width), (down, right), (rows, columns) = kernel, stride, pad
+    weight = fields.pop("weight", numbers(outputs, inputs, height, width, seed=1))
+    return module(
+        kind,
+        nInputPlane=inputs,
+        nOutputPlane=outputs,
+        kH=height,
+        kW=width,
+        dH=down,
+        dW=right,
+        padH=rows,
+        padW=columns,
+        weight=tensor(weight),
+        bias=tensor(fields.pop("bias", numbers(outputs, seed=2))),
+        **fields,
+    )

@@ -228,11 +228,7 @@ def lstm(module: Module, value: Value, context: Context) -> Value:
         return torch_rnn_sequence(module, cell, context)
     _ignore_states(module)
     units = module.integer("outputSize", low=1, high=MAX_FEATURES)
-    zeros = context.zeros(cell, units)
-    output, state = context.recall(module, [zeros, zeros])
-    made = module.pair(context.convert(step_module(module), [value, output, state]))
-    context.remember(module, made)
-    return made[0]
+    return take_step(module, value, (units, units), context)
 
 
 @converts_values("nn.GRU", "nn.MuFuRu")
@@ -242,11 +238,24 @@ def gru(module: Module, value: Value, context: Context) -> Value:
     if module.get("hidden_dim") is not None:
         return torch_rnn_sequence(module, cell, context)
     _ignore_states(module)
-    zeros = context.zeros(cell, module.integer("outputSize", low=1, high=MAX_FEATURES))
-    (output,) = context.recall(module, [zeros])
-    made = context.convert(step_module(module), [value, output])
-    context.remember(module, [made])
-    return made
+    return take_step(module, value, (module.integer("outputSize", low=1, high=MAX_FEATURES),), context)
+
+
+def take_step(module: Module, value: Value, features: Sequence[int], context: Context) -> Value:
+    """Return the output of the module inside, which takes the input and what it made last: an output, or two values.
+
+    Args:
+        module: a cell of one step.
+        value: the input.
+        features: sizes of the output and, of an LSTM, of its cell; both are zeros before the first step.
+        context: of the network.
+    """
+    cell = module.single(value)
+    last = context.recall(module, [context.zeros(cell, size) for size in features])
+    found = context.convert(step_module(module), [value, *last])
+    made = [found] if len(features) == 1 else module.pair(found)
+    context.remember(module, made)
+    return made[0]
 
 
 @converts_values("nn.Recurrent")

@@ -8,7 +8,7 @@ import numpy as np
 from keras import KerasTensor, ops
 
 from convert.torch7.context import Context
-from convert.torch7.converters.recurrent import MAX_FEATURES, MAX_NUMBERS, MAX_STEPS, step_module
+from convert.torch7.converters.recurrent import MAX_FEATURES, MAX_NUMBERS, MAX_STEPS, take_step
 from convert.torch7.file.values import LuaTable
 from convert.torch7.module import Module
 from convert.torch7.registry import converts_values
@@ -79,25 +79,16 @@ def _masked(module: Module, x: Cell, made: KerasTensor) -> KerasTensor:
 def recurrent_lstm(module: Module, value: Value, context: Context) -> Value:
     """One step of an nn.StepLSTM inside, which gets what it made in the last one: zeros in the first."""
     module.ignore("prev_h0", "prev_c0", "zeroOutput", "zeroCell", "cell")
-    cell = module.single(value)
     outputs = module.integer("outputsize", low=1, high=MAX_FEATURES)
     units = module.integer("hiddensize", outputs, low=1, high=MAX_FEATURES)
-    output, state = context.recall(module, [context.zeros(cell, size) for size in (outputs, units)])
-    made = module.pair(context.convert(step_module(module), [cell, output, state]))
-    context.remember(module, made)
-    return made[0]
+    return take_step(module, value, (outputs, units), context)
 
 
 @converts_values("nn.RecGRU")
 def recurrent_gru(module: Module, value: Value, context: Context) -> Value:
     """One step of an nn.StepGRU inside, which gets its last output: zeros in the first step."""
     module.ignore("zeroOutput", "prev_h0")
-    cell = module.single(value)
-    zeros = context.zeros(cell, module.integer("outputsize", low=1, high=MAX_FEATURES))
-    (output,) = context.recall(module, [zeros])
-    made = context.convert(step_module(module), [cell, output])
-    context.remember(module, [made])
-    return made
+    return take_step(module, value, (module.integer("outputsize", low=1, high=MAX_FEATURES),), context)
 
 
 @converts_values("nn.RecurrentAttention")

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from support.torch7_cases import CASES
 from support.torch7_packages import CASES as PACKAGE_CASES
 from support.torch7_wide import WIDE_CASES
-from support.torch7_writer import module, numbers, sequential, sizes, table, tensor, write_t7
+from support.torch7_writer import convolution, module, numbers, sequential, sizes, table, tensor, write_t7
 from support.torch_rnn import CUDNN_LAYERS, cudnn_layer, language_model, projected_lstm, recurrent_layer
 
 from convert.torch7.builder import BuildOptions
@@ -20,25 +20,6 @@ from convert.torch7.registry import CONVERTERS
 from errors import ArgumentError, UserError
 
 pytestmark = pytest.mark.backends
-
-
-def convolution(inputs, outputs, *, kind="nn.SpatialConvolution", kernel=(1, 1), stride=(1, 1), pad=(0, 0), **fields):
-    (height, width), (down, right), (rows, columns) = kernel, stride, pad
-    weight = fields.pop("weight", numbers(outputs, inputs, height, width, seed=1))
-    return module(
-        kind,
-        nInputPlane=inputs,
-        nOutputPlane=outputs,
-        kH=height,
-        kW=width,
-        dH=down,
-        dW=right,
-        padH=rows,
-        padW=columns,
-        weight=tensor(weight),
-        bias=tensor(fields.pop("bias", numbers(outputs, seed=2))),
-        **fields,
-    )
 
 
 def split(*branches):
