@@ -146,7 +146,7 @@ def zip_directory_size(file: IO[bytes]) -> int:
 
 
 class WeightsFile(io.BytesIO):
-    """The bytes of a `.weights.h5` file in memory, which `keras.Model.load_weights` takes for one on disk."""
+    """The bytes of a `.weights.h5` file in memory, which Keras loads and saves as one on disk."""
 
     def __str__(self) -> str:
         return "model.weights.h5"

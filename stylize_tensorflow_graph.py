@@ -22,7 +22,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, NoReturn
 
-from images.errors import ImageError, ImageWarning
+from images.errors import ImageError, ImageWarning, is_disk_full
 from images.folders import list_pictures, why_no_file, why_not_creatable, why_not_replaceable
 from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
 from runtimes.terminal import prepare_standard_streams, printable, reason_of, say, signals_as_interrupts, tell
@@ -225,7 +225,7 @@ def _fitting_steps(picture: Picture, size: tuple[int, int]) -> str:
 
 
 def stylize_all(planned: Plan, graph: PictureGraph) -> int:
-    """Stylise all files; one that fails is told and does not stop the others. Return the exit code."""
+    """Stylise all files and return the exit code; one that fails is told and stops the others only on a full disk."""
     from images.temporary_files import remove_stale
     from runtimes.graph import GraphError
 
@@ -233,16 +233,20 @@ def stylize_all(planned: Plan, graph: PictureGraph) -> int:
         remove_stale(folder)
     failures = list(planned.unreadable)
     start = perf_counter()
+    written = 0
     for source, target in planned.jobs:
         try:
             stylize_file(source, target, graph)
+            written += 1
         except (GraphError, ImageError, OSError, MemoryError) as error:
             reason = reason_of(error) or type(error).__name__
             failures.append(reason if str(source) in reason else f"{source}: {reason}")
+            if is_disk_full(error):  # every other would be stylised in vain
+                break
     for failure in failures:
         _tell(f"error: {failure}")
     count = len(planned.jobs) + len(planned.unreadable)
-    say(f"stylised {count - len(failures)} of {count} in {perf_counter() - start:.2f} s")
+    say(f"stylised {written} of {count} in {perf_counter() - start:.2f} s")
     return 1 if failures else 0
 
 

@@ -111,16 +111,29 @@ def frame_numbers(pattern: Path) -> list[int]:
     Raises:
         FilmError: the name has another `%` than the one of the number.
     """
+    return sorted(number for number in _numbers(pattern) if frame_path(pattern, number).is_file())
+
+
+def frame_places(pattern: Path) -> list[Path]:
+    """Return all that is called like a numbered frame, be it a file or not.
+
+    Raises:
+        FilmError: the name has another `%` than the one of the number.
+    """
+    return [path for path in (frame_path(pattern, number) for number in _numbers(pattern)) if os.path.lexists(path)]
+
+
+def _numbers(pattern: Path) -> set[int]:
+    """Return the numbers in the names of what is called like a frame."""
     place = NUMBERED.search(pattern.name)
     before, after = (pattern.name[: place.start()], pattern.name[place.end() :]) if place else (pattern.name, "")
     if place is None or "%" in before + after:
         raise FilmError(f"{pattern}: the name must contain one number such as %06d, and no other %")
     name = re.compile(re.escape(before) + r"(\d+)" + re.escape(after))
     if not pattern.parent.is_dir():
-        return []
+        return set()
     found = (name.fullmatch(entry.name) for entry in pattern.parent.iterdir())
-    numbers = (int(match[1]) for match in found if match)
-    return sorted(number for number in numbers if frame_path(pattern, number).is_file())
+    return {int(match[1]) for match in found if match}
 
 
 def _read_picture(path: Path) -> np.ndarray | None:

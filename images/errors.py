@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 class ImageError(ValueError):
     """A picture file that cannot be read or written; the message names the file and the reason."""
@@ -10,6 +12,13 @@ class ImageError(ValueError):
 def reason(error: Exception) -> str:
     """Return why a file could not be read or written: one of the system's errors names neither number nor file."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Say whether a file could not be written because there is no space left, or none that the user may take."""
+    while error is not None and not (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+        error = error.__cause__
+    return error is not None
 
 
 class ProfileError(ValueError):

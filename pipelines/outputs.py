@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from errors import ArgumentError, UserError
@@ -108,8 +109,27 @@ def check_not_read(
 
 
 def check_disk_space(folder: Path, needed: int, advice: str = "") -> None:
-    """Raise UserError unless the disk of `folder` has `needed` bytes left; `advice` says how a run needs fewer."""
-    free = shutil.disk_usage(folder).free
+    """Raise UserError unless the disk of `folder` has `needed` bytes left; `advice` says how a run needs fewer.
+
+    The folder, and those above it, need not be there yet.
+    """
+    place = folder.absolute()
+    free = shutil.disk_usage(next(path for path in (place, *place.parents) if path.exists())).free
     if free < needed:
         how = f" ({advice})" if advice else ""
         raise UserError(f"{folder}: its disk has {free / 1e6:.0f} MB free, the run may need {needed / 1e6:.0f} MB{how}")
+
+
+@contextmanager
+def written_by_tensorflow(path: Path) -> Iterator[None]:
+    """Raise OSError, which names `path`, where TensorFlow cannot write a file inside: on a full disk, above all.
+
+    Its own error is of the class that tells of too little memory.
+    """
+    import tensorflow as tf  # who writes with it has loaded it already
+
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reason = error.message.rpartition("; ")[2].partition(" [Op:")[0].partition("\n")[0]
+        raise OSError(f"{path}: cannot be written: {reason}") from error

@@ -26,6 +26,7 @@ def hold(path: Path) -> Iterator[None]:
 
     Raises:
         UserError: another run holds it; the message names its process and host.
+        OSError: it cannot be written, as where the disk is full.
     """
     file = _locked(path)
     try:
@@ -65,7 +66,7 @@ def _locked(path: Path) -> BinaryIO:
     """Return the open lock file with the holder's name in it."""
     check_replaceable([path])
     while True:
-        file = path.open("a+b")
+        file = path.open("a+b", buffering=0)
         if not _lock(file):
             file.seek(0)
             holder = _read_holder(file.read())
@@ -73,9 +74,13 @@ def _locked(path: Path) -> BinaryIO:
             raise UserError(f"{path.parent}: another run is using this folder ({holder})")
         # The holder before may have removed the file between opening and locking.
         if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
-            file.truncate(0)
-            file.write(json.dumps({"process": os.getpid(), "host": platform.node()}).encode())
-            file.flush()
+            try:
+                file.truncate(0)
+                file.write(json.dumps({"process": os.getpid(), "host": platform.node()}).encode())
+            except OSError as error:
+                path.unlink(missing_ok=True)
+                file.close()
+                raise OSError(error.errno, error.strerror, str(path)) from error
             return file
         file.close()
 

@@ -1,5 +1,6 @@
 """stylize_tensorflow_graph.py, alone with images/ and runtimes/ in an empty folder, as a server would run it."""
 
+import errno
 import os
 import re
 import shutil
@@ -140,6 +141,18 @@ def test_one_bad_file_does_not_stop_the_rest(exports, photos, tmp_path, capsys):
     lines = sorted(line.removeprefix(f"{NAME}: error: {photos}/") for line in output.err.splitlines())
     assert [line.partition(": ")[0] for line in lines] == ["broken.jpg", "loop.png", "pipe.png"]
     assert "stylised 3 of 6" in output.out
+
+
+def test_a_full_disk_ends_the_run(exports, photos, tmp_path, capsys, monkeypatch):
+    def fail(self, file, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    assert stylize("--input", photos, "--output", tmp_path / "out", "--model", exports / "export.onnx") == 1
+    output = capsys.readouterr()
+    assert len(output.err.splitlines()) == 1
+    assert "fitting.png: cannot be written: No space left on device" in output.err
+    assert "stylised 0 of 2" in output.out
 
 
 def test_wrong_arguments(exports, photos, tmp_path, capsys):

@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from errors import ArgumentError
-from images.folders import list_pictures
+from images.folders import list_pictures, why_not_replaceable
 from images.formats import READABLE_SUFFIXES
 from pipelines.cluster.storage import is_bucket, list_files
+from pipelines.outputs import check_folder_output
 from pipelines.stylization.plan import output_names, plan_jobs
 
 
@@ -58,6 +59,8 @@ def plan_pictures(inputs: Sequence[str], output: str, *, overwrite: bool) -> Clu
 
 def _sorted_out(inputs: Sequence[str], output: str, overwrite: bool) -> ClusterPlan:
     plan = ClusterPlan()
+    if not is_bucket(output):
+        check_folder_output(output)
     there = set(list_files(output)) if is_bucket(output) else _files_below(Path(output))
     writers: dict[str, str] = {}
     named = list(dict.fromkeys(found for address in inputs for found in _pictures(address, plan)))
@@ -72,6 +75,8 @@ def _sorted_out(inputs: Sequence[str], output: str, overwrite: bool) -> ClusterP
             raise ArgumentError(f"`output`: {source} is an input and would be overwritten")
         if target in there and not overwrite:
             plan.existing += 1
+        elif not is_bucket(output) and (reason := why_not_replaceable(Path(address))):
+            plan.failed[source] = f"{source}: its output {address} {reason}"
         else:
             plan.add(source, address)
     return plan

@@ -1,4 +1,4 @@
-"""Stylising the pictures of a plan one after the other; one that fails does not stop the others."""
+"""Stylising the pictures of a plan one after the other; one that fails does not stop the others, a full disk does."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from errors import UserError
-from images.errors import ImageError, ImageWarning
+from errors import UserError, counted
+from images.errors import ImageError, ImageWarning, is_disk_full
 from pipelines.stylization.plan import Job
 from runtimes.terminal import printable, raise_lost_interrupt
 
@@ -50,13 +50,19 @@ class StylizationReport:
 
 
 def stylize_jobs(jobs: list[Job], stylize: Work, report: StylizationReport) -> None:
-    """Do all jobs by `stylize` and note each in `report`; warnings and a progress bar go to standard error."""
+    """Do all jobs by `stylize` and note each in `report`; warnings and a progress bar go to standard error.
+
+    Where the disk is full the remaining ones are left: every one would be stylised in vain.
+    """
     with _progress_bar() as progress:
         task = progress.add_task("", total=len(jobs))
         try:
             for done, job in enumerate(jobs):
                 progress.update(task, description=printable(job.source.name))
-                _stylize_one(job, stylize, report, _Teller(progress, task, done))
+                if not _stylize_one(job, stylize, report, _Teller(progress, task, done)):
+                    if left := len(jobs) - done - 1:
+                        report.failed[job.source] += f"; not tried: {counted(left, 'more picture')}"
+                    break
                 progress.update(task, completed=done + 1)
                 raise_lost_interrupt()
         except KeyboardInterrupt:
@@ -87,7 +93,9 @@ class _Teller:
         self.progress.update(self.task, completed=self.done + share)
 
 
-def _stylize_one(job: Job, stylize: Work, report: StylizationReport, teller: _Teller) -> None:
+def _stylize_one(job: Job, stylize: Work, report: StylizationReport, teller: _Teller) -> bool:
+    """Do a job and note it in `report`; say whether there is still room on the disk."""
+    has_room = True
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")  # those of libraries say nothing to users
         warnings.simplefilter("always", ImageWarning)
@@ -96,6 +104,7 @@ def _stylize_one(job: Job, stylize: Work, report: StylizationReport, teller: _Te
         except (UserError, ImageError, OSError, MemoryError) as error:
             message = str(error) or type(error).__name__
             report.failed[job.source] = message if str(job.source) in message else f"{job.source}: {message}"
+            has_room = not is_disk_full(error)
         else:
             report.written.append(job)
             report.stylize_seconds += timing.stylize_seconds
@@ -103,6 +112,7 @@ def _stylize_one(job: Job, stylize: Work, report: StylizationReport, teller: _Te
             report.megapixels += timing.megapixels
     for warning in caught:
         teller.line(f"warning: {warning.message}")
+    return has_room
 
 
 class _CountColumn(ProgressColumn):

@@ -45,8 +45,9 @@ def stylize_files(
 ) -> StylizationReport:
     """Stylise picture files with a trained network.
 
-    What cannot be done is noted in the report and does not stop the others. Warnings and a progress bar with the time
-    left go to standard error. On Ctrl-C what is written stays, and the same call continues with the rest.
+    What cannot be done is noted in the report and does not stop the others, but for a full disk. Warnings and a
+    progress bar with the time left go to standard error. On Ctrl-C what is written stays, and the same call continues
+    with the rest.
 
     Args:
         inputs: files and folders (see pipelines.stylization.plan.plan_jobs).

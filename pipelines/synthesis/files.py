@@ -107,8 +107,8 @@ def _with_same_output(settings: SynthesisSettings, plan: SynthesisPlan) -> Found
 def _new_folder(settings: SynthesisSettings, plan: SynthesisPlan) -> RunFolder:
     """Return a folder for a run, named after its settings as the old script did: the latest where it was abandoned."""
     base = _base(settings, plan)
-    base.parent.mkdir(parents=True, exist_ok=True)
     _check_disk_space(base.parent, settings, plan)
+    base.parent.mkdir(parents=True, exist_ok=True)
     number = _next_number(base) if base.exists() else -1
     latest = RunFolder(_numbered(base, number - 1), settings.save_every, settings.output)
     if number >= 0 and latest.is_abandoned():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -11,17 +10,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 import keras
 import numpy as np
 
-from errors import ArgumentError, one_line
+from compat import WeightsFile
+from errors import ArgumentError
 from images.errors import ImageError
 from images.picture import Picture
 from images.resizing import resize_long_side
-from images.temporary_files import remove_stale, whole_path
+from images.temporary_files import remove_stale, whole_file
 from model.untrusted.hdf5 import check_hdf5
 from model.untrusted.sizes import check_values
 from options import to_json
@@ -123,21 +123,24 @@ def write_checkpoint(folder: Path, model: keras.Model, iteration: int, state: Ma
         model: compiled, with its optimiser built.
         iteration: number of steps done.
         state: what `read_state` returns beside the iteration, ready for JSON.
+
+    Raises:
+        OSError: it cannot be written.
     """
     path = folder / f"checkpoint-{iteration:08d}.weights.h5"
-    try:
-        with whole_path(path, ".weights.h5") as temporary:
-            model.save_weights(temporary, overwrite=True)
-            sign(temporary, {"iteration": iteration, **state})
-            _flush(temporary)
-    except OSError as error:  # h5py's have no number
-        raise OSError(error.errno or errno.EIO, error.strerror or one_line(error), str(path)) from error
+    content = WeightsFile()  # in memory first: where a disk becomes full, HDF5 ends the whole process
+    model.save_weights(content)
+    sign(content, {"iteration": iteration, **state})
+    with whole_file(path) as file:
+        file.write(content.getbuffer())
+        file.flush()
+        os.fsync(file.fileno())  # not even a power failure leaves half of it under its final name
     for old in checkpoints(folder)[:-KEPT]:
         old.unlink()
     return path
 
 
-def sign(path: Path, state: Mapping[str, Any] | None = None) -> None:
+def sign(path: Path | BinaryIO, state: Mapping[str, Any] | None = None) -> None:
     """Put the state, if there is one to put, and the digest of the arrays into a checkpoint."""
     with h5py.File(path, "a") as file:
         if state is not None:
@@ -330,9 +333,3 @@ def check_checkpoint_space(folder: Path, model: keras.Model) -> None:
     # Weights, their averages and Adam's two, in float32, in one checkpoint more than are kept; and the result twice.
     needed = 4 * model.count_params() * (4 * (KEPT + 1) + 2) + 50_000_000
     check_disk_space(folder, needed)
-
-
-def _flush(path: Path) -> None:
-    """Let the file reach the disk, so that not even a power failure leaves half of it under its final name."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())

@@ -32,6 +32,10 @@ PLACES = [
     ("synthesize -s STYLE --derive height -m 1 -ow 32 --output out", "report.json"),
     ("synthesize --generator bark -ow 32 --output out/a.png", "a.png"),
     ("stylize_tensorflow_graph --input PICTURE --output out --model WEIGHTS", "content.png"),
+    ("stylize_tensorflow --input FRAMES --output out/a.mp4", "a.mp4.parts/command.json"),
+    ("stylize_tensorflow --input FRAMES --output out/a.mp4", "a.mp4.parts/part-00000000.mp4"),
+    ("stylize_tensorflow --input FRAMES --output out/a.mp4 --overwrite", "a.mp4.parts/.lock"),
+    ("stylize_tensorflow --input FRAMES --output out/%d.png --overwrite", "1.png"),
     ("export_model --input MODEL --output out/a.onnx --format onnx", "a.onnx"),
 ]
 
@@ -41,7 +45,8 @@ def inputs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("inputs")
     random = np.random.default_rng(0)
     (folder / "photos").mkdir()
-    for name in ("content.png", "style.png", "photos/a.png"):
+    (folder / "frames").mkdir()
+    for name in ("content.png", "style.png", "photos/a.png", "frames/1.png", "frames/2.png"):
         write_image(folder / name, smooth_picture(random, 48, 40))
     write_descriptor_weights(folder / "vgg.keras", random)
     return folder
@@ -50,7 +55,8 @@ def inputs(tmp_path_factory):
 def run(command, inputs):
     names = {
         "PICTURE": inputs / "content.png", "STYLE": inputs / "style.png", "PHOTOS": inputs / "photos",
-        "WEIGHTS": inputs / "vgg.keras", "MODEL": ROOT / "model" / "pretrained" / "wave.keras",
+        "WEIGHTS": inputs / "vgg.keras", "FRAMES": inputs / "frames" / "%d.png",
+        "MODEL": ROOT / "model" / "pretrained" / "wave.keras",
     }  # fmt: skip
     script, *arguments = command.split()
     return importlib.import_module(script).main([str(names.get(word, word)) for word in arguments])

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from conftest import ROOT
+from support.small_disk import largest_file
 
 from errors import UserError
 from runs.lock import hold, is_held, remove_stale_lock
@@ -48,3 +49,10 @@ def test_two_runs_of_one_process(tmp_path):
     remove_stale_lock(tmp_path / "lock")
     remove_stale_lock(tmp_path / "lock")
     assert not (tmp_path / "lock").exists()
+
+
+def test_a_lock_that_cannot_be_written_is_named_and_leaves_nothing(tmp_path):
+    """On a full disk only "No space left on device" was told, and the empty file stayed."""
+    with largest_file(0), pytest.raises(OSError, match=r"File too large: '.*lock'"), hold(tmp_path / "lock"):
+        pass
+    assert not list(tmp_path.iterdir())

@@ -14,6 +14,7 @@ from model.provenance import PROVENANCE, Provenance
 from pipelines.export.graph import SIGNATURE, graph_function, holder_of, trace
 from pipelines.export.plan import ExportPlan
 from pipelines.export.samples import Inputs
+from pipelines.outputs import written_by_tensorflow
 from runtimes.styles import EXTRA
 
 
@@ -27,11 +28,8 @@ def write(model: keras.Model, path: Path, plan: ExportPlan, calibration: Iterabl
     if plan.makes_pictures:
         model = accelerate(model)
     graph = trace(graph_function(model, plan, plain=False))
-    try:
+    with written_by_tensorflow(path.parent):
         tf.saved_model.save(holder_of(model), str(path), signatures={SIGNATURE: graph})
-    except tf.errors.OpError as error:  # a full disk, above all
-        reason = error.message.rpartition("; ")[2].partition(" [Op:")[0]
-        raise OSError(f"{path.parent}: cannot be written: {reason}") from error
 
 
 def add_provenance(path: Path, provenance: Provenance) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +16,14 @@ from errors import ArgumentError
 from film.errors import FilmError
 from film.formats import ANIMATIONS, WRITABLE_CONTAINERS, check_target, is_numbered
 from film.frame import missing_end
-from film.reading import FilmReader, frame_numbers, frame_path
+from film.reading import FilmReader, frame_numbers, frame_path, frame_places
 from film.writing import COUNT_NAME, FilmWriter
 from images.temporary_files import remove_stale
 from options import refuse
 from pipelines.inputs import check_input_files
 from pipelines.outputs import check_file_output, check_folder_output, check_names_file
 from pipelines.stylization.film.settings import FilmSettings
-from runs.lock import hold
+from runs.lock import check_replaceable, hold
 from runs.resuming import Found, Identity, check_resumable
 from runs.store import DAMAGE, DamagedError, digest, read_json, read_state, write_json, write_state
 
@@ -108,23 +108,41 @@ class FilmFiles:
 
         Raises:
             ArgumentError: the output is there already, or the interrupted run had other options.
-            UserError: another run is using this folder, or a file has changed since.
+            UserError: another run is using this folder, a file has changed since, or one cannot be written.
         """
         if _exists(self.output) and not self.folder.exists() and not overwrite:
             raise ArgumentError(f"`output` {self.output} exists; `overwrite` replaces it")
+        self._check_places()
         if is_numbered(self.output):
             self.output.absolute().parent.mkdir(parents=True, exist_ok=True)
+        is_new = not self.folder.exists()
         self.folder.mkdir(exist_ok=True)
-        with hold(self.folder / ".lock"):
-            for folder in (self.folder, self.output.absolute().parent):
-                remove_stale(folder)
-            if overwrite or not (self.folder / COUNT_NAME).exists():  # no part is kept, there is nothing to go on from
-                self._empty()
-            if (self.folder / COMMAND).exists():
-                self._check()
-            else:
-                write_json(self.folder / COMMAND, asdict(self.identity))
-            yield
+        try:
+            with hold(self.folder / ".lock"):
+                self._begin(overwrite=overwrite)
+                yield
+        finally:
+            if is_new:
+                with suppress(OSError):  # there is something in it, or it is gone
+                    self.folder.rmdir()
+
+    def _begin(self, *, overwrite: bool) -> None:
+        for folder in (self.folder, self.output.absolute().parent):
+            remove_stale(folder)
+        if overwrite or not (self.folder / COUNT_NAME).exists():  # no part is kept, there is nothing to go on from
+            self._empty()
+        if (self.folder / COMMAND).exists():
+            self._check()
+        else:
+            write_json(self.folder / COMMAND, asdict(self.identity))
+
+    def _check_places(self) -> None:
+        """Raise an error where something else than the files of a run stands in the place of its parts or frames."""
+        check_folder_output(self.folder)
+        if self.folder.exists():
+            check_replaceable(self.folder.iterdir())
+        if is_numbered(self.output):
+            check_replaceable(frame_places(self.output))
 
     def _check(self) -> None:
         with self.gone_on_with():

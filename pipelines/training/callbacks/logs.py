@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
 from images.writing import to_bytes
+from pipelines.outputs import written_by_tensorflow
 from pipelines.training.callbacks.iteration import IterationCallback
 
 EVERY = 10  # iterations
@@ -28,12 +30,17 @@ class TensorBoardLogs(IterationCallback):
         last: iterations when the run is complete.
         folder: where TensorBoard looks for logs.
         learning_rate: by iteration, counted from 0.
+
+    Raises:
+        OSError: a file cannot be written; by the methods too.
     """
 
     def __init__(self, first: int, last: int, folder: str | os.PathLike, learning_rate: Callable[[int], float]) -> None:
         super().__init__(first, last)
         self.learning_rate = learning_rate
-        self.writer = tf.summary.create_file_writer(str(folder))
+        self.folder = Path(folder)
+        with written_by_tensorflow(self.folder):
+            self.writer = tf.summary.create_file_writer(str(folder))
 
     def on_iteration_end(self, iteration: int, losses: Mapping[str, float]) -> None:
         """Write the losses where it is time."""
@@ -54,11 +61,13 @@ class TensorBoardLogs(IterationCallback):
 
     def close(self) -> None:
         """Close the file."""
-        self.writer.close()
+        with written_by_tensorflow(self.folder):
+            self.writer.close()
 
     def _write(self, plugin: str, name: str, tensor: tf.Tensor, iteration: int) -> None:
         metadata = tf.compat.v1.SummaryMetadata(data_class=_DATA_CLASSES[plugin])
         metadata.plugin_data.plugin_name = plugin
-        with self.writer.as_default(step=iteration):
-            tf.summary.write(name, tensor, metadata=metadata)
-        self.writer.flush()
+        with written_by_tensorflow(self.folder):
+            with self.writer.as_default(step=iteration):
+                tf.summary.write(name, tensor, metadata=metadata)
+            self.writer.flush()

@@ -67,6 +67,20 @@ def test_plan_between_buckets_and_folders(bucket, tmp_path):
     assert up.rows == [{"number": 0, "source": str(tmp_path / "mine.png"), "target": "s3://pictures/new/mine.png"}]
 
 
+def test_what_stands_where_a_picture_of_a_bucket_will_be_written_is_told_before(bucket, tmp_path):
+    put(bucket, {"in/a.png": b"", "in/b.png": b""})
+    (tmp_path / "a.png").mkdir()
+    for overwrite in (False, True):
+        plan = plan_pictures(["s3://pictures/in"], str(tmp_path), overwrite=overwrite)
+        assert [row["source"] for row in plan.rows] == ["s3://pictures/in/b.png"]
+        assert plan.failed == {
+            "s3://pictures/in/a.png": f"s3://pictures/in/a.png: its output {tmp_path}/a.png is a folder"
+        }
+    (tmp_path / "file").touch()
+    with pytest.raises(ArgumentError, match=f"`output` {tmp_path}/file: {tmp_path}/file is not a folder"):
+        plan_pictures(["s3://pictures/in"], str(tmp_path / "file"), overwrite=False)
+
+
 def test_pictures_that_change_their_format_are_told_apart(bucket):
     put(bucket, {"in/a.png": b"", "in/a.bmp": b"", "in/b.bmp": b""})
     plan = plan_pictures(["s3://pictures/in"], "s3://pictures/out", overwrite=False)

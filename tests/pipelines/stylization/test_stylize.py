@@ -1,13 +1,17 @@
 """Stylising files: one model, one graph, one bad file at a time."""
 
+import errno
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from support.left_behind import leave_temporary
 from support.small_models import convolutional_model, inverting_model
 
 from errors import ArgumentError, UserError
 from model.saving import save_model
+from pipelines.stylization import files as files_module
 from pipelines.stylization import generator as generator_module
 from pipelines.stylization import styles as styles_module
 from pipelines.stylization.stylize import stylize_files
@@ -93,6 +97,29 @@ def test_interrupted_runs_keep_what_is_done_and_go_on(tmp_path, folder, model, m
     report = stylize_files([folder], tmp_path / "out", model=model)
     assert (len(report.skipped), len(report.written)) == (2, 3)
     assert not left.exists()
+
+
+def test_a_full_disk_ends_the_run(tmp_path, folder, model, monkeypatch):
+    """Every picture that was left was stylised in vain."""
+
+    def fail(self, file, **options):
+        if "2.png" in str(tried[-1]):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(self, file, **options)
+
+    def read(path):
+        tried.append(path)
+        return open_picture(path)
+
+    tried, save, open_picture = [], Image.Image.save, files_module.open_picture
+    monkeypatch.setattr(Image.Image, "save", fail)
+    monkeypatch.setattr(files_module, "open_picture", read)
+    report = stylize_files([folder], tmp_path / "out", model=model)
+    assert [path.name for path in tried] == ["0.png", "1.png", "2.png"]
+    assert len(report.written) == 2
+    ((source, reason),) = report.failed.items()
+    assert source == folder / "2.png"
+    assert reason.endswith("2.png: cannot be written: No space left on device; not tried: 2 more pictures")
 
 
 def test_warnings_of_pictures_are_told(tmp_path, model, capsys):

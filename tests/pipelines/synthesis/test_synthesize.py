@@ -384,7 +384,7 @@ def test_a_full_disk_is_told_before_the_work(inputs, tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")(0, 0, 1000)
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
     with pytest.raises(UserError, match="its disk has 0 MB free, the run may need 12 MB"):
-        synthesize(small_settings(inputs, tmp_path))
+        synthesize(small_settings(inputs, tmp_path / "runs"))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import ROOT
+from support.small_disk import largest_file
 from support.training_cases import make_inputs, read_history, small_settings
 
 from errors import ArgumentError
 from pipelines.training import files
+from pipelines.training.callbacks.logs import TensorBoardLogs
 from pipelines.training.files import checkpoints, read_state
 from pipelines.training.settings import TrainingSettings
 from pipelines.training.train import train_generator
@@ -82,6 +84,12 @@ def test_tensorboard_gets_losses_learning_rate_and_previews(whole_run):
     width, height, png = found["previews", 60]
     sheet = tf.io.decode_png(png)
     assert sheet.shape == (int(height), int(width), 3) == (64, 128, 3)
+
+
+def test_logs_that_cannot_be_written_are_named(tmp_path):
+    """On a full disk there was "not enough memory", and TensorFlow's names of its functions."""
+    with largest_file(0), pytest.raises(OSError, match=f"^{tmp_path}/logs: cannot be written: File too large$"):
+        TensorBoardLogs(0, 1, tmp_path / "logs", float).on_iteration_end(1, {"loss": 1.0})
 
 
 def test_second_run_in_the_same_folder_is_refused(whole_run):

@@ -1,18 +1,20 @@
 """Whole training runs."""
 
+import errno
 import shutil
 
 import h5py
 import keras
 import numpy as np
 import pytest
+from support.small_disk import largest_file
 from support.training_cases import make_inputs, read_history, small_settings
 
 from errors import UserError
 from images.reading import read_image
 from model.saving import load_model
 from pipelines.training.data import PhotoCrops
-from pipelines.training.files import checkpoints, read_state, sign
+from pipelines.training.files import checkpoints, read_state, sign, write_checkpoint
 from pipelines.training.train import train_generator
 from runs.store import DamagedError
 
@@ -182,3 +184,12 @@ def _spoil(path, value):
     with h5py.File(path, "a") as file:
         file[_kernels(file)[0]][0, 0, 0, 0] = value
         file.attrs.pop("sha256", None)  # earlier versions kept none
+
+
+def test_checkpoint_on_a_full_disk_ends_in_one_line(tmp_path):
+    """HDF5 wrote to the disk itself: tracebacks, a message of 400 characters, and a crash of the whole process."""
+    model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(64)])
+    with largest_file(4096), pytest.raises(OSError, match="File too large") as error:
+        write_checkpoint(tmp_path, model, 1, {})
+    assert str(error.value) == f"[Errno {errno.EFBIG}] File too large: '{tmp_path}/checkpoint-00000001.weights.h5'"
+    assert not list(tmp_path.iterdir())
