@@ -23,7 +23,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, NoReturn
 
 from images.errors import ImageError, ImageWarning, is_disk_full
-from images.folders import list_pictures, why_no_file, why_not_creatable, why_not_replaceable
+from images.folders import address_of, list_pictures, why_no_file, why_not_creatable, why_not_replaceable
 from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
 from runtimes.terminal import prepare_standard_streams, printable, reason_of, say, signals_as_interrupts, tell
 
@@ -281,6 +281,8 @@ def run(argv: Sequence[str] | None) -> int:
     for name, texts in ("input", arguments.input), ("output", [arguments.output]), ("model", [arguments.model]):
         if "" in texts:  # as a path it would be the working directory
             raise RunError(f"--{name} is empty", exit_code=2)
+        if address := next(filter(None, map(address_of, texts)), None):
+            raise RunError(f"--{name} {address}: not a local path; only files of this machine are used", exit_code=2)
     planned = plan([Path(text) for text in arguments.input], arguments.output)
     return stylize_all(planned, load_graph(Path(arguments.model), arguments.style, arguments.runtime))
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from images.formats import READABLE_SUFFIXES
 
+# How an address begins, also one that has been a Path, which leaves out a slash; one letter is a drive of Windows.
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")
 # What stands in a folder beside regular files and folders.
 KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -57,6 +60,13 @@ def list_pictures(folder: Path, *, recursive: bool = False, skip: Path | None = 
             else:
                 listing.others.append(here / name)
     return listing
+
+
+def address_of(path: str | os.PathLike) -> str | None:
+    """Return the address that a path is, such as `s3://bucket/photos`, with both of its slashes; None: it is none."""
+    text = os.fspath(path)
+    scheme = _SCHEME.match(text)
+    return None if scheme is None else f"{scheme[1]}://{text[scheme.end() :]}"
 
 
 def why_no_file(path: Path, *, expected: str = "a picture file") -> str | None:

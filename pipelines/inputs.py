@@ -15,6 +15,7 @@ from images.formats import READABLE_SUFFIXES
 if TYPE_CHECKING:
     import numpy as np
 
+READ_HERE = "only files of this machine are read"
 # Scripts import this before they read their arguments: Pillow and NumPy are loaded where pictures are looked at.
 
 
@@ -28,7 +29,7 @@ def check_input_files(**files: str | os.PathLike | Iterable[str | os.PathLike] |
 
     for name, given in files.items():
         for path in [given] if isinstance(given, str | os.PathLike) else given or ():
-            check_local("only files of this machine are read", **{name: path})
+            check_local(READ_HERE, **{name: path})
             reason = why_no_file(Path(path), expected="a file")
             if reason is not None:
                 raise ArgumentError(f"`{name}` {reason}")
@@ -44,19 +45,22 @@ def check_local(hint: str, **addresses: str | os.PathLike) -> None:
     Raises:
         ArgumentError: one is an address.
     """
-    for name, address in addresses.items():
-        if "://" in os.fspath(address):
-            raise ArgumentError(f"`{name}` {os.fspath(address)}: not a local path; {hint}")
+    from images.folders import address_of
+
+    for name, path in addresses.items():
+        if address := address_of(path):
+            raise ArgumentError(f"`{name}` {address}: not a local path; {hint}")
 
 
 def check_input_folder(folder: str | os.PathLike, name: str) -> None:
     """Check that there is a folder; `name` is the argument that errors name.
 
     Raises:
-        ArgumentError: there is none.
+        ArgumentError: there is none, or it is an address.
     """
     from images.folders import is_folder, why_unreachable
 
+    check_local(READ_HERE, **{name: folder})
     if reason := why_unreachable(Path(folder)):
         raise ArgumentError(f"`{name}` {folder}: {reason}")
     if not is_folder(Path(folder)):

@@ -10,6 +10,7 @@ from typing import Any
 
 from errors import ArgumentError, unknown_name
 from images.folders import why_unreachable
+from pipelines.inputs import READ_HERE, check_local
 
 # The layer that knows the styles of a network of several (layers.StyleWeights).
 STYLE_WEIGHTS = "StyleWeights"
@@ -65,6 +66,7 @@ def find_model(name_or_path: str, *, option: str = "`model`") -> Path:
     Raises:
         ArgumentError: there is no such file or name, or the file is of another kind.
     """
+    check_local(READ_HERE, **{option.strip("`"): name_or_path})
     path = Path(name_or_path)
     if reason := why_unreachable(path):
         raise ArgumentError(f"{option} {path}: {reason}")

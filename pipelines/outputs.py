@@ -11,14 +11,18 @@ from pathlib import Path
 from errors import ArgumentError, UserError
 from images.folders import is_spelt_as_folder, why_not_creatable, why_not_replaceable, why_unreachable
 from images.formats import WRITABLE_FORMATS
+from pipelines.inputs import check_local
+
+WRITTEN_HERE = "only files of this machine are written"
 
 
 def check_picture_name(path: str | os.PathLike, *, name: str = "output") -> None:
     """Check that the suffix of `path` names a picture format that is written.
 
     Raises:
-        ArgumentError: it does not. The message calls the argument `name`.
+        ArgumentError: it does not, or it is an address. The message calls the argument `name`.
     """
+    check_local(WRITTEN_HERE, **{name: path})
     if Path(path).suffix.lower() not in WRITABLE_FORMATS:
         known = ", ".join(sorted(WRITABLE_FORMATS))
         raise ArgumentError(f"`{name}` {path}: the name of a picture must end in one of {known}")
@@ -49,11 +53,12 @@ def check_file_output(path: str | os.PathLike, *, name: str = "output") -> None:
 
 
 def check_names_file(path: str | os.PathLike, *, name: str = "output") -> None:
-    """Check that `path` does not end in a slash or a dot, as the names of folders do.
+    """Check that `path` does not end in a slash or a dot, as the names of folders do, and is no address.
 
     Raises:
-        ArgumentError: it does.
+        ArgumentError: it does, or is one.
     """
+    check_local(WRITTEN_HERE, **{name: path})
     if is_spelt_as_folder(path):
         raise ArgumentError(f"`{name}` {os.fspath(path)}: must be a file, and this is the name of a folder")
 
@@ -62,8 +67,9 @@ def check_parent(path: Path, *, name: str = "output") -> None:
     """Check that there is a folder in which `path` can be written.
 
     Raises:
-        ArgumentError: there is none, or it is read-only; or the name is longer than its disk allows.
+        ArgumentError: there is none, or it is read-only; or the name is longer than its disk allows; or an address.
     """
+    check_local(WRITTEN_HERE, **{name: path})
     if reason := why_unreachable(path):
         raise ArgumentError(f"`{name}` {path}: {reason}")
     if not path.absolute().parent.is_dir():
@@ -76,8 +82,9 @@ def check_folder_output(path: str | os.PathLike, *, name: str = "output") -> Non
     """Check that `path` is a folder, or that one can be made there, with those above it.
 
     Raises:
-        ArgumentError: something else stands there, or a name is longer than the disk allows.
+        ArgumentError: something else stands there, a name is longer than the disk allows, or it is an address.
     """
+    check_local(WRITTEN_HERE, **{name: path})
     place = Path(path)
     if reason := why_not_creatable(place):
         raise ArgumentError(f"`{name}` {reason}")
