@@ -163,7 +163,9 @@ def _squared_norm(target: np.ndarray) -> np.ndarray:
     """Return the squared norm of a Gram matrix, or those of several."""
     norms = np.sum(np.square(target, dtype=np.float64), axis=(-2, -1))
     for norm in norms.flat:
-        if not 0 < norm < np.inf:
+        if norm == 0:
+            raise UserError("all features are 0: check the weights and the picture")
+        if not norm < np.inf:
             raise UserError(f"the target Gram matrix has the squared norm {norm:g}")
     return norms
 

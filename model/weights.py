@@ -30,6 +30,8 @@ WEIGHTS_NAME = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
 WEIGHTS_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg19/{WEIGHTS_NAME}"
 WEIGHTS_HASH = "253f8cb515780f3b799900260a226db6"
 WEIGHTS_MEGABYTES = 80
+# Between the smallest and the largest value of a kernel; those of VGG-19 spread over more than 0.2.
+MIN_SPREAD = 1e-10
 # Looked for in the data folder, in this order.
 VGG19_FILES = (WEIGHTS_NAME, "vgg19_weights_tf_dim_ordering_tf_kernels.h5", "vgg19.keras")
 
@@ -95,8 +97,8 @@ def load_convolutions(model: keras.Model, weights: str | os.PathLike | VGGWeight
 
     Raises:
         UserError: the file is neither, or a layer is missing or holds other than a kernel and a bias of
-            VGG-19's shapes, or a weight is NaN, infinite or beyond 1e10; the message names file and layer. Links
-            and datasets that lie elsewhere are refused wherever they are in the file.
+            VGG-19's shapes, or a kernel of equal values, or a weight is NaN, infinite or beyond 1e10; the message
+            names file and layer. Links and datasets that lie elsewhere are refused wherever they are in the file.
     """
     convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
     names = [layer.name for layer in convolutions]
@@ -132,8 +134,8 @@ def _set_weights(layer: keras.layers.Conv2D, arrays: Sequence[np.ndarray]) -> No
         raise UserError(f"layer {layer.name} has weights of shapes {found}, VGG-19's are {expected}")
     for array in arrays:
         check_values(f"layer {layer.name}", array)
-    if not np.any(arrays[0]):
-        raise UserError(f"layer {layer.name} has a kernel of zeros alone")
+    if (spread := float(np.ptp(arrays[0]))) < MIN_SPREAD:
+        raise UserError(f"layer {layer.name} has a kernel whose values differ by {spread:.3g} at most")
     layer.set_weights(list(arrays))
 
 

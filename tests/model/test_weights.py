@@ -146,11 +146,13 @@ def damage(weights, kind):
         "without bias": [kernel],
         "integers": [kernel.astype("int32"), bias],
         "zeros": [np.zeros_like(kernel), bias],
+        "equal": [np.full_like(kernel, -0.05), bias],
+        "denormal": [kernel * np.float32(1e-40), bias],
     }
     return weights | {"conv1_2": changes[kind]}
 
 
-@pytest.mark.parametrize("kind", ["theano order", "narrow", "without bias", "integers", "zeros"])
+@pytest.mark.parametrize("kind", ["theano order", "narrow", "without bias", "integers", "zeros", "equal", "denormal"])
 def test_other_weights_are_refused_with_their_layer(tmp_path, kind):
     path = write_weights(tmp_path / "bad.h5", damage(random_weights(), kind))
     with pytest.raises(UserError) as error:
