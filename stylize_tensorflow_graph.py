@@ -279,7 +279,8 @@ def run(argv: Sequence[str] | None) -> int:
     parser.add_argument("--runtime", metavar="PACKAGE", help=about_runtime)
     arguments = parser.parse_args(argv)
     for name, texts in ("input", arguments.input), ("output", [arguments.output]), ("model", [arguments.model]):
-        if "" in texts:  # as a path it would be the working directory
+        # Empty, it would be the working directory; of `--option=--` argparse makes an empty list.
+        if "" in texts or [] in (texts, *texts):
             raise RunError(f"--{name} is empty", exit_code=2)
         if address := next(filter(None, map(address_of, texts)), None):
             raise RunError(f"--{name} {address}: not a local path; only files of this machine are used", exit_code=2)

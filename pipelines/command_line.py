@@ -46,7 +46,9 @@ class ArgumentParser(argparse.ArgumentParser):
             raise ArgumentError(unknown_name("argument", unknown[0], self._option_string_actions))
         for action in self._actions:  # an empty path would be the working directory
             value = getattr(arguments, action.dest, None)
-            if value != action.const and (value == "" or (isinstance(value, list) and "" in value)):
+            # Of `--option=--` argparse makes an empty list.
+            texts = [value, *value] if isinstance(value, list) else [value]
+            if value not in (action.const, action.default) and ("" in texts or [] in texts):
                 raise ArgumentError(f"`{action.dest}` is empty")
         return argparse.Namespace(**cut_short(vars(arguments)))
 
