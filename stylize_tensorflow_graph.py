@@ -278,7 +278,8 @@ def run(argv: Sequence[str] | None) -> int:
     about_runtime = "Python package that runs an .onnx file: onnxruntime or openvino (default: onnxruntime)"
     parser.add_argument("--runtime", metavar="PACKAGE", help=about_runtime)
     arguments = parser.parse_args(argv)
-    for name, texts in ("input", arguments.input), ("output", [arguments.output]), ("model", [arguments.model]):
+    places = ("input", arguments.input), ("output", [arguments.output]), ("model", [arguments.model])
+    for name, texts in (*places, ("style", arguments.style)):
         # Empty, it would be the working directory; of `--option=--` argparse makes an empty list.
         if "" in texts or [] in (texts, *texts):
             raise RunError(f"--{name} is empty", exit_code=2)

@@ -131,6 +131,7 @@ WRONG = {
         ("--input PICTURE --output= --model a.onnx", "--output is empty"),
         ("--input PICTURE --output=-- --model a.onnx", "--output is empty"),
         ("--input=-- --output a.png --model a.onnx", "--input is empty"),
+        ("--input PICTURE --output a.png --model a.onnx --style=--", "--style is empty"),
         ("--input PICTURES --output LONG --model a.onnx", "--output LONG: File name too long"),
         ("--input PICTURES --output file/a --model a.onnx", "--output file/a: {}/file is not a folder"),
         ("--input LONG --output a.png --model a.onnx", "--input LONG: no such file or folder"),
