@@ -14,7 +14,7 @@ PICTURES = {"numpy", "PIL"}
 LOADED = {"synthesize": PICTURES, "train": PICTURES, "style_transfer": PICTURES, "import_torch_weights": {"numpy"}}
 SCRIPTS = (
     "export_model", "import_caffe_weights", "import_torch_weights", "style_transfer", "stylize_tensorflow",
-    "stylize_tensorflow_graph", "synthesize", "train",
+    "stylize_tensorflow_graph", "synthesize", "remove_lattice", "train",
 )  # fmt: skip
 PROGRAM = """
 import importlib, sys

@@ -158,6 +158,13 @@ WRONG = {
         ("--format onnx --input MODEL --output a.onnx --size 99999999999x1", "argument --size: '99999999999x1' is not"),
         ("--format onnx --input MODEL --output a.onnx --input-shape ٣x٤", "argument --input-shape: '٣x٤' is not AxBxC"),
     ],
+    "remove_lattice": [
+        ("--input gone.keras --data PICTURES --output a.keras", "--input gone.keras: no such file"),
+        ("--input wave --data gone --output a.keras", "--data gone: no such folder"),
+        ("--input wave --data PICTURES --output gone/a.keras", "--output gone/a.keras: there is no folder gone"),
+        ("--input wave --data PICTURES --output=", "--output is empty"),
+        ("--input LONG --data PICTURES --output a.keras", "--input LONG: File name too long"),
+    ],
     "import_torch_weights": [
         ("--input gone.t7 --output a.keras", "--input gone.t7: no such file"),
         ("--input gone.pth --summary", "--input gone.pth: no such file"),

@@ -59,7 +59,6 @@ def test_the_work_left_is_counted_in_pixels():
     assert [work_left(stages, done) for done in (0, 2, 4, 6, 8)] == pytest.approx([1, 5 / 6, 4 / 6, 2 / 6, 0])
 
 
-@pytest.mark.backends
 def test_sizes_grow_and_batches_shrink(staged):
     output, report, seen = staged
     assert report.iterations == 4
@@ -73,9 +72,7 @@ def test_sizes_grow_and_batches_shrink(staged):
     assert read_image(output / "previews" / "iteration-00000001.png").pixels.shape == (96, 192, 3)
 
 
-@pytest.mark.parametrize(
-    "stop_after", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.backends)]
-)
+@pytest.mark.parametrize("stop_after", [1, pytest.param(2, marks=pytest.mark.slow), 3])
 def test_a_run_resumed_in_any_stage_equals_the_uninterrupted_one(inputs, staged, tmp_path, stop_after):
     def stop(progress):
         if progress.iterations == stop_after:

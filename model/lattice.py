@@ -1,0 +1,124 @@
+"""Taking the lattice out of a trained generator: what its pictures repeat every few pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import scipy.linalg
+import scipy.ndimage
+from numpy.lib.stride_tricks import sliding_window_view
+
+from errors import ArgumentError
+from model.rewiring import without_structure
+
+CELL = 8  # pixels: the pixels of a network's smallest maps, and with them lattices of 4 and 2 pixels
+MIN_SIDE = 4 * CELL
+STRENGTH = 4.0
+PATCHES = 500  # of each picture
+RIDGE = 1e-6  # relative to the mean variance of a feature: some features never differ from 0
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """What was found.
+
+    Attributes:
+        pictures: on which the pattern was measured.
+        left: the pattern that is left, as a share of what there was, by its root mean square.
+    """
+
+    pictures: int
+    left: float
+
+
+def remove_lattice(
+    generator: keras.Model, inputs: Iterable[Any], *, strength: float = STRENGTH, seed: int = 0
+) -> Pattern:
+    """Change the last convolution of a generator so that its pictures have no lattice, and else as little as possible.
+
+    Upsampling treats the pixels of a cell of 2, 4 or 8 pixels differently, and training leaves some of this difference
+    in the pictures: a pattern of one to three levels of 255 that is the same everywhere. It depends little on the
+    picture, and linearly on the last convolution. So that convolution's kernel is changed by D, for which
+
+        mean((D * features)^2) + strength * mean over pictures(sum(pattern of (kernel + D) * features)^2)
+
+    is smallest: a linear least-squares problem. The pattern of a picture is the mean of what is finer than a cell, over
+    all rows, columns and both kinds of diagonals of equal place in the cell. No published method is followed.
+
+    Args:
+        generator: of pictures (batch, height, width, 3); its last convolution has 3 filters and no dilation. It is
+            changed in place.
+        inputs: what it is called on, of the kind that it was trained on: arrays (1, height, width, channels) of at
+            least 32 pixels a side, or lists of such an array and a row of style weights. About 50 are enough.
+        strength: 0 changes nothing; with the default the pattern is about a third, and pictures differ by two or
+            three levels of 255.
+        seed: of the places at which the change is measured.
+
+    Returns:
+        What was found.
+
+    Raises:
+        ArgumentError: there are no inputs or too small ones, or the generator has no such convolution.
+    """
+    convolution = _last_convolution(generator)
+    kernel = np.asarray(keras.ops.convert_to_numpy(convolution.kernel), np.float64)
+    features = without_structure(keras.Model(generator.inputs, convolution.input))
+    changes, patterns, count = _moments(map(features, inputs), kernel.shape[:2], np.random.default_rng(seed))
+    filters = kernel.reshape(-1, kernel.shape[-1])
+    ridge = RIDGE * np.trace(changes) / len(filters) * np.eye(len(filters))
+    pull = strength * patterns
+    mended = filters - scipy.linalg.solve(changes + pull + ridge, pull @ filters, assume_a="pos")
+    convolution.kernel.assign(mended.reshape(kernel.shape).astype(np.float32))
+    before, after = (float(np.sum(values * (patterns @ values))) for values in (filters, mended))
+    return Pattern(count, (after / before) ** 0.5 if before else 1.0)
+
+
+def _moments(
+    maps: Iterable[Any], sides: tuple[int, int], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the second moments of what the kernel sees, anywhere and as a pattern, and the number of pictures."""
+    changes, patterns, count = np.zeros(()), np.zeros(()), 0
+    for values in maps:
+        features = np.asarray(keras.ops.convert_to_numpy(values), np.float64)[0]
+        if min(features.shape[:2]) < MIN_SIDE:
+            raise ArgumentError(f"pictures must have at least {MIN_SIDE} pixels a side")
+        seen, means = _patches(features, sides, rng), _patterns(features, sides)
+        changes = changes + seen.T @ seen / PATCHES
+        patterns = patterns + means.T @ means
+        count += 1
+    if not count:
+        raise ArgumentError("at least one picture is needed")
+    return changes / count, patterns / count, count
+
+
+def _last_convolution(generator: keras.Model) -> keras.layers.Conv2D:
+    found = [layer for layer in generator.layers if isinstance(layer, keras.layers.Conv2D)]
+    if not found or found[-1].filters != 3 or {*found[-1].strides, *found[-1].dilation_rate, found[-1].groups} != {1}:
+        raise ArgumentError("`generator`: its last convolution must have 3 filters, and no strides, dilation or groups")
+    return found[-1]
+
+
+def _patches(features: np.ndarray, sides: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Return what the kernel sees at places drawn at random: (PATCHES, weights of a filter)."""
+    windows = np.moveaxis(sliding_window_view(features, sides, axis=(0, 1)), 2, -1)
+    rows, columns = (rng.integers(0, count, PATCHES) for count in windows.shape[:2])
+    return windows[rows, columns].reshape(PATCHES, -1)
+
+
+def _patterns(features: np.ndarray, sides: tuple[int, int]) -> np.ndarray:
+    """Return the mean of what the kernel sees at each place of the cell: (4 directions * CELL, weights of a filter).
+
+    Features are taken without what is coarser than a cell, which would hide the pattern.
+    """
+    fine = (features - scipy.ndimage.uniform_filter(features, (CELL, CELL, 1)))[CELL:-CELL, CELL:-CELL]
+    height, width = (side // CELL * CELL for side in fine.shape[:2])
+    cell = fine[:height, :width].reshape(height // CELL, CELL, width // CELL, CELL, -1).mean((0, 2))
+    rows, columns = ((np.arange(CELL)[:, None] + np.arange(side)) % CELL for side in sides)
+    seen = cell[rows[:, None, :, None], columns[None, :, None, :]].reshape(CELL, CELL, -1)
+    along, across = np.mgrid[:CELL, :CELL]
+    directions = (along, across, (along + across) % CELL, (along - across) % CELL)
+    return np.concatenate([[seen[places == k].mean(0) for k in range(CELL)] for places in directions])
