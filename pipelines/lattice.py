@@ -123,5 +123,6 @@ def _photos(photos: list[Path]) -> Iterator[np.ndarray]:
     order = [photos[number] for number in np.random.default_rng(0).permutation(len(photos))]
     sound = read_sound(order)
     for _, pixels in itertools.islice(sound, PICTURES):
-        height, width = size_of_long_side(*pixels.shape[:2], min(LONG_SIDE, max(pixels.shape[:2])))
-        yield resize(pixels, height, width)[np.newaxis]
+        height, width = pixels.shape[:2]
+        size = size_of_long_side(height, width, min(LONG_SIDE, max(height, width)))
+        yield resize(pixels, *size)[np.newaxis]
