@@ -91,14 +91,25 @@ def _sequence_weights(
 
 
 def over_sequence(module: Module, cell: Cell, layer: Any, batch_first: bool) -> Cell:
-    """Apply a Keras layer of (batch, time, features) to a sequence."""
-    x = cell.tensor
-    if cell.rank != 3 or len(x.shape) != 3:
+    """Apply a Keras layer of (batch, time, features) to a sequence.
+
+    Where Torch7 runs the network without a batch dimension, each sample is a batch of sequences: all sequences are one
+    batch for the layer.
+    """
+    if cell.rank != 3:
         order = "batch x time" if batch_first else "time x batch"
         raise module.fail(f"takes {order} x features, but its input has the sizes {cell.sizes}")
-    if batch_first:
-        return cell.like(layer(x))
-    return cell.like(ops.transpose(layer(ops.transpose(x, (1, 0, 2))), (1, 0, 2)))
+    made = _apply_to_rows(layer, cell.source() if batch_first else _with_rows_first(cell))
+    return cell.from_source(made) if batch_first else cell.from_source(_with_rows_first(cell.from_source(made)))
+
+
+def _with_rows_first(cell: Cell) -> KerasTensor:
+    """Return a sequence in Torch7's order with time and batch exchanged."""
+    return ops.swapaxes(cell.source(), -3, -2)
+
+
+def _apply_to_rows(layer: Any, x: KerasTensor) -> KerasTensor:
+    return layer(x) if len(x.shape) == 3 else UnfoldAxes(2)([layer(FoldAxes(2)(x)), x])
 
 
 # torch-rnn's layers: where in the file's order Keras' gates stand, and the layer.

@@ -934,6 +934,36 @@ def test_sequences_begin_anew_after_steps_of_zeros(kind, gates, names, tmp_path)
         np.testing.assert_allclose(found, sequence_steps(kind, x, weight, bias, units), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_a_sequence_of_known_length_is_taken_apart_into_its_steps(batch_first):
+    """Torch7's time stands first then, where there is no batch to keep: samples are whole batches of sequences."""
+    units, x = 4, numbers(2, 5, 3, 3)
+    x[:, 1] = 0
+    weight, bias = numbers(3 + units, 4 * units, seed=1), numbers(4 * units, seed=2)
+    fields = {"maskzero": True, "batchfirst": batch_first, "inputsize": 3, "outputsize": units}
+    lstm = module("nn.SeqLSTM", weight=tensor(weight), bias=tensor(bias), **fields)
+    network = sequential(lstm, module("nn.SplitTable", dimension=2 if batch_first else 1))
+    given = np.ascontiguousarray(x.swapaxes(1, 2)) if batch_first else x
+    model = convert_network(network, BuildOptions(((None, *given.shape[1:]),))).model
+    found = model(given.transpose(0, 2, 3, 1))
+    expected = np.stack([sequence_steps("nn.SeqLSTM", sample, weight, bias, units) for sample in x])
+    for step, made in enumerate(found):
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(made), expected[:, step], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["Max", "Average"])
+def test_windows_beyond_a_volume_are_dropped_along_all_axes_where_one_is_padded(kind):
+    """THNN: `if (padT || padW || padH)` the last windows start inside along time, height and width."""
+    windows = {"kT": 1, "dT": 2, "padT": 0, "kH": 2, "dH": 3, "padH": 1, "kW": 3, "dW": 1, "padW": 1}
+    pooling = module(f"nn.Volumetric{kind}Pooling", ceil_mode=True, count_include_pad=True, **windows)
+    x = torch.tensor(numbers(2, 3, 6, 7, 8))
+    pool = F.max_pool3d if kind == "Max" else F.avg_pool3d
+    expected = pool(x, (1, 2, 3), (2, 3, 1), (0, 1, 1), ceil_mode=True)
+    model = convert_network(pooling, BuildOptions(((None, 3, 6, 7, 8),), batch=True)).model
+    found = keras.ops.convert_to_numpy(model(x.permute(0, 2, 3, 4, 1).numpy()))
+    np.testing.assert_allclose(found, expected.permute(0, 2, 3, 4, 1).numpy(), rtol=1e-5, atol=1e-6)
+
+
 def test_recurrence_starts_from_zeros():
     x = [numbers(2, 6, seed=seed) for seed in range(3)]
     model = convert_network(in_steps(RECURRENCE), BuildOptions(((None, 6),) * 3, batch=True)).model

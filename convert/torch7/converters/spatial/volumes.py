@@ -136,14 +136,12 @@ def _transposed(
 def max_pooling(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """Max pooling; keeps the places of the maxima where a later unpooling wants them."""
     keys = [key for key in pooling_keys(module.source) if key in context.unpooled]
-    plane, line = _windows(module)
-    mode = ceil_mode(module)
+    plane, line = _rounded_windows(module)
     if not keys:
-        pooled = over_pictures(PaddedMaxPooling2D(ceil_mode=mode, **plane), x)
-        return along_time(PaddedMaxPooling2D(ceil_mode=mode, **line), pooled)
-    pooled, indices = _pool_with_indices(PaddedMaxPooling2D(ceil_mode=mode, return_indices=True, **plane), x)
+        return along_time(PaddedMaxPooling2D(**line), over_pictures(PaddedMaxPooling2D(**plane), x))
+    pooled, indices = _pool_with_indices(PaddedMaxPooling2D(return_indices=True, **plane), x)
     rows = keras.ops.transpose(pooled, (0, 2, 1, 3, 4))
-    lines, line_indices = _pool_with_indices(PaddedMaxPooling2D(ceil_mode=mode, return_indices=True, **line), rows)
+    lines, line_indices = _pool_with_indices(PaddedMaxPooling2D(return_indices=True, **line), rows)
     context.pooling_indices.update({key: [(indices, x), (line_indices, rows)] for key in keys})
     return keras.ops.transpose(lines, (0, 2, 1, 3, 4))
 
@@ -154,6 +152,25 @@ def _windows(module: Module) -> tuple[dict, dict]:
     names = ("pool_size", "strides", "padding")
     over = {name: tuple(sizes[i] for sizes in plane) for i, name in enumerate(names)}
     return over, {name: (time[i], neutral) for i, (name, neutral) in enumerate(zip(names, (1, 1, 0), strict=True))}
+
+
+def _rounded_windows(module: Module) -> list[dict]:
+    """Return the arguments of `_windows` with the ceil_mode.
+
+    Where a volume is padded along any axis, Torch7 drops the windows that start beyond it along all of them. The layers
+    look at their own axes: without padding these get, in place of ceil_mode, so many pixels at the end that just the
+    windows that start inside fit.
+    """
+    windows = _windows(module)
+    padded = any(pad for _, _, pad in module_sizes(module, 3))
+    rounded = []
+    for window in windows:
+        if ceil_mode(module) and padded and not any(window["padding"]):
+            ends = [min(k, s) - 1 for k, s in zip(window["pool_size"], window["strides"], strict=True)]
+            rounded.append({**window, "padding": tuple((0, end) for end in ends)})
+        else:
+            rounded.append({**window, "ceil_mode": ceil_mode(module)})
+    return rounded
 
 
 def _pool_with_indices(layer: keras.Layer, x: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
@@ -190,7 +207,10 @@ def dilated_max_pooling(module: Module, x: KerasTensor) -> KerasTensor:
 @converts("nn.VolumetricAveragePooling", "cudnn.VolumetricAveragePooling", sample=4)
 def average_pooling(module: Module, x: KerasTensor) -> KerasTensor:
     """Average pooling."""
-    plane, line = _windows(module)
-    options = {"ceil_mode": ceil_mode(module), "count_include_pad": counts_padding(module)}
-    pooled = over_pictures(PaddedAveragePooling2D(**plane, **options), x)
-    return along_time(PaddedAveragePooling2D(**line, **options), pooled)
+    counts = counts_padding(module)
+    # Where the pixels at the end stand in for ceil_mode there is no padding to count.
+    plane, line = (
+        PaddedAveragePooling2D(count_include_pad=counts and "ceil_mode" in window, **window)
+        for window in _rounded_windows(module)
+    )
+    return along_time(line, over_pictures(plane, x))
