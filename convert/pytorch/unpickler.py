@@ -209,7 +209,13 @@ class Unpickler:
         self._push(tuple(values[::-1]))
 
 
+# Tensors that are not read, by the functions that make them.
+_OTHER_TENSORS = {"qtensor": "quantised", "sparse_tensor": "sparse", "meta_tensor_no_storage": "meta"}
+
+
 def _refusal(name: str) -> str:
+    if kind := _OTHER_TENSORS.get(name.removeprefix("torch._utils._rebuild_")):
+        return f"it holds {kind} tensors, which are not supported; with PyTorch, save dense float ones instead"
     return (
         f"it names {printable(name)}, which is neither a tensor nor a container, and nothing that a file names is run: "
         "a whole pickled model? With PyTorch, save model.state_dict() instead"

@@ -100,6 +100,21 @@ def test_whole_models_are_named(options, tmp_path):
         read_pytorch(tmp_path / "file.pth")
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.qint8), "quantised"),
+        (lambda x: x.to_sparse(), "sparse"),
+        (lambda x: x.to("meta"), "meta"),
+    ],
+)
+def test_tensors_of_other_kinds_are_named(make, kind, tmp_path):
+    torch.save({"conv1.weight": make(torch.eye(3))}, tmp_path / "file.pth")
+    with pytest.raises(UserError, match=rf"file\.pth: .*it holds {kind} tensors, .*save dense"):
+        read_pytorch(tmp_path / "file.pth")
+
+
 def test_torchscript_is_named(tmp_path):
     torch.jit.script(nn.Sequential(nn.ReLU())).save(tmp_path / "file.pt")
     with pytest.raises(UserError, match="a TorchScript archive, which holds a program"):
