@@ -1,9 +1,12 @@
 """What the measures of texture generators say of pictures that are known."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from benchmarks.generators import Learned, lattice_ratio, squares
+from benchmarks.generators import SAMPLES, Bench, Learned, lattice_ratio, squares
 from errors import ArgumentError
 
 
@@ -22,6 +25,21 @@ def test_a_lattice_is_told_from_the_texture_s_own():
     printed = noise(1) + 0.2 * (np.arange(256) % 4 == 0)[:, None]
     assert lattice_ratio([printed], texture) > 5
     assert lattice_ratio([printed], printed) == pytest.approx(1)
+
+
+def test_distances_are_means_of_all_samples(monkeypatch):
+    samples = [noise(seed) for seed in range(SAMPLES)]
+    monkeypatch.setattr("benchmarks.generators.sample_pictures", lambda *_, **__: iter(samples))
+    bench = Bench(Path(), 0)
+    names = "portilla_simoncelli", "patches", "alexnet", "spectrum", "high", "detail_luma", "seam"
+    seeds = {picture.tobytes(): seed for seed, picture in enumerate(samples)}
+
+    def measure(picture, source, *, is_tile):
+        return SimpleNamespace(**dict.fromkeys(names, seeds[picture.tobytes()]))
+
+    monkeypatch.setattr(bench.judge, "measure", measure)
+    bench.measure(Learned("stones", Path("pics/bricks.jpg"), 256))
+    assert float(bench.rows[0][1]) == (SAMPLES - 1) / 2
 
 
 def test_what_was_learned_is_told_by_one_argument():
