@@ -65,7 +65,7 @@ FORK_MESSAGES = {
     "DetectionOutputParameter": """uint32 num_classes = 1; bool share_location = 2 [true];
         int32 background_label_id = 3; NonMaximumSuppressionParameter nms_param = 4;
         DetectionOutputParameter.CodeType code_type = 6; bool variance_encoded_in_target = 8; int32 keep_top_k = 7 [-1];
-        float confidence_threshold = 9""",
+        float confidence_threshold = 9; float objectness_score = 10""",
     "UpsampleParameter": """uint32 scale = 1 [1]; uint32 scale_h = 2; uint32 scale_w = 3; uint32 upsample_h = 1001;
         uint32 upsample_w = 1002; bool pad_out_h = 1003; bool pad_out_w = 1004""",
     "InterpParameter": """int32 height = 1; int32 width = 2; int32 zoom_factor = 3 [1]; int32 shrink_factor = 4 [1];

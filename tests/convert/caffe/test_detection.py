@@ -154,6 +154,19 @@ def test_what_cannot_be_converted_is_named(parameters, message, tmp_path):
         convert_caffe(*write_network(tmp_path, network(parameters, inputs), {}))
 
 
+def test_refinements_of_boxes_are_cut_off(tmp_path):
+    """RefineDet's layer (Zhang et al. 2018, 1711.06897) selects among boxes that a first step has moved already."""
+    inputs = detection_inputs("") | {"first": np.zeros((1, 10), np.float32), "moved": np.zeros((1, 10), np.float32)}
+    text = network(f"{SELECTIONS['center']} objectness_score: 0.01", inputs)
+    text = text.replace('bottom: "priors" top: "out"', 'bottom: "priors" bottom: "first" bottom: "moved" top: "out"')
+    text += 'layer { name: "better" type: "Power" bottom: "loc" top: "better" power_param { scale: 2 } }'
+    files = write_network(tmp_path, text, {})
+    with pytest.raises(UserError, match=r"has 5 bottoms; 3 are needed; cut .* with `outputs` loc,conf,priors,first,"):
+        convert_caffe(*files)
+    found = convert_caffe(*files, outputs=["better"]).model(inputs["loc"])
+    np.testing.assert_allclose(found, 2 * inputs["loc"])
+
+
 @pytest.mark.parametrize(
     ("prior", "message"),
     [
