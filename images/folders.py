@@ -74,6 +74,8 @@ def why_no_file(path: Path, *, expected: str = "a picture file") -> str | None:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
+        if address := address_of(path):
+            return f"{address}: not a local path"
         return f"{path}: a broken link" if path.is_symlink() else f"{path}: no such file"
     except OSError as error:  # links in a circle, names that are too long, no permission
         return f"{path}: {error.strerror}"

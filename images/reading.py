@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from images.color_profiles import convert_deep_to_srgb, convert_to_srgb
 from images.deep_files import TIFF_SIGNATURES, decode_deep_png, is_deep_png, read_deep_tiff
 from images.errors import ImageError, ImageWarning, ProfileError, reason
+from images.folders import why_no_file
 from images.large.decoding import MIN_PIXELS, LargeImage, decode_large
 from images.large.exif import descriptive, read_tiff_exif
 from images.large.mapped import mapped_zeros
@@ -59,8 +60,8 @@ def open_picture(path: str | os.PathLike) -> PictureRows:
             several pages, of which the first is taken.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ImageError(f"{path}: no such file")
+    if why := why_no_file(path):
+        raise ImageError(why)
     try:
         with path.open("rb") as file:
             head = file.read(32)

@@ -75,9 +75,19 @@ def test_wrong_pictures_are_told(picture, message):
         texture_nets.stylize(picture)
 
 
-def test_a_missing_file_is_told():
-    with pytest.raises(texture_nets.ImageError, match=r"nowhere\.png: no such file"):
-        texture_nets.stylize("nowhere.png")
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("nowhere.png", "nowhere.png: no such file"),
+        ("", ".: a folder, not a picture file"),
+        (str(ROOT / "pics"), f"{ROOT}/pics: a folder, not a picture file"),
+        ("s3://bucket/a.png", "s3://bucket/a.png: not a local path"),
+    ],
+)
+def test_what_is_no_picture_file_is_told(path, message):
+    """A folder, and the empty text, were "no such file"."""
+    with pytest.raises(texture_nets.ImageError, match=f"^{message}$"):
+        texture_nets.stylize(path)
 
 
 def test_a_keras_model_keeps_its_precision():

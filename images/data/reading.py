@@ -10,6 +10,7 @@ from PIL import Image
 from images.data.exr import SIGNATURE, read_exr
 from images.deep_files import TIFF_SIGNATURES, decode_deep_png, is_deep_png
 from images.errors import ImageError, reason
+from images.folders import why_no_file
 from images.reading import FORMATS
 
 GREY_MODES = ("1", "L", "LA", "La")
@@ -25,8 +26,8 @@ def read_data(path: Path) -> np.ndarray:
     Raises:
         ImageError: no such file, none of these formats, broken, or with NaN or infinite values.
     """
-    if not path.is_file():
-        raise ImageError(f"{path}: no such file")
+    if why := why_no_file(path):
+        raise ImageError(why)
     try:
         values = _read(path)
     except ImageError:
