@@ -182,7 +182,8 @@ class _AnimationWriter(FilmWriter):
         self.quality = quality
 
     def write(self, frame: Frame) -> None:
-        _to_image(frame.pixels).save(self._frame(len(self.times)), compress_level=1)
+        with whole_path(self._frame(len(self.times)), ".png") as temporary:
+            _to_image(frame.pixels).save(temporary, compress_level=1)
         self.times.append((frame.time, frame.duration))
 
     def _frame(self, number: int) -> Path:

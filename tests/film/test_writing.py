@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.films import packets, write_video
+from support.small_disk import largest_file
 
 from film.errors import FilmError
 from film.formats import check_target
@@ -230,3 +231,13 @@ def test_numbered_frames_of_another_film_are_told(tmp_path):
     assert write(pattern, tmp_path / "parts 5", frames).notes == []
     writer = write(pattern, tmp_path / "parts 2", frames[:2])
     assert writer.notes == [f"{pattern}: numbers 2 to 4 were there before and are not of this film"]
+
+
+@pytest.mark.parametrize("name", ["film.webp", "film.gif", "%06d.png"])
+def test_a_frame_on_a_full_disk_is_named_and_leaves_nothing(tmp_path, name):
+    """Of animations only "No space left on device" was told, and half a frame stayed."""
+    (tmp_path / "parts").mkdir()
+    writer = film_writer(tmp_path / name, tmp_path / "parts", FORMAT, source=NONE)
+    with largest_file(100), pytest.raises(OSError, match=r"File too large: '.*0000\.png'"):
+        writer.write(Frame(np.random.default_rng(0).random((256, 64, 3)).astype(np.float32), 0, 1800))
+    assert [path.name for path in tmp_path.rglob("*")] == ["parts"]
