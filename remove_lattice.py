@@ -17,7 +17,7 @@ from runtimes.terminal import printable
 NAME = "remove_lattice.py"
 EPILOG = """Networks that enlarge their maps, by transposed convolutions or by nearest neighbours, leave a faint pattern
 of 2, 4 or 8 pixels in all their pictures. Here the weights of the last convolution are changed so that this pattern
-becomes much weaker, and the pictures change as little as possible otherwise, usually by two or three of 255 levels. It
+becomes much weaker, and the pictures change as little as possible otherwise, usually by one or two of 255 levels. It
 is a least-squares problem and takes about a minute; nothing is trained."""
 
 
@@ -33,7 +33,7 @@ def make_parser() -> ArgumentParser:
         "--data",
         metavar="FOLDER",
         default=defaults["data"],
-        help="photos like those that the network was trained on; 48 are used; not for textures",
+        help="photos like those that the network was trained on; 48 are used, for each style; not for textures",
     )
     parser.add_argument(
         "--strength",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from model.rewiring import without_structure
 
 CELL = 8  # pixels: the pixels of a network's smallest maps, and with them lattices of 4 and 2 pixels
 MIN_SIDE = 4 * CELL
-STRENGTH = 4.0
+STRENGTH = 10.0
 PATCHES = 500  # of each picture
 RIDGE = 1e-6  # relative to the mean variance of a feature: some features never differ from 0
 
@@ -44,18 +45,20 @@ def remove_lattice(
     in the pictures: a pattern of one to three levels of 255 that is the same everywhere. It depends little on the
     picture, and linearly on the last convolution. So that convolution's kernel is changed by D, for which
 
-        mean((D * features)^2) + strength * mean over pictures(sum(pattern of (kernel + D) * features)^2)
+        mean((D * features)^2) + strength * sum(pattern((kernel + D) * features)^2)
 
-    is smallest: a linear least-squares problem. The pattern of a picture is the mean of what is finer than a cell, over
-    all rows, columns and both kinds of diagonals of equal place in the cell. No published method is followed.
+    is smallest: a linear least-squares problem. The pattern is the mean of what is finer than a cell, over all pictures
+    and over all rows, columns and both kinds of diagonals of equal place in the cell. (Of each picture alone it would
+    hold much of the picture's own detail, which would be weakened too.) No published method is followed.
 
     Args:
         generator: of pictures (batch, height, width, 3); its last convolution has 3 filters and no dilation. It is
             changed in place.
         inputs: what it is called on, of the kind that it was trained on: arrays (1, height, width, channels) of at
-            least 32 pixels a side, or lists of such an array and a row of style weights. About 50 are enough.
-        strength: 0 changes nothing; with the default the pattern is about a third, and pictures differ by two or
-            three levels of 255.
+            least 32 pixels a side, or lists of such an array and a row of style weights, each of which has a pattern
+            of its own. About 50 of each style are enough.
+        strength: 0 changes nothing; with the default a fifth of the pattern is left, and pictures differ by about two
+            levels of 255.
         seed: of the places at which the change is measured.
 
     Returns:
@@ -67,7 +70,8 @@ def remove_lattice(
     convolution = _last_convolution(generator)
     kernel = np.asarray(keras.ops.convert_to_numpy(convolution.kernel), np.float64)
     features = without_structure(keras.Model(generator.inputs, convolution.input))
-    changes, patterns, count = _moments(map(features, inputs), kernel.shape[:2], np.random.default_rng(seed))
+    calls = ((_style_of(values), features(values)) for values in inputs)
+    changes, patterns, count = _moments(calls, kernel.shape[:2], np.random.default_rng(seed))
     filters = kernel.reshape(-1, kernel.shape[-1])
     ridge = RIDGE * np.trace(changes) / len(filters) * np.eye(len(filters))
     pull = strength * patterns
@@ -78,21 +82,34 @@ def remove_lattice(
 
 
 def _moments(
-    maps: Iterable[Any], sides: tuple[int, int], rng: np.random.Generator
+    calls: Iterable[tuple[bytes, Any]], sides: tuple[int, int], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return the second moments of what the kernel sees, anywhere and as a pattern, and the number of pictures."""
-    changes, patterns, count = np.zeros(()), np.zeros(()), 0
-    for values in maps:
+    """Return the second moments of what the kernel sees, anywhere and as patterns, and the number of pictures.
+
+    Args:
+        calls: what tells the style, and the features of a picture.
+        sides: of the kernel.
+        rng: of the places.
+    """
+    changes = np.zeros(())
+    sums: dict[bytes, np.ndarray] = {}
+    counts: Counter[bytes] = Counter()
+    for style, values in calls:
         features = np.asarray(keras.ops.convert_to_numpy(values), np.float64)[0]
         if min(features.shape[:2]) < MIN_SIDE:
             raise ArgumentError(f"pictures must have at least {MIN_SIDE} pixels a side")
-        seen, means = _patches(features, sides, rng), _patterns(features, sides)
+        seen = _patches(features, sides, rng)
         changes = changes + seen.T @ seen / PATCHES
-        patterns = patterns + means.T @ means
-        count += 1
-    if not count:
+        sums[style] = sums.get(style, 0.0) + _patterns(features, sides)
+        counts[style] += 1
+    if not counts:
         raise ArgumentError("at least one picture is needed")
-    return changes / count, patterns / count, count
+    patterns = np.concatenate([total / counts[style] for style, total in sums.items()])
+    return changes / counts.total(), patterns.T @ patterns / len(sums), counts.total()
+
+
+def _style_of(values: Any) -> bytes:
+    return np.asarray(values[1]).tobytes() if isinstance(values, list) else b""
 
 
 def _last_convolution(generator: keras.Model) -> keras.layers.Conv2D:

@@ -46,7 +46,7 @@ def remove_lattice_from_file(
     input: str | os.PathLike,
     output: str | os.PathLike,
     data: str | os.PathLike | None = None,
-    strength: float = 4.0,
+    strength: float = 10.0,
     dtype: Literal["float32", "float16"] = "float32",
 ) -> LatticeReport:
     """Write a copy of a generator whose pictures have less of a lattice, see `model.lattice.remove_lattice`.
@@ -54,8 +54,8 @@ def remove_lattice_from_file(
     Args:
         input: name of an included model, or `.keras` file: a generator of pictures from pictures or noise.
         output: `.keras` file to write.
-        data: folder of photos like those that the generator was trained on, of which 48 are taken at random; None for a
-            generator of textures.
+        data: folder of photos like those that the generator was trained on, of which 48 are taken at random for each
+            style; None for a generator of textures.
         strength: of the change, above 0.
         dtype: of the weights in the file.
 
@@ -84,7 +84,7 @@ def remove_lattice_from_file(
 
 
 def _inputs(generator: keras.Model, photos: list[Path] | None) -> Iterator[Any]:
-    """Return what the generator is called on; the styles of a network of several take turns."""
+    """Return what the generator is called on; each picture in every style of a network of several."""
     from model.styles import style_names
 
     names = style_names(generator)
@@ -102,8 +102,8 @@ def _inputs(generator: keras.Model, photos: list[Path] | None) -> Iterator[Any]:
 def _with_styles(arrays: Iterator[np.ndarray], styles: int) -> Iterator[Any]:
     import numpy as np
 
-    for number, array in enumerate(arrays):
-        yield [array, np.eye(styles, dtype=np.float32)[[number % styles]]] if styles else array
+    for array in arrays:
+        yield from ([array, row[np.newaxis]] for row in np.eye(styles, dtype=np.float32)) if styles else [array]
 
 
 def _noise(depth: int) -> Iterator[np.ndarray]:

@@ -115,7 +115,7 @@ def import_network(folder, caffemodel, pooling, padding):
         pytest.param("max", "same", marks=pytest.mark.backends),
         ("max", "valid"),
         ("average", "same"),
-        pytest.param("average", "valid", marks=pytest.mark.backends),
+        ("average", "valid"),
     ],
 )
 def test_every_layer_agrees_with_pytorch(shared, weights_file, weights, caffemodel, tmp_path, pooling, padding):

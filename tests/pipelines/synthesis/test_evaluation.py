@@ -35,7 +35,7 @@ def inputs(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("case", backends.cases(CASES, on_all=["same", "wrapped, odd", "regions"]))
+@pytest.mark.parametrize("case", backends.cases(CASES, on_all=["wrapped, odd", "regions"]))
 def test_strips_change_no_number(inputs, monkeypatch, case):
     changes = {"output_height": 64, "output_width": 32, "precision": "float32", **CASES[case]}
     for pair in {"guide", "morph"} & set(changes):

@@ -93,7 +93,6 @@ def test_other_sizes_are_another_run(inputs, staged):
         train_generator(small_settings(inputs, staged[0], **(STAGED | {"image_size": 32, "num_iterations": 6})))
 
 
-@pytest.mark.backends
 def test_the_model_compares_the_generators_own_pictures_of_both_views(inputs):
     """Beside the generator called on each view alone; of three photos the first and the last have another view."""
     options = {"model": "hourglass", "batch_size": 3, "consistency_weight": 2.0, "precision": "float32"}

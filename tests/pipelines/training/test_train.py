@@ -107,7 +107,6 @@ def test_initial_generator_of_another_kind_is_refused(inputs, style_run, tmp_pat
         train_generator(small_settings(inputs, tmp_path, **options))
 
 
-@on_every_backend
 def test_texture_mode_with_all_terms(inputs, tmp_path):
     settings = small_settings(
         inputs, tmp_path, mode="texture", batch_size=2, diversity_weight=0.5, spectrum_weight=0.1,
