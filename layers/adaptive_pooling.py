@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from layers.arguments import pair
@@ -56,9 +57,11 @@ class AdaptivePooling2D(keras.layers.Layer):
     def _windows(self, size: Any, count: int) -> Any:
         """Return which pixels (axis 1) of a side lie in which window (axis 0)."""
         if self.mode == "max":
-            number, length = ops.arange(count, dtype="float32"), ops.cast(size, "float32")
-            starts = ops.cast(ops.floor(number / count * length), "int32")
-            ends = ops.cast(ops.ceil((number + 1) / count * length), "int32")
+            # XLA would multiply by the reciprocal of `count`, which rounds otherwise than the quotient.
+            quotients = np.arange(count + 1, dtype=np.float32) / np.float32(count)
+            places = ops.convert_to_tensor(quotients) * ops.cast(size, "float32")
+            starts = ops.cast(ops.floor(places[:-1]), "int32")
+            ends = ops.cast(ops.ceil(places[1:]), "int32")
         else:
             number = ops.arange(count, dtype="int32")
             starts, ends = number * size // count, ((number + 1) * size + count - 1) // count

@@ -134,6 +134,8 @@ def check_observers(observers: Any) -> None:
 
 
 def _checked(pixels: np.ndarray, name: str) -> np.ndarray:
+    if isinstance(pixels, np.ma.MaskedArray):
+        raise ArgumentError(f"`{name}` is a masked array, whose mask would be ignored; fill it (numpy.ma.filled)")
     if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
         raise ArgumentError(f"`{name}` must have the shape (height, width, 3), not {pixels.shape}")
     if not np.issubdtype(pixels.dtype, np.floating):

@@ -21,6 +21,7 @@ NOTES = re.compile(
 NARROW = {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
 RESULTS = {"synthesis": "*.png", "transfer": "result.png", "training": "generator.keras", "import": "network.keras"}
 RESULTS |= {"export": "network.tflite", "stylising a folder": "*.png", "import of a Caffe network": "network.keras"}
+RESULTS |= {"removal of a lattice": "smooth.keras"}
 RESULTS |= {f"stylising with a {kind}": "*.png" for kind in ("SavedModel", "LiteRT file")}
 # A process of its own for each takes long; these stand for the others.
 QUICK = ("import", "stylising a folder", "stylising with a LiteRT file")
@@ -30,6 +31,11 @@ CAFFE_CASE = ROOT / "tests" / "data" / "caffe" / "deconv_pad3.prototxt"
 def import_caffe(inputs, outputs):
     files = ["--prototxt", str(CAFFE_CASE), "--input", str(CAFFE_CASE.with_suffix(".caffemodel"))]
     return [*files, "--output", str(outputs / "network.keras")]
+
+
+def removing_a_lattice(inputs, outputs):
+    files = ["--input", str(inputs / "network.keras"), "--output", str(outputs / "smooth.keras")]
+    return [*files, "--data", str(inputs / PHOTOS)]
 
 
 def stylizing_with(model):
@@ -44,6 +50,7 @@ ALL_JOBS = JOBS | {
     job.name: job
     for job in (
         Job("import of a Caffe network", "import_caffe_weights.py", import_caffe),
+        Job("removal of a lattice", "remove_lattice.py", removing_a_lattice),
         Job("stylising with a SavedModel", "stylize_tensorflow_graph.py", stylizing_with("../saved")),
         Job("stylising with a LiteRT file", "stylize_tensorflow_graph.py", stylizing_with("network.tflite")),
     )

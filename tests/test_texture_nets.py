@@ -64,6 +64,7 @@ def test_a_turned_image_with_transparency_is_upright_and_opaque():
     ("picture", "message"),
     [
         (np.uint8(PICTURE * 255), r"`picture` must be a floating-point array in \[0, 1\], not uint8"),
+        (np.ma.masked_less(PICTURE, 0.5), "`picture` is a masked array, whose mask would be ignored"),
         (PICTURE[..., 0], r"`picture` must have the shape \(height, width, 3\), not \(40, 56\)"),
         (PICTURE * 255, r"`picture` must be in \[0, 1\], not from"),
         (PICTURE * np.nan, r"`picture` must be in \[0, 1\], not from nan to nan"),
