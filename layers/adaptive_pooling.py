@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from layers.arguments import pair
@@ -57,9 +56,10 @@ class AdaptivePooling2D(keras.layers.Layer):
     def _windows(self, size: Any, count: int) -> Any:
         """Return which pixels (axis 1) of a side lie in which window (axis 0)."""
         if self.mode == "max":
-            # XLA would multiply by the reciprocal of `count`, which rounds otherwise than the quotient.
-            quotients = np.arange(count + 1, dtype=np.float32) / np.float32(count)
-            places = ops.convert_to_tensor(quotients) * ops.cast(size, "float32")
+            # XLA would multiply by the reciprocal of `count`, which rounds otherwise than the quotient. Rounded to
+            # float32, Python's quotients of whole numbers are those of float32.
+            quotients = [number / count for number in range(count + 1)]
+            places = ops.convert_to_tensor(quotients, dtype="float32") * ops.cast(size, "float32")
             starts = ops.cast(ops.floor(places[:-1]), "int32")
             ends = ops.cast(ops.ceil(places[1:]), "int32")
         else:
