@@ -55,7 +55,7 @@ def run(argv: Sequence[str] | None) -> int:
     """Do what the arguments ask for and return the exit code."""
     arguments = make_parser().parse_args(argv)
     report = remove_lattice_from_file(**vars(arguments))
-    print(f"pattern left: {report.left:.0%} of the original one, on {report.pictures} pictures")
+    print(f"pattern left: {report.pattern.left:.0%} of the original one, on {report.pattern.pictures} pictures")
     print(f"{printable(arguments.output)}: {report.bytes / 1e6:.2f} MB")
     return 0
 

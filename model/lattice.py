@@ -36,9 +36,7 @@ class Pattern:
     left: float
 
 
-def remove_lattice(
-    generator: keras.Model, inputs: Iterable[Any], *, strength: float = STRENGTH, seed: int = 0
-) -> Pattern:
+def remove_lattice(generator: keras.Model, inputs: Iterable[Any], *, strength: float = STRENGTH) -> Pattern:
     """Change the last convolution of a generator so that its pictures have no lattice, and else as little as possible.
 
     Upsampling treats the pixels of a cell of 2, 4 or 8 pixels differently, and training leaves some of this difference
@@ -59,7 +57,6 @@ def remove_lattice(
             of its own. About 50 of each style are enough.
         strength: 0 changes nothing; with the default a fifth of the pattern is left, and pictures differ by about two
             levels of 255.
-        seed: of the places at which the change is measured.
 
     Returns:
         What was found.
@@ -71,7 +68,7 @@ def remove_lattice(
     kernel = np.asarray(keras.ops.convert_to_numpy(convolution.kernel), np.float64)
     features = without_structure(keras.Model(generator.inputs, convolution.input))
     calls = ((_style_of(values), features(values)) for values in inputs)
-    changes, patterns, count = _moments(calls, kernel.shape[:2], np.random.default_rng(seed))
+    changes, patterns, count = _moments(calls, kernel.shape[:2], np.random.default_rng(0))
     filters = kernel.reshape(-1, kernel.shape[-1])
     ridge = RIDGE * np.trace(changes) / len(filters) * np.eye(len(filters))
     pull = strength * patterns

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
+    from model.lattice import Pattern
+
 RANK = 4
 PICTURES = 48
 LONG_SIDE = 512  # pixels of a photo; smaller ones are not enlarged
@@ -31,13 +33,11 @@ class LatticeReport:
     """What was done.
 
     Attributes:
-        pictures: on which the pattern was measured.
-        left: the pattern that is left, as a share of what there was, by its root mean square.
+        pattern: that was found in the generator's pictures.
         bytes: size of the file.
     """
 
-    pictures: int
-    left: float
+    pattern: Pattern
     bytes: int
 
 
@@ -80,7 +80,7 @@ def remove_lattice_from_file(
         from model.saving import load_model, save_model
     generator = load_model(path)
     pattern = remove_lattice(generator, _inputs(generator, photos), strength=strength)
-    return LatticeReport(pattern.pictures, pattern.left, save_model(generator, output, dtype=dtype))
+    return LatticeReport(pattern, save_model(generator, output, dtype=dtype))
 
 
 def _inputs(generator: keras.Model, photos: list[Path] | None) -> Iterator[Any]:
@@ -121,8 +121,7 @@ def _photos(photos: list[Path]) -> Iterator[np.ndarray]:
     from images.resizing import resize, size_of_long_side
 
     order = [photos[number] for number in np.random.default_rng(0).permutation(len(photos))]
-    sound = read_sound(order)
-    for _, pixels in itertools.islice(sound, PICTURES):
+    for _, pixels in itertools.islice(read_sound(order), PICTURES):
         height, width = pixels.shape[:2]
         size = size_of_long_side(height, width, min(LONG_SIDE, max(height, width)))
         yield resize(pixels, *size)[np.newaxis]
