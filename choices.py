@@ -8,6 +8,9 @@ PRECISIONS_OR_AUTO = ("auto", *PRECISIONS)
 # Keras' dtype policies for models whose weights stay float32.
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
+# Of weights in files of models.
+DTYPES = ("float32", "float16")
+
 DESCRIPTORS = ("vgg19", "vgg19-normalized", "random")
 # The only layer of the random descriptor.
 RANDOM_LAYER = "random"

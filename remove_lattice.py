@@ -10,6 +10,7 @@ if __name__ == "__main__":
 import sys
 from collections.abc import Sequence
 
+from choices import DTYPES
 from pipelines.command_line import ArgumentParser, defaults_of, run_script
 from pipelines.lattice import remove_lattice_from_file
 from runtimes.terminal import printable
@@ -44,7 +45,7 @@ def make_parser() -> ArgumentParser:
     )
     parser.add_argument(
         "--dtype",
-        metavar="float32|float16",
+        metavar="|".join(DTYPES),
         default=defaults["dtype"],
         help="storage type of the weights (default: %(default)s)",
     )

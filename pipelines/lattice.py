@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from choices import DTYPES
 from errors import ArgumentError, unknown_name
 from pipelines.inputs import pictures_in, read_sound
 from pipelines.model_library import find_model
@@ -67,8 +68,8 @@ def remove_lattice_from_file(
     """
     if not 0 < strength <= MAX_STRENGTH:
         raise ArgumentError(f"`strength` must be above 0 and at most {MAX_STRENGTH:g}, not {strength}")
-    if dtype not in ("float32", "float16"):
-        raise ArgumentError(unknown_name("dtype", dtype, ("float32", "float16")))
+    if dtype not in DTYPES:
+        raise ArgumentError(unknown_name("`dtype`", dtype, DTYPES))
     path = find_model(os.fspath(input), option="`input`")
     check_file_output(output)
     if Path(output).suffix != ".keras":

@@ -56,7 +56,7 @@ def test_only_the_last_convolution_differs(files, tmp_path, name, capsys, monkey
         ("--input wav --output {1}/a.keras --data {0}/photos", "--input: unknown model 'wav'"),
         ("--input {0}/one.keras --output {1}/a.keras --data {0}/none", "no such folder"),
         ("--input {0}/one.keras --output {1}/a.keras --data {0}/photos --strength nan", "--strength must be above 0"),
-        ("--input {0}/one.keras --output {1}/a.keras --data {0}/photos --dtype half", "dtype 'half'"),
+        ("--input {0}/one.keras --output {1}/a.keras --data {0}/photos --dtype half", "--dtype 'half'"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line_and_nothing_is_written(files, tmp_path, arguments, message, capsys):

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from choices import DTYPES
 from convert.foreign import PYTORCH_KINDS, name_foreign_file
 from errors import ArgumentError, UserError, unknown_name
 from images.folders import why_no_file
 from pipelines.importing.files import WrittenModel, check_model_output, parity_of, write_model
-from pipelines.importing.torch7 import DTYPES, TOLERANCE, Verification
+from pipelines.importing.torch7 import TOLERANCE, Verification
 from pipelines.inputs import check_input_files
 from pipelines.startup import quiet_startup
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from choices import DTYPES
 from errors import ArgumentError, UserError, unknown_name
 from pipelines.importing.files import KERAS, WrittenModel, check_model_output, parity_of, write_model
 from pipelines.importing.shapes import parse_shape
@@ -35,12 +36,11 @@ if TYPE_CHECKING:
     from convert.torch7.network import Conversion
 
 IMAGE_IOS = ("auto", "texture-nets", "texture-nets-2016", "fast-neural-style", "none")
-DTYPES = ("float32", "float16")
 NOISES = ("seed", "input")
 NORM_STATISTICS = ("auto", "batch", "running")
 CHOICES = {"image_io": IMAGE_IOS, "dtype": DTYPES, "noise": NOISES, "norm_statistics": NORM_STATISTICS}
 
-__all__ = ["DTYPES", "IMAGE_IOS", "TOLERANCE", "TorchImportReport", "Verification", "import_torch_model"]
+__all__ = ["IMAGE_IOS", "TOLERANCE", "TorchImportReport", "Verification", "import_torch_model"]
 
 
 @dataclass(frozen=True)
