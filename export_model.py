@@ -66,9 +66,9 @@ def _add_pictures(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         "--calibration",
         metavar="FOLDER_OR_NPZ",
         default=defaults["calibration"],
-        help="pictures like those that the generator will process: int8 takes its ranges from up to 16 of them, and "
-        "every export is compared on the first (default: an included picture); for other models an .npz file with "
-        "many of each input, by name",
+        help="folder (without its subfolders) of pictures like those that the generator will process: int8 takes its "
+        "ranges from up to 16 of them, and every export is compared on the first (default: an included picture); for "
+        "other models an .npz file with many of each input, by name",
     )
     height, width = defaults["size"]
     parser.add_argument(

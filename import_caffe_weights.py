@@ -72,8 +72,9 @@ def _add_changes(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         "--normalize",
         metavar="PHOTO_FOLDER",
         default=defaults["normalize"],
-        help="scale the weights so that each filter's mean activation over these photos is 1, as in Gatys' normalised "
-        "VGG; for chains of convolutions, rectifications and poolings (use --until to cut off the rest)",
+        help="scale the weights so that each filter's mean activation over all photos of this folder and its "
+        "subfolders is 1, as in Gatys' normalised VGG; for chains of convolutions, rectifications and poolings (use "
+        "--until to cut off the rest)",
     )
 
 

@@ -34,7 +34,8 @@ def make_parser() -> ArgumentParser:
         "--data",
         metavar="FOLDER",
         default=defaults["data"],
-        help="photos like those that the network was trained on; 48 are used, for each style; not for textures",
+        help="folder of photos like those that the network was trained on, with its subfolders; 48 are used, for each "
+        "style; not for textures",
     )
     parser.add_argument(
         "--strength",

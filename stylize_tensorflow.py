@@ -67,7 +67,10 @@ def make_parser() -> ArgumentParser:
 
 def _add_files(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
     parser.add_argument(
-        "--input", nargs="+", metavar="FILE_OR_FOLDER", help="pictures and folders of pictures, or one film"
+        "--input",
+        nargs="+",
+        metavar="FILE_OR_FOLDER",
+        help="pictures, and folders of pictures with their subfolders; or one film",
     )
     parser.add_argument(
         "--output",

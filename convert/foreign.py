@@ -52,7 +52,7 @@ def name_foreign_file(source: str | os.PathLike | bytes) -> str | None:
 
     `source` is a path or the first bytes of a file (`HEAD_SIZE` of them are enough). The files the converters
     read are known as well: `TORCH7`, `CAFFEMODEL` and `PROTOTXT`. Looks at the first bytes alone, not at the
-    file's name, and does not check the rest. Raises OSError where the file cannot be read.
+    file's name, and does not check the rest. Raises OSError, with the file's name, where it cannot be read.
     """
     head = source[:HEAD_SIZE] if isinstance(source, bytes) else _read_head(Path(source))
     if not head:
@@ -69,8 +69,11 @@ def name_foreign_file(source: str | os.PathLike | bytes) -> str | None:
 
 
 def _read_head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(HEAD_SIZE)
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD_SIZE)
+    except OSError as error:  # of an open file it does not name it
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 
 def _zip_member(head: bytes) -> str | None:

@@ -8,6 +8,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from images.errors import ImageError
 from images.formats import READABLE_SUFFIXES
 
 # How an address begins, also one that has been a Path, which leaves out a slash; one letter is a drive of Windows.
@@ -19,6 +20,10 @@ KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+READ_AT_ONCE = 1 << 20  # bytes
+# A folder with more other files and folders than these, counting those below it, is a disk or a home, not a folder of
+# pictures. Photos may have several files beside each.
+MAX_OTHERS, MAX_OTHERS_TO_PICTURE = 200_000, 10
 
 
 @dataclass
@@ -45,8 +50,13 @@ def list_pictures(folder: Path, *, recursive: bool = False, skip: Path | None = 
         folder: where to look; one that cannot be listed is told in `unreadable`.
         recursive: look through all folders below as well.
         skip: a folder that is left out with all that it holds.
+
+    Raises:
+        ImageError: a recursive search came upon more than MAX_OTHERS other files and folders, with few pictures among
+            them.
     """
     listing = FolderListing()
+    count = 0
 
     def note(error: OSError) -> None:
         listing.unreadable[Path(error.filename)] = f"{error.filename}: cannot be listed: {error.strerror}"
@@ -59,6 +69,9 @@ def list_pictures(folder: Path, *, recursive: bool = False, skip: Path | None = 
                 _sort_in(here / name, listing)
             else:
                 listing.others.append(here / name)
+        count += len(files) + len(folders)
+        if recursive:
+            _check_others(folder, len(listing.pictures), count - len(listing.pictures))
     return listing
 
 
@@ -82,6 +95,24 @@ def why_no_file(path: Path, *, expected: str = "a picture file") -> str | None:
     if stat.S_ISREG(mode):
         return None
     return f"{path}: {KINDS.get(stat.S_IFMT(mode), 'a folder')}, not {expected}"
+
+
+def read_through(path: str | os.PathLike) -> None:
+    """Read a file once and keep nothing of it: what the disk cannot give is told before anything is made of the file.
+
+    Where a file is mapped into memory, the system ends the process with a signal at such a place, and `zipfile` takes
+    the file for one of another kind.
+
+    Raises:
+        OSError: the file cannot be read; the error names it, as those of reading an open file do not.
+    """
+    place = Path(path)
+    try:
+        with place.open("rb", buffering=0) as file:
+            while file.read(READ_AT_ONCE):
+                pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 
 def why_not_replaceable(path: Path) -> str | None:
@@ -136,6 +167,12 @@ def why_not_creatable(path: Path) -> str | None:
         if reason := why_unreachable(place / name):
             return f"{path}: {reason}"
     return None if os.access(place, os.W_OK) else f"{path}: the folder {place} is read-only"
+
+
+def _check_others(folder: Path, pictures: int, others: int) -> None:
+    if others > max(MAX_OTHERS, MAX_OTHERS_TO_PICTURE * pictures):
+        found = f"{pictures:,} of its first {pictures + others:,} files and folders are pictures"
+        raise ImageError(f"{folder}: not a folder of pictures: {found}")
 
 
 def _sort_in(path: Path, listing: FolderListing) -> None:

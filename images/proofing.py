@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from images.color_profiles import INTENT, open_profile
-from images.errors import ImageError, ProfileError
+from images.errors import ImageError, ProfileError, reason
 from images.writing import to_bytes
 
 
@@ -36,7 +36,7 @@ def soft_proof(pixels: np.ndarray, profile: str | os.PathLike) -> np.ndarray:
         there = ImageCms.buildTransform(srgb, press, "RGB", "CMYK", renderingIntent=INTENT)
         back = ImageCms.buildTransform(press, srgb, "CMYK", "RGB", renderingIntent=INTENT)
     except (OSError, ProfileError, ImageCms.PyCMSError) as error:
-        raise ImageError(f"{path}: not a colour profile for soft proofs: {error}") from error
+        raise ImageError(f"{path}: not a colour profile for soft proofs: {reason(error)}") from error
     image = Image.fromarray(to_bytes(pixels))
     for transform in (there, back):
         image = ImageCms.applyTransform(image, transform) or image

@@ -16,6 +16,7 @@ import numpy as np
 import layers  # noqa: F401  registers the layers that saved models are made of
 from compat import WeightsFile, deep_recursion, deferred_variables
 from errors import ArgumentError, UserError, one_line
+from images.folders import read_through
 from images.temporary_files import whole_path
 from model.untrusted.archive import WEIGHTS, ModelArchive, read_archive
 from model.untrusted.config import check_config
@@ -56,6 +57,7 @@ def load_model(path: str | os.PathLike) -> keras.Model:
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: no such model file")
+    read_through(path)
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise UserError(
             f"{path}: not a .keras file (import_torch_weights.py and import_caffe_weights.py convert .t7 and "

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from errors import ArgumentError, UserError
-from images.folders import why_no_file
+from images.folders import read_through, why_no_file
 from layers.vgg_preprocessing import VGG_MEAN, VGGPreprocessing
 from model.layer_names import keras_name
 from model.saving import load_model
@@ -117,6 +117,7 @@ def _stored(
     """Return the kernel and bias of each of the convolutions `names`."""
     if isinstance(weights, VGGWeights):
         return _of_weights(weights, names)
+    read_through(path)
     return _of_model(load_model(path), names) if zipfile.is_zipfile(path) else _of_h5(path, names)
 
 

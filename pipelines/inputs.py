@@ -15,6 +15,8 @@ from images.formats import READABLE_SUFFIXES
 if TYPE_CHECKING:
     import numpy as np
 
+    from images.folders import FolderListing
+
 READ_HERE = "only files of this machine are read"
 # Scripts import this before they read their arguments: Pillow and NumPy are loaded where pictures are looked at.
 
@@ -79,17 +81,29 @@ def pictures_in(
         skip: a folder below that is left out.
 
     Raises:
-        ArgumentError: there is no such folder, or no picture in it.
+        ArgumentError: there is no such folder, no picture in it, or next to none among very many other files.
     """
-    from images.folders import list_pictures
-
     check_input_folder(folder, name)
-    listing = list_pictures(Path(folder), recursive=recursive, skip=skip)
+    listing = listing_of(Path(folder), name, recursive=recursive, skip=skip)
     for reason in listing.unreadable.values():
         _leave_out(reason)
     if not listing.pictures:
         raise ArgumentError(f"`{name}` {folder}: no pictures in this folder ({', '.join(sorted(READABLE_SUFFIXES))})")
     return sorted(listing.pictures)
+
+
+def listing_of(folder: Path, name: str, *, recursive: bool, skip: Path | None = None) -> FolderListing:
+    """Return what `images.folders.list_pictures` does; `name` is the argument that errors name.
+
+    Raises:
+        ArgumentError: there are next to no pictures among very many other files.
+    """
+    from images.folders import list_pictures
+
+    try:
+        return list_pictures(folder, recursive=recursive, skip=skip)
+    except ImageError as error:
+        raise ArgumentError(f"`{name}` {error}") from error
 
 
 def read_opaque(path: str | os.PathLike) -> np.ndarray:

@@ -60,6 +60,8 @@ def load_graph(path: Path, runtime: str | None = None) -> Graph:
     except ImportError as error:
         raise_lost_interrupt()  # libraries make errors of their own of one that comes while they are imported
         raise GraphError(f"{path}: needs the Python package {package}: pip install {package}") from error
+    except OSError as error:  # also of the disk, which would come again where the file's kind is looked for
+        raise GraphError(f"{path}: cannot be loaded: {error.strerror or error}") from error
     except Exception as error:  # each runtime has its own kinds
         raise_lost_interrupt()
         raise GraphError(f"{path}: cannot be loaded: {_other_kind(path) or error}") from error

@@ -12,6 +12,7 @@ import numpy as np
 from convert.axes import array_from_source_order
 from convert.caffe.conversion import Conversion
 from errors import UserError
+from images.folders import read_through
 
 TOLERANCE = 5e-5  # largest difference allowed, relative to the blob's largest number
 
@@ -36,6 +37,7 @@ def read_reference(path: str | Path) -> dict[str, np.ndarray]:
     Raises:
         UserError: the file is no `.npz` file, or has no arrays `input...` and `blob_...`.
     """
+    read_through(path)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             reference = {name: arrays[name].astype(np.float32) for name in arrays.files}

@@ -22,6 +22,7 @@ from convert.printable import printable
 from convert.pytorch.tensors import NUMPY_TYPES, STORAGE_KINDS, FormatError, Storage, TensorBudget
 from convert.pytorch.unpickler import Container, Name, Unpickler
 from errors import UserError
+from images.folders import read_through
 
 LEGACY_PROTOCOL = 1001
 MAX_PICKLE = 1 << 27  # bytes of a pickle in an archive
@@ -68,6 +69,7 @@ def read_pytorch(path: str | os.PathLike) -> Any:
     kind = name_foreign_file(path)
     if kind not in PYTORCH_KINDS:
         raise UserError(f"{path} is {kind or 'of an unknown kind'}, neither a PyTorch file nor safetensors")
+    read_through(path)
     try:
         if kind == SAFETENSORS:
             return _read_safetensors(path)

@@ -13,6 +13,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from images.folders import read_through
 from images.large.jpeg import END
 from images.large.mapped import mapped_zeros
 from images.large.png import SIGNATURE
@@ -67,6 +68,7 @@ def decode_large(path: Path, head: bytes) -> LargeImage | None:
             return None
         if isinstance(image, PngImageFile):
             _find_exif(image, file)
+        read_through(path)
         levels = mapped_zeros((image.height, image.width, channels), np.uint8 if depth == 8 else np.uint16)
         _decode(file, image, levels if channels > 1 else levels[..., 0])
         return LargeImage(image, levels)

@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from errors import ArgumentError
-from images.folders import list_pictures, why_not_replaceable
+from images.folders import why_not_replaceable
 from images.formats import READABLE_SUFFIXES
 from pipelines.cluster.storage import is_bucket, list_files
+from pipelines.inputs import listing_of
 from pipelines.outputs import check_folder_output
 from pipelines.stylization.plan import output_names, plan_jobs
 
@@ -97,7 +98,7 @@ def _pictures(address: str, plan: ClusterPlan) -> Iterator[tuple[str, str]]:
 def _local_files(path: Path, plan: ClusterPlan) -> list[str]:
     if path.is_file():
         return [""]
-    listing = list_pictures(path, recursive=True)
+    listing = listing_of(path, "input", recursive=True)
     plan.failed.update({str(path): reason for path, reason in listing.unreadable.items()})
     return [picture.relative_to(path).as_posix() for picture in listing.pictures]
 

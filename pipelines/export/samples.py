@@ -13,6 +13,7 @@ import numpy as np
 
 from compat import flatten_layers, input_tensors_behind
 from errors import ArgumentError, UserError
+from images.folders import read_through
 from images.resizing import resize
 from model.noise import draw_noise, takes_noise
 from pipelines.export.plan import ExportPlan, TensorPlan
@@ -99,6 +100,7 @@ def read_arrays(path: Path, option: str) -> dict[str, np.ndarray]:
     Raises:
         UserError: it cannot be read, or holds Python's objects.
     """
+    read_through(path)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}

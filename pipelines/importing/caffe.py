@@ -75,7 +75,8 @@ def import_caffe_model(
         pooling: "average" or "max" makes all pooling layers but global ones of that kind; "keep" leaves them.
         until: name of the last layer wanted; whatever it does not need is cut off.
         outputs: names of the blobs that the model gives, by default those that no layer reads.
-        normalize: folder of photos, over which activations get a mean of 1 (see model.normalization), given as to VGG.
+        normalize: folder of photos, with its subfolders, over which activations get a mean of 1 (see
+            model.normalization), given as to VGG.
         verify: `.npz` file of `input` (or `input_NAME`) and `blob_NAME` as Caffe computed them (NCHW), before that.
         input_shape: sizes of each input (one text: of all) without the batch, in Caffe's order: "3x224x224", "3x?x?".
         raw_detections: give boxes and scores in the place of what a DetectionOutput layer selects.

@@ -12,7 +12,7 @@ import numpy as np
 from choices import DTYPES
 from convert.foreign import PYTORCH_KINDS, name_foreign_file
 from errors import ArgumentError, UserError, unknown_name
-from images.folders import why_no_file
+from images.folders import read_through, why_no_file
 from pipelines.importing.files import WrittenModel, check_model_output, parity_of, write_model
 from pipelines.importing.torch7 import TOLERANCE, Verification
 from pipelines.inputs import check_input_files
@@ -89,6 +89,7 @@ def import_pytorch_model(
 
 def _read_reference(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return the arrays `input` and `output` of a reference file, NHWC in [0, 1]."""
+    read_through(path)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             given, expected = (arrays[name].astype(np.float32) / 255.0 for name in ("input", "output"))

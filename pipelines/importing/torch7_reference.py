@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from errors import UserError
+from images.folders import read_through
 
 if TYPE_CHECKING:
     import keras
@@ -62,6 +63,7 @@ def read_reference(path: Path) -> Reference:
         UserError: the file holds no such arrays.
     """
     problem = f"`verify` {path}: not an .npz file with the arrays 'input' and 'output' (or input_0, output_0, ...)"
+    read_through(path)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files if re.fullmatch(r"(input|output|noise)(_\d+)?", name)}

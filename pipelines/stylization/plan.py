@@ -10,9 +10,9 @@ from pathlib import Path
 
 from errors import ArgumentError
 from film.formats import READABLE_CONTAINERS, is_film_name
-from images.folders import is_folder, is_spelt_as_folder, list_pictures, why_no_file, why_not_replaceable
+from images.folders import is_folder, is_spelt_as_folder, why_no_file, why_not_replaceable
 from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
-from pipelines.inputs import check_local
+from pipelines.inputs import check_local, listing_of
 from pipelines.outputs import check_folder_output, check_not_read, check_picture_output
 
 BUCKETS = "buckets (s3://, gs://) need `cluster`"
@@ -123,7 +123,7 @@ def _pictures_of(path: Path, output: Path, plan: StylizationPlan) -> Iterable[tu
     """Return each picture of an input, and its name below the input."""
     if path.is_file():
         return [(path, Path(path.name))]
-    listing = list_pictures(path, recursive=True, skip=output)
+    listing = listing_of(path, "input", recursive=True, skip=output)
     plan.unreadable.update(listing.unreadable)
     plan.films += [other for other in listing.others if other.suffix.lower() in READABLE_CONTAINERS]
     if not (listing.pictures or listing.unreadable):

@@ -85,7 +85,7 @@ class SynthesisSettings:
     """
 
     source: tuple[str | os.PathLike, ...] = option(
-        "pictures of the texture, and folders of pictures",
+        "pictures of the texture, and folders of pictures (without their subfolders)",
         default=(), short="-s", count="+", kind=Path, metavar="FILE_OR_FOLDER",
     )  # fmt: skip
     output_width: int = option("width of the result in pixels", default=512, short="-ow", kind=int, minimum=1)

@@ -13,6 +13,7 @@ from conftest import ROOT
 from PIL import Image
 
 from errors import ArgumentError
+from images import folders
 from images.errors import ImageWarning
 from pipelines.inputs import check_input_files, pictures_in, read_opaque
 from pipelines.synthesis.inputs import read_sources
@@ -224,6 +225,51 @@ def test_pipes_and_folders_are_not_opened(tmp_path):
     for name, reason in (("pipe.t7", "a named pipe, not a file"), (".", "a folder, not a file"), ("x", "no such file")):
         with pytest.raises(ArgumentError, match=f"`input` .*: {reason}"):
             check_input_files(input=tmp_path / name, verify=None)
+
+
+# A file that looks like any other, whose reading fails as on a damaged disk.
+BROKEN = "/proc/self/mem"
+
+
+@pytest.mark.parametrize(
+    ("script", "command"),
+    [
+        ("import_torch_weights", "--input broken.t7 --summary"),
+        ("import_torch_weights", "--input broken.pth --output a.keras"),
+        ("import_torch_weights", "--input T7 --output a.keras --verify broken.npz"),
+        ("import_caffe_weights", "--prototxt broken.prototxt --input file --output a.keras"),
+        ("import_caffe_weights", "--prototxt PROTOTXT --input broken.caffemodel --output a.keras"),
+        ("stylize_tensorflow", "--input PICTURE --model broken.keras --output a.png"),
+        ("stylize_tensorflow", "--input broken.png --output a.png"),
+        ("stylize_tensorflow_graph", "--input PICTURE --model broken.onnx --output a.png"),
+        ("export_model", "--input broken.keras --output a.onnx --format onnx"),
+        ("synthesize", "--source PICTURE -ow 32 -o 1 -m 1 --margin 0 --weights broken.h5"),
+        ("style_transfer", "broken.png PICTURE -o a.png"),
+        ("style_transfer", "PICTURE PICTURE -o a.png -s 32 -ms 32 --descriptor random --proof broken.icc"),
+    ],
+)
+def test_errors_of_the_disk_name_the_file(script, command, place, capsys):
+    names = {"PICTURE": PICTURE, "T7": T7, "PROTOTXT": PROTOTXT}
+    broken = next(word for word in command.split() if word.startswith("broken."))
+    (place / broken).symlink_to(BROKEN)
+    assert importlib.import_module(script).main([names.get(word, word) for word in command.split()]) == 1
+    told = [line for line in capsys.readouterr().err.splitlines() if "error: " in line]
+    assert len(told) == 1
+    assert re.search(rf"{broken}: (\D+: )?Input/output error$", told[0])
+
+
+def test_a_disk_is_no_folder_of_pictures(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "MAX_OTHERS", 20)
+    for number in range(15):
+        for name in ("a.txt", "b.txt"):
+            (tmp_path / f"{number:02}").mkdir(exist_ok=True)
+            (tmp_path / f"{number:02}" / name).touch()
+    (tmp_path / "00" / "a.png").touch()
+    with pytest.raises(ArgumentError, match=r"`data` .*: not a folder of pictures: 1 of its first 22 files"):
+        pictures_in(tmp_path, "data", recursive=True)
+    for number in range(4):  # as many as a few files beside each photo make
+        (tmp_path / "00" / f"{number}.png").touch()
+    assert len(pictures_in(tmp_path, "data", recursive=True)) == 5
 
 
 def hostile_folder(folder):

@@ -9,6 +9,7 @@ from convert.caffe.file.hdf5 import read_hdf5_model
 from convert.foreign import CAFFEMODEL, HDF5, name_foreign_file
 from convert.wire import WireError
 from errors import UserError
+from images.folders import read_through
 
 
 def read_caffemodel(path: str | Path) -> list[ModelLayer]:
@@ -25,6 +26,7 @@ def read_caffemodel(path: str | Path) -> list[ModelLayer]:
     if kind not in (CAFFEMODEL, HDF5, None):
         hint = " (did you swap `prototxt` and `input`?)" if kind == "a prototxt" else ""
         raise UserError(f"{path} is {kind}, not a caffemodel{hint}")
+    read_through(path)
     try:
         return read_hdf5_model(path) if kind == HDF5 else read_protobuf_model(path)
     except (WireError, UserError) as error:

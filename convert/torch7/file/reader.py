@@ -24,6 +24,7 @@ from convert.torch7.file.sources import AsciiSource, BinarySource, FormatError, 
 from convert.torch7.file.storages import MAX_DIMENSIONS, STORAGE_KINDS, TENSOR_KINDS, ElementBudget, view_tensor
 from convert.torch7.file.values import LuaFunction, LuaTable, TorchObject, TorchStorage
 from errors import UserError
+from images.folders import read_through
 
 NIL, NUMBER, STRING, TABLE, TORCH, BOOLEAN, FUNCTION, LEGACY_RECUR_FUNCTION, RECUR_FUNCTION = range(9)
 
@@ -74,6 +75,7 @@ def _load(path: Path) -> mmap.mmap:
         kind = name_foreign_file(path)
         if kind != TORCH7:
             raise UserError(f"{path} is {kind or 'of an unknown format'}, not a Torch7 file")
+        read_through(path)
         with path.open("rb") as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
