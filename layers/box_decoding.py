@@ -15,7 +15,7 @@ CODES = ("corner", "center_size", "corner_size")
 
 @registered
 class BoxDecoding(keras.layers.Layer):
-    """Moves and sizes prior boxes: call([locations, priors]).
+    """Moves and sizes prior boxes: call([locations, priors]), or boxes instead: call([locations, priors, boxes]).
 
     Args:
         code: what the four numbers of a box are: "corner" (shifts of the corners), "center_size" (shift of the centre
@@ -24,7 +24,8 @@ class BoxDecoding(keras.layers.Layer):
         variance_encoded: whether the locations have the variances in them already.
         sets: how many sets of boxes there are: 1 shared by all classes, or one for each.
 
-    Input: locations (batch, boxes * sets * 4) and priors (1, 2, boxes * 4) as PriorBoxes makes them.
+    Input: locations (batch, boxes * sets * 4), priors (1, 2, boxes * 4) as PriorBoxes makes them, and boxes (batch, 1,
+    boxes, 4): what a first step made of the priors, of which then the variances count alone.
     Output: (batch, sets, boxes, 4): xmin, ymin, xmax, ymax, in shares of the picture.
 
     Raises:
@@ -41,13 +42,13 @@ class BoxDecoding(keras.layers.Layer):
 
     def call(self, inputs: Sequence[Any]) -> Any:
         """Return the boxes."""
-        locations, priors = inputs
+        locations, priors, *moved = inputs
         locations = ops.reshape(locations, (ops.shape(locations)[0], -1, self.sets, 4))
         locations = ops.transpose(locations, (0, 2, 1, 3))
         corners, variances = (ops.reshape(priors[0, row], (1, 1, -1, 4)) for row in (0, 1))
         if not self.variance_encoded:
             locations = locations * variances
-        return getattr(self, f"_{self.code}")(locations, corners)
+        return getattr(self, f"_{self.code}")(locations, *(moved or [corners]))
 
     @staticmethod
     def _corner(locations: Any, corners: Any) -> Any:
@@ -67,7 +68,7 @@ class BoxDecoding(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: Sequence[Sequence[int | None]]) -> tuple[int | None, ...]:
         """Return (batch, sets, boxes, 4)."""
-        (batch, numbers), _ = input_shape
+        batch, numbers = input_shape[0]
         return (batch, self.sets, None if numbers is None else numbers // (4 * self.sets), 4)
 
     def get_config(self) -> dict[str, Any]:

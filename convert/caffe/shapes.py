@@ -266,7 +266,7 @@ def registered(node: Node, *, first: bool = False) -> RegisteredRule:
     ):
         if number not in allowed:
             most = "" if len(allowed) == 1 else f" to {allowed[-1]}" if len(allowed) < 99 else " or more"
-            # Layers of forks take more bottoms: the detections of RefineDet those of its first step too.
+            # Layers of forks may take more bottoms.
             way_out = f"; {_way_out(node, first)}" if kind == "bottoms" and number > allowed[-1] else ""
             raise UserError(f"{node.place}: has {number} {kind}; {allowed[0]}{most} are needed{way_out}")
     return entry

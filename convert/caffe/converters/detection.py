@@ -113,16 +113,47 @@ def raw_detections(step: Step, *inputs: KerasTensor) -> Sequence[KerasTensor]:
 
 
 def _boxes_and_scores(
-    step: Step, locations: KerasTensor, scores: KerasTensor, priors: KerasTensor
+    step: Step,
+    locations: KerasTensor,
+    scores: KerasTensor,
+    priors: KerasTensor,
+    objectness: KerasTensor | None = None,
+    first_locations: KerasTensor | None = None,
 ) -> tuple[KerasTensor, KerasTensor]:
+    """Return the boxes and the scores of their classes.
+
+    The last two are RefineDet's (Zhang et al. 2018, 1711.06897): a first step has moved the priors, and a box counts
+    only if that step sees an object there.
+    """
     parameter = step.layer.detection_output_param
-    classes = parameter.num_classes
-    flat = keras.layers.Flatten(name=step.store.unique_name(f"{step.layer.name}_locations"))
-    boxes = keras.layers.Reshape((-1, classes), name=step.store.unique_name(f"{step.layer.name}_scores"))
-    decode = BoxDecoding(
+    scores = _rows(step, "scores", scores, parameter.num_classes)
+    if objectness is not None:
+        seen = _rows(step, "objectness", objectness, 2)[..., 1:] >= parameter.objectness_score
+        background = ops.one_hot(parameter.background_label_id, parameter.num_classes, dtype=scores.dtype)
+        scores = ops.where(seen, scores, background)
+    sets = 1 if parameter.share_location else parameter.num_classes
+    inputs = [_flat(step, "locations", locations), priors]
+    if first_locations is not None:
+        first = [_flat(step, "first_locations", first_locations), priors]
+        inputs.append(_decoding(step, "first_boxes", 1)(first))
+    return _decoding(step, "boxes", sets)(inputs), scores
+
+
+def _rows(step: Step, name: str, blob: KerasTensor, columns: int) -> KerasTensor:
+    """Return (batch, boxes, columns) of a blob that has as many numbers for each box."""
+    reshape = keras.layers.Reshape((-1, columns), name=step.store.unique_name(f"{step.layer.name}_{name}"))
+    return reshape(to_source_order(blob))
+
+
+def _flat(step: Step, name: str, blob: KerasTensor) -> KerasTensor:
+    return keras.layers.Flatten(name=step.store.unique_name(f"{step.layer.name}_{name}"))(to_source_order(blob))
+
+
+def _decoding(step: Step, name: str, sets: int) -> BoxDecoding:
+    parameter = step.layer.detection_output_param
+    return BoxDecoding(
         code=enum_name(parameter, "code_type").lower(),
         variance_encoded=parameter.variance_encoded_in_target,
-        sets=1 if parameter.share_location else classes,
-        name=step.store.unique_name(f"{step.layer.name}_boxes"),
+        sets=sets,
+        name=step.store.unique_name(f"{step.layer.name}_{name}"),
     )
-    return decode([flat(to_source_order(locations)), priors]), boxes(to_source_order(scores))

@@ -121,7 +121,7 @@ def anchor_sizes(parameter: Any) -> list[tuple[float, float]]:
     return sizes
 
 
-@shape_rule("DetectionOutput", bottoms=3)
+@shape_rule("DetectionOutput", bottoms=range(3, 6))
 def detection_output(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     """Make a row of seven numbers for each box that is found."""
     _check_detections(layer, bottoms)
@@ -148,7 +148,7 @@ def candidates(parameter: Any, bottoms: Sequence[Shape]) -> int:
     return number
 
 
-@shape_rule("RawDetections", bottoms=3, tops=2)
+@shape_rule("RawDetections", bottoms=range(3, 6), tops=2)
 def raw_detections(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
     """Make boxes and scores of each prior box, which stand in the place of a DetectionOutput layer."""
     _check_detections(layer, bottoms)
@@ -161,13 +161,20 @@ def raw_detections(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
 
 
 def _check_detections(layer: Any, bottoms: Sequence[Shape]) -> None:
-    parameter, (locations, scores, priors) = layer.detection_output_param, bottoms
+    parameter, (locations, scores, priors, *first) = layer.detection_output_param, bottoms
     classes = parameter.num_classes
     if classes < 1:
         raise LayerError("needs num_classes")
     if not (len(priors) == 3 and priors[1] == 2 and _fit(parameter, locations, scores, priors[2])):
         shapes = ", ".join(map(written, bottoms))
         raise LayerError(f"bottoms {shapes} do not match: each prior box needs four locations and {classes} scores")
+    # RefineDet's scores and locations of its first step.
+    for shape, numbers, what in zip(first, (2, 4), ("scores", "locations"), strict=False):
+        boxes = None if priors[2] is None else priors[2] // 4 * numbers
+        if not agree((shape[0], _product(shape[1:])), (locations[0], boxes)):
+            raise LayerError(f"the first step's {what}, {written(shape)}, must be {numbers} for each prior box")
+    if len(first) > 1 and not parameter.share_location:
+        raise LayerError("share_location must be true where a first step moves the prior boxes")
 
 
 def _fit(parameter: Any, locations: Shape, scores: Shape, numbers: int | None) -> bool:

@@ -154,14 +154,64 @@ def test_what_cannot_be_converted_is_named(parameters, message, tmp_path):
         convert_caffe(*write_network(tmp_path, network(parameters, inputs), {}))
 
 
-def test_refinements_of_boxes_are_cut_off(tmp_path):
+def refinement(inputs, parameters, bottoms):
+    """Return a prototxt whose DetectionOutput reads `bottoms`, inputs, after the prior boxes."""
+    wires = "".join(f' bottom: "{name}"' for name in bottoms)
+    return network(parameters, inputs).replace('bottom: "priors" top', f'bottom: "priors"{wires} top')
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("kind", ["center", "corner"])
+@pytest.mark.parametrize("moves", [False, True])
+def test_boxes_of_a_first_step_are_refined(kind, moves, tmp_path):
     """RefineDet's layer (Zhang et al. 2018, 1711.06897) selects among boxes that a first step has moved already."""
-    inputs = detection_inputs("") | {"first": np.zeros((1, 10), np.float32), "moved": np.zeros((1, 10), np.float32)}
-    text = network(f"{SELECTIONS['center']} objectness_score: 0.01", inputs)
-    text = text.replace('bottom: "priors" top: "out"', 'bottom: "priors" bottom: "first" bottom: "moved" top: "out"')
+    random = np.random.default_rng(7)
+    inputs = detection_inputs(SELECTIONS[kind])
+    boxes = inputs["conf"].size // CLASSES
+    first = {"seen": random.random((1, boxes * 2)).astype(np.float32)}
+    if moves:
+        first["moved"] = (random.standard_normal((1, boxes * 4)) * 0.5).astype(np.float32)
+    text = refinement(inputs | first, f"{SELECTIONS[kind]} objectness_score: 0.4", first)
+    found = outputs(text, tmp_path, maps() | inputs | first, ["out"])["out"].reshape(-1, 7)
+    # OpenCV selects among the moved boxes, given in the place of prior boxes, with the scores of those that are seen.
+    (tmp_path / "network.prototxt").write_text(detector(PRIORS["plain"], ""))
+    priors = opencv(tmp_path, maps(), "priors")
+    if moves:
+        corners, variances = priors.reshape(2, -1, 4)
+        shifts = first["moved"].reshape(-1, 4) * variances
+        size = corners[:, 2:] - corners[:, :2]
+        middle, half = corners.reshape(-1, 2, 2).mean(1) + shifts[:, :2] * size, np.exp(shifts[:, 2:]) * size / 2
+        moved = np.concatenate([middle - half, middle + half], 1) if kind == "center" else corners + shifts
+        priors[0, 0] = moved.ravel()
+    seen = first["seen"].reshape(-1, 2)[:, 1:] >= 0.4
+    scores = np.where(seen, inputs["conf"].reshape(-1, CLASSES), [1, 0, 0])
+    given = {"loc": inputs["loc"], "conf": scores.reshape(1, -1).astype(np.float32), "priors": priors}
+    text = network(SELECTIONS[kind], inputs).split('layer { name: "out"')[1]
+    text = "".join(input_layer(name, array.shape) for name, array in given.items()) + 'layer { name: "out"' + text
+    (tmp_path / "network.prototxt").write_text(text)
+    expected = opencv(tmp_path, given, "out").reshape(-1, 7)
+    expected = expected[expected[:, 2] > 0]
+    expected = expected[np.argsort(expected[:, 1], kind="stable")]
+    assert 4 < len(expected) == len(found)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("first", "parameters", "message"),
+    [
+        ({"seen": 4}, "", "the first step's scores, 1 x 720, must be 2 for each prior box"),
+        ({"seen": 2, "moved": 2}, "", "the first step's locations, 1 x 360, must be 4 for each prior box"),
+        ({"seen": 2, "moved": 4}, "share_location: false", "share_location must be true where a first step moves"),
+        ({"seen": 2, "moved": 4, "more": 1}, "", "has 6 bottoms; 3 to 5 are needed; cut .* with `outputs` loc,conf,"),
+    ],
+)
+def test_impossible_first_steps_are_named(first, parameters, message, tmp_path):
+    inputs = detection_inputs(parameters)
+    added = {name: np.zeros((1, 180 * numbers), np.float32) for name, numbers in first.items()}
+    text = refinement(inputs | added, f"nms_param {{ top_k: 5 }} {parameters}", added)
     text += 'layer { name: "better" type: "Power" bottom: "loc" top: "better" power_param { scale: 2 } }'
     files = write_network(tmp_path, text, {})
-    with pytest.raises(UserError, match=r"has 5 bottoms; 3 are needed; cut .* with `outputs` loc,conf,priors,first,"):
+    with pytest.raises(UserError, match=message):
         convert_caffe(*files)
     found = convert_caffe(*files, outputs=["better"]).model(inputs["loc"])
     np.testing.assert_allclose(found, 2 * inputs["loc"])
