@@ -28,8 +28,8 @@ from film.frame import FilmFormat, Frame
 from film.packets import delay
 from film.reading import frame_numbers, frame_path
 from film.sound import lost_tracks, other_packets
-from images.temporary_files import whole_path
-from images.writing import to_bytes
+from images.temporary_files import whole_file, whole_path
+from images.writing import save_image, to_bytes
 
 COUNT_NAME = "frames.json"
 # Seconds of the unit in which an animation tells times, and the fewest of them that browsers show a frame.
@@ -157,8 +157,8 @@ class _NumberedWriter(FilmWriter):
 
     def write(self, frame: Frame) -> None:
         path = frame_path(self.pattern, self.first_number + len(self.times))
-        with whole_path(path, path.suffix) as temporary:
-            _to_image(frame.pixels).save(temporary)
+        with whole_file(path) as file:
+            save_image(_to_image(frame.pixels), file, Image.registered_extensions()[path.suffix.lower()])
         self.times.append((frame.time, frame.duration))
 
     def check_parts(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -129,7 +130,24 @@ def _write_levels(file: BinaryIO, levels: np.ndarray, file_format: str, metadata
     elif file_format == "JPEG" and is_large:
         write_jpeg(file, levels, options)
     else:
-        Image.fromarray(levels).save(file, format=file_format, **options)
+        save_image(Image.fromarray(levels), file, file_format, **options)
+
+
+def save_image(image: Image.Image, file: BinaryIO, file_format: str, **options: Any) -> None:
+    """Let Pillow encode a picture in memory, and write what comes out.
+
+    Pillow hands a file on the disk to libtiff, which prints lines of its own where the disk is full, and may leave half
+    a picture without an error.
+
+    Args:
+        image: what is written.
+        file: open for writing.
+        file_format: Pillow's name of the format.
+        **options: how Pillow is told to write it.
+    """
+    memory = BytesIO()
+    image.save(memory, format=file_format, **options)
+    file.write(memory.getbuffer())
 
 
 def _kept(metadata: Metadata) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from errors import ArgumentError, UserError
@@ -125,6 +125,23 @@ def check_disk_space(folder: Path, needed: int, advice: str = "") -> None:
     if free < needed:
         how = f" ({advice})" if advice else ""
         raise UserError(f"{folder}: its disk has {free / 1e6:.0f} MB free, the run may need {needed / 1e6:.0f} MB{how}")
+
+
+@contextmanager
+def made_folder(path: Path) -> Iterator[None]:
+    """Make a folder, with those above it; what was made and is empty at the end, as nothing was written, goes again.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        for folder in missing:
+            with suppress(OSError):  # there is something in it, or it is gone
+                folder.rmdir()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from images.errors import ImageError
+from images.errors import ImageError, reason
 from images.picture import MAX_PIXELS
 from images.temporary_files import whole_path
 
@@ -88,4 +88,6 @@ def write_exr(path: Path, values: np.ndarray, *, bits: int) -> None:
         with whole_path(path, SUFFIX) as temporary, package.File(header, channels) as file:
             file.write(str(temporary))
     except (OSError, RuntimeError) as error:
-        raise ImageError(f"{path}: cannot be written: {' '.join(str(error).split())}") from error
+        # The library tells the name of the temporary file before the reason.
+        why = reason(error).rpartition('". ')[2].rstrip(".")
+        raise ImageError(f"{path}: cannot be written: {' '.join(why.split())}") from error

@@ -13,6 +13,7 @@ from pipelines.materials.gltf import FILE, PACKED, material, packed
 from pipelines.materials.material import Material
 from pipelines.materials.settings import MaterialSettings
 from pipelines.materials.surface import Maps, role_of
+from pipelines.outputs import made_folder
 from runs.store import write_json
 
 REPORT = "report.json"
@@ -36,14 +37,14 @@ def write_material(folder: Path, result: Material, settings: MaterialSettings) -
         result: the surface and what is known of it.
         settings: in which formats.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    remove_stale(folder)
     paths = {key: folder / f"{key}.{settings.format}" for key in result.maps}
-    for key, values in result.maps.items():
-        write_map(paths[key], values, bits=settings.bits_of(key), is_color=role_of(key).is_color)
-    further = [] if settings.material is None else _write_gltf(folder, result, paths)
     report = folder / REPORT
-    write_json(report, _report(result, settings, paths))
+    with made_folder(folder):
+        remove_stale(folder)
+        for key, values in result.maps.items():
+            write_map(paths[key], values, bits=settings.bits_of(key), is_color=role_of(key).is_color)
+        further = [] if settings.material is None else _write_gltf(folder, result, paths)
+        write_json(report, _report(result, settings, paths))
     return [*paths.values(), *further, report]
 
 

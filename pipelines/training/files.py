@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -28,7 +28,7 @@ from options import to_json
 from pipelines.descriptors import Descriptor
 from pipelines.inputs import check_input_files, read_opaque
 from pipelines.model_library import find_model
-from pipelines.outputs import check_disk_space, check_folder_output
+from pipelines.outputs import check_disk_space, check_folder_output, made_folder
 from pipelines.training.settings import MODELS, TrainingSettings, distinct_layers
 from runs.lock import check_replaceable, hold
 from runs.machine import choose_precision
@@ -63,16 +63,9 @@ def held(folder: Path) -> Iterator[None]:
     """
     check_folder_output(folder / PREVIEWS, name="checkpoints_path")
     check_replaceable(path for name in WRITTEN for path in folder.glob(name))
-    is_new = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with hold(folder / ".lock"):
-            remove_stale(folder)
-            yield
-    finally:
-        if is_new:
-            with suppress(OSError):  # there is something in it
-                folder.rmdir()
+    with made_folder(folder), hold(folder / ".lock"):
+        remove_stale(folder)
+        yield
 
 
 def read_styles(settings: TrainingSettings) -> dict[str, np.ndarray]:

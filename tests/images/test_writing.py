@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageCms, JpegImagePlugin
+from support.small_disk import largest_file
 
 from images.errors import ImageError, ImageWarning
 from images.reading import read_image
@@ -148,3 +149,17 @@ def test_a_file_that_cannot_be_written_is_named_once(tmp_path):
     with pytest.raises(ImageError) as caught:
         write_image(path, np.zeros((2, 2, 3), np.float32))
     assert str(caught.value) == f"{path}: cannot be written: Is a directory"
+
+
+@pytest.mark.parametrize("suffix", [".jpg", *LOSSLESS])
+def test_a_disk_that_becomes_full_leaves_no_half_picture(tmp_path, suffix, random, capfd):
+    """Pillow's encoders took a write that ended early for a whole one, and libtiff's for a broken encoder."""
+    pixels = random.random((120, 100, 3))
+    path = tmp_path / f"old{suffix}"
+    write_image(path, pixels)
+    before = path.read_bytes()
+    for allowed in (10, len(before) // 2, len(before) - 1):
+        with largest_file(allowed), pytest.raises(ImageError, match="cannot be written: File too large"):
+            write_image(path, pixels)
+        assert (list(tmp_path.iterdir()), path.read_bytes()) == ([path], before)
+    assert capfd.readouterr().err == ""

@@ -9,6 +9,7 @@ from conftest import ROOT
 from support.training_cases import smooth_picture, write_descriptor_weights
 
 from images.writing import write_image
+from pipelines.outputs import made_folder
 
 KINDS = {"a folder": os.mkdir, "a named pipe": os.mkfifo, "read-only": lambda path: path.touch(0o444)}
 TRANSFER = "style_transfer PICTURE STYLE --weights WEIGHTS --style-layers relu1_1 --content-layers relu2_1 -o out/a.png"
@@ -112,3 +113,14 @@ def test_an_output_of_a_folder_that_is_no_file_is_reported_and_the_others_are_wr
     assert run(command, inputs) == 1
     assert f"{tmp_path}/style.png is a named pipe" in capsys.readouterr().err
     assert (tmp_path / "content.png").is_file()
+
+
+@pytest.mark.parametrize("name", ["new", "new/below", "old"])
+def test_a_new_folder_that_stays_empty_goes_again(name, tmp_path):
+    (tmp_path / "old").mkdir()
+    with made_folder(tmp_path / name):
+        assert (tmp_path / name).is_dir()
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+    with made_folder(tmp_path / name):
+        (tmp_path / name / "a.png").touch()
+    assert (tmp_path / name / "a.png").exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from film.writing import COUNT_NAME, FilmWriter
 from images.temporary_files import remove_stale
 from options import refuse
 from pipelines.inputs import check_input_files
-from pipelines.outputs import check_file_output, check_folder_output, check_names_file
+from pipelines.outputs import check_file_output, check_folder_output, check_names_file, made_folder
 from pipelines.stylization.film.settings import FilmSettings
 from runs.lock import check_replaceable, hold
 from runs.resuming import Found, Identity, check_resumable
@@ -113,18 +113,9 @@ class FilmFiles:
         if _exists(self.output) and not self.folder.exists() and not overwrite:
             raise ArgumentError(f"`output` {self.output} exists; `overwrite` replaces it")
         self._check_places()
-        if is_numbered(self.output):
-            self.output.absolute().parent.mkdir(parents=True, exist_ok=True)
-        is_new = not self.folder.exists()
-        self.folder.mkdir(exist_ok=True)
-        try:
-            with hold(self.folder / ".lock"):
-                self._begin(overwrite=overwrite)
-                yield
-        finally:
-            if is_new:
-                with suppress(OSError):  # there is something in it, or it is gone
-                    self.folder.rmdir()
+        with made_folder(self.folder.absolute()), hold(self.folder / ".lock"):
+            self._begin(overwrite=overwrite)
+            yield
 
     def _begin(self, *, overwrite: bool) -> None:
         for folder in (self.folder, self.output.absolute().parent):

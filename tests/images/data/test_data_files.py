@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageCms
+from support.small_disk import largest_file
 
 from images.data.exr import read_exr
 from images.data.reading import is_exr, read_data
@@ -147,3 +148,12 @@ def test_without_the_package_one_line_tells(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.splitlines()[-1].endswith("OpenEXR files need the Python package openexr (pip install openexr)")
+
+
+@pytest.mark.parametrize("name", MAP_DEPTHS)
+def test_a_full_disk_is_told_with_the_name_of_the_map(name, tmp_path):
+    """Of OpenEXR the temporary file was named."""
+    path = tmp_path / f"map.{name}"
+    with largest_file(1000), pytest.raises(ImageError, match=rf"^{path}: cannot be written: File too large$"):
+        write_map(path, np.random.default_rng(0).random((32, 32, 3)), bits=16, is_color=False)
+    assert not list(tmp_path.iterdir())
