@@ -129,8 +129,7 @@ def _boxes_and_scores(
     scores = _rows(step, "scores", scores, parameter.num_classes)
     if objectness is not None:
         seen = _rows(step, "objectness", objectness, 2)[..., 1:] >= parameter.objectness_score
-        background = ops.one_hot(parameter.background_label_id, parameter.num_classes, dtype=scores.dtype)
-        scores = ops.where(seen, scores, background)
+        scores = ops.where(seen, scores, 0.0)  # that of the background, 1 in Caffe, is never looked at
     sets = 1 if parameter.share_location else parameter.num_classes
     inputs = [_flat(step, "locations", locations), priors]
     if first_locations is not None:

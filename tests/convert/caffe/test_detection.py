@@ -232,9 +232,13 @@ def test_impossible_priors_are_named(prior, message, tmp_path):
 
 
 @pytest.mark.parametrize(("format", "suffix"), [("onnx", ".onnx"), ("litert", ".tflite")])
-def test_selections_leave(format, suffix, tmp_path):
+@pytest.mark.parametrize("first", [{}, {"seen": 2, "moved": 4}], ids=["one_step", "two_steps"])
+def test_selections_leave(format, suffix, first, tmp_path):
     inputs = detection_inputs("")
-    expected = outputs(network(SELECTIONS["center"], inputs), tmp_path, maps() | inputs, ["out"])["out"]
+    boxes = inputs["conf"].size // CLASSES
+    inputs |= {name: np.random.default_rng(1).random((1, boxes * n)).astype(np.float32) for name, n in first.items()}
+    text = refinement(inputs, f"{SELECTIONS['center']} objectness_score: 0.4", first)
+    expected = outputs(text, tmp_path, maps() | inputs, ["out"])["out"]
     assert expected.size > 7  # or nothing is found
     given = maps() | inputs
     given = {name: array.transpose(0, 2, 3, 1) if array.ndim == 4 else array for name, array in given.items()}
