@@ -47,14 +47,16 @@ def tflite_flatbuffers() -> ModuleType:
 
 
 def mend_tf2onnx() -> None:
-    """Mend three of tf2onnx's optimisations (1.17) that change what a graph computes.
+    """Mend three of tf2onnx's optimisations (1.17) that change what a graph computes, and one that fails.
 
     - It shares a constant between inputs that hold the same numbers, and changes the axes of a slice in place where it
       believes that one node alone has them: other slices then begin elsewhere. Here each has axes of its own.
     - It makes one of two reshapes in a row, also where the second copies sizes of what the first returns.
     - Where sizes of a reshape are copied from other axes it gives it an axis of 1 more, and takes that out behind it:
       never where the reshape is what the graph returns. Whether it is depends on the order of sets.
+    - It finds all leaky rectifiers before it replaces the first: of two in a row the second then lacks its input.
     """
+    from tf2onnx import tfonnx
     from tf2onnx.optimizer import back_to_back_optimizer
     from tf2onnx.optimizer.reshape_optimizer import ReshapeOptimizer
     from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer
@@ -64,6 +66,25 @@ def mend_tf2onnx() -> None:
         handlers[key] = _without_copied_sizes(handlers[key])
         TransposeOptimizer._slice_handler = _with_own_axes(TransposeOptimizer._slice_handler)
         ReshapeOptimizer._optimize_reshape = _before_outputs(ReshapeOptimizer._optimize_reshape)
+        tfonnx.rewrite_leakyrelu = _leaky_rectifiers
+
+
+def _leaky_rectifiers(graph: Any, nodes: Sequence[Any]) -> Sequence[Any]:
+    """Replace max(x, slope x) by ONNX's operator, one after the other, and return the graph's nodes."""
+    for node in [node for node in nodes if node.type == "Maximum"]:
+        for position, product in enumerate(node.inputs):
+            x = node.input[1 - position]
+            if product.type != "Mul" or x not in product.input:
+                continue
+            factor = product.inputs[1 - list(product.input).index(x)]
+            slope = factor.get_tensor_value() if factor.is_const() else None
+            if isinstance(slope, float) and slope < 1:
+                known = {"shapes": node.output_shapes, "dtypes": node.output_dtypes}
+                rectifier = graph.make_node("LeakyRelu", [x], attr={"alpha": slope}, **known)
+                graph.replace_all_inputs(node.output[0], rectifier.output[0])
+                graph.safe_remove_nodes([node, product])
+                break
+    return graph.get_nodes()
 
 
 def _without_copied_sizes(merge: Callable[..., list]) -> Callable[..., list]:

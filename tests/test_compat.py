@@ -148,6 +148,27 @@ def check_optimized(nodes, constants, shape, expected):
     np.testing.assert_array_equal(onnx_results(GraphUtil.optimize_model_proto(made), x), result)
 
 
+def test_leaky_rectifiers_in_a_row_become_operators():
+    """A slope above 1, and a maximum of other tensors, are none."""
+    import tf2onnx
+
+    mend_tf2onnx()
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 4), name="x")])
+    def rectify(x):
+        for slope in (0.3, 0.5, 2.0):
+            x = tf.maximum(x, slope * x)
+        return tf.identity(tf.maximum(x, 0.5 * tf.square(x)), name="y")
+
+    made, _ = tf2onnx.convert.from_function(rectify, rectify.input_signature, opset=18)
+    assert [node.op_type for node in made.graph.node].count("LeakyRelu") == 2
+    x = expected = np.linspace(-2, 2, 12, dtype=np.float32).reshape(3, 4)
+    for factor in (0.3, 0.5, 2.0):
+        expected = np.maximum(expected, factor * expected)
+    expected = np.maximum(expected, 0.5 * expected**2)
+    np.testing.assert_allclose(onnx_results(made, x), expected, rtol=1e-6)
+
+
 def test_slices_keep_their_beginnings_where_their_axes_are_permuted():
     nodes = [
         onnx.helper.make_node("Transpose", ["x"], ["t"], perm=[0, 2, 3, 1]),
