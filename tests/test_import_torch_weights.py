@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from conftest import ROOT
 from support.torch7_cases import SHIPPED_CASES
-from support.torch7_writer import module, table, tensor, write_t7
+from support.torch7_writer import module, sequential, table, tensor, write_t7
 
 import import_torch_weights
 import layers  # noqa: F401  registers what the saved models are made of
@@ -88,6 +88,17 @@ def test_verify_fails_on_other_numbers(tmp_path, capsys):
     assert run("--input", JOHNSON.path, "--output", output, "--verify", reference) == 1
     assert "does not agree with the reference: max difference" in capsys.readouterr().err
     assert not output.exists()
+
+
+def test_a_reference_without_a_batch_of_a_network_that_takes_any_size(tmp_path):
+    """The slice that the network takes lies outside of the reference where that is taken for a batch of pictures."""
+    x = np.random.default_rng(0).normal(size=(2, 7, 3)).astype(np.float32)
+    source, reference = tmp_path / "select.t7", tmp_path / "select.npz"
+    source.write_bytes(write_t7(sequential(module("nn.Select", dimension=2, index=7), module("nn.Tanh"))))
+    np.savez(reference, input=x, output=np.tanh(x[:, 6]))
+    assert run("--input", source, "--output", tmp_path / "select.keras", "--verify", reference) == 0
+    np.savez(reference, input=x, output=x[:, 6])
+    assert run("--input", source, "--output", tmp_path / "select.keras", "--verify", reference) == 1
 
 
 def test_statistics_of_batches_may_amplify_rounding(tmp_path):

@@ -91,6 +91,7 @@ def compare(network: keras.Model, reference: Reference) -> Verification:
     import keras
 
     from convert.axes import array_to_source_order
+    from pipelines.command_line import is_lack_of_memory
 
     batch = reference.batch(network)
     if batch is None:
@@ -98,7 +99,9 @@ def compare(network: keras.Model, reference: Reference) -> Verification:
     given = given_to(network, reference)
     try:
         made = network(given if len(given) > 1 else given[0])
-    except ValueError as error:  # sizes that the network does not take
+    except Exception as error:  # Keras and its backends refuse sizes with exceptions of many kinds
+        if is_lack_of_memory(error):
+            raise
         raise UserError(f"`verify`: {_misfit(network, reference)}") from error
     outputs = [
         array_to_source_order(keras.ops.convert_to_numpy(y)) for y in (made if isinstance(made, list) else [made])
