@@ -459,4 +459,112 @@ def _attention() -> PackageCase:
     return PackageCase(network, (x,), tuple(outputs), ((None, 1, 5, 6),))
 
 
-CASES = PLAIN | {"recurrent_attention": _attention()} | MASKS | GLIMPSES | SEQUENCES
+ROW = torch.tensor(numbers(3, 5, seed=40))
+COUNTS = torch.tensor([2.0, 5.0, 1.0])
+FACTORS = torch.tensor([[1, 0.5], [3, -2], [3, 1.5]])
+TABLE, FRAME = numbers(4, 3, seed=41), numbers(2, 3, 4, seed=42)
+CHANNELS = torch.tensor(numbers(2, 8, 3, 4, seed=43))
+
+
+def _temporal(kind: str, weight: np.ndarray, **fields: object) -> TorchObject:
+    return module(kind, weight=tensor(weight), bias=tensor(numbers(4, seed=8)), pad=1, **fields)
+
+
+def _expanded(x: torch.Tensor) -> torch.Tensor:
+    """Follow the lines of waifu2x' DepthExpand2x."""
+    batch, depth, height, width = x.shape
+    x = x.transpose(1, 3).reshape(batch, width, height * 2, depth // 2).transpose(1, 2)
+    return x.reshape(batch, height * 2, width * 2, depth // 4).transpose(1, 3).transpose(2, 3)
+
+
+def _waifu2x_slopes() -> TorchObject:
+    scratch = {name: tensor(numbers(2)) for name in ("positive", "negative", "filter_positive", "filter_negative")}
+    return sequential(
+        module("nn.LeakyReLU", negative_scale=0.3, **scratch),
+        module("nn.LeakyReLU", slope=0.5, inplace=False),
+        module("fbnn.LeakyReLU", weight=tensor(np.float32([0.2])), nOutputPlane=0),
+    )
+
+
+# Of fbnn, nnx, waifu2x, neural-style, neuraltalk2 and forks of nn.
+FURTHER = {
+    "older_slopes": _case(_waifu2x_slopes(), torch.where(X > 0, X, X * 0.3 * 0.5 * 0.2)),
+    "steep_sigmoid": _case(module("nn.PSigmoid", k=3), (3 * X).sigmoid()),
+    "in_training_only": _case(
+        sequential(
+            module(
+                "nn.ContentLoss", strength=5, target=tensor(numbers(3)), crit=module("nn.MSECriterion"), mode="none"
+            ),
+            module("nn.StyleLoss", target=tensor(numbers(3, 3)), G=tensor(numbers(3, 3)), gram=sequential()),
+            module("w2nn.GradWeight", constant_scalar=3),
+            module("nn.Balance", nBatch=10, inputCache=tensor(numbers(2)), prob=tensor(numbers(2)), train=False),
+        ),
+        X,
+        X,
+        known=True,
+    ),
+    "on_several_cards": PackageCase(
+        _sequential_of("nn.GPUParallelTable", module("nn.Tanh"), module("nn.Abs"), devices=table(1, 2)),
+        (ROW, CLASSES),
+        (ROW.tanh(), CLASSES.abs()),
+        ((None, 5), (None, 2)),
+    ),
+    "softmax_of_lengths": _case(
+        module("nn.LenSoftMax"),
+        torch.stack([F.pad(x[: int(n)].softmax(0), (0, 5 - int(n))) for x, n in zip(ROW, COUNTS, strict=True)]),
+        ROW,
+        COUNTS,
+        known=True,
+    ),
+    **{
+        f"unit_length_{kind}": _case(
+            module(f"{kind}.L2Normalize", norms=tensor(numbers(3, 1))),
+            ROW / ROW.norm(dim=1, keepdim=True),
+            ROW,
+            known=True,
+        )
+        for kind in ("nn", "fbnn")
+    },
+    "linear_no_backprop": _case(
+        module("nn.LinearNoBackprop", weight=tensor(MATRIX), bias=tensor(numbers(3, seed=5))),
+        F.linear(X[:, :, 0, 0], torch.tensor(MATRIX), torch.tensor(numbers(3, seed=5))),
+        X[:, :, 0, 0],
+    ),
+    "faster_lookup": _case(
+        module("nn.FasterLookup", weight=tensor(TABLE), count=tensor(np.zeros(4), "Int"), skipBoundChecking=False),
+        torch.tensor(TABLE[[0, 3, 2]][None]),
+        torch.tensor([[1.0, 4.0, 3.0]]),
+    ),
+    "weighted_lookup": _case(
+        module("nn.WeightedLookupTable", weight=tensor(TABLE)), torch.tensor(TABLE[[0, 2, 2]]) * FACTORS[:, 1:], FACTORS
+    ),
+    "upsampling_fbnn": _case(module("nn.Upsample", factor=3), X.repeat_interleave(3, 2).repeat_interleave(3, 3)),
+    **{
+        f"depth_expansion_{kind}": _case(
+            module(f"{kind}.DepthExpand2x", shape=sizes(2, 8, 3, 4)), _expanded(CHANNELS), CHANNELS, known=True
+        )
+        for kind in ("w2nn", "mynn")
+    },
+    **{
+        f"convolution_{name}": _case(_convolution(f"w2nn.{name}", W, pad=(1, 1)), CONVOLVED)
+        for name in ("EdgeFilter", "RandomBinaryConvolution")
+    },
+    "unfolded_convolution": _case(
+        _temporal(
+            "nn.UnfoldedTemporalConvolution", TIME.reshape(4, 6), kW=2, dW=1, inputFrameSize=3, outputFrameSize=4
+        ),
+        F.conv1d(FRAMES.mT, torch.tensor(TIME).mT, torch.tensor(numbers(4, seed=8)), padding=1).mT,
+        FRAMES,
+    ),
+    "convolution_of_time_first": _case(
+        _temporal("nn.TemporalConvolutionTBC", FRAME, kw=2, nIn=3, nOut=4),
+        F.conv1d(
+            SEQUENCE.permute(1, 2, 0), torch.tensor(FRAME).permute(2, 1, 0), torch.tensor(numbers(4, seed=8)), padding=1
+        ).permute(2, 0, 1),
+        SEQUENCE,
+    ),
+    "sentences_of_a_picture": _case(module("nn.FeatExpander", n=3), ROW.repeat_interleave(3, 0), ROW, known=True),
+}
+
+
+CASES = PLAIN | FURTHER | {"recurrent_attention": _attention()} | MASKS | GLIMPSES | SEQUENCES

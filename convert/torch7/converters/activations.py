@@ -39,9 +39,12 @@ def clipped_relu(module: Module, x: KerasTensor) -> KerasTensor:
 
 @converts("nn.LeakyReLU")
 def leaky_relu(module: Module, x: KerasTensor) -> KerasTensor:
-    """x, times `negval` where negative; waifu2x' class of this name, of before nn had one, says `negative_scale`."""
-    module.ignore("negative")
-    slope = module.number("negval", module.number("negative_scale", 0.01))
+    """x, times `negval` where negative.
+
+    Classes of this name from before nn had one say `negative_scale` (waifu2x) or `slope`.
+    """
+    module.ignore("positive", "negative", "filter_positive", "filter_negative")
+    slope = module.number("negval", module.number("negative_scale", module.number("slope", 0.01)))
     return ExactLeakyReLU(slope)(x)
 
 
@@ -58,7 +61,7 @@ def randomized_leaky_relu(module: Module, x: KerasTensor) -> KerasTensor:
     return ExactLeakyReLU(slope)(x)
 
 
-@converts("nn.PReLU")
+@converts("nn.PReLU", "fbnn.LeakyReLU")
 def parametric_relu(module: Module, cell: Cell, context: Context) -> KerasTensor:
     """x, times a learnt slope where negative: one for all or one for each index of the second dimension.
 
@@ -90,6 +93,12 @@ def elu(module: Module, x: KerasTensor) -> KerasTensor:
 def sigmoid(x: KerasTensor) -> KerasTensor:
     """1 / (1 + e^-x)."""
     return ops.sigmoid(x)
+
+
+@converts("nn.PSigmoid")
+def steep_sigmoid(module: Module, x: KerasTensor) -> KerasTensor:
+    """1 / (1 + e^-kx)."""
+    return ops.sigmoid(x * float(module.number("k", 1)))
 
 
 @converts("nn.LogSigmoid")
@@ -172,6 +181,17 @@ def log_softmax(cell: Cell) -> KerasTensor:
 def last_softmax(cell: Cell) -> KerasTensor:
     """Softmax over the last dimension."""
     return ops.softmax(cell.tensor, axis=cell.axis(-1))
+
+
+@converts_values("nn.LenSoftMax")
+def softmax_of_length(module: Module, value: Value) -> Value:
+    """Softmax over as many of the first elements of each row as the second tensor tells; the others are 0."""
+    cell, lengths = module.cells(value, 2)
+    if cell.rank != 2 or cell.frame.hidden:
+        raise module.fail(f"takes batch x elements, but its first input has the sizes {cell.sizes}")
+    x = cell.tensor
+    inside = ops.cumsum(ops.ones_like(x), axis=1) <= ops.reshape(ops.cast(lengths.tensor, x.dtype), (-1, 1))
+    return cell.like(ops.softmax(ops.where(inside, x, -1e30), axis=1))
 
 
 @converts("nn.SoftMin")

@@ -232,6 +232,18 @@ def squeeze(module: Module, cell: Cell) -> Cell:
     return cell.view(ops.squeeze(cell.source(), axis=axes)) if axes else cell
 
 
+@converts("nn.FeatExpander")
+def feature_expansion(module: Module, cell: Cell) -> Cell:
+    """Each sample n times in a row, one for each of the sentences about a picture (neuraltalk2)."""
+    count = module.integer("n", low=1, high=2**10)
+    if count == 1:
+        return cell
+    if cell.frame.hidden:
+        raise module.fail("is supported for inputs with a batch dimension only")
+    cell.keep_batch(1)
+    return cell.like(ops.repeat(cell.tensor, count, axis=0))
+
+
 @converts("nn.Replicate")
 def replicate(module: Module, cell: Cell) -> Cell:
     """A new dimension along which the tensor is repeated."""

@@ -29,7 +29,7 @@ def concat_table(module: Module, value: Value, context: Context) -> Value:
     return [context.convert(child, value) for child in module.children()]
 
 
-@converts_values("nn.ParallelTable")
+@converts_values("nn.ParallelTable", "nn.GPUParallelTable")
 def parallel_table(module: Module, value: Value, context: Context) -> Value:
     """Each module gets its own element of the input table."""
     children = module.children()
@@ -174,13 +174,17 @@ def spatial_classifier(module: Module, x: KerasTensor, context: Context) -> Kera
     "nn.DataLog",
     "w2nn.Print",
     "w2nn.PrintTable",
+    "w2nn.GradWeight",
+    "nn.Balance",
+    "nn.ContentLoss",
+    "nn.StyleLoss",
 )
 def identity(module: Module, value: Value, context: Context) -> Value:
     """The input, or what modules inside make of it.
 
     What these do is done in training, or to Torch7's memory. (nn.Copy holds Lua closures, which are not read.)
     """
-    module.ignore("range", "eigenVectors", "eigenValues")
+    module.ignore("range", "eigenVectors", "eigenValues", "target", "G", "inputCache", "prob", "sum")
     if isinstance(module.get("modules"), LuaTable):
         return wrapper(module, value, context)
     return value

@@ -13,10 +13,10 @@ from convert.torch7.registry import converts, converts_values
 from convert.torch7.symbolic_values import Cell, Value
 
 
-@converts("nn.Linear", "nn.LinearNoBias", "nn.LinearNB", sample=1)
+@converts("nn.Linear", "nn.LinearNoBackprop", "nn.LinearNoBias", "nn.LinearNB", sample=1)
 def linear(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """A dense layer."""
-    bias = module.array("bias") if module.type_name == "nn.Linear" else None
+    bias = None if module.type_name in ("nn.LinearNoBias", "nn.LinearNB") else module.array("bias")
     return dense(module, x, context, module.required_array("weight"), bias)
 
 
@@ -85,11 +85,20 @@ def _with_children(module: Module) -> list[Module]:
     return [module, *inner]
 
 
-@converts("nn.LookupTable", "cudnn.LookupTable", "nn.Dictionary")
+@converts("nn.LookupTable", "cudnn.LookupTable", "nn.Dictionary", "nn.FasterLookup")
 def lookup_table(module: Module, cell: Cell, context: Context) -> Cell:
     """The rows of the weight that the indices (from 1) name."""
     weight = _limited(module, module.required_array("weight"))
     return _looked_up(module, cell, context, weight, cell.source() - 1)
+
+
+@converts("nn.WeightedLookupTable")
+def weighted_lookup_table(module: Module, cell: Cell, context: Context) -> Cell:
+    """The rows of the weight that the first of two columns names, times the second."""
+    if cell.rank != 2 or cell.sizes[1] not in (None, 2):
+        raise module.fail(f"takes rows of an index and a factor, but its input has the sizes {cell.sizes}")
+    pairs, weight = cell.source(), _limited(module, module.required_array("weight"))
+    return cell.from_source(_looked_up(module, cell, context, weight, pairs[..., 0] - 1).source() * pairs[..., 1:])
 
 
 @converts("nn.LookupTableMaskZero")

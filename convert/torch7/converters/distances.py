@@ -73,6 +73,13 @@ def _distance(x: KerasTensor, points: KerasTensor, factors: KerasTensor | None =
     return ops.sqrt(ops.sum(ops.square(difference), axis=-2))
 
 
+@converts("nn.L2Normalize", "fbnn.L2Normalize", sample=1)
+def unit_length(module: Module, x: KerasTensor) -> KerasTensor:
+    """x divided by its length."""
+    module.ignore("norms", "normSquared", "eye", "diag")
+    return x / ops.sqrt(ops.sum(ops.square(x), axis=-1, keepdims=True))
+
+
 @converts("nn.Normalize", sample=1)
 def normalize(module: Module, x: KerasTensor) -> KerasTensor:
     """x divided by its p-norm."""

@@ -89,7 +89,7 @@ class _Search:
             return self._in_turn(_children(module), depth)
         if name in SIDE_BY_SIDE:
             return Finding(_merged([self.find(child, depth + 1).need for child in _children(module)]))
-        if name == "ParallelTable":
+        if name in ("ParallelTable", "GPUParallelTable"):
             return Finding(Table(tuple(self.find(child, depth + 1).need for child in _children(module))))
         if name in ("DeepMask", "SharpMask") and isinstance(module.get("trunk"), TorchObject):
             return self.find(module.child(module.get("trunk"), "trunk"), depth + 1)

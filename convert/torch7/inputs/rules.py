@@ -34,7 +34,7 @@ RANK_ONLY = {
     "SpatialReflectionPadding SpatialSymmetricPadding SpatialCircularPadding SpatialUpSamplingNearest "
     "SpatialUpSamplingBilinear SpatialDropout SpatialCrossMapLRN NoiseFill GenNoise ShaveImage SpatialSoftMax "
     "SpatialLogSoftMax SpatialRegionDropout SpatialPadding SpatialUniformCrop SpatialUpSampling SpatialReSampling "
-    "PixelSort CrossMapNormalization Normalize2 StereoJoin1",
+    "PixelSort CrossMapNormalization Normalize2 StereoJoin1 Upsample w2nn.DepthExpand2x mynn.DepthExpand2x",
     5: "VolumetricMaxPooling VolumetricAveragePooling VolumetricDilatedMaxPooling VolumetricFractionalMaxPooling "
     "VolumetricReplicationPadding VolumetricDropout",
 }
@@ -100,6 +100,12 @@ POINTWISE = frozenset(
         "Toc",
         "DataLog",
         "w2nn.Print",
+        "w2nn.GradWeight",
+        "Balance",
+        "ContentLoss",
+        "StyleLoss",
+        "PSigmoid",
+        "fbnn.LeakyReLU",
     ]
 )
 IN_TURN = frozenset(
@@ -243,7 +249,7 @@ def _pixel_weight(module: Module) -> Shape:
 
 
 RULES: dict[str, Callable[[Module], Need]] = {
-    **dict.fromkeys(("Linear", "LinearNoBias", "LinearNB", "Cosine"), _columns("weight", 1)),
+    **dict.fromkeys(("Linear", "LinearNoBackprop", "LinearNoBias", "LinearNB", "Cosine"), _columns("weight", 1)),
     **dict.fromkeys(("LinearWeightNorm",), _columns("v", 1)),
     **dict.fromkeys(("Kmeans",), _columns("weight", 1)),
     **dict.fromkeys(("Euclidean", "WeightedEuclidean"), _points_need),
@@ -261,6 +267,8 @@ RULES: dict[str, Callable[[Module], Need]] = {
             "SpatialConvolutionFBFFT",
             "SpatialConvolutionFFT",
             "SpatialConvolutionUpsample",
+            "w2nn.EdgeFilter",
+            "w2nn.RandomBinaryConvolution",
             "SpatialSubtractiveNormalization",
             "SpatialDivisiveNormalization",
             "SpatialContrastiveNormalization",
@@ -275,8 +283,16 @@ RULES: dict[str, Callable[[Module], Need]] = {
         _channels("nInputPlane", 5),
     ),
     **dict.fromkeys(
-        ("TemporalConvolution", "TemporalConvolutionFB", "TemporalSubSampling", "TemporalRowConvolution"), _time
+        (
+            "TemporalConvolution",
+            "TemporalConvolutionFB",
+            "TemporalSubSampling",
+            "TemporalRowConvolution",
+            "UnfoldedTemporalConvolution",
+        ),
+        _time,
     ),
+    "TemporalConvolutionTBC": _channels("nIn", 3),
     **dict.fromkeys(("SeqLSTM", "SeqLSTMP", "SeqLSTM_WN"), _channels("inputsize", 3)),
     **dict.fromkeys(("SeqGRU", "SeqGRU_WN"), _gru_sequence),
     **dict.fromkeys(("RecLSTM", "RecGRU"), _channels("inputsize", 2)),
@@ -293,8 +309,11 @@ RULES: dict[str, Callable[[Module], Need]] = {
     "SpatialBatchNormalization": _normalized(4),
     "VolumetricBatchNormalization": _normalized(5),
     "InstanceNormalization": _channels("nOutput", 4),
-    **dict.fromkeys(("LookupTable", "LookupTableMaskZero"), lambda module: (None, None)),
+    **dict.fromkeys(("LookupTable", "LookupTableMaskZero", "FasterLookup"), lambda module: (None, None)),
     "LanguageModel": lambda module: (None, None),
+    "WeightedLookupTable": lambda module: (None, 2),
+    "FeatExpander": lambda module: (None, None),
+    "LenSoftMax": lambda module: Table(((None, None), (None,))),
     "OneHot": lambda module: (None,),
     "SparseLinear": lambda module: (None, None, 2),
     "IndexLinear": lambda module: Table(((None, None), (None, None))),

@@ -29,6 +29,8 @@ from layers import PaddedConv2DTranspose, conv2d
     "nn.SpatialConvolutionCuFFT",
     "nn.SpatialConvolutionFBFFT",
     "nn.SpatialConvolutionFFT",
+    "w2nn.EdgeFilter",
+    "w2nn.RandomBinaryConvolution",
     sample=3,
 )
 def convolution(module: Module, x: KerasTensor, context: Context) -> KerasTensor:

@@ -12,6 +12,7 @@ from convert.torch7.context import Context
 from convert.torch7.converters.spatial.geometry import MAX_KERNEL
 from convert.torch7.module import Module
 from convert.torch7.registry import converts
+from convert.torch7.symbolic_values import Cell
 from layers import ElementwiseAffine, LargestInOrder
 
 
@@ -23,6 +24,30 @@ def _size(module: Module, name: str, default: int | None = None) -> int:
 def convolution(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """Convolution along time; the weight is (output, time x input)."""
     return _convolve(module, x, context, _size(module, "kW"), _size(module, "dW", 1))
+
+
+@converts("nn.UnfoldedTemporalConvolution", sample=2)
+def unfolded_convolution(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
+    """Convolution along time, with zeros around it."""
+    padding = module.integer("pad", 0, low=0, high=MAX_KERNEL)
+    x = keras.layers.ZeroPadding1D(padding)(x) if padding else x
+    return _convolve(module, x, context, _size(module, "kW"), 1)
+
+
+@converts("nn.TemporalConvolutionTBC")
+def convolution_of_time_first(module: Module, cell: Cell, context: Context) -> Cell:
+    """Convolution along time of (time, batch, features), with zeros around it; the weight is (time, input, output)."""
+    if cell.rank != 3 or cell.frame.hidden:
+        raise module.fail(f"takes time x batch x features, but its input has the sizes {cell.sizes}")
+    weight, bias = module.required_array("weight"), module.required_array("bias")
+    if weight.ndim != 3:
+        raise module.fail(f"needs a 3-D weight, not {weight.shape}")
+    padding = module.integer("pad", 0, low=0, high=MAX_KERNEL)
+    x = ops.transpose(cell.tensor, (1, 0, 2))
+    context.expect_channels(module, x, weight.shape[1])
+    x = keras.layers.ZeroPadding1D(padding)(x) if padding else x
+    made = context.apply(module, x, lambda: keras.layers.Conv1D(weight.shape[2], weight.shape[0]), [weight, bias])
+    return cell.like(ops.transpose(made, (1, 0, 2)))
 
 
 @converts("cudnn.TemporalConvolution", sample=2)

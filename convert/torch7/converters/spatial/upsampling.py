@@ -23,6 +23,12 @@ def nearest_upsampling(module: Module, x: KerasTensor) -> KerasTensor:
     return keras.layers.UpSampling2D(module.integer("scale_factor", low=1, high=MAX_KERNEL))(x)
 
 
+@converts("nn.Upsample", sample=3)
+def nearest_upsampling_of_fbnn(module: Module, x: KerasTensor) -> KerasTensor:
+    """Each pixel becomes a square."""
+    return keras.layers.UpSampling2D(module.integer("factor", low=1, high=MAX_KERNEL))(x)
+
+
 @converts("nn.SpatialUpSamplingBilinear", sample=3)
 def bilinear_upsampling(module: Module, x: KerasTensor) -> KerasTensor:
     """Bilinear up-sampling by a factor or to a size, corners aligned."""
@@ -103,6 +109,15 @@ def pixel_sort(module: Module, x: KerasTensor) -> KerasTensor:
     parts = [x[:, row::factor, column::factor] for row in range(factor) for column in range(factor)]
     order = np.arange(len(parts) * x.shape[-1]).reshape(len(parts), -1).T.ravel()
     return keras.ops.take(keras.ops.concatenate(parts, axis=-1), order, axis=-1)
+
+
+@converts("w2nn.DepthExpand2x", "mynn.DepthExpand2x", sample=3)
+def depth_expansion(module: Module, x: KerasTensor) -> KerasTensor:
+    """Channels become the pixels of squares: quarters of the channels, one for each pixel."""
+    if x.shape[-1] is None:
+        raise ChannelMismatch(module, 4, None)
+    order = np.arange(x.shape[-1]).reshape(4, -1).T.ravel()
+    return PixelShuffle2D(2)(keras.ops.take(x, order, axis=-1))
 
 
 @converts("nn.PixelShuffle", sample=3)
