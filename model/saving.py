@@ -77,7 +77,7 @@ def _load(archive: ModelArchive) -> keras.Model:
     with warnings.catch_warnings(record=True) as told, deep_recursion():
         with deferred_variables() as variables:
             model = keras.saving.deserialize_keras_object({**archive.config, "compile_config": None}, safe_mode=True)
-            check_weight_count(variables, numbers)
+            check_weight_count(model.variables, variables, numbers)
             check_feature_maps(model)
         _set_weights(model, archive.weights)
     for warning in told:  # not those of files that are refused

@@ -23,18 +23,27 @@ MAX_VALUES_PER_PIXEL = 4096
 MAX_VALUES = 1 << 24
 
 
-def check_weight_count(variables: Sequence[keras.Variable], numbers: int) -> None:
-    """Raise UserError where `variables` hold more than the `numbers` of the file: before memory is taken for them.
+def check_weight_count(own: Sequence[keras.Variable], made: Sequence[keras.Variable], numbers: int) -> None:
+    """Raise UserError where variables hold more than the `numbers` of the file: before memory is taken for them.
 
     The states of random generators, two numbers each in recurrent layers and dropout, are not always stored.
+
+    Args:
+        own: those of the model.
+        made: all that were made with it; of the layers in a Bidirectional Keras makes a third and forgets it.
+        numbers: how many the file has.
     """
-    wanted = sum(math.prod(variable.shape) for variable in variables if tuple(variable.shape) != SEED_STATE)
+    wanted = _count(own) if _count(made) <= 2 * numbers else _count(made)
     if wanted > numbers:
-        largest = max(variables, key=lambda variable: math.prod(variable.shape))
+        largest = max(made, key=lambda variable: math.prod(variable.shape))
         raise UserError(
             f"the configuration needs {wanted} weights, the file has {numbers} "
             f"(the largest, {largest.path}, has shape {tuple(largest.shape)})"
         )
+
+
+def _count(variables: Iterable[keras.Variable]) -> int:
+    return sum(math.prod(variable.shape) for variable in variables if tuple(variable.shape) != SEED_STATE)
 
 
 def check_weights(variables: Iterable[keras.Variable]) -> None:
