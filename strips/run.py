@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from keras import ops
 from layers import native
 from strips.cut import Cut, Stage
 from strips.graph import Call, Tensor
-from strips.maps import StoredMap
+from strips.maps import MapFiles, StoredMap
 from strips.plan import Plan, made_in, strip_of
 from strips.program import Program
 from strips.traced import TracedStage
@@ -56,7 +57,8 @@ class _Run:
         folder: str | None,
         observe: Observer,
     ) -> None:
-        self.cut, self.plan, self.source, self.sink, self.folder = cut, plan, source, sink, folder
+        self.cut, self.plan, self.source, self.sink = cut, plan, source, sink
+        self.files = MapFiles(folder or tempfile.gettempdir(), plan.file_bytes)
         self.observe = observe
         self.maps: dict[Tensor, StoredMap] = {}
         self.held: dict[Tensor, Any] = {}
@@ -65,6 +67,10 @@ class _Run:
         self.count = -(-self.height // plan.rows)
 
     def __call__(self) -> None:
+        with closing(self.files):
+            self._run_stages()
+
+    def _run_stages(self) -> None:
         self._hold_whole()
         lasts = self._last_stages()
         for number, stage in enumerate(self.cut.stages):
@@ -107,7 +113,7 @@ class _Run:
         return partials
 
     def _new_map(self, tensor: Tensor) -> StoredMap:
-        return StoredMap(tensor, (self.folder or tempfile.gettempdir()) if self.plan.stored[tensor] else None)
+        return StoredMap(tensor, self.files if self.plan.stored[tensor] else None)
 
     def _read(self, tensor: Tensor, rows: range) -> Any:
         values = self.source(rows)[None] if tensor is self.cut.graph.input else self.maps[tensor].read(rows)

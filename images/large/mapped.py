@@ -23,35 +23,39 @@ def mapped_zeros(shape: tuple[int, ...], dtype: Dtype, folder: str | None = None
     Raises:
         OSError: there is no room for it.
     """
-    with file_of_zeros(shape, dtype, folder) as file:
+    folder = folder or tempfile.gettempdir()
+    with unnamed_file(folder) as file:
+        resize(file, int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize, folder)
         return np.memmap(file, dtype, "r+", shape=shape)
 
 
-def file_of_zeros(shape: tuple[int, ...], dtype: Dtype, folder: str | None = None) -> BinaryIO:
-    """Return the file of `mapped_zeros`, for those who write to it: pages that are mapped cost more to write."""
-    folder = folder or tempfile.gettempdir()
-    file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115  the caller closes it
+def unnamed_file(folder: str) -> BinaryIO:
+    """Return an empty file in a folder that is gone when it is closed."""
+    return cast(BinaryIO, tempfile.TemporaryFile(dir=folder, buffering=0))
+
+
+def resize(file: BinaryIO, size: int, folder: str) -> None:
+    """Give a file in a folder its size, with its blocks: writing where a full disk has none would end the process.
+
+    Raises:
+        OSError: there is no room for it.
+    """
+    if size < size_of(file) or not hasattr(os, "posix_fallocate"):
+        os.truncate(file.fileno(), size)
+        return
     try:
-        _reserve(file.fileno(), int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize, folder)
-    except OSError:
-        file.close()
-        raise
-    return cast(BinaryIO, file)
+        os.posix_fallocate(file.fileno(), 0, max(size, 1))
+    except OSError as error:
+        raise OSError(
+            error.errno, f"no room for {size / 1e9:.1f} GB of temporary files: {error.strerror}", folder
+        ) from error
+
+
+def size_of(file: BinaryIO) -> int:
+    """Return how many bytes a file has."""
+    return os.fstat(file.fileno()).st_size
 
 
 def zeros(shape: tuple[int, ...], dtype: Dtype, folder: str | None) -> np.ndarray:
     """Return an array of zeros, in memory where `folder` is None, else in a file there (see `mapped_zeros`)."""
     return np.zeros(shape, dtype) if folder is None else mapped_zeros(shape, dtype, folder)
-
-
-def _reserve(file: int, size: int, folder: str) -> None:
-    """Give a file its size, with its blocks: writing where a full disk has none would end the process."""
-    if not hasattr(os, "posix_fallocate"):
-        os.truncate(file, size)
-        return
-    try:
-        os.posix_fallocate(file, 0, max(size, 1))
-    except OSError as error:
-        raise OSError(
-            error.errno, f"no room for {size / 1e9:.1f} GB of temporary files: {error.strerror}", folder
-        ) from error

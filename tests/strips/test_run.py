@@ -9,12 +9,14 @@ from support.in_strips import in_strips, whole
 
 import layers
 import texture_nets
+from images.large.mapped import size_of
 from model.acceleration import accelerate
 from model.generators.registry import build_generator
 from model.saving import load_model
 from model.styles import mean_style
 from strips.cut import cut
 from strips.graph import trace
+from strips.maps import MapFiles
 from strips.plan import TooLittleMemoryError, make_plan, strip_of, whole_bytes
 
 TOLERANCE = 1e-4
@@ -105,3 +107,21 @@ def test_strips_cover_every_map_once(height, rows):
     for tensor in (tensor for call in graph.calls for tensor in call.outputs):
         spans = [strip_of(tensor, height, rows, number) for number in range(count)]
         assert [row for span in spans for row in span] == list(range(tensor.height))
+
+
+def test_files_of_maps_are_used_again_and_take_no_more_than_was_planned(tmp_path):
+    files = MapFiles(str(tmp_path), 3000)
+    large, small = files.take(2000), files.take(500)
+    files.give_back(small)
+    files.give_back(large)
+    assert files.take(1500) is large
+    assert size_of(large) == 1500
+    assert files.take(1500) is small
+    files.give_back(large)
+    files.give_back(small)
+    whole = files.take(3000)
+    others = [file for file in (large, small) if file is not whole]
+    assert size_of(whole) == 3000
+    assert [file.closed for file in others] == [True]
+    files.close()
+    assert whole.closed
