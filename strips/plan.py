@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -14,7 +15,7 @@ from strips.rows import maps_of
 # Rows of the picture in a strip, at most and at least. More than the most are not faster.
 MAX_ROWS, MIN_ROWS = 256, 16
 # The share of the memory that the strips may take; kept maps have the rest.
-STRIP_SHARE = 0.5
+STRIP_SHARE = 0.75
 # What a strip takes beyond its maps: copies at the borders of the backend, and the backend's own buffers.
 OVERHEAD = 1.3
 # The same of a network over a whole picture, for the largest input and output of a layer.
@@ -92,12 +93,12 @@ def _bytes(tensor: Tensor) -> int:
 
 def _strip_rows(cut: Cut, stored: Collection[Tensor], share: int, memory: int) -> int:
     """Return the most rows of the picture whose strips take no more than a `share` of the memory."""
-    rows = min(MAX_ROWS, max(MIN_ROWS, 1 << (cut.graph.input.height - 1).bit_length()))
-    while (needed := _strip_bytes(cut, stored, rows)) > share and rows > MIN_ROWS:
-        rows //= 2
-    if needed > memory:
+    most = min(MAX_ROWS, -(-cut.graph.input.height // MIN_ROWS) * MIN_ROWS)
+    heights = range(most, 0, -MIN_ROWS)
+    place = bisect_left(heights, True, hi=len(heights) - 1, key=lambda rows: _strip_bytes(cut, stored, rows) <= share)
+    if (needed := _strip_bytes(cut, stored, heights[place])) > memory:
         raise TooLittleMemoryError(needed)
-    return rows
+    return heights[place]
 
 
 def _strip_bytes(cut: Cut, stored: Collection[Tensor], rows: int) -> int:
@@ -109,7 +110,7 @@ def _strip_bytes(cut: Cut, stored: Collection[Tensor], rows: int) -> int:
         count = -(-height // rows)
         targets = {tensor: strip_of(tensor, height, rows, min(1, count - 1)) for tensor in (stage.target, *made)}
         program = Program(cut, {tensor: span for tensor, span in targets.items() if span}, there)
-        most = max(most, program.peak_bytes())
+        most = max(most, program.peak_bytes() + program.passed_bytes())
         there |= set(made)
     return int(most * OVERHEAD)
 

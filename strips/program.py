@@ -128,9 +128,16 @@ class Program:
             return (apply(pieces[maps_of(step.call)[0]], *numbers[step.call]),)
         return self._rule(step.call).compute(step.call, {**held, **pieces}, step.rows, step.wanted)
 
+    def passed_bytes(self) -> int:
+        """Return what the leaves and the targets take: of the next strip and the last one, while one is computed."""
+        return sum(self._leaf_sizes().values()) + sum(len(rows) * one.row_bytes for one, rows in self.targets.items())
+
+    def _leaf_sizes(self) -> dict[Tensor, int]:
+        return {tensor: sum(map(len, pieces)) * tensor.row_bytes for tensor, pieces in self.leaves.items()}
+
     def peak_bytes(self) -> int:
         """Return what the maps of the steps take at most at a time."""
-        sizes = {tensor: sum(map(len, pieces)) * tensor.row_bytes for tensor, pieces in self.leaves.items()}
+        sizes = self._leaf_sizes()
         peak = now = sum(sizes.values())
         for number, step in enumerate(self.steps):
             for tensor in step.call.outputs:

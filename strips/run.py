@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -67,7 +68,7 @@ class _Run:
         self.count = -(-self.height // plan.rows)
 
     def __call__(self) -> None:
-        with closing(self.files):
+        with closing(self.files), ThreadPoolExecutor(1) as self.worker:
             self._run_stages()
 
     def _run_stages(self) -> None:
@@ -95,22 +96,35 @@ class _Run:
         totals: list[Any] = [None] * len(stage.reductions)
         stored = [*made, *[tensor for tensor in (stage.target,) if tensor is self.cut.graph.output]]
         traced = TracedStage(self.cut, stage, stored)
+        # The worker reads the next strip and writes the last one, in their order, while this one is computed.
+        read = self.worker.submit(self._read_strip, 0, (stage.target, *made), there)
+        written: Future[None] = Future()
+        written.set_result(None)
         for strip in range(self.count):
-            spans = {tensor: strip_of(tensor, self.height, self.plan.rows, strip) for tensor in (stage.target, *made)}
-            program = Program(self.cut, {tensor: rows for tensor, rows in spans.items() if rows}, there)
-            partials = self._run_strip(traced, program, stored)
+            program, leaves = read.result()
+            if strip + 1 < self.count:
+                read = self.worker.submit(self._read_strip, strip + 1, (stage.target, *made), there)
+            values, partials = traced(program, leaves, self.held, self.numbers)
+            written.result()
+            written = self.worker.submit(self._keep_strip, program, stored, values)
             if partials:
-                self._sum_up(stage, len(spans[stage.target]) * stage.target.shape[2], partials, totals)
+                self._sum_up(stage, len(program.targets[stage.target]) * stage.target.shape[2], partials, totals)
             self.observe((number + (strip + 1) / self.count) / len(self.cut.stages))
+        written.result()
         self._finish(stage, totals)
 
-    def _run_strip(self, traced: TracedStage, program: Program, stored: Sequence[Tensor]) -> Sequence[tuple[Any, Any]]:
-        """Compute a strip, keep what is stored of it and return what is summed up."""
-        leaves = [self._read(tensor, rows) for tensor, pieces in program.leaves.items() for rows in pieces]
-        values, partials = traced(program, leaves, self.held, self.numbers)
+    def _read_strip(
+        self, strip: int, targets: Sequence[Tensor], there: Collection[Tensor]
+    ) -> tuple[Program, Sequence[Any]]:
+        """Return how a strip is computed, and from what."""
+        spans = {tensor: strip_of(tensor, self.height, self.plan.rows, strip) for tensor in targets}
+        program = Program(self.cut, {tensor: rows for tensor, rows in spans.items() if rows}, there)
+        return program, [self._read(tensor, rows) for tensor, pieces in program.leaves.items() for rows in pieces]
+
+    def _keep_strip(self, program: Program, stored: Sequence[Tensor], values: Sequence[Any]) -> None:
+        """Keep what is stored of a strip."""
         for tensor, value in zip([one for one in stored if one in program.targets], values, strict=True):
             self._keep(tensor, program.targets[tensor], value)
-        return partials
 
     def _new_map(self, tensor: Tensor) -> StoredMap:
         return StoredMap(tensor, self.files if self.plan.stored[tensor] else None)
