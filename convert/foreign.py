@@ -119,6 +119,8 @@ def _text(head: bytes) -> str | None:
         return "a web page (was the download a login or error page?)"
     if text.startswith(b"<"):
         return "an XML page (was the download an error message?)"
+    if text.startswith(b"{") and b'"weight_map"' in text:
+        return "the index of a network in several files (join their tensors in one .safetensors file)"
     if re.match(rb"\{\s*[\"}]|\[\s*[\[{\"\d]", text):
         return "a JSON text (was the download an error message?)"
     if re.search(rb"^\s*layers?\s*:?\s*\{|^\s*(input|net|train_net)\s*:\s*[\"']", text, re.MULTILINE):

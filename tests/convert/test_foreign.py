@@ -70,6 +70,10 @@ FOREIGN = {
     "XHTML": (b'<?xml version="1.0"?>\n<html xmlns="x">', "a web page"),
     "XML": (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "an XML page"),
     "JSON": (b'{"message": "Not Found"}', "a JSON text"),
+    "index": (
+        b'{"metadata": {"total_size": 8}, "weight_map": {"a": "model-00001-of-00002.safetensors"}}',
+        "the index of",
+    ),
     "JSON list": (b'[\n {"message": 1}]', "a JSON text"),
     "LFS pointer": (LFS, "a Git LFS pointer"),
     "empty": (b"", "empty"),
