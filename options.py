@@ -134,6 +134,8 @@ def _check_one(name: str, value: Any, entry: Option) -> None:
         raise ArgumentError(f"`{name}` must be {words}, not {value!r}")
     if entry.kind is Path and not os.fspath(value):
         raise ArgumentError(f"`{name}` is empty, not a path")
+    if entry.kind is Path and "\0" in str(value):
+        raise ArgumentError(f"`{name}` {value!r}: no file can have this name")
     if entry.choices and value not in entry.choices:
         raise ArgumentError(unknown_name(f"`{name}`", value, entry.choices))
     if entry.kind in (int, float):

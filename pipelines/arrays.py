@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral
@@ -14,9 +13,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from errors import ArgumentError, UserError, unknown_name
+from errors import ArgumentError, unknown_name
 from images.errors import ImageError
 from images.reading import read_image, to_picture
+from pipelines.arguments import path_of
 
 PictureLike = str | os.PathLike | np.ndarray | Image.Image
 
@@ -40,7 +40,7 @@ def as_pixels(picture: PictureLike, name: str = "picture") -> np.ndarray:
             raise ImageError(f"`{name}`: a Pillow image of type {picture.mode} is not supported; pass its path")
         return to_picture(picture, name=f"`{name}`").pixels
     if isinstance(picture, str | os.PathLike):
-        return read_image(picture).pixels
+        return read_image(path_of(picture, name)).pixels
     raise ArgumentError(f"`{name}` must be an array, a path or a Pillow image, not {type(picture).__name__}")
 
 
@@ -64,7 +64,7 @@ def several_pictures(pictures: Any, name: str) -> list[Any]:
     """
     if is_picture(pictures):
         return [pictures]
-    if not isinstance(pictures, Iterable) or isinstance(pictures, Mapping):
+    if not isinstance(pictures, Iterable) or isinstance(pictures, Mapping | bytes | bytearray | memoryview):
         raise ArgumentError(f"`{name}` must be a picture or a sequence of pictures, not {type(pictures).__name__}")
     return list(pictures)
 
@@ -113,16 +113,6 @@ def _is_side(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
 
 
-@contextmanager
-def size_named() -> Iterator[None]:
-    """Let errors name `size`, where the tasks have `output_height` and `output_width`."""
-    try:
-        yield
-    except UserError as error:
-        error.args = (re.sub("`output_(height|width)`", "`size`", str(error)),)
-        raise
-
-
 def check_observers(observers: Any) -> None:
     """Check that observers are a sequence of functions.
 
@@ -133,9 +123,14 @@ def check_observers(observers: Any) -> None:
         raise ArgumentError(f"`observers` must be a sequence of functions, not {observers!r}")
 
 
-def _checked(pixels: np.ndarray, name: str) -> np.ndarray:
-    if isinstance(pixels, np.ma.MaskedArray):
+def check_unmasked(values: np.ndarray, name: str) -> None:
+    """Raise ArgumentError where an array is masked: what is masked would count."""
+    if isinstance(values, np.ma.MaskedArray):
         raise ArgumentError(f"`{name}` is a masked array, whose mask would be ignored; fill it (numpy.ma.filled)")
+
+
+def _checked(pixels: np.ndarray, name: str) -> np.ndarray:
+    check_unmasked(pixels, name)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
         raise ArgumentError(f"`{name}` must have the shape (height, width, 3), not {pixels.shape}")
     if not np.issubdtype(pixels.dtype, np.floating):
@@ -180,7 +175,9 @@ def with_pixels(options: Mapping[str, Any], **readers: Callable[[Any, str], Any]
     """
     values: dict[str, Any] = {}
     for name, value in options.items():
-        if name in readers and value is not None:
+        if name in readers:
+            if value is None:
+                continue
             value = readers[name](value, name)
         values[name] = tuple(value) if isinstance(value, list) else value
     return values

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from errors import ArgumentError
+from pipelines.arguments import check_paths, check_shapes, check_texts, path_of, renamed
 from pipelines.arrays import (
     PictureLike,
     all_pixels,
     as_pixels,
     check_observers,
     check_options,
+    check_unmasked,
     height_and_width,
     pixel_pair,
     pixel_pairs,
     several_pictures,
-    size_named,
     with_pixels,
     workplace,
 )
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 # Networks given by name or path that stay loaded and compiled.
 MAX_LOADED = 4
+# What the tasks call the sides of a result.
+SIZE = {"output_height": "size", "output_width": "size"}
 
 
 def stylize(
@@ -73,7 +76,7 @@ def _stylizer(model: str | os.PathLike | keras.Model, precision: str | None, sty
 
     if not isinstance(model, str | os.PathLike):
         return _compiled(model, precision, style)
-    path = find_model(os.fspath(model)).absolute()
+    path = find_model(path_of(model, "model")).absolute()
     return _loaded(path, path.stat().st_mtime_ns, precision or "float32", tuple(style.items()))
 
 
@@ -101,7 +104,7 @@ def sample(model: str | os.PathLike, size: int | tuple[int, int], tileable: str,
     from pipelines.synthesis.sampling import sample_pictures
 
     height, width = height_and_width(size)
-    with size_named():
+    with renamed(**SIZE):
         pictures = sample_pictures(
             _name_or_path(model), output_height=height, output_width=width, tileable=tileable, random_seed=random_seed,
             option="`model`",
@@ -122,7 +125,7 @@ def synthesize(
     height, width = height_and_width(size)
     pictures = with_pixels(options, init=as_pixels, guide=pixel_pair, mask=as_pixels)
     values = {"output_height": height, "output_width": width, **pictures}
-    with size_named():
+    with renamed(**SIZE):
         return synthesize_pictures(all_pixels(sources, "sources"), observers=observers, **values)
 
 
@@ -142,29 +145,35 @@ def synthesize_material(
     check_observers(observers)
     if not isinstance(maps, Mapping):
         raise ArgumentError(f"`maps` must be a dict, {{key: picture}}, not {type(maps).__name__}")
-    if isinstance(derive, str):
+    if not isinstance(derive, list | tuple):
         raise ArgumentError(f"`derive` must be several values, not {derive!r}")
     height, width = height_and_width(size)
     values = {key: _map(key, picture) for key, picture in maps.items()}
     given = {"output_height": height, "output_width": width, **with_pixels(options)}
-    with size_named():
+    with renamed(**SIZE):
         return synthesize_maps(values, derive=derive, observers=observers, **given)
 
 
 def _map(key: str, values: Any) -> np.ndarray:
     """Return a map: files are read by what the key says of them, and arrays are taken as they are."""
     from pipelines.materials.inputs import read_map
+    from pipelines.materials.surface import role_of
 
+    if not isinstance(key, str):
+        raise ArgumentError(f"`maps`: a key must be text, not {key!r}")
     if isinstance(values, str | os.PathLike):
-        return read_map(key, Path(values))
+        return read_map(key, Path(path_of(values, "maps")))
     if not isinstance(values, np.ndarray):
         return as_pixels(values, f"maps[{key!r}]")
-    is_shape = values.ndim == 2 or (values.ndim == 3 and values.shape[2] in (1, 3))
+    check_unmasked(values, f"maps[{key!r}]")
+    is_shape = values.size > 0 and (values.ndim == 2 or (values.ndim == 3 and values.shape[2] in (1, 3)))
     if not is_shape or not np.issubdtype(values.dtype, np.floating):
         raise ArgumentError(
             f"`maps` {key}: must be floats (height, width), (height, width, 1) or (height, width, 3), not "
             f"{values.dtype} {values.shape}"
         )
+    if role_of(key).is_color and (values.min() < 0 or values.max() > 1):
+        raise ArgumentError(f"`maps` {key}: must be in [0, 1], not from {values.min():.4g} to {values.max():.4g}")
     return values
 
 
@@ -203,6 +212,8 @@ def train(
     if isinstance(style_image, Mapping):
         if not style_image:
             raise ArgumentError("`style_image` must have at least one picture")
+        if wrong := [name for name in style_image if not isinstance(name, str) or not name]:
+            raise ArgumentError(f"`style_image`: the name of a style must be text, not {wrong[0]!r}")
         style: Any = {name: as_pixels(picture, "style_image") for name, picture in style_image.items()}
     else:
         style = as_pixels(style_image, "style_image")
@@ -231,11 +242,13 @@ def import_torch(path: str | os.PathLike, image_io: str, options: Mapping[str, A
     from pipelines.importing.pytorch import import_pytorch_model, is_pytorch_file
     from pipelines.importing.torch7 import import_torch_model
 
+    path_of(path, "path")
+    check_texts(entry=options.get("entry"), input_shape=options.get("input_shape"))
     foreign = is_pytorch_file(path)
     check_options(options, {"entry"} if foreign else {"entry", "input_shape", "noise", "norm_statistics"})
     if foreign and image_io != "auto":
         raise ArgumentError("`image_io` is for Torch7 files; PyTorch networks have a fixed conversion")
-    with workplace() as folder:
+    with workplace() as folder, renamed(input="path"):
         if foreign:
             import_pytorch_model(input=path, output=folder / "model.keras", **options)
             return load(folder / "model.keras")
@@ -248,7 +261,11 @@ def import_caffe(prototxt: str | os.PathLike, caffemodel: str | os.PathLike, opt
     from pipelines.importing.caffe import import_caffe_model
 
     check_options(options, {"until", "outputs", "pooling", "normalize", "input_shape", "raw_detections"})
-    with workplace() as folder:
+    path_of(prototxt, "prototxt")
+    path_of(caffemodel, "caffemodel")
+    check_paths(normalize=options.get("normalize"))
+    check_texts(**{name: options.get(name) for name in ("until", "outputs", "input_shape")})
+    with workplace() as folder, renamed(input="caffemodel"):
         import_caffe_model(prototxt=prototxt, input=caffemodel, output=folder / "model.keras", **options)
         return load(folder / "model.keras")
 
@@ -258,23 +275,37 @@ def export(
 ) -> ExportReport:
     """Write a model in another format and return the report."""
     from pipelines.export.export import export_model
-    from pipelines.export.settings import FORMATS
     from pipelines.model_library import find_model
 
     check_options(options, {"quantize", "calibration", "size", "input_shape", "samples", "layout"})
-    suffixes = {kind.suffix: name for name, kind in FORMATS.items()}
-    format = format or suffixes.get(Path(path).suffix, suffixes[""])
+    path_of(path, "path")
+    check_paths(calibration=options.get("calibration"), samples=options.get("samples"))
+    check_shapes(options.get("input_shape", ()), "input_shape")
+    format = _format_of(Path(path)) if format is None else format
     if "size" in options:
         options = {**options, "size": height_and_width(options["size"])}
     if isinstance(model, str | os.PathLike):
-        return export_model(input=find_model(os.fspath(model)), output=path, format=format, **options)
+        file = find_model(path_of(model, "model"))
+        with renamed(output="path"):
+            return export_model(input=file, output=path, format=format, **options)
     with quiet_startup():
         from model.saving import save_model
     _check_model(model)
-    with workplace() as folder:
+    with workplace() as folder, renamed(output="path"):
         file = folder / "model.keras"
         save_model(model, file)
         return export_model(input=file, output=path, format=format, **options)
+
+
+def _format_of(path: Path) -> str:
+    """Return the format that the suffix of a path names: a folder has none."""
+    from pipelines.export.settings import FORMATS
+
+    suffixes = {kind.suffix: name for name, kind in FORMATS.items()}
+    if path.suffix not in suffixes and not path.is_dir():
+        known = " or ".join(suffix for suffix in suffixes if suffix)
+        raise ArgumentError(f"`path` {path}: must end in {known}, or have no suffix (a SavedModel folder)")
+    return suffixes.get(path.suffix, suffixes[""])
 
 
 def load(name_or_path: str | os.PathLike) -> keras.Model:
@@ -288,9 +319,7 @@ def load(name_or_path: str | os.PathLike) -> keras.Model:
 
 
 def _name_or_path(model: Any) -> str:
-    if not isinstance(model, str | os.PathLike):
-        raise ArgumentError(f"`model` must be a name or a path, not {type(model).__name__}")
-    return os.fspath(model)
+    return path_of(model, "model", kind="a name or a path")
 
 
 def _check_model(model: Any) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from errors import ArgumentError, unknown_name
-from images.folders import why_unreachable
+from images.folders import why_no_file, why_unreachable
 from pipelines.inputs import READ_HERE, check_local
 
 # The layer that knows the styles of a network of several (layers.StyleWeights).
@@ -82,7 +82,9 @@ def find_model(name_or_path: str, *, option: str = "`model`") -> Path:
     if exists:
         from convert.foreign import KERAS, name_foreign_file  # the converters are loaded with it
 
-        kind = name_foreign_file(path) if path.is_file() else "a folder"
+        if reason := why_no_file(path, expected="a .keras file"):
+            raise ArgumentError(f"{option} {reason}")
+        kind = name_foreign_file(path)
         if kind == KERAS:
             raise ArgumentError(f"{option} {path}: {kind}, whose name must end in .keras")
         raise ArgumentError(f"{option} {path}: not a .keras file{f', but {kind}' if kind else ''}")

@@ -19,6 +19,7 @@ from images.writing import write_image
 from pipelines import in_memory
 
 FUNCTIONS = sorted(name for name in texture_nets.__all__ if name[0].islower())
+T7 = "tests/data/torch7/tn_johnson_small.t7"
 PICTURE = smooth_picture(np.random.default_rng(0), 40, 56)
 
 
@@ -80,13 +81,12 @@ def test_wrong_pictures_are_told(picture, message):
     ("path", "message"),
     [
         ("nowhere.png", "nowhere.png: no such file"),
-        ("", ".: a folder, not a picture file"),
         (str(ROOT / "pics"), f"{ROOT}/pics: a folder, not a picture file"),
         ("s3://bucket/a.png", "s3://bucket/a.png: not a local path"),
     ],
 )
 def test_what_is_no_picture_file_is_told(path, message):
-    """A folder, and the empty text, were "no such file"."""
+    """A folder was "no such file"."""
     with pytest.raises(texture_nets.ImageError, match=f"^{message}$"):
         texture_nets.stylize(path)
 
@@ -164,6 +164,30 @@ def test_sizes_may_be_those_of_numpy():
         (lambda: texture_nets.synthesize_material({"height": PICTURE[..., :2]}), "`maps` height: must be floats"),
         (lambda: texture_nets.synthesize_material({"height": None}), r"`maps\['height'\]` must be an array"),
         (lambda: texture_nets.synthesize_material({"albedo": PICTURE}, derive="height"), "`derive` must be several"),
+        (lambda: texture_nets.synthesize_material({"albedo": PICTURE}, derive=None), "`derive` must be several values"),
+        (lambda: texture_nets.synthesize_material({1: PICTURE}), "`maps`: a key must be text, not 1"),
+        (lambda: texture_nets.synthesize_material({"albedo": 255 * PICTURE}), "`maps` albedo: must be in .0, 1., not"),
+        (lambda: texture_nets.synthesize_material({"albedo": PICTURE[:0]}), "`maps` albedo: must be floats"),
+        (lambda: texture_nets.synthesize_material({"albedo": np.ma.masked_array(PICTURE)}), "albedo.* masked array"),
+        (lambda: texture_nets.synthesize(b"a.png"), "`sources` must be a picture or a sequence of pictures, not bytes"),
+        (lambda: texture_nets.synthesize(memoryview(PICTURE)), "`sources` must be a picture .*, not memoryview"),
+        (lambda: texture_nets.synthesize("a\0.png"), "`sources` .*: no file can have this name"),
+        (lambda: texture_nets.stylize(""), "`picture` is empty, not a path"),
+        (lambda: texture_nets.transfer(PICTURE, PICTURE, weights="\0"), "`weights` .*: no file can have this name"),
+        (lambda: texture_nets.train({1: PICTURE}, [PICTURE]), "`style_image`: the name of a style must be text, not 1"),
+        (lambda: texture_nets.load(""), "`model` is empty, not a name or a path"),
+        (lambda: texture_nets.load("/dev/null"), "`model` /dev/null: a device, not a .keras file"),
+        (lambda: texture_nets.import_torch(None), "`path` must be a path, not NoneType"),
+        (lambda: texture_nets.import_torch("gone.t7"), "`path` gone.t7: no such file"),
+        (lambda: texture_nets.import_torch(T7, entry=3), "`entry` must be text, not 3"),
+        (lambda: texture_nets.import_torch(T7, input_shape=[3, 64, 64]), "`input_shape` must be text, not .3, 64, 64"),
+        (lambda: texture_nets.import_caffe(b"a", b"b"), "`prototxt` must be a path, not bytes"),
+        (lambda: texture_nets.import_caffe(T7, "gone"), "`caffemodel` gone: no such file"),
+        (lambda: texture_nets.import_caffe(T7, T7, normalize=3), "`normalize` must be a path, not int"),
+        (lambda: texture_nets.export("wave", 3), "`path` must be a path, not int"),
+        (lambda: texture_nets.export("wave", "wave.keras"), "`path` wave.keras: must end in .tflite or .onnx, or"),
+        (lambda: texture_nets.export("wave", "a.onnx", input_shape=["3x8x8"]), "`input_shape` must be a list of shape"),
+        (lambda: texture_nets.export("wave", "a.onnx", samples={}), "`samples` must be a path, not dict"),
     ],
 )  # fmt: skip
 def test_wrong_arguments_are_told_by_their_names(call, message):
@@ -202,6 +226,17 @@ def test_observers_see_pictures_and_end_a_synthesis(tmp_path, monkeypatch):
     np.testing.assert_allclose(texture.frames, np.clip(seen[-1], 0, 1), atol=0.6 / 255)
     assert texture.loss == pytest.approx(sum(texture.terms.values()))
     assert list(tmp_path.iterdir()) == []  # nothing is written
+
+
+def test_a_soft_proof_is_made_of_pictures_in_memory(tmp_path):
+    """It was left out without a word."""
+    with pytest.raises(texture_nets.ImageError, match=r"gone\.icc: not a colour profile for soft proofs"):
+        texture_nets.transfer(PICTURE, PICTURE, proof=tmp_path / "gone.icc", end_scale=40, descriptor="random")
+
+
+def test_pictures_that_are_not_given_may_be_none():
+    few = {"end_scale": 40, "min_scale": 40, "initial_iterations": 1, "descriptor": "random"}
+    assert texture_nets.transfer(PICTURE, PICTURE, masks=None, init=None, **few).shape == (29, 40, 3)
 
 
 def test_transfer_takes_pictures_for_its_options():

@@ -71,16 +71,21 @@ def read_inputs(settings: TransferSettings) -> TransferInputs:
     """
     files = named_files(settings)
 
-    def read(path: Path) -> np.ndarray:
-        pixels = read_opaque(path)
-        return pixels if settings.proof is None else soft_proof(pixels, settings.proof)
-
     return make_inputs(
-        read(files["content"]),
-        [read(Path(path)) for path in settings.styles],
+        proofed(read_opaque(files["content"]), settings),
+        [proofed(read_opaque(path), settings) for path in settings.styles],
         init=read_opaque(files["init"]) if "init" in files else None,
         masks=[(read_opaque(first), read_opaque(second)) for first, second in settings.masks],
     )
+
+
+def proofed(pixels: np.ndarray, settings: TransferSettings) -> np.ndarray:
+    """Return a content or a style, float32 (height, width, 3); with `proof` in the colours that can be printed.
+
+    Raises:
+        ImageError: see `images.proofing.soft_proof`.
+    """
+    return pixels if settings.proof is None else soft_proof(pixels, settings.proof)
 
 
 def make_inputs(

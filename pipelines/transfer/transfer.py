@@ -13,7 +13,7 @@ from errors import ArgumentError
 from pipelines.outputs import check_file_output, check_not_read
 from pipelines.startup import quiet_startup
 from pipelines.transfer.files import TransferFiles
-from pipelines.transfer.inputs import TransferInputs, make_inputs, named_files, read_inputs
+from pipelines.transfer.inputs import TransferInputs, make_inputs, named_files, proofed, read_inputs
 from pipelines.transfer.settings import TransferSettings
 from runs.resuming import Note, tell_resumed
 
@@ -83,10 +83,14 @@ def transfer_pictures(
 
     Raises:
         ArgumentError: an option has a value that is not allowed, or pictures are too small.
+        ImageError: the profile of a soft proof cannot be read.
         UserError: there are no weights, or the loss is not a number any more.
     """
-    inputs = make_inputs(content, styles, init=init, masks=masks)
-    plan = _plan(TransferSettings(**options), inputs)
+    settings = TransferSettings(**options)
+    inputs = make_inputs(
+        proofed(content, settings), [proofed(style, settings) for style in styles], init=init, masks=masks
+    )
+    plan = _plan(settings, inputs)
     run = _start(plan, inputs, observers)
     _tell_notes(plan, note)
     return Transferred(**_result(run, run.run()))

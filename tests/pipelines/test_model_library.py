@@ -36,7 +36,7 @@ def test_paths(shipped, tmp_path):
         ("other.keras", "no such file"),
         ("models/wave", "no such file"),
         ("notes.txt", "not a .keras file"),
-        ("folder", "not a .keras file"),
+        ("folder", "a folder, not a .keras file"),
     ):
         with pytest.raises(ArgumentError, match=f"`model` {name}: {message}"):
             find_model(name)
