@@ -47,7 +47,7 @@ def make_parser() -> ArgumentParser:
 
 
 def _add_target(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
-    parser.add_argument("--input", required=True, metavar="MODEL.keras", help="model to export")
+    parser.add_argument("--input", required=True, metavar="MODEL", help="an included model, or a .keras file")
     parser.add_argument(
         "--output", required=True, metavar="PATH", help="a SavedModel folder, or a .tflite or .onnx file"
     )

@@ -40,6 +40,13 @@ def test_each_format(export, tmp_path, capsys, format):
     assert output.endswith(f"wrote {target}\n")
 
 
+def test_an_included_model_by_name(tmp_path):
+    target = tmp_path / "plaster.onnx"
+    options = ["--format", "onnx", "--size", "64x64"]
+    assert export_model.main(["--input", "plaster", "--output", str(target), *options]) == 0
+    assert target.stat().st_size > 100_000
+
+
 def test_int8(export, tmp_path, capsys):
     options = ["--format", "litert", "--quantize", "int8", "--calibration", ROOT / "pics", "--size", "64X64"]
     assert export("--output", tmp_path / "export.tflite", *options) == 0

@@ -14,7 +14,7 @@ from errors import ArgumentError, UserError
 from pipelines.export.files import check_output
 from pipelines.export.settings import ARRAYS, ExportSettings, Shape
 from pipelines.inputs import check_input_files, pictures_in
-from pipelines.model_library import makes_textures
+from pipelines.model_library import find_model, makes_textures
 from pipelines.outputs import check_not_read
 from pipelines.startup import quiet_startup
 
@@ -34,14 +34,14 @@ def export_model(
     samples: str | os.PathLike | None = None,
     layout: str = "nhwc",
 ) -> ExportReport:
-    """Export a `.keras` file, and compare what came out, run by its own runtime, with the Keras model.
+    """Export a Keras model, and compare what came out, run by its own runtime, with the Keras model.
 
     A generator keeps the image contract whatever its quantisation: input `image`, output `stylized`, float32. (A
     network in texture mode has the input `noise` in place of `image`.) Any other model keeps its own inputs and
     outputs, by their names.
 
     Args:
-        input: `.keras` file.
+        input: name of an included model, or `.keras` file.
         output: what to write, whole or not at all: a folder for "saved_model", a file for "litert" (`.tflite`) and
             "onnx" (`.onnx`). What stands there is replaced, if it is such a file or a SavedModel.
         format: "saved_model" and "onnx" keep sizes free that the model leaves free, "litert" has fixed ones and a batch
@@ -70,8 +70,7 @@ def export_model(
     settings = ExportSettings(format, quantize, paths[0], size, tuple(map(tuple, input_shape)), paths[1], layout)
     target = check_output(output, suffix=settings.kind.suffix)
     require_packages(settings)
-    _check_inputs(Path(input), target, settings)
-    return _export(Path(input), target, settings)
+    return _export(_checked_input(input, target, settings), target, settings)
 
 
 def _export(path: Path, target: Path, settings: ExportSettings) -> ExportReport:
@@ -109,10 +108,15 @@ def require_packages(settings: ExportSettings) -> None:
         )
 
 
-def _check_inputs(path: Path, target: Path, settings: ExportSettings) -> None:
-    """Raise ArgumentError where an input is not there or lies in the target, or int8 has none to take ranges from."""
+def _checked_input(input: str | os.PathLike, target: Path, settings: ExportSettings) -> Path:
+    """Return the model's file.
+
+    Raises:
+        ArgumentError: an input is not there or lies in the target, or int8 has none to take ranges from.
+    """
+    path = find_model(os.fspath(input), option="`input`")
     calibration = settings.calibration
-    check_input_files(input=path, samples=settings.samples)
+    check_input_files(samples=settings.samples)
     check_not_read(target, [path, settings.samples, calibration])
     if calibration is not None and calibration.suffix != ARRAYS:
         pictures_in(calibration, "calibration")
@@ -129,6 +133,7 @@ def _check_inputs(path: Path, target: Path, settings: ExportSettings) -> None:
             "`quantize` int8 needs `calibration` FOLDER: pictures like those that the model will see (or an .npz file "
             "of its inputs)"
         )
+    return path
 
 
 def _takes_noise(path: Path) -> bool:
