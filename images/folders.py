@@ -20,7 +20,7 @@ KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-READ_AT_ONCE = 1 << 20  # bytes
+READ_AT_ONCE = 1 << 18  # bytes
 # A folder with more other files and folders than these, counting those below it, is a disk or a home, not a folder of
 # pictures. Photos may have several files beside each.
 MAX_OTHERS, MAX_OTHERS_TO_PICTURE = 200_000, 10

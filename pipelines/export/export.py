@@ -114,10 +114,8 @@ def _checked_input(input: str | os.PathLike, target: Path, settings: ExportSetti
     Raises:
         ArgumentError: an input is not there or lies in the target, or int8 has none to take ranges from.
     """
-    path = find_model(os.fspath(input), option="`input`")
     calibration = settings.calibration
     check_input_files(samples=settings.samples)
-    check_not_read(target, [path, settings.samples, calibration])
     if calibration is not None and calibration.suffix != ARRAYS:
         pictures_in(calibration, "calibration")
     else:
@@ -127,6 +125,8 @@ def _checked_input(input: str | os.PathLike, target: Path, settings: ExportSetti
             raise ArgumentError(f"`calibration` {calibration}: with `samples` it must be an .npz file of inputs too")
         if settings.quantize != "int8":
             raise ArgumentError("`calibration`: only for `quantize` int8 where `samples` are what is compared on")
+    path = find_model(os.fspath(input), option="`input`")
+    check_not_read(target, [path, settings.samples, calibration])
     given = settings.calibration or settings.samples
     if settings.quantize == "int8" and given is None and not _takes_noise(path):
         raise ArgumentError(
