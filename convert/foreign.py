@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from convert.wire import WireError, varint
+from images.folders import naming
 
 HEAD_SIZE = 4096
 
@@ -69,11 +70,8 @@ def name_foreign_file(source: str | os.PathLike | bytes) -> str | None:
 
 
 def _read_head(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(HEAD_SIZE)
-    except OSError as error:  # of an open file it does not name it
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+    with naming(path), path.open("rb") as file:
+        return file.read(HEAD_SIZE)
 
 
 def _zip_member(head: bytes) -> str | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,11 +108,16 @@ def read_through(path: str | os.PathLike) -> None:
     Raises:
         OSError: the file cannot be read; the error names it, as those of reading an open file do not.
     """
-    place = Path(path)
+    with naming(path), Path(path).open("rb", buffering=0) as file:
+        while file.read(READ_AT_ONCE):
+            pass
+
+
+@contextmanager
+def naming(path: str | os.PathLike) -> Iterator[None]:
+    """Let errors of the system name a file; those of reading an open one do not."""
     try:
-        with place.open("rb", buffering=0) as file:
-            while file.read(READ_AT_ONCE):
-                pass
+        yield
     except OSError as error:
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 

@@ -117,8 +117,10 @@ def _stored(
     """Return the kernel and bias of each of the convolutions `names`."""
     if isinstance(weights, VGGWeights):
         return _of_weights(weights, names)
-    read_through(path)
-    return _of_model(load_model(path), names) if zipfile.is_zipfile(path) else _of_h5(path, names)
+    if zipfile.is_zipfile(path):
+        return _of_model(load_model(path), names)
+    read_through(path)  # of what cannot be read is_zipfile says that it is none
+    return _of_h5(path, names)
 
 
 def _of_weights(weights: VGGWeights, names: Sequence[str]) -> Iterator[Sequence[np.ndarray]]:

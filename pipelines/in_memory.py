@@ -275,7 +275,6 @@ def export(
 ) -> ExportReport:
     """Write a model in another format and return the report."""
     from pipelines.export.export import export_model
-    from pipelines.model_library import find_model
 
     check_options(options, {"quantize", "calibration", "size", "input_shape", "samples", "layout"})
     path_of(path, "path")
@@ -285,9 +284,8 @@ def export(
     if "size" in options:
         options = {**options, "size": height_and_width(options["size"])}
     if isinstance(model, str | os.PathLike):
-        file = find_model(path_of(model, "model"))
-        with renamed(output="path"):
-            return export_model(input=file, output=path, format=format, **options)
+        with renamed(input="model", output="path"):
+            return export_model(input=path_of(model, "model"), output=path, format=format, **options)
     with quiet_startup():
         from model.saving import save_model
     _check_model(model)

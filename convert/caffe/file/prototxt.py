@@ -13,7 +13,7 @@ from convert.caffe.file.unknown_fields import MAX_FIELDS, MAX_PARSED, idle_field
 from convert.caffe.file.upgrade import upgrade
 from convert.foreign import PROTOTXT, name_foreign_file
 from errors import UserError, unknown_name
-from images.folders import read_through
+from images.folders import naming
 
 MAX_TEXT = 8 * 2**20  # bytes; the prototxt of a network of a thousand layers has less than one million
 # Keras builds chains of so many.
@@ -45,9 +45,10 @@ def read_prototxt(path: str | Path, ignored: list[str] | None = None) -> Any:
         raise UserError(f"{path} is {kind}, not a prototxt{_exchanged(kind)}")
     if path.stat().st_size > MAX_TEXT:
         raise UserError(f"{path}: {path.stat().st_size} bytes are too many for a prototxt")
-    read_through(path)
+    with naming(path):
+        text = path.read_bytes()
     try:
-        return upgrade(parse_prototxt(path.read_bytes(), ignored))
+        return upgrade(parse_prototxt(text, ignored))
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 
