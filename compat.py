@@ -140,6 +140,35 @@ def _with_own_axes(permute: Callable[..., bool]) -> Callable[..., bool]:
 
 
 @contextmanager
+def plain_positions() -> Iterator[None]:
+    """Let Keras find the largest and smallest numbers on TensorFlow with its operation for that alone.
+
+    Keras takes -0 for smaller than 0, by reading single bits, for which other runtimes have no operator; here the
+    first of both counts, as with NumPy.
+    """
+    import tensorflow as tf
+    from keras.src.backend.tensorflow import numpy
+
+    def of(find: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
+        def position(x: Any, axis: int | None = None, keepdims: bool = False) -> tf.Tensor:
+            x = tf.convert_to_tensor(x)
+            if axis is None:
+                found = find(tf.reshape(x, [-1]), axis=0, output_type="int32")
+                return tf.reshape(found, [1] * x.shape.rank) if keepdims else found
+            found = find(x, axis=axis, output_type="int32")
+            return tf.expand_dims(found, axis) if keepdims else found
+
+        return position
+
+    before = numpy.argmax, numpy.argmin
+    numpy.argmax, numpy.argmin = of(tf.argmax), of(tf.argmin)
+    try:
+        yield
+    finally:
+        numpy.argmax, numpy.argmin = before
+
+
+@contextmanager
 def deferred_variables() -> Iterator[list[keras.Variable]]:
     """Give the Keras variables that are created inside no values before the end, and none at all after an error.
 

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 import layers
+from compat import plain_positions
 from errors import UserError, one_line
 from model.leaky_relu import with_exact_slopes
 from model.rewiring import without_structure
@@ -66,11 +67,14 @@ def graph_function(model: keras.Model, plan: ExportPlan, *, plain: bool = True) 
 
 @contextmanager
 def plain_graph() -> Iterator[None]:
-    """Trace plain formulas, without calls of compiled functions: Keras calls XLA for convolutions in groups."""
+    """Trace plain formulas, without calls of compiled functions: Keras calls XLA for convolutions in groups.
+
+    Positions of the largest numbers are found without its operations on bits.
+    """
     calls = tf.config.functions_run_eagerly()
     tf.config.run_functions_eagerly(True)
     try:
-        with layers.plain_formulas():
+        with layers.plain_formulas(), plain_positions():
             yield
     finally:
         tf.config.run_functions_eagerly(calls)

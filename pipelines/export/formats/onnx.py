@@ -6,10 +6,13 @@ import json
 import logging
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import keras
+import numpy as np
 import onnx
 import tf2onnx
+from tf2onnx import utils
 
 from compat import mend_tf2onnx
 from errors import UserError
@@ -43,7 +46,12 @@ def write(model: keras.Model, path: Path, plan: ExportPlan, calibration: Iterabl
     if plan.quantize == "int8":
         model = round_convolutions(model, calibration)
     function = graph_function(mark_edge_paddings(split_narrow_convolutions(model)), plan)
-    converted, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=OPSET)
+    converted, _ = tf2onnx.convert.from_function(
+        function,
+        input_signature=function.input_signature,
+        opset=OPSET,
+        custom_op_handlers={"Erfc": (_complementary_error_function, [])},
+    )
     unknown = {node.op_type for node in converted.graph.node if not onnx.defs.has(node.op_type, node.domain)}
     if unknown:
         raise UserError(f"ONNX has no operator for {', '.join(sorted(unknown))}")
@@ -55,6 +63,15 @@ def write(model: keras.Model, path: Path, plan: ExportPlan, calibration: Iterabl
     for value in (*converted.graph.input, *converted.graph.output):
         _name_axes(value, plan)
     onnx.save(converted, path)
+
+
+def _complementary_error_function(graph: Any, node: Any, _name: str, _arguments: list) -> None:
+    """Compute 1 - erf(x) with ONNX's operators: TensorFlow's exact GELU has erfc, for which ONNX has none."""
+    known = {"shapes": node.output_shapes, "dtypes": node.output_dtypes}
+    one = graph.make_const(f"{node.name}_one", np.ones((), utils.map_onnx_to_numpy_type(node.output_dtypes[0])))
+    inner = graph.make_node("Erf", node.input, **known)
+    graph.remove_node(node.name)
+    graph.make_node("Sub", [one.output[0], inner.output[0]], name=node.name, outputs=node.output, **known)
 
 
 def _forget_unused(graph: onnx.GraphProto) -> None:

@@ -61,9 +61,18 @@ def of_a_constant() -> keras.Model:
     return keras.Model(x, [keras.layers.Dense(2)(x), Parameter((1, 2))(x)])
 
 
+def of_positions() -> keras.Model:
+    """The exact GELU, and where its largest and smallest numbers are."""
+    x = keras.Input((6, 5))
+    y = keras.ops.gelu(keras.layers.Dense(4)(x), approximate=False)
+    largest, smallest = keras.ops.argmax(y, axis=-1), keras.ops.argmin(y, axis=1, keepdims=True)
+    return keras.Model(x, [y, largest, keras.ops.cast(smallest, "float32")])
+
+
 MODELS = {
     "leaky sum": of_a_leaky_sum,
     "constant": of_a_constant,
+    "positions": of_positions,
     "two inputs": of_words_and_a_picture,
     "indices": of_indices_in_float,
     "volumes": of_volumes,
@@ -134,6 +143,13 @@ def test_opencv_runs_a_plain_network(export):
     _, report = export(MODELS["one size"](), "onnx", layout="nchw")
     assert report.plan.inputs[0].shape == (None, 3, 12, 10)
     assert "runs it: max difference from ONNX Runtime" in report.opencv
+
+
+def test_opencv_finds_positions(export):
+    x = keras.Input((8, 8, 3))
+    found = keras.ops.argmax(keras.layers.Conv2D(4, 3)(x), axis=-1)
+    _, report = export(keras.Model(x, keras.ops.cast(found, "float32")), "onnx")
+    assert "runs it" in report.opencv
 
 
 def test_both_directions_and_attention(export):
