@@ -190,6 +190,9 @@ ELEMENTWISE = [
     Layer("bnll", "BNLL", "", X, lambda x: np.logaddexp(0, x)),
     Layer("clip", "Clip", "clip_param { min: -0.5 max: 0.25 }", X, lambda x: np.clip(x, -0.5, 0.25)),
     Layer("dropout", "Dropout", "dropout_param { dropout_ratio: 0.9 }", X, lambda x: x),
+    Layer(
+        "dropout_scaled_now", "Dropout", "dropout_param { dropout_ratio: 0.75 scale_train: false }", X, lambda x: x / 4
+    ),
     Layer("elu_negative", "ELU", "elu_param { alpha: -0.5 }", X, lambda x: np.where(x > 0, x, -0.5 * np.expm1(x))),
     Layer("exp_base", "Exp", "exp_param { base: 2 scale: 0.5 shift: 3 }", X, lambda x: 2 ** (3 + 0.5 * x)),
     Layer("exp_small_base", "Exp", "exp_param { base: 0.5 }", X, lambda x: 0.5**x),

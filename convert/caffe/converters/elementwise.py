@@ -127,9 +127,10 @@ def logarithm(step: Step, x: KerasTensor) -> KerasTensor:
 
 
 @converts("Dropout")
-def dropout(_step: Step, x: KerasTensor) -> KerasTensor:
-    """Do nothing, as in the test phase."""
-    return x
+def dropout(step: Step, x: KerasTensor) -> KerasTensor:
+    """Do nothing, as in the test phase; Caffes that do not scale in training (Fast R-CNN's) do so now."""
+    parameter = step.layer.dropout_param
+    return x if parameter.scale_train else _linear(x, 1 - parameter.dropout_ratio, 0)
 
 
 @converts("Eltwise")

@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf import text_format
 
 from convert.caffe.file.schema import field_names, message_class
-from convert.caffe.file.unknown_fields import MAX_FIELDS, MAX_PARSED, idle_field, without_field
+from convert.caffe.file.unknown_fields import LAYER, MAX_FIELDS, MAX_PARSED, idle_field, without_field
 from convert.caffe.file.upgrade import upgrade
 from convert.foreign import PROTOTXT, name_foreign_file
 from errors import UserError, unknown_name
@@ -20,7 +20,7 @@ MAX_TEXT = 8 * 2**20  # bytes; the prototxt of a network of a thousand layers ha
 MAX_LAYERS = 2_000
 MAX_WIRES = 20_000  # bottoms and tops in all
 _V1_TYPE = re.compile(r'Enum type "caffe\.V1LayerParameter\.LayerType" has no value named (\w+)')
-_LAYER, _WIRE = re.compile(r"\blayers?\s*:?\s*[{<]"), re.compile(r"\b(?:bottom|top)\s*:")
+_WIRE = re.compile(r"\b(?:bottom|top)\s*:")
 
 
 def read_prototxt(path: str | Path, ignored: list[str] | None = None) -> Any:
@@ -82,7 +82,7 @@ def parse_prototxt(data: bytes, ignored: list[str] | None = None) -> Any:
 
 
 def _check_counts(text: str) -> None:
-    for what, pattern, most in (("layers", _LAYER, MAX_LAYERS), ("bottoms and tops", _WIRE, MAX_WIRES)):
+    for what, pattern, most in (("layers", LAYER, MAX_LAYERS), ("bottoms and tops", _WIRE, MAX_WIRES)):
         number = sum(1 for _ in pattern.finditer(text))
         if number > most:
             raise UserError(f"has {number} {what}; at most {most} are allowed")

@@ -162,7 +162,7 @@ _MESSAGES = {
     "DataParameter": """string source = 1; uint32 batch_size = 4; uint32 rand_skip = 7;
         DataParameter.DB backend = 8; float scale = 2; string mean_file = 3; uint32 crop_size = 5;
         bool mirror = 6; bool force_encoded_color = 9; uint32 prefetch = 10""",
-    "DropoutParameter": "float dropout_ratio = 1",
+    "DropoutParameter": "float dropout_ratio = 1 [0.5]; bool scale_train = 1001 [true]",
     "DummyDataParameter": """FillerParameter* data_filler = 1; BlobShape* shape = 6; uint32* num = 2;
         uint32* channels = 3; uint32* height = 4; uint32* width = 5""",
     "EltwiseParameter": """EltwiseParameter.EltwiseOp operation = 1 [SUM]; float* coeff = 2;

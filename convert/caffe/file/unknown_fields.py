@@ -62,7 +62,17 @@ _IDLE_FIELDS = {
     "visualize_threshold",
 }
 _LAYERS = ("layer", "layers")
+# Where the parameters of a layer type are those of another name: every other type has those of its own name.
+_PARAMETERS_OF = {
+    "convolutiondepthwise": "convolution_param",
+    "deconvolution": "convolution_param",
+    "depthwiseconvolution": "convolution_param",
+    "im2col": "convolution_param",
+    "normalize": "norm_param",
+    "rnn": "recurrent_param",
+}
 
+LAYER = re.compile(r"\blayers?\s*:?\s*[{<]")
 _TOKEN = re.compile(r"""\s+|\#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|[{}<>\[\]:,;]|[^\s{}<>\[\]:,;"'\#]+|.""")
 _BRACKETS = {"{": 1, "<": 1, "[": 1, "}": -1, ">": -1, "]": -1}
 
@@ -83,8 +93,8 @@ def idle_field(error: str, text: str) -> tuple[str, int] | None:
     if unknown := re.search(r'Message type "caffe\.(\w+)" has no field named "([^"]*)"', error):
         message, name = unknown.groups()
         idle = message in _IDLE_MESSAGES or name in _IDLE_FIELDS
-        misspelt = difflib.get_close_matches(name, field_names(message), n=1, cutoff=MISSPELT)
-        return (f"{message}.{name}", start) if idle and not misspelt and name not in _LAYERS else None
+        kept = idle and name not in _LAYERS and not _misspelt(message, name, text, start)
+        return (f"{message}.{name}", start) if kept else None
     # The engine of a fork: the error stands at its value.
     engine = re.search(r'Enum type "caffe\.(\w+)\.Engine" has no value', error)
     before = re.search(r"\bengine\s*:\s*$", text[max(start - 1000, 0) : start])
@@ -97,6 +107,41 @@ def without_field(text: str, start: int) -> str:
     """Return `text` with blanks in the place of the field whose name begins at `start`; lines and columns stay."""
     end = _field_end(text, start)
     return text[:start] + re.sub(r"[^\n]", " ", text[start:end]) + text[end:]
+
+
+def _misspelt(message: str, name: str, text: str, start: int) -> bool:
+    """Return whether an unknown name seems to stand for a known one that the layer around it reads.
+
+    Parameters of other layer types are none of those: ReLU6 does not read `relu_param`, so that `relu6_param` is a
+    name of a fork.
+    """
+    known = difflib.get_close_matches(name, field_names(message), n=1, cutoff=MISSPELT)
+    if not known or not known[0].endswith("_param"):
+        return bool(known)
+    layer_type = _layer_type(text, start)
+    if layer_type is None:
+        return True
+    short = layer_type.replace("_", "").lower()
+    return known[0].replace("_", "") == _PARAMETERS_OF.get(short, f"{short}_param").replace("_", "")
+
+
+def _layer_type(text: str, start: int) -> str | None:
+    """Return the type of the layer around the field at `start`, None if it has none."""
+    openings = [match.end() for match in LAYER.finditer(text, 0, start)]
+    if not openings:
+        return None
+    depth, before = 0, ("", "")
+    for token in _TOKEN.finditer(text, openings[-1]):
+        word = token[0]
+        if word.isspace() or word[0] == "#":
+            continue
+        depth += _BRACKETS.get(word, 0)
+        if depth < 0:
+            return None
+        if depth == 0 and before == ("type", ":"):
+            return word.strip("'\"")
+        before = (before[1], word)
+    return None
 
 
 def _offset(text: str, line: int, column: int) -> int:

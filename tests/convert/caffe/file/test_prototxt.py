@@ -220,6 +220,18 @@ def test_fields_of_forks_are_passed_over_and_named():
         parse_prototxt(FORKED.encode())
 
 
+@pytest.mark.parametrize(
+    ("layer_type", "field"),
+    [("ReLU6", "relu6_param"), ("HSwish", "hswish_param"), ("Convolution", "transform_params"), ("SELU", "selu_param")],
+)
+def test_parameters_of_forks_may_look_like_those_of_other_layers(layer_type, field):
+    ignored = []
+    layer = f"layer {{ {field} {{ type: 'ReLU' x: 1 }} type: '{layer_type}' # layer {{\n top: 'a' }}"
+    net = parse_prototxt(f"layer {{ type: 'Pooling' }} {layer}".encode(), ignored)
+    assert ignored == [f"LayerParameter.{field}"]
+    assert list(net.layer[1].top) == ["a"]
+
+
 def test_what_ssd_does_with_its_detections_is_passed_over():
     ignored = []
     text = (
@@ -238,6 +250,9 @@ def test_what_ssd_does_with_its_detections_is_passed_over():
     [
         "layer { pooling_param { frobnicate: 1 } }",
         "layer { name: 'a' pooling_parm { } }",
+        "layer { pooling_parm { kernel_size: 2 } type: 'Pooling' }",
+        "layer { type: 'Deconvolution' convolution_params { num_output: 2 } }",
+        "layers { type: RELU relu_params { negative_slope: 0.1 } }",
         "layer { name: 'a' layer { name: 'b' } }",
         "layer { name: 'a' unheard_of { }",
     ],
