@@ -9,11 +9,14 @@ from layers.center_pad_concatenate import CenterPadConcatenate
 from layers.circular_padding import CircularPadding2D
 from layers.conditional_instance_normalization import ConditionalInstanceNormalization
 from layers.continued_cell import ContinuedCell
+from layers.correlation import Correlation2D
 from layers.crop_to_match import CropToMatch
 from layers.detection_selection import DetectionSelection
 from layers.dilated_max_pooling import DilatedMaxPooling2D
 from layers.elementwise_affine import ElementwiseAffine
 from layers.exact_leaky_relu import ExactLeakyReLU
+from layers.filtered_resizing import FilteredResizing2D
+from layers.flow_warping import FlowWarping2D
 from layers.fold_axes import FoldAxes
 from layers.fractional_max_pooling import FractionalMaxPooling
 from layers.instance_normalization import InstanceNormalization
@@ -59,11 +62,14 @@ __all__ = [
     "CircularPadding2D",
     "ConditionalInstanceNormalization",
     "ContinuedCell",
+    "Correlation2D",
     "CropToMatch",
     "DetectionSelection",
     "DilatedMaxPooling2D",
     "ElementwiseAffine",
     "ExactLeakyReLU",
+    "FilteredResizing2D",
+    "FlowWarping2D",
     "FoldAxes",
     "FractionalMaxPooling",
     "InstanceNormalization",

@@ -98,6 +98,28 @@ CASES = [
         shapes=((2, 6, 7, 3), (2, 4, 3, 2)),
         other_shapes=((1, 5, 1, 3), (1, 6, 5, 2)),
     ),
+    Case(
+        layers.Correlation2D,
+        {
+            "row_shifts": [-1, 0, 2],
+            "column_shifts": [-3],
+            "kernel_size": 3,
+            "strides": 2,
+            "padding": (2, 1),
+            "border": (1, 2),
+            "difference": True,
+        },
+        references.correlation,
+        shapes=((2, 6, 7, 3), (2, 6, 7, 3)),
+        other_shapes=((1, 5, 8, 3), (1, 5, 8, 3)),
+    ),
+    Case(
+        layers.FlowWarping2D,
+        {},
+        references.flow_warping,
+        shapes=((2, 6, 7, 3), (2, 6, 7, 2)),
+        other_shapes=((1, 5, 1, 3), (1, 5, 1, 2)),
+    ),
     Case(NORM, {"epsilon": 1e-7, "scale": False}, references.instance_normalization),
     Case(
         layers.ConditionalInstanceNormalization,

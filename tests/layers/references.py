@@ -22,6 +22,30 @@ def bilinear_sampling(pictures, places, weights):
     return channels_last(F.grid_sample(channels_first(pictures), grid, align_corners=True))
 
 
+def correlation(first, second, _, *, row_shifts, column_shifts, kernel_size, strides, padding, border, difference):
+    (rows, columns), (top, left) = padding, border
+    first = np.pad(first, ((0, 0), (rows, rows), (columns, columns), (0, 0)))
+    second = np.pad(second, ((0, 0), (rows + 9, rows + 9), (columns + 9, columns + 9), (0, 0)))
+    height, width = first.shape[1] - 2 * top, first.shape[2] - 2 * left
+    means = []
+    for row, column in itertools.product(row_shifts, column_shifts):
+        a = first[:, top : top + height, left : left + width]
+        y, x = top + row + 9, left + column + 9
+        b = second[:, y : y + height, x : x + width]
+        means.append((np.abs(a - b) if difference else a * b).mean(axis=-1))
+    pooled = F.avg_pool2d(torch.tensor(np.stack(means, axis=1)), kernel_size, strides)
+    return channels_last(pooled)
+
+
+def flow_warping(pictures, flows, weights):
+    height, width = pictures.shape[1:3]
+    columns, rows = np.arange(width) + flows[..., 0], np.arange(height)[:, None] + flows[..., 1]
+    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    columns, rows = np.clip(columns, 0, width - 1), np.clip(rows, 0, height - 1)
+    places = np.stack([2 * rows / max(height - 1, 1) - 1, 2 * columns / max(width - 1, 1) - 1], axis=-1)
+    return bilinear_sampling(pictures, places, weights) * inside[..., None]
+
+
 def instance_normalization(x, weights, *, epsilon=1e-5, center=True, scale=True):
     weights = [torch.tensor(w) for w in weights]
     gamma = weights.pop(0) if scale else None

@@ -32,6 +32,9 @@ FORK_ENUMS = {
     "DetectionOutputParameter.CodeType": "CORNER 1, CENTER_SIZE 2, CORNER_SIZE 3",
     "BNParameter.Mode": "LEARN 0, INFERENCE 1",
     "UnpoolingParameter.UnpoolMethod": "MAX 0, AVE 1, TILE 2",
+    "CorrelationParameter.CorrelationType": "MULTIPLY 0, SUBTRACT 1",
+    "FlowWarpParameter.FillParameter": "ZERO 1, NOT_A_NUMBER 2",
+    "ResampleParameter.ResampleType": "NEAREST 1, LINEAR 2, CUBIC 3, AREA 4",
 }
 
 # More fields of a LayerParameter, in the form that convert.caffe.file.schema has.
@@ -45,7 +48,8 @@ FORK_PARAMETERS = """; CropCenterParameter crop_center_param = 149; PermuteParam
     ReverseParameter reverse_param = 308; LSTMParameter lstm_param = 309;
     ProposalParameter proposal_param = 201; Convolution3DParameter convolution3d_param = 310;
     Pooling3DParameter pooling3d_param = 311; VideoDataParameter video_data_param = 312;
-    PixelShuffleParameter pixel_shuffle_param = 313"""
+    PixelShuffleParameter pixel_shuffle_param = 313; CorrelationParameter correlation_param = 314;
+    FlowWarpParameter flow_warp_param = 315; ResampleParameter resample_param = 316"""
 
 FORK_MESSAGES = {
     "CropCenterParameter": "uint32* crop_size = 2",
@@ -85,6 +89,12 @@ FORK_MESSAGES = {
         uint32 pad = 4; uint32 kernel_depth = 5; uint32 temporal_stride = 6 [1]""",
     "VideoDataParameter": """uint32 crop_size = 5; uint32 new_height = 9; uint32 new_width = 10; uint32 new_length = 13;
         uint32 num_segments = 1001""",
+    "CorrelationParameter": """uint32 pad = 2; uint32 kernel_size = 3; uint32 max_displacement = 4;
+        uint32 stride_1 = 5 [1]; uint32 stride_2 = 6 [1]; int32 single_direction = 8; bool do_abs = 7;
+        CorrelationParameter.CorrelationType correlation_type = 15""",
+    "FlowWarpParameter": "FlowWarpParameter.FillParameter fill_value = 1",
+    "ResampleParameter": """bool antialias = 4 [true]; uint32 width = 1; uint32 height = 2;
+        ResampleParameter.ResampleType type = 3 [LINEAR]; float factor = 5""",
     "TransposeParameter": "int32* dim = 1",
     "ReverseParameter": "int32 axis = 1",
     "LSTMParameter": """uint32 num_output = 1; float clipping_threshold = 2; FillerParameter weight_filler = 3;

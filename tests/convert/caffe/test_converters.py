@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from support.caffe_cases import compute, nhwc
+from support.caffe_flow_layers import OPTICAL_FLOW
 from support.caffe_layers import CONVOLUTIONS, GLOBAL, LAYERS, NORMALIZATIONS, POOLINGS, Layer, X, rng, unpooled
 from support.caffe_writer import input_layer, write_network
 
@@ -20,7 +21,8 @@ NOT_COMPUTED = {"AnnotatedData", "Input", "DummyData", "MemoryData", "Data", "Im
 NOT_COMPUTED |= {"ImageSegData", "DenseImageData", "VideoData"}  # of forks
 
 # The other backends take every third, for the time they need.
-SHARE = LAYERS if keras.backend.backend() == "tensorflow" else LAYERS[::3]
+EVERY = [*LAYERS, *OPTICAL_FLOW]
+SHARE = EVERY if keras.backend.backend() == "tensorflow" else EVERY[::3]
 
 
 def convert(layer, folder):
@@ -73,7 +75,7 @@ def test_crop_follows_the_sizes_of_its_reference(tmp_path):
 
 def test_every_type_has_a_converter_a_shape_rule_and_a_test():
     assert set(CONVERTERS) | NOT_COMPUTED == set(RULES)
-    assert set(CONVERTERS) - DETECTION - {"Unpooling"} == {layer.type for layer in LAYERS}
+    assert set(CONVERTERS) - DETECTION - {"Unpooling"} == {layer.type for layer in EVERY}
 
 
 @pytest.mark.parametrize(
