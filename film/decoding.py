@@ -57,7 +57,8 @@ def _decoded(
     container: av.container.InputContainer, stream: av.VideoStream, clock: _Clock
 ) -> Iterator[av.VideoFrame | int]:
     """Yield decoded frames with their times, and before each the time at which it is due."""
-    stream.thread_type = "AUTO"
+    # With several threads FFmpeg marks some broken frames as such in one run and not in the next.
+    stream.codec_context.thread_count = 1
     decode = _decoder(stream)
     for packet in packets_of(container, [stream]):
         due = clock.due(packet)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from fractions import Fraction
 from pathlib import Path
 
 from film.errors import FilmError
@@ -25,6 +26,9 @@ WRITABLE_CONTAINERS = {
     ".webm": ("av1",),
 }
 ANIMATIONS = {".gif": "GIF", ".webp": "WEBP"}
+# Seconds of the unit in which an animation tells times, and the fewest of them that browsers show a frame.
+TICKS = {"GIF": Fraction(1, 100), "WEBP": Fraction(1, 1000)}
+MIN_TICKS = {"GIF": 2, "WEBP": 11}
 MAX_QUALITY = 100
 NUMBERED = re.compile(r"%(0\d{1,2})?d")
 

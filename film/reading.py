@@ -249,12 +249,14 @@ def pictures_of(container: av.container.InputContainer) -> av.VideoStream:
     """Return the stream of a film that players show: a cover's picture may come before it.
 
     Raises:
-        FilmError: there is a cover alone, as in files of music.
+        FilmError: there is a cover alone, as in files of music, or no decoder for the pictures.
     """
     best = container.streams.best("video")
     shown = best if isinstance(best, av.VideoStream) else container.streams.video[0]
     if shown.disposition & Disposition.attached_pic:
         raise FilmError(f"{container.name}: there is no film in it but sound with a cover picture")
+    if shown.codec_context is None:
+        raise FilmError(f"{container.name}: FFmpeg has no decoder for its pictures")
     return shown
 
 

@@ -23,7 +23,7 @@ from PIL import Image
 from film.color import HIGH_RANGES, from_rgb
 from film.encoders import add_encoder
 from film.errors import FilmError
-from film.formats import ANIMATIONS, check_target, is_numbered
+from film.formats import ANIMATIONS, MIN_TICKS, TICKS, check_target, is_numbered
 from film.frame import FilmFormat, Frame
 from film.packets import delay
 from film.reading import frame_numbers, frame_path
@@ -32,9 +32,6 @@ from images.temporary_files import whole_file, whole_path
 from images.writing import save_image, to_bytes
 
 COUNT_NAME = "frames.json"
-# Seconds of the unit in which an animation tells times, and the fewest of them that browsers show a frame.
-TICKS = {"GIF": Fraction(1, 100), "WEBP": Fraction(1, 1000)}
-MIN_TICKS = {"GIF": 2, "WEBP": 11}
 
 
 class FilmWriter(abc.ABC):
@@ -203,15 +200,15 @@ class _AnimationWriter(FilmWriter):
             options = {"optimize": False} | ({} if plays == 1 else {"loop": max(0, plays - 1)})
         else:
             options = {"quality": self.quality, "method": 4, "loop": plays}
-        with whole_path(self.path, self.path.suffix) as temporary:
-            _read(first, form).save(
-                temporary,
-                format=form,
-                save_all=True,
-                append_images=(_read(path, form) for path in rest),
-                duration=self._durations(shown, TICKS[form]),
-                **options,
-            )
+        durations = self._durations(shown, TICKS[form])
+        images = (_read(path, form) for path in rest)
+        try:
+            with whole_path(self.path, self.path.suffix) as temporary:
+                _read(first, form).save(
+                    temporary, format=form, save_all=True, append_images=images, duration=durations, **options
+                )
+        except OverflowError as error:  # of a GIF, where frames that are equal are one picture
+            raise FilmError(f"{self.path}: GIF shows no picture for longer than 655.35 s") from error
 
     def _shown(self, shortest: Fraction) -> list[int]:
         """Return the numbers of the frames that are shown: each for at least `shortest` seconds."""
@@ -312,7 +309,9 @@ class _VideoWriter(FilmWriter):
 
     def _put_together(self, path: Path) -> None:
         suffix = self.path.suffix.lower()
-        options = {"movflags": "faststart"} if suffix in (".mp4", ".m4v", ".mov") else {}
+        # Without the random numbers that Matroska has as names: an interrupted run ends in the same file.
+        options = {"fflags": "+bitexact"}
+        options |= {"movflags": "faststart"} if suffix in (".mp4", ".m4v", ".mov") else {}
         # FFmpeg's own format for the suffix .m4v holds fewer codecs.
         form = "mp4" if suffix == ".m4v" else None
         with (

@@ -88,6 +88,17 @@ def test_a_damaged_middle_costs_its_frames_alone(tmp_path):
     assert frames[-1].time == whole[-1]
 
 
+def test_a_damaged_film_is_read_alike_each_time(tmp_path):
+    path = tmp_path / "film.mp4"
+    write_video(path, [blocks(seed) for seed in range(12)])
+    content = bytearray(path.read_bytes())
+    place = len(content) * 3 // 10
+    content[place : place + 60] = bytes(i * 7 % 256 for i in range(60))
+    path.write_bytes(content)
+    broken = {tuple(frame.time for frame in FilmReader(path) if frame.pixels is None) for _ in range(100)}
+    assert len(broken) == 1
+
+
 @pytest.mark.parametrize(
     ("name", "codec", "damaged", "lost"),
     [
@@ -139,6 +150,14 @@ def test_animations_have_their_durations(tmp_path, suffix):
     frames = list(FilmReader(path))
     assert [frame.time for frame in frames] == [0, 50, 250]
     assert np.abs(frames[1].pixels * 255 - blocks(1)).max() < 1
+
+
+def test_a_codec_that_is_not_known_is_refused(tmp_path):
+    path = tmp_path / "film.mp4"
+    write_video(path, [blocks()])
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"none").replace(b"avcC", b"none"))
+    with pytest.raises(FilmError, match="no decoder"):
+        FilmReader(path)
 
 
 def test_what_is_no_film_is_refused_in_one_line(tmp_path):
