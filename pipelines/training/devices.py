@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 import keras
 
-from errors import ArgumentError
+from errors import ArgumentError, UserError, one_line
 from pipelines.startup import quiet_startup
 from pipelines.training.data import TrainingBatches
 from pipelines.training.stages import Stage
@@ -21,6 +22,8 @@ CLUSTER_VARIABLE = "TF_CONFIG"
 # The variables that keras.distribution.initialize() reads on each of several machines.
 PROCESSES_VARIABLE = "KERAS_DISTRIBUTION_NUM_PROCESSES"
 PROCESS_VARIABLE = "KERAS_DISTRIBUTION_PROCESS_ID"
+# How TensorFlow and JAX tell that another process is not there any more: neither has an exception of its own for it.
+LOST_PROCESS = re.compile(r"Collective ops is aborted|Gloo|NCCL|heartbeat|connection (reset|refused|closed)", re.I)
 
 
 def is_first_process() -> bool:
@@ -80,6 +83,19 @@ class Devices:
             yield
         finally:
             keras.distribution.set_distribution(self.distribution)
+
+    @contextmanager
+    def losses_told(self) -> Iterator[None]:
+        """Raise UserError where the run cannot go on because another of its processes was lost."""
+        try:
+            yield
+        except Exception as error:
+            if self.processes == 1 or not LOST_PROCESS.search(str(error)):
+                raise
+            raise UserError(
+                "another process of this run was lost; start all of them again to resume it from the last checkpoint "
+                f"({one_line(error)})"
+            ) from error
 
     def check_batch_size(self, stage: Stage) -> None:
         """Raise ArgumentError unless a batch can be divided evenly."""

@@ -222,10 +222,11 @@ class _Fit:
 
         Raises:
             KeyboardInterrupt: there was a signal; the run ended after the step and left its checkpoint.
+            UserError: another process of the run was lost.
         """
         if self.folder is not None and not self.folder.checkpoints and self.devices.process == 0:
             remove_checkpoints(self.folder.path)
-        with interrupts_noted() as is_interrupted:
+        with interrupts_noted() as is_interrupted, self.devices.losses_told():
             callbacks = self._callbacks(is_interrupted)
             try:
                 for stage in self.plan.stages:

@@ -13,7 +13,7 @@ from conftest import ROOT
 from support.backends import quick_compilation
 from support.training_cases import make_inputs
 
-from errors import ArgumentError
+from errors import ArgumentError, UserError
 from model.saving import load_model
 from pipelines.startup import NOTE
 from pipelines.training.devices import Devices, find_devices
@@ -130,6 +130,27 @@ def test_two_devices_of_one_process_equal_one(inputs, alone, tmp_path):
 def test_batch_must_be_divisible():
     with pytest.raises(ArgumentError, match="`batch_size` 3 at `image_size` 384: cannot be divided among 2 devices"):
         Devices(count=2).check_batch_size(Stage(384, 3, 0, 1))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        'Graph execution error:\n\nDetected at node X defined at (most recent call last):\n  File "a.py", line 1\n'
+        "Collective ops is aborted by: recvmsg:Connection reset by peer\n\t [[{{node X}}]] [Op:__inference_step_1]",
+        "UNKNOWN: Gloo all-to-all failed: [pair.cc:538] Read error [127.0.0.1]:33194: Connection reset by peer",
+    ],
+)
+def test_a_lost_process_is_told_in_one_line(told):
+    lost = pytest.raises(UserError, match=r"another process of this run was lost.*Connection reset by peer")
+    with lost as raised, Devices(processes=2, count=2).losses_told():
+        raise RuntimeError(told)
+    assert "\n" not in str(raised.value)
+
+
+def test_other_errors_are_not_taken_for_a_lost_process():
+    for devices, told in ((Devices(processes=2, count=2), "a fault"), (Devices(), "Connection reset by peer")):
+        with pytest.raises(RuntimeError, match=told), devices.losses_told():
+            raise RuntimeError(told)
 
 
 @pytest.mark.parametrize(
