@@ -567,4 +567,37 @@ FURTHER = {
 }
 
 
-CASES = PLAIN | FURTHER | {"recurrent_attention": _attention()} | MASKS | GLIMPSES | SEQUENCES
+def _pushed() -> TorchObject:
+    """Return a network that carries an element of its table past a layer, as nn.PullTable knows its nn.PushTable."""
+    push = module("nn.PushTable", _index=2, output=table())
+    pull = module("nn.PullTable", _push=push, _index=2, output=table())
+    push.fields["_pulls"] = table(pull)
+    return sequential(push, module("nn.SelectTable", index=1), module("nn.Tanh"), pull, module("nn.CAddTable"))
+
+
+SMALL = {
+    "exponential_of_nnx": _case(module("nn.ExponentialLU", alpha=0.5), F.elu(X, 0.5)),
+    "centred": _case(
+        module("nn.BatchCentering", running_mean=tensor(MEAN[0]), nOutput=4, momentum=0.1),
+        X[:, :, 0, 0] - torch.tensor(MEAN),
+        X[:, :, 0, 0],
+    ),
+    "centred_pictures": _case(
+        module("nn.SpatialBatchCentering", running_mean=tensor(MEAN[0]), nOutput=4, momentum=0.1),
+        X - torch.tensor(MEAN)[..., None, None],
+    ),
+    "reshaped_batch": _case(
+        module("nn.BatchReshape", index=1, size=sizes(99, 2, 10), sizeindex=1, nelement=20),
+        X.reshape(-1, 2, 10),
+        known=True,
+    ),
+    "element_of_a_table": _case(
+        sequential(
+            module("nn.ConcatTable", modules=table(module("nn.Abs"), module("nn.Square"))),
+            module("nn.ElementTable", index=2),
+        ),
+        X.square(),
+    ),
+    "pushed_and_pulled": PackageCase(_pushed(), (X, X + 1), (X.tanh() + X + 1,), ((None, 4, 5, 6),) * 2),
+}
+CASES = PLAIN | FURTHER | SMALL | {"recurrent_attention": _attention()} | MASKS | GLIMPSES | SEQUENCES

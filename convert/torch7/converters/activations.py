@@ -83,7 +83,7 @@ def _with_slopes(module: Module, x: KerasTensor, axis: int, slopes: np.ndarray, 
     return context.apply(module, x, lambda: keras.layers.PReLU(shared_axes=shared), [slopes.reshape(shape)])
 
 
-@converts("nn.ELU", "cudnn.ELU")
+@converts("nn.ELU", "cudnn.ELU", "nn.ExponentialLU")
 def elu(module: Module, x: KerasTensor) -> KerasTensor:
     """x, alpha (e^x - 1) where negative."""
     return ops.elu(x, alpha=float(module.number("alpha", 1)))

@@ -180,6 +180,19 @@ def reshape(module: Module, cell: Cell, context: Context) -> Cell:
     return _reshaped_samples(cell, [cell.sizes[0] or -1, *sizes])
 
 
+@converts("nn.BatchReshape")
+def batch_reshape(module: Module, cell: Cell) -> Cell:
+    """Other sizes for the elements, but for the dimension `index`, which takes as many as there are."""
+    sizes = module.sizes("size")
+    index = module.integer("index", low=1, high=len(sizes))
+    sizes[index - 1] = -1
+    if cell.frame.hidden:
+        return _reshaped_samples(cell, sizes)
+    if index > 1:
+        cell.keep_batch(1)
+    return _reshaped(cell, sizes)
+
+
 def _reshaped_each(module: Module, cell: Cell, sizes: list[int], context: Context) -> Cell:
     """Give each sample of the batch other sizes, of as many elements: samples of another size are refused."""
     sample = [size for size in cell.sizes[1:] if size is not None]
@@ -267,13 +280,6 @@ def collapse(module: Module, cell: Cell, context: Context) -> Cell:
         cell.keep_batch(1)
         return _reshaped(cell, [-1])
     return cell.view(keras.layers.Flatten()(cell.source()))
-
-
-@converts("nn.OneHot", "OneHot")
-def one_hot(module: Module, cell: Cell) -> Cell:
-    """A new last dimension with a 1 at the index (from 1) that the input names."""
-    indices = ops.cast(cell.source() - 1, "int32")
-    return cell.from_source(ops.one_hot(indices, module.integer("outputSize", low=1, high=2**20)))
 
 
 @converts("nn.Convert")

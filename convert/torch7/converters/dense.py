@@ -101,6 +101,13 @@ def weighted_lookup_table(module: Module, cell: Cell, context: Context) -> Cell:
     return cell.from_source(_looked_up(module, cell, context, weight, pairs[..., 0] - 1).source() * pairs[..., 1:])
 
 
+@converts("nn.OneHot", "OneHot")
+def one_hot(module: Module, cell: Cell) -> Cell:
+    """A new last dimension with a 1 at the index (from 1) that the input names."""
+    indices = ops.cast(cell.source() - 1, "int32")
+    return cell.from_source(ops.one_hot(indices, module.integer("outputSize", low=1, high=2**20)))
+
+
 @converts("nn.LookupTableMaskZero")
 def lookup_table_mask_zero(module: Module, cell: Cell, context: Context) -> Cell:
     """As nn.LookupTable, with zeros for the index 0."""

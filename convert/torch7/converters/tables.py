@@ -8,6 +8,7 @@ from typing import Any
 
 from keras import KerasTensor, ops
 
+from convert.torch7.context import Context
 from convert.torch7.dimensions import dimension_of
 from convert.torch7.module import Module
 from convert.torch7.registry import converts_values
@@ -35,6 +36,34 @@ def join(module: Module, cells: list[Cell], dimension: int) -> Cell:
 def select_table(module: Module, value: Value) -> Value:
     """One element of a table, counted from 1 or from the end (negative)."""
     return module.item(value, module.integer("index"))
+
+
+@converts_values("nn.ElementTable")
+def element_table(module: Module, value: Value) -> Value:
+    """One element of a table, counted from 1, as nn.SelectTable was called in nnx."""
+    return module.item(value, module.integer("index", low=1))
+
+
+@converts_values("nn.PushTable")
+def push_table(module: Module, value: Value, context: Context) -> Value:
+    """A table without one of its elements, which nn.PullTable puts into another one further on."""
+    module.ignore("_gradInput")
+    index = module.integer("_index", low=1)
+    context.remember(module, [module.item(value, index)])
+    items = module.table(value)
+    return [*items[: index - 1], *items[index:]]
+
+
+@converts_values("nn.PullTable")
+def pull_table(module: Module, value: Value, context: Context) -> Value:
+    """A table with the element that nn.PushTable took out of one before; a tensor counts as a table of one."""
+    module.ignore("_output")
+    pushed = context.recall(module.child(module.get("_push"), "_push"), [])
+    items = [value] if isinstance(value, Cell) else module.table(value)
+    index = module.integer("_index", low=1, high=len(items) + 1)
+    if not pushed:
+        raise module.fail("stands before the nn.PushTable that its element comes from")
+    return [*items[: index - 1], *pushed, *items[index - 1 :]]
 
 
 @converts_values("w2nn.AuxiliaryLossTable")

@@ -105,6 +105,7 @@ POINTWISE = frozenset(
         "ContentLoss",
         "StyleLoss",
         "PSigmoid",
+        "ExponentialLU",
         "fbnn.LeakyReLU",
     ]
 )
@@ -162,6 +163,8 @@ TABLES = frozenset(
         "CMinTable",
         "JoinTable",
         "SelectTable",
+        "ElementTable",
+        "PushTable",
         "NarrowTable",
         "FlattenTable",
         "ReverseTable",
@@ -305,8 +308,8 @@ RULES: dict[str, Callable[[Module], Need]] = {
     **dict.fromkeys(
         ("FastLSTM", "LSTM", "GRU", "MuFuRu", "VanillaRNN", "RNN", "RNNReLU", "RNNTanh", "BLSTM", "BGRU"), _recurrent
     ),
-    "BatchNormalization": _normalized(2),
-    "SpatialBatchNormalization": _normalized(4),
+    **dict.fromkeys(("BatchNormalization", "BatchCentering"), _normalized(2)),
+    **dict.fromkeys(("SpatialBatchNormalization", "SpatialBatchCentering"), _normalized(4)),
     "VolumetricBatchNormalization": _normalized(5),
     "InstanceNormalization": _channels("nOutput", 4),
     **dict.fromkeys(("LookupTable", "LookupTableMaskZero", "FasterLookup"), lambda module: (None, None)),

@@ -109,6 +109,26 @@ def _running_variance(module: Module) -> np.ndarray:
     return (inverse**-2 - module.number("eps", 1e-5)).astype(np.float32)
 
 
+@converts("nn.SpatialBatchCentering", sample=3)
+def spatial_centring(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
+    """A picture's channels minus their means."""
+    return _centred(module, x, context)
+
+
+@converts("nn.BatchCentering", sample=1)
+def centring(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
+    """Features minus their means."""
+    return _centred(module, x, context)
+
+
+def _centred(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
+    context.expect_channels(module, x, _channels(module))
+    if context.statistics == "batch":
+        context.batch_statistics.append(module)
+        return x - ops.mean(x, axis=list(range(len(x.shape) - 1)), keepdims=True)
+    return x - context.parameter(module, x, "running_mean")
+
+
 @converts("nn.InstanceNormalization", sample=3)
 def instance_normalization(module: Module, x: KerasTensor, context: Context) -> KerasTensor:
     """Normalisation with the statistics of each picture.
