@@ -174,6 +174,22 @@ def test_noise_becomes_an_input_where_asked_for(tmp_path, capsys):
     assert "noise_0" not in told
 
 
+@pytest.mark.parametrize(
+    ("pooled", "suffix", "told"),
+    [(True, "onnx", "5 x 9 x 4"), (True, "tflite", "5 x 9 x 4"), (False, "onnx", "? x ? x 3")],
+)
+def test_exports_know_the_size_of_noise(tmp_path, capsys, pooled, suffix, told):
+    """Noise of other sizes than the picture's left exports without sizes that go together."""
+    noise = module("nn.WhiteNoise", mean=0, std=0.1)
+    pooling = module("nn.SpatialMaxPooling", kW=2, kH=2, dW=2, dH=2)
+    network = sequential(convolution(3, 4), pooling, noise) if pooled else sequential(noise, convolution(3, 4))
+    source, output = file_with(tmp_path / "noisy.t7", network), tmp_path / f"noisy.{suffix}"
+    assert run("--input", source, "--output", output, "--noise", "input", "--size", "12x20") == 0
+    assert f"noise_0: ? x {told}" in capsys.readouterr().out
+    assert run("--input", source, "--output", tmp_path / "noisy.keras", "--noise", "input") == 0
+    assert "noise_0: ? x ? x ? x " in capsys.readouterr().out
+
+
 def convolution(inputs, outputs):
     return module(
         "nn.SpatialConvolution",

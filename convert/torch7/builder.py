@@ -36,6 +36,8 @@ class BuildOptions:
         statistics: which statistics batch normalisations use.
         fixed_sizes: whether free sizes of the inputs become those with which modules of a fixed number of elements
             work, as an export needs them.
+        picture_size: height and width that free ones become where a network takes pictures and noise of other sizes
+            than theirs, which nothing but these tells an export; None leaves them free.
     """
 
     shapes: Sequence[Shape] = ()
@@ -44,6 +46,7 @@ class BuildOptions:
     noise: Noise = "seed"
     statistics: Statistics = "auto"
     fixed_sizes: bool = False
+    picture_size: tuple[int, int] | None = None
 
 
 def build_model(root: Module, options: BuildOptions | None = None) -> tuple[keras.Model, Context]:
@@ -99,6 +102,10 @@ def _build_in_frame(root: Module, plan: InputPlan, frame: Frame, options: BuildO
             if options.fixed_sizes and size is not None:
                 return _build_with(root, _with_size(inputs, size), frame, options)
             context.fitting_size = size
+            if options.picture_size is not None and context.noise_inputs:
+                sized = _build_with(root, _with_picture_size(inputs, options.picture_size), frame, options)
+                if any(tensor.shape[1:-1] != options.picture_size for tensor in sized[1].noise_inputs):
+                    return sized
             return model, context
         except ChannelMismatch as mismatch:
             channels = _corrected(inputs, mismatch)
@@ -119,6 +126,16 @@ def _with_size(inputs: Inputs, size: int) -> Inputs:
         return [_with_size(item, size) for item in inputs]
     batch, *sizes = inputs
     return (batch, *(size if own is None else own for own in sizes))
+
+
+def _with_picture_size(inputs: Inputs, picture_size: tuple[int, int]) -> Inputs:
+    """Return the inputs with the free heights and widths of pictures set."""
+    if not isinstance(inputs, tuple):
+        return [_with_picture_size(item, picture_size) for item in inputs]
+    if len(inputs) != 4:
+        return inputs
+    sides = zip(inputs[2:], picture_size, strict=True)
+    return (*inputs[:2], *(side if own is None else own for own, side in sides))
 
 
 def _channel_axis(shape: Shape) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 
 from choices import DTYPES
 from errors import ArgumentError, UserError, unknown_name
+from pipelines.export.settings import ExportSettings
 from pipelines.importing.files import KERAS, WrittenModel, check_model_output, parity_of, write_model
 from pipelines.importing.shapes import parse_shape
 from pipelines.importing.torch7_reference import (
@@ -112,9 +113,19 @@ def import_torch_model(
     reference = None if verify is None else read_reference(Path(verify))
     with quiet_startup():
         from convert.torch7.builder import BuildOptions
-    options = BuildOptions(shapes, noise=noise, statistics=norm_statistics, fixed_sizes=Path(output).suffix != KERAS)
-    request = Request(input, entry, options, image_io)
+    options = BuildOptions(shapes, noise=noise, statistics=norm_statistics)
+    request = Request(input, entry, _exportable(options, output, size, reference), image_io)
     return _import(request, reference, dtype, partial(write_model, path=output, dtype=dtype, layout=layout, size=size))
+
+
+def _exportable(
+    options: BuildOptions, output: str | os.PathLike, size: tuple[int, int] | None, reference: Reference | None
+) -> BuildOptions:
+    """Return the options with the sizes that an export needs; what is recorded has its own."""
+    if Path(output).suffix == KERAS:
+        return options
+    pictures = (size or ExportSettings.size) if reference is None else None
+    return replace(options, fixed_sizes=True, picture_size=pictures)
 
 
 def _check_choices(**given: str) -> None:

@@ -322,6 +322,21 @@ def test_a_full_disk_is_one_line(export, monkeypatch, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
 
 
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ([1.0, 2.0], "runs it: max difference from ONNX Runtime 0.0e+00 of the largest value"),
+        ([1.0, 5.0], "gives other numbers: max difference from ONNX Runtime 1.5e+00 of the largest value"),
+        ([[1.0, 2.0]], "gives an output of (1, 2) where ONNX Runtime has (2,)"),
+    ],
+)
+def test_opencv_may_give_other_numbers(found, told):
+    """It was said to run networks of which it made something else."""
+    from pipelines.export.check import _agreement
+
+    assert _agreement([np.array(found)], [np.array([1.0, 2.0])]) == told
+
+
 def test_what_opencv_says_is_told():
     """Its messages quote others, with places in its source; they were cut to "..."."""
     from pipelines.export.check import _reason
