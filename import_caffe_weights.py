@@ -17,6 +17,7 @@ from errors import ArgumentError, UserError
 from pipelines.command_line import ArgumentParser, comma_list, defaults_of, refuse_others, run_script
 from pipelines.importing.arguments import add_export_arguments
 from pipelines.importing.caffe import POOLINGS, CaffeImportReport, import_caffe_model
+from pipelines.importing.shapes import in_layout
 from pipelines.inputs import check_input_files
 from runtimes.terminal import tell
 
@@ -139,7 +140,8 @@ def print_report(report: CaffeImportReport, arguments: argparse.Namespace) -> No
     cut = f" (cut off: {listed(report.cut)})" if report.cut else ""
     print(f"blobs: {report.blobs_read} read, {report.blobs_used} used, {unused} unused{cut}")
     for name, shape in report.input_shapes.items():
-        print(f"input {printable(name)}: {' x '.join('any' if size is None else str(size) for size in shape)}")
+        written = in_layout(shape, arguments.layout)
+        print(f"input {printable(name)}: {' x '.join('any' if size is None else str(size) for size in written)}")
     print(f"outputs: {listed(report.outputs)}")
     print(f"parameters: {report.parameters:,}")
     for line in report.written.lines():

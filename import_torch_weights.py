@@ -17,7 +17,7 @@ from errors import ArgumentError
 from pipelines.command_line import ArgumentParser, defaults_of, refuse_others, run_script
 from pipelines.importing.arguments import add_export_arguments
 from pipelines.importing.pytorch import import_pytorch_model, is_pytorch_file
-from pipelines.importing.shapes import written_shape
+from pipelines.importing.shapes import in_layout, written_shape
 from pipelines.importing.torch7 import (
     DTYPES,
     IMAGE_IOS,
@@ -137,7 +137,7 @@ def print_summary(path: str) -> None:
     print(summary(read_t7(path)))
 
 
-def print_report(report: TorchImportReport) -> None:
+def print_report(report: TorchImportReport, layout: str) -> None:
     """Print what an import did."""
     conversion = report.conversion
     unused = conversion.tensors_read - conversion.tensors_used
@@ -145,7 +145,7 @@ def print_report(report: TorchImportReport) -> None:
     network = conversion.model
     names = [tensor.name for tensor in network.inputs] + [f"output_{i}" for i in range(len(network.outputs))]
     for name, tensor in zip(names, (*network.inputs, *network.outputs), strict=True):
-        print(f"{name}: {written_shape(tensor.shape)}")
+        print(f"{name}: {written_shape(in_layout(tensor.shape, layout))}")
     if conversion.batch_statistics:
         print(f"normalisation: {len(conversion.batch_statistics)} modules use the statistics of the current batch")
     if conversion.noisy:
@@ -221,7 +221,7 @@ def run(argv: Sequence[str] | None) -> int:
         layout=arguments.layout,
         size=arguments.size,
     )
-    print_report(report)
+    print_report(report, arguments.layout)
     return 0
 
 

@@ -30,6 +30,15 @@ def parse_shape(text: str) -> tuple[int | None, ...]:
     return sizes
 
 
+def in_layout(shape: tuple[int | None, ...], layout: str) -> tuple[int | None, ...]:
+    """Return the shape that a tensor with channels last has in a file of the `layout` "nhwc" or "nchw"."""
+    if layout == "nhwc":
+        return shape
+    from convert.axes import source_shape  # loads Keras
+
+    return source_shape(shape)
+
+
 def written_shape(shape: tuple[int | None, ...]) -> str:
     """Return a shape for people, such as ? x 224 x 224 x 3."""
     return " x ".join("?" if size is None else str(size) for size in shape) or "one number"

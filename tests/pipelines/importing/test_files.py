@@ -37,6 +37,7 @@ def test_torch7s_layout_in_every_runtime(tmp_path, capsys, name):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
     told = capsys.readouterr().out
     assert "on recorded inputs: max difference" in told
+    assert "input_0: ? x 3 x ? x ?\noutput_0: ? x 3 x ? x ?\n" in told
     if name == "net.onnx":
         assert f"SHA-256 {hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()}" in told
         (entry,) = onnx.load(tmp_path / name).metadata_props
@@ -69,7 +70,9 @@ def test_caffes_layout_in_a_keras_file(tmp_path, capsys):
     record = read_provenance(output)
     assert [source["name"] for source in record["sources"]] == [CAFFE.prototxt.name, CAFFE.caffemodel.name]
     assert record["parity"]["prob"] < 5e-5
-    assert f"SHA-256 {hashlib.sha256(output.read_bytes()).hexdigest()}" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f"SHA-256 {hashlib.sha256(output.read_bytes()).hexdigest()}" in told
+    assert "input data: any x 3 x 35 x 35\n" in told
 
 
 @pytest.mark.parametrize(
