@@ -107,7 +107,7 @@ CASES = [
             "strides": 2,
             "padding": (2, 1),
             "border": (1, 2),
-            "difference": True,
+            "difference": False,
         },
         references.correlation,
         shapes=((2, 6, 7, 3), (2, 6, 7, 3)),

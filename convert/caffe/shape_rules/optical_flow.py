@@ -11,6 +11,7 @@ from convert.caffe.shapes import Shape, Shapes, agree, known, picture, shape_rul
 
 MAX_SHIFTS = 4096  # channels of a correlation, each of which is computed for itself
 MAX_SIDE = 16_384
+MAX_RESAMPLED = 4096  # pixels of a side: each side takes a matrix of old times new ones
 
 
 @shape_rule("Correlation", "Correlation1D", bottoms=2)
@@ -85,6 +86,6 @@ def resample(layer: Any, bottoms: Sequence[Shape]) -> Shapes:
         raise LayerError("type AREA is not supported; NEAREST, LINEAR and CUBIC are")
     size = picture(bottoms[1])[2:] if len(bottoms) == 2 else (parameter.height, parameter.width)
     # The filter's weights depend on both sizes.
-    if not all(1 <= known(side) <= MAX_SIDE for side in (*bottom[2:], *size)):
-        raise LayerError(f"height and width must be from 1 to {MAX_SIDE}")
+    if not all(1 <= known(side) <= MAX_RESAMPLED for side in (*bottom[2:], *size)):
+        raise LayerError(f"height and width must be from 1 to {MAX_RESAMPLED}")
     return Shapes([(*bottom[:2], *size)])

@@ -57,7 +57,7 @@ def test_it_is_exported(name, suffix, tmp_path):
         ),
         ('"FlowWarp" bottom: "a" bottom: "a"', "a flow of 1 x 3 x 6 x 8 does not match pictures of 1 x 3 x 6 x 8"),
         ('"FlowWarp" bottom: "a" bottom: "b" flow_warp_param { fill_value: NOT_A_NUMBER }', "only ZERO is"),
-        ('"Resample" bottom: "a" resample_param { height: 9 }', "height and width must be from 1 to 16384"),
+        ('"Resample" bottom: "a" resample_param { height: 9 }', "height and width must be from 1 to 4096"),
         ('"Resample" bottom: "a" resample_param { height: 9 width: 9 type: AREA }', "type AREA is not supported"),
     ],
 )
