@@ -182,10 +182,12 @@ def operations(call: Call) -> float:
 def whole_bytes(graph: Graph) -> int:
     """Return roughly what a network takes that runs over the whole picture.
 
-    A layer's input and output, and as much again: normalisation by a formula has two maps beside them.
+    A layer's input and output, and as much again: normalisation by a formula has two maps beside them, in single
+    precision also where the network computes in half precision.
     """
     sizes = [
-        sum(prod(tensor.shape) * ITEM_BYTES.get(tensor.dtype, 4) for tensor in _maps(call)) for call in graph.calls
+        sum(prod(tensor.shape) * max(4, ITEM_BYTES.get(tensor.dtype, 4)) for tensor in _maps(call))
+        for call in graph.calls
     ]
     return int(WHOLE_OVERHEAD * max(sizes, default=0))
 

@@ -9,7 +9,7 @@ from typing import Any
 from keras import ops
 
 from strips.cut import Cut
-from strips.graph import Call, Tensor
+from strips.graph import ITEM_BYTES, Call, Tensor
 from strips.rows import RowRule, Rows, maps_of, take_rows
 
 _SAME_ROWS = RowRule()
@@ -143,12 +143,19 @@ class Program:
             for tensor in step.call.outputs:
                 sizes[tensor] = sizes.get(tensor, 0) + len(step.rows) * tensor.row_bytes
                 now += len(step.rows) * tensor.row_bytes
-            # A formula of several operations has their results beside its own.
-            peak = max(peak, now + len(step.rows) * step.call.outputs[0].row_bytes)
+            peak = max(peak, now + len(step.rows) * _bytes_beside(step.call.outputs[0]))
             for tensor in maps_of(step.call):
                 if self._last_use.get(tensor) == number:
                     now -= sizes.pop(tensor, 0)
         return peak
+
+
+def _bytes_beside(made: Tensor) -> int:
+    """Return what else a row of a map takes while it is computed: a formula of several operations has their results.
+
+    Those in half precision, with the sums over its strip, are computed from a float32 copy to a float32 result.
+    """
+    return made.row_bytes * (1 if ITEM_BYTES.get(made.dtype, 4) >= 4 else 4)
 
 
 def merged(rows: Iterable[range]) -> Rows:

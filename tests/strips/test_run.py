@@ -18,6 +18,7 @@ from strips.cut import cut
 from strips.graph import trace
 from strips.maps import MapFiles
 from strips.plan import TooLittleMemoryError, make_plan, strip_of, whole_bytes
+from strips.program import Program
 
 TOLERANCE = 1e-4
 SMALL = {
@@ -98,6 +99,18 @@ def test_less_memory_means_lower_strips_and_maps_in_files():
     assert whole_bytes(network_of_4_megapixels.graph) > plans[1].memory
     with pytest.raises(TooLittleMemoryError, match="16 rows"):
         make_plan(network_of_4_megapixels, 10**6)
+
+
+def test_half_precision_needs_the_memory_of_its_copies_in_single_precision():
+    model = build_generator("johnson")
+    single = whole_bytes(trace(model, 512, 512))
+    for layer in model.layers:
+        layer.dtype_policy = "mixed_bfloat16"
+    network = cut(trace(model, 512, 512))
+    assert whole_bytes(network.graph) == single
+    first = network.stages[0].target
+    program = Program(network, {first: range(64)}, {network.graph.input})
+    assert program.peak_bytes() > 64 * first.row_bytes // 2 * (2 + 4 + 4)
 
 
 @pytest.mark.parametrize(("height", "rows"), [(75, 16), (16, 16), (5, 16), (1001, 128)])
