@@ -11,8 +11,8 @@ import numpy as np
 
 from convert.axes import array_from_source_order
 from convert.caffe.conversion import Conversion
+from convert.recorded import read_arrays
 from errors import UserError
-from images.folders import read_through
 
 TOLERANCE = 5e-5  # largest difference allowed, relative to the blob's largest number
 
@@ -37,15 +37,10 @@ def read_reference(path: str | Path) -> dict[str, np.ndarray]:
     Raises:
         UserError: the file is no `.npz` file, or has no arrays `input...` and `blob_...`.
     """
-    read_through(path)
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            reference = {name: arrays[name].astype(np.float32) for name in arrays.files}
-    except (ValueError, EOFError, AttributeError) as error:
-        raise UserError(f"`verify` {path}: not an .npz file of number arrays") from error
+    reference = read_arrays(path, "verify", "input(_.*)?|blob_.*")
     if not any(name.startswith("blob_") for name in reference):
         raise UserError(f"`verify` {path}: contains no array blob_NAME")
-    return reference
+    return {name: array.astype(np.float32) for name, array in reference.items()}
 
 
 def compare_with_caffe(conversion: Conversion, reference: Mapping[str, np.ndarray]) -> list[Difference]:

@@ -75,11 +75,11 @@ def export_model(
 
 def _export(path: Path, target: Path, settings: ExportSettings) -> ExportReport:
     with quiet_startup():
+        from convert.recorded import read_arrays
         from model.provenance import fitting_size_of, read_provenance
         from pipelines.export.graph import load_exportable
         from pipelines.export.layout import channels_first
         from pipelines.export.run import run_export
-        from pipelines.export.samples import read_arrays
     model = load_exportable(path)
     nchw = settings.layout == "nchw"
     recorded = {} if settings.samples is None else read_arrays(settings.samples, "samples")

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 
 from compat import flatten_layers, input_tensors_behind
+from convert.recorded import read_arrays
 from errors import ArgumentError, UserError
-from images.folders import read_through
 from images.resizing import resize
 from model.noise import draw_noise, takes_noise
 from pipelines.export.plan import ExportPlan, TensorPlan
@@ -92,20 +92,6 @@ def make_samples(
     if plan.quantize == "int8":
         raise ArgumentError("`quantize` int8 needs `calibration` FILE.npz: inputs like those that the model will see")
     return _Random(model, plan)
-
-
-def read_arrays(path: Path, option: str) -> dict[str, np.ndarray]:
-    """Return the arrays of an `.npz` file by their names; `option` is the argument that errors name.
-
-    Raises:
-        UserError: it cannot be read, or holds Python's objects.
-    """
-    read_through(path)
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except Exception as error:  # zipfile, zlib and NumPy raise anything for damaged files
-        raise UserError(f"`{option}` {path}: not an .npz file of arrays: {error}") from error
 
 
 def read_calibration(path: Path | None) -> dict[str, np.ndarray]:

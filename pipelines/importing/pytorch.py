@@ -11,8 +11,9 @@ import numpy as np
 
 from choices import DTYPES
 from convert.foreign import PYTORCH_KINDS, name_foreign_file
+from convert.recorded import read_arrays
 from errors import ArgumentError, UserError, unknown_name
-from images.folders import read_through, why_no_file
+from images.folders import why_no_file
 from pipelines.importing.files import WrittenModel, check_model_output, parity_of, write_model
 from pipelines.importing.torch7 import TOLERANCE, Verification
 from pipelines.inputs import check_input_files
@@ -89,15 +90,11 @@ def import_pytorch_model(
 
 def _read_reference(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return the arrays `input` and `output` of a reference file, NHWC in [0, 1]."""
-    read_through(path)
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            given, expected = (arrays[name].astype(np.float32) / 255.0 for name in ("input", "output"))
-            return given.transpose(0, 2, 3, 1), expected.transpose(0, 2, 3, 1)
-    except (ValueError, KeyError, EOFError) as error:
-        raise UserError(
-            f"`verify` {path}: not an .npz file with the arrays 'input' and 'output' of four axes"
-        ) from error
+    arrays = read_arrays(path, "verify", "input|output")
+    if sorted((name, array.ndim) for name, array in arrays.items()) != [("input", 4), ("output", 4)]:
+        raise UserError(f"`verify` {path}: lacks the arrays 'input' and 'output' of four axes")
+    given, expected = (arrays[name].astype(np.float32) / 255.0 for name in ("input", "output"))
+    return given.transpose(0, 2, 3, 1), expected.transpose(0, 2, 3, 1)
 
 
 def _verify(model: keras.Model, given: np.ndarray, expected: np.ndarray, tolerance: float) -> Verification:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convert.recorded import read_arrays
 from errors import UserError
-from images.folders import read_through
 
 if TYPE_CHECKING:
     import keras
@@ -62,16 +59,10 @@ def read_reference(path: Path) -> Reference:
     Raises:
         UserError: the file holds no such arrays.
     """
-    problem = f"`verify` {path}: not an .npz file with the arrays 'input' and 'output' (or input_0, output_0, ...)"
-    read_through(path)
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files if re.fullmatch(r"(input|output|noise)(_\d+)?", name)}
-    except (ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(problem) from error
+    found = read_arrays(path, "verify", r"(input|output|noise)(_\d+)?")
     inputs, outputs, noise = (_numbered(found, kind) for kind in ("input", "output", "noise"))
-    if not inputs or not outputs or any(array.dtype.kind not in "fiub" for array in found.values()):
-        raise UserError(problem)
+    if not inputs or not outputs:
+        raise UserError(f"`verify` {path}: lacks the arrays 'input' and 'output' (or input_0, output_0, ...)")
     return Reference(inputs, outputs, noise)
 
 

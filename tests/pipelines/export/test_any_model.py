@@ -193,7 +193,7 @@ def test_recorded_inputs(export, tmp_path):
         ({"y": np.zeros((1, 9))}, "no recorded array 'x'"),
         ({"x": np.zeros((1, 8))}, "is 9"),
         ({"x": np.full((1, 9), np.nan)}, "'x' holds other than finite numbers"),
-        ({"x": np.full((1, 9), "one")}, "'x' holds other than finite numbers"),
+        ({"x": np.full((1, 9), "one")}, "the array x has values of type <U3, not numbers"),
         ({"x": np.full((1, 9), 1e300)}, "'x' holds other than finite numbers"),
         ({"x": np.zeros((0, 9))}, r"'x' is empty: \(0, 9\)"),
         ({"x": np.float32(1)}, "`samples` of numbers: the input x is 9"),
