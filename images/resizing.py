@@ -78,7 +78,7 @@ def resize_long_side(picture: Picture, long_side: int) -> Picture:
 
 
 def resized_rows(content: PictureRows, height: int, width: int) -> PictureRows:
-    """Return a picture at another size, resized row by row when they are read, without its transparency.
+    """Return a picture, of any channels, at another size, resized row by row when they are read; without transparency.
 
     Its rows are those of `resize`, but for the overshoot of the filter, which is not clipped.
 
@@ -97,7 +97,9 @@ def resized_rows(content: PictureRows, height: int, width: int) -> PictureRows:
         last = min(content.height, math.ceil(rows.stop * factor) + reach)
         values = content.read_rows(range(first, last))
         box = (0, rows.start * factor - first, content.width, min(rows.stop * factor, content.height) - first)
-        return np.dstack([_resized_part(values[..., channel], len(rows), width, box) for channel in range(3)])
+        return np.dstack(
+            [_resized_part(values[..., channel], len(rows), width, box) for channel in range(values.shape[2])]
+        )
 
     return PictureRows(height, width, read)
 

@@ -63,8 +63,6 @@ def stylize(
     shares = [as_pixels(mask, "masks") @ LUMA for mask in several_pictures(masks, "masks")]
     if not shares:
         return stylize_pixels(pixels, model=load(style), **options)
-    if options["memory"] is not None:
-        raise ArgumentError("`memory` cannot be used with `masks`")
     with quiet_startup():
         from pipelines.stylization.styles import masked
     return stylize_pixels(pixels, model=masked(load, style, shares), **options)

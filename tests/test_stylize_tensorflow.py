@@ -193,7 +193,6 @@ def test_overwrite(stylize, photo, tmp_path, capsys):
     (["--input", "PHOTO", "--output", "o.png", "--model", "MODEL", "--image-size", "-5"], "--image-size must be"),
     (["--input", "PHOTO", "--output", "o.png", "--model", "MODEL", "--precision", "float16"], "'bfloat16'"),
     (["--input", "PHOTO", "--output", "o.png", "--mask", "none.png"], "--mask none.png: no such file"),
-    (["--input", "PHOTO", "--output", "o.png", "--mask", "PHOTO", "--memory", "4GB"], "--memory cannot be used"),
     (["--input", "PHOTO", "--output", "o.png", "--mask", "PHOTO", "--cluster", "local"], "with --cluster"),
     (["--input", "PHOTO", "--output", "o.png", "--style", "a=x"], "NAME=WEIGHT is expected"),
     (["--input", "PHOTO", "--ouptut", "o.png"], "unknown argument '--ouptut'; did you mean '--output'"),

@@ -67,17 +67,18 @@ def with_brush(content: PictureRows, brush_size: float, paint: Paint) -> Picture
     detail = _detail(rows_of(Picture(paint(guide))), first)
 
     def smooth(rows: range) -> np.ndarray:
-        return np.concatenate([along_lines(detail, guide, some, brush_size) for some in _pieces(rows, guide.width)])
+        return np.concatenate([along_lines(detail, guide, some, brush_size) for some in pieces(rows, guide.width)])
 
     return _clipped(_sum(base, _rows_like(detail, smooth)))
 
 
 def parts(picture: PictureRows) -> Iterator[range]:
     """Yield the rows of a picture, about PART_PIXELS at a time."""
-    return _pieces(range(picture.height), picture.width)
+    return pieces(range(picture.height), picture.width)
 
 
-def _pieces(rows: range, width: int) -> Iterator[range]:
+def pieces(rows: range, width: int) -> Iterator[range]:
+    """Yield rows of a picture of this width, about PART_PIXELS at a time."""
     step = max(1, PART_PIXELS // width)
     for start in range(rows.start, rows.stop, step):
         yield range(start, min(start + step, rows.stop))

@@ -23,8 +23,9 @@ from images.writing import (
     write_image,
     write_levels,
 )
-from pipelines.stylization.generator import Stylizer, network_of, stylize_picture
-from pipelines.stylization.large import Look, stylize_rows
+from pipelines.stylization.generator import Stylizer, stylize_picture
+from pipelines.stylization.large import Look, look_of, stylize_rows
+from pipelines.stylization.masks import masks_of, networks_of
 from pipelines.stylization.picture_plan import PicturePlan, plan_picture
 from pipelines.stylization.plan import Job
 from pipelines.stylization.settings import StylizationSettings
@@ -68,7 +69,7 @@ def stylize_file(
         content = _resized(content, job.source, settings.image_size)
     check_size(job.target, content.height, content.width)
     size = content.height, content.width
-    plan = plan_picture(network_of(generator), *size, settings.memory, settings.brush_size)
+    plan = plan_picture(networks_of(generator), *size, settings.memory, settings.brush_size, len(masks_of(generator)))
     if plan is not None:
         tell(f"{job.source}: {content.width} x {content.height} pixels, {plan}")
     job.target.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +77,7 @@ def stylize_file(
     if plan is None or not plan.passes:
         writing_seconds = _stylize_whole(job, content, generator, settings)
     else:
-        writing_seconds = _stylize_in_strips(job, content, settings, plan, observe)
+        writing_seconds = _stylize_in_strips(job, content, look_of(settings, generator), plan, observe)
     done = perf_counter()
     return Timing(done - read - writing_seconds, read - start + writing_seconds, content.height * content.width / 1e6)
 
@@ -105,14 +106,11 @@ def _stylize_whole(job: Job, content: PictureRows, generator: Stylizer, settings
     return perf_counter() - start
 
 
-def _stylize_in_strips(
-    job: Job, content: PictureRows, settings: StylizationSettings, plan: PicturePlan, observe: Observer
-) -> float:
+def _stylize_in_strips(job: Job, content: PictureRows, look: Look, plan: PicturePlan, observe: Observer) -> float:
     """Stylise and write a picture in strips; return the seconds of writing."""
     has_alpha = _keeps_alpha(job.target, content)
     shape = (content.height, content.width, 4 if has_alpha else 3)
     levels = mapped_zeros(shape, np.uint16 if _is_deep(job.target, content) else np.uint8, str(job.target.parent))
-    look = Look(settings.strength, settings.keep_colors, settings.brush_size)
     stylize_rows(content, plan, look, channels=levels, folder=job.target.parent, observe=observe)
     start = perf_counter()
     write_levels(job.target, levels, metadata=content.metadata)

@@ -22,7 +22,8 @@ from pipelines.stylization.brush import with_brush
 # 8 bits of mantissa are too few for 0..255 minus a mean: the layers around the network stay in float32.
 FLOAT32_LAYERS = (VGGPreprocessing, VGGPostprocessing)
 
-# From a picture, float32 (height, width, 3) in [0, 1], to it stylised: a Generator or several of them under masks.
+# From a picture, float32 (height, width, 3) in [0, 1], to it stylised: a Generator, or several of them under masks (see
+# pipelines.stylization.masks).
 Stylizer = Callable[[np.ndarray], np.ndarray]
 
 
@@ -103,11 +104,6 @@ def set_precision(model: keras.Model, precision: str) -> None:
     for layer in flatten_layers(model):
         if layer.variable_dtype == "float32" and layer.quantization_mode is None:
             layer.dtype_policy = "float32" if isinstance(layer, FLOAT32_LAYERS) else POLICIES[precision]
-
-
-def network_of(stylizer: Stylizer) -> keras.Model | None:
-    """Return the network of a Generator; None of what joins several."""
-    return stylizer.network if isinstance(stylizer, Generator) else None
 
 
 def compile_model(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial, reduce
 from pathlib import Path
 
 import numpy as np
@@ -16,18 +17,34 @@ from images.picture import Picture
 from images.rows import PictureRows, rows_of
 from images.writing import to_bytes
 from pipelines.stylization.brush import parts, with_brush
+from pipelines.stylization.generator import Stylizer
+from pipelines.stylization.masks import masks_of, soft_shares
 from pipelines.stylization.picture_plan import Pass, PicturePlan
+from pipelines.stylization.settings import StylizationSettings
 from runs.machine import return_memory_at_once
 from strips.run import Observer, Sink, run_strips
 
 
 @dataclass(frozen=True)
 class Look:
-    """What becomes of the network's answer; see `StylizationSettings`."""
+    """What becomes of the network's answer.
+
+    Attributes:
+        strength: see `StylizationSettings`, as `keep_colors` and `brush_size`.
+        keep_colors: keep the content's colours.
+        brush_size: size of the strokes.
+        masks: where each of several networks' answers goes, see `MaskedGenerator`; none: one network for the picture.
+    """
 
     strength: float
     keep_colors: bool
     brush_size: float = 1.0
+    masks: Sequence[np.ndarray] = ()
+
+
+def look_of(settings: StylizationSettings, stylizer: Stylizer) -> Look:
+    """Return what becomes of the answers of `stylizer`'s networks."""
+    return Look(settings.strength, settings.keep_colors, settings.brush_size, masks_of(stylizer))
 
 
 def stylize_rows(
@@ -57,59 +74,83 @@ def stylize_rows(
         else:
             lumas[rows.start : rows.stop] = luma_difference(stylized, content.read_rows(rows))
 
+    painter = _Painter(plan.passes, look.masks, folder, observe)
     if look.brush_size == 1:
-        _run(plan.passes[0], content, sink, folder, observe)
+        painter.run(content, sink)
     else:
-        painted = with_brush(content, look.brush_size, _Painter(plan.passes, folder, observe))
+        painted = with_brush(content, look.brush_size, painter)
         for rows in parts(painted):
             sink(rows, painted.read_rows(rows))
     if lumas is not None:
         _keep_colors(content, lumas, finish)
 
 
-def _run(one: Pass, content: PictureRows, sink: Sink, folder: Path, observe: Observer) -> None:
-    """Take a picture through the network in strips; the sink gets values in [0, 1]."""
-
-    def take(rows: range, stylized: np.ndarray) -> None:
-        if not np.isfinite(stylized).all():
-            raise UserError("the model returned NaN or infinite values")
-        sink(rows, np.clip(stylized, 0, 1))
-
-    run_strips(one.cut, one.plan, content.read_rows, take, folder=str(folder), observe=observe)
-
-
 class _Painter:
-    """The network in strips for pictures of several sizes, with its inputs and answers in mapped files.
+    """The network in strips for pictures of several sizes, or several networks under masks.
 
     Args:
-        passes: one for each size.
+        passes: one for each size, in their order; of several networks as many, one network after the other.
+        masks: see `Look`.
         folder: for the files.
-        observe: told the share of all pictures' pixels that is done.
+        observe: told the share of all passes' pixels that is done.
     """
 
-    def __init__(self, passes: Sequence[Pass], folder: Path, observe: Observer) -> None:
-        self.passes = {one.size: one for one in passes}
-        self.folder = folder
-        self.observe = observe
-        self.pixels = sum(height * width for height, width in self.passes)
+    def __init__(self, passes: Sequence[Pass], masks: Sequence[np.ndarray], folder: Path, observe: Observer) -> None:
+        self.passes, self.masks, self.folder, self.observe = passes, masks, folder, observe
+        self.pixels = sum(height * width for height, width in (one.size for one in passes))
         self.done = 0
 
     def __call__(self, content: PictureRows) -> np.ndarray:
-        """Return a picture stylised, float32 (height, width, 3)."""
-        height, width = content.height, content.width
-        kept, result = (mapped_zeros((height, width, 3), np.float32, str(self.folder)) for _ in range(2))
+        """Return a picture of a planned size stylised, float32 (height, width, 3), in a mapped file."""
+        kept, result = (self._new((content.height, content.width, 3)) for _ in range(2))
         for rows in parts(content):
             kept[rows.start : rows.stop] = content.read_rows(rows)
 
         def keep(rows: range, stylized: np.ndarray) -> None:
             result[rows.start : rows.stop] = stylized
 
-        def observe(share: float) -> None:
-            self.observe((self.done + share * height * width) / self.pixels)
-
-        _run(self.passes[height, width], rows_of(Picture(kept)), keep, self.folder, observe)
-        self.done += height * width
+        self.run(rows_of(Picture(kept)), keep)
         return result
+
+    def run(self, content: PictureRows, sink: Sink) -> None:
+        """Stylise a picture of a planned size; the sink gets values in [0, 1]."""
+        passes = [one for one in self.passes if one.size == (content.height, content.width)]
+        if self.masks:
+            self._run_under_masks(passes, content, sink)
+        else:
+            self._run(passes[0], content, sink)
+
+    def _run_under_masks(self, passes: Sequence[Pass], content: PictureRows, sink: Sink) -> None:
+        shares = soft_shares(self.masks, content.height, content.width, self._new)
+        mixed = self._new((content.height, content.width, 3))
+        for rows in parts(content):
+            rest = 1 - reduce(np.add, [share[rows.start : rows.stop] for share in shares])
+            mixed[rows.start : rows.stop] = rest[..., None] * content.read_rows(rows)
+        for one, share in zip(passes, shares, strict=True):
+            self._run(one, content, partial(_add, mixed, share))
+        for rows in parts(content):
+            sink(rows, mixed[rows.start : rows.stop])
+
+    def _run(self, one: Pass, content: PictureRows, sink: Sink) -> None:
+        pixels = content.height * content.width
+
+        def take(rows: range, stylized: np.ndarray) -> None:
+            if not np.isfinite(stylized).all():
+                raise UserError("the model returned NaN or infinite values")
+            sink(rows, np.clip(stylized, 0, 1))
+
+        def observe(share: float) -> None:
+            self.observe((self.done + share * pixels) / self.pixels)
+
+        run_strips(one.cut, one.plan, content.read_rows, take, folder=str(self.folder), observe=observe)
+        self.done += pixels
+
+    def _new(self, shape: tuple[int, ...]) -> np.ndarray:
+        return mapped_zeros(shape, np.float32, str(self.folder))
+
+
+def _add(mixed: np.ndarray, share: np.ndarray, rows: range, stylized: np.ndarray) -> None:
+    mixed[rows.start : rows.stop] += share[rows.start : rows.stop, :, None] * stylized
 
 
 def _finisher(content: PictureRows, look: Look, channels: np.ndarray) -> Sink:

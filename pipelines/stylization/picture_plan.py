@@ -26,6 +26,9 @@ WHOLE_PIXEL, STRIPS_PIXEL = 36, 4
 # What strokes of another size take beside it: whole, further pictures in memory; in strips, an input and a result of
 # the network in files.
 BRUSH_PIXEL, BRUSH_FILE_PIXEL = 60, 24
+# What each of several networks' share of the pixels takes, and the sum of their answers beside one of them: in memory,
+# or in files where the picture goes in strips.
+MASK_PIXEL, MASKED_PIXEL = 4, 24
 # Of a film's frames, measured: those that wait for the network and for the encoder, and what steadying keeps of
 # earlier ones and works on.
 FRAMES_PIXEL = 280
@@ -55,7 +58,8 @@ class PicturePlan:
 
     Attributes:
         needed: bytes of memory that the process will take at most, roughly.
-        passes: in strips, one for each size at which the network sees the picture; none: whole.
+        passes: in strips, one for each size at which a network sees the picture, one network after the other; none:
+            whole.
         file_bytes: that are in files meanwhile, at most.
         reason: why the picture is not cut though it does not fit, or "".
     """
@@ -74,54 +78,67 @@ class PicturePlan:
 
 
 def plan_picture(
-    network: keras.Model | None, height: int, width: int, memory: int | None, brush_size: float = 1.0
+    networks: Sequence[keras.Model],
+    height: int,
+    width: int,
+    memory: int | None,
+    brush_size: float = 1.0,
+    masks: int = 0,
 ) -> PicturePlan | None:
-    """Return how a picture of this size goes through `network`; None: whole, as it is too small for a plan.
+    """Return how a picture of this size goes through a network; None: whole, as it is too small for a plan.
 
     Args:
-        network: with one input and one output; None: several networks, which take the picture whole.
+        networks: each with one input and one output: one, or one for each mask; none: what is unknown runs whole.
         height: rows of the picture.
         width: columns of the picture.
         memory: bytes that the process may take; None: half of what is free.
         brush_size: size of the strokes, see pipelines.stylization.brush.
+        masks: how many there are.
 
     Raises:
         UserError: not even strips fit.
     """
     sizes = painted_sizes(height, width, brush_size)
     pixels = max(rows * columns for rows, columns in sizes)
-    if network is None or (memory is None and pixels <= SMALL_PIXELS):
+    if not networks or (memory is None and pixels <= SMALL_PIXELS):
         return None
     used, bound = anonymous_memory(), memory_bound(memory)
     try:
-        graphs = [trace(network, *size) for size in sizes]
+        graphs = [trace(network, *size) for network in networks for size in sizes]
     except Exception:  # a foreign model may hold anything; what stands in the way is told when it runs
         return None
-    whole = PicturePlan(used + _bytes_of_whole(graphs, brush_size))
+    beside = _bytes_of_masks(masks) * pixels
+    whole = PicturePlan(used + _bytes_of_whole(graphs, brush_size) + beside)
     if whole.needed <= bound:
         return whole
-    return _strips(graphs, whole, used, bound, brush_files=0 if brush_size == 1 else BRUSH_FILE_PIXEL * pixels)
+    files = beside if brush_size == 1 else beside + BRUSH_FILE_PIXEL * pixels
+    return _strips(graphs, whole, used, bound, beside=files)
 
 
-def check_frames(network: keras.Model | None, height: int, width: int, brush_size: float = 1.0) -> None:
-    """Refuse a film whose frames, which go through `network` whole, do not fit into this machine's memory.
+def check_frames(
+    networks: Sequence[keras.Model], height: int, width: int, brush_size: float = 1.0, masks: int = 0
+) -> None:
+    """Refuse a film whose frames, which go through a network whole, do not fit into this machine's memory.
 
     Args:
-        network: as for `plan_picture`, as the others.
+        networks: as for `plan_picture`, as the others.
         height: rows of a frame.
         width: columns of a frame.
         brush_size: size of the strokes.
+        masks: how many there are.
 
     Raises:
         ArgumentError: there is less memory.
     """
-    if network is None:
+    if not networks:
         return
     try:
-        graphs = [trace(network, *size) for size in painted_sizes(height, width, brush_size)]
+        sizes = painted_sizes(height, width, brush_size)
+        graphs = [trace(network, *size) for network in networks for size in sizes]
     except Exception:  # as above
         return
-    needed = anonymous_memory() + _bytes_of_whole(graphs, brush_size) + FRAMES_PIXEL * height * width
+    beside = (FRAMES_PIXEL + _bytes_of_masks(masks)) * height * width
+    needed = anonymous_memory() + _bytes_of_whole(graphs, brush_size) + beside
     check_memory(needed, f"a film of {width} x {height} pixels (see `image_size`)")
 
 
@@ -132,13 +149,18 @@ def _bytes_of_whole(graphs: Sequence[Graph], brush_size: float) -> int:
     return LIBRARIES + max(map(whole_bytes, graphs)) + taken * pixels
 
 
-def _strips(graphs: Sequence[Graph], whole: PicturePlan, used: int, bound: int, *, brush_files: int) -> PicturePlan:
+def _bytes_of_masks(masks: int) -> int:
+    """Return what masks take for each pixel."""
+    return MASKED_PIXEL + MASK_PIXEL * masks if masks else 0
+
+
+def _strips(graphs: Sequence[Graph], whole: PicturePlan, used: int, bound: int, *, beside: int) -> PicturePlan:
     fixed = used + LIBRARIES + STRIPS_PIXEL * max(graph.input.height * graph.input.shape[2] for graph in graphs)
     try:
         passes = tuple(_strips_of_one(graph, fixed, bound) for graph in graphs)
     except CannotCutError as error:
         return PicturePlan(whole.needed, reason=str(error))
-    files = brush_files + max(one.plan.file_bytes for one in passes)
+    files = beside + max(one.plan.file_bytes for one in passes)
     return PicturePlan(fixed + max(one.plan.memory for one in passes), passes, files)
 
 

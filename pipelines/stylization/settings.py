@@ -55,8 +55,6 @@ class StylizationSettings:
     def __post_init__(self) -> None:
         check(self)
         check_input_files(mask=self.masks)
-        if self.masks and self.memory is not None:
-            raise ArgumentError("`memory` cannot be used with `mask`: pictures with masks are not split into strips")
 
 
 def parse_styles(values: Sequence[str]) -> dict[str, float]:

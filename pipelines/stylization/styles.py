@@ -10,59 +10,11 @@ import numpy as np
 
 from errors import ArgumentError, UserError
 from images.color import LUMA
-from images.resizing import resize
 from model.saving import load_model
 from model.styles import blend_styles, style_names
 from pipelines.inputs import read_opaque
 from pipelines.stylization.generator import Generator, Stylizer
-
-# Width of a mask's soft edge: the standard deviation of its blur as a share of the picture's longer side.
-FEATHER = 1 / 100
-
-
-class MaskedGenerator:
-    """Networks that each stylise a part of a picture.
-
-    Where masks overlap the results are mixed in proportion; where no mask is white the picture stays as it is.
-
-    Args:
-        generators: one for each mask, from pictures to pictures of the same size.
-        masks: float32 (height, width) in [0, 1] of any size; 1: here. They are fitted to each picture and their edges
-            softened (see FEATHER).
-    """
-
-    def __init__(self, generators: Sequence[Stylizer], masks: Sequence[np.ndarray]) -> None:
-        self.generators = list(generators)
-        self.masks = list(masks)
-
-    def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """Return `pixels`, float32 (height, width, 3) in [0, 1], stylised under the masks.
-
-        Raises:
-            UserError: a network fails on this picture.
-        """
-        shares = self.shares(*pixels.shape[:2])
-        result = (1 - sum(shares)) * pixels
-        for share, generator in zip(shares, self.generators, strict=True):
-            result += share * generator(pixels)
-        return result
-
-    def shares(self, height: int, width: int) -> list[np.ndarray]:
-        """Return the share of each network at every pixel, (height, width, 1); they add up to at most 1."""
-        from scipy.ndimage import gaussian_filter  # only masks need SciPy, which takes a tenth of a second to import
-
-        fitted = [resize(mask, height, width)[..., None] for mask in self.masks]
-        sigma = FEATHER * max(height, width)
-        soft = [gaussian_filter(mask, (sigma, sigma, 0), mode="nearest") for mask in fitted]
-        total = np.maximum(sum(soft), 1)
-        return [mask / total for mask in soft]
-
-
-def shares_of(stylizer: Stylizer, height: int, width: int) -> list[np.ndarray]:
-    """Return where each style is applied, float32 (height, width) in [0, 1]; none where it is applied everywhere."""
-    if not isinstance(stylizer, MaskedGenerator):
-        return []
-    return [share[..., 0] for share in stylizer.shares(height, width)]
+from pipelines.stylization.masks import MaskedGenerator
 
 
 def load_styles(

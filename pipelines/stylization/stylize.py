@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from images.picture import Picture
     from pipelines.stylization.generator import Stylizer
+    from pipelines.stylization.large import Look
     from pipelines.stylization.picture_plan import PicturePlan
     from pipelines.stylization.run import StylizationReport
 
@@ -156,24 +157,27 @@ def stylize_pixels(
     generator = load_stylizer(model, precision=precision) if isinstance(model, str | os.PathLike) else model
     from images.picture import Picture
     from images.resizing import resize_long_side
-    from pipelines.stylization.generator import network_of, stylize_picture
+    from pipelines.stylization.generator import stylize_picture
+    from pipelines.stylization.large import look_of
+    from pipelines.stylization.masks import masks_of, networks_of
     from pipelines.stylization.picture_plan import plan_picture
 
     picture = Picture(pixels) if image_size is None else resize_long_side(Picture(pixels), image_size)
-    plan = plan_picture(network_of(generator), picture.height, picture.width, settings.memory, brush_size)
+    plan = plan_picture(
+        networks_of(generator), picture.height, picture.width, settings.memory, brush_size, len(masks_of(generator))
+    )
     if plan is not None and plan.passes:
-        return _in_strips(picture, plan, settings)
+        return _in_strips(picture, plan, look_of(settings, generator))
     return stylize_picture(picture, generator, strength=strength, keep_colors=keep_colors, brush_size=brush_size).pixels
 
 
-def _in_strips(picture: Picture, plan: PicturePlan, settings: StylizationSettings) -> np.ndarray:
+def _in_strips(picture: Picture, plan: PicturePlan, look: Look) -> np.ndarray:
     import numpy as np
 
     from images.rows import rows_of
-    from pipelines.stylization.large import Look, stylize_rows
+    from pipelines.stylization.large import stylize_rows
 
     channels = np.empty(picture.pixels.shape, np.float32)
-    look = Look(settings.strength, settings.keep_colors, settings.brush_size)
     folder = Path(tempfile.gettempdir())
     stylize_rows(rows_of(picture), plan, look, channels=channels, folder=folder, observe=lambda share: None)
     return channels

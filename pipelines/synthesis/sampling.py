@@ -124,7 +124,7 @@ class _Sampler:
         """Return the picture of a seed's noise, (height, width, 3) in [0, 1]."""
         from pipelines.stylization.picture_plan import plan_picture
 
-        plan = plan_picture(self.model, *self.size, self.memory)
+        plan = plan_picture([self.model], *self.size, self.memory)
         size = f"noise of {self.size[1]} x {self.size[0]}"
         try:
             if plan is None or not plan.passes:

@@ -264,11 +264,12 @@ class FrameStylizer:
     """
 
     def __init__(self, generator: Stylizer, settings: FilmSettings, about: FilmFormat) -> None:
-        from pipelines.stylization.generator import network_of  # loads Keras
+        from pipelines.stylization.masks import masks_of, networks_of, shares_of  # loads Keras
         from pipelines.stylization.picture_plan import check_frames
-        from pipelines.stylization.styles import shares_of
 
-        check_frames(network_of(generator), about.height, about.width, settings.frame.brush_size)
+        check_frames(
+            networks_of(generator), about.height, about.width, settings.frame.brush_size, len(masks_of(generator))
+        )
         self.generator = generator
         self.settings = settings
         self.steadier = Steadier(settings.steady, shares_of(generator, about.height, about.width))

@@ -120,7 +120,7 @@ def test_strips_are_the_whole(tmp_path, monkeypatch, photo, look, network):
     generator = Generator(model)
     options = {"strength": look.strength, "keep_colors": look.keep_colors, "brush_size": look.brush_size}
     expected = stylize_picture(photo, generator, **options).pixels
-    plan = plan_picture(generator.network, photo.height, photo.width, 9 * 10**6, look.brush_size)
+    plan = plan_picture([generator.network], photo.height, photo.width, 9 * 10**6, look.brush_size)
     assert len(plan.passes) == len(painted_sizes(1, 1, look.brush_size))
     assert max(one.plan.rows for one in plan.passes) == 32
     channels, shares = np.empty_like(expected), []

@@ -1,5 +1,7 @@
 """Pictures that do not fit into the memory allowed: the same result in strips, told before, whole files or none."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tifffile
@@ -17,6 +19,7 @@ from pipelines.memory_bound import parse_memory
 from pipelines.stylization import picture_plan
 from pipelines.stylization.generator import Generator, stylize_picture
 from pipelines.stylization.large import Look, stylize_rows
+from pipelines.stylization.masks import MaskedGenerator, networks_of
 from pipelines.stylization.picture_plan import Pass, PicturePlan, plan_picture
 from pipelines.stylization.stylize import stylize_files
 from strips.cut import cut
@@ -29,17 +32,17 @@ def pixels():
     return np.random.default_rng(4).random((70, 45, 3)).astype(np.float32)
 
 
-def way_in_strips(network, pixels):
-    network = cut(trace(network, *pixels.shape[:2]))
-    return PicturePlan(0, (Pass(network, make_plan(network, 10**6 * 5)),))
+def way_in_strips(networks, pixels):
+    cuts = [cut(trace(network, *pixels.shape[:2])) for network in networks]
+    return PicturePlan(0, tuple(Pass(one, make_plan(one, 10**6 * 5)) for one in cuts))
 
 
 @pytest.fixture
 def always_strips(monkeypatch):
     """Let every picture go in low strips, as if memory were short."""
 
-    def choose(network, height, width, memory, brush_size):
-        return way_in_strips(network, np.empty((height, width, 3)))
+    def choose(networks, height, width, memory, brush_size, masks):
+        return way_in_strips(networks, np.empty((height, width, 3)))
 
     for module in ("files", "picture_plan"):
         monkeypatch.setattr(f"pipelines.stylization.{module}.plan_picture", choose)
@@ -54,7 +57,7 @@ def test_strips_with_every_look_are_the_whole(tmp_path, pixels, look):
     shares = []
     stylize_rows(
         rows_of(Picture(pixels, alpha)),
-        way_in_strips(generator.network, pixels),
+        way_in_strips([generator.network], pixels),
         look,
         channels=channels,
         folder=tmp_path,
@@ -64,6 +67,31 @@ def test_strips_with_every_look_are_the_whole(tmp_path, pixels, look):
     np.testing.assert_array_equal(channels[..., 3], alpha)
     assert shares == sorted(shares)
     assert shares[-1] == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("look", [Look(1.0, False), Look(0.7, True), Look(1.0, False, 2.0), Look(1.0, False, 0.5)])
+def test_strips_under_masks_are_the_whole(tmp_path, monkeypatch, pixels, look, count):
+    monkeypatch.setattr(picture_plan, "anonymous_memory", lambda: 0)
+    monkeypatch.setattr(picture_plan, "LIBRARIES", 0)
+    monkeypatch.setattr("strips.plan.MAX_ROWS", 32)
+    monkeypatch.setattr("pipelines.stylization.brush.PART_PIXELS", 500)
+    generators = [Generator(model) for model in (convolutional_model(), inverting_model())[:count]]
+    masks = [np.eye(9, 5, k, dtype=np.float32) for k in range(count)]
+    stylizer = MaskedGenerator(generators, masks)
+    options = {"strength": look.strength, "keep_colors": look.keep_colors, "brush_size": look.brush_size}
+    expected = stylize_picture(Picture(pixels), stylizer, **options).pixels
+    plan = plan_picture(networks_of(stylizer), 70, 45, 10**6, look.brush_size, count)
+    assert len(plan.passes) == count * (2 if look.brush_size > 1 else 1)
+    channels, shares = np.empty_like(expected), []
+    masked = replace(look, masks=masks)
+    rows = rows_of(Picture(pixels))
+    stylize_rows(rows, plan, masked, channels=channels, folder=tmp_path, observe=shares.append)
+    np.testing.assert_allclose(channels, expected, atol=1e-5)
+    assert np.abs(expected - pixels).max() > 0.1
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -101,13 +129,13 @@ def test_deep_tiff_stays_deep(tmp_path, request, in_strips):
 def test_what_does_not_fit_goes_in_strips_and_is_told(monkeypatch):
     monkeypatch.setattr(picture_plan, "anonymous_memory", lambda: 10**9)
     network = build_generator("johnson")
-    assert plan_picture(network, 900, 900, None) is None
-    large = plan_picture(network, 4000, 6000, 2 * 10**9)
+    assert plan_picture([network], 900, 900, None) is None
+    large = plan_picture([network], 4000, 6000, 2 * 10**9)
     assert large.passes
     assert large.needed <= 2 * 10**9
     assert "in strips of" in str(large)
-    assert not plan_picture(network, 4000, 6000, 10**11).passes
-    assert str(plan_picture(network, 2000, 2000, 10**11)).startswith("whole, about 3.")
+    assert not plan_picture([network], 4000, 6000, 10**11).passes
+    assert str(plan_picture([network], 2000, 2000, 10**11)).startswith("whole, about 3.")
 
 
 def test_a_network_that_cannot_be_cut_says_what_it_takes():
@@ -116,7 +144,7 @@ def test_a_network_that_cannot_be_cut_says_what_it_takes():
     image = keras.Input((None, None, 3))
     turned = keras.layers.Permute((2, 1, 3), name="turned")
     network = keras.Model(image, keras.layers.Permute((2, 1, 3))(turned(image)))
-    plan = plan_picture(network, 3000, 3000, 2 * 10**8)
+    plan = plan_picture([network], 3000, 3000, 2 * 10**8)
     assert not plan.passes
     assert "whole" in str(plan)
     assert "turned" in str(plan)
@@ -124,7 +152,7 @@ def test_a_network_that_cannot_be_cut_says_what_it_takes():
 
 def test_too_little_memory_is_refused_before_the_work():
     with pytest.raises(ValueError, match=r"takes at least .* GB; `memory` is 0\.1 GB"):
-        plan_picture(build_generator("johnson"), 4000, 6000, 10**8)
+        plan_picture([build_generator("johnson")], 4000, 6000, 10**8)
 
 
 def test_in_python(pixels):

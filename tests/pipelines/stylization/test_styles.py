@@ -113,8 +113,6 @@ def test_styles_are_read_from_the_command_line():
         parse_styles(["wave=1", "wave=2"])
     with pytest.raises(ArgumentError, match=r"`mask` missing\.png: no such file"):
         StylizationSettings(masks=("missing.png",))
-    with pytest.raises(ArgumentError, match="`memory` cannot be used with `mask`"):
-        StylizationSettings(masks=(__file__,), memory=10**9)
 
 
 def test_the_script_blends(gallery, pixels, tmp_path):
