@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from pipelines.training.devices import Devices, find_devices
 from pipelines.training.stages import Stage
 
 SCRIPT = """
+import json
 import sys
 from pathlib import Path
 from pipelines.startup import quiet_startup
@@ -32,8 +34,8 @@ if sys.argv[3] == "two CPUs":
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 train_generator(
-    small_settings(Path(sys.argv[1]), Path(sys.argv[2]), batch_size=4, num_iterations=3, tv_weight=0.1,
-                   consistency_weight=0.5, precision="float32")
+    small_settings(Path(sys.argv[1]), Path(sys.argv[2]), batch_size=4, tv_weight=0.1,
+                   consistency_weight=0.5, precision="float32", **json.loads(sys.argv[4]))
 )
 """
 
@@ -45,7 +47,7 @@ def inputs(tmp_path_factory):
     return folder
 
 
-def start(inputs, output, backend, devices="", **variables):
+def start(inputs, output, backend, devices="", num_iterations=3, save_every=250, **variables):
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     environment = os.environ | {
         "PYTHONPATH": path,
@@ -54,7 +56,8 @@ def start(inputs, output, backend, devices="", **variables):
         **variables,
     }
     environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # jax sets it, if a test has imported it, and shows the notes
-    command = [sys.executable, "-c", SCRIPT, str(inputs), str(output), devices]
+    run = json.dumps({"num_iterations": num_iterations, "save_every": save_every})
+    command = [sys.executable, "-c", SCRIPT, str(inputs), str(output), devices, run]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
@@ -119,6 +122,30 @@ def test_two_worker_processes_equal_one(inputs, alone, tmp_path, backend, make):
     """Each worker reads its half of every batch."""
     finish(*[start(inputs, tmp_path, backend, **variables) for variables in make()])
     assert_same_results(alone(backend), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("backend", "make"), [("jax", jax_workers), ("tensorflow", tensorflow_workers)])
+@pytest.mark.parametrize("killed", [[0], [1], [0, 1]])
+def test_killed_processes_resume(inputs, tmp_path, backend, make, killed):
+    """Started again after one or both were killed, they end as if nothing had happened."""
+    run = {"num_iterations": 9, "save_every": 3}
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    finish(*[start(inputs, whole, backend, **run, **variables) for variables in make()])
+    processes = [start(inputs, broken, backend, **run, **variables) for variables in make()]
+    deadline = time.monotonic() + 300
+    while not any(broken.glob("checkpoint-*3.weights.h5")):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    for number in killed:
+        processes[number].kill()
+    for process in processes:
+        process.communicate(timeout=300)
+        assert process.returncode != 0
+    finish(*[start(inputs, broken, backend, **run, **variables) for variables in make()])
+    for a, b in zip(*(load_model(folder / "generator.keras").get_weights() for folder in (whole, broken)), strict=True):
+        np.testing.assert_array_equal(b, a)
+    assert (broken / "history.csv").read_bytes() == (whole / "history.csv").read_bytes()
 
 
 def test_two_devices_of_one_process_equal_one(inputs, alone, tmp_path):
