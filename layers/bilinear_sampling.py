@@ -10,6 +10,9 @@ from keras import ops
 
 from layers.registration import registered
 
+# The numbers of pixels along an axis, and their weights, for both sides of each place.
+Neighbours = list[tuple[Any, Any]]
+
 
 @registered
 class BilinearSampling2D(keras.layers.Layer):
@@ -29,16 +32,9 @@ class BilinearSampling2D(keras.layers.Layer):
     def call(self, inputs: Sequence[Any]) -> Any:
         """Return the pictures of the places."""
         pictures, places = inputs
-        batch, height, width, channels = ops.shape(pictures)
-        pixels = ops.reshape(pictures, (-1, channels))
-        first = ops.reshape(ops.arange(batch, dtype="int32") * (height * width), (-1, 1, 1))
+        _, height, width, _ = ops.shape(pictures)
         places = ops.cast(places, "float32")
-        mixed = 0.0
-        for row, row_weight in _neighbours(places[..., 0], height):
-            for column, column_weight in _neighbours(places[..., 1], width):
-                found = ops.take(pixels, first + row * width + column, axis=0)
-                mixed += ops.cast((row_weight * column_weight)[..., None], found.dtype) * found
-        return mixed
+        return mixed_pixels(pictures, _neighbours(places[..., 0], height), _neighbours(places[..., 1], width))
 
     def compute_output_shape(self, input_shape: Sequence[Sequence[int | None]]) -> tuple[int | None, ...]:
         """Return the batch and size of the places with the channels of the pictures."""
@@ -46,7 +42,26 @@ class BilinearSampling2D(keras.layers.Layer):
         return (*places[:-1], pictures[-1])
 
 
-def _neighbours(places: Any, size: Any) -> list[tuple[Any, Any]]:
+def mixed_pixels(pictures: Any, rows: Neighbours, columns: Neighbours) -> Any:
+    """Return the weighted sum of the four pixels around each place, (batch, places, places, channels).
+
+    Args:
+        pictures: (batch, height, width, channels).
+        rows: numbers and weights of the two rows around each place, each (batch, places, places).
+        columns: those of the two columns.
+    """
+    batch, height, width, channels = ops.shape(pictures)
+    pixels = ops.reshape(pictures, (-1, channels))
+    first = ops.reshape(ops.arange(batch, dtype="int32") * (height * width), (-1, 1, 1))
+    mixed = 0.0
+    for row, row_weight in rows:
+        for column, column_weight in columns:
+            found = ops.take(pixels, first + row * width + column, axis=0)
+            mixed += ops.cast((row_weight * column_weight)[..., None], found.dtype) * found
+    return mixed
+
+
+def _neighbours(places: Any, size: Any) -> Neighbours:
     """Return for both pixels around each place their numbers along an axis of `size`, and their weights."""
     last = ops.cast(size - 1, "float32")
     # Whatever lies further outside has no neighbour either, and fits into an integer.

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.bilinear_sampling import Neighbours, mixed_pixels
 from layers.registration import registered
 
 
@@ -29,25 +30,18 @@ class FlowWarping2D(keras.layers.Layer):
     def call(self, inputs: Sequence[Any]) -> Any:
         """Return the pictures moved."""
         pictures, flows = inputs
-        batch, height, width, channels = ops.shape(pictures)
-        pixels = ops.reshape(pictures, (-1, channels))
-        first = ops.reshape(ops.arange(batch, dtype="int32") * (height * width), (-1, 1, 1))
+        _, height, width, _ = ops.shape(pictures)
         flows = ops.cast(flows, "float32")
         rows, columns = (ops.cast(ops.arange(size), "float32") for size in (height, width))
         down, right = ops.reshape(rows, (-1, 1)) + flows[..., 1], columns + flows[..., 0]
-        mixed = 0.0
-        for row, row_weight in _neighbours(down, height):
-            for column, column_weight in _neighbours(right, width):
-                found = ops.take(pixels, first + row * width + column, axis=0)
-                mixed += ops.cast((row_weight * column_weight)[..., None], found.dtype) * found
-        return mixed
+        return mixed_pixels(pictures, _neighbours(down, height), _neighbours(right, width))
 
     def compute_output_shape(self, input_shape: Sequence[Sequence[int | None]]) -> tuple[int | None, ...]:
         """Return the shape of the pictures."""
         return tuple(input_shape[0])
 
 
-def _neighbours(places: Any, size: Any) -> list[tuple[Any, Any]]:
+def _neighbours(places: Any, size: Any) -> Neighbours:
     """Return for both pixels around each place their numbers along an axis of `size`, and their weights."""
     last = ops.cast(size - 1, "float32")
     inside = ops.cast(ops.logical_and(places >= 0.0, places < last + 1.0), "float32")
