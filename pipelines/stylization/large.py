@@ -114,7 +114,8 @@ class _Painter:
 
     def run(self, content: PictureRows, sink: Sink) -> None:
         """Stylise a picture of a planned size; the sink gets values in [0, 1]."""
-        passes = [one for one in self.passes if one.size == (content.height, content.width)]
+        first = next(i for i, one in enumerate(self.passes) if one.size == (content.height, content.width))
+        passes = self.passes[first :: len(self.passes) // max(1, len(self.masks))]
         if self.masks:
             self._run_under_masks(passes, content, sink)
         else:

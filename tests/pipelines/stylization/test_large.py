@@ -71,7 +71,9 @@ def test_strips_with_every_look_are_the_whole(tmp_path, pixels, look):
 
 
 @pytest.mark.parametrize("count", [1, 2])
-@pytest.mark.parametrize("look", [Look(1.0, False), Look(0.7, True), Look(1.0, False, 2.0), Look(1.0, False, 0.5)])
+@pytest.mark.parametrize(
+    "look", [Look(1.0, False), Look(0.7, True), Look(1.0, False, 2.0), Look(1.0, False, 1.001), Look(1.0, False, 0.5)]
+)
 def test_strips_under_masks_are_the_whole(tmp_path, monkeypatch, pixels, look, count):
     monkeypatch.setattr(picture_plan, "anonymous_memory", lambda: 0)
     monkeypatch.setattr(picture_plan, "LIBRARIES", 0)
