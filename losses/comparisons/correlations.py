@@ -10,25 +10,31 @@ from keras import ops
 
 from losses.features import Comparison
 
+# Of the mean size of the channels' targets: weaker ones count as if they had so much.
+MIN_SHARE = 0.01
+
 
 class CorrelationComparison(Comparison):
-    """The squared difference of the channels' autocorrelations, relative to the target: |C - C*|^2 / |C*|^2.
+    """The squared difference of each channel's autocorrelation relative to its target, |C - C*|^2 / |C*|^2, on average.
 
     Sendik & Cohen-Or 2017, "Deep Correlations for Texture Synthesis": Gram matrices say which features occur
     together at a place; how one feature follows itself says how things are arranged. Theirs is the correlation
     at all shifts of the pictures' size; here it is that of a few positions, which pictures of any size have, of
-    features without their mean; larger shifts are those of coarser octaves. The whole map is needed, no strips of it.
+    features without their mean; larger shifts are those of coarser octaves. Every channel counts alike, as strong as
+    it is: what is arranged are edges and lines, whose channels are weaker than those of plain areas. The whole map is
+    needed, no strips of it.
 
     Args:
         target: C*, as `correlations` gives it, (2 * reach + 1, reach + 1, channels).
         wraps: whether the maps repeat (vertically, horizontally).
-        least: what |C*| counts as at least.
+        least: what the |C*| of all channels together counts as at least.
     """
 
     def __init__(self, target: np.ndarray, wraps: tuple[bool, bool] = (False, False), least: float = 0.0) -> None:
         self.target = np.asarray(target, np.float32)
         self.wraps = wraps
-        self._norm = max(float(np.sum(np.square(self.target, dtype=np.float64))), least**2)
+        norms = np.sum(np.square(self.target, dtype=np.float64), axis=(0, 1))
+        self._norms = np.maximum(norms, max(least**2 / norms.size, MIN_SHARE * norms.mean()))
 
     def sums(self, features: Any, positions: int, *rows: Any) -> list[Any]:
         """Return the correlations."""
@@ -38,7 +44,8 @@ class CorrelationComparison(Comparison):
         """Return the loss of the only entry of `sums`, (batch, 2 * reach + 1, reach + 1, channels)."""
         (found,) = sums
         difference = found - ops.convert_to_tensor(self.target, dtype=found.dtype)
-        return ops.mean(ops.sum(ops.square(difference), axis=(1, 2, 3))) / self._norm
+        norms = ops.convert_to_tensor(self._norms, dtype=found.dtype)
+        return ops.mean(ops.sum(ops.square(difference), axis=(1, 2)) / norms)
 
     def __str__(self) -> str:
         return f"correlations up to {self.target.shape[1] - 1} positions, relative to their target"

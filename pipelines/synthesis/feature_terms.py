@@ -23,6 +23,8 @@ REACH = 4
 SHIFTS = tuple((0, shift) if is_across else (shift, 0) for shift in (1, 2, 4, 8) for is_across in (True, False))
 # Of the sliced Wasserstein distance.
 DIRECTIONS = 32
+# Measured on a CPU: bytes a pixel that the correlations of pool1, the usual first layer, take beside the descriptor.
+CORRELATION_BYTES = 300
 
 Statistics = tuple[np.ndarray, ...]
 Wraps = tuple[bool, bool]
@@ -107,6 +109,11 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
 )
 
 
+def mean_statistics(found: Sequence[Statistics]) -> Statistics:
+    """Return the means of statistics of one layer and kind."""
+    return tuple(np.mean(part, axis=0) for part in zip(*found, strict=True))
+
+
 @dataclass(frozen=True)
 class FeatureTermsPlan:
     """Weights of the terms of features, by their kinds; 0: there is none."""
@@ -117,6 +124,10 @@ class FeatureTermsPlan:
     def any(self) -> bool:
         """Whether there is one."""
         return any(self.weights.values())
+
+    def bytes_needed(self) -> int:
+        """Return about how many bytes a pixel the terms take."""
+        return CORRELATION_BYTES if self.weights["correlation"] else 0
 
     def targets(self, features: Mapping[str, Any]) -> dict[tuple[str, str], Statistics]:
         """Return the statistics of a source's features {layer: (1, height, width, channels)} by layer and kind."""
@@ -146,7 +157,6 @@ class FeatureTermsPlan:
         terms = {}
         for layer, name in common:
             if sides[layer] >= KINDS[name].least:
-                parts = zip(*(found[layer, name] for found in targets), strict=True)
-                joined = tuple(np.mean(part, axis=0) for part in parts)
+                joined = mean_statistics([found[layer, name] for found in targets])
                 terms[f"{layer}/{name}"] = FeatureTerm(layer, KINDS[name].compare(joined, wraps), self.weights[name])
         return terms

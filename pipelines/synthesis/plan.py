@@ -236,7 +236,7 @@ def _resources(
         octaves=geometry.octaves,
         optimizer=settings.optimizer,
         max_pixels=MAX_PIXELS,
-        bytes_at_once=BYTES_AT_ONCE + at_once,
+        bytes_at_once=BYTES_AT_ONCE + at_once + objective.features.bytes_needed(),
         bytes_of_terms=in_pieces,
         bytes_before=_bytes_of_sources(objective, max(map(math.prod, source_sizes)), has_regions),
     )
@@ -245,7 +245,7 @@ def _resources(
 
 def _bytes_of_sources(objective: ObjectivePlan, pixels: int, has_regions: bool) -> int:
     """Return about how many bytes it takes to describe a source of so many pixels, in strips where that is enough."""
-    at_once = pixels if has_regions or objective.features.any else min(pixels, MAX_PIXELS)
+    at_once = pixels if has_regions else min(pixels, MAX_PIXELS)
     return SOURCE_BYTES * pixels + DESCRIBED_BYTES * at_once
 
 

@@ -36,7 +36,12 @@ TERMS = (
 )
 # Options of how frames differ.
 FRAMES = ("loop", "if_weight", "if_shift", "if_order", "if_distance_type", "if_octaves")
-_STOCHASTIC = {"spectrum_weight": 0.01, "histogram_weight": 0.01, "autocorrelation_weight": 1.0}
+_STOCHASTIC = {
+    "spectrum_weight": 0.01,
+    "histogram_weight": 0.01,
+    "autocorrelation_weight": 4.0,
+    "correlation_weight": 4.0,
+}
 # Usual weights by `statistics`; what is not named has none.
 TERM_WEIGHTS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {"gram": {}, "stochastic": _STOCHASTIC, "regular": {**_STOCHASTIC, "shifted_gram_weight": 0.1}}
@@ -158,7 +163,9 @@ class SynthesisSettings:
         "weight of the Gram matrices of features and shifted features, which preserve rows and lines; 0: off",
     )
     correlation_weight: float | None = _term_weight(
-        "correlation_weight", "weight of the spatial autocorrelations of features; 0: off"
+        "correlation_weight",
+        "weight of the spatial autocorrelations of the first layer's features, which preserve the arrangement of "
+        "details; 0: off",
     )
     margin: int = option(
         "pixels synthesised beyond each edge and cut off, so that the border is as good as the middle",
@@ -303,6 +310,9 @@ class SynthesisSettings:
             usual = MORPH_WEIGHTS if places == "morph" else {}
         if self.mul != 1:
             usual = {}  # multiplied Gram matrices are not those of pictures
+        if self.descriptor == RANDOM_LAYER:
+            # Its many channels at full size would take gigabytes.
+            usual = {**usual, "correlation_weight": 0.0}
         given = {name: getattr(self, name) for name in TERMS}
         for name, value in given.items():
             if value and places != "everywhere" and not (places == "morph" and name in MORPH_WEIGHTS):

@@ -27,7 +27,7 @@ from losses.pyramid import gaussian_pyramid
 from losses.texture import GramComparison, guided_gram_matrix
 from optimize.progress import Evaluate
 from pipelines.descriptors import Descriptor
-from pipelines.synthesis.feature_terms import FeatureTermsPlan
+from pipelines.synthesis.feature_terms import FeatureTermsPlan, mean_statistics
 from pipelines.synthesis.geometry import Geometry, Modes, Scale, mirrored_size, resized
 from pipelines.synthesis.inputs import SynthesisInputs, mirrored
 from pipelines.synthesis.objective import frames_apart, texture_loss
@@ -234,14 +234,26 @@ class Objectives:
         pictures = ops.convert_to_tensor(source[np.newaxis])
         result = []
         for octave, level in enumerate(gaussian_pyramid(pictures, scale.octaves, self.paddings.source_pyramid)):
-            if math.prod(level.shape[1:3]) > MAX_PIXELS and not (places.in_source or self.plan.features.any):
-                result.append(OctaveStatistics(self._grams_of_strips(level), {}))
+            if math.prod(level.shape[1:3]) > MAX_PIXELS and not places.in_source:
+                result.append(OctaveStatistics(self._grams_of_strips(level), self._further_of_tiles(level)))
                 continue
             features = self.source_descriptor(level)
             grams = {layer: _grams(features[layer], places.of_source(octave, layer)) for layer in self.layers}
-            named = {layer: features[layer] for layer in self.layers}
-            result.append(OctaveStatistics(grams, self.plan.features.targets(named)))
+            result.append(OctaveStatistics(grams, self.plan.features.targets(self._named(features))))
         return result
+
+    def _named(self, features: Mapping[str, Any]) -> dict[str, Any]:
+        return {layer: features[layer] for layer in self.layers}
+
+    def _further_of_tiles(self, level: Any) -> dict[tuple[str, str], tuple[np.ndarray, ...]]:
+        """Return the statistics beside Gram matrices of a large picture: the means of those of its parts.
+
+        They need whole maps, and no output that they are compared with has larger ones.
+        """
+        if not self.plan.features.any:
+            return {}
+        found = [self.plan.features.targets(self._named(self.source_descriptor(tile))) for tile in _tiles(level)]
+        return {key: mean_statistics([one[key] for one in found]) for key in found[0]}
 
     def _grams_of_strips(self, level: Any) -> dict[str, list[np.ndarray]]:
         """Return the Gram matrices of a large picture (1, height, width, 3), by layer."""
@@ -285,6 +297,19 @@ class Objectives:
 
 def _resized(source: np.ndarray, scale: Scale) -> np.ndarray:
     return resize(source, *resized(source.shape[:2], scale.factor))
+
+
+def _tiles(picture: Any) -> list[Any]:
+    """Return parts of one size, of at most MAX_PIXELS, that cover a picture (1, height, width, 3)."""
+    (rows, height), (columns, width) = map(_starts, picture.shape[1:3])
+    return [picture[:, row : row + height, column : column + width] for row in rows for column in columns]
+
+
+def _starts(side: int) -> tuple[list[int], int]:
+    """Return where the parts of an axis start, and their length; they overlap by what would be left over."""
+    count = -(-side // math.isqrt(MAX_PIXELS))
+    length = -(-side // count)
+    return [index * (side - length) // max(1, count - 1) for index in range(count)], length
 
 
 def _grams(features: Any, guides: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -45,7 +45,7 @@ def in_torch(x, target, reach):
     ]  # fmt: skip
     wanted = torch.tensor(target, dtype=x.dtype)
     difference = torch.stack([torch.stack(row, dim=1) for row in found], dim=1) - wanted
-    return difference.square().sum(dim=(1, 2, 3)).mean() / wanted.square().sum()
+    return (difference.square().sum(dim=(1, 2)) / wanted.square().sum(dim=(0, 1))).mean()
 
 
 def test_correlations_are_those_of_scipy():

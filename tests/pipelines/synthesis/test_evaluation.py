@@ -8,6 +8,7 @@ from support.synthesis_cases import make_inputs, small_settings
 
 from optimize.value_and_grad import compile_value_and_grad
 from pipelines.synthesis import targets as synthesis_targets
+from pipelines.synthesis.geometry import Scale
 from pipelines.synthesis.inputs import read_inputs
 from pipelines.synthesis.places.morph import Morph
 from pipelines.synthesis.plan import plan_synthesis
@@ -77,3 +78,26 @@ def test_large_sources_are_described_in_strips(inputs, monkeypatch):
     in_strips = plan.objective.build(given)
     in_strips.source_striped.strip_values = 32 * 64 * 12
     assert in_strips.measure(scale, images) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(("height", "width", "parts"), [(64, 33, 4), (29, 100, 4), (24, 25, 1)])
+def test_statistics_of_large_sources_are_the_means_of_their_parts(inputs, monkeypatch, height, width, parts):
+    settings = small_settings(inputs, inputs, octaves=1, layers=("relu1_1",), moment_weight=1.0, precision="float32")
+    objectives = plan_synthesis(settings, [(height, width)]).objective.build(read_inputs(settings))
+    source = np.random.default_rng(0).random((height, width, 3), dtype="float32")
+    source[height // 2 :] /= 4
+    monkeypatch.setattr(synthesis_targets, "MAX_PIXELS", 32 * 32)
+    seen = []
+    assert objectives.source_striped  # made of the descriptor, before that tells what it is given
+    describe = objectives.source_descriptor
+    monkeypatch.setitem(
+        vars(objectives), "source_descriptor", lambda part: seen.append(tuple(part.shape)) or describe(part)
+    )
+    scale = Scale((height, width), (0, 0), 1.0, 1, 1)
+    (found,) = objectives._statistics(source, scale, objectives._places(scale))
+    assert len(seen) == parts
+    assert len(set(seen)) == 1
+    assert max(np.prod(shape[:3]) for shape in seen) <= 32 * 32
+    mean, _ = found.further["relu1_1", "moment"]
+    expected = np.mean(ops.convert_to_numpy(describe(ops.convert_to_tensor(source[None]))["relu1_1"]), axis=(0, 1, 2))
+    np.testing.assert_allclose(mean, expected, rtol=0.1)

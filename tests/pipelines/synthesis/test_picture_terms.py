@@ -92,6 +92,7 @@ def test_weights_are_the_usual_ones_unless_named_or_without_meaning():
     assert SynthesisSettings().term_weights(1.0, "morph") == {**dict.fromkeys(TERMS, 0.0), **MORPH_WEIGHTS}
     assert not any(SynthesisSettings(statistics="gram").term_weights(1.0, "morph").values())
     assert not any(SynthesisSettings(mul=2.0).term_weights(0.0).values())
+    assert SynthesisSettings(descriptor="random").term_weights(0.0) == {**usual, "correlation_weight": 0.0}
     for where, option in (("regions", "guide"), ("morph", "morph")):
         with pytest.raises(ArgumentError, match=f"`histogram_weight` must be 0 with `{option}`"):
             SynthesisSettings(histogram_weight=0.1).term_weights(1.0, where)
