@@ -68,11 +68,12 @@ def test_terms_of_pictures_and_sources_count():
     assert gigabytes(statistics="gram") + 0.15 < gigabytes(statistics="stochastic") < gigabytes((3000, 4000))
 
 
-def test_sources_that_must_be_described_at_once_are_refused_where_they_do_not_fit():
-    settings = SynthesisSettings(statistics="regular", memory="6GB")
+def test_large_sources_fit_with_all_statistics_unless_they_have_regions():
+    settings = SynthesisSettings(memory="6GB")
+    for statistics in ("gram", "stochastic", "regular"):
+        assert plan_synthesis(replace(settings, statistics=statistics), [(3000, 4000)])
     with pytest.raises(ArgumentError, match="`source` is too large"):
-        plan_synthesis(settings, [(3000, 4000)])
-    assert plan_synthesis(replace(settings, statistics="stochastic"), [(3000, 4000)])
+        plan_synthesis(settings, [(3000, 4000)], has_regions=True)
 
 
 def test_who_gives_what_a_message_asks_for_is_not_refused():
