@@ -11,7 +11,7 @@ from keras import ops
 from losses.features import Comparison
 
 # Of the mean size of the channels' targets: weaker ones count as if they had so much.
-MIN_SHARE = 0.01
+MIN_CHANNEL_SHARE = 0.01
 
 
 class CorrelationComparison(Comparison):
@@ -20,9 +20,9 @@ class CorrelationComparison(Comparison):
     Sendik & Cohen-Or 2017, "Deep Correlations for Texture Synthesis": Gram matrices say which features occur
     together at a place; how one feature follows itself says how things are arranged. Theirs is the correlation
     at all shifts of the pictures' size; here it is that of a few positions, which pictures of any size have, of
-    features without their mean; larger shifts are those of coarser octaves. Every channel counts alike, as strong as
-    it is: what is arranged are edges and lines, whose channels are weaker than those of plain areas. The whole map is
-    needed, no strips of it.
+    features without their mean; larger shifts are those of coarser octaves. Every channel counts alike, however
+    strong it is: what is arranged are edges and lines, whose channels are weaker than those of plain areas. The whole
+    map is needed, no strips of it.
 
     Args:
         target: C*, as `correlations` gives it, (2 * reach + 1, reach + 1, channels).
@@ -34,7 +34,7 @@ class CorrelationComparison(Comparison):
         self.target = np.asarray(target, np.float32)
         self.wraps = wraps
         norms = np.sum(np.square(self.target, dtype=np.float64), axis=(0, 1))
-        self._norms = np.maximum(norms, max(least**2 / norms.size, MIN_SHARE * norms.mean()))
+        self._norms = np.maximum(norms, max(least**2 / norms.size, MIN_CHANNEL_SHARE * norms.mean()))
 
     def sums(self, features: Any, positions: int, *rows: Any) -> list[Any]:
         """Return the correlations."""
