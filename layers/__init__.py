@@ -8,6 +8,7 @@ from layers.box_decoding import BoxDecoding
 from layers.center_pad_concatenate import CenterPadConcatenate
 from layers.circular_padding import CircularPadding2D
 from layers.conditional_instance_normalization import ConditionalInstanceNormalization
+from layers.constant_conv2d import ConstantConv2D
 from layers.continued_cell import ContinuedCell
 from layers.correlation import Correlation2D
 from layers.crop_to_match import CropToMatch
@@ -61,6 +62,7 @@ __all__ = [
     "CenterPadConcatenate",
     "CircularPadding2D",
     "ConditionalInstanceNormalization",
+    "ConstantConv2D",
     "ContinuedCell",
     "Correlation2D",
     "CropToMatch",

@@ -11,6 +11,7 @@ from keras import ops
 
 from layers import native
 from layers.arguments import pair, require_simple_convolution
+from layers.constant_conv2d import ConstantConv2D
 from layers.registration import registered
 
 # Side of the squares. Processors' kernels compute 16 filters in the time of one: with more than MAX_FILTERS in each
@@ -39,7 +40,7 @@ def conv2d(
 
 
 @registered
-class PackedConv2D(keras.layers.Conv2D):
+class PackedConv2D(ConstantConv2D):
     """keras.layers.Conv2D with stride 1 and no padding for few filters: the same weights, the same numbers, faster.
 
     Such a convolution ends most generators: 3 filters, for which a processor computes 16. Here the shifted filters
@@ -56,6 +57,12 @@ class PackedConv2D(keras.layers.Conv2D):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         require_simple_convolution(self)
+        self._constant_of_squares: Any = None
+
+    def freeze(self) -> None:
+        """Make constants of the kernels, which must not change any more."""
+        super().freeze()
+        self._constant_of_squares = ops.convert_to_numpy(self._kernel_of_squares())
 
     def call(self, inputs: Any) -> Any:
         """Return the convolution of `inputs` (batch, height, width, channels)."""
@@ -67,13 +74,18 @@ class PackedConv2D(keras.layers.Conv2D):
         return native.choose(ops.logical_and(*even), lambda: self._packed(inputs), lambda: plain(inputs))
 
     def _packed(self, inputs: Any) -> Any:
+        kernel = self._kernel_of_squares() if self._constant_of_squares is None else self._constant_of_squares
+        outputs = ops.conv(inputs, kernel, strides=SIDE, padding="valid")
+        if self.use_bias:
+            outputs = outputs + ops.tile(ops.convert_to_tensor(self.bias), SIDE**2)
+        outputs = ops.depth_to_space(outputs, SIDE, data_format="channels_last")
+        return outputs if self.activation is None else self.activation(outputs)
+
+    def _kernel_of_squares(self) -> Any:
+        """Return the shifted kernels side by side, one row and one column larger: (..., channels, 4 filters)."""
         kernel = ops.convert_to_tensor(self.kernel)
         shifted = [
             ops.pad(kernel, ((row, SIDE - 1 - row), (column, SIDE - 1 - column), (0, 0), (0, 0)))
             for row, column in product(range(SIDE), repeat=2)
         ]
-        outputs = ops.conv(inputs, ops.concatenate(shifted, axis=-1), strides=SIDE, padding="valid")
-        if self.use_bias:
-            outputs = outputs + ops.tile(ops.convert_to_tensor(self.bias), SIDE**2)
-        outputs = ops.depth_to_space(outputs, SIDE, data_format="channels_last")
-        return outputs if self.activation is None else self.activation(outputs)
+        return ops.concatenate(shifted, axis=-1)

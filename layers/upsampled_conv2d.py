@@ -43,10 +43,17 @@ class UpsampledConv2D(keras.layers.Conv2D):
     def __init__(self, filters: int, **options: Any) -> None:
         super().__init__(filters, KERNEL, **options)
         require_simple_convolution(self)
+        self._constant: Any = None
+
+    def freeze(self) -> None:
+        """Make a constant of the four kernels, see `layers.ConstantConv2D`; they must not change any more."""
+        self.trainable = False
+        self._constant = ops.convert_to_numpy(self._kernels())
 
     def call(self, inputs: Any) -> Any:
         """Return the convolution of the enlarged `inputs`."""
-        squares = ops.conv(inputs, self._kernels(), strides=1, padding="valid")
+        kernels = self._kernels() if self._constant is None else self._constant
+        squares = ops.conv(inputs, kernels, strides=1, padding="valid")
         if self.use_bias:  # here it is part of the convolution to every runtime
             squares = squares + ops.tile(ops.convert_to_tensor(self.bias), FACTOR**2)
         outputs = ops.depth_to_space(squares, FACTOR, data_format="channels_last")[:, 1:-1, 1:-1]

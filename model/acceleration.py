@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from layers import WinogradConv2D, native
+from layers import ConstantConv2D, PackedConv2D, UpsampledConv2D, WinogradConv2D, native
 from layers.arguments import is_simple_convolution
 from layers.winograd import EDGES
 from layers.winograd_conv2d import ZEROS
@@ -16,6 +17,12 @@ from model.rewiring import rewire
 # With fewer channels the transforms cost as much as the multiplications that they save.
 MIN_CHANNELS = 128
 EDGES_BY_LAYER = {layer: edges for edges, layer in EDGES.items()}
+# Convolutions and what stands for them when their weights do not change any more.
+CONSTANT: dict[type[keras.layers.Layer], type[keras.layers.Conv2D]] = {
+    keras.layers.Conv2D: ConstantConv2D,
+    PackedConv2D: PackedConv2D,
+    UpsampledConv2D: UpsampledConv2D,
+}
 
 
 def accelerate(model: keras.Model) -> keras.Model:
@@ -39,6 +46,26 @@ def accelerate(model: keras.Model) -> keras.Model:
         if type(layer) in EDGES_BY_LAYER and layer.padding == ((1, 1), (1, 1)):
             before[id(outputs)] = (outputs, EDGES_BY_LAYER[type(layer)], inputs)
         return outputs
+
+    return rewire(model, call)
+
+
+def with_constant_kernels(model: keras.Model) -> keras.Model:
+    """Return `model` with convolutions of its weights as they are now, which are constants.
+
+    All other layers are shared with `model`, also convolutions in half precision. With a GPU, and on Keras' other
+    backends, it is `model`.
+
+    Args:
+        model: with one input and one output, Functional or Sequential.
+    """
+    if not native.is_on_processor():
+        return model
+
+    constant = functools.cache(_constant)  # a layer may be called several times
+
+    def call(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
+        return constant(layer)(*args, **kwargs)
 
     return rewire(model, call)
 
@@ -81,14 +108,33 @@ def _is_replaced(layer: keras.Layer) -> bool:
 
 
 def _copied(layer: Any) -> Any:
-    """Return a layer of its own with the same weights; an operation without weights is its own copy."""
-    if not isinstance(layer, keras.Layer):
-        return layer
+    """Return a layer of its own with the same weights, constant ones where it may be; an operation is its own copy."""
+    if not isinstance(layer, keras.Layer) or _may_be_constant(layer):
+        return _constant(layer)
     copy = type(layer).from_config(layer.get_config())
     if layer.weights:
         copy.build(layer.input.shape)
         copy.set_weights(layer.get_weights())
     return copy
+
+
+def _constant(layer: Any) -> Any:
+    """Return a convolution of constant weights, anything else as it is."""
+    if not _may_be_constant(layer):
+        return layer
+    constant = CONSTANT[type(layer)].from_config(layer.get_config())
+    constant.build((None, None, None, layer.kernel.shape[2] * layer.groups))
+    constant.set_weights(layer.get_weights())
+    constant.freeze()
+    return constant
+
+
+def _may_be_constant(layer: Any) -> bool:
+    return (
+        type(layer) in CONSTANT
+        and (layer.compute_dtype, layer.data_format) == ("float32", "channels_last")
+        and layer.quantization_mode is None
+    )
 
 
 def _frozen(layer: keras.layers.Conv2D, name: str, activation: Any = None) -> WinogradConv2D:

@@ -116,12 +116,13 @@ def choose_precision(precision: str) -> tuple[str, str]:
     """
     if precision != "auto":
         return precision, ""
-    if flags := sorted(BFLOAT16_FLAGS & _cpu_flags()):
+    if flags := sorted(BFLOAT16_FLAGS & cpu_flags()):
         return "bfloat16", f"computing in bfloat16, which is faster on this processor ({flags[0]}); see `precision`"
     return "float32", ""
 
 
-def _cpu_flags() -> set[str]:
+def cpu_flags() -> set[str]:
+    """Return the names of the processor's instruction sets; none where the system does not tell (Linux on x86 does)."""
     try:
         lines = CPU_INFO.read_text(errors="replace").splitlines()
     except OSError:

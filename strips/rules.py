@@ -89,7 +89,7 @@ def _local_response(call: Call) -> RowRule:
     return RowRule() if layer.across_channels else Windows(layer.size, 1, layer.size // 2)
 
 
-@_rule("Conv2D", "PackedConv2D", "DepthwiseConv2D", "SeparableConv2D")
+@_rule("Conv2D", "ConstantConv2D", "PackedConv2D", "DepthwiseConv2D", "SeparableConv2D")
 def _convolution(call: Call) -> RowRule:
     layer = call.operation
     return _windows(call, layer.kernel_size[0], layer.strides[0], layer.dilation_rate[0])

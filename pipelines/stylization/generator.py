@@ -14,7 +14,7 @@ from images.color import transfer_luma
 from images.picture import Picture
 from images.rows import rows_of
 from layers import VGGPostprocessing, VGGPreprocessing
-from model.acceleration import accelerate
+from model.acceleration import accelerate, with_constant_kernels
 from model.leaky_relu import with_exact_slopes
 from model.noise import takes_noise
 from pipelines.stylization.brush import with_brush
@@ -50,7 +50,7 @@ class Generator:
             set_precision(model, precision)
         try:
             in_graphs = keras.backend.backend() == "tensorflow"
-            self.network = accelerate(with_exact_slopes(model)) if in_graphs else model
+            self.network = with_constant_kernels(accelerate(with_exact_slopes(model))) if in_graphs else model
             self.run = compile_model(self.network)
         except Exception as error:  # a foreign model may hold anything
             raise UserError(f"the model cannot be compiled in {precision}: {one_line(error)}") from error

@@ -186,6 +186,7 @@ CASES = [
     ),
     Case(UP, {"size": 2}, references.bilinear),
     Case(UP, {"output_size": (5, 11)}, references.bilinear),
+    Case(layers.ConstantConv2D, {"filters": 4, "kernel_size": (3, 2)}, references.convolution),
     Case(layers.PackedConv2D, {"filters": 2, "kernel_size": (3, 4)}, references.convolution),
     Case(
         layers.PackedConv2D,

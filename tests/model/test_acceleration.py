@@ -7,7 +7,7 @@ from keras import ops
 
 from describe.segments import split_descriptor
 from layers import CircularPadding2D, ReflectionPadding2D, ReplicationPadding2D, WinogradConv2D, winograd_conv2d
-from model.acceleration import accelerate, accelerate_descriptor
+from model.acceleration import CONSTANT, accelerate, accelerate_descriptor, with_constant_kernels
 from model.descriptor import build_descriptor
 from model.generators.registry import build_generator
 from model.layer_names import BLOCKS
@@ -85,6 +85,53 @@ def test_with_a_gpu_nothing_is_changed(monkeypatch):
     monkeypatch.setattr(keras.distribution, "list_devices", lambda kind: ["gpu:0"] if kind == "gpu" else [])
     model = build_generator("johnson")
     assert accelerate(model) is model
+    assert with_constant_kernels(model) is model
+
+
+def constant_operands(model, size):
+    """Return, for each convolution of the graph for pictures (1, size, size, 3), whether its kernel is a constant."""
+    import tensorflow as tf
+
+    graph = tf.function(lambda x: model(x)).get_concrete_function(tf.TensorSpec((1, size, size, 3))).graph
+    return [node.inputs[1].op.type == "Const" for node in graph.get_operations() if node.type == "Conv2D"]
+
+
+@pytest.mark.parametrize("name", ["johnson", "hourglass"])
+@pytest.mark.parametrize("size", [32, 33])
+def test_kernels_are_constants(name, size):
+    model = build_generator(name)
+    quick = with_constant_kernels(model)
+    assert all(constant_operands(quick, size))
+    assert not any(constant_operands(model, size))
+    x = np.random.default_rng(0).random((1, size, size, 3), dtype=np.float32)
+    np.testing.assert_allclose(quick(x), model(x), atol=1e-5)
+
+
+def test_constant_kernels_are_those_of_the_moment():
+    model = build_generator("johnson")
+    quick = with_constant_kernels(model)
+    x = np.random.default_rng(0).random((1, 16, 16, 3), dtype=np.float32)
+    before = ops.convert_to_numpy(quick(x))
+    for layer in model.layers:
+        if type(layer) in CONSTANT:
+            layer.set_weights([2 * weight + 1 for weight in layer.get_weights()])
+    np.testing.assert_array_equal(quick(x), before)
+    assert np.abs(ops.convert_to_numpy(model(x)) - before).max() > 0.01
+
+
+def test_a_layer_that_is_called_twice_is_one_constant():
+    inputs = keras.Input((None, None, 4))
+    shared = keras.layers.Conv2D(4, 3, padding="same", groups=2)
+    model = keras.Model(inputs, shared(shared(inputs)))
+    quick = with_constant_kernels(model)
+    assert [type(layer) for layer in quick.layers[1:]] == [CONSTANT[keras.layers.Conv2D]]
+    assert_same_numbers(model, quick, 4)
+
+
+def test_convolutions_in_half_precision_are_not_constant():
+    layer = keras.layers.Conv2D(4, 3, dtype="mixed_bfloat16")
+    model = keras.Sequential([keras.Input((None, None, 3)), layer])
+    assert layer in with_constant_kernels(model).layers
 
 
 LAYERS = ["relu1_1", "conv3_2", "relu3_1", "pool3"]

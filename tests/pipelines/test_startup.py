@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 from conftest import ROOT
 
 PROGRAM = """
@@ -55,6 +56,24 @@ def test_warnings_of_tensorflows_python_side_are_for_programmers():
 
 def test_who_sets_the_variable_sees_the_notes():
     assert "oneDNN" in standard_error(r"os.write(2, b'I0000 oneDNN\n')", TF_CPP_MIN_LOG_LEVEL="0")
+
+
+@pytest.mark.parametrize(
+    ("flags", "given", "wanted"), [("avx avx2", None, "1"), ("avx2", "0", "0"), ("avx", None, "-")]
+)
+def test_onednn_computes_where_there_is_avx2(flags, given, wanted, tmp_path):
+    (tmp_path / "cpuinfo").write_text(f"flags : {flags}\n")
+    body = (
+        f"import pathlib, runs.machine; runs.machine.CPU_INFO = pathlib.Path({str(tmp_path / 'cpuinfo')!r})\n"
+        "with quiet_startup():\n    print(os.environ.get('TF_ENABLE_ONEDNN_OPTS', '-'), file=sys.stderr)"
+    )
+    variables = {} if given is None else {"TF_ENABLE_ONEDNN_OPTS": given}
+    program = f"import os, sys\nfrom pipelines.startup import quiet_startup\n{body}"
+    environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    found = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment | variables, capture_output=True, text=True
+    )
+    assert found.stderr == f"{wanted}\n"
 
 
 def test_scripts_load_nothing_large_before_they_know_what_to_do():
