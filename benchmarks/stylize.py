@@ -61,7 +61,10 @@ def make_model() -> Any:  # Keras is not imported by the process that only hands
 
 
 def keras_engine(precision: str) -> Callable[[np.ndarray], np.ndarray]:
-    from pipelines.stylization.generator import Generator
+    from pipelines.startup import quiet_startup
+
+    with quiet_startup(precision):
+        from pipelines.stylization.generator import Generator
 
     return Generator(make_model(), precision=precision).run
 

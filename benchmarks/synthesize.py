@@ -73,9 +73,12 @@ class Task:
 
 def compiled_loss(task: Task, precision: str) -> Callable:
     """Return the program's loss and gradient of one octave with five Gram layers."""
-    from pipelines.synthesis.inputs import make_inputs
-    from pipelines.synthesis.plan import plan_synthesis
+    from pipelines.startup import quiet_startup
     from pipelines.synthesis.settings import SynthesisSettings
+
+    with quiet_startup(precision):
+        from pipelines.synthesis.inputs import make_inputs
+        from pipelines.synthesis.plan import plan_synthesis
 
     settings = SynthesisSettings(
         output_width=task.size, octaves=1, layers=GRAM_LAYERS, statistics="gram", pooling="average",
@@ -132,10 +135,10 @@ def measure_evaluation(task: Task, runs: int) -> None:
 
 def serve_optimizers(task: Task) -> None:
     """Print as JSON what each optimiser takes of its own for an evaluation, and the evaluation: milliseconds."""
+    evaluate = compiled_loss(task, OURS)
     from optimize.lbfgs import minimize_lbfgs
     from optimize.lbfgsb import minimize_lbfgsb
 
-    evaluate = compiled_loss(task, OURS)
     found = {}
     for name, minimize, bounds in (
         ("l-bfgs-b, unbounded", minimize_lbfgsb, None),

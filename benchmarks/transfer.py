@@ -43,16 +43,16 @@ def _torch_step(weights: str, size: tuple[int, int]) -> Callable[[], float]:
 
 
 def _own_step(precision: str, weights: str, size: tuple[int, int]) -> Callable[[], float]:
-    import os
-
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from images.resizing import resize
-    from optimize.adam import Adam, AdamState
-    from optimize.averaging import RunningAverage
-    from optimize.progress import finite_loss
+    from pipelines.startup import quiet_startup
     from pipelines.transfer.inputs import read_inputs
-    from pipelines.transfer.plan import plan_transfer
     from pipelines.transfer.settings import TransferSettings
+
+    with quiet_startup(precision):
+        from optimize.adam import Adam, AdamState
+        from optimize.averaging import RunningAverage
+        from optimize.progress import finite_loss
+        from pipelines.transfer.plan import plan_transfer
 
     with tempfile.TemporaryDirectory() as folder:
         settings = TransferSettings(

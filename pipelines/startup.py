@@ -37,13 +37,17 @@ in_script: ContextVar[bool] = ContextVar("in_script", default=False)
 
 
 @contextmanager
-def quiet_startup() -> Iterator[None]:
+def quiet_startup(precision: str = "float32") -> Iterator[None]:
     """Import Keras and TensorFlow inside: their start-up notes stay off standard error, all else is passed on.
 
     Where TF_CPP_MIN_LOG_LEVEL asks for notes nothing is held back. Child processes inherit the variable as it is set
     here, and start as quietly. A script imports Keras before its own lines, without OFFERS.
+
+    Args:
+        precision: in which the program will compute: "float32", "bfloat16" or "auto".
     """
-    _ask_for_quick_kernels()
+    if precision != "bfloat16":  # oneDNN has it with AVX-512 alone, and says so as an error
+        _ask_for_quick_kernels()
     if notes_are_wanted():
         _start_script()
         yield

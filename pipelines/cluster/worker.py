@@ -40,7 +40,7 @@ class Network:
         Raises:
             UserError: it cannot be loaded.
         """
-        with quiet_startup(), TemporaryDirectory() as folder:
+        with quiet_startup(precision), TemporaryDirectory() as folder:
             _limit_threads(threads)
             from pipelines.stylization.styles import load_styles
 

@@ -211,7 +211,7 @@ def _paths(masks: Sequence[str | os.PathLike]) -> tuple[str, ...]:
 
 
 def _load(path: Path, settings: StylizationSettings) -> Stylizer:
-    with quiet_startup():
+    with quiet_startup(settings.precision):
         from pipelines.stylization.styles import load_styles
 
         return load_styles(path, precision=settings.precision, style=settings.style, masks=settings.masks)

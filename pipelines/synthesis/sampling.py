@@ -91,6 +91,7 @@ def sample_pictures(
     _check(height, width, count, tileable, random_seed)
     path = find_model(generator, option=option)
     with quiet_startup():
+        from model.acceleration import with_constant_kernels
         from model.noise import takes_noise
         from model.saving import load_model
     model = load_model(path)
@@ -98,7 +99,7 @@ def sample_pictures(
         raise UserError(f"{option} {generator}: takes pictures, not noise; use stylize_tensorflow.py `model`")
     # The circle closes at a multiple; other sizes are cut out of the next one.
     sides = [-(-side // MULTIPLE) * MULTIPLE for side in (height, width)]
-    sampler = _Sampler(model, path, (sides[0], sides[1]), bound, observe)
+    sampler = _Sampler(with_constant_kernels(model), path, (sides[0], sides[1]), bound, observe)
     return (sampler(random_seed + i)[:height, :width] for i in range(count))
 
 

@@ -177,7 +177,7 @@ def _is_inside(path: str | os.PathLike, folder: Path) -> bool:
 
 
 def _plan(settings: SynthesisSettings, inputs: SynthesisInputs) -> SynthesisPlan:
-    with quiet_startup():
+    with quiet_startup(settings.precision):
         from losses.pictures.regularity import regularity
         from pipelines.synthesis.places.morph import Morph
         from pipelines.synthesis.plan import plan_synthesis

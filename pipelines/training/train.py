@@ -81,7 +81,7 @@ def train_on_pictures(
         raise ArgumentError("`data`: only for `mode` style, not for a texture")
     pictures = dict(style) if isinstance(style, Mapping) else {"": style}
     plan = _plan(settings, pictures)
-    with quiet_startup():
+    with quiet_startup(settings.precision):
         from pipelines.training.files import resized_style
         from pipelines.training.run import run_training
     styles = [resized_style(picture, settings.style_size) for picture in pictures.values()]
@@ -116,7 +116,7 @@ def train_generator(
     """
     if settings.mode == "style" and settings.data is None:
         raise ArgumentError("`data` is needed in style mode: a folder of photos")
-    with quiet_startup():
+    with quiet_startup(settings.precision):
         from pipelines.training.files import PREVIEWS, RESULT, read_styles
     _check_places(settings, RESULT)
     styles = read_styles(settings)
@@ -172,6 +172,6 @@ def _train_in_folder(
 
 
 def _plan(settings: TrainingSettings, styles: Iterable[str]) -> TrainingPlan:
-    with quiet_startup():
+    with quiet_startup(settings.precision):
         from pipelines.training.plan import plan_training
     return plan_training(settings, tuple(styles))

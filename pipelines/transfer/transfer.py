@@ -140,7 +140,7 @@ def transfer(
 
 
 def _plan(settings: TransferSettings, inputs: TransferInputs) -> TransferPlan:
-    with quiet_startup():
+    with quiet_startup(settings.precision):
         from pipelines.transfer.plan import plan_transfer
     return plan_transfer(settings, inputs)
 
