@@ -46,8 +46,7 @@ def quiet_startup(precision: str = "float32") -> Iterator[None]:
     Args:
         precision: in which the program will compute: "float32", "bfloat16" or "auto".
     """
-    if precision != "bfloat16":  # oneDNN has it with AVX-512 alone, and says so as an error
-        _ask_for_quick_kernels()
+    ask_for_quick_kernels(precision)
     if notes_are_wanted():
         _start_script()
         yield
@@ -68,13 +67,17 @@ def quiet_startup(precision: str = "float32") -> Iterator[None]:
                         os.write(2, line)
 
 
-def _ask_for_quick_kernels() -> None:
-    """Let TensorFlow compute by oneDNN where the processor has AVX2.
+def ask_for_quick_kernels(precision: str = "float32") -> None:
+    """Let TensorFlow, if it is not there yet, compute by oneDNN where the processor has AVX2.
 
     By itself it does so on processors with AVX-512's instructions for neural networks alone. With AVX2 a generator
-    takes 0.6 of the time, a descriptor 0.7, where their kernels are constants (layers.ConstantConv2D).
+    takes 0.6 of the time, a descriptor 0.7, where their kernels are constants (layers.ConstantConv2D). There oneDNN has
+    no bfloat16, and says so as an error. Child processes inherit the choice, and compute the same numbers.
+
+    Args:
+        precision: as in `quiet_startup`.
     """
-    if "avx2" in cpu_flags():
+    if "tensorflow" not in sys.modules and precision != "bfloat16" and "avx2" in cpu_flags():
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 

@@ -7,8 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.startup import ask_for_quick_kernels
+
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = ("test_backends", "test_devices", "test_readme")
+
+
+# As the scripts do before they import TensorFlow, which some tests do at once: child processes compute alike.
+ask_for_quick_kernels()
 
 
 def shared_folder() -> Path | None:
