@@ -29,8 +29,12 @@ class ConstantConv2D(keras.layers.Conv2D):
     def freeze(self) -> None:
         """Make a constant of the kernel, which must not change any more."""
         self.trainable = False
-        self._constant = ops.convert_to_numpy(self.kernel)
+        self._constant = ops.convert_to_numpy(self._applied_kernel())
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Return the convolution of `inputs` without the bias, by the constant once there is one."""
         return super().convolution_op(inputs, kernel if self._constant is None else self._constant)
+
+    def _applied_kernel(self) -> Any:
+        """Return what the inputs are convolved with."""
+        return self.kernel

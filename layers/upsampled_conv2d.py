@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from layers.arguments import require_simple_convolution
+from layers.constant_conv2d import ConstantConv2D
 from layers.registration import registered
 
 KERNEL = 3
@@ -19,7 +20,7 @@ SHARES = (((1.0, 1.0, 0.0), (0.0, 0.0, 1.0)), ((1.0, 0.0, 0.0), (0.0, 1.0, 1.0))
 
 
 @registered
-class UpsampledConv2D(keras.layers.Conv2D):
+class UpsampledConv2D(ConstantConv2D):
     """A 3x3 convolution of the picture enlarged twice by its nearest pixels, with 4/9 of the multiplications.
 
     keras.layers.UpSampling2D(2), a cropping by 1 at each edge and keras.layers.Conv2D(filters, 3), of the same
@@ -43,23 +44,17 @@ class UpsampledConv2D(keras.layers.Conv2D):
     def __init__(self, filters: int, **options: Any) -> None:
         super().__init__(filters, KERNEL, **options)
         require_simple_convolution(self)
-        self._constant: Any = None
-
-    def freeze(self) -> None:
-        """Make a constant of the four kernels, see `layers.ConstantConv2D`; they must not change any more."""
-        self.trainable = False
-        self._constant = ops.convert_to_numpy(self._kernels())
 
     def call(self, inputs: Any) -> Any:
         """Return the convolution of the enlarged `inputs`."""
-        kernels = self._kernels() if self._constant is None else self._constant
+        kernels = self._applied_kernel() if self._constant is None else self._constant
         squares = ops.conv(inputs, kernels, strides=1, padding="valid")
         if self.use_bias:  # here it is part of the convolution to every runtime
             squares = squares + ops.tile(ops.convert_to_tensor(self.bias), FACTOR**2)
         outputs = ops.depth_to_space(squares, FACTOR, data_format="channels_last")[:, 1:-1, 1:-1]
         return outputs if self.activation is None else self.activation(outputs)
 
-    def _kernels(self) -> Any:
+    def _applied_kernel(self) -> Any:
         """Return the four kernels side by side: (2, 2, channels, 4 filters)."""
         kernel = ops.convert_to_tensor(self.kernel)
         channels, filters = kernel.shape[2:]

@@ -62,10 +62,10 @@ def with_constant_kernels(model: keras.Model) -> keras.Model:
     if not native.is_on_processor():
         return model
 
-    constant = functools.cache(_constant)  # a layer may be called several times
+    constant = functools.cache(_copied)  # a layer may be called several times
 
     def call(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
-        return constant(layer)(*args, **kwargs)
+        return (constant(layer) if _may_be_constant(layer) else layer)(*args, **kwargs)
 
     return rewire(model, call)
 
@@ -109,24 +109,17 @@ def _is_replaced(layer: keras.Layer) -> bool:
 
 def _copied(layer: Any) -> Any:
     """Return a layer of its own with the same weights, constant ones where it may be; an operation is its own copy."""
-    if not isinstance(layer, keras.Layer) or _may_be_constant(layer):
-        return _constant(layer)
-    copy = type(layer).from_config(layer.get_config())
+    if not isinstance(layer, keras.Layer):
+        return layer
+    is_constant = _may_be_constant(layer)
+    kind = CONSTANT[type(layer)] if is_constant else type(layer)
+    copy: Any = kind.from_config(layer.get_config())
     if layer.weights:
         copy.build(layer.input.shape)
         copy.set_weights(layer.get_weights())
+    if is_constant:
+        copy.freeze()
     return copy
-
-
-def _constant(layer: Any) -> Any:
-    """Return a convolution of constant weights, anything else as it is."""
-    if not _may_be_constant(layer):
-        return layer
-    constant = CONSTANT[type(layer)].from_config(layer.get_config())
-    constant.build((None, None, None, layer.kernel.shape[2] * layer.groups))
-    constant.set_weights(layer.get_weights())
-    constant.freeze()
-    return constant
 
 
 def _may_be_constant(layer: Any) -> bool:

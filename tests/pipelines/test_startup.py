@@ -7,6 +7,10 @@ import sys
 import pytest
 from conftest import ROOT
 
+from pipelines.startup import ask_for_quick_kernels
+from runs import machine
+
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 PROGRAM = """
 import os, sys
 from pipelines.startup import quiet_startup
@@ -59,21 +63,23 @@ def test_who_sets_the_variable_sees_the_notes():
 
 
 @pytest.mark.parametrize(
-    ("flags", "given", "wanted"), [("avx avx2", None, "1"), ("avx2", "0", "0"), ("avx", None, "-")]
+    ("flags", "given", "precision", "wanted"),
+    [
+        ("avx avx2", None, "float32", "1"),
+        ("avx2", "0", "float32", "0"),
+        ("avx", None, "float32", None),
+        ("avx2", None, "bfloat16", None),
+    ],
 )
-def test_onednn_computes_where_there_is_avx2(flags, given, wanted, tmp_path):
+def test_onednn_computes_where_there_is_avx2(flags, given, precision, wanted, tmp_path, monkeypatch):
     (tmp_path / "cpuinfo").write_text(f"flags : {flags}\n")
-    body = (
-        f"import pathlib, runs.machine; runs.machine.CPU_INFO = pathlib.Path({str(tmp_path / 'cpuinfo')!r})\n"
-        "with quiet_startup():\n    print(os.environ.get('TF_ENABLE_ONEDNN_OPTS', '-'), file=sys.stderr)"
-    )
-    variables = {} if given is None else {"TF_ENABLE_ONEDNN_OPTS": given}
-    program = f"import os, sys\nfrom pipelines.startup import quiet_startup\n{body}"
-    environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
-    found = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, env=environment | variables, capture_output=True, text=True
-    )
-    assert found.stderr == f"{wanted}\n"
+    monkeypatch.setattr(machine, "CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    monkeypatch.setenv(ONEDNN, given or "")
+    if given is None:
+        monkeypatch.delenv(ONEDNN)
+    ask_for_quick_kernels(precision)
+    assert os.environ.get(ONEDNN) == wanted
 
 
 def test_scripts_load_nothing_large_before_they_know_what_to_do():
