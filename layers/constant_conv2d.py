@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.arguments import pair
 from layers.registration import registered
 
 
@@ -16,7 +17,7 @@ class ConstantConv2D(keras.layers.Conv2D):
 
     oneDNN, with which TensorFlow computes convolutions on a processor, arranges a constant kernel once, in the order
     that its quickest way needs. A variable's kernel takes the general way, which on processors without AVX-512 is
-    three times as slow.
+    three times as slow. Before `freeze` it is keras.layers.Conv2D.
 
     Args:
         arguments: those of keras.layers.Conv2D.
@@ -27,14 +28,56 @@ class ConstantConv2D(keras.layers.Conv2D):
         self._constant: Any = None
 
     def freeze(self) -> None:
-        """Make a constant of the kernel, which must not change any more."""
-        self.trainable = False
-        self._constant = ops.convert_to_numpy(self._applied_kernel())
+        """Make a constant of the kernel, which must not change any more.
 
-    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
-        """Return the convolution of `inputs` without the bias, by the constant once there is one."""
-        return super().convolution_op(inputs, kernel if self._constant is None else self._constant)
+        Raises:
+            ValueError: the layer has dilation or groups, or its channels first.
+        """
+        if (self.dilation_rate, self.groups, self.data_format) != ((1, 1), 1, "channels_last"):
+            raise ValueError(
+                f"{self.name!r} has dilation or groups, or its channels first: its kernel stays a variable"
+            )
+        self.trainable = False
+        self._constant = as_constant(self._applied_kernel())
+
+    def call(self, inputs: Any) -> Any:
+        """Return the convolution of `inputs` (batch, height, width, channels)."""
+        if self._constant is None:
+            return super().call(inputs)
+        bias = self.bias if self.use_bias else None
+        outputs = convolve(inputs, self._constant, bias, strides=self.strides, padding=self.padding)
+        return outputs if self.activation is None else self.activation(outputs)
 
     def _applied_kernel(self) -> Any:
         """Return what the inputs are convolved with."""
         return self.kernel
+
+
+def as_constant(kernel: Any) -> Any:
+    """Return the values of `kernel` (rows, columns, channels, filters) as `convolve` wants a constant: (1, rows, ...).
+
+    TensorFlow keeps the ways that it chose for convolutions, thread by thread, and finds them again by their sizes,
+    without regard to whether the kernel is a constant. So which of two came first would decide on the time of both and
+    on their rounding. As convolutions of volumes one pixel deep those of constants are a kind of their own.
+    """
+    return ops.convert_to_numpy(kernel)[None]
+
+
+def convolve(inputs: Any, kernel: Any, bias: Any = None, *, strides: Any = 1, padding: str = "valid") -> Any:
+    """Return the convolution of `inputs` (batch, height, width, channels), plus `bias`.
+
+    Args:
+        inputs: pictures.
+        kernel: (rows, columns, channels, filters), or `as_constant` of that.
+        bias: (filters,), or None for none.
+        strides: as in keras.ops.conv.
+        padding: "valid" or "same".
+    """
+    is_constant = len(kernel.shape) == 5
+    steps: tuple[int, ...] = pair(strides, "strides")
+    if is_constant:
+        inputs, steps = ops.expand_dims(inputs, 1), (1, *steps)
+    outputs = ops.conv(inputs, kernel, strides=steps, padding=padding, data_format="channels_last")
+    if bias is not None:  # before anything else: then runtimes make it part of the convolution
+        outputs = outputs + bias
+    return ops.squeeze(outputs, 1) if is_constant else outputs

@@ -6,6 +6,7 @@ computes the same numbers, by that formula (or keras.ops') where the backend has
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -42,6 +43,14 @@ def plain_formulas() -> Iterator[None]:
 def is_on_processor() -> bool:
     """Say whether TensorFlow computes, without a GPU: then some ways pay that elsewhere take longer."""
     return kernels is not None and not keras.distribution.list_devices("gpu")
+
+
+def prefers_constant_kernels() -> bool:
+    """Say whether TensorFlow computes on a processor by oneDNN, as this program asked it to.
+
+    There convolutions with constant kernels are quicker than those with variables, and elsewhere slower.
+    """
+    return is_on_processor() and os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1"
 
 
 def instance_normalization(

@@ -11,7 +11,7 @@ from keras import ops
 
 from layers import native
 from layers.arguments import pair, require_simple_convolution
-from layers.constant_conv2d import ConstantConv2D
+from layers.constant_conv2d import ConstantConv2D, as_constant, convolve
 from layers.registration import registered
 
 # Side of the squares. Processors' kernels compute 16 filters in the time of one: with more than MAX_FILTERS in each
@@ -62,7 +62,7 @@ class PackedConv2D(ConstantConv2D):
     def freeze(self) -> None:
         """Make constants of the kernels, which must not change any more."""
         super().freeze()
-        self._constant_of_squares = ops.convert_to_numpy(self._kernel_of_squares())
+        self._constant_of_squares = as_constant(self._kernel_of_squares())
 
     def call(self, inputs: Any) -> Any:
         """Return the convolution of `inputs` (batch, height, width, channels)."""
@@ -75,10 +75,9 @@ class PackedConv2D(ConstantConv2D):
 
     def _packed(self, inputs: Any) -> Any:
         kernel = self._kernel_of_squares() if self._constant_of_squares is None else self._constant_of_squares
-        outputs = ops.conv(inputs, kernel, strides=SIDE, padding="valid")
-        if self.use_bias:
-            outputs = outputs + ops.tile(ops.convert_to_tensor(self.bias), SIDE**2)
-        outputs = ops.depth_to_space(outputs, SIDE, data_format="channels_last")
+        bias = ops.tile(ops.convert_to_tensor(self.bias), SIDE**2) if self.use_bias else None
+        squares = convolve(inputs, kernel, bias, strides=SIDE)
+        outputs = ops.depth_to_space(squares, SIDE, data_format="channels_last")
         return outputs if self.activation is None else self.activation(outputs)
 
     def _kernel_of_squares(self) -> Any:

@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from layers.arguments import require_simple_convolution
-from layers.constant_conv2d import ConstantConv2D
+from layers.constant_conv2d import ConstantConv2D, convolve
 from layers.registration import registered
 
 KERNEL = 3
@@ -48,9 +48,8 @@ class UpsampledConv2D(ConstantConv2D):
     def call(self, inputs: Any) -> Any:
         """Return the convolution of the enlarged `inputs`."""
         kernels = self._applied_kernel() if self._constant is None else self._constant
-        squares = ops.conv(inputs, kernels, strides=1, padding="valid")
-        if self.use_bias:  # here it is part of the convolution to every runtime
-            squares = squares + ops.tile(ops.convert_to_tensor(self.bias), FACTOR**2)
+        bias = ops.tile(ops.convert_to_tensor(self.bias), FACTOR**2) if self.use_bias else None
+        squares = convolve(inputs, kernels, bias)
         outputs = ops.depth_to_space(squares, FACTOR, data_format="channels_last")[:, 1:-1, 1:-1]
         return outputs if self.activation is None else self.activation(outputs)
 

@@ -53,13 +53,13 @@ def accelerate(model: keras.Model) -> keras.Model:
 def with_constant_kernels(model: keras.Model) -> keras.Model:
     """Return `model` with convolutions of its weights as they are now, which are constants.
 
-    All other layers are shared with `model`, also convolutions in half precision. With a GPU, and on Keras' other
-    backends, it is `model`.
+    All other layers are shared with `model`, also convolutions in half precision, with dilation or with groups. Where
+    constant kernels do not pay (layers.native.prefers_constant_kernels) it is `model`.
 
     Args:
         model: with one input and one output, Functional or Sequential.
     """
-    if not native.is_on_processor():
+    if not native.prefers_constant_kernels():
         return model
 
     constant = functools.cache(_copied)  # a layer may be called several times
@@ -125,7 +125,9 @@ def _copied(layer: Any) -> Any:
 def _may_be_constant(layer: Any) -> bool:
     return (
         type(layer) in CONSTANT
+        and native.prefers_constant_kernels()
         and (layer.compute_dtype, layer.data_format) == ("float32", "channels_last")
+        and (layer.dilation_rate, layer.groups) == ((1, 1), 1)
         and layer.quantization_mode is None
     )
 

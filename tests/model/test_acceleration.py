@@ -93,7 +93,7 @@ def constant_operands(model, size):
     import tensorflow as tf
 
     graph = tf.function(lambda x: model(x)).get_concrete_function(tf.TensorSpec((1, size, size, 3))).graph
-    return [node.inputs[1].op.type == "Const" for node in graph.get_operations() if node.type == "Conv2D"]
+    return [node.inputs[1].op.type == "Const" for node in graph.get_operations() if node.type in ("Conv2D", "Conv3D")]
 
 
 @pytest.mark.parametrize("name", ["johnson", "hourglass"])
@@ -121,17 +121,27 @@ def test_constant_kernels_are_those_of_the_moment():
 
 def test_a_layer_that_is_called_twice_is_one_constant():
     inputs = keras.Input((None, None, 4))
-    shared = keras.layers.Conv2D(4, 3, padding="same", groups=2)
+    shared = keras.layers.Conv2D(4, 3, padding="same", strides=2)
     model = keras.Model(inputs, shared(shared(inputs)))
     quick = with_constant_kernels(model)
     assert [type(layer) for layer in quick.layers[1:]] == [CONSTANT[keras.layers.Conv2D]]
     assert_same_numbers(model, quick, 4)
 
 
-def test_convolutions_in_half_precision_are_not_constant():
-    layer = keras.layers.Conv2D(4, 3, dtype="mixed_bfloat16")
-    model = keras.Sequential([keras.Input((None, None, 3)), layer])
+@pytest.mark.parametrize("options", [{"dtype": "mixed_bfloat16"}, {"dilation_rate": 2}, {"groups": 2}])
+def test_other_convolutions_are_not_constant(options):
+    layer = keras.layers.Conv2D(4, 3, **options)
+    model = keras.Sequential([keras.Input((None, None, 4)), layer])
     assert layer in with_constant_kernels(model).layers
+
+
+def test_without_onednn_no_kernel_is_constant(vgg_file, monkeypatch):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    model = build_generator("johnson")
+    assert with_constant_kernels(model) is model
+    kinds = {type(layer) for layer in accelerate_descriptor(build_descriptor(LAYERS, weights=vgg_file)).layers}
+    assert keras.layers.Conv2D in kinds
+    assert CONSTANT[keras.layers.Conv2D] not in kinds
 
 
 LAYERS = ["relu1_1", "conv3_2", "relu3_1", "pool3"]
