@@ -24,6 +24,7 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.measure import TABLES_VARIABLE
+from runs.machine import cpu_flags
 
 CPU_INFO = Path("/proc/cpuinfo")
 PACKAGES = ("tensorflow", "keras", "jax", "torch", "onnxruntime", "ai-edge-litert", "numpy", "scipy")
@@ -73,12 +74,11 @@ def machine() -> dict[str, str]:
     """Return what the figures depend on."""
     lines = CPU_INFO.read_text(errors="replace").splitlines() if CPU_INFO.is_file() else []
     known = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    flags = known.get("flags", "").split()
     wanted = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
     return {
         "processor": known.get("model name", platform.processor()),
         "cores": str(os.cpu_count()),
-        "instructions": " ".join(flag for flag in wanted if flag in flags),
+        "instructions": " ".join(flag for flag in wanted if flag in cpu_flags()),
         "system": platform.platform(),
         "python": platform.python_version(),
     }

@@ -40,10 +40,11 @@ def weight_row(names: Sequence[str], weights: Mapping[str, float]) -> np.ndarray
             raise ArgumentError(unknown_name("style", name, names))
         if not (isinstance(weight, Real) and math.isfinite(weight) and weight >= 0):
             raise ArgumentError(f"`style` {name}={weight}: a weight must be a number of at least 0")
-    row = np.asarray([[weights.get(name, 0.0) for name in names]], np.float32)
-    if not row.sum() > 0:
+    row = np.asarray([[weights.get(name, 0.0) for name in names]], np.float64)
+    if not row.any():
         raise ArgumentError("`style`: at least one weight must be above 0")
-    return row / row.sum()
+    row /= row.max()  # the sum of large weights may be infinite
+    return (row / row.sum()).astype(np.float32)
 
 
 def blend_styles(model: keras.Model, weights: Mapping[str, float]) -> keras.Model:

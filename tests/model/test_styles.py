@@ -51,8 +51,9 @@ def test_a_blend_is_the_network_with_its_second_input_fixed(weights):
     np.testing.assert_allclose(run(blend, picture()), run(network, picture(), row), atol=1e-5)
 
 
-def test_weights_add_up_to_one():
-    np.testing.assert_allclose(weight_row(NAMES, {"wave": 3, "udnie": 1}), [[0.75, 0, 0.25]])
+@pytest.mark.parametrize("unit", [1, 1e-60, 4e307])
+def test_weights_add_up_to_one(unit):
+    np.testing.assert_allclose(weight_row(NAMES, {"wave": 3 * unit, "udnie": unit}), [[0.75, 0, 0.25]])
 
 
 @pytest.mark.parametrize(
