@@ -33,7 +33,8 @@ def test_the_picture_is_the_model_s_of_the_seed_s_noise(generator, tmp_path):
     assert sample(generator, tmp_path / "a.png", "-ow", 96, "-oh", 64, "--random-seed", 5) == 0
     model = load_model(generator)
     expected = np.asarray(model.predict_on_batch(draw_noise(model, 64, 96, seed=5)))[0]
-    assert np.abs(pixels(tmp_path / "a.png") - expected).max() <= 0.5 / 255 + 1e-6
+    # Constant kernels round otherwise, by up to 1e-5 where a normalisation divides by little: 1/100 of a level is 4e-5.
+    assert np.abs(pixels(tmp_path / "a.png") - expected).max() <= 0.51 / 255
 
 
 def test_sizes_that_are_no_multiples_are_cut_out(generator, tmp_path):
