@@ -15,6 +15,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from runs.machine import choose_precision
+
 
 @dataclass(frozen=True)
 class Process:
@@ -132,6 +134,15 @@ def alternate_workers(workers: Mapping[str, Worker], runs: int) -> dict[str, flo
         for name, worker in workers.items():
             times[name].append(worker.run())
     return {name: statistics.median(values) for name, values in times.items()}
+
+
+def engines_here(engines: Sequence[str]) -> list[str]:
+    """Return names of engines, those of bfloat16 left out where the processor has no instructions for it.
+
+    There they would take twenty times as long as all others.
+    """
+    is_quick = choose_precision("auto")[0] == "bfloat16"
+    return [name for name in engines if is_quick or "bfloat16" not in name]
 
 
 # Where every table is appended to as a line of JSON, for `benchmarks.all`.

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from benchmarks.measure import Worker, alternate_workers, print_bars, print_table, run_process, serve
+from benchmarks.measure import Worker, alternate_workers, engines_here, print_bars, print_table, run_process, serve
 from benchmarks.paths import find_shared
 from images.reading import read_image
 from images.resizing import resize
@@ -121,7 +121,7 @@ def serve_evaluation(task: Task, engine: str) -> None:
 
 def measure_evaluation(task: Task, runs: int) -> None:
     """Print the time of a loss and its gradient."""
-    engines = (OURS, BFLOAT16, TORCH, CHANNELS_LAST)
+    engines = engines_here((OURS, BFLOAT16, TORCH, CHANNELS_LAST))
     workers = {name: Worker(_engine(task, name)) for name in engines}
     seconds = alternate_workers(workers, runs)
     rows = [(name, f"{1000 * seconds[name]:.0f}", f"{float(workers[name].first_answer):.5f}") for name in engines]
@@ -129,7 +129,7 @@ def measure_evaluation(task: Task, runs: int) -> None:
         worker.stop()
     size = f"{task.size}x{task.size}"
     print_table(f"Loss and gradient, VGG-19 to pool4, {size}", ("engine", "ms", "loss"), rows)
-    bars = EVALUATION_BARS.get(task.size, EVALUATION_BARS[256])
+    bars = [bar for bar in EVALUATION_BARS.get(task.size, EVALUATION_BARS[256]) if bar[0] in engines]
     print_bars([(f"{what} / {of}, {size}", seconds[what] / seconds[of], limit) for what, of, limit in bars])
 
 
@@ -236,7 +236,7 @@ def _reach(task: Task, target: float, iterations: int, folder: Path) -> tuple[fl
     start = time.time()
     whole = run_process([
         *SYNTHESIZE, "--source", str(task.source), "--output-width", str(task.size), "--max-iter", str(iterations),
-        "--precision", "bfloat16", "--output-dir", str(folder),
+        "--output-dir", str(folder),
     ]).seconds  # fmt: skip
     (run,) = folder.iterdir()
     texture = torch_texture(task)
@@ -270,7 +270,7 @@ def measure_seam(task: Task) -> None:
         output = Path(folder) / "tile.png"
         run_process([
             "synthesize.py", "--source", str(task.source), "-ow", "256", "-o", "3", "-m", "200", "--tileable", "both",
-            "--precision", "bfloat16", "--output-dir", folder, "--output", str(output),
+            "--output-dir", folder, "--output", str(output),
         ])  # fmt: skip
         pixels = read_image(output).pixels
     bars = []

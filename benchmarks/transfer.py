@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import Worker, alternate_workers, print_table, run_process, serve
+from benchmarks.measure import Worker, alternate_workers, engines_here, print_table, run_process, serve
 from benchmarks.paths import ROOT
 
 CONTENT, STYLE = ROOT / "pics/coffee.jpg", ROOT / "pics/chelsea.jpg"
@@ -83,9 +83,8 @@ def _own_step(precision: str, weights: str, size: tuple[int, int]) -> Callable[[
 
 def measure_time(weights: str, runs: int) -> None:
     """Print the seconds of an iteration."""
-    workers = {
-        name: Worker(["-m", "benchmarks.transfer", weights, "--engine", name]) for name in (PEER, FLOAT32, BFLOAT16)
-    }
+    engines = engines_here((PEER, FLOAT32, BFLOAT16))
+    workers = {name: Worker(["-m", "benchmarks.transfer", weights, "--engine", name]) for name in engines}
     seconds = alternate_workers(workers, runs)
     for worker in workers.values():
         worker.stop()
@@ -102,7 +101,7 @@ def measure_time(weights: str, runs: int) -> None:
 def measure_memory(weights: str) -> None:
     """Print the peak memory of whole processes."""
     arguments = ["-m", "benchmarks.transfer", weights, "--steps", str(LARGE_STEPS), "--engine"]
-    peaks = {name: run_process([*arguments, name]).megabytes for name in (PEER, FLOAT32, BFLOAT16)}
+    peaks = {name: run_process([*arguments, name]).megabytes for name in engines_here((PEER, FLOAT32, BFLOAT16))}
     rows = []
     for name, peak in peaks.items():
         ratio = peak / peaks[PEER]

@@ -21,7 +21,7 @@ LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.
 PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy", "scipy", "pillow")
 CPU_INFO = Path("/proc/cpuinfo")
 # Instructions that multiply bfloat16 numbers. oneDNN's convolutions take about three quarters of float32's time with
-# them; without them they convert to float32 and back, which is slower than float32.
+# them; without them a descriptor and its gradient take twenty times that of float32.
 BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
 
@@ -109,16 +109,19 @@ def gigabytes_of_limit(limit: float) -> str:
 
 
 def choose_precision(precision: str) -> tuple[str, str]:
-    """Return "float32" or "bfloat16", and a note where the program chose ("" where the user did).
+    """Return "float32" or "bfloat16", and a note where the program chose, or a choice is slow ("" elsewhere).
 
     "auto" is bfloat16 on processors with instructions for it, which the system must tell (Linux on x86 does), and
     float32 elsewhere.
     """
-    if precision != "auto":
-        return precision, ""
-    if flags := sorted(BFLOAT16_FLAGS & cpu_flags()):
-        return "bfloat16", f"computing in bfloat16, which is faster on this processor ({flags[0]}); see `precision`"
-    return "float32", ""
+    known = cpu_flags()
+    quick = sorted(BFLOAT16_FLAGS & known)
+    if precision == "auto" and quick:
+        return "bfloat16", f"computing in bfloat16, which is faster on this processor ({quick[0]}); see `precision`"
+    if precision == "bfloat16" and known and not quick:
+        missing = "`precision` bfloat16: this processor has no instructions for it; without a GPU it takes far longer"
+        return "bfloat16", missing
+    return ("float32" if precision == "auto" else precision), ""
 
 
 def cpu_flags() -> set[str]:

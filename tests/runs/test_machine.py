@@ -1,4 +1,4 @@
-"""Memory: how much this process takes, and what is refused because it cannot fit."""
+"""Memory: how much this process takes, what is refused because it cannot fit. The quicker precision."""
 
 import subprocess
 import sys
@@ -7,7 +7,8 @@ import pytest
 from conftest import ROOT
 
 from errors import ArgumentError
-from runs.machine import check_memory, memory_of_machine
+from runs import machine
+from runs.machine import check_memory, choose_precision, memory_of_machine
 
 
 def test_memory_is_this_process_s():
@@ -31,3 +32,28 @@ def test_what_no_memory_holds_is_refused():
     assert memory_of_machine() > 1e8
     with pytest.raises(ArgumentError, match=r"`end_scale` 5000000 is too large: it needs 1,000,000,000\.0 GB"):
         check_memory(10**18, "`end_scale` 5000000")
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision", "chosen", "note"),
+    [
+        ("avx2 avx512_bf16", "auto", "bfloat16", "faster on this processor (avx512_bf16)"),
+        ("avx2 avx512_bf16", "bfloat16", "bfloat16", ""),
+        ("avx2 avx512_bf16", "float32", "float32", ""),
+        ("avx2", "auto", "float32", ""),
+        ("avx2", "bfloat16", "bfloat16", "`precision` bfloat16: this processor has no instructions for it"),
+        ("avx2", "float32", "float32", ""),
+        (None, "auto", "float32", ""),
+        (None, "bfloat16", "bfloat16", ""),
+    ],
+)
+def test_precision_goes_by_the_processor_s_instructions(flags, precision, chosen, note, tmp_path, monkeypatch):
+    """Where the system does not tell them, none is recommended against."""
+    file = tmp_path / "cpuinfo"
+    if flags is not None:
+        file.write_text(f"processor\t: 0\nflags\t\t: fpu {flags}\n")
+    monkeypatch.setattr(machine, "CPU_INFO", file)
+    found, told = choose_precision(precision)
+    assert found == chosen
+    assert note in told
+    assert bool(told) == bool(note)
