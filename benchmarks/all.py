@@ -74,11 +74,12 @@ def machine() -> dict[str, str]:
     """Return what the figures depend on."""
     lines = CPU_INFO.read_text(errors="replace").splitlines() if CPU_INFO.is_file() else []
     known = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    flags = cpu_flags()
     wanted = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
     return {
         "processor": known.get("model name", platform.processor()),
         "cores": str(os.cpu_count()),
-        "instructions": " ".join(flag for flag in wanted if flag in cpu_flags()),
+        "instructions": " ".join(flag for flag in wanted if flag in flags),
         "system": platform.platform(),
         "python": platform.python_version(),
     }

@@ -139,9 +139,10 @@ def alternate_workers(workers: Mapping[str, Worker], runs: int) -> dict[str, flo
 def engines_here(engines: Sequence[str]) -> list[str]:
     """Return names of engines, those of bfloat16 left out where the processor has no instructions for it.
 
-    There they would take twenty times as long as all others.
+    There they would take twenty times as long as all others. A GPU, on Keras' other backends, has them.
     """
-    is_quick = choose_precision("auto")[0] == "bfloat16"
+    on_processor = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
+    is_quick = not on_processor or choose_precision("auto")[0] == "bfloat16"
     return [name for name in engines if is_quick or "bfloat16" not in name]
 
 

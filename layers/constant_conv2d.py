@@ -33,7 +33,7 @@ class ConstantConv2D(keras.layers.Conv2D):
         Raises:
             ValueError: the layer has dilation or groups, or its channels first.
         """
-        if (self.dilation_rate, self.groups, self.data_format) != ((1, 1), 1, "channels_last"):
+        if not may_be_constant(self):
             raise ValueError(
                 f"{self.name!r} has dilation or groups, or its channels first: its kernel stays a variable"
             )
@@ -51,6 +51,11 @@ class ConstantConv2D(keras.layers.Conv2D):
     def _applied_kernel(self) -> Any:
         """Return what the inputs are convolved with."""
         return self.kernel
+
+
+def may_be_constant(layer: keras.layers.Conv2D) -> bool:
+    """Say whether `convolve` can compute a convolution: it has no dilation and one group, channels last."""
+    return (layer.dilation_rate, layer.groups, layer.data_format) == ((1, 1), 1, "channels_last")
 
 
 def as_constant(kernel: Any) -> Any:

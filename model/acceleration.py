@@ -10,6 +10,7 @@ import keras
 
 from layers import ConstantConv2D, PackedConv2D, UpsampledConv2D, WinogradConv2D, native
 from layers.arguments import is_simple_convolution
+from layers.constant_conv2d import may_be_constant
 from layers.winograd import EDGES
 from layers.winograd_conv2d import ZEROS
 from model.rewiring import rewire
@@ -65,7 +66,7 @@ def with_constant_kernels(model: keras.Model) -> keras.Model:
     constant = functools.cache(_copied)  # a layer may be called several times
 
     def call(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
-        return (constant(layer) if _may_be_constant(layer) else layer)(*args, **kwargs)
+        return (constant(layer) if _becomes_constant(layer) else layer)(*args, **kwargs)
 
     return rewire(model, call)
 
@@ -111,7 +112,7 @@ def _copied(layer: Any) -> Any:
     """Return a layer of its own with the same weights, constant ones where it may be; an operation is its own copy."""
     if not isinstance(layer, keras.Layer):
         return layer
-    is_constant = _may_be_constant(layer)
+    is_constant = _becomes_constant(layer)
     kind = CONSTANT[type(layer)] if is_constant else type(layer)
     copy: Any = kind.from_config(layer.get_config())
     if layer.weights:
@@ -122,12 +123,12 @@ def _copied(layer: Any) -> Any:
     return copy
 
 
-def _may_be_constant(layer: Any) -> bool:
+def _becomes_constant(layer: Any) -> bool:
     return (
         type(layer) in CONSTANT
         and native.prefers_constant_kernels()
-        and (layer.compute_dtype, layer.data_format) == ("float32", "channels_last")
-        and (layer.dilation_rate, layer.groups) == ((1, 1), 1)
+        and may_be_constant(layer)
+        and layer.compute_dtype == "float32"
         and layer.quantization_mode is None
     )
 

@@ -14,6 +14,7 @@ from keras import ops
 from errors import ArgumentError, unknown_name
 from layers import ConditionalInstanceNormalization, InstanceNormalization, StyleWeights
 from model.rewiring import rewire
+from runtimes.styles import normalized_row
 
 # The second input of such a network, float32 (batch, styles): rows are not negative and add up to 1.
 STYLE = "style"
@@ -40,11 +41,10 @@ def weight_row(names: Sequence[str], weights: Mapping[str, float]) -> np.ndarray
             raise ArgumentError(unknown_name("style", name, names))
         if not (isinstance(weight, Real) and math.isfinite(weight) and weight >= 0):
             raise ArgumentError(f"`style` {name}={weight}: a weight must be a number of at least 0")
-    row = np.asarray([[weights.get(name, 0.0) for name in names]], np.float64)
-    if not row.any():
+    row = [weights.get(name, 0.0) for name in names]
+    if not any(row):
         raise ArgumentError("`style`: at least one weight must be above 0")
-    row /= row.max()  # the sum of large weights may be infinite
-    return (row / row.sum()).astype(np.float32)
+    return normalized_row(row)
 
 
 def blend_styles(model: keras.Model, weights: Mapping[str, float]) -> keras.Model:

@@ -114,14 +114,16 @@ def choose_precision(precision: str) -> tuple[str, str]:
     "auto" is bfloat16 on processors with instructions for it, which the system must tell (Linux on x86 does), and
     float32 elsewhere.
     """
+    if precision == "float32":
+        return precision, ""
     known = cpu_flags()
     quick = sorted(BFLOAT16_FLAGS & known)
-    if precision == "auto" and quick:
+    if precision == "auto":
+        if not quick:
+            return "float32", ""
         return "bfloat16", f"computing in bfloat16, which is faster on this processor ({quick[0]}); see `precision`"
-    if precision == "bfloat16" and known and not quick:
-        missing = "`precision` bfloat16: this processor has no instructions for it; without a GPU it takes far longer"
-        return "bfloat16", missing
-    return ("float32" if precision == "auto" else precision), ""
+    missing = "`precision` bfloat16: this processor has no instructions for it; without a GPU it takes far longer"
+    return precision, missing if known and not quick else ""
 
 
 def cpu_flags() -> set[str]:

@@ -90,9 +90,17 @@ def style_row(given: TensorInfo, names: Sequence[str], weights: Weights) -> np.n
     if not ordered or count not in (None, len(ordered)):
         known = f" ({', '.join(names)})" if names else ""
         raise StyleError(f"a weight for each of the model's {count or ''} styles{known} is needed, not {len(ordered)}")
-    row = np.asarray([ordered], np.float64)
-    if not (np.isfinite(row).all() and row.min() >= 0 and row.max() > 0):
+    values = np.asarray(ordered, np.float64)
+    if not (np.isfinite(values).all() and values.min() >= 0 and values.max() > 0):
         raise StyleError("weights must be numbers of at least 0, one of them above 0")
+    return normalized_row(values)
+
+
+def normalized_row(weights: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return weights of at least 0, one of them above 0, as float32 (1, styles), adding up to 1."""
+    import numpy as np
+
+    row = np.asarray([weights], np.float64)
     row /= row.max()  # the sum of large weights may be infinite
     return (row / row.sum()).astype(np.float32)
 
