@@ -24,7 +24,7 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.measure import TABLES_VARIABLE
-from runs.machine import cpu_flags
+from runtimes.processor import cpu_flags
 
 CPU_INFO = Path("/proc/cpuinfo")
 PACKAGES = ("tensorflow", "keras", "jax", "torch", "onnxruntime", "ai-edge-litert", "numpy", "scipy")

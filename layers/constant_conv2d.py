@@ -27,8 +27,11 @@ class ConstantConv2D(keras.layers.Conv2D):
         super().__init__(*arguments, **options)
         self._constant: Any = None
 
-    def freeze(self) -> None:
+    def freeze(self, *, in_volumes: bool = True) -> None:
         """Make a constant of the kernel, which must not change any more.
+
+        Args:
+            in_volumes: see `as_constant`.
 
         Raises:
             ValueError: the layer has dilation or groups, or its channels first.
@@ -38,7 +41,7 @@ class ConstantConv2D(keras.layers.Conv2D):
                 f"{self.name!r} has dilation or groups, or its channels first: its kernel stays a variable"
             )
         self.trainable = False
-        self._constant = as_constant(self._applied_kernel())
+        self._constant = as_constant(self._applied_kernel(), in_volumes=in_volumes)
 
     def call(self, inputs: Any) -> Any:
         """Return the convolution of `inputs` (batch, height, width, channels)."""
@@ -58,14 +61,20 @@ def may_be_constant(layer: keras.layers.Conv2D) -> bool:
     return (layer.dilation_rate, layer.groups, layer.data_format) == ((1, 1), 1, "channels_last")
 
 
-def as_constant(kernel: Any) -> Any:
-    """Return the values of `kernel` (rows, columns, channels, filters) as `convolve` wants a constant: (1, rows, ...).
+def as_constant(kernel: Any, *, in_volumes: bool) -> Any:
+    """Return the values of `kernel` as `convolve` wants a constant.
 
     TensorFlow keeps the ways that it chose for convolutions, thread by thread, and finds them again by their sizes,
     without regard to whether the kernel is a constant. So which of two came first would decide on the time of both and
     on their rounding. As convolutions of volumes one pixel deep those of constants are a kind of their own.
+
+    Args:
+        kernel: (rows, columns, channels, filters).
+        in_volumes: make it (1, rows, ...), a kernel of such volumes. Processes with no other convolutions need that
+            not, and GPUs compute pictures quicker.
     """
-    return ops.convert_to_numpy(kernel)[None]
+    values = ops.convert_to_numpy(kernel)
+    return values[None] if in_volumes else values
 
 
 def convolve(inputs: Any, kernel: Any, bias: Any = None, *, strides: Any = 1, padding: str = "valid") -> Any:
@@ -78,11 +87,11 @@ def convolve(inputs: Any, kernel: Any, bias: Any = None, *, strides: Any = 1, pa
         strides: as in keras.ops.conv.
         padding: "valid" or "same".
     """
-    is_constant = len(kernel.shape) == 5
+    in_volumes = len(kernel.shape) == 5
     steps: tuple[int, ...] = pair(strides, "strides")
-    if is_constant:
+    if in_volumes:
         inputs, steps = ops.expand_dims(inputs, 1), (1, *steps)
     outputs = ops.conv(inputs, kernel, strides=steps, padding=padding, data_format="channels_last")
     if bias is not None:  # before anything else: then runtimes make it part of the convolution
         outputs = outputs + bias
-    return ops.squeeze(outputs, 1) if is_constant else outputs
+    return ops.squeeze(outputs, 1) if in_volumes else outputs

@@ -59,10 +59,10 @@ class PackedConv2D(ConstantConv2D):
         require_simple_convolution(self)
         self._constant_of_squares: Any = None
 
-    def freeze(self) -> None:
-        """Make constants of the kernels, which must not change any more."""
-        super().freeze()
-        self._constant_of_squares = as_constant(self._kernel_of_squares())
+    def freeze(self, *, in_volumes: bool = True) -> None:
+        """Make constants of the kernels, which must not change any more (see ConstantConv2D)."""
+        super().freeze(in_volumes=in_volumes)
+        self._constant_of_squares = as_constant(self._kernel_of_squares(), in_volumes=in_volumes)
 
     def call(self, inputs: Any) -> Any:
         """Return the convolution of `inputs` (batch, height, width, channels)."""

@@ -51,7 +51,7 @@ def accelerate(model: keras.Model) -> keras.Model:
     return rewire(model, call)
 
 
-def with_constant_kernels(model: keras.Model) -> keras.Model:
+def with_constant_kernels(model: keras.Model, *, exported: bool = False) -> keras.Model:
     """Return `model` with convolutions of its weights as they are now, which are constants.
 
     All other layers are shared with `model`, also convolutions in half precision, with dilation or with groups. Where
@@ -59,14 +59,16 @@ def with_constant_kernels(model: keras.Model) -> keras.Model:
 
     Args:
         model: with one input and one output, Functional or Sequential.
+        exported: for a graph that is written to a file and runs by itself, wherever that may be: every such kernel
+            becomes a constant, and convolutions stay those of pictures.
     """
-    if not native.prefers_constant_kernels():
+    if not (exported or native.prefers_constant_kernels()):
         return model
 
-    constant = functools.cache(_copied)  # a layer may be called several times
+    constant = functools.cache(functools.partial(_constant, in_volumes=not exported))  # may be called several times
 
     def call(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
-        return (constant(layer) if _becomes_constant(layer) else layer)(*args, **kwargs)
+        return (constant(layer) if _may_be_constant(layer) else layer)(*args, **kwargs)
 
     return rewire(model, call)
 
@@ -112,21 +114,28 @@ def _copied(layer: Any) -> Any:
     """Return a layer of its own with the same weights, constant ones where it may be; an operation is its own copy."""
     if not isinstance(layer, keras.Layer):
         return layer
-    is_constant = _becomes_constant(layer)
-    kind = CONSTANT[type(layer)] if is_constant else type(layer)
-    copy: Any = kind.from_config(layer.get_config())
-    if layer.weights:
-        copy.build(layer.input.shape)
-        copy.set_weights(layer.get_weights())
-    if is_constant:
-        copy.freeze()
+    if native.prefers_constant_kernels() and _may_be_constant(layer):
+        return _constant(layer, in_volumes=True)
+    return _with_weights(layer, type(layer))
+
+
+def _constant(layer: keras.layers.Conv2D, *, in_volumes: bool) -> keras.layers.Conv2D:
+    copy = _with_weights(layer, CONSTANT[type(layer)])
+    copy.freeze(in_volumes=in_volumes)
     return copy
 
 
-def _becomes_constant(layer: Any) -> bool:
+def _with_weights(layer: keras.layers.Layer, kind: type[keras.layers.Layer]) -> Any:
+    copy = kind.from_config(layer.get_config())
+    if layer.weights:
+        copy.build(layer.input.shape)
+        copy.set_weights(layer.get_weights())
+    return copy
+
+
+def _may_be_constant(layer: Any) -> bool:
     return (
         type(layer) in CONSTANT
-        and native.prefers_constant_kernels()
         and may_be_constant(layer)
         and layer.compute_dtype == "float32"
         and layer.quantization_mode is None

@@ -19,7 +19,7 @@ from threading import RLock
 from types import ModuleType
 from typing import Any
 
-from runs.machine import cpu_flags
+from runtimes.processor import ask_for_quick_kernels
 from runtimes.quiet import notes_are_wanted, stderr_to
 
 # TensorFlow 2.21 prints these while it starts, whatever TF_CPP_MIN_LOG_LEVEL says; the last where there is no GPU.
@@ -65,20 +65,6 @@ def quiet_startup(precision: str = "float32") -> Iterator[None]:
                 if not NOTE.match(line):
                     with suppress(OSError):  # standard error may be closed
                         os.write(2, line)
-
-
-def ask_for_quick_kernels(precision: str = "float32") -> None:
-    """Let TensorFlow, if it is not there yet, compute by oneDNN where the processor has AVX2.
-
-    By itself it does so on processors with AVX-512's instructions for neural networks alone. With AVX2 a generator
-    takes 0.6 of the time, a descriptor 0.7, where their kernels are constants (layers.ConstantConv2D). There oneDNN has
-    no bfloat16, and says so as an error. Child processes inherit the choice, and compute the same numbers.
-
-    Args:
-        precision: as in `quiet_startup`.
-    """
-    if "tensorflow" not in sys.modules and precision != "bfloat16" and "avx2" in cpu_flags():
-        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def _start_script() -> None:

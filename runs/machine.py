@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from errors import ArgumentError
+from runtimes.processor import cpu_flags
 
 STATUS = Path("/proc/self/status")
 MEMORY_INFO = Path("/proc/meminfo")
@@ -19,7 +20,6 @@ MMAP_THRESHOLD = -3
 # What a container may use.
 LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy", "scipy", "pillow")
-CPU_INFO = Path("/proc/cpuinfo")
 # Instructions that multiply bfloat16 numbers. oneDNN's convolutions take about three quarters of float32's time with
 # them; without them a descriptor and its gradient take twenty times that of float32.
 BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
@@ -124,15 +124,6 @@ def choose_precision(precision: str) -> tuple[str, str]:
         return "bfloat16", f"computing in bfloat16, which is faster on this processor ({quick[0]}); see `precision`"
     missing = "`precision` bfloat16: this processor has no instructions for it; without a GPU it takes far longer"
     return precision, missing if known and not quick else ""
-
-
-def cpu_flags() -> set[str]:
-    """Return the names of the processor's instruction sets; none where the system does not tell (Linux on x86 does)."""
-    try:
-        lines = CPU_INFO.read_text(errors="replace").splitlines()
-    except OSError:
-        return set()
-    return {flag for line in lines if line.startswith("flags") for flag in line.partition(":")[2].split()}
 
 
 def versions() -> dict[str, str]:

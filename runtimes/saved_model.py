@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runtimes.graph import Graph, TensorInfo
+from runtimes.processor import ask_for_quick_kernels
 from runtimes.quiet import without_stderr
 from runtimes.styles import saved_model_styles
 from runtimes.weights import check_weights, saved_model_weights
@@ -22,6 +23,7 @@ def load_saved_model(path: Path) -> Graph:
 
     Inputs and outputs are in alphabetical order.
     """
+    ask_for_quick_kernels()
     with without_stderr():  # TensorFlow's notes when it starts, and when it first looks for a GPU
         import tensorflow as tf
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.startup import ask_for_quick_kernels
+from runtimes.processor import ask_for_quick_kernels
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = ("test_backends", "test_devices", "test_readme")

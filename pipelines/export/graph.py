@@ -107,8 +107,8 @@ def _described(signature: list[tf.TensorSpec]) -> str:
     return " and ".join(f"{spec.name} of {describe_shape(tuple(spec.shape)[1:])}" for spec in signature)
 
 
-def holder_of(model: keras.Model) -> tf.Module:
-    """Return a module that holds the variables of `model`: what a graph needs is saved with it."""
+def holder_of(graph: ConcreteFunction) -> tf.Module:
+    """Return a module that holds the variables of a graph: what it needs is saved with it."""
     module = tf.Module()
-    module.weights = [variable.value for variable in model.variables]
+    module.weights = list(graph.variables)
     return module

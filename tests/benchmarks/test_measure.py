@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.measure import engines_here
-from runs import machine
+from runtimes import processor
 
 ENGINES = ("PyTorch", "Keras float32", "Keras bfloat16")
 
@@ -14,7 +14,7 @@ ENGINES = ("PyTorch", "Keras float32", "Keras bfloat16")
 )
 def test_bfloat16_is_measured_where_there_are_instructions(flags, backend, count, tmp_path, monkeypatch):
     (tmp_path / "cpuinfo").write_text(f"flags : {flags}\n")
-    monkeypatch.setattr(machine, "CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(processor, "CPU_INFO", tmp_path / "cpuinfo")
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     if backend is not None:
         monkeypatch.setenv("KERAS_BACKEND", backend)

@@ -4,11 +4,7 @@ import os
 import subprocess
 import sys
 
-import pytest
 from conftest import ROOT
-
-from pipelines.startup import ask_for_quick_kernels
-from runs import machine
 
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 PROGRAM = """
@@ -60,26 +56,6 @@ def test_warnings_of_tensorflows_python_side_are_for_programmers():
 
 def test_who_sets_the_variable_sees_the_notes():
     assert "oneDNN" in standard_error(r"os.write(2, b'I0000 oneDNN\n')", TF_CPP_MIN_LOG_LEVEL="0")
-
-
-@pytest.mark.parametrize(
-    ("flags", "given", "precision", "wanted"),
-    [
-        ("avx avx2", None, "float32", "1"),
-        ("avx2", "0", "float32", "0"),
-        ("avx", None, "float32", None),
-        ("avx2", None, "bfloat16", None),
-    ],
-)
-def test_onednn_computes_where_there_is_avx2(flags, given, precision, wanted, tmp_path, monkeypatch):
-    (tmp_path / "cpuinfo").write_text(f"flags : {flags}\n")
-    monkeypatch.setattr(machine, "CPU_INFO", tmp_path / "cpuinfo")
-    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
-    monkeypatch.setenv(ONEDNN, given or "")
-    if given is None:
-        monkeypatch.delenv(ONEDNN)
-    ask_for_quick_kernels(precision)
-    assert os.environ.get(ONEDNN) == wanted
 
 
 def test_scripts_load_nothing_large_before_they_know_what_to_do():

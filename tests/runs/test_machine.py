@@ -7,8 +7,8 @@ import pytest
 from conftest import ROOT
 
 from errors import ArgumentError
-from runs import machine
 from runs.machine import check_memory, choose_precision, memory_of_machine
+from runtimes import processor
 
 
 def test_memory_is_this_process_s():
@@ -52,7 +52,7 @@ def test_precision_goes_by_the_processor_s_instructions(flags, precision, chosen
     file = tmp_path / "cpuinfo"
     if flags is not None:
         file.write_text(f"processor\t: 0\nflags\t\t: fpu {flags}\n")
-    monkeypatch.setattr(machine, "CPU_INFO", file)
+    monkeypatch.setattr(processor, "CPU_INFO", file)
     found, told = choose_precision(precision)
     assert found == chosen
     assert note in told

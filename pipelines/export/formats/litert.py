@@ -37,7 +37,7 @@ def write(model: keras.Model, path: Path, plan: ExportPlan, calibration: Iterabl
         model = round_convolutions(model, calibration)
     model = rewrite_convolutions(model)
     graph = trace(graph_function(model, plan))
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], holder_of(model))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], holder_of(graph))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if plan.quantize != "none":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from model.acceleration import accelerate
+from model.acceleration import accelerate, with_constant_kernels
 from model.provenance import PROVENANCE, Provenance
 from pipelines.export.graph import SIGNATURE, graph_function, holder_of, trace
 from pipelines.export.plan import ExportPlan
@@ -26,10 +26,10 @@ def write(model: keras.Model, path: Path, plan: ExportPlan, calibration: Iterabl
         OSError: the folder cannot be written.
     """
     if plan.makes_pictures:
-        model = accelerate(model)
+        model = with_constant_kernels(accelerate(model), exported=True)
     graph = trace(graph_function(model, plan, plain=False))
     with written_by_tensorflow(path.parent):
-        tf.saved_model.save(holder_of(model), str(path), signatures={SIGNATURE: graph})
+        tf.saved_model.save(holder_of(graph), str(path), signatures={SIGNATURE: graph})
 
 
 def add_provenance(path: Path, provenance: Provenance) -> None:
