@@ -9,10 +9,10 @@ from keras import KerasTensor, ops
 
 from convert.caffe.file.schema import enum_name
 from convert.caffe.registry import Step, converts
-from convert.functions import softplus
+from convert.functions import largest, softplus
 from layers import ExactLeakyReLU
 
-_MERGES = {"PROD": keras.layers.Multiply, "SUM": keras.layers.Add, "MAX": keras.layers.Maximum}
+_MERGES = {"PROD": keras.layers.Multiply, "SUM": keras.layers.Add}
 _ACTIVATIONS = {"Sigmoid": "sigmoid", "TanH": "tanh"}
 
 
@@ -138,6 +138,8 @@ def eltwise(step: Step, *inputs: KerasTensor) -> KerasTensor:
     """Multiply, add (with coefficients) or take the maximum."""
     parameter = step.layer.eltwise_param
     operation = enum_name(parameter, "operation")
+    if operation == "MAX":
+        return largest(inputs)
     terms = list(inputs)
     if operation == "SUM" and parameter.coeff:
         terms = [_linear(x, coeff, 0) for x, coeff in zip(inputs, parameter.coeff, strict=True)]

@@ -8,6 +8,7 @@ from typing import Any
 
 from keras import KerasTensor, ops
 
+from convert.functions import largest
 from convert.torch7.context import Context
 from convert.torch7.dimensions import dimension_of
 from convert.torch7.module import Module
@@ -196,7 +197,7 @@ def divide(tensors: list[KerasTensor]) -> Any:
 @_converts_table("nn.CMaxTable")
 def maximum(tensors: list[KerasTensor]) -> Any:
     """Largest of the tensors, element by element."""
-    return functools.reduce(ops.maximum, tensors)
+    return largest(tensors)
 
 
 @_converts_table("nn.CMinTable")
