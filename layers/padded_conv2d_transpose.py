@@ -89,9 +89,13 @@ class PaddedConv2DTranspose(keras.layers.Layer):
 
     def _convolve(self, inputs: Any, kernel: Any) -> Any:
         """Return the full result, before anything is cut off."""
-        if self.groups == 1:
-            return ops.conv_transpose(inputs, kernel, self.strides, padding="valid")
-        return self._convolve_groups(inputs, kernel)
+        if self.groups > 1:
+            return self._convolve_groups(inputs, kernel)
+        # A kernel below its stride is grown by zeros: ONNX has no operator for one.
+        gaps = [(0, max(0, stride - self._extent(axis))) for axis, stride in enumerate(self.strides)]
+        if any(gap for _, gap in gaps):
+            kernel = ops.pad(kernel, [*gaps, (0, 0), (0, 0)])
+        return ops.conv_transpose(inputs, kernel, self.strides, padding="valid")
 
     def _convolve_groups(self, inputs: Any, kernel: Any) -> Any:
         """Return the full result as a convolution in groups over the input with zeros between its pixels.

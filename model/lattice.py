@@ -112,7 +112,7 @@ def _style_of(values: Any) -> bytes:
 def _last_convolution(generator: keras.Model) -> keras.layers.Conv2D:
     found = [layer for layer in generator.layers if isinstance(layer, keras.layers.Conv2D)]
     if not found or found[-1].filters != 3 or {*found[-1].strides, *found[-1].dilation_rate, found[-1].groups} != {1}:
-        raise ArgumentError("`generator`: its last convolution must have 3 filters, and no strides, dilation or groups")
+        raise ArgumentError("the generator's last convolution must have 3 filters, and no strides, dilation or groups")
     return found[-1]
 
 

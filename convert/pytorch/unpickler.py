@@ -152,9 +152,9 @@ class Unpickler:
         elif not isinstance(value, Unread):
             raise FormatError("a state for something that has none")
 
-    def _tensor(self, storage: Any, offset: Any, shape: Any, strides: Any, *_rest: Any) -> Any:
-        if not isinstance(storage, Storage) or type(offset) is not int:
-            raise FormatError("a tensor that is not a view of a storage")
+    def _tensor(self, storage: Any, offset: Any, shape: Any, strides: Any, *rest: Any) -> Any:
+        if not isinstance(storage, Storage) or type(offset) is not int or any(rest[2:]):  # negated or conjugated
+            raise FormatError("a tensor that is not a plain view of a storage")
         return self._budget.tensor(storage, offset, _sizes(shape), _sizes(strides))
 
     def _typed(self, function: Any, _type: Any, arguments: Any, _state: Any) -> Any:
@@ -210,7 +210,12 @@ class Unpickler:
 
 
 # Tensors that are not read, by the functions that make them.
-_OTHER_TENSORS = {"qtensor": "quantised", "sparse_tensor": "sparse", "meta_tensor_no_storage": "meta"}
+_OTHER_TENSORS = {
+    "qtensor": "quantised",
+    "sparse_tensor": "sparse",
+    "meta_tensor_no_storage": "meta",
+    "tensor_v3": "unusual",
+}
 
 
 def _refusal(name: str) -> str:

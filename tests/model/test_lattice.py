@@ -109,7 +109,7 @@ def test_each_style_has_its_own_pattern(photos):
 @pytest.mark.parametrize("layers", [[], [keras.layers.Conv2D(4, 3)], [keras.layers.Conv2D(3, 3, strides=2)]])
 def test_other_last_convolutions_are_refused(layers):
     generator = keras.Sequential([keras.Input((None, None, 3)), keras.layers.ReLU(), *layers])
-    with pytest.raises(ArgumentError, match="its last convolution must have 3 filters"):
+    with pytest.raises(ArgumentError, match="the generator's last convolution must have 3 filters"):
         remove_lattice(generator, [np.zeros((1, SIDE, SIDE, 3), "float32")])
 
 

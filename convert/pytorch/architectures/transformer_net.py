@@ -215,8 +215,9 @@ def _tracks_statistics(state: StateDict) -> bool:
     """Return whether the network normalises with the running statistics in the file.
 
     PyTorch before 0.4 wrote running statistics for every instance normalisation and used none of them. Since then
-    they are there only where they are used, with a counter beside them (since 0.4.1) and version 2 of the module.
+    they are there only where they are used, and the file tells versions of modules; since 0.4.1 a counter is beside
+    them.
     """
     if "in1.running_mean" not in state.tensors:
         return False
-    return f"in1.{_COUNTER}" in state.tensors or state.versions.get("in1", 0) >= 2
+    return f"in1.{_COUNTER}" in state.tensors or state.versions.get("in1", 0) >= 1

@@ -72,6 +72,18 @@ def test_the_first_version_agrees(tmp_path):
     check(tmp_path / "mosaic.pth", lambda x: network(x.flip(1)).flip(1))
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_running_statistics_count_since_files_tell_versions(version, tmp_path):
+    """PyTorch 0.4.0 wrote statistics where they are used, with version 1 and no counter; 0.4.1 wrote version 2."""
+    network = trained(TransformerNet(statistics=True))
+    state = network.state_dict()
+    for name in [name for name in state if name.endswith("num_batches_tracked")]:
+        del state[name]
+        state._metadata[name.rpartition(".")[0]]["version"] = version
+    torch.save(state, tmp_path / "mosaic.pth")
+    assert "running statistics" in check(tmp_path / "mosaic.pth", network).decided
+
+
 def test_other_names_of_the_last_convolutions_mean_other_pixels(tmp_path):
     """Those of pytorch-neural-style-transfer-johnson, which takes and returns pixels of unit variance."""
     network = trained(TransformerNet())

@@ -115,6 +115,14 @@ def test_tensors_of_other_kinds_are_named(make, kind, tmp_path):
         read_pytorch(tmp_path / "file.pth")
 
 
+def test_views_with_another_sign_are_refused(tmp_path):
+    """Files hold the numbers as they were, and that they count negated."""
+    torch.save({"conv1.weight": torch._neg_view(torch.ones(3))}, tmp_path / "file.pth")
+    assert torch.load(tmp_path / "file.pth")["conv1.weight"].tolist() == [-1, -1, -1]
+    with pytest.raises(UserError, match=r"file\.pth: .*not a plain view of a storage"):
+        read_pytorch(tmp_path / "file.pth")
+
+
 def test_torchscript_is_named(tmp_path):
     torch.jit.script(nn.Sequential(nn.ReLU())).save(tmp_path / "file.pt")
     with pytest.raises(UserError, match="a TorchScript archive, which holds a program"):

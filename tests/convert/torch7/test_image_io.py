@@ -1,10 +1,13 @@
 """What is wrapped around bare networks: which convention, which size."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 from support.torch7_cases import CASES
 
+from convert.torch7.builder import BuildOptions
 from convert.torch7.file.reader import read_t7
 from convert.torch7.image_io import detect_image_io, wrap_network
 from convert.torch7.network import convert_network
@@ -58,6 +61,65 @@ def test_multiples_of_four_are_left_as_they_are_and_cropped():
     np.testing.assert_allclose(found, (bare[:, :61, :87, ::-1] + MEAN) / 255, atol=1e-5)
 
 
+def network_of(layers):
+    inputs = keras.Input((None, None, 3))
+    return keras.Model(inputs, functools.reduce(lambda x, layer: layer(x), layers, inputs))
+
+
+def pooled_and_enlarged():
+    return [keras.layers.MaxPooling2D(2), keras.layers.Conv2D(4, 3, padding="same"), keras.layers.UpSampling2D(2)]
+
+
+def unpadded():
+    convolutions = [keras.layers.Conv2D(4, 3, strides=2) for _ in range(2)]
+    return [
+        keras.layers.Conv2D(4, 9),
+        *convolutions,
+        *(keras.layers.Conv2DTranspose(4, 3, strides=2) for _ in range(2)),
+    ]
+
+
+def thirds():
+    return [keras.layers.Conv2D(4, 3, strides=3), keras.layers.Conv2DTranspose(4, 3, strides=3)]
+
+
+def halves_of_dcgan():
+    padded, full = keras.layers.ZeroPadding2D(1), keras.layers.Conv2DTranspose(4, 4, strides=2)
+    return [padded, keras.layers.Conv2D(4, 4, strides=2), full, keras.layers.Cropping2D(1)]
+
+
+@pytest.mark.parametrize("parts", [pooled_and_enlarged, unpadded, thirds, halves_of_dcgan])
+def test_networks_that_leave_rows_over_take_pictures_of_any_size(parts):
+    network = network_of([*parts(), keras.layers.Conv2D(3, 1)])
+    model = wrap_network(network, "texture-nets")
+    for height, width in [(61, 87), (64, 64), (35, 50), (36, 48), (38, 49)]:
+        assert model(np.zeros((1, height, width, 3), np.float32)).shape == (1, height, width, 3)
+
+
+def test_pixels_stay_where_they_are_in_networks_that_leave_rows_over():
+    """Two unpadded convolutions of stride 2 between others: a middle pixel's change is seen around that pixel."""
+    keras.utils.set_random_seed(0)
+    network = network_of([*unpadded(), keras.layers.Conv2D(3, 9)])
+    model = wrap_network(network, "texture-nets")
+    picture = np.zeros((2, 79, 81, 3), np.float32)
+    picture[1, 39, 40] = 1
+    before, after = keras.ops.convert_to_numpy(model(picture))
+    rows, columns = np.nonzero(np.abs(after - before).max(axis=-1) > 1e-6)
+    centre = (rows.min() + rows.max()) / 2, (columns.min() + columns.max()) / 2
+    np.testing.assert_allclose(centre, (39, 40), atol=2)
+
+
+@pytest.mark.parametrize(("height", "width"), [(61, 88), (32, 32)])
+def test_a_network_of_one_size_stays_one(height, width):
+    case = next(case for case in CASES if case.name == "tn_johnson_small")
+    value = read_t7(case.path)
+    model = wrap_network(convert_network(value, BuildOptions(((None, 3, height, width),))).model, "texture-nets")
+    picture = np.random.default_rng(0).random((1, height, width, 3), np.float32)
+    assert model.input.shape == model.output.shape == (None, height, width, 3)
+    free = wrap_network(convert_network(value).model, "texture-nets")
+    np.testing.assert_allclose(model(picture), free(picture), atol=1e-5)
+
+
 def test_none_is_the_bare_network():
     inputs = keras.Input((None, None, 3))
     network = keras.Model(inputs, inputs * 2.0)
@@ -69,7 +131,10 @@ def test_errors():
     bigger = keras.Model(inputs, keras.layers.UpSampling2D(4)(inputs))
     with pytest.raises(ArgumentError, match="did you mean 'texture-nets'"):
         wrap_network(bigger, "texture-net")
-    with pytest.raises(UserError, match="returns 1024 pixels for 256"):
+    with pytest.raises(UserError, match="returns 1536 pixels for 384"):
         wrap_network(bigger, "texture-nets")
+    smaller = keras.Input((32, 32, 3))
+    with pytest.raises(UserError, match="pictures of 30 x 30 pixels of ones of 32 x 32 pixels: give it no fixed size"):
+        wrap_network(keras.Model(smaller, keras.layers.Conv2D(3, 3)(smaller)), "texture-nets")
     with pytest.raises(UserError, match="map 3 channels to 3"):
         wrap_network(keras.Model(inputs, inputs[..., :1]), "texture-nets")

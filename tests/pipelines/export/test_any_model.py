@@ -13,7 +13,7 @@ from support.small_models import inverting_model
 
 from compat import tflite_flatbuffers
 from errors import ArgumentError, UserError
-from layers import Parameter, ReflectionPadding2D
+from layers import PaddedConv2DTranspose, Parameter, ReflectionPadding2D
 from model.provenance import PROVENANCE, add_provenance, make_provenance, read_provenance
 from model.saving import save_model
 from pipelines.export.export import export_model
@@ -55,6 +55,13 @@ def of_a_leaky_sum() -> keras.Model:
     return keras.Model(x, keras.layers.LeakyReLU(0.1)(y + keras.layers.Conv2D(4, 3, padding="same")(y)))
 
 
+def of_strides_above_the_kernel() -> keras.Model:
+    """Transposed convolutions with rows between the kernel's places, of a fixed size."""
+    x = keras.Input((6, 7, 2))
+    first = PaddedConv2DTranspose(3, 2, strides=3, padding=1)(x)
+    return keras.Model(x, PaddedConv2DTranspose(2, 1, strides=(2, 1), output_padding=(1, 0))(first))
+
+
 def of_a_constant() -> keras.Model:
     """A second output that does not depend on the input."""
     x = keras.Input((3,))
@@ -72,6 +79,7 @@ def of_positions() -> keras.Model:
 MODELS = {
     "leaky sum": of_a_leaky_sum,
     "constant": of_a_constant,
+    "strides above the kernel": of_strides_above_the_kernel,
     "positions": of_positions,
     "two inputs": of_words_and_a_picture,
     "indices": of_indices_in_float,
