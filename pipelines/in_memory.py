@@ -27,7 +27,6 @@ from pipelines.arrays import (
     with_pixels,
     workplace,
 )
-from pipelines.inputs import pictures_in
 from pipelines.materials.material import Material
 from pipelines.startup import quiet_startup
 from pipelines.synthesis.texture import Texture
@@ -215,15 +214,18 @@ def train(
         style: Any = {name: as_pixels(picture, "style_image") for name, picture in style_image.items()}
     else:
         style = as_pixels(style_image, "style_image")
-    return train_on_pictures(style, _photos(data), observers=observers, **with_pixels(options))
+    photos = _photos(data, options.get("checkpoints_path"))
+    return train_on_pictures(style, photos, observers=observers, **with_pixels(options))
 
 
-def _photos(data: Any) -> list[Path | np.ndarray]:
-    """Return the photos in a folder, or each picture that is given: files as their paths."""
+def _photos(data: Any, checkpoints_path: str | os.PathLike | None) -> list[Path | np.ndarray]:
+    """Return the photos in a folder, without a run's previews, or each picture that is given: files as their paths."""
     if data is None:
         return []
     if isinstance(data, str | os.PathLike) and Path(data).is_dir():
-        return [*pictures_in(data, "data", recursive=True)]
+        from pipelines.training.train import photos_in
+
+        return [*photos_in(data, checkpoints_path)]
     return [_photo(picture) for picture in several_pictures(data, "data")]
 
 

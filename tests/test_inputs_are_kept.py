@@ -17,6 +17,7 @@ KEPT = [
     ("style_transfer", "a.png b.png -o a.png", "--output a.png: a.png is an input and would be overwritten"),
     ("style_transfer", "a.png b.png --mask c.png m.png -o m.png", "--output m.png: m.png is an input"),
     ("style_transfer", "a.png b.png --init c.png -o link.png", "--output link.png: c.png is an input"),
+    ("style_transfer", "a.png b.png --init y.partial.png -o y.png", "y.partial.png: y.partial.png is an input"),
     ("synthesize", "-s a.png --output a.png", "--output a.png: a.png is an input and would be overwritten"),
     ("synthesize", "-s folder --output folder/a.png", "--output folder/a.png: folder/a.png is an input"),
     ("synthesize", "-s a.png --init b.png --output b.png", "--output b.png: b.png is an input"),
@@ -30,6 +31,10 @@ KEPT = [
         "train", "--style-image a.png --data folder --add-style sm/generator.keras --checkpoints-path sm",
         "--checkpoints-path sm/generator.keras: sm/generator.keras is an input",
     ),
+    (
+        "train", "--style-image run/previews/iteration-00000002.png --data folder --checkpoints-path run",
+        "run/previews/iteration-00000002.png: run/previews/iteration-00000002.png is an input",
+    ),
 ]  # fmt: skip
 
 
@@ -37,9 +42,11 @@ KEPT = [
 def files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     picture = Image.fromarray(np.full((40, 40, 3), 90, np.uint8))
-    for folder in ("folder", "f", "sm", "out"):
-        (tmp_path / folder).mkdir()
-    for name in ("a.png", "b.png", "c.png", "m.png", "folder/a.png", "out/a.png", "f/100.png", "f/101.png"):
+    for folder in ("folder", "f", "sm", "out", "run/previews"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("a.png", "b.png", "c.png", "m.png", "y.partial.png", "folder/a.png", "out/a.png", "f/100.png"):
+        picture.save(name)
+    for name in ("f/101.png", "run/previews/iteration-00000002.png"):
         picture.save(name)
     (tmp_path / "link.png").symlink_to("c.png")
     for name in ("saved_model.pb", "m.keras", "generator.keras"):

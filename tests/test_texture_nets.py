@@ -269,11 +269,49 @@ def test_photos_may_be_files_a_folder_or_pictures(tmp_path):
         saved,
         [Image.open(tmp_path / "photo.png")],
     )
-    found = [in_memory._photos(data) for data in photos]
+    found = [in_memory._photos(data, None) for data in photos]
     for (photo,) in found:
         pixels = photo if isinstance(photo, np.ndarray) else read_image(photo).pixels
         np.testing.assert_array_equal(pixels, saved)
-    assert in_memory._photos(None) == []
+    assert in_memory._photos(None, None) == []
+
+
+def test_previews_in_a_folder_of_photos_are_none(tmp_path):
+    write_image(tmp_path / "photo.png", PICTURE)
+    texture_nets.train(PICTURE, tmp_path, checkpoints_path=tmp_path / "run", save_every=1, **TRAINING)
+    assert len(in_memory._photos(tmp_path, None)) == 2
+    assert in_memory._photos(tmp_path, tmp_path / "run") == [tmp_path / "photo.png"]
+
+
+def interrupt(progress):
+    if progress.iterations == 3:  # the second is saved
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "message"),
+    [
+        (PICTURE, PICTURE[::-1], r"`style_image` \(style picture 1 in memory changed\)"),
+        ({"a": PICTURE, "b": PICTURE}, {"a": PICTURE, "c": PICTURE}, r"`style_image` \(a b\)"),
+        ({"a": PICTURE, "b": PICTURE}, {"a": PICTURE, "b": PICTURE[::-1]}, "style picture 2 in memory changed"),
+    ],
+)
+def test_training_does_not_go_on_with_other_styles(first, then, message, tmp_path):
+    options = {**TRAINING, "num_iterations": 4, "batch_size": 2, "save_every": 2, "checkpoints_path": tmp_path / "run"}
+    with pytest.raises(KeyboardInterrupt):
+        texture_nets.train(first, PICTURE, observers=[interrupt], **options)
+    with pytest.raises(texture_nets.ArgumentError, match=message):
+        texture_nets.train(then, PICTURE, **options)
+    texture_nets.train(first, PICTURE, **options)
+
+
+def test_training_keeps_the_network_that_it_begins_with(tmp_path):
+    texture_nets.train(PICTURE, PICTURE, checkpoints_path=tmp_path, **TRAINING)
+    network = tmp_path / "generator.keras"
+    before = network.read_bytes()
+    with pytest.raises(texture_nets.ArgumentError, match=r"generator\.keras is an input and would be overwritten"):
+        texture_nets.train(PICTURE, PICTURE, initial_generator=network, checkpoints_path=tmp_path, **TRAINING)
+    assert network.read_bytes() == before
 
 
 def test_training_on_photos_wants_photos():

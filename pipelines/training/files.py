@@ -29,15 +29,15 @@ from pipelines.descriptors import Descriptor
 from pipelines.inputs import check_input_files, read_opaque
 from pipelines.model_library import find_model
 from pipelines.outputs import check_disk_space, check_folder_output, made_folder
-from pipelines.training.settings import MODELS, TrainingSettings, distinct_layers
+from pipelines.training.settings import MODELS, PREVIEW, PREVIEWS, RESULT, TrainingSettings, distinct_layers
 from runs.lock import check_replaceable, hold
 from runs.machine import choose_precision
 from runs.resuming import Found, Identity, Note, check_resumable, tell_resumed
 from runs.store import DAMAGE, DamagedError, digest
 
-# The result, the folder of previews and the losses beside the checkpoints.
-RESULT, PREVIEWS, HISTORY = "generator.keras", "previews", "history.csv"
-WRITTEN = (RESULT, HISTORY, "checkpoint-*.weights.h5", f"{PREVIEWS}/iteration-*.png")
+# The losses, beside the result, the folder of previews and the checkpoints.
+HISTORY = "history.csv"
+WRITTEN = (RESULT, HISTORY, "checkpoint-*.weights.h5", f"{PREVIEWS}/{PREVIEW}")
 KEPT = 3
 NAME = re.compile(r"checkpoint-(\d{8})\.weights\.h5")
 ATTRIBUTE, DIGEST = "training", "sha256"
@@ -78,18 +78,13 @@ def read_styles(settings: TrainingSettings) -> dict[str, np.ndarray]:
     if not settings.style_image:
         raise ArgumentError("`style_image` is needed")
     check_input_files(style_image=settings.style_image, weights=settings.weights)
-    names = _style_names(settings)
+    names = [Path(path).stem for path in settings.style_image]
     if len(set(names)) < len(names):
         raise ArgumentError(
             f"`style_image`: styles are named after their files, and two of {', '.join(names)} are the same"
         )
     pictures = [resized_style(read_opaque(path), settings.style_size) for path in settings.style_image]
     return dict(zip(names, pictures, strict=True))
-
-
-def _style_names(settings: TrainingSettings) -> list[str]:
-    """Return the names of the styles: those of their files."""
-    return [Path(path).stem for path in settings.style_image]
 
 
 def resized_style(style: np.ndarray, longer: int) -> np.ndarray:
@@ -210,16 +205,24 @@ class Checkpoint:
     iteration: int
 
 
-def identity_of(settings: TrainingSettings, descriptor: Descriptor) -> Identity:
+def identity_of(settings: TrainingSettings, styles: Mapping[str, np.ndarray], descriptor: Descriptor) -> Identity:
     """Return what must be the same when a run goes on; the weights of VGG-19 are found or downloaded for it.
 
     Photos are not among the files: folders of photos grow.
+
+    Args:
+        settings: what is asked for.
+        styles: the style pictures by name, which have no files where they were given as arrays.
+        descriptor: of the loss.
     """
-    pictures = {f"style picture {i}": Path(path) for i, path in enumerate(settings.style_image, start=1)}
+    files = {f"style picture {i}": Path(path) for i, path in enumerate(settings.style_image, start=1)}
     if settings.add_style is not None:
-        pictures["network of `add_style`"] = find_model(os.fspath(settings.add_style), option="`add_style`")
-    files = pictures | descriptor.files()
-    return Identity(comparable(settings), {name: digest(path) for name, path in files.items()})
+        files["network of `add_style`"] = find_model(os.fspath(settings.add_style), option="`add_style`")
+    digests = {name: digest(path) for name, path in (files | descriptor.files()).items()}
+    if not settings.style_image:
+        arrays = enumerate(styles.values(), start=1)
+        digests |= {f"style picture {i} in memory": hashlib.sha256(array.tobytes()).hexdigest() for i, array in arrays}
+    return Identity(comparable(settings, list(styles)), digests)
 
 
 def checkpoints_to_resume(settings: TrainingSettings, identity: Callable[[], Identity], note: Note) -> list[Checkpoint]:
@@ -273,8 +276,8 @@ def _check_length(settings: TrainingSettings, path: Path, iteration: int) -> Non
         )
 
 
-def comparable(settings: TrainingSettings) -> dict[str, Any]:
-    """Return what a continued run must share with the run that it continues, ready for JSON."""
+def comparable(settings: TrainingSettings, styles: Sequence[str]) -> dict[str, Any]:
+    """Return what a continued run must share with the run that it continues, ready for JSON; `styles` are names."""
     resolved = {
         "content_layers": list(distinct_layers("content_layers", settings.content_layers)),
         "style_layers": list(distinct_layers("style_layers", settings.style_layers)),
@@ -285,7 +288,7 @@ def comparable(settings: TrainingSettings) -> dict[str, Any]:
         "data": None if settings.data is None else os.path.realpath(settings.data),
         "initial_generator": _network(settings.initial_generator),
         # Of a single style the name is nowhere.
-        "style_image": _style_names(settings) if len(settings.style_image) > 1 or settings.add_style is not None else 1,
+        "style_image": styles if len(styles) > 1 or settings.add_style is not None else 1,
     }
     return {name: value for name, value in (to_json(settings) | resolved).items() if name not in NOT_COMPARED}
 

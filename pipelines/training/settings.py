@@ -18,6 +18,8 @@ from options import MAX_ITERATIONS, check, described, option, refuse
 DECAYS = ("step", "cosine")
 # The generator where none is asked for: those of the models that ship.
 MODELS = {"style": "hourglass", "texture": "pyramid"}
+# In the folder of checkpoints: the result, and the folder of previews with its files.
+RESULT, PREVIEWS, PREVIEW = "generator.keras", "previews", "iteration-*.png"
 
 
 @described

@@ -18,7 +18,7 @@ from pipelines.inputs import pictures_in
 from pipelines.model_library import find_model
 from pipelines.outputs import check_folder_output, check_not_read
 from pipelines.startup import quiet_startup
-from pipelines.training.settings import TrainingSettings
+from pipelines.training.settings import PREVIEW, PREVIEWS, RESULT, TrainingSettings
 from runs.resuming import Note
 
 if TYPE_CHECKING:
@@ -84,11 +84,12 @@ def train_on_pictures(
     with quiet_startup(settings.precision):
         from pipelines.training.files import resized_style
         from pipelines.training.run import run_training
-    styles = [resized_style(picture, settings.style_size) for picture in pictures.values()]
+    styles = {name: resized_style(picture, settings.style_size) for name, picture in pictures.items()}
     if checkpoints_path is None:
-        return run_training(plan, styles, photos, observers=observers, note=note).generator
+        return run_training(plan, list(styles.values()), photos, observers=observers, note=note).generator
     from model.saving import load_model
 
+    _check_places(settings)
     return load_model(_train_in_folder(settings, plan, styles, photos, observers, note).generator)
 
 
@@ -117,25 +118,37 @@ def train_generator(
     if settings.mode == "style" and settings.data is None:
         raise ArgumentError("`data` is needed in style mode: a folder of photos")
     with quiet_startup(settings.precision):
-        from pipelines.training.files import PREVIEWS, RESULT, read_styles
-    _check_places(settings, RESULT)
+        from pipelines.training.files import read_styles
+    _check_places(settings)
     styles = read_styles(settings)
     photos: list[Path] = []
     if settings.mode == "style" and settings.data is not None:
-        previews = Path(settings.checkpoints_path) / PREVIEWS  # of this run, which goes on with the same photos
-        photos = pictures_in(settings.data, "data", recursive=True, skip=previews)
+        photos = photos_in(settings.data, settings.checkpoints_path)
     plan = _plan(settings, styles)
-    return _train_in_folder(settings, plan, list(styles.values()), photos, observers, note)
+    return _train_in_folder(settings, plan, styles, photos, observers, note)
 
 
-def _check_places(settings: TrainingSettings, result: str) -> None:
-    """Raise ArgumentError where a folder cannot be made, a network is not there, or the result would overwrite it.
+def photos_in(folder: str | os.PathLike, checkpoints_path: str | os.PathLike | None) -> list[Path]:
+    """Return the photos below a folder, without the previews of a run that goes on with the photos it began with.
+
+    Raises:
+        ArgumentError: there are none.
+    """
+    skip = None if checkpoints_path is None else Path(checkpoints_path) / PREVIEWS
+    return pictures_in(folder, "data", recursive=True, skip=skip)
+
+
+def _check_places(settings: TrainingSettings) -> None:
+    """Raise ArgumentError where a folder cannot be made, a network is not there, or a file would be overwritten.
 
     A run that goes on does not need the network that it began with.
     """
     check_folder_output(settings.checkpoints_path, name="checkpoints_path")
     networks = [settings.add_style, settings.initial_generator]
-    check_not_read(Path(settings.checkpoints_path) / result, networks, name="checkpoints_path")
+    check_not_read(Path(settings.checkpoints_path) / RESULT, networks, name="checkpoints_path")
+    for style in map(Path, settings.style_image):
+        if style.match(PREVIEW):
+            check_not_read(Path(settings.checkpoints_path) / PREVIEWS / style.name, [style], name="checkpoints_path")
     if settings.log_dir is not None:
         check_folder_output(settings.log_dir, name="log_dir")
     if settings.add_style is not None:
@@ -147,7 +160,7 @@ def _check_places(settings: TrainingSettings, result: str) -> None:
 def _train_in_folder(
     settings: TrainingSettings,
     plan: TrainingPlan,
-    styles: Sequence[np.ndarray],
+    styles: Mapping[str, np.ndarray],
     photos: Sequence[Path | np.ndarray],
     observers: Sequence[Observer],
     note: Note,
@@ -159,11 +172,11 @@ def _train_in_folder(
     start = time.perf_counter()
     path = Path(settings.checkpoints_path)
     with files.held(path) if is_first_process() else nullcontext():
-        identity = cache(partial(files.identity_of, settings, plan.objective.descriptor))
+        identity = cache(partial(files.identity_of, settings, styles, plan.objective.descriptor))
         folder = TrainingFolder(path, identity, files.checkpoints_to_resume(settings, identity, note))
-        trained = run_training(plan, styles, photos, folder=folder, observers=observers, note=note)
+        trained = run_training(plan, list(styles.values()), photos, folder=folder, observers=observers, note=note)
     return TrainingReport(
-        generator=path / files.RESULT,
+        generator=path / RESULT,
         iterations=trained.iterations,
         resumed_from=trained.resumed_from,
         unreadable=trained.unreadable,

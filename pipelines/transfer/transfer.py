@@ -128,9 +128,10 @@ def transfer(
         raise ArgumentError("`resume` and `restart` exclude each other")
     check_file_output(settings.output)
     inputs = read_inputs(settings)
-    check_not_read(settings.output, [*named_files(settings).values(), settings.weights])
     plan = _plan(settings, inputs)
     files = TransferFiles(settings, plan)
+    for written in (settings.output, files.partial, files.state, files.trace):
+        check_not_read(written, [*named_files(settings).values(), settings.weights])
     with files.held():
         files.look_for_run(resume=resume, restart=restart)
         run = _start(plan, inputs, observers, files)

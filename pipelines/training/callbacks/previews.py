@@ -12,7 +12,7 @@ from images.writing import write_image
 from model.noise import takes_noise
 from model.styles import inputs_in_turn
 from pipelines.training.callbacks.iteration import diverged
-from pipelines.training.files import PREVIEWS
+from pipelines.training.settings import PREVIEWS
 
 
 class Previews:
