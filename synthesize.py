@@ -91,7 +91,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if command.generator is not None:
         refuse_others(parser, arguments, ("generator", *SAMPLING), "`generator` does not use optimisation")
     if material_of(arguments).is_asked_for:
-        refuse_others(parser, arguments, FOR_MATERIALS | LIVE_VIEW, "materials do not support them")
+        refuse_others(parser, arguments, FOR_MATERIALS | LIVE_VIEW, "materials do not support these options")
         parser.set_defaults(tileable="both")
     if command.preset is not None:
         parser.set_defaults(**PRESETS[command.preset])

@@ -15,7 +15,7 @@ from images.deep_files import TIFF_SIGNATURES, decode_deep_png, is_deep_png, rea
 from images.errors import ImageError, ImageWarning, ProfileError, reason
 from images.folders import why_no_file
 from images.large.decoding import MIN_PIXELS, LargeImage, decode_large
-from images.large.exif import descriptive, read_tiff_exif
+from images.large.exif import descriptive, forget_sizes, read_tiff_exif
 from images.large.mapped import mapped_zeros
 from images.large.tiff import TiffRows
 from images.picture import Picture
@@ -286,10 +286,11 @@ def _usable_profile(mode: str, profile: bytes | None, path: Path) -> bytes | Non
 
 
 def _metadata(image: Image.Image, path: Path) -> Metadata:
-    """Return EXIF data, its orientation reset, and resolution of an image."""
+    """Return EXIF data, without orientation and size, and resolution of an image."""
     try:
         exif = image.getexif()
         exif.pop(ORIENTATION_TAG, None)
+        forget_sizes(exif)
         block = descriptive(exif) if image.format == "TIFF" else exif.tobytes() if len(exif) else None
     except Exception:  # told by `_orientation`
         block = None

@@ -21,13 +21,12 @@ from images.large.tiff import to_deep_levels, write_tiff
 from images.rows import Metadata
 from images.temporary_files import whole_file
 
-# How Pillow is told to write each format. Lossy WebP always halves the resolution of the chroma (VP8 knows 4:2:0
-# alone), which smears the colours of brush strokes: it is written without loss.
+# How Pillow is told to write the formats but TIFF. Lossy WebP always halves the resolution of the chroma (VP8 knows
+# 4:2:0 alone), which smears the colours of brush strokes: it is written without loss.
 OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
     "PNG": {},
     "WEBP": {"lossless": True, "exact": True},
-    "TIFF": {"compression": "tiff_adobe_deflate"},
 }
 MAX_SIDE = {"JPEG": 65500, "WEBP": 16383}
 WITHOUT_ALPHA = "JPEG"
@@ -120,17 +119,19 @@ def write_levels(path: Path, levels: np.ndarray, *, metadata: Metadata | None = 
 
 
 def _write_levels(file: BinaryIO, levels: np.ndarray, file_format: str, metadata: Metadata) -> None:
-    """Write large pictures and those of 16 bits row by row; Pillow, which does the others, holds a copy."""
+    """Write large pictures, and all of TIFF, row by row; Pillow, which does the others, holds a copy.
+
+    Pillow 13 fails on TIFF with EXIF data.
+    """
     is_large = levels.nbytes > MAX_PILLOW_BYTES
+    if file_format == "TIFF":
+        return write_tiff(file, levels, srgb_profile(), metadata)
+    if file_format == "PNG" and is_large:
+        return write_png(file, levels, srgb_profile(), metadata)
     options = {**OPTIONS[file_format], **_kept(metadata), "icc_profile": srgb_profile()}
-    if file_format == "TIFF" and (is_large or levels.dtype == np.uint16):
-        write_tiff(file, levels, srgb_profile(), metadata)
-    elif file_format == "PNG" and is_large:
-        write_png(file, levels, srgb_profile(), metadata)
-    elif file_format == "JPEG" and is_large:
-        write_jpeg(file, levels, options)
-    else:
-        save_image(Image.fromarray(levels), file, file_format, **options)
+    if file_format == "JPEG" and is_large:
+        return write_jpeg(file, levels, options)
+    return save_image(Image.fromarray(levels), file, file_format, **options)
 
 
 def save_image(image: Image.Image, file: BinaryIO, file_format: str, **options: Any) -> None:

@@ -17,6 +17,8 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 TEXTS = (270, 271, 272, 305, 306, 315, 33432)
 EXIF, GPS = 34665, 34853
 DIRECTORIES = (EXIF, GPS)
+# In EXIF's directory: width and height, which change where a picture is turned or resized.
+SIZES = (40962, 40963)
 TIFF, BIG_TIFF = b"II*\0\x08\0\0\0", b"II+\0\x08\0\0\0\x10\0\0\0\0\0\0\0"
 BIG_VERSION = 43
 # Of a directory: an entry (tag, type, count, value), how many there are, and where the next directory is.
@@ -56,7 +58,15 @@ def descriptive(exif: Image.Exif) -> bytes | None:
         if found := exif.get_ifd(tag):
             kept.get_ifd(tag).update(found)
             kept[tag] = found
+    forget_sizes(kept)
     return kept.tobytes() if len(kept) else None
+
+
+def forget_sizes(exif: Image.Exif) -> None:
+    """Remove the width and height of the picture that the data came with."""
+    if EXIF in exif:
+        for tag in SIZES:
+            exif.get_ifd(EXIF).pop(tag, None)
 
 
 def text_tags(block: bytes) -> Iterator[tuple[int, str, int, str, bool]]:

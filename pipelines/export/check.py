@@ -184,7 +184,7 @@ def try_in_opencv(path: Path, inputs: Inputs, expected: Sequence[np.ndarray], pl
             found = network.forward(list(plan.outputs))
     except Exception as error:  # cv2.error, and whatever else old versions raise for what they do not know
         free = any(None in tensor.shape[1:] for tensor in plan.inputs)
-        advice = "; it may if --input-shape fixes the sizes" if free else ""
+        advice = "; it may if export_model.py --input-shape fixes the sizes" if free else ""
         return f"OpenCV {cv2.__version__} cannot run it: {_reason(error)}{advice}"
     return f"OpenCV {cv2.__version__} {_agreement(found, expected)}"
 

@@ -47,7 +47,7 @@ class MaterialSettings:
     def __post_init__(self) -> None:
         check(self)
         if not self.is_asked_for:
-            refuse(self, ("format", "bits"), "needs `maps`")
+            refuse(self, ("format", "bits"), "needs `maps` or `derive`")
         depths = MAP_DEPTHS[self.format]
         if self.bits not in (None, *depths):
             allowed = " or ".join(map(str, depths))

@@ -18,6 +18,8 @@ from support import picture_files
 from images.errors import ImageError, ImageWarning
 from images.picture import Picture
 from images.reading import open_picture, read_image
+from images.rows import Metadata
+from images.writing import write_image
 
 
 @pytest.fixture
@@ -268,6 +270,18 @@ def test_orientation(tmp_path, photo, name, orientation):
     assert upright.shape == ((60, 40, 3) if orientation > 4 else (40, 60, 3))
     oriented_file(tmp_path / name, photo[..., ::-1], orientation)
     np.testing.assert_allclose(read(tmp_path / name).pixels, upright, atol=4 / 255)
+
+
+@pytest.mark.parametrize("name", ["picture.jpg", "picture.png", "picture.webp", "picture.tif"])
+def test_exif_is_kept_but_for_orientation_and_size(tmp_path, photo, name):
+    exif = Image.Exif()
+    exif[272], exif[274] = "A camera", 6
+    exif.get_ifd(34665).update({33434: 0.25, 40962: 3888, 40963: 2592})
+    write_image(tmp_path / name, photo / np.float32(255), metadata=Metadata(exif.tobytes()))
+    kept = Image.Exif()
+    kept.load(open_picture(tmp_path / name).metadata.exif)
+    assert (kept[272], 274 in kept) == ("A camera", False)
+    assert dict(kept.get_ifd(34665)) == {33434: 0.25}
 
 
 def test_orientation_turns_alpha_with_the_colours(tmp_path, random):

@@ -172,7 +172,7 @@ def test_opencv_runs_mirrored_edges_of_fixed_sizes(export):
     image = keras.Input((None, None, 2))
     model = keras.Model(image, keras.layers.Conv2D(2, 3)(ReflectionPadding2D(1)(image)))
     _, free = export(model, "onnx")
-    assert free.opencv.endswith("; it may if --input-shape fixes the sizes")
+    assert free.opencv.endswith("; it may if export_model.py --input-shape fixes the sizes")
     _, fixed = export(model, "onnx", input_shape=[(12, 10, None)])
     assert "runs it: max difference from ONNX Runtime" in fixed.opencv
 
