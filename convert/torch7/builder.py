@@ -110,9 +110,17 @@ def _build_in_frame(root: Module, plan: InputPlan, frame: Frame, options: BuildO
         except ChannelMismatch as mismatch:
             channels = _corrected(inputs, mismatch)
             if not plan.derived or channels is None or trial == MAX_TRIALS - 1:
-                raise (ArgumentError if mismatch.found is None else UserError)(str(mismatch)) from mismatch
+                raise _refusal(mismatch, plan) from mismatch
             inputs = _with_channels(inputs, channels)
     raise UserError("the number of input channels is not in the file; give the sizes of the input as `input_shape`")
+
+
+def _refusal(mismatch: ChannelMismatch, plan: InputPlan) -> UserError:
+    """Return the error for a network whose modules do not fit together, with the channels that were derived."""
+    if mismatch.found is None:
+        return ArgumentError(str(mismatch))
+    advice = "; where the input has other channels, give its sizes as `input_shape`" if plan.derived else ""
+    return UserError(f"{mismatch}{advice}")
 
 
 def _may_be_sized(plan: InputPlan, context: Context) -> bool:
