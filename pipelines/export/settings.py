@@ -86,8 +86,9 @@ class ExportSettings:
 
 def format_of(path: Path) -> str:
     """Return the format that the suffix of `path` stands for; raise ArgumentError where it stands for none."""
+    has_only_suffix = path.name == ".keras" or path.name in (kind.suffix for kind in FORMATS.values())
     for name, kind in FORMATS.items():
-        if path.suffix == kind.suffix:
+        if path.suffix == kind.suffix and not has_only_suffix:
             return name
     known = "must end in .keras, .onnx or .tflite, or have no suffix (a SavedModel folder)"
     raise ArgumentError(f"`output` {path}: {known}")

@@ -79,6 +79,8 @@ def test_caffes_layout_in_a_keras_file(tmp_path, capsys):
     ("name", "options", "message"),
     [
         ("net.h5", {}, "must end in .keras, .onnx or .tflite"),
+        (".keras", {}, "must end in .keras, .onnx or .tflite"),
+        (".onnx", {}, "must end in .keras, .onnx or .tflite"),
         ("no/net.onnx", {}, "there is no folder"),
         ("net.onnx", {"dtype": "float16"}, "`dtype` float16 is for .keras and .tflite"),
         ("net.keras", {"layout": "nwhc"}, "unknown `layout` 'nwhc'; did you mean 'nhwc'"),
