@@ -210,12 +210,7 @@ class Unpickler:
 
 
 # Tensors that are not read, by the functions that make them.
-_OTHER_TENSORS = {
-    "qtensor": "quantised",
-    "sparse_tensor": "sparse",
-    "meta_tensor_no_storage": "meta",
-    "tensor_v3": "unusual",
-}
+_OTHER_TENSORS = {"qtensor": "quantised", "sparse_tensor": "sparse", "meta_tensor_no_storage": "meta"}
 
 
 def _refusal(name: str) -> str:
