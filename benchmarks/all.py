@@ -24,9 +24,8 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.measure import TABLES_VARIABLE
-from runtimes.processor import cpu_flags
+from runtimes.processor import CPU_INFO, cpu_flags
 
-CPU_INFO = Path("/proc/cpuinfo")
 PACKAGES = ("tensorflow", "keras", "jax", "torch", "onnxruntime", "ai-edge-litert", "numpy", "scipy")
 # Arguments of `python -m`; WEIGHTS stands for the file of VGG-19's, also on the page.
 WEIGHTS = "<weights>"

@@ -21,10 +21,9 @@ ImageIO = Literal["texture-nets", "texture-nets-2016", "fast-neural-style", "non
 _IDLE = {"nn.TVLoss", "nn.TotalVariation", "nn.Identity", "nn.Copy", "nn.Contiguous", "nn.Sequential"}
 _CONVOLUTIONS = {"nn.SpatialConvolution", "cudnn.SpatialConvolution", "nn.SpatialFullConvolution"}
 _NORMALIZATIONS = {"nn.InstanceNormalization", "nn.SpatialBatchNormalization", "cudnn.SpatialBatchNormalization"}
-CHANNELS = 3
 # Of what the sides of pictures may have to be multiples: by how much networks make them smaller inside.
-MULTIPLES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
-TRIAL_SIZE = 3 * 128  # a multiple of all, and larger than any shrinkage
+_MULTIPLES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+_TRIAL_SIZE = 3 * 128  # a multiple of all, and larger than any shrinkage
 
 
 def detect_image_io(value: Any, model: keras.Model, modules: list[Module]) -> tuple[ImageIO, str]:
@@ -108,14 +107,14 @@ def _enlarge(pictures: Any, network: keras.Model) -> Any:
     multiple = size_multiple(network)
     if multiple > 1:
         pictures = PadToMultiple(multiple)(pictures)
-    lost = max(0, TRIAL_SIZE - _trial_output(network, CHANNELS))
+    lost = max(0, _TRIAL_SIZE - _trial_output(network, 3))
     if lost == 0:
         return pictures
     first, all_of_them = lost // 2, -(-lost // multiple) * multiple
     return ReplicationPadding2D(((first, all_of_them - first),) * 2)(pictures)
 
 
-def size_multiple(network: keras.Model, channels: int = CHANNELS) -> int:
+def size_multiple(network: keras.Model, channels: int = 3) -> int:
     """Return of what height and width must be multiples, so that branches fit together and no row is left over.
 
     A network whose poolings or strides leave rows over at other sizes would return fewer than it gets.
@@ -124,22 +123,22 @@ def size_multiple(network: keras.Model, channels: int = CHANNELS) -> int:
         UserError: there is no such number, or the network makes pictures of another size.
     """
     side = _trial_output(network, channels)
-    for multiple in MULTIPLES:
+    for multiple in _MULTIPLES:
         further = (multiple, 2 * multiple, 3 * multiple)
-        sides = (_output_side(network, TRIAL_SIZE + more, channels) for more in further)
+        sides = (_output_side(network, _TRIAL_SIZE + more, channels) for more in further)
         if all(larger is not None and larger - side >= more for larger, more in zip(sides, further, strict=True)):
             return multiple
     raise UserError(
-        f"the network does not take pictures of {TRIAL_SIZE} to {TRIAL_SIZE + 3 * MULTIPLES[-1]} pixels, or returns "
+        f"the network does not take pictures of {_TRIAL_SIZE} to {_TRIAL_SIZE + 3 * _MULTIPLES[-1]} pixels, or returns "
         "smaller ones; use `image_io` none"
     )
 
 
 def _trial_output(network: keras.Model, channels: int) -> int:
-    """Return the output's height for a square picture of TRIAL_SIZE."""
-    side = _output_side(network, TRIAL_SIZE, channels)
-    if side is None or not TRIAL_SIZE // 2 < side < TRIAL_SIZE * 3 // 2:
-        raise UserError(f"the network returns {side or 'no'} pixels for {TRIAL_SIZE}; use `image_io` none")
+    """Return the output's height for a square picture of _TRIAL_SIZE."""
+    side = _output_side(network, _TRIAL_SIZE, channels)
+    if side is None or not _TRIAL_SIZE // 2 < side < _TRIAL_SIZE * 3 // 2:
+        raise UserError(f"the network returns {side or 'no'} pixels for {_TRIAL_SIZE}; use `image_io` none")
     return side
 
 

@@ -45,6 +45,7 @@ def read_tiff_exif(path: Path) -> bytes | None:
         kind, place = ("Q", file.read(8)) if exif.bigtiff else ("I", head[4:])
         (start,) = struct.unpack(exif.endian + kind, place)
         exif.load_from_fp(file, start)
+        forget_sizes(exif)
         return descriptive(exif)
 
 
@@ -58,7 +59,6 @@ def descriptive(exif: Image.Exif) -> bytes | None:
         if found := exif.get_ifd(tag):
             kept.get_ifd(tag).update(found)
             kept[tag] = found
-    forget_sizes(kept)
     return kept.tobytes() if len(kept) else None
 
 

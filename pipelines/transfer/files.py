@@ -37,6 +37,12 @@ FILES = {
 }  # fmt: skip
 
 
+def files_beside(output: Path) -> tuple[Path, Path, Path]:
+    """Return the files that a run writes beside its output: the state, the present picture and the trace."""
+    partial = f"{output.stem}.partial{output.suffix}"
+    return output.with_name(f"{output.name}.state.npz"), output.with_name(partial), output.with_name(TRACE)
+
+
 class TransferFiles:
     """What belongs to one output.
 
@@ -52,9 +58,7 @@ class TransferFiles:
         self.settings = settings
         self.plan = plan
         self.output = Path(settings.output)
-        self.state = self.output.with_name(f"{self.output.name}.state.npz")
-        self.partial = self.output.with_name(f"{self.output.stem}.partial{self.output.suffix}")
-        self.trace = self.output.with_name(TRACE)
+        self.state, self.partial, self.trace = files_beside(self.output)
         self.digests: dict[str, str] = {}
         self.way_on = "the same command"
         self.is_resumed = False

@@ -12,7 +12,7 @@ import numpy as np
 from errors import ArgumentError
 from pipelines.outputs import check_file_output, check_not_read
 from pipelines.startup import quiet_startup
-from pipelines.transfer.files import TransferFiles
+from pipelines.transfer.files import TransferFiles, files_beside
 from pipelines.transfer.inputs import TransferInputs, make_inputs, named_files, proofed, read_inputs
 from pipelines.transfer.settings import TransferSettings
 from runs.resuming import Note, tell_resumed
@@ -128,10 +128,11 @@ def transfer(
         raise ArgumentError("`resume` and `restart` exclude each other")
     check_file_output(settings.output)
     inputs = read_inputs(settings)
+    read = [*named_files(settings).values(), settings.weights]
+    for written in (settings.output, *files_beside(Path(settings.output))):
+        check_not_read(written, read)
     plan = _plan(settings, inputs)
     files = TransferFiles(settings, plan)
-    for written in (settings.output, files.partial, files.state, files.trace):
-        check_not_read(written, [*named_files(settings).values(), settings.weights])
     with files.held():
         files.look_for_run(resume=resume, restart=restart)
         run = _start(plan, inputs, observers, files)

@@ -6,7 +6,6 @@ import sys
 
 from conftest import ROOT
 
-ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 PROGRAM = """
 import os, sys
 from pipelines.startup import quiet_startup
