@@ -13,9 +13,12 @@ from model.padded_convolution import Padding, axis_modes, padded_convolution
 
 # The sizes of the "multiscale" model of the paper.
 FILTER_SIZES = (3, 5, 7, 11, 15, 23, 37, 55)
+FILTERS = 32  # of each size
 
 
-def random_filters(*, seed: int = 0, filters: int = 32, padding: Padding = "same", dtype: Any = None) -> keras.Model:
+def random_filters(
+    *, seed: int = 0, filters: int = FILTERS, padding: Padding = "same", dtype: Any = None
+) -> keras.Model:
     """Build the descriptor: filters of 3 to 55 pixels side by side, rectified.
 
     The model takes images (batch, height, width, 3), RGB in [0, 1], and returns the dict of a single layer,

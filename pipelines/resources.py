@@ -12,7 +12,8 @@ from keras import ops
 
 from choices import RANDOM_LAYER
 from errors import ArgumentError
-from model.layer_names import BLOCKS, LAYER_NAMES
+from model.layer_names import BLOCKS
+from model.random_filters import FILTER_SIZES, FILTERS
 from pipelines.memory_bound import memory_bound
 from runs.machine import check_memory, gigabytes, gigabytes_of_limit
 
@@ -152,7 +153,15 @@ def matrix_speed() -> float:
 
 def map_bytes(layers: Sequence[str]) -> int:
     """Return the bytes a pixel of the maps that lie between the descriptor's blocks up to the deepest of `layers`."""
-    return sum(4 * BLOCKS[block - 1][1] // 4**block for block in range(1, _blocks(layers)))
+    return int(sum(4 * map_values(f"pool{block}") for block in range(1, _blocks(layers))))
+
+
+def map_values(layer: str) -> float:
+    """Return how many values a pixel the map of one of the descriptor's layers has."""
+    if layer == RANDOM_LAYER:
+        return FILTERS * len(FILTER_SIZES)
+    block = int(layer[4])  # of conv3_2, relu3_2 or pool3
+    return BLOCKS[block - 1][1] / 4 ** (block - (not layer.startswith("pool")))
 
 
 def descriptor_operations(layers: Sequence[str]) -> float:
@@ -169,5 +178,4 @@ def _blocks(layers: Sequence[str]) -> int:
     """Return the number of the descriptor's blocks that are needed; the random one is as a single block."""
     if RANDOM_LAYER in layers:
         return 1
-    deepest = LAYER_NAMES[max(map(LAYER_NAMES.index, layers))]
-    return int(deepest[4])  # of conv3_2, relu3_2 or pool3
+    return max(int(layer[4]) for layer in layers)

@@ -16,6 +16,7 @@ from losses.comparisons.moments import MIN_SHARE, MomentComparison
 from losses.comparisons.shifted_gram import ShiftedGramComparison, shifted_gram_matrices
 from losses.comparisons.sliced_wasserstein import SlicedWassersteinComparison, feature_quantiles, random_directions
 from losses.features import Comparison, FeatureTerm
+from pipelines.resources import map_values
 
 # Positions along each axis up to which features are correlated with themselves.
 REACH = 4
@@ -23,8 +24,8 @@ REACH = 4
 SHIFTS = tuple((0, shift) if is_across else (shift, 0) for shift in (1, 2, 4, 8) for is_across in (True, False))
 # Of the sliced Wasserstein distance.
 DIRECTIONS = 32
-# Measured on a CPU: bytes a pixel that the correlations of pool1, the usual first layer, take beside the descriptor.
-CORRELATION_BYTES = 300
+# Measured on a CPU: bytes that correlations take for each value of the layer's map, beside the descriptor.
+CORRELATION_BYTES = 19
 
 Statistics = tuple[np.ndarray, ...]
 Wraps = tuple[bool, bool]
@@ -125,9 +126,9 @@ class FeatureTermsPlan:
         """Whether there is one."""
         return any(self.weights.values())
 
-    def bytes_needed(self) -> int:
-        """Return about how many bytes a pixel the terms take."""
-        return CORRELATION_BYTES if self.weights["correlation"] else 0
+    def bytes_needed(self, layers: Sequence[str]) -> float:
+        """Return about how many bytes a pixel the terms take, of layers of the descriptor from the picture upwards."""
+        return CORRELATION_BYTES * map_values(layers[0]) if self.weights["correlation"] else 0.0
 
     def targets(self, features: Mapping[str, Any]) -> dict[tuple[str, str], Statistics]:
         """Return the statistics of a source's features {layer: (1, height, width, channels)} by layer and kind."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from choices import RANDOM_LAYER, TILEABLE
 from errors import ArgumentError
-from model.layer_names import resolve_layer
+from model.layer_names import LAYER_NAMES, resolve_layer
 from options import MAX_ITERATIONS, check, described, option, refuse
 from pipelines.memory_bound import parse_memory
 from pipelines.outputs import check_picture_name
@@ -328,7 +328,7 @@ class SynthesisSettings:
 
 
 def resolve_layers(descriptor: str, layers: tuple[str | int, ...] | None) -> tuple[str, ...]:
-    """Return the names of the layers that are asked for; None: those of the descriptor.
+    """Return the names of the layers that are asked for, from the picture upwards; None: those of the descriptor.
 
     Raises:
         ArgumentError: there is no such layer, or one is given twice.
@@ -340,4 +340,4 @@ def resolve_layers(descriptor: str, layers: tuple[str | int, ...] | None) -> tup
     resolved = tuple(resolve_layer(layer, "layers") for layer in (LAYERS if layers is None else layers))
     if len(set(resolved)) != len(resolved) or not resolved:
         raise ArgumentError(f"`layers` must be one or more different layers, not {' '.join(resolved) or 'none'}")
-    return resolved
+    return tuple(sorted(resolved, key=LAYER_NAMES.index))

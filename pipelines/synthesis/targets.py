@@ -14,7 +14,7 @@ from keras import ops
 
 from describe.descriptor import StripedDescriptor
 from describe.gram import gram_matrix
-from describe.positions import layer_positions, octave_positions
+from describe.positions import Positions, layer_positions, octave_positions
 from describe.segments import split_descriptor
 from errors import UserError
 from images.resizing import resize
@@ -201,7 +201,8 @@ class Objectives:
     def _terms(self, sources: Sequence[np.ndarray], scale: Scale) -> list[dict[str, FeatureTerm]]:
         """Return the comparisons of each octave's features with the joined sources."""
         places = self._places(scale)
-        statistics = [self._statistics(source, scale, places) for source in sources]
+        has_further = [self._fits_at_once(scale, octave) for octave in range(scale.octaves)]
+        statistics = [self._statistics(source, has_further, places) for source in sources]
         octaves = zip(*statistics, strict=True)
         return [
             self._gram_terms(found, octave, places) | self._further_terms(found, octave, scale)
@@ -215,31 +216,38 @@ class Objectives:
         return {layer: FeatureTerm(layer, comparison) for layer, comparison in grams.items()}
 
     def _further_terms(self, found: Sequence[OctaveStatistics], octave: int, scale: Scale) -> dict[str, FeatureTerm]:
-        """Return those beside Gram matrices, which want whole maps: none at an octave that is described in strips."""
-        axes = [
-            octave_positions(side, octave, mode)
-            for side, mode in zip(scale.canvas, self.paddings.output_pyramid, strict=True)
-        ]
-        if self.plan.frames.count * math.prod(axis.count for axis in axes) > MAX_PIXELS:
-            return {}
-        modes = self.paddings.output
+        """Return those beside Gram matrices."""
+        modes, axes = self.paddings.output, self._axes(scale, octave)
         sides = {
             layer: min(layer_positions(layer, mode, axis).count for mode, axis in zip(modes, axes, strict=True))
             for layer in self.layers
         }
         return self.plan.features.terms([one.further for one in found], sides, self.plan.geometry.wraps)
 
-    def _statistics(self, source: np.ndarray, scale: Scale, places: Places) -> list[OctaveStatistics]:
-        """Return the statistics of one source, by octave."""
+    def _fits_at_once(self, scale: Scale, octave: int) -> bool:
+        """Return whether an octave of the frames is described at once: terms beside Gram matrices want whole maps."""
+        pixels = math.prod(axis.count for axis in self._axes(scale, octave))
+        return self.plan.frames.count * pixels <= MAX_PIXELS
+
+    def _axes(self, scale: Scale, octave: int) -> list[Positions]:
+        return [
+            octave_positions(side, octave, mode)
+            for side, mode in zip(scale.canvas, self.paddings.output_pyramid, strict=True)
+        ]
+
+    def _statistics(self, source: np.ndarray, has_further: Sequence[bool], places: Places) -> list[OctaveStatistics]:
+        """Return the statistics of one source, by octave; of those that `has_further` names all, else Gram matrices."""
         pictures = ops.convert_to_tensor(source[np.newaxis])
+        pyramid = gaussian_pyramid(pictures, len(has_further), self.paddings.source_pyramid)
         result = []
-        for octave, level in enumerate(gaussian_pyramid(pictures, scale.octaves, self.paddings.source_pyramid)):
+        for octave, (level, is_whole) in enumerate(zip(pyramid, has_further, strict=True)):
             if math.prod(level.shape[1:3]) > MAX_PIXELS and not places.in_source:
-                result.append(OctaveStatistics(self._grams_of_strips(level), self._further_of_tiles(level)))
-                continue
-            features = self.source_descriptor(level)
-            grams = {layer: _grams(features[layer], places.of_source(octave, layer)) for layer in self.layers}
-            result.append(OctaveStatistics(grams, self.plan.features.targets(self._named(features))))
+                grams, further = self._grams_of_strips(level), self._further_of_tiles(level) if is_whole else {}
+            else:
+                features = self._named(self.source_descriptor(level))
+                grams = {layer: _grams(values, places.of_source(octave, layer)) for layer, values in features.items()}
+                further = self.plan.features.targets(features) if is_whole else {}
+            result.append(OctaveStatistics(grams, further))
         return result
 
     def _named(self, features: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from errors import ArgumentError
+from model.random_filters import random_filters
+from model.vgg19 import vgg19
 from pipelines import resources
-from pipelines.resources import Work, descriptor_operations, map_bytes, plan_resources
+from pipelines.resources import Work, descriptor_operations, map_bytes, map_values, plan_resources
 from pipelines.synthesis.plan import plan_synthesis
 from pipelines.synthesis.settings import SynthesisSettings
 from pipelines.transfer.inputs import make_inputs
@@ -33,6 +36,22 @@ def test_operations_are_those_of_vgg19():
     assert descriptor_operations(["conv1_1"]) == 2 * 9 * 3 * 64 + 2 * 9 * 64 * 64
     assert map_bytes(["relu1_2"]) == 0
     assert map_bytes(["relu3_2", "pool1"]) == 4 * 64 / 4 + 4 * 128 / 16
+
+
+@pytest.mark.parametrize("layer", ["relu1_1", "pool1", "conv3_2", "relu3_4", "pool3", "random"])
+def test_values_of_maps_are_those_of_the_descriptor(layer):
+    descriptor = random_filters() if layer == "random" else vgg19([layer])
+    features = descriptor(np.zeros((1, 64, 64, 3), np.float32))[layer]
+    assert map_values(layer) == np.prod(features.shape) / 64**2
+
+
+def test_correlations_of_larger_maps_take_more_memory():
+    def needed(*layers):
+        plan = plan_synthesis(SynthesisSettings(layers=layers, statistics="stochastic"), [(512, 512)])
+        return plan.objective.features.bytes_needed(plan.geometry.layers)
+
+    assert needed("pool1", "relu3_2") == needed("relu3_2", "pool1") == pytest.approx(300, rel=0.02)
+    assert needed("relu1_1", "relu3_2") == 4 * needed("pool1", "relu3_2")
 
 
 def test_small_work_is_in_memory():

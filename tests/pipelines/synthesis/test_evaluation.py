@@ -93,11 +93,27 @@ def test_statistics_of_large_sources_are_the_means_of_their_parts(inputs, monkey
     monkeypatch.setitem(
         vars(objectives), "source_descriptor", lambda part: seen.append(tuple(part.shape)) or describe(part)
     )
-    scale = Scale((height, width), (0, 0), 1.0, 1, 1)
-    (found,) = objectives._statistics(source, scale, objectives._places(scale))
+    places = objectives._places(Scale((height, width), (0, 0), 1.0, 1, 1))
+    (found,) = objectives._statistics(source, [True], places)
     assert len(seen) == parts
     assert len(set(seen)) == 1
     assert max(np.prod(shape[:3]) for shape in seen) <= 32 * 32
     mean, _ = found.further["relu1_1", "moment"]
     expected = np.mean(ops.convert_to_numpy(describe(ops.convert_to_tensor(source[None]))["relu1_1"]), axis=(0, 1, 2))
     np.testing.assert_allclose(mean, expected, rtol=0.1)
+    (unused,) = objectives._statistics(source, [False], places)
+    assert not unused.further
+    assert len(seen) == parts + (parts == 1)  # in strips, Gram matrices do not need it
+
+
+@pytest.mark.parametrize(("width", "counted"), [(64, [True, True]), (80, [False, True]), (160, [False, False])])
+def test_octaves_in_strips_have_no_terms_beside_gram_matrices(inputs, monkeypatch, width, counted):
+    settings = small_settings(
+        inputs, inputs, output_width=width, output_height=width, octaves=2, correlation_weight=1.0
+    )
+    given = read_inputs(settings)
+    objectives = plan_synthesis(settings, given.source_sizes).objective.build(given)
+    monkeypatch.setattr(synthesis_targets, "MAX_PIXELS", 64 * 64)
+    scale = Scale((width, width), (0, 0), 1.0, 2, 1)
+    terms = objectives._terms([objectives._source(source, scale) for source in given.sources], scale)
+    assert ["relu1_1/correlation" in octave for octave in terms] == counted
