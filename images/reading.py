@@ -15,7 +15,7 @@ from images.deep_files import TIFF_SIGNATURES, decode_deep_png, is_deep_png, rea
 from images.errors import ImageError, ImageWarning, ProfileError, reason
 from images.folders import why_no_file
 from images.large.decoding import MIN_PIXELS, LargeImage, decode_large
-from images.large.exif import descriptive, forget_sizes, read_tiff_exif
+from images.large.exif import descriptive, encoded, forget_sizes, read_tiff_exif
 from images.large.mapped import mapped_zeros
 from images.large.tiff import TiffRows
 from images.picture import Picture
@@ -291,7 +291,7 @@ def _metadata(image: Image.Image, path: Path) -> Metadata:
         exif = image.getexif()
         exif.pop(ORIENTATION_TAG, None)
         forget_sizes(exif)
-        block = descriptive(exif) if image.format == "TIFF" else exif.tobytes() if len(exif) else None
+        block = descriptive(exif) if image.format == "TIFF" else encoded(exif) if len(exif) else None
     except Exception:  # told by `_orientation`
         block = None
     across, down = map(float, image.info.get("dpi") or (0.0, 0.0))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from struct import Struct
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
@@ -21,10 +21,20 @@ DIRECTORIES = (EXIF, GPS)
 SIZES = (40962, 40963)
 TIFF, BIG_TIFF = b"II*\0\x08\0\0\0", b"II+\0\x08\0\0\0\x10\0\0\0\0\0\0\0"
 BIG_VERSION = 43
+# What Pillow takes the bytes of texts for, whatever they are; each byte is a character.
+TEXT_CODE = "latin-1"
 # Of a directory: an entry (tag, type, count, value), how many there are, and where the next directory is.
 ENTRY, BIG_ENTRY = Struct("<HHII"), Struct("<HHQQ")
 COUNT_2, COUNT_4, COUNT_8 = Struct("<H"), Struct("<I"), Struct("<Q")
 LONG, LONG_8 = 4, 16
+
+
+class _Text(str):
+    """A text of EXIF data, which is written as the bytes that were read; Pillow would write "?" for all but ASCII."""
+
+    def encode(self, encoding: str = TEXT_CODE, errors: str = "strict") -> bytes:
+        """Return the bytes that were read."""
+        return super().encode(TEXT_CODE)
 
 
 def read_tiff_exif(path: Path) -> bytes | None:
@@ -57,9 +67,24 @@ def descriptive(exif: Image.Exif) -> bytes | None:
             kept[tag] = exif[tag]
     for tag in DIRECTORIES:
         if found := exif.get_ifd(tag):
-            kept.get_ifd(tag).update(found)
-            kept[tag] = found
-    return kept.tobytes() if len(kept) else None
+            kept[tag] = kept.get_ifd(tag)
+            kept[tag].update(found)
+    return encoded(kept) if len(kept) else None
+
+
+def encoded(exif: Image.Exif) -> bytes:
+    """Return EXIF data as a block.
+
+    Raises:
+        Exception: of any class: a value is not of its tag's type.
+    """
+    for directory in (exif, *(exif.get_ifd(tag) for tag in DIRECTORIES if tag in exif)):
+        _keep_texts(directory)
+    return exif.tobytes()
+
+
+def _keep_texts(directory: MutableMapping[int, Any]) -> None:
+    directory.update({tag: _Text(value) for tag, value in directory.items() if isinstance(value, str)})
 
 
 def forget_sizes(exif: Image.Exif) -> None:
@@ -69,12 +94,12 @@ def forget_sizes(exif: Image.Exif) -> None:
             exif.get_ifd(EXIF).pop(tag, None)
 
 
-def text_tags(block: bytes) -> Iterator[tuple[int, str, int, str, bool]]:
+def text_tags(block: bytes) -> Iterator[tuple[int, str, int, bytes, bool]]:
     """Yield the texts of a block as tifffile's `extratags`."""
     exif = _loaded(block)
     for tag in TEXTS:
         if isinstance(exif.get(tag), str):
-            yield tag, "s", 0, exif[tag], True
+            yield tag, "s", 0, exif[tag].encode(TEXT_CODE), True
 
 
 def append_directories(file: BinaryIO, block: bytes, *, big: bool) -> None:
@@ -90,6 +115,7 @@ def append_directories(file: BinaryIO, block: bytes, *, big: bool) -> None:
     for tag in DIRECTORIES:
         if found := exif.get_ifd(tag):
             directory = ImageFileDirectory_v2(BIG_TIFF if big else TIFF, group=tag)
+            _keep_texts(found)
             for name, value in found.items():
                 directory[name] = value
             place = _end(file)

@@ -55,6 +55,27 @@ def test_exif_and_resolution_are_kept_and_the_orientation_reset(tmp_path, levels
             assert image.info["dpi"] == pytest.approx((300, 300), abs=0.02)
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
+@pytest.mark.parametrize("source", ["a.jpg", "a.png", "a.tif", "a.webp"])
+def test_exif_texts_keep_their_bytes(tmp_path, levels, source, suffix):
+    exif, texts = Image.Exif(), ("\u00a9 2024 Zo\u00eb".encode(), "\u00a9 2024 Zo\u00eb".encode("latin-1"))
+    exif[315], exif[33432] = "A" * len(texts[0]), "B" * len(texts[1])
+    exif.get_ifd(34665)[42036] = "C" * len(texts[0])  # the lens
+    block = exif.tobytes()  # for Pillow would write "?" for these letters
+    for letter, text in zip(b"ABC", (*texts, texts[0]), strict=True):
+        block = block.replace(bytes([letter]) * len(text), text)
+    if source.endswith(".tif"):
+        write_image(tmp_path / source, levels / np.float32(255), metadata=Metadata(block))
+    else:
+        Image.fromarray(levels).save(tmp_path / source, exif=block)
+    opened = open_picture(tmp_path / source)
+    write_image(tmp_path / f"b{suffix}", opened.picture().pixels, metadata=opened.metadata)
+    with Image.open(tmp_path / f"b{suffix}") as image:
+        kept = image.getexif()
+        assert [kept[tag].encode("latin-1") for tag in (315, 33432)] == list(texts)
+        assert kept.get_ifd(34665)[42036].encode("latin-1") == texts[0]
+
+
 def test_deep_tiff_in_strips(tmp_path, levels):
     deep = np.random.default_rng(3).integers(0, 65536, (2 * STRIP_ROWS + 5, 31, 4), np.uint16)
     write_levels(tmp_path / "a.tif", deep, metadata=Metadata(resolution=(240.0, 240.0)))
