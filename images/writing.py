@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -29,6 +30,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "WEBP": {"lossless": True, "exact": True},
 }
 MAX_SIDE = {"JPEG": 65500, "WEBP": 16383}
+# Of EXIF data in JPEG, which has one segment for it; other formats have room for what any camera writes.
+MAX_JPEG_EXIF_BYTES = 65533
 WITHOUT_ALPHA = "JPEG"
 # Larger ones go out row by row, TIFF files as BigTIFF where they need it; WebP files do not.
 MAX_PILLOW_BYTES = 10**8
@@ -58,7 +61,7 @@ def write_image(
             hold, or the file cannot be written.
 
     Warns:
-        ImageWarning: an alpha that is not all 1 was left out.
+        ImageWarning: an alpha that is not all 1 was left out, or EXIF data that JPEG has no room for.
     """
     path = Path(path)
     if alpha is not None and not keeps_alpha(path):
@@ -107,15 +110,28 @@ def write_levels(path: Path, levels: np.ndarray, *, metadata: Metadata | None = 
 
     Raises:
         ImageError: the format cannot hold the picture, or the file cannot be written.
+
+    Warns:
+        ImageWarning: EXIF data that JPEG has no room for were left out.
     """
     check_size(path, *levels.shape[:2])
-    metadata = metadata or Metadata()
     file_format = format_of(path)
+    metadata = _fitting(metadata or Metadata(), path)
     try:
         with whole_file(path) as file:
             _write_levels(file, levels, file_format, metadata)
     except (OSError, ValueError) as error:
         raise ImageError(f"{path}: cannot be written: {reason(error)}") from error
+
+
+def _fitting(metadata: Metadata, path: Path) -> Metadata:
+    """Return of metadata what the format of an output has room for; a warning (ImageWarning) tells what is left out."""
+    size = len(metadata.exif or b"")
+    if format_of(path) != "JPEG" or size <= MAX_JPEG_EXIF_BYTES:
+        return metadata
+    message = f"{path}: its {size:,} bytes of EXIF data are left out; JPEG holds at most {MAX_JPEG_EXIF_BYTES:,}"
+    warnings.warn(message, ImageWarning, stacklevel=4)
+    return replace(metadata, exif=None)
 
 
 def _write_levels(file: BinaryIO, levels: np.ndarray, file_format: str, metadata: Metadata) -> None:
