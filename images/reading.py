@@ -25,8 +25,8 @@ from images.rows import Metadata, PictureRows, rows_of, rows_of_levels
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 ANIMATED_FORMATS = ("GIF", "WEBP", "PNG", "AVIF")
 ORIENTATION_TAG = 274
-# Pixels an inch; more is no resolution but a broken tag.
-MAX_RESOLUTION = 1e5
+# Pixels an inch; beyond these it is no resolution but a broken tag, or the 1 that Pillow has for a TIFF without any.
+MIN_RESOLUTION, MAX_RESOLUTION = 1, 1e5
 # Of the brand in the first box of a file, as HEIC files have it.
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 
@@ -142,8 +142,8 @@ def _read(path: Path, head: bytes) -> PictureRows:
             return _eight_bit_rows(image, path)
         color, alpha = decode_deep_png(path)
         pixels = _deep_to_srgb(color, image.info.get("icc_profile"), path)
-        picture = _upright(pixels, alpha, _orientation(image, path))
-        return rows_of(picture, bits=16, metadata=_metadata(image, path))
+        orientation, metadata = _exif_and_metadata(image, path)
+        return rows_of(_upright(pixels, alpha, orientation), bits=16, metadata=metadata)
 
 
 def _frame_count(image: Image.Image) -> int:
@@ -168,7 +168,7 @@ def _tiff_rows(tiff: TiffRows, path: Path) -> PictureRows:
 
 def _large_rows(large: LargeImage, path: Path) -> PictureRows:
     image, levels = large.image, large.levels
-    orientation, metadata = _orientation(image, path), _metadata(image, path)
+    orientation, metadata = _exif_and_metadata(image, path)
     if levels.dtype == np.uint8:
         alpha = levels[..., -1] if levels.shape[2] in (2, 4) else None
         colors = levels[..., :3] if levels.shape[2] > 2 else levels[..., 0]
@@ -222,7 +222,7 @@ def _deep_rows(
 def _eight_bit_rows(image: Image.Image, path: Path) -> PictureRows:
     """Return an image of 8 bits a channel, upright; its levels are converted to sRGB floats when they are asked for."""
     bands, alpha = _bands(image, path)
-    orientation, metadata = _orientation(image, path), _metadata(image, path)
+    orientation, metadata = _exif_and_metadata(image, path)
     # Lab has become sRGB; a profile for it is not one of these pixels.
     profile = None if image.mode == "LAB" else image.info.get("icc_profile")
     opacity = None if alpha is None else np.asarray(alpha)
@@ -285,18 +285,19 @@ def _usable_profile(mode: str, profile: bytes | None, path: Path) -> bytes | Non
     return profile
 
 
-def _metadata(image: Image.Image, path: Path) -> Metadata:
-    """Return EXIF data, without orientation and size, and resolution of an image."""
+def _exif_and_metadata(image: Image.Image, path: Path) -> tuple[int, Metadata]:
+    """Return the orientation of an image, and what is kept: EXIF data without orientation and size, and resolution."""
+    orientation, block = 1, None
     try:
         exif = image.getexif()
-        exif.pop(ORIENTATION_TAG, None)
+        orientation = exif.pop(ORIENTATION_TAG, 1)
         forget_sizes(exif)
         block = descriptive(exif) if image.format == "TIFF" else encoded(exif) if len(exif) else None
-    except Exception:  # told by `_orientation`
-        block = None
+    except Exception as error:  # Pillow's EXIF parser raises anything; the picture itself is sound
+        warnings.warn(f"{path}: its EXIF data is broken ({error}); left out", ImageWarning, stacklevel=2)
     across, down = map(float, image.info.get("dpi") or (0.0, 0.0))
-    is_known = all(0 < value < MAX_RESOLUTION for value in (across, down))
-    return Metadata(block, (across, down) if is_known else None)
+    is_known = all(MIN_RESOLUTION < value < MAX_RESOLUTION for value in (across, down))
+    return orientation, Metadata(block, (across, down) if is_known else None)
 
 
 def _tiff_exif(path: Path) -> bytes | None:
@@ -322,14 +323,6 @@ def _warn(path: Path, error: ProfileError) -> None:
 
 def _to_float(image: Image.Image) -> np.ndarray:
     return np.asarray(image, np.float32) / np.float32(255)
-
-
-def _orientation(image: Image.Image, path: Path) -> int:
-    try:
-        return image.getexif().get(ORIENTATION_TAG, 1)
-    except Exception as error:  # Pillow's EXIF parser raises anything as well; the picture itself is sound
-        warnings.warn(f"{path}: its EXIF data is broken ({error}); assumed to be upright", ImageWarning, stacklevel=2)
-        return 1
 
 
 def _upright(pixels: np.ndarray, alpha: np.ndarray | None, orientation: int) -> Picture:

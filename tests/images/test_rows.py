@@ -1,10 +1,13 @@
 """Pictures row by row, what is kept beside their pixels, and the formats of phones."""
 
+import struct
+
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageCms
 
+from images.errors import ImageWarning
 from images.large.tiff import STRIP_ROWS
 from images.reading import open_picture, read_image
 from images.rows import Metadata
@@ -74,6 +77,38 @@ def test_exif_texts_keep_their_bytes(tmp_path, levels, source, suffix):
         kept = image.getexif()
         assert [kept[tag].encode("latin-1") for tag in (315, 33432)] == list(texts)
         assert kept.get_ifd(34665)[42036].encode("latin-1") == texts[0]
+
+
+def test_exif_that_cannot_be_kept_is_told(tmp_path, levels):
+    entry = struct.pack("<HHII", 256, 2, 5, 8 + 2 + 2 * 12 + 4)  # a width that is a text
+    turn = struct.pack("<HHIHH", 274, 3, 1, 6, 0)
+    block = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entry + turn + struct.pack("<I", 0) + b"wide\0"
+    Image.fromarray(levels).save(tmp_path / "a.jpg", exif=block)
+    with pytest.warns(ImageWarning, match="EXIF data is broken .*; left out"):
+        opened = open_picture(tmp_path / "a.jpg")
+    assert (opened.metadata.exif, opened.height, opened.width) == (None, *levels.shape[1::-1])
+
+
+@pytest.mark.parametrize("bound", [0, 10**8])
+def test_exif_that_jpeg_has_no_room_for_is_left_out(tmp_path, levels, monkeypatch, bound):
+    monkeypatch.setattr("images.writing.MAX_PILLOW_BYTES", bound)
+    exif = Image.Exif()
+    exif[271], exif.get_ifd(34665)[37500] = "A camera", bytes(66_000)
+    metadata = Metadata(exif.tobytes(), (300.0, 300.0))
+    with pytest.warns(ImageWarning, match=r"b.jpg: its 66,\d+ bytes of EXIF data are left out"):
+        write_levels(tmp_path / "b.jpg", levels, metadata=metadata)
+    with Image.open(tmp_path / "b.jpg") as image:
+        assert (dict(image.getexif()), image.info["dpi"]) == ({}, (300, 300))
+    write_levels(tmp_path / "b.png", levels, metadata=metadata)
+    with Image.open(tmp_path / "b.png") as image:
+        assert image.getexif()[271] == "A camera"
+
+
+def test_a_tiff_without_a_resolution_gets_none(tmp_path, levels):
+    Image.fromarray(levels).save(tmp_path / "a.tif")
+    with Image.open(tmp_path / "a.tif") as image:
+        assert 282 not in image.tag_v2
+    assert open_picture(tmp_path / "a.tif").metadata.resolution is None
 
 
 def test_deep_tiff_in_strips(tmp_path, levels):
