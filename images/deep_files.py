@@ -1,8 +1,9 @@
 """Files of more than 8 bits a channel: 16-bit PNG, and TIFF of 9 to 32 bits and of floating-point numbers.
 
-Pillow cuts 16-bit colour down to 8 bits, and reads neither JPEG 2000 within TIFF nor BigTIFF whose most significant
-byte comes first, so these go through imagecodecs (libpng, and the compressions that tifffile leaves to it, LZW above
-all) and tifffile. Both are imported only when such a file turns up: without them everything else still reads.
+Pillow cuts 16-bit colour down to 8 bits, and reads neither JPEG 2000 or WebP within TIFF, nor an alpha in a plane of
+its own, nor BigTIFF whose most significant byte comes first, so these go through imagecodecs (libpng, and the
+compressions that tifffile leaves to it, LZW above all) and tifffile. Both are imported only when such a file turns up:
+without them everything else still reads.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ PROFILE_TAG, ORIENTATION_TAG = 34675, 274
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2
 SIGNED, FLOAT = 2, 3
 PREMULTIPLIED, STRAIGHT = 1, 2
+SEPARATE, WEBP = 2, 50001
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,12 +89,22 @@ def read_deep_tiff(path: Path) -> DeepImage | None:
     with tifffile.TiffFile(path) as file:
         page = file.pages.first
         deep = page.bitspersample > 8 or page.sampleformat == FLOAT
-        foreign = page.compression not in COMPRESSION_INFO or (file.is_bigtiff and file.byteorder == ">")
-        if not (deep or foreign) or page.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
+        if not (deep or _is_foreign(page)) or page.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
             return None
         color, alpha = _split_channels(page, _channels_last(page, path))
         profile, orientation = _tag(page, PROFILE_TAG, None), _tag(page, ORIENTATION_TAG, 1)
         return DeepImage(color, alpha, profile, orientation, tiff_resolution(page), 16 if deep else 8)
+
+
+def _is_foreign(page: tifffile.TiffPage) -> bool:
+    """Say whether Pillow does not read a page of 8 bits, or takes its alpha for what it is not."""
+    file = page.parent
+    return (
+        page.compression not in COMPRESSION_INFO
+        or page.compression == WEBP
+        or (page.planarconfig == SEPARATE and bool(page.extrasamples))
+        or (file.is_bigtiff and file.byteorder == ">")
+    )
 
 
 def _channels_last(page: tifffile.TiffPage, path: Path) -> np.ndarray:

@@ -414,6 +414,7 @@ def test_the_folder_works_when_copied_alone(tmp_path):
     {"bigtiff": True, "byteorder": ">"},
     {"compression": "jpeg2000", "tile": (32, 32)},
     {"compression": "lerc"},
+    {"compression": "webp"},
 ])  # fmt: skip
 def test_tiff_that_pillow_does_not_read(tmp_path, random, options):
     levels = random.integers(0, 256, (32, 64, 3), np.uint8)
@@ -423,6 +424,19 @@ def test_tiff_that_pillow_does_not_read(tmp_path, random, options):
         picture = open_picture(tmp_path / "a.tif")
     assert picture.bits == 8
     np.testing.assert_array_equal((picture.picture().pixels * 255).round(), levels)
+
+
+@pytest.mark.parametrize("colors", [1, 3])
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib", "predictor": True}])
+def test_tiff_with_its_alpha_in_a_plane(tmp_path, random, colors, options):
+    levels = random.integers(0, 256, (colors + 1, 32, 64), np.uint8)
+    kind = "rgb" if colors == 3 else "minisblack"
+    options = {"photometric": kind, "planarconfig": "separate", "extrasamples": ["unassalpha"], **options}
+    tifffile.imwrite(tmp_path / "a.tif", levels, metadata=None, **options)
+    picture = read(tmp_path / "a.tif", alpha=True)
+    expected = np.broadcast_to(np.moveaxis(levels[:colors], 0, -1) / 255, (32, 64, 3))
+    np.testing.assert_allclose(picture.pixels, expected, atol=1e-7)
+    np.testing.assert_allclose(picture.alpha, levels[colors] / 255, atol=1e-7)
 
 
 def test_tiff_of_lab(tmp_path, photo):
