@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import keras
 import numpy as np
@@ -22,9 +23,12 @@ from pipelines.stylization.brush import with_brush
 # 8 bits of mantissa are too few for 0..255 minus a mean: the layers around the network stay in float32.
 FLOAT32_LAYERS = (VGGPreprocessing, VGGPostprocessing)
 
-# From a picture, float32 (height, width, 3) in [0, 1], to it stylised: a Generator, or several of them under masks (see
-# pipelines.stylization.masks).
-Stylizer = Callable[[np.ndarray], np.ndarray]
+
+class Stylizer(Protocol):
+    """From a picture to it stylised: a Generator, or several of them under masks (pipelines.stylization.masks)."""
+
+    def __call__(self, pixels: np.ndarray, brush_size: float = 1.0) -> np.ndarray:
+        """Return `pixels`, float32 (height, width, 3) in [0, 1], stylised with strokes of this size."""
 
 
 class Generator:
@@ -55,11 +59,12 @@ class Generator:
         except Exception as error:  # a foreign model may hold anything
             raise UserError(f"the model cannot be compiled in {precision}: {one_line(error)}") from error
 
-    def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """Return the network's answer to one picture, clipped to [0, 1].
+    def __call__(self, pixels: np.ndarray, brush_size: float = 1.0) -> np.ndarray:
+        """Return one picture stylised.
 
         Args:
             pixels: float32 (height, width, 3), RGB, sRGB-encoded, in [0, 1].
+            brush_size: size of the strokes, see pipelines.stylization.brush; with 1 it is the network's answer.
 
         Returns:
             The same shape and range.
@@ -67,6 +72,14 @@ class Generator:
         Raises:
             UserError: the network fails on this picture, or its answer is of another size or not a number.
         """
+        if brush_size == 1:
+            return self._answer(pixels)
+        content = rows_of(Picture(pixels))
+        painted = with_brush(content, brush_size, lambda picture: self._answer(picture.picture().pixels))
+        return painted.picture().pixels
+
+    def _answer(self, pixels: np.ndarray) -> np.ndarray:
+        """Return the network's answer to one picture, clipped to [0, 1]."""
         try:
             stylized = np.asarray(self.run(pixels[None]), np.float32)
         except Exception as error:  # a network may fail in any way, at sizes smaller than its padding for one
@@ -136,11 +149,7 @@ def stylize_picture(
     Raises:
         UserError: the network fails on this picture.
     """
-    if brush_size == 1:
-        stylized = generator(picture.pixels)
-    else:
-        painted = with_brush(rows_of(picture), brush_size, lambda content: generator(content.picture().pixels))
-        stylized = painted.picture().pixels
+    stylized = generator(picture.pixels, brush_size)
     if keep_colors:
         stylized = transfer_luma(stylized, picture.pixels)
     pixels = np.float32(1 - strength) * picture.pixels + np.float32(strength) * stylized

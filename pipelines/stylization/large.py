@@ -74,66 +74,54 @@ def stylize_rows(
         else:
             lumas[rows.start : rows.stop] = luma_difference(stylized, content.read_rows(rows))
 
-    painter = _Painter(plan.passes, look.masks, folder, observe)
-    if look.brush_size == 1:
-        painter.run(content, sink)
+    painter = _Painter(plan.passes, look.brush_size, folder, observe)
+    if look.masks:
+        _paint_under_masks(painter, look.masks, content, sink)
     else:
-        painted = with_brush(content, look.brush_size, painter)
-        for rows in parts(painted):
-            sink(rows, painted.read_rows(rows))
+        painter.run(plan.passes, content, sink)
     if lumas is not None:
         _keep_colors(content, lumas, finish)
 
 
 class _Painter:
-    """The network in strips for pictures of several sizes, or several networks under masks.
+    """Networks in strips, with strokes of any size.
 
     Args:
-        passes: one for each size, in their order; of several networks as many, one network after the other.
-        masks: see `Look`.
+        passes: all that there will be.
+        brush_size: see `Look`.
         folder: for the files.
         observe: told the share of all passes' pixels that is done.
     """
 
-    def __init__(self, passes: Sequence[Pass], masks: Sequence[np.ndarray], folder: Path, observe: Observer) -> None:
-        self.passes, self.masks, self.folder, self.observe = passes, masks, folder, observe
+    def __init__(self, passes: Sequence[Pass], brush_size: float, folder: Path, observe: Observer) -> None:
+        self.passes, self.brush_size, self.folder, self.observe = passes, brush_size, folder, observe
         self.pixels = sum(height * width for height, width in (one.size for one in passes))
         self.done = 0
 
-    def __call__(self, content: PictureRows) -> np.ndarray:
+    def run(self, passes: Sequence[Pass], content: PictureRows, sink: Sink) -> None:
+        """Stylise a picture with one network's passes, one for each size; the sink gets values in [0, 1]."""
+        if self.brush_size == 1:
+            self._run(passes, content, sink)
+            return
+        painted = with_brush(content, self.brush_size, partial(self._painted, passes))
+        for rows in parts(painted):
+            sink(rows, painted.read_rows(rows))
+
+    def _painted(self, passes: Sequence[Pass], content: PictureRows) -> np.ndarray:
         """Return a picture of a planned size stylised, float32 (height, width, 3), in a mapped file."""
-        kept, result = (self._new((content.height, content.width, 3)) for _ in range(2))
+        kept, result = (self.new((content.height, content.width, 3)) for _ in range(2))
         for rows in parts(content):
             kept[rows.start : rows.stop] = content.read_rows(rows)
 
         def keep(rows: range, stylized: np.ndarray) -> None:
             result[rows.start : rows.stop] = stylized
 
-        self.run(rows_of(Picture(kept)), keep)
+        self._run(passes, rows_of(Picture(kept)), keep)
         return result
 
-    def run(self, content: PictureRows, sink: Sink) -> None:
-        """Stylise a picture of a planned size; the sink gets values in [0, 1]."""
-        first = next(i for i, one in enumerate(self.passes) if one.size == (content.height, content.width))
-        passes = self.passes[first :: len(self.passes) // max(1, len(self.masks))]
-        if self.masks:
-            self._run_under_masks(passes, content, sink)
-        else:
-            self._run(passes[0], content, sink)
-
-    def _run_under_masks(self, passes: Sequence[Pass], content: PictureRows, sink: Sink) -> None:
-        shares = soft_shares(self.masks, content.height, content.width, self._new)
-        mixed = self._new((content.height, content.width, 3))
-        for rows in parts(content):
-            rest = 1 - reduce(np.add, [share[rows.start : rows.stop] for share in shares])
-            mixed[rows.start : rows.stop] = rest[..., None] * content.read_rows(rows)
-        for one, share in zip(passes, shares, strict=True):
-            self._run(one, content, partial(_add, mixed, share))
-        for rows in parts(content):
-            sink(rows, mixed[rows.start : rows.stop])
-
-    def _run(self, one: Pass, content: PictureRows, sink: Sink) -> None:
+    def _run(self, passes: Sequence[Pass], content: PictureRows, sink: Sink) -> None:
         pixels = content.height * content.width
+        one = next(one for one in passes if one.size == (content.height, content.width))
 
         def take(rows: range, stylized: np.ndarray) -> None:
             if not np.isfinite(stylized).all():
@@ -146,8 +134,23 @@ class _Painter:
         run_strips(one.cut, one.plan, content.read_rows, take, folder=str(self.folder), observe=observe)
         self.done += pixels
 
-    def _new(self, shape: tuple[int, ...]) -> np.ndarray:
+    def new(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Return a mapped array of zeros, float32."""
         return mapped_zeros(shape, np.float32, str(self.folder))
+
+
+def _paint_under_masks(painter: _Painter, masks: Sequence[np.ndarray], content: PictureRows, sink: Sink) -> None:
+    """Stylise a picture with several networks, whose passes come one after the other."""
+    shares = soft_shares(masks, content.height, content.width, painter.new)
+    mixed = painter.new((content.height, content.width, 3))
+    for rows in parts(content):
+        rest = 1 - reduce(np.add, [share[rows.start : rows.stop] for share in shares])
+        mixed[rows.start : rows.stop] = rest[..., None] * content.read_rows(rows)
+    each = len(painter.passes) // len(masks)
+    for number, share in enumerate(shares):
+        painter.run(painter.passes[number * each : (number + 1) * each], content, partial(_add, mixed, share))
+    for rows in parts(content):
+        sink(rows, mixed[rows.start : rows.stop])
 
 
 def _add(mixed: np.ndarray, share: np.ndarray, rows: range, stylized: np.ndarray) -> None:

@@ -33,8 +33,8 @@ class MaskedGenerator:
         self.generators = list(generators)
         self.masks = list(masks)
 
-    def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """Return `pixels`, float32 (height, width, 3) in [0, 1], stylised under the masks.
+    def __call__(self, pixels: np.ndarray, brush_size: float = 1.0) -> np.ndarray:
+        """Return `pixels`, float32 (height, width, 3) in [0, 1], stylised under the masks with strokes of this size.
 
         Raises:
             UserError: a network fails on this picture.
@@ -42,7 +42,7 @@ class MaskedGenerator:
         shares = shares_of(self, *pixels.shape[:2])
         result = (1 - reduce(np.add, shares))[..., None] * pixels
         for share, generator in zip(shares, self.generators, strict=True):
-            result += share[..., None] * generator(pixels)
+            result += share[..., None] * generator(pixels, brush_size)
         return result
 
 

@@ -97,6 +97,17 @@ def test_strips_under_masks_are_the_whole(tmp_path, monkeypatch, pixels, look, c
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("brush_size", [0.5, 1.0, 2.0])
+def test_where_no_mask_is_white_the_picture_is_unchanged(pixels, brush_size):
+    mask = np.zeros((70, 45), np.float32)
+    mask[:20] = 1
+    generator = Generator(inverting_model())
+    options = {"strength": 1.0, "keep_colors": False, "brush_size": brush_size}
+    made = stylize_picture(Picture(pixels), MaskedGenerator([generator], [mask]), **options).pixels
+    np.testing.assert_array_equal(made[30:], pixels[30:])
+    np.testing.assert_array_equal(made[:10], stylize_picture(Picture(pixels), generator, **options).pixels[:10])
+
+
 def test_a_file_in_strips_is_the_file_whole(tmp_path, pixels, always_strips, monkeypatch):
     save_model(inverting_model(), tmp_path / "model.keras")
     levels = (pixels * 255).astype(np.uint8)
