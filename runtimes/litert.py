@@ -46,6 +46,9 @@ def _unsigned(interpreter: Any, styles: tuple[str, ...]) -> Graph:
     given, results = interpreter.get_input_details(), interpreter.get_output_details()
 
     def run(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        for details in given:  # those of a free size have sides of 1 until they are told
+            interpreter.resize_tensor_input(details["index"], arrays[details["name"]].shape, strict=True)
+        interpreter.allocate_tensors()
         for details in given:
             interpreter.set_tensor(details["index"], arrays[details["name"]])
         interpreter.invoke()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runtimes.graph import Graph, TensorInfo
+from runtimes.graph import Graph, GraphError, TensorInfo
 from runtimes.processor import ask_for_quick_kernels
 from runtimes.quiet import without_stderr
 from runtimes.styles import saved_model_styles
@@ -22,6 +22,9 @@ def load_saved_model(path: Path) -> Graph:
     """Load the signature "serving_default" of a SavedModel folder whose weights are sound numbers.
 
     Inputs and outputs are in alphabetical order.
+
+    Raises:
+        GraphError: it has no such signature, or a weight is no sound number.
     """
     ask_for_quick_kernels()
     with without_stderr():  # TensorFlow's notes when it starts, and when it first looks for a GPU
@@ -29,6 +32,8 @@ def load_saved_model(path: Path) -> Graph:
 
         tf.config.list_physical_devices()
     loaded = tf.saved_model.load(str(path))
+    if SIGNATURE not in loaded.signatures:
+        raise GraphError(f"it has no signature {SIGNATURE!r} ({', '.join(loaded.signatures) or 'none at all'})")
     signature = loaded.signatures[SIGNATURE]
     check_weights(saved_model_weights(signature))
 

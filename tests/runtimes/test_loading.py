@@ -3,7 +3,9 @@
 import os
 import signal
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from runtimes import loading
 from runtimes.graph import GraphError
@@ -45,3 +47,29 @@ def test_a_file_of_another_kind_than_its_name_tells_is_named(name, content, kind
     (tmp_path / name).write_bytes(content)
     with pytest.raises(GraphError, match=f"{name}: cannot be loaded: it is {kind}$"):
         loading.load_graph(tmp_path / name)
+
+
+class Negative(tf.Module):
+    """1 - x for pictures of any size."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.float32)])
+    def __call__(self, x):
+        return 1 - x
+
+
+def test_a_saved_model_of_other_signatures_is_refused_by_their_names(tmp_path):
+    network = Negative()
+    tf.saved_model.save(network, str(tmp_path / "net"), signatures={"paint": network.__call__.get_concrete_function()})
+    with pytest.raises(GraphError, match=r"net: cannot be loaded: it has no signature 'serving_default' \(paint\)"):
+        loading.load_graph(tmp_path / "net")
+
+
+def test_a_tflite_file_without_the_usual_signature_takes_pictures_of_all_sizes(tmp_path):
+    network = Negative()
+    tf.saved_model.save(network, str(tmp_path / "net"), signatures={"paint": network.__call__.get_concrete_function()})
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "net"), signature_keys=["paint"])
+    (tmp_path / "net.tflite").write_bytes(converter.convert())
+    graph = loading.load_graph(tmp_path / "net.tflite")
+    for size in ((5, 8), (9, 3), (5, 8)):
+        picture = np.random.default_rng(0).random((1, *size, 3), np.float32)
+        np.testing.assert_allclose(graph(picture)[0], 1 - picture, atol=1e-6)
