@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from runtimes.graph import Graph, TensorInfo
+from runtimes.quiet import without_stderr
 from runtimes.styles import onnx_styles
-from runtimes.weights import check_weights, onnx_weights
+from runtimes.weights import check_weights, files_beside, onnx_weights
 
+# Where ONNX Runtime looks for the files beside a model that it is given as bytes.
+FOLDER_OF_FILES = "session.model_external_initializers_file_folder_path"
 # NumPy's names of ONNX Runtime's types, where the two differ.
 DTYPES = {"float": "float32", "double": "float64"}
 
@@ -19,8 +22,12 @@ def load_onnx(path: Path) -> Graph:
     import onnxruntime
 
     content = path.read_bytes()  # the runtime opens no file whose name is not UTF-8
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    check_weights(onnx_weights(content))
+    options = onnxruntime.SessionOptions()
+    if files_beside(content, path):
+        options.add_session_config_entry(FOLDER_OF_FILES, str(path.absolute().parent))
+    with without_stderr():  # the runtime prints its errors, beside raising them
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    check_weights(onnx_weights(content, path.parent))
     outputs = tuple(_info(value) for value in session.get_outputs())
     names = [tensor.name for tensor in outputs]
     return Graph(

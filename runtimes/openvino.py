@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtimes.graph import Graph, TensorInfo
 from runtimes.styles import onnx_styles
-from runtimes.weights import check_weights, onnx_weights
+from runtimes.weights import check_weights, files_beside, onnx_weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,8 +25,9 @@ def load_openvino(path: Path) -> Graph:
 
     content = path.read_bytes()  # the runtime opens no file whose name is not UTF-8
     core = openvino.Core()
-    compiled = core.compile_model(core.read_model(BytesIO(content)), "CPU", {"PERFORMANCE_HINT": "LATENCY"})
-    check_weights(onnx_weights(content))
+    model = core.read_model(path if files_beside(content, path) else BytesIO(content))
+    compiled = core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY"})
+    check_weights(onnx_weights(content, path.parent))
     inputs, outputs = (tuple(map(_info, ports)) for ports in (compiled.inputs, compiled.outputs))
 
     def run(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from runtimes.graph import GraphError
@@ -40,8 +41,36 @@ def check_weights(weights: Iterable[tuple[str, Any]]) -> None:
             raise GraphError(f"weight {name} contains {what}")
 
 
-def onnx_weights(content: bytes) -> Iterator[tuple[str, Any]]:
-    """Yield the floating-point tensors of an `.onnx` file: initial values, and constants of nodes, in subgraphs too."""
+def onnx_weights(content: bytes, folder: Path) -> Iterator[tuple[str, Any]]:
+    """Yield the floating-point tensors of an `.onnx` file: initial values, and constants of nodes, in subgraphs too.
+
+    Args:
+        content: of the file.
+        folder: where it is, and the files beside it that may hold the tensors' numbers.
+    """
+    for tensor in _onnx_tensors(content):
+        yield from _onnx_weight(tensor, folder)
+
+
+def files_beside(content: bytes, path: Path) -> set[str]:
+    """Return the names of the files in an `.onnx` file's folder that hold the numbers of its tensors.
+
+    Args:
+        content: of the file.
+        path: of the file.
+
+    Raises:
+        GraphError: one of them is missing.
+    """
+    places = (_place_beside(tensor) for tensor in _onnx_tensors(content))
+    names = {place["location"] for place in places if "location" in place}
+    for name in sorted(names):
+        if not (path.parent / name).is_file():
+            raise GraphError(f"its weights are in another file, {name}, which is not beside it")
+    return names
+
+
+def _onnx_tensors(content: bytes) -> Iterator[memoryview]:
     for number, value in fields(memoryview(content)):
         if number == 7:  # graph
             yield from _of_onnx_graph(value)
@@ -49,30 +78,41 @@ def onnx_weights(content: bytes) -> Iterator[tuple[str, Any]]:
             yield from _of_onnx_nodes(value, nodes=7)
 
 
-def _of_onnx_graph(graph: memoryview) -> Iterator[tuple[str, Any]]:
+def _of_onnx_graph(graph: memoryview) -> Iterator[memoryview]:
     for number, value in fields(graph):
         if number == 5:  # initializer
-            yield from _onnx_tensor(value)
+            yield value
     yield from _of_onnx_nodes(graph, nodes=1)
 
 
-def _of_onnx_nodes(graph: memoryview, *, nodes: int) -> Iterator[tuple[str, Any]]:
+def _of_onnx_nodes(graph: memoryview, *, nodes: int) -> Iterator[memoryview]:
     for node in (value for number, value in fields(graph) if number == nodes):
         for attribute in (value for number, value in fields(node) if number == 5):
             for number, value in fields(attribute):
                 if number in (5, 10):  # t, tensors
-                    yield from _onnx_tensor(value)
+                    yield value
                 elif number in (6, 11):  # g, graphs
                     yield from _of_onnx_graph(value)
 
 
-def _onnx_tensor(tensor: memoryview) -> Iterator[tuple[str, Any]]:
+def _place_beside(tensor: memoryview) -> dict[str, str]:
+    """Return what a tensor tells of the file beside the model that has its numbers: location, offset and length."""
+    entries = (dict(fields(value)) for number, value in fields(tensor) if number == 13)  # external_data
+    return {bytes(entry[1]).decode(): bytes(entry.get(2, b"")).decode() for entry in entries}
+
+
+def _onnx_weight(tensor: memoryview, folder: Path) -> Iterator[tuple[str, Any]]:
     import numpy as np
 
     given = {number: value for number, value in fields(tensor) if number != 1}  # without its sizes
     kind = ONNX_TYPES.get(given.get(2, 0))
     name = bytes(given.get(8, b"")).decode(errors="replace") or "without a name"
-    if kind is not None and 9 in given:  # raw_data
+    if kind is not None and 13 in given:
+        place = _place_beside(tensor)
+        with (folder / place["location"]).open("rb") as file:
+            file.seek(int(place.get("offset", 0)))
+            yield name, np.frombuffer(file.read(int(place.get("length", -1))), kind)
+    elif kind is not None and 9 in given:  # raw_data
         yield name, np.frombuffer(given[9], kind)
     elif kind is not None:  # float_data and double_data, packed or not
         typed = {4: "<f4", 10: "<f8"}

@@ -41,9 +41,10 @@ def write_onnx(path, value, *, place="initializer", dtype=np.float32):
         nodes.insert(0, helper.make_node("Cast", ["half"], ["kernel"], to=TensorProto.FLOAT))
         tensor.name = "half"
     pictures = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 3, 8, 8)) for name in "xz"]
-    initial = [tensor] if place in ("initializer", "float_data") else []
+    initial = [tensor] if place in ("initializer", "float_data", "beside") else []
     graph = helper.make_graph(nodes, "graph", pictures[:1], pictures[1:], initial)
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), path)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    onnx.save(model, path, save_as_external_data=place == "beside", location=f"{path.name}.data", size_threshold=0)
 
 
 class Network(tf.Module):
@@ -72,7 +73,7 @@ def write_tflite(path, value):
     path.write_bytes(content.replace(stored, kernel(value).transpose(3, 0, 1, 2).tobytes()))
 
 
-@pytest.mark.parametrize("place", ["initializer", "float_data", "node", "subgraph"])
+@pytest.mark.parametrize("place", ["initializer", "float_data", "node", "subgraph", "beside"])
 @pytest.mark.parametrize("told", BROKEN)
 def test_onnx(tmp_path, told, place):
     path = tmp_path / "net.onnx"
@@ -83,6 +84,21 @@ def test_onnx(tmp_path, told, place):
         load_graph(path)
     assert str(caught.value).startswith(f"{path}: cannot be loaded: weight kernel ")
     assert str(caught.value).endswith(told)
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_onnx_with_its_weights_in_a_file_beside_it(tmp_path, capfd, runtime):
+    picture = np.random.default_rng(0).random((1, 3, 8, 8), np.float32)
+    write_onnx(tmp_path / "whole.onnx", 0.5)
+    write_onnx(tmp_path / "net.onnx", 0.5, place="beside")
+    assert (tmp_path / "net.onnx.data").stat().st_size == kernel().nbytes
+    (expected,), (found,) = (load_graph(tmp_path / f"{name}.onnx", runtime)(picture) for name in ("whole", "net"))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    (tmp_path / "net.onnx.data").unlink()
+    capfd.readouterr()
+    with pytest.raises(GraphError, match=r"its weights are in another file, net\.onnx\.data, which is not beside it"):
+        load_graph(tmp_path / "net.onnx", runtime)
+    assert not capfd.readouterr().err
 
 
 def test_half_precision_in_onnx(tmp_path):
