@@ -27,8 +27,11 @@ ANIMATED_FORMATS = ("GIF", "WEBP", "PNG", "AVIF")
 ORIENTATION_TAG = 274
 # Pixels an inch; beyond these it is no resolution but a broken tag, or the 1 that Pillow has for a TIFF without any.
 MIN_RESOLUTION, MAX_RESOLUTION = 1, 1e5
-# Of the brand in the first box of a file, as HEIC files have it.
+# Of the brand in the first box of a file, as HEIC files have it; AVIF files may begin with the last two of them, and
+# tell what they are among the further brands of that box.
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
+AVIF_BRANDS = (b"avif", b"avis")
+HEAD_BYTES = 64
 
 
 def read_image(path: str | os.PathLike) -> Picture:
@@ -64,7 +67,7 @@ def open_picture(path: str | os.PathLike) -> PictureRows:
         raise ImageError(why)
     try:
         with path.open("rb") as file:
-            head = file.read(32)
+            head = file.read(HEAD_BYTES)
         return _read(path, head)
     except ImageError:
         raise
@@ -81,12 +84,14 @@ def _why_unidentified(head: bytes) -> str:
         return "the file is empty"
     if head.startswith(TIFF_SIGNATURES):
         return "broken, or a TIFF whose kind of pixels or compression is not supported"
-    return f"broken, or not one of {', '.join(FORMATS)}"
+    return f"broken, or not one of {', '.join((*FORMATS, 'HEIC'))}"
 
 
 def is_heif(head: bytes) -> bool:
     """Tell from the first bytes of a file whether it is a HEIC picture, as phones write them."""
-    return head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS
+    further = head[16 : int.from_bytes(head[:4])]
+    is_avif = any(brand in further for brand in AVIF_BRANDS)
+    return head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS and not is_avif
 
 
 def register_heif() -> None:

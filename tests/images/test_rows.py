@@ -154,6 +154,13 @@ def test_avif(tmp_path):
     assert np.abs(read_image(tmp_path / "a.avif").pixels * 255 - ramp).max() < 6
 
 
+def test_avif_that_begins_with_the_brand_of_its_container(tmp_path):
+    Image.new("RGB", (8, 6), (200, 100, 50)).save(tmp_path / "a.avif", quality=95)
+    content = (tmp_path / "a.avif").read_bytes()
+    (tmp_path / "b.avif").write_bytes(content[:8] + b"mif1" + content[12:])
+    np.testing.assert_array_equal(read_image(tmp_path / "b.avif").pixels, read_image(tmp_path / "a.avif").pixels)
+
+
 def test_heic(tmp_path):
     pillow_heif = pytest.importorskip("pillow_heif")
     ramp = np.tile(np.linspace(0, 255, 64, dtype=np.uint8)[:, None, None], (1, 48, 3))
