@@ -86,7 +86,7 @@ def accelerate_descriptor(model: keras.Model) -> keras.Model:
     """
     if not native.is_on_processor():
         return model
-    if not any(map(_is_replaced, model.layers)):
+    if not any(_is_replaced(layer) or _becomes_constant(layer) for layer in model.layers):
         return model
     names = {layer.name for layer in model.layers}
     unrectified: dict[int, keras.layers.Conv2D] = {}
@@ -114,9 +114,12 @@ def _copied(layer: Any) -> Any:
     """Return a layer of its own with the same weights, constant ones where it may be; an operation is its own copy."""
     if not isinstance(layer, keras.Layer):
         return layer
-    if native.prefers_constant_kernels() and _may_be_constant(layer):
-        return _constant(layer, in_volumes=True)
-    return _with_weights(layer, type(layer))
+    return _constant(layer, in_volumes=True) if _becomes_constant(layer) else _with_weights(layer, type(layer))
+
+
+def _becomes_constant(layer: Any) -> bool:
+    # Of large kernels that are variables, such as those of random filters, oneDNN takes minutes for a gradient.
+    return native.prefers_constant_kernels() and _may_be_constant(layer)
 
 
 def _constant(layer: keras.layers.Conv2D, *, in_volumes: bool) -> keras.layers.Conv2D:

@@ -11,6 +11,7 @@ from model.acceleration import CONSTANT, accelerate, accelerate_descriptor, with
 from model.descriptor import build_descriptor
 from model.generators.registry import build_generator
 from model.layer_names import BLOCKS
+from model.random_filters import random_filters
 from optimize.value_and_grad import compile_value_and_grad
 from tests.support.vgg_files import write_weights
 
@@ -179,6 +180,18 @@ def test_a_descriptor_has_the_same_loss_and_gradient(vgg_file, padding, pooling,
     (loss, gradient), (expected, slopes) = losses_and_gradients([quick, plain], pictures)
     assert loss == pytest.approx(expected, rel=1e-5)
     assert np.linalg.norm(gradient - slopes) < 1e-3 * np.linalg.norm(slopes)
+
+
+def test_random_filters_are_constants(monkeypatch):
+    """Of their largest kernels, as variables, oneDNN takes minutes for a gradient."""
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
+    plain = random_filters(filters=2)
+    quick = accelerate_descriptor(plain)
+    assert CONSTANT[keras.layers.Conv2D] in {type(layer) for layer in quick.layers}
+    assert keras.layers.Conv2D not in {type(layer) for layer in quick.layers}
+    pictures = np.random.default_rng(6).random((1, 20, 24, 3), dtype=np.float32)
+    for name, values in plain(pictures).items():
+        np.testing.assert_allclose(quick(pictures)[name], values, rtol=1e-4, atol=1e-3)
 
 
 def test_an_accelerated_descriptor_may_be_cut(vgg_file):
