@@ -20,6 +20,9 @@ _OPTIONS = {
 }
 # The worst quality that they know, as a constant rate factor.
 MAX_CRF = {"h264": 51, "hevc": 51, "av1": 63}
+# SVT-AV1 splits pictures into squares of this many pixels. Several of its threads may wait for each other without end
+# where a side is shorter than half of one, and a single one has nothing to wait for.
+AV1_SQUARE = 64
 # Frames a second that encoders are told, at most: SVT-AV1 refuses more. Frames keep their times all the same.
 MAX_RATE = Fraction(240)
 
@@ -44,7 +47,7 @@ def add_encoder(
     if not isinstance(stream, av.VideoStream):
         raise TypeError(f"{ENCODERS[codec]} does not encode video")
     stream.width, stream.height, stream.pix_fmt = about.width, about.height, pixel_format
-    stream.options = {**_encoder_options(codec, quality)}
+    stream.options = _encoder_options(codec, quality, min(about.width, about.height))
     context = stream.codec_context
     context.time_base = about.time_base
     context.sample_aspect_ratio = about.pixel_aspect
@@ -54,9 +57,12 @@ def add_encoder(
     return stream
 
 
-def _encoder_options(codec: str, quality: int) -> dict[str, str]:
-    """Return FFmpeg's options for a codec of ENCODERS at a quality of 1 to 100."""
-    return {**_OPTIONS[codec], "crf": str(_crf(codec, quality))}
+def _encoder_options(codec: str, quality: int, shorter: int) -> dict[str, str]:
+    """Return FFmpeg's options for a codec of ENCODERS, a quality of 1 to 100 and a shorter side in pixels."""
+    options = {**_OPTIONS[codec], "crf": str(_crf(codec, quality))}
+    if codec == "av1" and shorter < AV1_SQUARE:
+        options["svtav1-params"] += ":lp=1"
+    return options
 
 
 def _crf(codec: str, quality: int) -> int:

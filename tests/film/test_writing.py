@@ -1,5 +1,7 @@
 """Writing films in parts, as FFmpeg and Pillow read them back."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from conftest import ROOT
 from PIL import Image
 from support.films import packets, write_video
 from support.small_disk import largest_file
@@ -99,6 +102,25 @@ def test_odd_sizes_are_kept(tmp_path, codec):
     about = FilmFormat(35, 47, Fraction(1, 25), Fraction(25))
     write(tmp_path / "film.mp4", tmp_path / "parts", [Frame(pixels, i) for i in range(3)], about=about, codec=codec)
     assert [frame.pixels.shape for frame in FilmReader(tmp_path / "film.mp4")] == [(47, 35, 3)] * 3
+
+
+def test_a_narrow_film_is_encoded_to_its_end(tmp_path):
+    """In another process: where SVT-AV1's threads wait for each other nothing ends them."""
+    program = f"""
+from fractions import Fraction
+from pathlib import Path
+import numpy as np
+from film.frame import FilmFormat, Frame
+from film.writing import film_writer
+about = FilmFormat(16, 128, Fraction(1, 25), Fraction(25))
+writer = film_writer({str(tmp_path / "film.mkv")!r}, Path({str(tmp_path)!r}), about, source=Path("none"), codec="av1")
+for i in range(2):
+    writer.write(Frame(np.random.default_rng(i).random((128, 16, 3), np.float32), i, 1))
+writer.end_part()
+writer.finish()
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
+    assert [frame.pixels.shape for frame in FilmReader(tmp_path / "film.mkv")] == [(128, 16, 3)] * 2
 
 
 def test_sizes_that_a_codec_does_not_hold_are_refused_in_one_line(tmp_path):
