@@ -8,7 +8,8 @@ from fractions import Fraction
 
 import av
 
-# FFmpeg's names of formats whose files may be joined end to end, as recorders do: their times then begin anew.
+# FFmpeg's names of formats whose files may be joined end to end, as recorders do: their times then begin anew. They are
+# those of a broadcaster's clock, which may begin at any hour.
 JOINABLE = ("mpegts", "mpeg")
 # Seconds by which times go back where another recording begins, not where they are merely wrong; as in FFmpeg.
 MIN_STEP_BACK = Fraction(1, 10)
@@ -19,6 +20,8 @@ TICK = Fraction(1, 90_000)
 def packets_of(container: av.container.InputContainer, streams: Sequence[av.stream.Stream]) -> Iterator[av.Packet]:
     """Yield the packets of streams in the order of the file; an empty one ends each stream.
 
+    Of formats that may be joined the earliest stream begins at the time 0.
+
     Args:
         container: opened, at its beginning.
         streams: some of its streams.
@@ -27,7 +30,7 @@ def packets_of(container: av.container.InputContainer, streams: Sequence[av.stre
         yield from container.demux(list(streams))
         return
     wanted = {stream.index for stream in streams}
-    timeline = _Timeline()
+    timeline = _Timeline(-Fraction(container.start_time or 0, av.time_base))
     # All of them are read, so that pictures and sound, which are read apart, are moved alike.
     for packet in container.demux(*container.streams.video, *container.streams.audio, *container.streams.subtitles):
         if timeline.move(packet) and packet.stream.index in wanted:
@@ -59,20 +62,23 @@ class _Timeline:
 
     Each stream comes to the next recording at a place of its own in the file; the first one decides how far that is
     moved: to the end of all streams so far. Sound that still comes after it would overlap, and is left out.
+
+    Args:
+        shift: of the first recording, in seconds.
     """
 
-    def __init__(self) -> None:
-        self.shifts = [Fraction(0)]
+    def __init__(self, shift: Fraction) -> None:
+        self.shifts = [shift]
         self.recordings: dict[int, int] = {}
         self.ends: dict[int, Fraction] = {}
 
     def move(self, packet: av.Packet) -> bool:
         """Change the times of the next packet by its recording's shift; return whether it is part of the film."""
-        if packet.dts is None:
+        if packet.dts is None and packet.pts is None:
             return True
         index, base = packet.stream.index, packet.time_base
         shift = self.shifts[-1]
-        if packet.stream.type in ("video", "audio"):
+        if packet.dts is not None and packet.stream.type in ("video", "audio"):
             begin = packet.dts * base
             shift = self._shift(index, begin)
             is_later = self.recordings[index] > 0

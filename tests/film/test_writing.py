@@ -238,6 +238,18 @@ def test_the_same_frames_are_the_same_film(tmp_path, codec):
     assert len(films) == 1
 
 
+def test_a_broadcast_begins_at_zero(tmp_path):
+    """Its clock may stand at any hour, which would be the length of a Matroska film."""
+    source, hours = tmp_path / "source.ts", 5 * 3600 * 90_000
+    frames = [np.full((48, 64, 3), 40 * i, np.uint8) for i in range(5)]
+    write_video(source, frames, times=[hours + 3600 * i for i in range(5)], pix_fmt="yuv420p")
+    reader = FilmReader(source)
+    assert [frame.time for frame in reader] == [3600 * i for i in range(5)]
+    write(tmp_path / "film.mkv", tmp_path / "parts", [*reader], about=reader.format, source=source)
+    with av.open(str(tmp_path / "film.mkv")) as film:
+        assert film.duration == pytest.approx(200_000, abs=1000)
+
+
 def test_a_film_that_begins_before_zero_keeps_its_first_frames(tmp_path):
     """As recordings do whose clock starts anew soon after their beginning; sound is moved with the pictures."""
     source = tmp_path / "source.mkv"
