@@ -74,27 +74,31 @@ def stylize_film_on_cluster(
     network = Network(model, find_model(model).read_bytes())
     with held_film(source, output, settings, model=model, overwrite=overwrite) as (reader, files):
         start = perf_counter()
-        writer = _writer(reader, files, settings)
+        writer, broken = _writer(reader, files, settings)
         report = FilmReport(files.output, resumed_from=writer.frame_count)
         tell_resumed(note, writer.frame_count, files.folder, unit="frame")
         if scenes := _scenes_left(reader, settings, writer.frame_count):
             with connected(cluster):
                 arguments = (network, str(reader.path.absolute()), str(files.output.absolute()), settings, worker_cpus)
                 for result in _in_order(results_of(scenes, SceneWorker, arguments, find_workers(worker_cpus)), scenes):
-                    _add_scene(result, files, writer, report)
+                    _add_scene(result, files, writer, report, broken)
                     observe(writer.frame_count, scenes[-1]["end"])
         report.notes = files.finish(reader, writer)
-        report.broken = [float(time * reader.format.time_base) for time in report.broken]
+        report.broken = [float(time * reader.format.time_base) for time in broken]
         report.seconds = perf_counter() - start
         return report
 
 
-def _writer(reader: FilmReader, files: FilmFiles, settings: FilmSettings) -> FilmWriter:
-    """Return the writer of the stylised film, which goes on after the parts that an interrupted run has kept."""
+def _writer(reader: FilmReader, files: FilmFiles, settings: FilmSettings) -> tuple[FilmWriter, list[int]]:
+    """Return the writer of the stylised film, which goes on after the parts that an interrupted run has kept.
+
+    And the times of the broken frames in these.
+    """
     with files.gone_on_with():
         writer = open_writer(files.output.absolute(), files.folder, reader, settings)
         writer.check_parts()
-    return writer
+        _, broken = files.kept_state(writer.frame_count)
+    return writer, broken
 
 
 def _scenes_left(reader: FilmReader, settings: FilmSettings, done: int) -> list[Row]:
@@ -144,18 +148,19 @@ def _in_order(results: Iterator[Row], scenes: list[Row]) -> Iterator[Row]:
             following += 1
 
 
-def _add_scene(result: Row, files: FilmFiles, writer: FilmWriter, report: FilmReport) -> None:
+def _add_scene(result: Row, files: FilmFiles, writer: FilmWriter, report: FilmReport, broken: list[int]) -> None:
+    """Add the parts of a scene to the film, and the times of its broken frames to `broken`."""
     if result["error"]:
         raise UserError(result["error"])
     for name, content in zip(result["names"], result["contents"], strict=True):
         write_whole(files.folder / name, content)
     times = [(int(time), int(duration)) for time, duration in zip(result["times"], result["durations"], strict=True)]
     count = writer.frame_count + len(times)
-    files.write_state(count, {})
+    broken += [int(time) for time in result["broken"]]
+    files.write_state(count, {}, broken)
     writer.add_parts(times)
     files.drop_states_before(count)
     report.frames += len(times)
-    report.broken += [int(time) for time in result["broken"]]
     report.network_seconds += result["network_seconds"]
 
 
@@ -203,7 +208,7 @@ class SceneWorker:
         writer = open_writer(Path(self.output), folder, reader, self.settings)
         stylizer = FrameStylizer(self.generator, self.settings, resized_format(reader.format, self.settings))
         frames = resized_frames(reader, self.settings, begin=begin, end=end)
-        write_frames(frames, stylizer, writer, end_part=lambda number, state: writer.end_part())
+        write_frames(frames, stylizer, writer, end_part=lambda *_: writer.end_part())
         parts = [path for path in sorted(folder.iterdir()) if path.suffix != ".json"]
         times = writer.times[begin:]
         return {

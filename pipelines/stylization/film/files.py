@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -26,9 +26,6 @@ from pipelines.stylization.film.settings import FilmSettings
 from runs.lock import check_replaceable, hold
 from runs.resuming import Found, Identity, check_resumable
 from runs.store import DAMAGE, DamagedError, digest, read_json, read_state, write_json, write_state
-
-if TYPE_CHECKING:
-    from film.steadying import Steadier
 
 COMMAND = "command.json"
 # The options that name the files, by how what they are begins.
@@ -161,9 +158,12 @@ class FilmFiles:
             if path.name != ".lock":
                 path.unlink()
 
-    def write_state(self, frame_count: int, state: Mapping[str, np.ndarray]) -> None:
-        """Keep what the frame after `frame_count` frames needs; call it before the part with these ends."""
-        write_state(self.folder / f"state-{frame_count}.npz", state, {})
+    def write_state(self, frame_count: int, state: Mapping[str, np.ndarray], broken: Sequence[int]) -> None:
+        """Keep what the frame after `frame_count` frames needs, and the times of the broken ones among these.
+
+        Call it before the part with these frames ends.
+        """
+        write_state(self.folder / f"state-{frame_count}.npz", state, {"broken": list(broken)})
 
     def drop_states_before(self, frame_count: int) -> None:
         """Remove what is not needed any more."""
@@ -171,11 +171,12 @@ class FilmFiles:
             if _number(path) < frame_count:
                 path.unlink()
 
-    def restore(self, frame_count: int, steadier: Steadier, height: int, width: int) -> None:
-        """Give `steadier` the state after `frame_count` frames, which have this size."""
-        if frame_count:
-            arrays, _ = read_state(self.folder / f"state-{frame_count}.npz")
-            steadier.restore(arrays, height, width)
+    def kept_state(self, frame_count: int) -> tuple[dict[str, np.ndarray], list[int]]:
+        """Return the state and the times that `write_state` kept; earlier versions kept no times."""
+        if not frame_count:
+            return {}, []
+        state, about = read_state(self.folder / f"state-{frame_count}.npz")
+        return state, [int(time) for time in about.get("broken", ())]
 
     def finish(self, reader: FilmReader, writer: FilmWriter) -> list[str]:
         """Put the film together, remove the folder of its parts, and return what could not be kept, a line each."""

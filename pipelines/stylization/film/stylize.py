@@ -179,7 +179,8 @@ def _run(
     with files.gone_on_with():
         writer = open_writer(files.output, files.folder, reader, settings)
         writer.check_parts()
-        files.restore(writer.frame_count, stylizer.steadier, about.height, about.width)
+        state, stylizer.broken = files.kept_state(writer.frame_count)
+        stylizer.steadier.restore(state, about.height, about.width)
     tell_resumed(note, writer.frame_count, files.folder, unit="frame")
     report = FilmReport(files.output, resumed_from=writer.frame_count)
     frames = resized_frames(reader, settings, begin=writer.frame_count)
@@ -202,7 +203,7 @@ def write_frames(
     stylizer: FrameStylizer,
     writer: FilmWriter,
     *,
-    end_part: Callable[[int, dict[str, np.ndarray]], object],
+    end_part: Callable[[int, dict[str, np.ndarray], list[int]], object],
     observe: Callable[[int], object] = lambda number: None,
 ) -> int:
     """Stylise frames and write them; decoding and encoding run beside the network.
@@ -213,7 +214,7 @@ def write_frames(
         frames: those after the frames that `writer` has.
         stylizer: makes the stylised picture of each frame.
         writer: takes the finished frames.
-        end_part: called in the writer's thread with the number of frames so far and the stylizer's state.
+        end_part: called in the writer's thread with the number of frames, the stylizer's state, times of broken frames.
         observe: told the number of frames after each.
 
     Returns:
@@ -224,23 +225,25 @@ def write_frames(
         for frame in ahead(frames) if stylizer.has_begun else stylizer.begun(ahead(frames)):
             stylized = stylizer(frame)
             if stylizer.is_cut and number > begin:
-                beside.do(partial(end_part, number, {}))
+                beside.do(partial(end_part, number, {}, [*stylizer.broken]))
                 begin = number
             beside.do(partial(writer.write, stylized))
             number += 1
             if number - begin == PART_FRAMES:
-                beside.do(partial(end_part, number, stylizer.steadier.state()))
+                beside.do(partial(end_part, number, stylizer.steadier.state(), [*stylizer.broken]))
                 begin = number
             observe(number)
             raise_lost_interrupt()
     if number > begin:
-        end_part(number, stylizer.steadier.state())
+        end_part(number, stylizer.steadier.state(), stylizer.broken)
     return number
 
 
-def end_part(files: FilmFiles, writer: FilmWriter, number: int, state: dict[str, np.ndarray]) -> None:
-    """End a part after `number` frames, with the stylizer's state."""
-    files.write_state(number, state)
+def end_part(
+    files: FilmFiles, writer: FilmWriter, number: int, state: dict[str, np.ndarray], broken: list[int]
+) -> None:
+    """End a part after `number` frames, with the stylizer's state and the times of broken frames."""
+    files.write_state(number, state, broken)
     writer.end_part()
     files.drop_states_before(number)
 

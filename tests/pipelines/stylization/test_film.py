@@ -99,6 +99,21 @@ def test_a_broken_frame_repeats_the_one_before_and_is_told(tmp_path, identity):
     assert values in ([40, 80, 80, 160], [40, 80, 160])
 
 
+def test_frames_that_were_broken_before_an_interruption_are_told_after_it(tmp_path, identity, monkeypatch):
+    monkeypatch.setattr(module, "PART_FRAMES", 2)
+    for number in (1, 3, 4, 5):
+        Image.fromarray(np.full((32, 32, 3), 40 * number, np.uint8)).save(tmp_path / f"{number}.png")
+
+    def interrupt(done, count):
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stylize_film(tmp_path / "%d.png", tmp_path / "film.gif", NO_VIDEO, model=str(identity), observe=interrupt)
+    report = stylize_film(tmp_path / "%d.png", tmp_path / "film.gif", NO_VIDEO, model=str(identity))
+    assert (report.resumed_from, report.broken) == (4, [pytest.approx(1 / 25)])
+
+
 def test_what_is_wrong_is_told_in_one_line(tmp_path, source, identity):
     path = tmp_path / "film.mp4"
     with pytest.raises(UserError, match="no such file"):
