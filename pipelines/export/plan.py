@@ -91,7 +91,7 @@ def make_plan(
     for name, tensor, given in zip(names, model.inputs, shapes, strict=True):
         shape = _merged(name, tuple(tensor.shape), given, "`input_shape`")
         seen = None if name not in recorded else recorded[name].shape[1:]
-        sample = _filled(_merged(name, shape, seen, recording), settings.size)
+        sample = _filled(_merged(name, shape, seen, recording), settings)
         if math.prod(sample) > MAX_VALUES:
             described = f"the input {name} of {describe_shape(sample[1:])}"
             raise ArgumentError(f"`size`, `input_shape`: {described} has more than {MAX_VALUES:,} values")
@@ -158,9 +158,12 @@ def _merged(name: str, shape: Shape, given: Sequence[int | None] | None, what: s
     return (shape[0], *(size if size is not None else other for size, other in zip(sizes, given, strict=True)))
 
 
-def _filled(shape: Shape, picture_size: tuple[int, int]) -> tuple[int, ...]:
-    """Return `shape` with 1 for a free batch, height and width of pictures as given, and FREE_SIZE elsewhere."""
+def _filled(shape: Shape, settings: ExportSettings) -> tuple[int, ...]:
+    """Return `shape` with 1 for a free batch, height and width of pictures as set, and FREE_SIZE elsewhere."""
     defaults = [1] + [FREE_SIZE] * (len(shape) - 1)
     if len(shape) == PICTURE_RANK:
-        defaults[1:3] = picture_size
+        # A model may have its channels first without being asked for it: those have a size, unlike height and width.
+        has_channels_first = settings.layout == "nchw" or (shape[1] is not None and shape[3] is None)
+        height = 2 if has_channels_first else 1
+        defaults[height : height + 2] = settings.size
     return tuple(default if size is None else size for size, default in zip(shape, defaults, strict=True))

@@ -88,17 +88,17 @@ def check_model_output(
             raise ArgumentError(f"`size`: only for .onnx, .tflite and SavedModel, not for `output` {target}")
         check_file_output(path)
         return
-    settings = _export_settings(target, dtype, size)
+    settings = _export_settings(target, dtype, size, layout)
     check_output(path, suffix=settings.kind.suffix)
     require_packages(settings)
 
 
-def _export_settings(path: Path, dtype: str, size: tuple[int, int] | None) -> ExportSettings:
+def _export_settings(path: Path, dtype: str, size: tuple[int, int] | None, layout: str) -> ExportSettings:
     format = format_of(path)
     if dtype == "float16" and format not in FLOAT16:
         raise ArgumentError(f"`dtype` float16 is for .keras and .tflite files, not for `output` {path}")
     quantize = FLOAT16[format] if dtype == "float16" else "none"
-    return ExportSettings(format, quantize, size=ExportSettings.size if size is None else size)
+    return ExportSettings(format, quantize, size=ExportSettings.size if size is None else size, layout=layout)
 
 
 def write_model(
@@ -132,7 +132,7 @@ def write_model(
     if layout == "nchw":
         model, recorded = _channels_first(model, recorded)
     if path.suffix != KERAS:
-        return _export(model, path, provenance, _export_settings(path, dtype, size), recorded, bare=bare)
+        return _export(model, path, provenance, _export_settings(path, dtype, size, layout), recorded, bare=bare)
     from model.provenance import add_provenance, sha256_of
     from model.saving import save_model
 

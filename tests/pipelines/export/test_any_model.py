@@ -188,6 +188,15 @@ def test_channels_first(export, format):
     np.testing.assert_allclose(found.transpose(0, 2, 3, 4, 1), model(x.transpose(0, 2, 3, 4, 1)), atol=1e-5)
 
 
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_channels_first_with_the_size_asked_for(export, layout):
+    shape = (None, None, 2) if layout == "nchw" else (2, None, None)
+    pictures = keras.Input(shape, name="pictures")
+    path, report = export(keras.Model(pictures, keras.layers.ReLU()(pictures)), "litert", layout=layout, size=(6, 7))
+    assert load_graph(path).inputs[0].shape == (1, 2, 6, 7)
+    assert report.comparisons[0].shapes == ((1, 2, 6, 7),)
+
+
 def test_recorded_inputs(export, tmp_path):
     random = np.random.default_rng(0)
     np.savez(tmp_path / "samples.npz", x=random.random((4, 9)))

@@ -60,6 +60,14 @@ def check_litert(tmp_path, given):
     assert np.abs(found - expected).max() < 0.02
 
 
+def test_litert_in_caffes_layout_has_the_height_and_width_asked_for(tmp_path):
+    case = next(case for case in CAFFE_CASES if case.name == "conv_group")
+    files = ["--prototxt", case.prototxt, "--input", case.caffemodel, "--layout", "nchw", "--size", "24x20"]
+    output = tmp_path / "net.tflite"
+    assert import_caffe_weights.main([str(word) for word in [*files, "--output", output]]) == 0
+    assert load_graph(output).inputs[0].shape == (1, 4, 24, 20)
+
+
 def test_caffes_layout_in_a_keras_file(tmp_path, capsys):
     files = ["--prototxt", CAFFE.prototxt, "--input", CAFFE.caffemodel, "--verify", CAFFE.reference]
     output = tmp_path / "net.keras"
