@@ -119,10 +119,12 @@ def input_names(model: keras.Model, *, makes_pictures: bool) -> list[str]:
 
 
 def output_names(model: keras.Model) -> tuple[str, ...]:
-    """Return the names of the outputs in the order of `model.outputs`: keys of a dict, else those of their layers."""
+    """Return the names of the outputs in the order of `model.outputs`: keys of a dict, else those of their layers.
+
+    Of what is nested in a dict the keys are joined by underscores. A tensor may be there under several names.
+    """
     if isinstance(structure := output_structure(model), Mapping):
-        keys = {id(tensor): name for name, tensor in structure.items()}
-        return tuple(keys[id(tensor)] for tensor in model.outputs)
+        return tuple(_apart(["_".join(map(str, path)) for path, _ in keras.tree.flatten_with_path(structure)]))
     return tuple(_identifiers(without_structure(model).output_names))
 
 
@@ -133,13 +135,17 @@ def output_structure(model: keras.Model) -> Any:
 
 def _identifiers(names: Sequence[str]) -> list[str]:
     """Return the names made of letters, digits and underscores alone, each another."""
+    return _apart([re.sub(r"\W|^(?=\d)", "_", name, flags=re.ASCII) for name in names])
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    """Return the names, with numbers after those that others have too."""
     made: list[str] = []
     for name in names:
-        plain = re.sub(r"\W|^(?=\d)", "_", name, flags=re.ASCII)
-        unique, count = plain, 1
+        unique, count = name, 1
         while unique in made:
             count += 1
-            unique = f"{plain}_{count}"
+            unique = f"{name}_{count}"
         made.append(unique)
     return made
 

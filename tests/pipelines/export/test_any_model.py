@@ -147,6 +147,19 @@ def test_names_and_sizes(export):
     ] == [(1, 40, 30, 1), (1, 5)]
 
 
+@pytest.mark.parametrize("layout", ["nhwc", "nchw"])
+@pytest.mark.parametrize("format", TARGETS)
+def test_one_tensor_under_several_names(export, format, layout):
+    x = keras.Input((4, 5, 2), name="x")
+    y = keras.layers.Conv2D(3, 3, bias_initializer="ones")(x)
+    model = keras.Model(x, {"dropped": y, "convolved": y, "more": [y, x]})
+    path, report = export(model, format, layout=layout)
+    assert report.plan.outputs == ("convolved", "dropped", "more_0", "more_1")
+    found = load_graph(path).run(inputs_of(report))
+    np.testing.assert_array_equal(found["convolved"], found["dropped"])
+    assert sorted(found) == sorted(report.plan.outputs)
+
+
 def test_opencv_runs_a_plain_network(export):
     _, report = export(MODELS["one size"](), "onnx", layout="nchw")
     assert report.plan.inputs[0].shape == (None, 3, 12, 10)
