@@ -377,6 +377,8 @@ ARRANGEMENTS = [
           lambda x: x.mean((2, 3))),
     Layer("reduction_2d", "Reduction", "reduction_param { operation: SUM axis: 1 coeff: -1 }", (3, 5),
           lambda x: -x.sum(1)),
+    Layer("reduction_to_4d", "Reduction", "reduction_param { operation: SUM axis: 4 }", (2, 3, 4, 5, 6),
+          lambda x: x.sum(4)),
     Layer("argmax_default", "ArgMax", "", X, lambda x: largest(x.reshape(2, -1), 1)[1].reshape(2, 1, 1, 1)),
     Layer("argmax_pairs", "ArgMax", "argmax_param { out_max_val: true top_k: 3 }", X,
           lambda x: np.stack(largest(x.reshape(2, -1), 3)[::-1], 1).reshape(2, 2, 3, 1)),

@@ -154,7 +154,7 @@ def reduction(step: Step, x: KerasTensor) -> KerasTensor:
     if name in ("ASUM", "SUMSQ"):
         x = ops.abs(x) if name == "ASUM" else ops.square(x)
     axes = list(range(canonical_axis(parameter.axis, x.shape), len(x.shape)))
-    y = ops.mean(x, axis=axes) if name == "MEAN" else ops.sum(x, axis=axes)
+    y = from_source_order(ops.mean(x, axis=axes) if name == "MEAN" else ops.sum(x, axis=axes))
     return y if parameter.coeff == 1 else parameter.coeff * y
 
 
