@@ -70,7 +70,8 @@ class LocalResponseNormalization(keras.layers.Layer):
         return sum(padded[..., start : start + channels] for start in range(self.size))
 
     def _mean_over_pixels(self, squares: Any) -> Any:
-        return ops.average_pool(pad(squares, self._border, self._border), self.size, 1, padding="valid")
+        padded = pad(squares, self._border, self._border)
+        return ops.average_pool(padded, self.size, 1, "valid", "channels_last")
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return `input_shape`."""

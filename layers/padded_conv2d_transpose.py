@@ -95,7 +95,7 @@ class PaddedConv2DTranspose(keras.layers.Layer):
         gaps = [(0, max(0, stride - self._extent(axis))) for axis, stride in enumerate(self.strides)]
         if any(gap for _, gap in gaps):
             kernel = ops.pad(kernel, [*gaps, (0, 0), (0, 0)])
-        return ops.conv_transpose(inputs, kernel, self.strides, padding="valid")
+        return ops.conv_transpose(inputs, kernel, self.strides, data_format="channels_last")
 
     def _convolve_groups(self, inputs: Any, kernel: Any) -> Any:
         """Return the full result as a convolution in groups over the input with zeros between its pixels.
@@ -111,9 +111,9 @@ class PaddedConv2DTranspose(keras.layers.Layer):
         parts = ops.reshape(ops.flip(kernel, axis=(0, 1)), (height, width, filters, self.groups, -1))
         if channels == self.groups:
             kernel = ops.transpose(parts[..., 0], (0, 1, 3, 2))
-            return ops.depthwise_conv(inputs, kernel, padding="valid")
+            return ops.depthwise_conv(inputs, kernel, data_format="channels_last")
         kernel = ops.reshape(ops.transpose(parts, (0, 1, 4, 3, 2)), (height, width, -1, self.filters))
-        return ops.conv(inputs, kernel, padding="valid")
+        return ops.conv(inputs, kernel, data_format="channels_last")
 
     def _dilated(self, kernel: Any) -> Any:
         """Return the kernel with zeros between its elements: not every backend dilates where it strides."""

@@ -53,7 +53,7 @@ class PaddedMaxPooling2D(PaddedPooling2D):
         self.windows.output_shape(inputs.shape)
         lowest = LOWEST[keras.backend.standardize_dtype(inputs.dtype)]
         padded = self.windows.pad(inputs, lowest)
-        pooled = ops.max_pool(padded, self.pool_size, self.strides, padding="valid")
+        pooled = ops.max_pool(padded, self.pool_size, self.strides, "valid", "channels_last")
         pooled = self.windows.crop(pooled, ops.shape(inputs))
         return (pooled, self._indices(padded, pooled)) if self.return_indices else pooled
 

@@ -42,7 +42,7 @@ class UpsampledConv2D(ConstantConv2D):
     """
 
     def __init__(self, filters: int, **options: Any) -> None:
-        super().__init__(filters, KERNEL, **options)
+        super().__init__(filters, KERNEL, **{"data_format": "channels_last", **options})
         require_simple_convolution(self)
 
     def call(self, inputs: Any) -> Any:

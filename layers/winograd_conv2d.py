@@ -40,7 +40,7 @@ class WinogradConv2D(keras.layers.Conv2D):
     """
 
     def __init__(self, filters: int, *, edges: str | None = None, **options: Any) -> None:
-        super().__init__(filters, KERNEL, **options)
+        super().__init__(filters, KERNEL, **{"data_format": "channels_last", **options})
         require_simple_convolution(self)
         if edges not in (None, ZEROS, *EDGES):
             known = ", ".join((*EDGES, ZEROS))

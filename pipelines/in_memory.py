@@ -28,7 +28,7 @@ from pipelines.arrays import (
     workplace,
 )
 from pipelines.materials.material import Material
-from pipelines.startup import quiet_startup
+from pipelines.startup import kept_settings, quiet_startup
 from pipelines.synthesis.texture import Texture
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ MAX_LOADED = 4
 SIZE = {"output_height": "size", "output_width": "size"}
 
 
+@kept_settings()
 def stylize(
     pixels: np.ndarray,
     model: str | os.PathLike | keras.Model,
@@ -96,6 +97,7 @@ def _compiled(model: keras.Model, precision: str | None, style: Mapping[str, flo
     return make_stylizer(model, precision=None, style=style)
 
 
+@kept_settings()
 def sample(model: str | os.PathLike, size: int | tuple[int, int], tileable: str, random_seed: int) -> np.ndarray:
     """Return a picture of a texture generator, float32 (height, width, 3)."""
     from pipelines.synthesis.sampling import sample_pictures
@@ -109,6 +111,7 @@ def sample(model: str | os.PathLike, size: int | tuple[int, int], tileable: str,
         return next(pictures)
 
 
+@kept_settings()
 def synthesize(
     sources: Any, size: int | tuple[int, int], observers: Sequence[Observer], options: Mapping[str, Any]
 ) -> Texture:
@@ -126,6 +129,7 @@ def synthesize(
         return synthesize_pictures(all_pixels(sources, "sources"), observers=observers, **values)
 
 
+@kept_settings()
 def synthesize_material(
     maps: Mapping[str, Any],
     size: int | tuple[int, int],
@@ -174,6 +178,7 @@ def _map(key: str, values: Any) -> np.ndarray:
     return values
 
 
+@kept_settings()
 def transfer(
     content: PictureLike, styles: Any, observers: Sequence[Observer], options: Mapping[str, Any]
 ) -> np.ndarray:
@@ -194,6 +199,7 @@ def _first_picture(init: Any, name: str) -> Any:
     return init if isinstance(init, str) and init in INITS else as_pixels(init, name)
 
 
+@kept_settings()
 def train(
     style_image: PictureLike | Mapping[str, PictureLike],
     data: Any,
@@ -237,6 +243,7 @@ def _photo(picture: PictureLike) -> Path | np.ndarray:
     return Path(picture)
 
 
+@kept_settings()
 def import_torch(path: str | os.PathLike, image_io: str, options: Mapping[str, Any]) -> keras.Model:
     """Return the Keras model of a Torch7, PyTorch or safetensors file."""
     from pipelines.importing.pytorch import import_pytorch_model, is_pytorch_file
@@ -256,6 +263,7 @@ def import_torch(path: str | os.PathLike, image_io: str, options: Mapping[str, A
         return load(folder / "model.keras")
 
 
+@kept_settings()
 def import_caffe(prototxt: str | os.PathLike, caffemodel: str | os.PathLike, options: Mapping[str, Any]) -> keras.Model:
     """Return the Keras model of a Caffe network."""
     from pipelines.importing.caffe import import_caffe_model
@@ -270,6 +278,7 @@ def import_caffe(prototxt: str | os.PathLike, caffemodel: str | os.PathLike, opt
         return load(folder / "model.keras")
 
 
+@kept_settings()
 def export(
     model: str | os.PathLike | keras.Model, path: str | os.PathLike, format: str | None, options: Mapping[str, Any]
 ) -> ExportReport:
@@ -306,6 +315,7 @@ def _format_of(path: Path) -> str:
     return suffixes.get(path.suffix, suffixes[""])
 
 
+@kept_settings()
 def load(name_or_path: str | os.PathLike) -> keras.Model:
     """Return the Keras model of a file, or of a name of those that ship."""
     from pipelines.model_library import find_model

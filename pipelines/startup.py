@@ -8,9 +8,10 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import partial
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -34,6 +35,8 @@ PUBLIC_NAMES = "tensorflow._api.v2."
 NOISY = "profiler"
 # Whether the process is a script's, which needs none of those offers.
 in_script: ContextVar[bool] = ContextVar("in_script", default=False)
+# Ways back to Keras' settings of before, for a function of the library.
+_undone_later: ContextVar[list[Callable[[], None]] | None] = ContextVar("_undone_later", default=None)
 
 
 @contextmanager
@@ -41,14 +44,15 @@ def quiet_startup(precision: str = "float32") -> Iterator[None]:
     """Import Keras and TensorFlow inside: their start-up notes stay off standard error, all else is passed on.
 
     Where TF_CPP_MIN_LOG_LEVEL asks for notes nothing is held back. Child processes inherit the variable as it is set
-    here, and start as quietly. A script imports Keras before its own lines, without OFFERS.
+    here, and start as quietly. A script imports Keras before its own lines, without OFFERS. Keras then puts channels
+    last and has float32 for its type, whatever its file of settings says.
 
     Args:
         precision: in which the program will compute: "float32", "bfloat16" or "auto".
     """
     ask_for_quick_kernels(precision)
     if notes_are_wanted():
-        _start_script()
+        _start_keras()
         yield
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -56,7 +60,7 @@ def quiet_startup(precision: str = "float32") -> Iterator[None]:
     with tempfile.TemporaryFile() as held_back:
         try:
             with stderr_to(held_back):
-                _start_script()
+                _start_keras()
                 yield
                 _look_for_devices()
         finally:
@@ -67,10 +71,36 @@ def quiet_startup(precision: str = "float32") -> Iterator[None]:
                         os.write(2, line)
 
 
+@contextmanager
+def kept_settings() -> Iterator[None]:
+    """Give the settings of Keras that `quiet_startup` changes in here back to the program that calls the library."""
+    ways_back: list[Callable[[], None]] = []
+    token = _undone_later.set(ways_back)
+    try:
+        yield
+    finally:
+        _undone_later.reset(token)
+        for undo in ways_back:
+            undo()
+
+
+def _start_keras() -> None:
+    """Import Keras, and let it work as this program does."""
+    if in_script.get() and "keras" not in sys.modules:
+        _start_script()
+    config = import_module("keras").config
+    for found, wanted, change in (
+        (config.image_data_format(), "channels_last", config.set_image_data_format),
+        (config.floatx(), "float32", config.set_floatx),
+    ):
+        if found != wanted:
+            change(wanted)
+            if (ways_back := _undone_later.get()) is not None:
+                ways_back.append(partial(change, found))
+
+
 def _start_script() -> None:
     """Import Keras, and with it its backend, without OFFERS; what is imported later finds those packages."""
-    if not in_script.get() or "keras" in sys.modules:
-        return
     kept = {"jax", "scipy"} if _backend_is_jax() else set()
     withheld = [name for name in OFFERS if name not in kept and name not in sys.modules]
     modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]  # None: Python raises ImportError

@@ -48,6 +48,20 @@ def test_eager_call_matches_reference(case):
 
 
 @on_every_backend
+@pytest.mark.parametrize("case", [case for case in CASES if "data_format" not in case.make().get_config()], ids=str)
+def test_channels_are_last_whatever_keras_settings_say(case):
+    """Only layers with an argument for it, Keras' own, follow its settings."""
+    inputs = case.inputs()
+    keras.config.set_image_data_format("channels_first")
+    try:
+        layer = case.make()
+        outputs = call(layer, inputs)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    assert_close(outputs, case.expected(inputs, layer.get_weights()))
+
+
+@on_every_backend
 @each_case
 def test_one_model_takes_different_sizes(case):
     layer = case.make()

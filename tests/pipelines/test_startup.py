@@ -114,12 +114,38 @@ def test_threads_may_ask_for_a_name_at_once():
     assert printed(STARTED + THREADS, says="True\n") == "True\n"
 
 
-def printed(code, says=None):
+SETTINGS = """
+import keras
+from pipelines.startup import kept_settings, quiet_startup
+with kept_settings():
+    with quiet_startup():
+        pass
+    print(keras.config.image_data_format(), keras.config.floatx())
+print(keras.config.image_data_format(), keras.config.floatx())
+with quiet_startup():
+    pass
+print(keras.config.image_data_format(), keras.config.floatx())
+"""
+
+
+def test_keras_file_of_settings_changes_neither_the_order_of_axes_nor_the_type(tmp_path):
+    """With channels first no network could be built; the library gives a program's settings back to it."""
+    (tmp_path / "keras.json").write_text('{"image_data_format": "channels_first", "floatx": "float16"}')
+    own, theirs = "channels_last float32", "channels_first float16"
+    assert printed(SETTINGS, KERAS_HOME=str(tmp_path)).splitlines() == [own, theirs, own]
+
+
+def printed(code, says=None, **variables):
     """Return what a program prints, after checking what it says on standard error where that is given."""
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     environment["KERAS_BACKEND"] = "tensorflow"
     result = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment | variables,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert says in (None, result.stderr)
     return result.stdout
