@@ -320,6 +320,12 @@ def test_what_is_no_picture(tmp_path, name):
         read_image(tmp_path / name)
 
 
+def test_the_message_about_what_is_no_picture_names_all_formats(tmp_path):
+    (tmp_path / "text.jpg").write_text("<!DOCTYPE html><title>Not found</title>")
+    with pytest.raises(ImageError, match=r"not one of JPEG, PNG, WEBP, TIFF, BMP, GIF, AVIF, HEIC$"):
+        read_image(tmp_path / "text.jpg")
+
+
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif", "a.gif", "a.bmp", "deep.png", "deep.tif"])
 def test_cut_files(tmp_path, random, name):
     path = tmp_path / name
