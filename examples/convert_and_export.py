@@ -6,7 +6,8 @@
 # Networks of Torch7 and Caffe become Keras models with the same numbers, and Keras models LiteRT or ONNX files.
 #
 # On Google Colab the first cell clones the program and installs what it needs; enter the address of the repository
-# there. Elsewhere run the notebook in a clone of it, after `pip install -r requirements-export.txt`.
+# there. Elsewhere run the notebook in a clone of it, after
+# `pip install -r requirements.txt -r requirements-export.txt`.
 
 # %%
 import os
@@ -17,7 +18,8 @@ REPOSITORY = ""  # @param {type:"string"}
 if "google.colab" in sys.modules and not os.path.exists("texture_nets"):
     subprocess.run(["git", "clone", "--depth", "1", REPOSITORY, "texture-nets"], check=True)
     os.chdir("texture-nets")
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "-r", "requirements-export.txt"], check=True)
+    needed = ["-r", "requirements.txt", "-r", "requirements-export.txt"]
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *needed], check=True)
 elif os.path.basename(os.getcwd()) == "examples":
     os.chdir("..")
 sys.path.insert(0, os.getcwd())

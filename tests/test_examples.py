@@ -41,3 +41,4 @@ def test_the_first_code_cell_is_for_colab(path):
     assert "git" in first
     assert "clone" in first
     assert '"pip", "install"' in first
+    assert '"requirements.txt"' in first  # what requirements-export.txt names is needed beside it
