@@ -65,7 +65,8 @@ def stylize(
         return stylize_pixels(pixels, model=load(style), **options)
     with quiet_startup():
         from pipelines.stylization.styles import masked
-    return stylize_pixels(pixels, model=masked(load, style, shares), **options)
+    with renamed(mask="masks"):
+        return stylize_pixels(pixels, model=masked(load, style, shares), **options)
 
 
 def _stylizer(model: str | os.PathLike | keras.Model, precision: str | None, style: Mapping[str, float]) -> Stylizer:

@@ -142,7 +142,7 @@ def test_sizes_may_be_those_of_numpy():
         (lambda: texture_nets.stylize(PICTURE, "gallery", style="wave"), r"`style` must be a dict, \{name: weight\}"),
         (lambda: texture_nets.stylize(PICTURE, "gallery", style={"wave": "a"}), "`style` wave=a: a weight must be"),
         (lambda: texture_nets.stylize(PICTURE, masks=3), "`masks` must be a picture or a sequence of pictures"),
-        (lambda: texture_nets.stylize(PICTURE, masks=[PICTURE] * 2), "`mask`: 1 needed, one for each style, not 2"),
+        (lambda: texture_nets.stylize(PICTURE, masks=[PICTURE] * 2), "`masks`: 1 needed, one for each style, not 2"),
         (lambda: texture_nets.sample(size=10**7), "`size` is too large: it needs"),
         (lambda: texture_nets.sample("barg", 32), "`model`: unknown model 'barg'"),
         (lambda: texture_nets.synthesize(PICTURE, (40, 10**7)), "`size`"),
