@@ -8,13 +8,23 @@ import numpy as np
 from PIL import Image
 
 from images.data.exr import SIGNATURE, read_exr
-from images.deep_files import TIFF_SIGNATURES, decode_deep_png, is_deep_png
+from images.deep_files import (
+    BLACK_IS_ZERO,
+    RGB,
+    TIFF_SIGNATURES,
+    WHITE_IS_ZERO,
+    decode_deep_png,
+    is_deep_png,
+)
 from images.errors import ImageError, reason
 from images.folders import why_no_file
 from images.reading import FORMATS
 
 GREY_MODES = ("1", "L", "LA", "La")
-DEEP_TYPES = {"uint8": 255, "uint16": 65535, "float16": 1, "float32": 1, "float64": 1}
+# Kinds of NumPy's types: floats and unsigned integers.
+NUMBERS = ("f", "u")
+# Of TIFF files, beside grey and RGB; tifffile makes RGB of it where it is compressed as JPEG.
+YCBCR, JPEG = 6, 7
 
 
 def read_data(path: Path) -> np.ndarray:
@@ -52,8 +62,8 @@ def _read(path: Path) -> np.ndarray:
         head = file.read(32)
     if head.startswith(SIGNATURE):
         return read_exr(path)
-    if head.startswith(TIFF_SIGNATURES):
-        return _read_tiff(path)
+    if head.startswith(TIFF_SIGNATURES) and (values := _read_tiff(path)) is not None:
+        return values
     with Image.open(path, formats=FORMATS) as image:
         if is_deep_png(head):
             return decode_deep_png(path)[0]
@@ -61,14 +71,20 @@ def _read(path: Path) -> np.ndarray:
     return levels.reshape(*levels.shape[:2], -1) / np.float32(255)
 
 
-def _read_tiff(path: Path) -> np.ndarray:
+def _read_tiff(path: Path) -> np.ndarray | None:
+    """Return the numbers of a TIFF file; None for palettes, inks and single bits, of which Pillow makes levels."""
     import tifffile
 
     with tifffile.TiffFile(path) as file:
         page = file.pages.first
+        is_direct = page.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB)
+        if page.bitspersample == 1 or not (is_direct or (page.photometric == YCBCR and page.compression == JPEG)):
+            return None
         levels = page.asarray(maxworkers=1)
-    largest = DEEP_TYPES.get(levels.dtype.name)
-    if page.axes not in ("YX", "YXS") or largest is None:
+    if page.axes not in ("YX", "YXS") or levels.dtype.kind not in NUMBERS:
         raise ImageError(f"{path}: axes {page.axes} of {levels.dtype.name} are not those of a map")
+    largest = 1 if levels.dtype.kind == "f" else 2**page.bitspersample - 1
     values = np.asarray(levels, np.float32).reshape(*levels.shape[:2], -1) / np.float32(largest)
+    if page.photometric == WHITE_IS_ZERO:
+        values = 1 - values
     return values[..., : 3 if values.shape[2] >= 3 else 1]

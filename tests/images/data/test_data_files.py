@@ -92,6 +92,34 @@ def test_every_kind_of_picture_is_read(mode, tmp_path):
     np.testing.assert_allclose(read_data(tmp_path / "a.png").squeeze(), expected, atol=1e-6)
 
 
+LEVELS = np.arange(0, 256, 17, dtype=np.uint8).reshape(4, 4)
+TIFF_KINDS = {
+    "min-is-white": (255 - LEVELS, {"photometric": "miniswhite"}),
+    "palette": (255 - LEVELS, {"photometric": "palette", "colormap": np.tile(np.arange(256)[::-1] * 257, (3, 1))}),
+    "4 bits": (LEVELS // 17, {"bitspersample": 4}),
+    "12 bits": (LEVELS.astype(np.uint16) // 17 * 273, {"bitspersample": 12}),
+    "32 bits": (LEVELS.astype(np.uint32) // 17 * 0x11111111, {}),
+}
+
+
+@pytest.mark.parametrize("kind", TIFF_KINDS)
+def test_what_the_numbers_of_a_tiff_file_mean_is_told_by_its_tags(kind, tmp_path):
+    stored, tags = TIFF_KINDS[kind]
+    tags = {name: value.astype(np.uint16) if name == "colormap" else value for name, value in tags.items()}
+    tifffile.imwrite(tmp_path / "a.tif", stored, **tags)
+    found = read_data(tmp_path / "a.tif")
+    np.testing.assert_allclose(found, np.broadcast_to(LEVELS[..., np.newaxis] / 255, found.shape), atol=1e-6)
+
+
+def test_inks_and_single_bits_of_tiff_files_become_levels(tmp_path):
+    image = Image.fromarray(np.dstack([LEVELS] * 3))
+    for mode in ("CMYK", "1"):
+        image.convert(mode).save(tmp_path / "a.tif")
+        found = read_data(tmp_path / "a.tif")
+        expected = np.asarray(image.convert(mode).convert("L" if mode == "1" else "RGB")).reshape(4, 4, -1) / 255
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 BROKEN = {
     "none.png": (None, "no such file"),
     "text.png": (b"no picture", "cannot be read"),
