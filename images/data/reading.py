@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,14 @@ from PIL import Image
 from images.data.exr import SIGNATURE, read_exr
 from images.deep_files import (
     BLACK_IS_ZERO,
+    ORIENTATION_TAG,
     RGB,
     TIFF_SIGNATURES,
     WHITE_IS_ZERO,
     decode_deep_png,
     is_deep_png,
 )
-from images.errors import ImageError, reason
+from images.errors import ImageError, ImageWarning, reason
 from images.folders import why_no_file
 from images.reading import FORMATS
 
@@ -31,10 +33,11 @@ def read_data(path: Path) -> np.ndarray:
     """Return the numbers of a picture file: float32 (height, width, 1 or 3).
 
     PNG, JPEG, WebP, BMP and TIFF of whole numbers are in [0, 1]; floating-point TIFF and OpenEXR are as they are.
-    Colour profiles, gamma and orientation tags are not followed; alpha is left out.
+    Colour profiles and gamma are not followed; alpha is left out.
 
     Raises:
-        ImageError: no such file, none of these formats, broken, or with NaN or infinite values.
+        ImageError: no such file, none of these formats, broken, with NaN or infinite values, or with an orientation
+            tag that turns it: it cannot tell whether the directions in a map of normals are turned too.
     """
     if why := why_no_file(path):
         raise ImageError(why)
@@ -65,6 +68,7 @@ def _read(path: Path) -> np.ndarray:
     if head.startswith(TIFF_SIGNATURES) and (values := _read_tiff(path)) is not None:
         return values
     with Image.open(path, formats=FORMATS) as image:
+        _check_upright(_orientation(image, path), path)
         if is_deep_png(head):
             return decode_deep_png(path)[0]
         levels = np.asarray(image.convert("L" if image.mode in GREY_MODES else "RGB"), np.float32)
@@ -80,6 +84,8 @@ def _read_tiff(path: Path) -> np.ndarray | None:
         is_direct = page.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB)
         if page.bitspersample == 1 or not (is_direct or (page.photometric == YCBCR and page.compression == JPEG)):
             return None
+        tag = page.tags.get(ORIENTATION_TAG)
+        _check_upright(1 if tag is None else tag.value, path)
         levels = page.asarray(maxworkers=1)
     if page.axes not in ("YX", "YXS") or levels.dtype.kind not in NUMBERS:
         raise ImageError(f"{path}: axes {page.axes} of {levels.dtype.name} are not those of a map")
@@ -88,3 +94,17 @@ def _read_tiff(path: Path) -> np.ndarray | None:
     if page.photometric == WHITE_IS_ZERO:
         values = 1 - values
     return values[..., : 3 if values.shape[2] >= 3 else 1]
+
+
+def _orientation(image: Image.Image, path: Path) -> int:
+    try:
+        return image.getexif().get(ORIENTATION_TAG, 1)
+    except Exception as error:  # Pillow's EXIF parser raises anything; the picture itself is sound
+        warnings.warn(f"{path}: its EXIF data is broken ({error}); assumed to be upright", ImageWarning, stacklevel=2)
+        return 1
+
+
+def _check_upright(orientation: int, path: Path) -> None:
+    # Beside 1, files hold numbers that mean nothing, which readers of pictures do not follow either.
+    if orientation in range(2, 9):
+        raise ImageError(f"{path}: its orientation tag ({orientation}) turns the picture: store it upright, without it")

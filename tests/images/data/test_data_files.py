@@ -120,6 +120,20 @@ def test_inks_and_single_bits_of_tiff_files_become_levels(tmp_path):
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "deep.png", "a.tif", "deep.tif"])
+def test_data_that_a_tag_turns_are_refused(name, tmp_path):
+    """A base colour with the same tag is turned: the maps would be out of register."""
+    path = tmp_path / name
+    if name == "deep.tif":
+        tifffile.imwrite(path, LEVELS.astype(np.uint16), extratags=[(274, "H", 1, 6, True)])
+    else:
+        exif = Image.Exif()
+        exif[274] = 6
+        Image.fromarray(LEVELS.astype(np.uint16) if name == "deep.png" else LEVELS).save(path, exif=exif)
+    with pytest.raises(ImageError, match=r"its orientation tag \(6\) turns the picture: store it upright"):
+        read_data(path)
+
+
 BROKEN = {
     "none.png": (None, "no such file"),
     "text.png": (b"no picture", "cannot be read"),
