@@ -14,6 +14,8 @@ from pipelines.materials.tiles import repetition, seam
 
 # Of the distance: scales, each half the one before, random directions, and numbers that a distribution is kept as.
 SCALES, DIRECTIONS, QUANTILES = 3, 64, 1024
+# Deviation of the strength of gradients, relative to its mean, up to which it is rounding: that of a ramp, for one.
+ROUNDING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,12 @@ def distance(values: np.ndarray, source: np.ndarray) -> float:
 
 
 def gradient_correlations(maps: Maps) -> dict[str, float]:
-    """Return the correlation of the strengths of the gradients of each two maps, "one/other"; without constant ones."""
-    strengths = {key: _strength(values) for key, values in maps.items() if values.std() > MIN_DEVIATION}
+    """Return the correlation of the strengths of the gradients of each two maps, "one/other"; without constant ones.
+
+    Neither maps of one value nor those whose gradient is the same everywhere have any.
+    """
+    found = {key: _strength(values) for key, values in maps.items() if values.std() > MIN_DEVIATION}
+    strengths = {key: strength for key, strength in found.items() if strength.std() > ROUNDING * strength.mean()}
     return {
         f"{one}/{other}": float(np.corrcoef(strengths[one].ravel(), strengths[other].ravel())[0, 1])
         for one, other in combinations(strengths, 2)

@@ -1,5 +1,6 @@
 """Materials in memory and as folders."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -132,6 +133,15 @@ def test_openexr_is_read_too(tmp_path):
     again = MaterialSettings(maps=tuple(f"{key}={tmp_path}/out/{key}.exr" for key in ("baseColor", "height")))
     result, _ = make_material(again, tmp_path / "again", note=silent, **QUICK)
     assert 0 <= result.maps["baseColor"].min() < result.maps["baseColor"].max() <= 1
+
+
+def test_a_ramp_has_no_correlation_that_is_not_a_number(tmp_path):
+    """Its gradient is the same everywhere."""
+    ramp = np.broadcast_to(np.arange(64, dtype=np.float32)[:, np.newaxis] / 128, (64, 64, 1))
+    result = synthesize_material({"height": ramp, "ao": stones()["ao"]}, **QUICK)
+    assert result.scores.source_gradients == {}
+    json.dumps(dataclasses.asdict(result.scores), allow_nan=False)
+    assert np.isfinite(result.scores.register)
 
 
 REFUSED = {
