@@ -33,8 +33,8 @@ WITHOUT = frozenset(
 WITHOUT |= {"morph", "mask", "output", "output_prefix", "output_dir", "save_every", "source_scale", "source_width"}
 # In the order in which they are looked for: which map a surface is known by.
 LEADING = ("baseColor", "height", "normal", "roughness", "metallic", "ao", "emissive")
-# A source with a smaller side has too few neighbourhoods to choose from.
-MIN_SIDE = 32
+# A source with a smaller side has too few neighbourhoods to choose from, and a surface too few to be compared with it.
+MIN_SIDE, MIN_OUTPUT_SIDE = 32, 16
 # Small surfaces hold few of the source's pieces, and by chance unlike ones: of several the one is kept whose maps are
 # most like the source's to each other.
 MAX_TRIES, MAX_TRIED_PIXELS = 3, 256 * 256
@@ -71,7 +71,7 @@ def synthesize_material(
     began = time.perf_counter()
     source = checked(maps)
     settings = _settings(options)
-    _check(source, derive)
+    _check(source, derive, settings)
     wraps = settings.tileable in ("y", "both"), settings.tileable in ("x", "both")
     guide = leading_picture(source)
     texture = synthesize_pictures([guide], observers=observers, note=note, **_given(settings))
@@ -104,10 +104,13 @@ def _given(settings: SynthesisSettings) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in names}
 
 
-def _check(source: Maps, derive: Sequence[str]) -> None:
+def _check(source: Maps, derive: Sequence[str], settings: SynthesisSettings) -> None:
     height, width = next(iter(source.values())).shape[:2]
     if min(height, width) < MIN_SIDE:
         raise UserError(f"`maps` of {width} x {height} pixels are too small: at least {MIN_SIDE} x {MIN_SIDE}")
+    for name, side in zip(("output_width", "output_height"), settings.size[::-1], strict=True):
+        if side < MIN_OUTPUT_SIDE:
+            raise ArgumentError(f"`{name}` must be at least {MIN_OUTPUT_SIDE} for a material, not {side}")
     check_derivable(derive, source.keys())
 
 

@@ -182,6 +182,9 @@ def test_maps_are_checked():
         checked({"height": np.full((48, 48), np.nan)})
     with pytest.raises(UserError, match="at least 32 x 32"):
         synthesize_material(stones(24, 4), **QUICK)
+    for size, name in (({"output_width": 15}, "output_width"), ({"output_height": 8}, "output_height")):
+        with pytest.raises(ArgumentError, match=f"`{name}` must be at least 16 for a material, not"):
+            synthesize_material(maps, **{**QUICK, **size})
     with pytest.raises(ArgumentError, match="without `count`"):
         synthesize_material(maps, **QUICK, count=2)
 
