@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from pipelines.materials.neighbourhoods import SIZE, Wraps, halved, sampled
-from pipelines.materials.surface import MIN_DEVIATION, Maps, stacked
+from pipelines.materials.surface import Maps, least_deviation, stacked
 from pipelines.materials.tiles import repetition, seam
 
 # Of the distance: scales, each half the one before, random directions, and numbers that a distribution is kept as.
@@ -91,7 +91,7 @@ def gradient_correlations(maps: Maps) -> dict[str, float]:
 
     Neither maps of one value nor those whose gradient is the same everywhere have any.
     """
-    found = {key: _strength(values) for key, values in maps.items() if values.std() > MIN_DEVIATION}
+    found = {key: _strength(values) for key, values in maps.items() if values.std() > least_deviation(key, values)}
     strengths = {key: strength for key, strength in found.items() if strength.std() > ROUNDING * strength.mean()}
     return {
         f"{one}/{other}": float(np.corrcoef(strengths[one].ravel(), strengths[other].ravel())[0, 1])

@@ -11,7 +11,8 @@ from errors import ArgumentError, UserError, unknown_name
 
 # How far the channels of a map that is grey may lie apart: JPEG moves them a little.
 MAX_CHANNEL_DIFFERENCE = 4 / 255
-# Standard deviation below which a map counts as constant: a level of 8 bits.
+# Standard deviation below which a map counts as constant: a level of 8 bits; of heights, whose unit may be anything,
+# relative to their largest number where that is below 1.
 MIN_DEVIATION = 1 / 255
 
 # Names of normals whose y points down the picture, as in DirectX and Unreal; all others point up it, as in OpenGL.
@@ -137,10 +138,17 @@ def stacked(maps: Maps, like: Maps | None = None) -> np.ndarray:
         maps: of a surface.
         like: the surface whose means and variances are meant; None: this one.
     """
-    return np.concatenate([_standardized(values, (like or maps)[key]) for key, values in maps.items()], axis=2)
+    return np.concatenate([_standardized(key, values, (like or maps)[key]) for key, values in maps.items()], axis=2)
 
 
-def _standardized(values: np.ndarray, like: np.ndarray) -> np.ndarray:
+def least_deviation(key: str, values: np.ndarray) -> float:
+    """Return the standard deviation up to which a map counts as constant."""
+    unit = min(1.0, float(np.abs(values).max())) if role_of(key).name == "height" else 1.0
+    return MIN_DEVIATION * unit
+
+
+def _standardized(key: str, values: np.ndarray, like: np.ndarray) -> np.ndarray:
     mean = like.mean(axis=(0, 1))
     deviation = np.sqrt(np.square(like - mean).sum(axis=2).mean())
-    return ((values - mean) / deviation if deviation > MIN_DEVIATION else 0 * values).astype(np.float32)
+    is_constant = deviation <= least_deviation(key, like)
+    return (0 * values if is_constant else (values - mean) / deviation).astype(np.float32)

@@ -10,6 +10,7 @@ from support.material_cases import stones, without_synthesis, write_stones
 from errors import ArgumentError, UserError
 from images.data.reading import read_data
 from pipelines.materials import synthesize
+from pipelines.materials.scores import gradient_correlations
 from pipelines.materials.settings import MaterialSettings
 from pipelines.materials.surface import checked, role_of, stacked, with_unit_normals
 from pipelines.materials.synthesize import make_material, synthesize_material
@@ -211,6 +212,15 @@ def test_maps_count_the_same_and_constant_ones_not_at_all():
     stack = stacked({"baseColor": maps["baseColor"], "height": 100 * maps["height"], "ao": np.ones((48, 48, 1))})
     variances = stack.var(axis=(0, 1))
     np.testing.assert_allclose([variances[:3].sum(), variances[3], variances[4]], [1, 1, 0], atol=1e-4)
+
+
+def test_heights_in_any_unit_count():
+    """In metres, those of a wall are below the level of 8 bits that other maps are constant within."""
+    maps = {"height": stones(48)["height"], "ao": stones(48)["ao"]}
+    small = {**maps, "height": maps["height"] / 200}
+    np.testing.assert_allclose(stacked(small), stacked(maps), atol=1e-4)
+    assert gradient_correlations(small) == pytest.approx(gradient_correlations(maps), abs=1e-4)
+    assert len(gradient_correlations(maps)) == 1
 
 
 def test_files_are_not_written_over(tmp_path):
