@@ -29,7 +29,14 @@ from runtimes.terminal import (
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """argparse's parser, but wrong arguments raise ArgumentError: parse within `run_script` for its one line."""
+    """argparse's parser, but wrong arguments raise ArgumentError: parse within `run_script` for its one line.
+
+    An option of one value or more that is given again adds to what it has been given before.
+    """
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        self.register("action", None, _Store)
 
     def error(self, message: str) -> NoReturn:
         """Raise ArgumentError where argparse would print its usage and end the program."""
@@ -106,14 +113,23 @@ def comma_list(kind: Callable[[str], Any]) -> dict[str, Any]:
     return {"type": read, "nargs": "+", "action": _Joined}
 
 
-class _Joined(argparse.Action):
+class _Store(argparse.Action):
+    """Stores the value of an option; of one value or more, those of all the times that it is given."""
+
+    def __call__(self, parser: object, namespace: object, values: Any, option_string: str | None = None) -> None:
+        before = getattr(namespace, self.dest, self.default)
+        is_again = self.nargs == "+" and before is not self.default
+        setattr(namespace, self.dest, before + values if is_again else values)
+
+
+class _Joined(_Store):
     """Stores the values of all arguments of an option, each a list, as one tuple."""
 
     def __call__(self, parser: object, namespace: object, values: Any, option_string: str | None = None) -> None:
         joined = tuple(value for part in values for value in part)
         if not joined:
             raise argparse.ArgumentError(self, "no value is given")
-        setattr(namespace, self.dest, joined)
+        super().__call__(parser, namespace, joined, option_string)
 
 
 def values_of(arguments: argparse.Namespace, cls: type) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -77,6 +78,17 @@ def test_spaces_and_commas_separate_the_values_of_every_list(script, option, giv
         assert getattr(parser.parse_args([*first, option_flag, *values]), option) == kept
     with pytest.raises(ArgumentError, match=f"{option_flag}.*: no value is given"):
         parser.parse_args([*first, option_flag, ","])
+
+
+def test_an_option_of_several_values_that_is_given_again_adds_to_them():
+    parser = synthesize.make_parser()
+    parser.set_defaults(layers=("pool3",))  # as a preset does
+    argv = shlex.split("-s a.png b.png --maps ao=a -l pool1 -s c.png --maps height=b normal=c -l 2,7 -ow 64 -ow 80")
+    for _ in range(2):
+        found = parser.parse_args(argv)
+        assert (found.source, found.maps) == (["a.png", "b.png", "c.png"], ["ao=a", "height=b", "normal=c"])
+        assert (found.layers, found.output_width) == (("pool1", "2", "7"), 80)
+    assert parser.parse_args(["--guide", "a", "b", "--guide", "c", "d"]).guide == ["c", "d"]  # always two
 
 
 def test_what_would_steer_a_terminal_is_escaped(capsys):
