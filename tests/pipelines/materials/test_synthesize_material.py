@@ -8,8 +8,11 @@ import pytest
 from support.material_cases import stones, without_synthesis, write_stones
 
 from errors import ArgumentError, UserError
+from images.data.exr import write_exr
 from images.data.reading import read_data
+from images.errors import ImageWarning
 from pipelines.materials import synthesize
+from pipelines.materials.inputs import read_map
 from pipelines.materials.scores import gradient_correlations
 from pipelines.materials.settings import MaterialSettings
 from pipelines.materials.surface import checked, role_of, stacked, with_unit_normals
@@ -134,6 +137,12 @@ def test_openexr_is_read_too(tmp_path):
     again = MaterialSettings(maps=tuple(f"{key}={tmp_path}/out/{key}.exr" for key in ("baseColor", "height")))
     result, _ = make_material(again, tmp_path / "again", note=silent, **QUICK)
     assert 0 <= result.maps["baseColor"].min() < result.maps["baseColor"].max() <= 1
+
+
+def test_colors_of_openexr_that_are_cut_off_are_told(tmp_path):
+    write_exr(tmp_path / "bright.exr", 3 * stones()["baseColor"], bits=32)
+    with pytest.warns(ImageWarning, match=r"bright\.exr: its colours range from 0.* to 2.*; cut off"):
+        assert read_map("emissive", tmp_path / "bright.exr").max() == pytest.approx(1)
 
 
 def test_a_ramp_has_no_correlation_that_is_not_a_number(tmp_path):
