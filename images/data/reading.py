@@ -20,6 +20,7 @@ from images.deep_files import (
 )
 from images.errors import ImageError, ImageWarning, reason
 from images.folders import why_no_file
+from images.picture import MAX_PIXELS
 from images.reading import FORMATS
 
 GREY_MODES = ("1", "L", "LA", "La")
@@ -86,6 +87,8 @@ def _read_tiff(path: Path) -> np.ndarray | None:
             return None
         tag = page.tags.get(ORIENTATION_TAG)
         _check_upright(1 if tag is None else tag.value, path)
+        if page.imagewidth * page.imagelength > MAX_PIXELS:
+            raise ImageError(f"{path}: {page.imagewidth} x {page.imagelength} pixels are more than {MAX_PIXELS}")
         levels = page.asarray(maxworkers=1)
     if page.axes not in ("YX", "YXS") or levels.dtype.kind not in NUMBERS:
         raise ImageError(f"{path}: axes {page.axes} of {levels.dtype.name} are not those of a map")

@@ -111,6 +111,16 @@ def test_what_the_numbers_of_a_tiff_file_mean_is_told_by_its_tags(kind, tmp_path
     np.testing.assert_allclose(found, np.broadcast_to(LEVELS[..., np.newaxis] / 255, found.shape), atol=1e-6)
 
 
+def test_tiff_files_with_too_many_pixels_are_not_decoded(tmp_path):
+    size = (20_000, 20_000)
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros(1, np.uint8), compression="zlib")
+    for tag, side in zip(("ImageLength", "ImageWidth"), size, strict=True):
+        with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as file:
+            file.pages.first.tags[tag].overwrite(side)
+    with pytest.raises(ImageError, match="20000 x 20000 pixels are more than"):
+        read_data(tmp_path / "a.tif")
+
+
 def test_inks_and_single_bits_of_tiff_files_become_levels(tmp_path):
     image = Image.fromarray(np.dstack([LEVELS] * 3))
     for mode in ("CMYK", "1"):
