@@ -8,6 +8,7 @@ import torch
 from keras import ops
 from PIL import Image
 from support.synthesis_cases import LAYERS, make_inputs, read_progress, small_settings
+from support.training_cases import write_descriptor_weights
 
 from describe.gram import gram_matrix
 from errors import ArgumentError, UserError
@@ -162,6 +163,33 @@ def test_resuming_refuses_what_it_cannot_continue(inputs, tmp_path):
     (report.folder / "command.json").unlink()
     (report.folder / "command.json").mkdir()
     with pytest.raises(UserError, match=r": command\.json is damaged \(.*: a folder, not a file\); `restart`"):
+        resume(report.folder)
+
+
+@pytest.mark.parametrize("changed", ["guide 2", "weights", "source 2", "picture to start from"])
+def test_resuming_refuses_files_that_have_changed(inputs, tmp_path, changed):
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    copies = {"source.png": "stones.png", "from.png": "source_mask.png", "to.png": "output_mask.png"}
+    copies |= {"init.png": "stones.png", "vgg.keras": "vgg.keras", "sources/a.png": "folder/a.png"}
+    for name, original in copies.items():
+        (tmp_path / name).write_bytes((inputs / original).read_bytes())
+    options = {"weights": tmp_path / "vgg.keras", "max_iter": 1, "init": tmp_path / "init.png"}
+    if changed == "source 2":
+        options |= {"source": (sources,)}
+    else:
+        options |= {"source": (tmp_path / "source.png",), "guide": (tmp_path / "from.png", tmp_path / "to.png")}
+    report = synthesize(small_settings(inputs, tmp_path / "runs", **options))
+    assert resume(report.folder).iterations == 1
+    original, copy = {
+        "guide 2": ("source_mask.png", "to.png"), "weights": (None, "vgg.keras"),
+        "source 2": ("folder/b.png", "sources/b.png"), "picture to start from": ("folder/b.png", "init.png"),
+    }[changed]  # fmt: skip
+    if original is None:
+        write_descriptor_weights(tmp_path / copy, np.random.default_rng(7))
+    else:
+        (tmp_path / copy).write_bytes((inputs / original).read_bytes())
+    with pytest.raises(UserError, match=rf"not as when the run began: {changed} \(.*{copy}\)$"):
         resume(report.folder)
 
 
