@@ -36,7 +36,8 @@ LIVE_VIEW = {name for name, _, _ in options_of(LiveViewOptions)}
 FOR_MATERIALS |= {name for name, _, _ in options_of(SynthesisSettings)} - WITHOUT
 EPILOG = """Layers are named as in the papers (relu1_1, pool1, relu3_2 ...) or numbered in VGG-19 without its input: 0
 is relu1_1, 2 pool1, 7 relu3_2. Pictures, loss and state of the run are saved in a new folder in --output-dir. After
-an interruption the same command resumes the run. For a quick first try: -s pics/bricks.jpg -ow 256 -m 100."""
+an interruption the same command resumes the run; a material is saved when it is complete, and starts over. For a quick
+first try: -s pics/bricks.jpg -ow 256 -m 100."""
 
 
 @described
