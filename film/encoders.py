@@ -47,7 +47,7 @@ def add_encoder(
     if not isinstance(stream, av.VideoStream):
         raise TypeError(f"{ENCODERS[codec]} does not encode video")
     stream.width, stream.height, stream.pix_fmt = about.width, about.height, pixel_format
-    stream.options = _encoder_options(codec, quality, min(about.width, about.height))
+    stream.options = {**_encoder_options(codec, quality, min(about.width, about.height))}
     context = stream.codec_context
     context.time_base = about.time_base
     context.sample_aspect_ratio = about.pixel_aspect
