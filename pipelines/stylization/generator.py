@@ -27,8 +27,11 @@ FLOAT32_LAYERS = (VGGPreprocessing, VGGPostprocessing)
 class Stylizer(Protocol):
     """From a picture to it stylised: a Generator, or several of them under masks (pipelines.stylization.masks)."""
 
-    def __call__(self, pixels: np.ndarray, brush_size: float = 1.0) -> np.ndarray:
-        """Return `pixels`, float32 (height, width, 3) in [0, 1], stylised with strokes of this size."""
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """Return `pixels`, float32 (height, width, 3) in [0, 1], stylised."""
+
+    def painted(self, pixels: np.ndarray, brush_size: float) -> np.ndarray:
+        """Return the same with strokes of another size (see pipelines.stylization.brush)."""
 
 
 class Generator:
@@ -59,12 +62,11 @@ class Generator:
         except Exception as error:  # a foreign model may hold anything
             raise UserError(f"the model cannot be compiled in {precision}: {one_line(error)}") from error
 
-    def __call__(self, pixels: np.ndarray, brush_size: float = 1.0) -> np.ndarray:
-        """Return one picture stylised.
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """Return the network's answer to one picture, clipped to [0, 1].
 
         Args:
             pixels: float32 (height, width, 3), RGB, sRGB-encoded, in [0, 1].
-            brush_size: size of the strokes, see pipelines.stylization.brush; with 1 it is the network's answer.
 
         Returns:
             The same shape and range.
@@ -72,14 +74,6 @@ class Generator:
         Raises:
             UserError: the network fails on this picture, or its answer is of another size or not a number.
         """
-        if brush_size == 1:
-            return self._answer(pixels)
-        content = rows_of(Picture(pixels))
-        painted = with_brush(content, brush_size, lambda picture: self._answer(picture.picture().pixels))
-        return painted.picture().pixels
-
-    def _answer(self, pixels: np.ndarray) -> np.ndarray:
-        """Return the network's answer to one picture, clipped to [0, 1]."""
         try:
             stylized = np.asarray(self.run(pixels[None]), np.float32)
         except Exception as error:  # a network may fail in any way, at sizes smaller than its padding for one
@@ -90,6 +84,11 @@ class Generator:
         if not np.isfinite(stylized).all():
             raise UserError("the model returned NaN or infinite values")
         return np.clip(stylized[0], 0, 1)
+
+    def painted(self, pixels: np.ndarray, brush_size: float) -> np.ndarray:
+        """Return the same with strokes of another size (see pipelines.stylization.brush)."""
+        content = rows_of(Picture(pixels))
+        return with_brush(content, brush_size, lambda picture: self(picture.picture().pixels)).picture().pixels
 
 
 def check_image_contract(model: keras.Model) -> None:
@@ -149,8 +148,9 @@ def stylize_picture(
     Raises:
         UserError: the network fails on this picture.
     """
-    stylized = generator(picture.pixels, brush_size)
+    content = picture.pixels
+    stylized = generator(content) if brush_size == 1 else generator.painted(content, brush_size)
     if keep_colors:
-        stylized = transfer_luma(stylized, picture.pixels)
-    pixels = np.float32(1 - strength) * picture.pixels + np.float32(strength) * stylized
+        stylized = transfer_luma(stylized, content)
+    pixels = np.float32(1 - strength) * content + np.float32(strength) * stylized
     return Picture(pixels, picture.alpha)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 
 import keras
@@ -33,16 +33,23 @@ class MaskedGenerator:
         self.generators = list(generators)
         self.masks = list(masks)
 
-    def __call__(self, pixels: np.ndarray, brush_size: float = 1.0) -> np.ndarray:
-        """Return `pixels`, float32 (height, width, 3) in [0, 1], stylised under the masks with strokes of this size.
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """Return `pixels`, float32 (height, width, 3) in [0, 1], stylised under the masks.
 
         Raises:
             UserError: a network fails on this picture.
         """
+        return self._mixed(pixels, (generator(pixels) for generator in self.generators))
+
+    def painted(self, pixels: np.ndarray, brush_size: float) -> np.ndarray:
+        """Return the same with strokes of another size (see pipelines.stylization.brush)."""
+        return self._mixed(pixels, (generator.painted(pixels, brush_size) for generator in self.generators))
+
+    def _mixed(self, pixels: np.ndarray, answers: Iterable[np.ndarray]) -> np.ndarray:
         shares = shares_of(self, *pixels.shape[:2])
         result = (1 - reduce(np.add, shares))[..., None] * pixels
-        for share, generator in zip(shares, self.generators, strict=True):
-            result += share[..., None] * generator(pixels, brush_size)
+        for share, answer in zip(shares, answers, strict=True):
+            result += share[..., None] * answer
         return result
 
 
