@@ -15,7 +15,6 @@ import argparse
 import os
 import sys
 import warnings
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, NoReturn
 
 from images.errors import ImageError, ImageWarning, is_disk_full
-from images.folders import address_of, list_pictures, why_no_file, why_not_creatable, why_not_replaceable
+from images.folders import address_of, list_pictures, output_names, why_no_file, why_not_creatable, why_not_replaceable
 from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
 from runtimes.terminal import prepare_standard_streams, printable, reason_of, say, signals_as_interrupts, tell
 
@@ -100,7 +99,7 @@ def plan(inputs: Sequence[Path], output: str) -> Plan:
     if reason := why_not_creatable(target):
         raise RunError(f"--output {reason}", exit_code=2)
     if target.is_dir() or output.endswith(os.sep):
-        jobs = [(source, target / _output_name(source)) for source in sources]
+        jobs = _jobs_in(target, sources)
     elif len(inputs) == 1 and inputs[0].is_file():
         jobs = [(sources[0], _writable(target))]
     elif os.path.lexists(target) or target.suffix.lower() in READABLE_SUFFIXES:
@@ -108,7 +107,7 @@ def plan(inputs: Sequence[Path], output: str) -> Plan:
             f"--output {output}: must be a folder, because there are several inputs or a folder", exit_code=2
         )
     else:
-        jobs = [(source, target / _output_name(source)) for source in sources]
+        jobs = _jobs_in(target, sources)
     _check_targets(jobs)
     return Plan(jobs, unreadable)
 
@@ -130,7 +129,7 @@ def _find_pictures(inputs: Sequence[Path]) -> tuple[list[Path], list[str]]:
             raise RunError(f"--input {reason}", exit_code=2)
         else:
             sources.append(path)
-    return sources, unreadable
+    return list(dict.fromkeys(sources)), unreadable
 
 
 def _writable(target: Path) -> Path:
@@ -143,17 +142,20 @@ def _writable(target: Path) -> Path:
 
 def _check_targets(jobs: Sequence[tuple[Path, Path]]) -> None:
     sources = {os.path.realpath(source) for source, _ in jobs}
-    targets = Counter(os.path.realpath(target) for _, target in jobs)
-    for _, target in jobs:
+    writers: dict[str, Path] = {}
+    for source, target in jobs:
         place = os.path.realpath(target)
-        if place in sources or targets[place] > 1:
-            raise RunError(f"--output {target}: an input or the output of another input", exit_code=2)
+        if place in sources or place in writers:
+            others = f" ({writers[place]} and {source})" if place in writers else ""
+            raise RunError(f"--output {target}: an input or the output of another input{others}", exit_code=2)
+        writers[place] = source
         if reason := why_not_replaceable(target):
             raise RunError(f"--output {target} {reason}", exit_code=2)
 
 
-def _output_name(source: Path) -> str:
-    return source.name if source.suffix.lower() in WRITABLE_FORMATS else f"{source.stem}.png"
+def _jobs_in(folder: Path, sources: Sequence[Path]) -> list[tuple[Path, Path]]:
+    names = output_names([Path(source.name) for source in sources])
+    return [(source, folder / name) for source, name in zip(sources, names, strict=True)]
 
 
 def stylize(picture: Picture, graph: PictureGraph) -> Picture:

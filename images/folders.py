@@ -1,17 +1,18 @@
-"""Finding the pictures in folders by their names."""
+"""Finding the pictures in folders by their names, and naming what is made of them."""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from images.errors import ImageError
-from images.formats import READABLE_SUFFIXES
+from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
 
 # How an address begins, also one that has been a Path, which leaves out a slash; one letter is a drive of Windows.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")
@@ -75,6 +76,20 @@ def list_pictures(folder: Path, *, recursive: bool = False, skip: Path | None = 
         if recursive:
             _check_others(folder, len(listing.pictures), count - len(listing.pictures))
     return listing
+
+
+def output_names(names: Sequence[Path]) -> list[Path]:
+    """Return what stylised pictures are called; formats that are not written become PNG.
+
+    Where several would get one name, those that change their format keep what they were called in it: `a.heic` beside
+    `a.avif` becomes `a.heic.png`.
+    """
+    usual = [name if name.suffix.lower() in WRITABLE_FORMATS else name.with_suffix(".png") for name in names]
+    count = Counter(usual)
+    return [
+        new if new == name or count[new] == 1 else name.with_name(f"{name.name}.png")
+        for name, new in zip(names, usual, strict=True)
+    ]
 
 
 def address_of(path: str | os.PathLike) -> str | None:

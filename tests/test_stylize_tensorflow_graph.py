@@ -155,6 +155,17 @@ def test_a_full_disk_ends_the_run(exports, photos, tmp_path, capsys, monkeypatch
     assert "stylised 0 of 2" in output.out
 
 
+def test_pictures_that_differ_in_their_suffix_alone(exports, photos, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.png", "a.bmp", "a.gif", "b.bmp"):
+        Image.open(photos / "fitting.png").convert("RGB").save(folder / name)
+    inputs = [folder, folder / "a.png"]  # once by itself and once in its folder
+    assert stylize("--input", *inputs, "--output", tmp_path / "out", "--model", exports / "export.onnx") == 0
+    made = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert made == ["a.bmp.png", "a.gif.png", "a.png", "b.png"]
+
+
 def test_wrong_arguments(exports, photos, tmp_path, capsys):
     model, photo = exports / "export.onnx", photos / "fitting.png"
     shutil.copy(photo, tmp_path)
@@ -179,7 +190,7 @@ def test_wrong_arguments(exports, photos, tmp_path, capsys):
         assert error.count("\n") == 1
     both = [photo, tmp_path / "fitting.png"]
     assert stylize("--input", *both, "--output", tmp_path / "out", "--model", model) == 2
-    assert "output of another input" in capsys.readouterr().err
+    assert f"output of another input ({both[0]} and {both[1]})" in capsys.readouterr().err
     assert stylize("--input", photo) == 2
     assert "the following arguments are required: --output, --model" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

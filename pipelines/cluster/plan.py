@@ -8,12 +8,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from errors import ArgumentError
-from images.folders import why_not_replaceable
+from images.folders import output_names, why_not_replaceable
 from images.formats import READABLE_SUFFIXES
 from pipelines.cluster.storage import is_bucket, list_files
 from pipelines.inputs import listing_of
 from pipelines.outputs import check_folder_output
-from pipelines.stylization.plan import output_names, plan_jobs
+from pipelines.stylization.plan import plan_jobs
 
 
 @dataclass

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from errors import ArgumentError
 from film.formats import READABLE_CONTAINERS, is_film_name
-from images.folders import is_folder, is_spelt_as_folder, why_no_file, why_not_replaceable
-from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
+from images.folders import is_folder, is_spelt_as_folder, output_names, why_no_file, why_not_replaceable
+from images.formats import READABLE_SUFFIXES
 from pipelines.inputs import check_local, listing_of
 from pipelines.outputs import check_folder_output, check_not_read, check_picture_output
 
@@ -131,20 +130,6 @@ def _pictures_of(path: Path, output: Path, plan: StylizationPlan) -> Iterable[tu
         suffixes = ", ".join(sorted(READABLE_SUFFIXES))
         raise ArgumentError(f"`input` {path}: no pictures in this folder ({suffixes}){hint}")
     return [(picture, picture.relative_to(path)) for picture in listing.pictures]
-
-
-def output_names(names: Sequence[Path]) -> list[Path]:
-    """Return what stylised pictures are called; formats that are not written become PNG.
-
-    Where several would get one name, those that change their format keep what they were called in it: `a.heic` beside
-    `a.avif` becomes `a.heic.png`.
-    """
-    usual = [name if name.suffix.lower() in WRITABLE_FORMATS else name.with_suffix(".png") for name in names]
-    count = Counter(usual)
-    return [
-        new if new == name or count[new] == 1 else name.with_name(f"{name.name}.png")
-        for name, new in zip(names, usual, strict=True)
-    ]
 
 
 def _check_collisions(jobs: list[Job]) -> None:
