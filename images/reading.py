@@ -15,7 +15,7 @@ from images.deep_files import TIFF_SIGNATURES, decode_deep_png, is_deep_png, rea
 from images.errors import ImageError, ImageWarning, ProfileError, reason
 from images.folders import why_no_file
 from images.large.decoding import MIN_PIXELS, LargeImage, decode_large
-from images.large.exif import descriptive, encoded, forget_sizes, read_tiff_exif
+from images.large.exif import descriptive, of_upright, read_tiff_exif
 from images.large.mapped import mapped_zeros
 from images.large.tiff import TiffRows
 from images.picture import Picture
@@ -295,9 +295,8 @@ def _exif_and_metadata(image: Image.Image, path: Path) -> tuple[int, Metadata]:
     orientation, block = 1, None
     try:
         exif = image.getexif()
-        orientation = exif.pop(ORIENTATION_TAG, 1)
-        forget_sizes(exif)
-        block = descriptive(exif) if image.format == "TIFF" else encoded(exif) if len(exif) else None
+        orientation = exif.get(ORIENTATION_TAG, 1)
+        block = descriptive(exif) if image.format == "TIFF" else of_upright(exif) if len(exif) else None
     except Exception as error:  # Pillow's EXIF parser raises anything; the picture itself is sound
         warnings.warn(f"{path}: its EXIF data is broken ({error}); left out", ImageWarning, stacklevel=2)
     across, down = map(float, image.info.get("dpi") or (0.0, 0.0))

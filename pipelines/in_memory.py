@@ -158,6 +158,7 @@ def synthesize_material(
 
 def _map(key: str, values: Any) -> np.ndarray:
     """Return a map: files are read by what the key says of them, and arrays are taken as they are."""
+    from images.data.reading import data_of
     from pipelines.materials.inputs import read_map
     from pipelines.materials.surface import role_of
 
@@ -166,7 +167,9 @@ def _map(key: str, values: Any) -> np.ndarray:
     if isinstance(values, str | os.PathLike):
         return read_map(key, Path(path_of(values, "maps")))
     if not isinstance(values, np.ndarray):
-        return as_pixels(values, f"maps[{key!r}]")
+        name = f"maps[{key!r}]"
+        pixels = as_pixels(values, name)  # checks its type too
+        return pixels if role_of(key).is_color else data_of(values, f"`{name}`")
     check_unmasked(values, f"maps[{key!r}]")
     is_shape = values.size > 0 and (values.ndim == 2 or (values.ndim == 3 and values.shape[2] in (1, 3)))
     if not is_shape or not np.issubdtype(values.dtype, np.floating):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
+from support import picture_files
 from support.material_cases import stones
 from support.training_cases import smooth_picture
 
@@ -17,6 +18,7 @@ from images.data.writing import write_map
 from images.reading import read_image
 from images.writing import write_image
 from pipelines import in_memory
+from pipelines.arrays import as_pixels
 
 FUNCTIONS = sorted(name for name in texture_nets.__all__ if name[0].islower())
 T7 = "tests/data/torch7/tn_johnson_small.t7"
@@ -59,6 +61,15 @@ def test_a_turned_image_with_transparency_is_upright_and_opaque():
     image = Image.fromarray(np.uint8(PICTURE * 255)).convert("RGBA")
     image.getexif()[274] = 6
     assert texture_nets.stylize(image).shape == (56, 40, 3)
+
+
+def test_an_image_with_exif_data_stays_as_it_is():
+    """What a second use of it gives is what the first one gave."""
+    image = Image.fromarray(np.uint8(PICTURE * 255))
+    image.getexif()[274] = 6
+    image.getexif().get_ifd(0x8769)[40962] = 56
+    assert as_pixels(image).shape == as_pixels(image).shape == (56, 40, 3)
+    assert (image.getexif()[274], image.getexif().get_ifd(0x8769)[40962]) == (6, 56)
 
 
 @pytest.mark.parametrize(
@@ -339,6 +350,22 @@ def test_data_in_files_are_no_colours(tmp_path):
     """A grey of 0.25 in a map of roughness is 0.25, whatever its picture's profile would make of a colour."""
     write_map(tmp_path / "rough.png", np.full((40, 40, 1), 0.25, np.float32), bits=16, is_color=False)
     np.testing.assert_allclose(in_memory._map("roughness", tmp_path / "rough.png"), 0.25, atol=1e-4)
+
+
+def test_pillow_images_of_data_are_the_numbers_that_their_files_hold(tmp_path):
+    """A colour profile changes colours alone, and a tag that turns the base colour is refused."""
+    profile = picture_files.rgb_profile(picture_files.ADOBE_RGB, picture_files.gamma_curve(1.8))
+    levels = np.uint8(PICTURE * 255)
+    Image.fromarray(levels).save(tmp_path / "a.png", icc_profile=profile)
+    with Image.open(tmp_path / "a.png") as image:
+        data, color = (in_memory._map(key, image) for key in ("normal", "albedo"))
+    np.testing.assert_array_equal(data, in_memory._map("normal", tmp_path / "a.png"))
+    np.testing.assert_array_equal(np.round(255 * data), levels)
+    assert np.abs(color - data).max() > 0.02
+    turned = Image.fromarray(levels)
+    turned.getexif()[274] = 3
+    with pytest.raises(texture_nets.ImageError, match=r"`maps\['ao'\]`: its orientation tag \(3\)"):
+        in_memory._map("ao", turned)
 
 
 @pytest.mark.parametrize(

@@ -69,10 +69,24 @@ def _read(path: Path) -> np.ndarray:
     if head.startswith(TIFF_SIGNATURES) and (values := _read_tiff(path)) is not None:
         return values
     with Image.open(path, formats=FORMATS) as image:
-        _check_upright(_orientation(image, path), path)
         if is_deep_png(head):
+            _check_upright(_orientation(image, path), path)
             return decode_deep_png(path)[0]
-        levels = np.asarray(image.convert("L" if image.mode in GREY_MODES else "RGB"), np.float32)
+        return data_of(image, path)
+
+
+def data_of(image: Image.Image, name: str | Path) -> np.ndarray:
+    """Return the numbers of one of Pillow's images of 8 bits a channel or less, as `read_data` does those of files.
+
+    Args:
+        image: grey, or in colours.
+        name: how errors call it.
+
+    Raises:
+        ImageError: it has an orientation tag that turns it.
+    """
+    _check_upright(_orientation(image, name), name)
+    levels = np.asarray(image.convert("L" if image.mode in GREY_MODES else "RGB"), np.float32)
     return levels.reshape(*levels.shape[:2], -1) / np.float32(255)
 
 
@@ -99,15 +113,15 @@ def _read_tiff(path: Path) -> np.ndarray | None:
     return values[..., : 3 if values.shape[2] >= 3 else 1]
 
 
-def _orientation(image: Image.Image, path: Path) -> int:
+def _orientation(image: Image.Image, name: str | Path) -> int:
     try:
         return image.getexif().get(ORIENTATION_TAG, 1)
     except Exception as error:  # Pillow's EXIF parser raises anything; the picture itself is sound
-        warnings.warn(f"{path}: its EXIF data is broken ({error}); assumed to be upright", ImageWarning, stacklevel=2)
+        warnings.warn(f"{name}: its EXIF data is broken ({error}); assumed to be upright", ImageWarning, stacklevel=2)
         return 1
 
 
-def _check_upright(orientation: int, path: Path) -> None:
+def _check_upright(orientation: int, name: str | Path) -> None:
     # Beside 1, files hold numbers that mean nothing, which readers of pictures do not follow either.
     if orientation in range(2, 9):
-        raise ImageError(f"{path}: its orientation tag ({orientation}) turns the picture: store it upright, without it")
+        raise ImageError(f"{name}: its orientation tag ({orientation}) turns the picture: store it upright, without it")

@@ -19,6 +19,7 @@ EXIF, GPS = 34665, 34853
 DIRECTORIES = (EXIF, GPS)
 # In EXIF's directory: width and height, which change where a picture is turned or resized.
 SIZES = (40962, 40963)
+ORIENTATION = 274
 TIFF, BIG_TIFF = b"II*\0\x08\0\0\0", b"II+\0\x08\0\0\0\x10\0\0\0\0\0\0\0"
 BIG_VERSION = 43
 # What Pillow takes the bytes of texts for, whatever they are; each byte is a character.
@@ -55,18 +56,17 @@ def read_tiff_exif(path: Path) -> bytes | None:
         kind, place = ("Q", file.read(8)) if exif.bigtiff else ("I", head[4:])
         (start,) = struct.unpack(exif.endian + kind, place)
         exif.load_from_fp(file, start)
-        forget_sizes(exif)
         return descriptive(exif)
 
 
 def descriptive(exif: Image.Exif) -> bytes | None:
-    """Return a block of what EXIF data of a TIFF file tells about its picture; None where that is nothing."""
+    """Return a block of what EXIF data of a TIFF file tells about its picture but its size; None: nothing."""
     kept = Image.Exif()
     for tag in TEXTS:
         if tag in exif:
             kept[tag] = exif[tag]
     for tag in DIRECTORIES:
-        if found := exif.get_ifd(tag):
+        if found := {name: value for name, value in exif.get_ifd(tag).items() if name not in SIZES}:
             kept[tag] = kept.get_ifd(tag)
             kept[tag].update(found)
     return encoded(kept) if len(kept) else None
@@ -87,11 +87,15 @@ def _keep_texts(directory: MutableMapping[int, Any]) -> None:
     directory.update({tag: _Text(value) for tag, value in directory.items() if isinstance(value, str)})
 
 
-def forget_sizes(exif: Image.Exif) -> None:
-    """Remove the width and height of the picture that the data came with."""
-    if EXIF in exif:
+def of_upright(exif: Image.Exif) -> bytes | None:
+    """Return a block of EXIF data without orientation and size; None: nothing. What is given stays as it is."""
+    kept = Image.Exif()
+    kept.load(encoded(exif))
+    kept.pop(ORIENTATION, None)
+    if EXIF in kept:
         for tag in SIZES:
-            exif.get_ifd(EXIF).pop(tag, None)
+            kept.get_ifd(EXIF).pop(tag, None)
+    return encoded(kept) if len(kept) else None
 
 
 def text_tags(block: bytes) -> Iterator[tuple[int, str, int, bytes, bool]]:
