@@ -140,9 +140,11 @@ def plan_synthesis(
     )
 
 
-def _asked(settings: SynthesisSettings) -> str:
-    """Return the options that make an output as large as it is."""
+def _asked(settings: SynthesisSettings, margin: int = 0) -> str:
+    """Return the options that make an output, with its margin, as large as it is."""
     height, width = settings.size
+    if margin > max(height, width):
+        return "`margin`"
     side = "`output_height`" if height > width else "`output_width`"
     return side if settings.count == 1 else f"{side} or `count`"
 
@@ -240,7 +242,7 @@ def _resources(
         bytes_of_terms=in_pieces,
         bytes_before=_bytes_of_sources(objective, max(map(math.prod, source_sizes)), has_regions),
     )
-    return plan_resources(work, parse_memory(settings.memory), _asked(settings))
+    return plan_resources(work, parse_memory(settings.memory), _asked(settings, settings.margin))
 
 
 def _bytes_of_sources(objective: ObjectivePlan, pixels: int, has_regions: bool) -> int:

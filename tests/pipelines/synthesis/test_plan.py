@@ -48,6 +48,8 @@ def test_sizes_that_no_memory_holds_are_refused():
         plan_synthesis(SynthesisSettings(output_width=5_000_000), [(256, 256)])
     with pytest.raises(ArgumentError, match="`output_height` is too large: it needs"):
         plan_synthesis(SynthesisSettings(output_width=64, output_height=10**12), [(256, 256)])
+    with pytest.raises(ArgumentError, match="`margin` is too large: it needs"):
+        plan_synthesis(SynthesisSettings(output_width=64, margin=10**6), [(256, 256)])
 
 
 @pytest.mark.parametrize(("tileable", "sizes"), [("both", (8, 8)), ("x", (8, 32)), ("y", (32, 8))])
