@@ -20,6 +20,7 @@ from threading import RLock
 from types import ModuleType
 from typing import Any
 
+from errors import UserError, one_line
 from runtimes.processor import ask_for_quick_kernels
 from runtimes.quiet import notes_are_wanted, stderr_to
 
@@ -49,6 +50,9 @@ def quiet_startup(precision: str = "float32") -> Iterator[None]:
 
     Args:
         precision: in which the program will compute: "float32", "bfloat16" or "auto".
+
+    Raises:
+        UserError: Keras or its backend is not installed, or there is no such backend.
     """
     ask_for_quick_kernels(precision)
     if notes_are_wanted():
@@ -85,10 +89,21 @@ def kept_settings() -> Iterator[None]:
 
 
 def _start_keras() -> None:
-    """Import Keras, and let it work as this program does."""
-    if in_script.get() and "keras" not in sys.modules:
-        _start_script()
-    config = import_module("keras").config
+    """Import Keras, and let it work as this program does.
+
+    Raises:
+        UserError: Keras or its backend is not installed, or there is no such backend.
+    """
+    try:
+        if in_script.get() and "keras" not in sys.modules:
+            _start_script()
+        config = import_module("keras").config
+    except (ImportError, ValueError) as error:  # the latter for a backend that Keras does not know
+        chosen = os.environ.get("KERAS_BACKEND")
+        hint = f"KERAS_BACKEND is {chosen}; it" if chosen else "its backend, which KERAS_BACKEND or keras.json names,"
+        raise UserError(
+            f"Keras cannot be imported: {one_line(error)} ({hint} must be tensorflow, jax or torch, and installed)"
+        ) from error
     for found, wanted, change in (
         (config.image_data_format(), "channels_last", config.set_image_data_format),
         (config.floatx(), "float32", config.set_floatx),

@@ -135,6 +135,19 @@ def test_keras_file_of_settings_changes_neither_the_order_of_axes_nor_the_type(t
     assert printed(SETTINGS, KERAS_HOME=str(tmp_path)).splitlines() == [own, theirs, own]
 
 
+def test_a_backend_that_is_not_there_is_told_in_one_line():
+    """With a note of what is allowed, in place of Keras' traceback."""
+    command = [sys.executable, "stylize_tensorflow.py", "--input", "pics/coffee.jpg", "--output", "unwritten.png"]
+    result = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "KERAS_BACKEND": "theano"}, capture_output=True, text=True
+    )
+    assert result.returncode == 1
+    assert result.stderr == (
+        "stylize_tensorflow.py: error: Keras cannot be imported: Unable to import backend : theano (KERAS_BACKEND is "
+        "theano; it must be tensorflow, jax or torch, and installed)\n"
+    )
+
+
 def printed(code, says=None, **variables):
     """Return what a program prints, after checking what it says on standard error where that is given."""
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
