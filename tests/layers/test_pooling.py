@@ -73,7 +73,9 @@ def test_windows_beyond_the_picture():
 
 
 @every_backend
-@pytest.mark.parametrize("layer", [layers.PaddedMaxPooling2D, layers.PaddedAveragePooling2D])
+@pytest.mark.parametrize(
+    "layer", [layers.PaddedMaxPooling2D, layers.PaddedAveragePooling2D, layers.DilatedMaxPooling2D]
+)
 def test_picture_smaller_than_the_window_is_refused(layer):
     with pytest.raises(ValueError, match="smaller than the pooling window"):
         layer((5, 2))(picture((4, 8)))
