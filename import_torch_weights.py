@@ -117,8 +117,8 @@ def _add_results(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         metavar="REFERENCE.npz",
         default=defaults["verify"],
         help="compare the bare network with the arrays 'input' and 'output' (or input_0, ..., output_0, ..., "
-        "noise_0, ...) that Torch7 computed, in its order, and write nothing if they differ by more than rounding "
-        "errors",
+        "noise_0, ...) that Torch7 or PyTorch computed, in its order and the network's own range, and write nothing if "
+        "they differ by more than rounding errors",
     )
     add_export_arguments(parser, defaults)
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import ROOT
+from support.pytorch_networks import ResnetGenerator, TransformerNet, trained
 from support.torch7_cases import SHIPPED_CASES
 from support.torch7_writer import module, sequential, table, tensor, write_t7
 
@@ -88,6 +89,35 @@ def test_verify_fails_on_other_numbers(tmp_path, capsys):
     assert run("--input", JOHNSON.path, "--output", output, "--verify", reference) == 1
     assert "does not agree with the reference: max difference" in capsys.readouterr().err
     assert not output.exists()
+
+
+@pytest.mark.parametrize("kind", ["TransformerNet", "early", "unit variance", "CycleGAN"])
+def test_verify_takes_what_a_network_of_pytorch_takes_and_returns(tmp_path, capsys, kind):
+    """In its range and order of channels; sizes that it rounds up are cropped."""
+    network = trained(ResnetGenerator(2, 1) if kind == "CycleGAN" else TransformerNet(2, 1))
+    state = network.state_dict()
+    if kind == "unit variance":
+        names = {"deconv1.": "up1.conv2d.", "deconv2.": "up2.conv2d.", "deconv3.": "up3."}
+        for old, new in names.items():
+            state = {name.replace(old, new): values for name, values in state.items()}
+    if kind == "early":
+        for part in network.modules():
+            if isinstance(part, torch.nn.InstanceNorm2d):
+                part.eps = 1e-9
+        ends = {".weight": ".scale", ".bias": ".shift"}
+        for old, new in ends.items():
+            state = {n if "conv2d" in n else n.replace(old, new): values for n, values in state.items()}
+    torch.save(state, tmp_path / "net.pth")
+    scale, shift = {"CycleGAN": (2, -1), "unit variance": (4, -2)}.get(kind, (255, 0))
+    given = torch.rand((1, 3, 33, 30), generator=torch.Generator().manual_seed(1)) * scale + shift
+    with torch.no_grad():
+        np.savez(tmp_path / "reference.npz", input=given.numpy(), output=network(given).numpy())
+    verified = ("--output", tmp_path / "net.keras", "--verify", tmp_path / "reference.npz")
+    assert run("--input", tmp_path / "net.pth", *verified) == 0, capsys.readouterr().err
+    assert "verified: max difference" in capsys.readouterr().out
+    np.savez(tmp_path / "reference.npz", input=given.numpy()[:, :, :1], output=given.numpy())
+    assert run("--input", tmp_path / "net.pth", *verified) == 1
+    assert "the network cannot process (1, 1, 30, 3)" in capsys.readouterr().err
 
 
 def test_a_reference_without_a_batch_of_a_network_that_takes_any_size(tmp_path):

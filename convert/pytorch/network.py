@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 
 import convert.pytorch.architectures  # noqa: F401  registers the architectures
 from convert.printable import printable
@@ -22,7 +23,8 @@ MAX_NAMES = 6  # of tensors in a message
 class Conversion:
     """A converted network: the model, what it is, and what was decided about it, in words.
 
-    `entry` is where its tensors stand in the file, "" for the outermost dict.
+    `entry` is where its tensors stand in the file, "" for the outermost dict. `pictures` makes pictures of what the
+    network takes and returns in PyTorch, see convert.pytorch.registry.Architecture.
     """
 
     model: keras.Model
@@ -30,6 +32,7 @@ class Conversion:
     decided: str
     entry: str
     tensors: int
+    pictures: Callable[[np.ndarray], np.ndarray]
 
 
 def convert_pytorch(path: str | os.PathLike, *, entry: str | None = None) -> Conversion:
@@ -57,7 +60,7 @@ def convert_pytorch(path: str | os.PathLike, *, entry: str | None = None) -> Con
         model, decided = architecture.build(state)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    return Conversion(model, architecture.name, decided, state.entry, len(state.tensors))
+    return Conversion(model, architecture.name, decided, state.entry, len(state.tensors), architecture.pictures)
 
 
 def _known(states: list[StateDict]) -> Iterator[tuple[Architecture, StateDict]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import keras
+import numpy as np
 
 from convert.pytorch.state_dicts import StateDict
 
@@ -29,6 +30,13 @@ class Architecture(Protocol):
 
         Raises:
             UserError: the numbers of a tensor are missing or not finite.
+        """
+
+    def pictures(self, values: np.ndarray) -> np.ndarray:
+        """Return what the network takes or returns in PyTorch, channels last, as RGB pictures in [0, 1].
+
+        Raises:
+            UserError: it returns no pictures.
         """
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from choices import DTYPES
 from convert.foreign import PYTORCH_KINDS, name_foreign_file
 from convert.recorded import read_arrays
-from errors import ArgumentError, UserError, unknown_name
+from errors import ArgumentError, UserError, one_line, unknown_name
 from images.folders import why_no_file
 from pipelines.importing.files import WrittenModel, check_model_output, parity_of, write_model
 from pipelines.importing.torch7 import TOLERANCE, Verification
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from convert.pytorch.network import Conversion
     from model.saving import StorageType
+
+CHANNELS = 3  # of the pictures that the networks take and return
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,9 @@ def import_pytorch_model(
         output: `.keras`, `.onnx` or `.tflite` file, or SavedModel folder (no suffix) to write.
         dtype: storage of the weights in the file, `float32` or `float16`.
         entry: keys, joined by dots, that lead to one of several networks in the file.
-        verify: `.npz` file with the arrays `input` and `output` of the network in PyTorch (NCHW, pixels in 0..255);
-            nothing is written when the differences are above pipelines.importing.torch7.TOLERANCE.
+        verify: `.npz` file with the arrays `input` and `output` of the network in PyTorch (NCHW, in the network's own
+            range and order of channels); nothing is written when the differences are above
+            pipelines.importing.torch7.TOLERANCE.
         layout: "nchw" keeps Torch's order of axes at the model's borders: channels of pictures and volumes first.
         size: height and width of pictures whose size the model leaves free: what LiteRT is made for, and what any
             export is compared at where `verify` records nothing.
@@ -79,30 +82,36 @@ def import_pytorch_model(
         from convert.pytorch.network import convert_pytorch
         from model.provenance import make_provenance
     conversion = convert_pytorch(input, entry=entry)
-    verification = None if reference is None else _verify(conversion.model, *reference, TOLERANCE[dtype])
+    arrays = [] if reference is None else [conversion.pictures(array) for array in reference]
+    verification = _verify(conversion.model, *arrays, TOLERANCE[dtype]) if arrays else None
     provenance = make_provenance([input], convention=conversion.architecture, parity=parity_of(verification))
-    recorded = [] if reference is None else [reference[0]]
     written = write_model(
-        conversion.model, output, provenance, dtype=dtype, layout=layout, size=size, recorded=recorded
+        conversion.model, output, provenance, dtype=dtype, layout=layout, size=size, recorded=arrays[:1]
     )
     return PyTorchImportReport(conversion, conversion.model.count_params(), written, verification)
 
 
 def _read_reference(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the arrays `input` and `output` of a reference file, NHWC in [0, 1]."""
+    """Return the arrays `input` and `output` of a reference file, channels last."""
     arrays = read_arrays(path, "verify", "input|output")
-    if sorted((name, array.ndim) for name, array in arrays.items()) != [("input", 4), ("output", 4)]:
-        raise UserError(f"`verify` {path}: lacks the arrays 'input' and 'output' of four axes")
-    given, expected = (arrays[name].astype(np.float32) / 255.0 for name in ("input", "output"))
-    return given.transpose(0, 2, 3, 1), expected.transpose(0, 2, 3, 1)
+    if sorted((name, array.ndim, *array.shape[1:2]) for name, array in arrays.items()) != [
+        ("input", 4, CHANNELS),
+        ("output", 4, CHANNELS),
+    ]:
+        raise UserError(f"`verify` {path}: lacks the arrays 'input' and 'output' of N x {CHANNELS} x H x W")
+    given, expected = (arrays[name].astype(np.float32).transpose(0, 2, 3, 1) for name in ("input", "output"))
+    return given, expected
 
 
 def _verify(model: keras.Model, given: np.ndarray, expected: np.ndarray, tolerance: float) -> Verification:
     import keras
 
-    if isinstance(model.output, dict):
-        raise ArgumentError("`verify` is for networks that return pictures, which a VGG does not")
-    outputs = keras.ops.convert_to_numpy(model(given))
+    try:
+        outputs = keras.ops.convert_to_numpy(model(given))
+    except (ValueError, TypeError) as error:  # of pictures that are too small
+        raise UserError(f"`verify`: the network cannot process {given.shape} (NHWC): {one_line(error)}") from error
+    # These networks round sizes up, which the model takes back.
+    expected = expected[:, : given.shape[1], : given.shape[2]]
     if outputs.shape != expected.shape:
         raise UserError(f"`verify`: the model makes {outputs.shape}, the reference is {expected.shape} (NHWC)")
     maximum = float(np.abs(outputs - expected).max(initial=0.0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import keras
+import numpy as np
 from keras import KerasTensor
 
 from convert.pytorch.registry import architecture
@@ -59,6 +60,10 @@ class ResnetGenerator:
         # A strided convolution rounds an odd size up, so the result is as large as the input or a little larger.
         stylized = CropToMatch(name="crop")([x, image])
         return keras.Model(image, stylized, name="resnet_generator"), counted(blocks, "residual block")
+
+    def pictures(self, values: np.ndarray) -> np.ndarray:
+        """Return pictures of the network's -1..1."""
+        return (values + 1) / 2
 
 
 def _blocks(state: StateDict) -> int:

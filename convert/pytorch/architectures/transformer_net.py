@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 from keras import KerasTensor
 
 from convert.pytorch.architectures.vgg import TORCH_DEVIATION, TORCH_MEAN
@@ -45,6 +46,10 @@ class TransformerNet:
     def postprocess(self, x: KerasTensor) -> KerasTensor:
         """Return what the network makes as a picture in [0, 1]."""
         return keras.layers.Rescaling(1 / 255.0, name="from_255")(x)
+
+    def pictures(self, values: np.ndarray) -> np.ndarray:
+        """Return pictures of the network's 0..255."""
+        return (values[..., ::-1] if self.is_bgr else values) / 255
 
     def matches(self, state: StateDict) -> bool:
         """Compare names and shapes with those of a network of these widths."""
@@ -104,6 +109,10 @@ class NormalizedTransformerNet(TransformerNet):
     def postprocess(self, x: KerasTensor) -> KerasTensor:
         """Return the picture in [0, 1]."""
         return keras.layers.Rescaling(list(TORCH_DEVIATION), list(TORCH_MEAN), name="from_unit_variance")(x)
+
+    def pictures(self, values: np.ndarray) -> np.ndarray:
+        """Return pictures of the network's pixels of unit variance."""
+        return values * np.float32(TORCH_DEVIATION) + np.float32(TORCH_MEAN)
 
 
 @dataclass

@@ -16,7 +16,7 @@ from convert.printable import printable
 from convert.pytorch.reader import read_pytorch
 from convert.pytorch.registry import architecture
 from convert.pytorch.state_dicts import StateDict, find_state_dicts, join, parts_of
-from errors import UserError
+from errors import ArgumentError, UserError
 from layers.vgg_preprocessing import VGG_MEAN
 from model.descriptor import is_imagenet_bias
 from model.layer_names import BLOCKS
@@ -109,6 +109,10 @@ class _VGG:
         )
         load_convolutions(model, weights)
         return model, f"VGG-{sum(weights.blocks) + 3} up to {last}, {self.pooling} pooling"
+
+    def pictures(self, values: np.ndarray) -> np.ndarray:
+        """Refuse: features are no pictures."""
+        raise ArgumentError("`verify` is for networks that return pictures, which a VGG does not")
 
     def read(self, state: StateDict) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], tuple[int, ...]]:
         """Return kernel and bias of each convolution that is there, and the number in each block of the network."""
