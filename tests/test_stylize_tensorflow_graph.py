@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import pytest
 from conftest import ROOT
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from support.left_behind import leave_temporary
 from support.small_models import convolutional_model, inverting_model
@@ -164,6 +164,22 @@ def test_pictures_that_differ_in_their_suffix_alone(exports, photos, tmp_path):
     assert stylize("--input", *inputs, "--output", tmp_path / "out", "--model", exports / "export.onnx") == 0
     made = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert made == ["a.bmp.png", "a.gif.png", "a.png", "b.png"]
+
+
+def test_a_model_of_another_range_is_told(photos, tmp_path, capsys):
+    for factor in (1.5, 255):
+        picture, result = (
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ("n", "h", "w", 3)) for name in ("x", "y")
+        )
+        scale = numpy_helper.from_array(np.full(1, factor, np.float32), "scale")
+        graph = helper.make_graph([helper.make_node("Mul", ["x", "scale"], ["y"])], "net", [picture], [result], [scale])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+        onnx.save(model, tmp_path / "net.onnx")
+        arguments = ["--input", photos / "fitting.png", "--output", tmp_path / "a.png"]
+        assert stylize(*arguments, "--model", tmp_path / "net.onnx") == 0
+        error = capsys.readouterr().err
+        assert ("warning: the model returns values from " in error) == (factor == 255)
+        assert error.endswith("; they are clipped to [0, 1]\n" if error else "")
 
 
 def test_wrong_arguments(exports, photos, tmp_path, capsys):
