@@ -192,8 +192,9 @@ class _AnimationWriter(FilmWriter):
     def finish(self) -> None:
         form = ANIMATIONS[self.path.suffix.lower()]
         shown = self._shown(Fraction(MIN_TICKS[form]) * TICKS[form])
-        if len(shown) < len(self.times):
-            self.notes.append(f"{self.path}: {len(self.times) - len(shown)} frames are left out: {form} shows no more")
+        if lost := len(self.times) - len(shown):
+            frames = "1 frame is" if lost == 1 else f"{lost} frames are"
+            self.notes.append(f"{self.path}: {frames} left out: {form} shows no more")
         first, *rest = (self._frame(i) for i in shown)
         plays = self.about.plays
         if form == "GIF":

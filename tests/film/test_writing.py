@@ -204,6 +204,13 @@ def test_animations_keep_their_length(tmp_path, suffix, rate, shown):
     assert len(writer.notes) == (shown < 31)
 
 
+def test_a_single_frame_that_is_left_out_is_told(tmp_path):
+    frames = [Frame(RAMP, time, 10) for time in (0, 10, 100)]
+    about = FilmFormat(64, 256, Fraction(1, 1000), Fraction(25))
+    writer = write(tmp_path / "film.gif", tmp_path / "parts", frames, about=about)
+    assert writer.notes == [f"{tmp_path / 'film.gif'}: 1 frame is left out: GIF shows no more"]
+
+
 def test_a_picture_that_is_shown_for_too_long_is_refused(tmp_path):
     frames = [Frame(RAMP, second, 1) for second in range(700)]
     about = FilmFormat(64, 256, Fraction(1), Fraction(1))
