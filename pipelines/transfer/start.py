@@ -32,9 +32,15 @@ def first_picture(plan: TransferPlan, inputs: TransferInputs, size: tuple[int, i
     else:
         pairs = list(zip(plan.objective.shares, inputs.styles, strict=True))
         means = sum(share * style.mean(axis=(0, 1)) for share, style in pairs)
-        variances = sum(share * style.var(axis=(0, 1), ddof=1) for share, style in pairs)
+        variances = sum(share * _variances(style) for share, style in pairs)
         picture = _cut_normal(random, shape, means, np.sqrt(variances))
     return np.clip(picture, 0, 1).astype(np.float32)
+
+
+def _variances(picture: np.ndarray) -> np.ndarray:
+    """Return the unbiased variance of each channel of (height, width, 3); of a single pixel, which has none, 0."""
+    pixels = picture.reshape(-1, 3)
+    return pixels.var(axis=0, ddof=1) if len(pixels) > 1 else np.zeros(3)
 
 
 def _cut_normal(

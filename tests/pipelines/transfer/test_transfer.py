@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -202,6 +203,16 @@ def test_first_pictures(inputs, tmp_path, init):
     if init == "style_stats":
         # Cut off at 0 and 1 the spread is smaller and the mean nearer to the middle.
         assert np.abs(picture.mean((0, 1, 2)) - style.mean((0, 1))).max() < 0.1
+
+
+def test_the_statistics_of_a_style_of_one_pixel_are_its_colour(inputs, tmp_path):
+    """One pixel has no unbiased variance, which was not a number."""
+    color = np.array([0.2, 0.5, 0.7], np.float32)
+    layers = {"style_layers": ("relu1_1",), "content_layers": ("relu1_1",)}
+    settings = small_settings(inputs, tmp_path / "o.png", init="style_stats", **layers)
+    given = replace(read_inputs(settings), styles=[color[None, None]])
+    picture = first_picture(plan_transfer(settings, given), given, (8, 12))
+    assert np.abs(picture - color).max() < 1e-4
 
 
 def test_same_seed_same_picture_other_seed_another(inputs, tmp_path):
