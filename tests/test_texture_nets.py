@@ -168,6 +168,11 @@ def test_sizes_may_be_those_of_numpy():
         (lambda: texture_nets.transfer(PICTURE, PICTURE, masks=PICTURE), "`masks` must be a sequence of pairs"),
         (lambda: texture_nets.transfer(PICTURE, PICTURE, masks=[PICTURE]), "`masks` must be a pair of pictures"),
         (lambda: texture_nets.train({}, [PICTURE]), "`style_image` must have at least one picture"),
+        (lambda: texture_nets.train(PICTURE, [PICTURE], image_size=[]), "`image_size`: no size is given"),
+        (
+            lambda: texture_nets.train(PICTURE, [PICTURE], generator_options=3),
+            "`generator_options` must be a dict, {name: value}, not 3",
+        ),
         (lambda: texture_nets.train(PICTURE, "nowhere"), "`data` nowhere: no such file or folder"),
         (lambda: texture_nets.train(PICTURE, 3), "`data` must be a picture or a sequence of pictures, not int"),
         (lambda: texture_nets.synthesize_material([PICTURE]), r"`maps` must be a dict, \{key: picture\}, not list"),

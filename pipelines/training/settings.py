@@ -174,6 +174,10 @@ class TrainingSettings:
         if isinstance(self.image_size, int):
             object.__setattr__(self, "image_size", (self.image_size,))
         check(self)
+        if not self.sizes:
+            raise ArgumentError("`image_size`: no size is given")
+        if not isinstance(self.generator_options, Mapping):
+            raise ArgumentError(f"`generator_options` must be a dict, {{name: value}}, not {self.generator_options!r}")
         for name in ("content_layers", "style_layers"):
             distinct_layers(name, getattr(self, name))
         weights = self.style_layer_weights
