@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,8 @@ def read_arrays(path: str | Path, option: str, names: str = ".*") -> dict[str, n
         OSError: the file cannot be read.
     """
     read_through(path)
+    if not zipfile.is_zipfile(path):  # of a text NumPy says that it may be loaded without safety
+        raise UserError(f"`{option}` {path}: not an .npz file of arrays (numpy.savez writes them), or cut short")
     try:
         with np.load(path, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files if re.fullmatch(names, name)}

@@ -109,6 +109,16 @@ def test_wrong_arguments_get_one_line(arguments, code, message, tmp_path, capsys
     assert len(told.splitlines()) == 1
 
 
+def test_a_reference_of_other_axes_gets_one_plain_line(tmp_path, capsys):
+    reference = tmp_path / "reference.npz"
+    np.savez(reference, input=np.zeros((1, 4, 3), np.float32), blob_conv=np.zeros((1, 6, 3, 3), np.float32))
+    assert run(CASES["conv_group"], "--output", str(tmp_path / "m.keras"), "--verify", str(reference)) == 1
+    told = capsys.readouterr().err
+    assert "the network cannot process the input: " in told
+    assert "[1m" not in told
+    assert "Exception encountered" not in told
+
+
 def test_input_is_needed(tmp_path, capsys):
     case = CASES["conv_group"]
     assert main(["--prototxt", str(case.prototxt), "--output", str(tmp_path / "m.keras")]) == 2

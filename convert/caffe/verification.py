@@ -12,7 +12,7 @@ import numpy as np
 from convert.axes import array_from_source_order
 from convert.caffe.conversion import Conversion
 from convert.recorded import read_arrays
-from errors import UserError
+from errors import UserError, one_line
 
 TOLERANCE = 5e-5  # largest difference allowed, relative to the blob's largest number
 
@@ -66,7 +66,7 @@ def compare_with_caffe(conversion: Conversion, reference: Mapping[str, np.ndarra
     try:
         outputs = model(given if len(given) > 1 else given[0])
     except (ValueError, TypeError) as error:
-        raise UserError(f"`verify`: the network cannot process the input: {error}") from error
+        raise UserError(f"`verify`: the network cannot process the input: {one_line(error)}") from error
     outputs = outputs if isinstance(outputs, dict) else {blobs[0]: outputs}
     return [_compare(name, outputs[name], reference[f"blob_{name}"]) for name in blobs]
 

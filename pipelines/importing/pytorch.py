@@ -82,11 +82,13 @@ def import_pytorch_model(
         from convert.pytorch.network import convert_pytorch
         from model.provenance import make_provenance
     conversion = convert_pytorch(input, entry=entry)
-    arrays = [] if reference is None else [conversion.pictures(array) for array in reference]
-    verification = _verify(conversion.model, *arrays, TOLERANCE[dtype]) if arrays else None
+    verification, recorded = None, []
+    if reference is not None:
+        given, expected = map(conversion.pictures, reference)
+        verification, recorded = _verify(conversion.model, given, expected, TOLERANCE[dtype]), [given]
     provenance = make_provenance([input], convention=conversion.architecture, parity=parity_of(verification))
     written = write_model(
-        conversion.model, output, provenance, dtype=dtype, layout=layout, size=size, recorded=arrays[:1]
+        conversion.model, output, provenance, dtype=dtype, layout=layout, size=size, recorded=recorded
     )
     return PyTorchImportReport(conversion, conversion.model.count_params(), written, verification)
 

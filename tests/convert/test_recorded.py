@@ -32,6 +32,15 @@ def test_other_values_than_numbers_are_told(tmp_path, values):
         read_arrays(path, "samples")
 
 
+def test_texts_and_single_arrays_are_no_npz_files(tmp_path):
+    path = tmp_path / "recorded.npz"
+    for content in (b"a text", content_of(lambda file: np.save(file, np.zeros(2)))):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r"not an \.npz file of arrays") as caught:
+            read_arrays(path, "verify")
+        assert "pickle" not in str(caught.value)
+
+
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_damaged_files_are_told_in_one_line(tmp_path, save):
     numbers = random.Random(1)

@@ -112,7 +112,7 @@ class NormalizedTransformerNet(TransformerNet):
 
     def pictures(self, values: np.ndarray) -> np.ndarray:
         """Return pictures of the network's pixels of unit variance."""
-        return values * np.float32(TORCH_DEVIATION) + np.float32(TORCH_MEAN)
+        return values * np.array(TORCH_DEVIATION, np.float32) + np.array(TORCH_MEAN, np.float32)
 
 
 @dataclass
