@@ -121,6 +121,7 @@ def plan_synthesis(
     schedule = settings.schedule or ("single" if has_start else "coarse-to-fine")
     scales = plan_scales(geometry, source_sizes, schedule=schedule, max_iter=settings.max_iter)
     where = _where(settings, len(source_sizes), has_regions, morph)
+    _check_shift(settings, source_sizes)
     weights = settings.term_weights(regularity, where)
     _check_wrapped_sides(weights, scales, geometry.wraps)
     objective = replace(_plan_objective(settings, geometry, weights, precision), morph=morph)
@@ -165,6 +166,15 @@ def _where(settings: SynthesisSettings, sources: int, has_regions: bool, morph: 
         name = "match_histogram" if settings.match_histogram else "join_mode"
         raise ArgumentError(f"`{name}` cannot be used with `morph`: it is for sources of one texture")
     return "morph"
+
+
+def _check_shift(settings: SynthesisSettings, source_sizes: Sequence[Size]) -> None:
+    """Raise ArgumentError where a source that is shifted is out of itself: it comes back at its other side."""
+    least = min(map(min, source_sizes))
+    if settings.count > 1 and settings.if_shift >= least:
+        raise ArgumentError(
+            f"`if_shift` {settings.if_shift:g} must be below the shortest side of the sources, {least} pixels"
+        )
 
 
 def _check_wrapped_sides(weights: Mapping[str, float], scales: Sequence[Scale], wraps: tuple[bool, bool]) -> None:

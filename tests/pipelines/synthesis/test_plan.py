@@ -52,6 +52,14 @@ def test_sizes_that_no_memory_holds_are_refused():
         plan_synthesis(SynthesisSettings(output_width=64, margin=10**6), [(256, 256)])
 
 
+def test_frames_are_not_shifted_out_of_the_sources():
+    """By its own width a source is shifted onto itself, and the frames would have to be equal."""
+    for shift in (100.0, 1e30):
+        with pytest.raises(ArgumentError, match=r"`if_shift` 1.* must be below the shortest side of the sources, 100 "):
+            plan_synthesis(SynthesisSettings(output_width=64, count=2, if_shift=shift), [(256, 256), (100, 120)])
+    plan_synthesis(SynthesisSettings(output_width=64, count=2, if_shift=99.5), [(256, 256), (100, 120)])
+
+
 @pytest.mark.parametrize(("tileable", "sizes"), [("both", (8, 8)), ("x", (8, 32)), ("y", (32, 8))])
 def test_tiles_too_small_for_terms_of_pictures_are_refused(tileable, sizes):
     options = {"output_width": sizes[0], "output_height": sizes[1], "layers": ("relu1_1",), "tileable": tileable}
