@@ -208,6 +208,11 @@ def test_a_run_ended_from_outside_is_taken_up_again(inputs, tmp_path, by):
     assert (folder / "final_F0000.png").exists()
 
 
+def test_help_tells_which_of_loop_and_no_loop_is_the_default():
+    help_text = " ".join(synthesize.make_parser().format_help().split())
+    assert "--no-loop: do not compare the first frame with the last (default: on)" in help_text
+
+
 def test_help_tells_of_every_setting():
     help_text = synthesize.make_parser().format_help()
     for name in defaults_of(SynthesisSettings):

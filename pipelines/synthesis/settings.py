@@ -180,7 +180,7 @@ class SynthesisSettings:
     loop: bool = option(
         "let the first frame follow the last one, so that the animation repeats without a jump; --no-loop: do not "
         "compare the first frame with the last",
-        default=True, kind=bool, negatable=True,
+        default=True, kind=bool, negatable=True, default_text="on",
     )  # fmt: skip
     if_weight: float = option("weight of the inter-frame loss", default=1.0, kind=float, minimum=0)
     if_shift: float = option(
