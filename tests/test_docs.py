@@ -9,6 +9,7 @@ import pytest
 from conftest import ROOT
 
 from options import options_of
+from pipelines.materials.surface import DIRECTX_NORMALS, ROLES
 
 PAGES = {"synthesize": "SynthesisSettings", "transfer": "TransferSettings", "train": "TrainingSettings"}
 
@@ -24,3 +25,11 @@ def test_every_option_stands_on_the_page(page):
     assert len(options) > 10
     for name, _, option in options:
         assert " ".join(f"{name}: {option.help}".split()) in " ".join(found.split())
+
+
+def test_the_page_on_materials_names_all_keys_of_maps():
+    text = (ROOT / "docs" / "materials.md").read_text().partition("## Formats")[0]
+    rows = re.findall(r"^\| `(\w+)` \| ([\w, ]+) \|", text, re.MULTILINE)
+    shown = {key: {key.lower(), *names.lower().split(", ")} for key, names in rows}
+    known = {name: {name.lower(), *role.synonyms} - set(DIRECTX_NORMALS) for name, role in ROLES.items()}
+    assert shown == known | {"normalDX": set(DIRECTX_NORMALS)}
