@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from runtimes.interruption import exit_on_signals
+from runtimes.missing import tell_missing_packages
 
 if __name__ == "__main__":
     exit_on_signals()
+    tell_missing_packages()
 
 import sys
 from collections.abc import Sequence

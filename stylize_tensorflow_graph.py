@@ -7,9 +7,11 @@ to a server.
 from __future__ import annotations
 
 from runtimes.interruption import INTERRUPTED, exit_on_signals
+from runtimes.missing import tell_missing_packages
 
 if __name__ == "__main__":
     exit_on_signals()
+    tell_missing_packages()
 
 import argparse
 import os

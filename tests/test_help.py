@@ -54,3 +54,21 @@ def test_signals_while_modules_are_loaded_end_silently_with_the_exit_code_of_lat
         check=False,
     )
     assert (result.returncode, result.stderr) == (130, b"")
+
+
+@pytest.mark.parametrize("script", ["synthesize", "stylize_tensorflow"])
+def test_a_package_that_is_not_installed_is_told_in_one_line(script, tmp_path):
+    """As outside of the virtual environment."""
+    (tmp_path / "numpy.py").write_text("raise ModuleNotFoundError(\"No module named 'numpy'\", name='numpy')\n")
+    result = subprocess.run(
+        [sys.executable, f"{script}.py", "--input", "pics/coffee.jpg", "--output", "unwritten.png"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"{script}.py: error: {sys.executable} has no Python package numpy; those of requirements.txt are needed\n"
+    )
