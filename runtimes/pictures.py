@@ -64,11 +64,21 @@ def _style_rows(path: Path, graph: Graph, styles: Sequence[TensorInfo], style: W
 def _fixed_size(path: Path, given: TensorInfo) -> tuple[int, int] | None:
     """Return the (height, width) of a model's input, None where it takes any."""
     shape = given.shape or ()
+    sizes = "of unknown rank" if given.shape is None else f"({', '.join(map(_side, shape))})"
     if len(shape) != 4 or shape[3] != 3 or given.dtype != "float32" or 0 in shape:
-        described = f"{given.dtype} ({', '.join('any' if size is None else str(size) for size in shape)})"
-        raise GraphError(f"{path}: takes {described}, not float32 RGB pictures (batch, height, width, 3)")
-    height, width = shape[1:3]
-    return None if height is None or width is None else (height, width)
+        raise GraphError(f"{path}: takes {given.dtype} {sizes}, not float32 RGB pictures (batch, height, width, 3)")
+    batch, height, width, _ = shape
+    if batch not in (None, 1):
+        raise GraphError(f"{path}: takes batches of {batch} pictures {sizes}; a batch of 1, or of any size, is needed")
+    if height is None and width is None:
+        return None
+    if height is None or width is None:
+        raise GraphError(f"{path}: takes pictures {sizes}; height and width must both be fixed, or neither")
+    return height, width
+
+
+def _side(size: int | None) -> str:
+    return "any" if size is None else str(size)
 
 
 def _runner(graph: Graph, name: str, rows: dict[str, np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:

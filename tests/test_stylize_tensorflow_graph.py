@@ -232,6 +232,12 @@ def test_broken_models(photos, tmp_path, capsys, name):
     [
         ("Log", ("batch", "height", "width", 3), "the model returns NaN or infinite values for 1 x 1 pixels"),
         ("Neg", (1, 0, 24, 3), "takes float32 (1, 0, 24, 3), not float32 RGB pictures (batch, height, width, 3)"),
+        ("Neg", (4, 16, 24, 3), "takes batches of 4 pictures (4, 16, 24, 3); a batch of 1, or of any size, is needed"),
+        (
+            "Neg",
+            (1, "height", 24, 3),
+            "takes pictures (1, any, 24, 3); height and width must both be fixed",
+        ),
         ("Shape", ("batch", "height", "width", 3), "the model returns int64 (4,) for float32 pictures (1, 1, 1, 3)"),
         ("Cast", ("batch", "height", "width", 3), "the model returns object (1, 1, 1, 3) for float32 pictures"),
     ],
