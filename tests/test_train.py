@@ -40,6 +40,7 @@ REFUSED = {
     "layer twice": ({"style_layers": "relu1_1,block1_conv1"}, "--style-layers: a layer is given twice"),
     "no layer": ({"content_layers": ","}, "--content-layers: no value is given"),
     "layer weights": ({"style_layer_weights": "1,2"}, "--style-layer-weights: 2 weights for 1 style layer;"),
+    "no style": ({"style_layer_weights": "0"}, "--style-layer-weights must not all be 0: the style would not be"),
     "no numbers": ({"style_layer_weights": "1,x"}, "is not a list of numbers"),
     "image size": ({"image_size": 0}, "--image-size must be at least 1, not 0"),
     "learning rate": ({"learning_rate": 0}, "--learning-rate must be above 0"),

@@ -186,6 +186,8 @@ class TrainingSettings:
                 f"`style_layer_weights`: {counted(len(weights), 'weight')} for "
                 f"{counted(len(self.style_layers), 'style layer')}; each layer needs one"
             )
+        if weights is not None and not any(weights):
+            raise ArgumentError("`style_layer_weights` must not all be 0: the style would not be learned")
         if self.style_weight == 0 and self.content_weight == 0:
             raise ArgumentError("`style_weight` and `content_weight` are both 0: there is nothing to learn")
         if self.diversity_weight and (self.mode != "texture" or self.batch_size < 2):
