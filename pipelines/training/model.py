@@ -238,7 +238,7 @@ class TrainingModel(keras.Model):
         if self.objective.consistency is not None:
             firsts = ops.take(pictures, self.viewed, axis=0)
             terms |= self.objective.consistency.terms(firsts, pictures[count:], views[1])
-        loss = _nan_like(sum(terms.values()), pictures)
+        loss = _nan_like(sum(terms.values()), photos, pictures)
         for name, value in {"loss": loss, **terms}.items():
             self.trackers[name].update_state(value)
         return loss / self.replicas
@@ -252,6 +252,6 @@ class TrainingModel(keras.Model):
         return {name: tracker.result() for name, tracker in self.trackers.items()}
 
 
-def _nan_like(loss: Any, pictures: Any) -> Any:
-    """Return `loss`, but NaN where the pictures are not finite: rectifiers of some backends make 0 of NaN."""
-    return ops.where(ops.isfinite(ops.mean(pictures)), loss, float("nan"))
+def _nan_like(loss: Any, *arrays: Any) -> Any:
+    """Return `loss`, but NaN where the arrays are not finite: rectifiers of some backends make 0 of NaN."""
+    return ops.where(ops.isfinite(sum(map(ops.mean, arrays))), loss, float("nan"))
