@@ -11,13 +11,14 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL.TiffImagePlugin import COMPRESSION_INFO
 
 from images.errors import ImageError
-from images.large.tiff import tiff_resolution
+from images.large.exif import ORIENTATION
+from images.large.tiff import PROFILE, tag_value, tiff_resolution
 from images.picture import MAX_PIXELS
 from images.rows import Resolution
 
@@ -29,7 +30,6 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-PROFILE_TAG, ORIENTATION_TAG = 34675, 274
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2
 SIGNED, FLOAT = 2, 3
 PREMULTIPLIED, STRAIGHT = 1, 2
@@ -92,7 +92,7 @@ def read_deep_tiff(path: Path) -> DeepImage | None:
         if not (deep or _is_foreign(page)) or page.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
             return None
         color, alpha = _split_channels(page, _channels_last(page, path))
-        profile, orientation = _tag(page, PROFILE_TAG, None), _tag(page, ORIENTATION_TAG, 1)
+        profile, orientation = tag_value(page, PROFILE, None), tag_value(page, ORIENTATION, 1)
         return DeepImage(color, alpha, profile, orientation, tiff_resolution(page), 16 if deep else 8)
 
 
@@ -135,8 +135,3 @@ def _split_channels(page: tifffile.TiffPage, values: np.ndarray) -> tuple[np.nda
     if kind == PREMULTIPLIED:
         color = np.clip(color / np.maximum(alpha, 1e-6)[..., None], 0, 1)
     return color, alpha
-
-
-def _tag(page: tifffile.TiffPage, code: int, default: Any) -> Any:
-    tag = page.tags.get(code)
-    return default if tag is None else tag.value

@@ -15,7 +15,7 @@ from images.deep_files import TIFF_SIGNATURES, decode_deep_png, is_deep_png, rea
 from images.errors import ImageError, ImageWarning, ProfileError, reason
 from images.folders import why_no_file
 from images.large.decoding import MIN_PIXELS, LargeImage, decode_large
-from images.large.exif import descriptive, of_upright, read_tiff_exif
+from images.large.exif import ORIENTATION, descriptive, of_upright, read_tiff_exif
 from images.large.mapped import mapped_zeros
 from images.large.tiff import TiffRows
 from images.picture import Picture
@@ -24,7 +24,6 @@ from images.rows import Metadata, PictureRows, rows_of, rows_of_levels
 # Pillow would also try formats that start other programs (EPS).
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 ANIMATED_FORMATS = ("GIF", "WEBP", "PNG", "AVIF")
-ORIENTATION_TAG = 274
 # Pixels an inch; beyond these it is no resolution but a broken tag, or the 1 that Pillow has for a TIFF without any.
 MIN_RESOLUTION, MAX_RESOLUTION = 1, 1e5
 # Of the brand in the first box of a file, as HEIC files have it; AVIF files may begin with the last two of them, and
@@ -295,7 +294,7 @@ def _exif_and_metadata(image: Image.Image, path: Path) -> tuple[int, Metadata]:
     orientation, block = 1, None
     try:
         exif = image.getexif()
-        orientation = exif.get(ORIENTATION_TAG, 1)
+        orientation = exif.get(ORIENTATION, 1)
         block = descriptive(exif) if image.format == "TIFF" else of_upright(exif) if len(exif) else None
     except Exception as error:  # Pillow's EXIF parser raises anything; the picture itself is sound
         warnings.warn(f"{path}: its EXIF data is broken ({error}); left out", ImageWarning, stacklevel=2)

@@ -11,7 +11,6 @@ from PIL import Image
 from images.data.exr import SIGNATURE, read_exr
 from images.deep_files import (
     BLACK_IS_ZERO,
-    ORIENTATION_TAG,
     RGB,
     TIFF_SIGNATURES,
     WHITE_IS_ZERO,
@@ -20,6 +19,8 @@ from images.deep_files import (
 )
 from images.errors import ImageError, ImageWarning, reason
 from images.folders import why_no_file
+from images.large.exif import ORIENTATION
+from images.large.tiff import tag_value
 from images.picture import MAX_PIXELS
 from images.reading import FORMATS
 
@@ -99,8 +100,7 @@ def _read_tiff(path: Path) -> np.ndarray | None:
         is_direct = page.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB)
         if page.bitspersample == 1 or not (is_direct or (page.photometric == YCBCR and page.compression == JPEG)):
             return None
-        tag = page.tags.get(ORIENTATION_TAG)
-        _check_upright(1 if tag is None else tag.value, path)
+        _check_upright(tag_value(page, ORIENTATION, 1), path)
         if page.imagewidth * page.imagelength > MAX_PIXELS:
             raise ImageError(f"{path}: {page.imagewidth} x {page.imagelength} pixels are more than {MAX_PIXELS}")
         levels = page.asarray(maxworkers=1)
@@ -115,7 +115,7 @@ def _read_tiff(path: Path) -> np.ndarray | None:
 
 def _orientation(image: Image.Image, name: str | Path) -> int:
     try:
-        return image.getexif().get(ORIENTATION_TAG, 1)
+        return image.getexif().get(ORIENTATION, 1)
     except Exception as error:  # Pillow's EXIF parser raises anything; the picture itself is sound
         warnings.warn(f"{name}: its EXIF data is broken ({error}); assumed to be upright", ImageWarning, stacklevel=2)
         return 1

@@ -6,11 +6,11 @@ import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from images.large.exif import append_directories, text_tags
+from images.large.exif import ORIENTATION, append_directories, text_tags
 from images.rows import Metadata, Resolution
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ MAX_COMPRESSION, MAX_BAND_BYTES = 1100, 2 * 10**8
 # Bands of strips or tiles that stay decoded: strips of a picture overlap.
 MAX_BANDS = 3
 BLACK_IS_ZERO, RGB, CONTIGUOUS, STRAIGHT = 1, 2, 1, 2
-ORIENTATION, PROFILE = 274, 34675
+PROFILE = 34675
 # Rows of a piece.
 STRIP_ROWS = 64
 # A file of more bytes before compression is written as BigTIFF.
@@ -98,11 +98,9 @@ class TiffRows:
         self._page = page = self._file.pages.first
         self.height, self.width, self.samples = page.imagelength, page.imagewidth, page.samplesperpixel
         self.bits = page.bitspersample
-        profile = page.tags.get(PROFILE)
-        self.profile: bytes | None = None if profile is None else profile.value
+        self.profile: bytes | None = tag_value(page, PROFILE, None)
         self.resolution = tiff_resolution(page)
-        orientation = page.tags.get(ORIENTATION)
-        self.orientation: int = 1 if orientation is None else orientation.value
+        self.orientation: int = tag_value(page, ORIENTATION, 1)
         self._band_rows = page.tilelength if page.is_tiled else min(page.rowsperstrip, page.imagelength)
         self._across = -(-self.width // page.tilewidth) if page.is_tiled else 1
         self._band = lru_cache(MAX_BANDS)(self._decode_band)
@@ -178,6 +176,12 @@ class TiffRows:
             length, width = self._page.chunks[:2]
             return np.zeros((length, width, self.samples), f"uint{self.bits}")
         return decoded[0]
+
+
+def tag_value(page: tifffile.TiffPage, code: int, default: Any) -> Any:
+    """Return the value of a page's tag, `default` where it has none of this code."""
+    tag = page.tags.get(code)
+    return default if tag is None else tag.value
 
 
 def tiff_resolution(page: tifffile.TiffPage) -> Resolution | None:

@@ -126,9 +126,9 @@ class FeatureTermsPlan:
         """Whether there is one."""
         return any(self.weights.values())
 
-    def bytes_needed(self, layers: Sequence[str]) -> float:
+    def bytes_needed(self, layers: Sequence[str]) -> int:
         """Return about how many bytes a pixel the terms take, of layers of the descriptor from the picture upwards."""
-        return CORRELATION_BYTES * map_values(layers[0]) if self.weights["correlation"] else 0.0
+        return int(CORRELATION_BYTES * map_values(layers[0])) if self.weights["correlation"] else 0
 
     def targets(self, features: Mapping[str, Any]) -> dict[tuple[str, str], Statistics]:
         """Return the statistics of a source's features {layer: (1, height, width, channels)} by layer and kind."""

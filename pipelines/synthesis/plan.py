@@ -248,7 +248,7 @@ def _resources(
         octaves=geometry.octaves,
         optimizer=settings.optimizer,
         max_pixels=MAX_PIXELS,
-        bytes_at_once=BYTES_AT_ONCE + at_once + int(objective.features.bytes_needed(geometry.layers)),
+        bytes_at_once=BYTES_AT_ONCE + at_once + objective.features.bytes_needed(geometry.layers),
         bytes_of_terms=in_pieces,
         bytes_before=_bytes_of_sources(objective, max(map(math.prod, source_sizes)), has_regions),
     )
