@@ -5,7 +5,7 @@ The package openexr is imported only when such a file is read or written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -38,10 +38,11 @@ def library() -> ModuleType:
 def read_exr(path: Path) -> np.ndarray:
     """Return the colours, or the single channel, of a file's first part: float32 (height, width, 3 or 1).
 
-    Alpha and other channels beside the colours are left out.
+    Colours are channels R, G and B, or those of the only layer that has them, such as Combined.R, Combined.G and
+    Combined.B; of a layer of vectors they are X, Y and Z. Alpha and other channels beside them are left out.
 
     Raises:
-        ImageError: it is broken, has neither R, G and B nor a single channel, or there is no package for it.
+        ImageError: it is broken, has neither colours nor a single channel, or there is no package for it.
     """
     package = library()
     try:
@@ -58,13 +59,18 @@ def read_exr(path: Path) -> np.ndarray:
     return np.dstack([channels[name] for name in _wanted(channels, path)])
 
 
-def _wanted(channels: Mapping[str, np.ndarray], path: Path) -> list[str]:
-    if {"R", "G", "B"} <= channels.keys():
+def _wanted(names: Collection[str], path: Path) -> list[str]:
+    """Return the channels that are read."""
+    layers = sorted({name.rpartition(".")[0] for name in names})
+    triples = [[f"{layer}." * bool(layer) + axis for axis in axes] for axes in ("RGB", "XYZ") for layer in layers]
+    found = [triple for triple in triples if set(triple) <= set(names)]
+    if ["R", "G", "B"] in found:
         return ["R", "G", "B"]
-    others = [name for name in channels if name != "A"]
-    if len(others) != 1:
-        raise ImageError(f"{path}: it has the channels {', '.join(sorted(channels))}, not R, G and B or a single one")
-    return others
+    wanted = found or [[name] for name in names if name.rpartition(".")[2] != "A"]
+    if len(wanted) != 1:
+        described = "not R, G and B or a single one, and no layer that alone has R, G and B, or X, Y and Z"
+        raise ImageError(f"{path}: it has the channels {', '.join(sorted(names))}, {described}")
+    return wanted[0]
 
 
 def write_exr(path: Path, values: np.ndarray, *, bits: int) -> None:

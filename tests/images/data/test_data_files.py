@@ -182,14 +182,39 @@ def test_openexr_files_that_say_to_be_huge_are_refused_unread(tmp_path):
         read_exr(path)
 
 
-def test_layers_of_openexr_are_not_guessed(tmp_path):
+def openexr_of(path, *names):
+    """Write a file whose channels hold 1, 2, ... in the order of their names here."""
     import OpenEXR
 
-    layers = {"depth": np.zeros((4, 4), np.float32), "mask": np.zeros((4, 4), np.float32)}
+    layers = {name: np.full((4, 4), number, np.float32) for number, name in enumerate(names, 1)}
     with OpenEXR.File({"type": OpenEXR.scanlineimage}, layers) as file:
-        file.write(str(tmp_path / "a.exr"))
-    with pytest.raises(ImageError, match="channels depth, mask, not R, G and B or a single one"):
-        read_exr(tmp_path / "a.exr")
+        file.write(str(path))
+    return path
+
+
+@pytest.mark.parametrize(
+    "names", ["depth mask", "a.R a.G a.B b.R b.G b.B", "color.R color.G color.B normal.X normal.Y normal.Z"]
+)
+def test_layers_of_openexr_are_not_guessed(tmp_path, names):
+    path = openexr_of(tmp_path / "a.exr", *names.split())
+    with pytest.raises(
+        ImageError, match=f"channels {', '.join(sorted(names.split()))}, not R, G and B or a single one"
+    ):
+        read_exr(path)
+
+
+@pytest.mark.parametrize(
+    ("names", "values"),
+    [
+        ("R G B A Z normal.X normal.Y normal.Z", (1, 2, 3)),
+        ("View.Combined.R View.Combined.G View.Combined.B View.Combined.A View.Depth.Z", (1, 2, 3)),
+        ("normal.X normal.Y normal.Z Z", (1, 2, 3)),
+        ("diffuse.A diffuse.V", (2,)),
+    ],
+)
+def test_the_only_layer_of_openexr_with_colours_or_vectors_is_read(tmp_path, names, values):
+    read = read_exr(openexr_of(tmp_path / "a.exr", *names.split()))
+    np.testing.assert_array_equal(read, np.broadcast_to(values, (4, 4, len(values))))
 
 
 def test_without_the_package_one_line_tells(tmp_path):
