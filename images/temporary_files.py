@@ -53,6 +53,36 @@ def whole_path(path: Path, suffix: str = "") -> Iterator[Path]:
 
 
 @contextmanager
+def whole_files(folder: Path) -> Iterator[Path]:
+    """Yield a new folder inside `folder`; the files written there move to `folder` at the end, or vanish on an error.
+
+    They take the place of files of the same names in the order in which they were written. Errors inside, whose
+    messages name files of the new folder, name them as those of `folder`.
+
+    Raises:
+        OSError: the new folder cannot be made, or a file cannot take its place.
+    """
+    temporary = temporary_path(folder / "files")
+    temporary.mkdir()
+    try:
+        yield temporary
+        for path in sorted(temporary.iterdir(), key=lambda path: path.stat().st_mtime_ns):
+            path.replace(folder / path.name)
+    except Exception as error:
+        error.args = tuple(_renamed(part, temporary, folder) for part in error.args)
+        if isinstance(error, OSError):
+            error.filename = _renamed(error.filename, temporary, folder)
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _renamed(part: object, temporary: Path, folder: Path) -> object:
+    """Return a part of an error with the final folder in place of the temporary one, where it is a text."""
+    return part.replace(str(temporary), str(folder)) if isinstance(part, str) else part
+
+
+@contextmanager
 def errors_named_after(path: Path, temporary: Path) -> Iterator[None]:
     """Let the system's errors (OSError) name `path`, not the temporary file that is written first."""
     try:

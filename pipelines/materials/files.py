@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from errors import UserError
 from images.data.writing import write_map
-from images.temporary_files import remove_stale
+from images.temporary_files import remove_stale, whole_files
 from pipelines.materials.gltf import FILE, PACKED, material, packed
 from pipelines.materials.material import Material
 from pipelines.materials.settings import MaterialSettings
@@ -30,34 +31,33 @@ def check_range(maps: Maps, settings: MaterialSettings) -> None:
 
 
 def write_material(folder: Path, result: Material, settings: MaterialSettings) -> list[Path]:
-    """Write everything, each file whole or not at all, the report last, and return the files.
+    """Write everything, and return the files: they appear when all are written, the report last, or none does.
 
     Args:
         folder: where to; it is made where it is missing.
         result: the surface and what is known of it.
         settings: in which formats.
     """
-    paths = {key: folder / f"{key}.{settings.format}" for key in result.maps}
-    report = folder / REPORT
+    names = {key: f"{key}.{settings.format}" for key in result.maps}
     with made_folder(folder):
         remove_stale(folder)
-        for key, values in result.maps.items():
-            write_map(paths[key], values, bits=settings.bits_of(key), is_color=role_of(key).is_color)
-        further = [] if settings.material is None else _write_gltf(folder, result, paths)
-        write_json(report, _report(result, settings, paths))
-    return [*paths.values(), *further, report]
+        with whole_files(folder) as place:
+            for key, values in result.maps.items():
+                write_map(place / names[key], values, bits=settings.bits_of(key), is_color=role_of(key).is_color)
+            name = folder.absolute().name
+            further = [] if settings.material is None else _write_gltf(place, name, result, names)
+            write_json(place / REPORT, _report(result, settings, names))
+    return [folder / name for name in (*names.values(), *further, REPORT)]
 
 
-def _write_gltf(folder: Path, result: Material, paths: dict[str, Path]) -> list[Path]:
-    names = {key: path.name for key, path in paths.items()}
-    pictures = []
-    values = packed(result.maps)
-    if values is not None:
-        pictures.append(folder / f"{PACKED}.png")
-        write_map(pictures[0], values, bits=8, is_color=False)
-        names[PACKED] = pictures[0].name
-    write_json(folder / FILE, material(folder.absolute().name, result.maps, names, tileable=result.tileable))
-    return [*pictures, folder / FILE]
+def _write_gltf(place: Path, material_name: str, result: Material, names: Mapping[str, str]) -> list[str]:
+    """Write the files of a glTF material, and return their names."""
+    files = dict(names)
+    if (values := packed(result.maps)) is not None:
+        files[PACKED] = f"{PACKED}.png"
+        write_map(place / files[PACKED], values, bits=8, is_color=False)
+    write_json(place / FILE, material(material_name, result.maps, files, tileable=result.tileable))
+    return [name for key, name in files.items() if key not in names] + [FILE]
 
 
 def _origin(key: str, result: Material) -> str:
@@ -69,17 +69,17 @@ def _origin(key: str, result: Material) -> str:
     return f"a guess from {known.get(key, 'the base colour')}, not measured"
 
 
-def _report(result: Material, settings: MaterialSettings, paths: dict[str, Path]) -> dict[str, Any]:
+def _report(result: Material, settings: MaterialSettings, names: Mapping[str, str]) -> dict[str, Any]:
     height, width = next(iter(result.maps.values())).shape[:2]
     maps = {
         key: {
-            "file": path.name,
+            "file": name,
             "role": role_of(key).name,
             "values": "sRGB" if role_of(key).is_color and settings.format != "exr" else "linear",
             "bits": settings.bits_of(key),
             "origin": _origin(key, result),
         }
-        for key, path in paths.items()
+        for key, name in names.items()
     }
     scores = dataclasses.asdict(result.scores)
     scores["register"] = result.scores.register
