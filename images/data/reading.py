@@ -104,8 +104,10 @@ def _read_tiff(path: Path) -> np.ndarray | None:
         if page.imagewidth * page.imagelength > MAX_PIXELS:
             raise ImageError(f"{path}: {page.imagewidth} x {page.imagelength} pixels are more than {MAX_PIXELS}")
         levels = page.asarray(maxworkers=1)
-    if page.axes not in ("YX", "YXS") or levels.dtype.kind not in NUMBERS:
+    if page.axes not in ("YX", "YXS", "SYX") or levels.dtype.kind not in NUMBERS:
         raise ImageError(f"{path}: axes {page.axes} of {levels.dtype.name} are not those of a map")
+    if page.axes == "SYX":
+        levels = np.moveaxis(levels, 0, -1)
     largest = 1 if levels.dtype.kind == "f" else 2**page.bitspersample - 1
     values = np.asarray(levels, np.float32).reshape(*levels.shape[:2], -1) / np.float32(largest)
     if page.photometric == WHITE_IS_ZERO:

@@ -111,6 +111,18 @@ def test_what_the_numbers_of_a_tiff_file_mean_is_told_by_its_tags(kind, tmp_path
     np.testing.assert_allclose(found, np.broadcast_to(LEVELS[..., np.newaxis] / 255, found.shape), atol=1e-6)
 
 
+@pytest.mark.parametrize("planes", [2, 3, 4])
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+def test_tiff_files_of_plane_after_plane_hold_the_same_numbers(planes, dtype, tmp_path):
+    levels = np.random.default_rng(3).integers(0, 65536, (planes, 6, 8)).astype(dtype)
+    kind = "rgb" if planes > 2 else "minisblack"
+    tifffile.imwrite(tmp_path / "a.tif", levels, planarconfig="separate", photometric=kind)
+    tifffile.imwrite(tmp_path / "b.tif", np.moveaxis(levels, 0, -1), planarconfig="contig", photometric=kind)
+    found, expected = (read_data(tmp_path / name) for name in ("a.tif", "b.tif"))
+    assert found.shape == (6, 8, 3 if planes > 2 else 1)
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_tiff_files_with_too_many_pixels_are_not_decoded(tmp_path):
     size = (20_000, 20_000)
     tifffile.imwrite(tmp_path / "a.tif", np.zeros(1, np.uint8), compression="zlib")
