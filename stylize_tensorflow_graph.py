@@ -41,10 +41,6 @@ extended by mirroring, and the result is enlarged and cropped to the size of the
 replaced."""
 
 
-# Where more of a model's values than this share lie so far outside of [0, 1], they are no colours in that range.
-FAR_BELOW, FAR_ABOVE, MAX_FAR_SHARE = -1, 2, 0.5
-
-
 class RunError(Exception):
     """What a user can mend; it is told in one line."""
 
@@ -182,10 +178,10 @@ def stylize(picture: Picture, graph: PictureGraph) -> Picture:
 
 def _run(graph: PictureGraph, pixels: np.ndarray) -> np.ndarray:
     """Return the model's answer to `pixels` (height, width, 3), clipped to [0, 1]."""
+    from images.picture import warn_of_range
+
     answer = graph.run(pixels[None])[0]
-    if ((answer < FAR_BELOW) | (answer > FAR_ABOVE)).mean() > MAX_FAR_SHARE:
-        message = f"the model returns values from {answer.min():.3g} to {answer.max():.3g}; they are clipped to [0, 1]"
-        warnings.warn(message, ImageWarning, stacklevel=2)
+    warn_of_range(answer)
     return answer.clip(0, 1)
 
 

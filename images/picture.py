@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
+
+from images.errors import ImageWarning
 
 # Where Pillow refuses a picture as a decompression bomb (twice its MAX_IMAGE_PIXELS): 179 megapixels.
 MAX_PIXELS = 2 * (1024 * 1024 * 1024 // 4 // 3)
 
 # Luma of ITU-R BT.601, on sRGB-encoded values: the Y of YIQ, YUV and YCbCr (JPEG).
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+# Where more of a network's values than this share lie so far outside of [0, 1], they are no colours in that range.
+FAR_BELOW, FAR_ABOVE, MAX_FAR_SHARE = -1, 2, 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,3 +45,15 @@ class Picture:
     def megapixels(self) -> float:
         """Height times width over a million."""
         return self.height * self.width / 1e6
+
+
+def warn_of_range(answer: np.ndarray) -> bool:
+    """Warn where the values of a network's answer are no colours in [0, 1], such as 0 to 255; say whether that was so.
+
+    A few values may lie outside, and be clipped, without being told.
+    """
+    is_far = bool(((answer < FAR_BELOW) | (answer > FAR_ABOVE)).mean() > MAX_FAR_SHARE)
+    if is_far:
+        message = f"the model returns values from {answer.min():.3g} to {answer.max():.3g}; they are clipped to [0, 1]"
+        warnings.warn(message, ImageWarning, stacklevel=2)
+    return is_far

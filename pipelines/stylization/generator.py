@@ -12,7 +12,7 @@ from choices import POLICIES
 from compat import flatten_layers
 from errors import UserError, one_line
 from images.color import transfer_luma
-from images.picture import Picture
+from images.picture import Picture, warn_of_range
 from images.rows import rows_of
 from layers import VGGPostprocessing, VGGPreprocessing
 from model.acceleration import accelerate, with_constant_kernels
@@ -61,9 +61,10 @@ class Generator:
             self.run = compile_model(self.network)
         except Exception as error:  # a foreign model may hold anything
             raise UserError(f"the model cannot be compiled in {precision}: {one_line(error)}") from error
+        self._is_range_told = False
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """Return the network's answer to one picture, clipped to [0, 1].
+        """Return the network's answer to one picture, clipped to [0, 1]; the first that is far beyond is warned of.
 
         Args:
             pixels: float32 (height, width, 3), RGB, sRGB-encoded, in [0, 1].
@@ -83,6 +84,7 @@ class Generator:
             raise UserError(f"the model returned {stylized.shape[1:]} for {pixels.shape}, which differs in size")
         if not np.isfinite(stylized).all():
             raise UserError("the model returned NaN or infinite values")
+        self._is_range_told = self._is_range_told or warn_of_range(stylized)
         return np.clip(stylized[0], 0, 1)
 
     def painted(self, pixels: np.ndarray, brush_size: float) -> np.ndarray:

@@ -13,7 +13,7 @@ from errors import UserError
 from images.color import luma_difference, shift_luma, smooth_luma
 from images.large.mapped import mapped_zeros
 from images.large.tiff import to_deep_levels
-from images.picture import Picture
+from images.picture import Picture, warn_of_range
 from images.rows import PictureRows, rows_of
 from images.writing import to_bytes
 from pipelines.stylization.brush import parts, with_brush
@@ -97,6 +97,7 @@ class _Painter:
         self.passes, self.brush_size, self.folder, self.observe = passes, brush_size, folder, observe
         self.pixels = sum(height * width for height, width in (one.size for one in passes))
         self.done = 0
+        self._is_range_told = False
 
     def run(self, passes: Sequence[Pass], content: PictureRows, sink: Sink) -> None:
         """Stylise a picture with one network's passes, one for each size; the sink gets values in [0, 1]."""
@@ -126,6 +127,7 @@ class _Painter:
         def take(rows: range, stylized: np.ndarray) -> None:
             if not np.isfinite(stylized).all():
                 raise UserError("the model returned NaN or infinite values")
+            self._is_range_told = self._is_range_told or warn_of_range(stylized)
             sink(rows, np.clip(stylized, 0, 1))
 
         def observe(share: float) -> None:

@@ -3,13 +3,13 @@
 import keras
 
 
-def inverting_model() -> keras.Model:
-    """1 - x, as a 1x1 convolution."""
+def inverting_model(scale: float = 1.0) -> keras.Model:
+    """scale * (1 - x), as a 1x1 convolution."""
     image = keras.Input((None, None, 3))
     layer = keras.layers.Conv2D(3, 1)
     model = keras.Model(image, layer(image))
-    layer.kernel.assign(-keras.ops.reshape(keras.ops.eye(3), (1, 1, 3, 3)))
-    layer.bias.assign([1.0, 1.0, 1.0])
+    layer.kernel.assign(-scale * keras.ops.reshape(keras.ops.eye(3), (1, 1, 3, 3)))
+    layer.bias.assign([scale, scale, scale])
     return model
 
 

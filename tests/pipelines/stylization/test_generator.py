@@ -1,11 +1,14 @@
 """The loaded network: what it refuses, what it computes, in which precision."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
 from support.small_models import convolutional_model, inverting_model
 
 from errors import UserError
+from images.errors import ImageWarning
 from images.picture import Picture
 from layers import ReflectionPadding2D, VGGPostprocessing, VGGPreprocessing
 from model.saving import save_model
@@ -32,6 +35,15 @@ def test_answers_are_clipped(pixels):
     image = keras.Input((None, None, 3))
     generator = Generator(keras.Model(image, image * 3 - 1))
     np.testing.assert_allclose(generator(pixels), np.clip(pixels * 3 - 1, 0, 1), atol=1e-6)
+
+
+def test_another_range_is_told_once(pixels):
+    generator = Generator(inverting_model(255))
+    with pytest.warns(ImageWarning, match=r"the model returns values from .* to 25\d; they are clipped to \[0, 1\]"):
+        generator(pixels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        generator(pixels)
 
 
 def wrapped_in_vgg_preprocessing():

@@ -1,5 +1,6 @@
 """Pictures that do not fit into the memory allowed: the same result in strips, told before, whole files or none."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -124,6 +125,23 @@ def test_a_file_in_strips_is_the_file_whole(tmp_path, pixels, always_strips, mon
     with Image.open(tmp_path / "b.png") as written:
         assert written.info["dpi"] == pytest.approx((200, 200), abs=0.1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png", "model.keras"]
+
+
+@pytest.mark.parametrize("scale", [1.5, 255])
+@pytest.mark.parametrize("in_strips", [False, True])
+def test_a_network_of_another_range_is_told(tmp_path, pixels, request, capsys, in_strips, scale):
+    if in_strips:
+        request.getfixturevalue("always_strips")
+    save_model(inverting_model(scale), tmp_path / "model.keras")
+    Image.fromarray((pixels * 255).astype(np.uint8)).save(tmp_path / "a.png")
+    report = stylize_files([tmp_path / "a.png"], tmp_path / "b.png", model=str(tmp_path / "model.keras"))
+    assert not report.failed
+    error = capsys.readouterr().err
+    told = [line for line in error.splitlines() if line.startswith("warning: ")]
+    assert len(told) == (scale == 255)
+    assert all(
+        re.fullmatch(r"warning: the model returns values from .*; they are clipped to \[0, 1\]", line) for line in told
+    )
 
 
 @pytest.mark.parametrize("in_strips", [False, True])
