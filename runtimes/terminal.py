@@ -83,7 +83,8 @@ _arrived: list[int] = []
 def signals_as_interrupts() -> Iterator[None]:
     """Raise KeyboardInterrupt inside at SIGTERM (docker stop) and SIGHUP (a closed ssh session) too.
 
-    A signal that the caller ignores, as nohup does SIGHUP, stays ignored.
+    It is raised at the end as well, in place of another error that a library has made of it. A signal that the caller
+    ignores, as nohup does SIGHUP, stays ignored.
     """
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
@@ -100,6 +101,9 @@ def signals_as_interrupts() -> Iterator[None]:
         signal.signal(number, interrupt)
     try:
         yield
+    except Exception:
+        raise_lost_interrupt()
+        raise
     finally:
         for number, handler in changed.items():
             signal.signal(number, handler)

@@ -146,6 +146,19 @@ def test_signals_act_like_ctrl_c(capsys, number):
     assert signal.getsignal(number) == before
 
 
+@pytest.mark.usefixtures("usual_signals")
+def test_an_interrupt_of_which_a_library_has_made_another_error_is_one(capsys):
+    def run():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.pause()
+        except BaseException as error:  # as where compiled modules are imported
+            raise UserError("a package is missing") from error
+
+    assert run_script("x.py", run) == 130
+    assert capsys.readouterr().err == "x.py: interrupted\n"
+
+
 PROGRAM = """
 import sys
 from errors import UserError
