@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 from runs.progress import RunProgress
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.progress import Progress as RichProgress
 
 # Where standard error is no terminal there are about as many lines.
@@ -25,8 +27,8 @@ class ProgressBar:
     """An observer of any run that shows a bar on standard error; use it as a context manager.
 
     The bar moves by the work done, so that the time left is right although larger scales take longer. Where standard
-    error is no terminal it prints a line now and then. After Ctrl-C it tells how to go on. Where a run has running
-    means, they stand beside the loss and its terms.
+    error is no terminal that can move a bar it prints a line now and then. After Ctrl-C it tells how to go on. Where a
+    run has running means, they stand beside the loss and its terms.
     """
 
     # It never ends the run.
@@ -52,7 +54,7 @@ class ProgressBar:
         text = f"{progress.iterations}/{progress.max_iterations}  {self._describe(progress)}"
         if self.seen == TIMED_ITERATIONS and progress.work_left > 0:
             self._tell_time(progress)
-        if sys.stderr.isatty():
+        if _can_move():
             self._move(progress, text)
         elif self._is_time_for_a_line(progress):
             self.last_line = progress.work_left
@@ -104,6 +106,11 @@ class ProgressBar:
                 print(f"saved; {self.way_on} resumes the run", file=sys.stderr)
 
 
+def _can_move() -> bool:
+    """Say whether standard error is a terminal that shows a bar before its end."""
+    return sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
+
+
 def _duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
@@ -137,7 +144,8 @@ def share_bar(text: str) -> Iterator[Callable[[float], None]]:
 
 
 def start_bar() -> RichProgress:
-    """Return a bar that is shown on standard error."""
+    """Return a bar that is shown on standard error, with the text of its task beside it, or below where it is long."""
+    from rich.columns import Columns
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -147,9 +155,17 @@ def start_bar() -> RichProgress:
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.text import Text
+
+    class Bar(Progress):
+        """In one table the text would take the room of the bar and of the time left."""
+
+        def get_renderables(self) -> Iterator[RenderableType]:
+            """Yield what is shown."""
+            yield Columns([self.make_tasks_table(self.tasks), *(Text(task.fields["text"]) for task in self.tasks)])
 
     columns = (TaskProgressColumn(), BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
-    bar = Progress(*columns, TextColumn("{task.fields[text]}"), console=Console(stderr=True))
+    bar = Bar(*columns, console=Console(stderr=True))
     bar.add_task("", text="")
     bar.start()
     return bar

@@ -1,6 +1,8 @@
 """The bar: losses beside their means, and how long the whole run takes."""
 
+import dataclasses
 import itertools
+import re
 import time
 
 import numpy as np
@@ -63,3 +65,30 @@ def test_a_bar_of_shares_is_shown_on_a_terminal_alone(capsys, monkeypatch):
     told = capsys.readouterr().err
     assert "100%" in told
     assert "in strips" in told
+
+
+TERMS = {"loss": 12.345, "style": 4.321, "content": 1.234, "tv": 0.567, "consistency": 0.089}
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_many_losses_leave_room_for_the_bar_and_the_time_left(capsys, monkeypatch, columns):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    for name, value in {"TERM": "xterm", "COLUMNS": str(columns), "NO_COLOR": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with ProgressBar() as bar:
+        bar(dataclasses.replace(progress(4, 4, means=TERMS), terms={name: 1.0 for name in TERMS if name != "loss"}))
+    shown = capsys.readouterr().err
+    assert re.search(r"100% ━{8,} 0:00:0\d left [-\d:]+", shown)
+    assert all(f"(mean {value:.4g})" in " ".join(shown.split()) for value in TERMS.values())
+
+
+def test_a_terminal_that_cannot_move_a_bar_gets_lines(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "dumb")
+    with ProgressBar() as bar:
+        bar(progress(1, 50))
+        first = capsys.readouterr().err
+        for iteration in range(2, 51):
+            bar(progress(iteration, 50))
+    assert first == "2%  1/50  9 x 8  loss 1  0.0 s\n"
+    assert 15 < capsys.readouterr().err.count("\n") <= 21
