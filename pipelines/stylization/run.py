@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TimeRemainingColumn
 from rich.text import Text
 
 from errors import UserError, counted
@@ -115,6 +115,14 @@ def _stylize_one(job: Job, stylize: Work, report: StylizationReport, teller: _Te
     return has_room
 
 
+class _NameColumn(ProgressColumn):
+    """The name of the picture, cut off where it would take the room of the bar and the numbers."""
+
+    def render(self, task: Task) -> Text:
+        """Return the name as text."""
+        return Text(task.description, overflow="ellipsis", no_wrap=True)
+
+
 class _CountColumn(ProgressColumn):
     """How many pictures are done, and how much of the present one."""
 
@@ -127,7 +135,7 @@ class _CountColumn(ProgressColumn):
 def _progress_bar() -> Progress:
     """Return a progress bar on standard error; where that is no terminal only messages appear."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), _CountColumn(), TimeRemainingColumn())
+    columns = (_NameColumn(), BarColumn(), _CountColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, disable=not console.is_terminal)
 
 

@@ -1,6 +1,8 @@
 """Stylising files: one model, one graph, one bad file at a time."""
 
 import errno
+import re
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,6 +16,9 @@ from model.saving import save_model
 from pipelines.stylization import files as files_module
 from pipelines.stylization import generator as generator_module
 from pipelines.stylization import styles as styles_module
+from pipelines.stylization.files import Timing
+from pipelines.stylization.plan import Job
+from pipelines.stylization.run import StylizationReport, stylize_jobs
 from pipelines.stylization.stylize import stylize_files
 
 
@@ -150,3 +155,12 @@ def test_a_broken_model_file(tmp_path, folder):
     (tmp_path / "broken.keras").write_bytes(b"PK\x03\x04")
     with pytest.raises(UserError, match=r"broken\.keras"):
         stylize_files([folder], tmp_path / "out", model=str(tmp_path / "broken.keras"))
+
+
+def test_long_names_leave_room_for_the_bar_and_the_count(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    for name, value in {"TERM": "xterm", "COLUMNS": "80", "NO_COLOR": "1"}.items():
+        monkeypatch.setenv(name, value)
+    jobs = [Job(Path(f"{'a long name ' * 10}{number}.jpg"), Path("out.jpg")) for number in range(2)]
+    stylize_jobs(jobs, lambda job, **_: Timing(0.0, 0.0, 0.0), StylizationReport())
+    assert re.search(r"a long name .*… ━+ 2/2 0:00:0", capsys.readouterr().err)
