@@ -273,10 +273,6 @@ class RunFolder:
         digests = content["digests"] or {f"source {i + 1}": text for i, text in enumerate(content["sources"].values())}
         return Found(_identity(settings, plan, digests), str(self.path))
 
-    def _write_state(self, state: RunState, *, finished: bool = False) -> None:
-        """Keep what a later run needs to go on from here."""
-        write_state(self.path / STATE, state.to_arrays(), {"finished": finished})
-
     def restored(self, optimizer: type[OptimizerState], shapes: list[tuple[int, ...]]) -> RunState | None:
         """Return the state that was kept last, or None where the run had not come to that.
 
@@ -317,7 +313,7 @@ class RunFolder:
 
     def save(self, state: RunState, frames: np.ndarray) -> None:
         """Keep pictures and state."""
-        self._write_state(state)
+        write_state(self.path / STATE, state.to_arrays(), {"finished": False})
         self._write_pictures(f"I{state.iterations:04d}", frames)
 
     def record(self, line: Mapping[str, Any]) -> None:
@@ -332,16 +328,18 @@ class RunFolder:
             write_image(path, frame)
         return paths
 
-    def finish(self, frames: np.ndarray, state: RunState | None) -> None:
-        """Write the final pictures, for several frames the animation, and the last state of a run that is complete."""
+    def finish(self, frames: np.ndarray) -> None:
+        """Write the final pictures, and for several frames the animation."""
         self.pictures = self._write_pictures("final", frames)
         if len(frames) > 1:
             write_gif(self.path / "animation.gif", frames, frames_per_second=FRAMES_PER_SECOND)
             write_mp4(self.path / "animation.mp4", frames, frames_per_second=FRAMES_PER_SECOND)
         if self.output is not None:
             write_image(self.output, frames[0])
-        if state is not None:
-            self._write_state(state, finished=True)
+
+    def complete(self, state: RunState) -> None:
+        """Keep the last state of a run that ended by itself: no later run goes on from it."""
+        write_state(self.path / STATE, state.to_arrays(), {"finished": True})
 
     def close(self) -> None:
         """Draw the loss and its terms by evaluation, with a line where a scale begins; nothing without progress."""

@@ -51,8 +51,11 @@ class Recorder(Protocol):
     def save(self, state: RunState, frames: np.ndarray) -> None:
         """Keep pictures and state."""
 
-    def finish(self, frames: np.ndarray, state: RunState | None) -> None:
-        """Keep the finished frames and the last state; None: an observer ended the run, which may go on."""
+    def finish(self, frames: np.ndarray) -> None:
+        """Keep the finished frames."""
+
+    def complete(self, state: RunState) -> None:
+        """Keep the last state of a run that nothing is left to do for."""
 
     def close(self) -> None:
         """Do what is to be done however the run ends."""
@@ -107,8 +110,13 @@ class SynthesisRun:
             if self.recorder is not None:
                 self.recorder.close()
         if self.recorder is not None:
-            self.recorder.finish(frames, None if self.stopped else replace(self.state, optimizer=self.frames))
+            self.recorder.finish(frames)
         return frames
+
+    def complete(self) -> None:
+        """Keep that nothing is left to do, unless an observer ended the run, which may go on."""
+        if self.recorder is not None and not self.stopped:
+            self.recorder.complete(replace(self.state, optimizer=self.frames))
 
     def _through_scales(self) -> np.ndarray:
         try:

@@ -233,8 +233,9 @@ def _start(
 def _run_in(folder: RunFolder, run: SynthesisRun, note: Note) -> SynthesisReport:
     """Run to the end and leave everything in the folder."""
     tell_resumed(note, run.state.iterations, folder.path)
-    frames = run.run()
-    return SynthesisReport(**_result(run, frames), folder=folder.path, pictures=folder.pictures, output=folder.output)
+    result = _result(run, run.run())
+    run.complete()  # only now: where the loss of the picture is interrupted the same command tells it
+    return SynthesisReport(**result, folder=folder.path, pictures=folder.pictures, output=folder.output)
 
 
 def _result(run: SynthesisRun, frames: np.ndarray) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from support import synthesis_cases, training_cases, transfer_cases
 from support.left_behind import leave_temporary
 
 from errors import ArgumentError, UserError
+from pipelines.synthesis.run import SynthesisRun
 from pipelines.synthesis.synthesize import resume, synthesize
 from pipelines.training.files import checkpoints
 from pipelines.training.train import train_generator
@@ -65,6 +66,25 @@ def test_an_interrupted_synthesis_ends_as_an_uninterrupted_one(inputs, tmp_path,
     assert len(list((tmp_path / "b").iterdir())) == 1
     np.testing.assert_allclose(pixels(report.pictures[0]), pixels(whole.pictures[0]), atol=1.01 / 255)
     assert report.evaluations == whole.evaluations
+
+
+def test_a_synthesis_whose_last_loss_is_interrupted_is_not_begun_again(inputs, tmp_path, monkeypatch):
+    def interrupt(run, frames):
+        raise KeyboardInterrupt
+
+    settings = synthesis_cases.small_settings(inputs[synthesis_cases], tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(SynthesisRun, "final_loss", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            synthesize(settings)
+    (folder,) = tmp_path.iterdir()
+    before = pixels(folder / "final_F0000.png")
+    notes = []
+    report = synthesize(settings, note=notes.append)
+    assert notes[-1] == f"resuming at iteration 6 of the interrupted run in {folder}"
+    assert (report.folder, report.iterations) == (folder, 6)
+    np.testing.assert_array_equal(pixels(report.pictures[0]), before)
+    assert synthesize(settings).folder != folder  # it is complete
 
 
 def test_synthesis_with_other_options_is_refused_and_restart_begins_anew(inputs, tmp_path):
