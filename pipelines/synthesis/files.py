@@ -14,6 +14,7 @@ import numpy as np
 
 from errors import ArgumentError, UserError
 from images.animation import write_gif, write_mp4
+from images.folders import naming
 from images.temporary_files import remove_stale
 from images.writing import write_image
 from options import from_json, to_json
@@ -318,7 +319,7 @@ class RunFolder:
 
     def record(self, line: Mapping[str, Any]) -> None:
         """Add the numbers of an iteration to the progress."""
-        with (self.path / PROGRESS).open("a") as file:
+        with naming(self.path / PROGRESS), (self.path / PROGRESS).open("a") as file:
             file.write(json.dumps(line) + "\n")
 
     def _write_pictures(self, prefix: str, frames: np.ndarray) -> list[Path]:

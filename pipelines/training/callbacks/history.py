@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
+from images.folders import naming
 from images.temporary_files import whole_path
 from pipelines.training.callbacks.iteration import IterationCallback
 
@@ -43,12 +44,14 @@ class History(IterationCallback):
         if self.file is None:
             raise RuntimeError("the history is not open: training has not begun")
         values = [f"{losses[name]:.9g}" for name in self.names]
-        csv.writer(self.file).writerow([iteration, f"{self.learning_rate(iteration - 1):.6g}", *values])
+        with naming(self.path):
+            csv.writer(self.file).writerow([iteration, f"{self.learning_rate(iteration - 1):.6g}", *values])
 
     def close(self) -> None:
         """Close the file."""
         if self.file:
-            self.file.close()
+            with naming(self.path):  # on a full disk it writes once more
+                self.file.close()
 
 
 def recorded_losses(path: Path, first: int) -> Iterator[dict[str, float]]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from keras import ops
 from PIL import Image
+from support.small_disk import largest_file
 from support.synthesis_cases import LAYERS, make_inputs, read_progress, small_settings
 from support.training_cases import write_descriptor_weights
 
@@ -16,6 +17,7 @@ from losses.pyramid import gaussian_pyramid
 from model.descriptor import build_descriptor
 from options import from_json, to_json
 from pipelines.synthesis import objective as synthesis_objective
+from pipelines.synthesis.files import RunFolder
 from pipelines.synthesis.settings import PRESETS, SynthesisSettings, resolve_layers
 from pipelines.synthesis.synthesize import resume, synthesize
 from tests.losses import torch_reference
@@ -414,6 +416,12 @@ def test_a_full_disk_is_told_before_the_work(inputs, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="its disk has 0 MB free, the run may need 12 MB"):
         synthesize(small_settings(inputs, tmp_path / "runs"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_progress_that_cannot_be_written_is_named(tmp_path):
+    with largest_file(0), pytest.raises(OSError, match="File too large") as error:
+        RunFolder(tmp_path, 1, None).record({"iteration": 1})
+    assert error.value.filename == str(tmp_path / "progress.jsonl")
 
 
 def test_the_preset_is_gatys():

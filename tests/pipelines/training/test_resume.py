@@ -15,6 +15,7 @@ from support.training_cases import make_inputs, read_history, small_settings
 
 from errors import ArgumentError
 from pipelines.training import files
+from pipelines.training.callbacks.history import History
 from pipelines.training.callbacks.logs import TensorBoardLogs
 from pipelines.training.files import checkpoints, read_state
 from pipelines.training.settings import TrainingSettings
@@ -90,6 +91,16 @@ def test_logs_that_cannot_be_written_are_named(tmp_path):
     """On a full disk there was "not enough memory", and TensorFlow's names of its functions."""
     with largest_file(0), pytest.raises(OSError, match=f"^{tmp_path}/logs: cannot be written: File too large$"):
         TensorBoardLogs(0, 1, tmp_path / "logs", float).on_iteration_end(1, {"loss": 1.0})
+
+
+def test_a_history_that_cannot_be_written_is_named(tmp_path):
+    history = History(0, 2, tmp_path / "history.csv", ("loss",), float)
+    history.on_train_begin()
+    with largest_file(30):
+        for write in (lambda: history.on_iteration_end(1, {"loss": 1.0}), history.close):
+            with pytest.raises(OSError, match="File too large") as error:
+                write()
+            assert error.value.filename == str(tmp_path / "history.csv")
 
 
 def test_second_run_in_the_same_folder_is_refused(whole_run):
