@@ -11,6 +11,7 @@ from pathlib import Path
 from errors import ArgumentError
 from images.temporary_files import errors_named_after, remove_stale, temporary_path
 from pipelines.outputs import check_file_output, check_parent
+from runs.stopping import uninterrupted
 from runtimes.terminal import raise_lost_interrupt
 
 # What makes a folder a SavedModel.
@@ -79,13 +80,14 @@ def whole_or_nothing(path: Path) -> Iterator[Path]:
 def _replace_folder(path: Path, new: Path) -> None:
     """Put the folder `new` in the place of `path`; a folder with files in it cannot be renamed over."""
     old = temporary_path(path, ".old")
-    path.rename(old)
-    try:
-        new.rename(path)
-    except OSError:
-        old.rename(path)
-        raise
-    shutil.rmtree(old)
+    with uninterrupted():  # or neither of the two would be there
+        path.rename(old)
+        try:
+            new.rename(path)
+        except OSError:
+            old.rename(path)
+            raise
+        shutil.rmtree(old)
 
 
 def _remove(path: Path) -> None:

@@ -56,6 +56,28 @@ def test_an_export_whose_interrupt_a_library_has_swallowed_writes_nothing(tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("usual_signals")
+def test_a_signal_while_a_folder_takes_the_place_of_another_leaves_one_of_them(tmp_path, monkeypatch):
+    usual = Path.rename
+
+    def rename(path, target):
+        usual(path, target)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def export():
+        with whole_or_nothing(tmp_path / "model") as temporary:
+            temporary.mkdir()
+            (temporary / "saved_model.pb").write_bytes(b"new")
+
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "saved_model.pb").write_bytes(b"old")
+    monkeypatch.setattr(Path, "rename", rename)
+    with signals_as_interrupts(), pytest.raises(KeyboardInterrupt):
+        export()
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert (tmp_path / "model" / "saved_model.pb").read_bytes() == b"new"
+
+
 def test_a_full_disk_is_told_with_the_file(tmp_path):
     path = tmp_path / "model.onnx"
 
