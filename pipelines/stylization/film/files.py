@@ -18,13 +18,14 @@ from film.formats import ANIMATIONS, WRITABLE_CONTAINERS, check_target, is_numbe
 from film.frame import missing_end
 from film.reading import FilmReader, frame_numbers, frame_path, frame_places
 from film.writing import COUNT_NAME, FilmWriter
-from images.temporary_files import remove_stale
+from images.temporary_files import remove_stale, temporary_path
 from options import refuse
 from pipelines.inputs import check_input_files
 from pipelines.outputs import check_file_output, check_folder_output, check_names_file, made_folder
 from pipelines.stylization.film.settings import FilmSettings
 from runs.lock import check_replaceable, hold
 from runs.resuming import Found, Identity, check_resumable
+from runs.stopping import uninterrupted
 from runs.store import DAMAGE, DamagedError, digest, read_json, read_state, write_json, write_state
 
 COMMAND = "command.json"
@@ -181,7 +182,10 @@ class FilmFiles:
     def finish(self, reader: FilmReader, writer: FilmWriter) -> list[str]:
         """Put the film together, remove the folder of its parts, and return what could not be kept, a line each."""
         writer.finish()
-        shutil.rmtree(self.folder)
+        done = temporary_path(self.folder)
+        with uninterrupted():
+            self.folder.rename(done)  # at once: a folder of which a half is left would be gone on with, or refused
+            shutil.rmtree(done)
         return [*writer.notes, *missing_end(reader.path, reader.format, writer.times)]
 
 

@@ -8,7 +8,8 @@ import pytest
 from support.films import write_video
 from support.small_models import inverting_model
 
-from errors import UserError
+from errors import ArgumentError, UserError
+from pipelines.stylization.film import files as files_module
 from pipelines.stylization.film import stylize as module
 from pipelines.stylization.film.settings import FilmSettings
 from pipelines.stylization.film.stylize import stylize_film
@@ -132,3 +133,17 @@ def test_a_frame_that_was_kept_and_is_missing_is_told(kept, tmp_path, name, miss
 def test_what_is_whole_is_gone_on_with(kept, tmp_path):
     folder = copied(kept, tmp_path)
     assert resume(kept, tmp_path) == [f"resuming at frame 4 of the interrupted run in {folder}"]
+
+
+def test_a_film_whose_parts_are_removed_by_half_is_done(kept, tmp_path, monkeypatch):
+    def interrupted(folder):
+        next(folder.glob("part-*")).unlink()
+        raise KeyboardInterrupt
+
+    copied(kept, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(files_module.shutil, "rmtree", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            resume(kept, tmp_path)
+    with pytest.raises(ArgumentError, match="exists; `overwrite` replaces it"):
+        resume(kept, tmp_path)
