@@ -20,6 +20,8 @@ from losses.pyramid import PyramidPadding, gaussian_pyramid, laplacian_pyramid
 FrameDistance = Literal["l2", "lap1"]
 # Where frames are equal the root of their distance has no finite gradient.
 MIN_SQUARE = 1e-20
+# Targets up to this are what float32 makes of 0: no frames can be told apart by them.
+MIN_TARGET = 1e-6
 
 
 class InterFrameLoss(Loss):
@@ -31,7 +33,7 @@ class InterFrameLoss(Loss):
     shorter ones once more, with another target. Terms are named by step and octave, `step1/octave0`.
 
     Args:
-        targets: d* above 0, as `shift_distances` returns them: for each octave (l2), or a single one (lap1).
+        targets: d* above MIN_TARGET, as `shift_distances` returns them: for each octave (l2), or a single one (lap1).
         distance: `l2` or `lap1`, see `frame_distances`.
         octaves: number of levels of the pyramid.
         order: the largest k.
@@ -39,7 +41,7 @@ class InterFrameLoss(Loss):
         loop: whether the last frame is followed by the first.
 
     Raises:
-        ValueError: a target is not above 0.
+        ValueError: a target is not above MIN_TARGET.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class InterFrameLoss(Loss):
         padding: PyramidPadding,
         loop: bool = True,
     ) -> None:
-        if not all(0 < target < math.inf for target in targets):
+        if not all(MIN_TARGET < target < math.inf for target in targets):
             raise ValueError(f"the target distances of frames must be above 0, not {list(targets)}")
         self.targets = list(targets)
         self.distance = distance

@@ -105,3 +105,11 @@ def test_shift_distances_are_those_of_shifted_pictures(distance):
 def test_a_target_of_no_distance_is_refused(target):
     with pytest.raises(ValueError, match="above 0"):
         InterFrameLoss([target], distance="l2", octaves=1, order=1, padding=PADDING)
+
+
+@pytest.mark.parametrize("distance", ["l2", "lap1"])
+def test_a_picture_that_a_shift_leaves_as_it_is_gives_no_target(distance):
+    repeated = np.tile(frames(1, (4, 4))[0], (3, 4, 1))
+    targets = shift_distances(repeated, 4, distance=distance, octaves=1, padding=PADDING)
+    with pytest.raises(ValueError, match="above 0"):
+        InterFrameLoss(targets, distance=distance, octaves=1, order=1, padding=PADDING)
