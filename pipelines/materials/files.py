@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from errors import UserError
+from images.data.exr import MAX_HALF
 from images.data.writing import write_map
 from images.temporary_files import remove_stale, whole_files
 from pipelines.materials.gltf import FILE, PACKED, material, packed
@@ -23,10 +24,17 @@ REPORT = "report.json"
 def check_range(maps: Maps, settings: MaterialSettings) -> None:
     """Raise UserError where a map has numbers that the format of the files cannot hold."""
     for key, values in maps.items():
-        if settings.format != "exr" and (values.min() < 0 or values.max() > 1):
+        bits = settings.bits_of(key)
+        if settings.format != "exr":
+            low, high, allowed = 0.0, 1.0, "0 to 1, exr any values"
+        elif bits == 16:
+            low, high, allowed = -MAX_HALF, MAX_HALF, f"-{MAX_HALF:g} to {MAX_HALF:g} in 16 bits, any values in 32"
+        else:
+            continue
+        if values.min() < low or values.max() > high:
             raise UserError(
                 f"`maps` {key}: its values range from {values.min():g} to {values.max():g}; `format` {settings.format} "
-                "allows 0 to 1, exr any values"
+                f"allows {allowed}"
             )
 
 

@@ -251,3 +251,11 @@ def test_numbers_beyond_a_format_are_told_before_the_work(tmp_path):
     with pytest.raises(UserError, match="`format` png allows 0 to 1, exr any"):
         make_material(settings, tmp_path / "out", note=silent, **QUICK)
     assert not (tmp_path / "out").exists()
+
+
+def test_numbers_beyond_a_half_are_told_before_the_work(tmp_path):
+    write_exr(tmp_path / "height.exr", 1e6 * stones(48)["height"], bits=32)
+    settings = MaterialSettings(maps=(f"height={tmp_path / 'height.exr'}",), format="exr", bits=16)
+    with pytest.raises(UserError, match=r"range from .*; `format` exr allows -65504 to 65504 in 16 bits, any"):
+        make_material(settings, tmp_path / "out", note=pytest.fail, **QUICK)
+    assert not (tmp_path / "out").exists()
