@@ -15,7 +15,7 @@ from pipelines.outputs import check_folder_output
 from runs.lock import check_replaceable
 
 MATERIALS = ("gltf",)
-# Stems of the files that are written.
+# Stems of the files that are written, beside those of maps under other names.
 WRITTEN = {*ROLES, "normalDX", "occlusionRoughnessMetallic", "material", "report"}
 
 
@@ -123,5 +123,5 @@ def check_folder(folder: str | os.PathLike | None, paths: Mapping[str, Path]) ->
     inside = [path for path in paths.values() if Path(os.path.realpath(path)).parent == Path(os.path.realpath(target))]
     if inside:
         raise ArgumentError(f"`output` {target} holds {inside[0].name}, one of the input maps: choose another folder")
-    check_replaceable(path for path in target.glob("*.*") if path.stem in WRITTEN)
+    check_replaceable(path for path in target.glob("*.*") if path.stem in {*WRITTEN, *paths})
     return target

@@ -259,3 +259,11 @@ def test_numbers_beyond_a_half_are_told_before_the_work(tmp_path):
     with pytest.raises(UserError, match=r"range from .*; `format` exr allows -65504 to 65504 in 16 bits, any"):
         make_material(settings, tmp_path / "out", note=pytest.fail, **QUICK)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_stands_in_the_way_of_a_file_is_told_before_the_work(tmp_path):
+    files = write_stones(tmp_path)
+    (tmp_path / "out" / "albedo.png").mkdir(parents=True)
+    settings = MaterialSettings(maps=(f"albedo={files['baseColor']}",))
+    with pytest.raises(UserError, match=r"albedo\.png"):
+        make_material(settings, tmp_path / "out", note=pytest.fail, **QUICK)
