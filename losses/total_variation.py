@@ -32,7 +32,8 @@ class TotalVariation(Loss):
         if len(self.relative_to) == 1:
             return {"": total_variation(images) / float(self.relative_to[0])}
         each = total_variations(images)
-        return {"": ops.mean(each / np.resize(self.relative_to, each.shape[0]))}
+        relative_to = ops.convert_to_tensor(np.resize(self.relative_to, each.shape[0]), dtype=each.dtype)
+        return {"": ops.mean(each / relative_to)}
 
     def tree(self) -> Node:
         """Return a leaf."""

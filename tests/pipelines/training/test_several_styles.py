@@ -12,6 +12,7 @@ from losses.texture import GramComparison
 from losses.total_variation import TotalVariation
 from model.saving import load_model
 from model.styles import style_names
+from optimize.value_and_grad import compile_value_and_grad
 from pipelines.training.files import read_styles
 from pipelines.training.plan import plan_training
 from pipelines.training.run import make_model
@@ -36,6 +37,18 @@ def test_targets_take_turns_in_a_batch():
     images = random.random((4, 8, 9, 3), np.float32)
     each = [TotalVariation([0.5, 2.0][i % 2]).terms(images[i : i + 1])[""] for i in range(4)]
     np.testing.assert_allclose(TotalVariation([0.5, 2.0]).terms(images)[""], np.mean(each), rtol=1e-5)
+
+
+@pytest.mark.backends
+def test_roughness_relative_to_styles_in_turn_has_a_gradient():
+    images = np.random.default_rng(0).random((4, 8, 9, 3), np.float32)
+
+    def gradient(relative_to, batch):
+        found = compile_value_and_grad(TotalVariation(relative_to))(batch).gradient
+        return keras.ops.convert_to_numpy(found)
+
+    each = [gradient([0.5, 2.0][i % 2], images[i : i + 1]) for i in range(4)]
+    np.testing.assert_allclose(gradient([0.5, 2.0], images), np.concatenate(each) / 4, rtol=1e-4, atol=1e-8)
 
 
 @pytest.mark.parametrize(("batch_size", "viewed"), [(2, [0, 1]), (4, [0, 1]), (6, [0, 1, 4, 5])])
