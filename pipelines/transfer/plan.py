@@ -70,7 +70,7 @@ def plan_transfer(settings: TransferSettings, inputs: TransferInputs) -> Transfe
     """
     scales = plan_scales(settings, inputs.content.shape[:2])
     resources = _resources(settings, scales)
-    check_devices(settings.devices)
+    devices = check_devices(settings.devices)
     precision, precision_note = choose_precision(settings.precision)
     style_layers, content_layers = (layer_weights(settings, name) for name in ("style_layers", "content_layers"))
     objective = ObjectivePlan(
@@ -83,7 +83,7 @@ def plan_transfer(settings: TransferSettings, inputs: TransferInputs) -> Transfe
             seed=settings.random_seed,
             precision=precision,
         ),
-        devices=settings.devices,
+        devices=devices,
         style_layers=style_layers,
         content_layers=content_layers,
         style_loss=settings.style_loss,

@@ -19,18 +19,26 @@ def max_pixels(devices: Sequence[str]) -> int:
     return 0 if len(devices) > 1 else MAX_PIXELS
 
 
-def known_devices() -> list[str]:
-    """Return the devices of Keras' backend by name."""
+def known_devices() -> dict[str, str]:
+    """Return the devices of Keras' backend by name, each with what `keras.device` takes for it."""
     if keras.backend.backend() == "torch":
         import torch
 
-        return ["cpu:0", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-    return list(dict.fromkeys([*keras.distribution.list_devices(), *keras.distribution.list_devices("cpu")]))
+        gpus = {f"{kind}:{i}": f"cuda:{i}" for i in range(torch.cuda.device_count()) for kind in ("gpu", "cuda")}
+        # PyTorch takes "cpu:0" for another device than "cpu", where tensors are made: Keras' variables would be copies.
+        return {"cpu:0": "cpu"} | gpus
+    names = [*keras.distribution.list_devices(), *keras.distribution.list_devices("cpu")]
+    return {name: name for name in names}
 
 
-def check_devices(names: Sequence[str]) -> None:
-    """Raise ArgumentError where a device is not there."""
+def check_devices(names: Sequence[str]) -> tuple[str, ...]:
+    """Return what `keras.device` takes for devices.
+
+    Raises:
+        ArgumentError: a device is not there.
+    """
     known = known_devices()
     for name in names:
         if name not in known:
             raise ArgumentError(unknown_name("`devices`", name, known))
+    return tuple(known[name] for name in names)

@@ -53,6 +53,16 @@ def test_run_goes_through_the_scales_and_lowers_the_loss(inputs, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.png", "trace.json"]
 
 
+@pytest.mark.backends
+def test_the_processor_has_one_name_on_all_backends(inputs, tmp_path):
+    losses = [
+        run(inputs, tmp_path, devices=devices, end_scale=30, initial_iterations=2).loss for devices in ((), ("cpu:0",))
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+    with pytest.raises(ArgumentError, match=r"unknown `devices` 'cpu:9'.*known: .*cpu:0"):
+        run(inputs, tmp_path, devices=("cpu:9",))
+
+
 def test_average_without_memory_is_the_last_iterate(inputs, tmp_path):
     iterates = []
     run(inputs, tmp_path, [lambda progress: iterates.append(progress.frames())], avg_decay=0.0, end_scale=30)
