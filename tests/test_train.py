@@ -61,6 +61,10 @@ REFUSED = {
         {"mode": "texture", "data": None, "content_layers": None, "image_size": 8, "histogram_weight": 1},
         "--image-size 8: --histogram-weight needs at least 9",
     ),
+    "no noise": (
+        {"mode": "texture", "data": None, "content_layers": None, "noise_depth": 0},
+        "--noise-depth must be at least 1 for --mode texture, not 0",
+    ),
     "octaves": ({"pyramid_loss": 8}, "in octave 8, the layers need at least 2"),
 }
 

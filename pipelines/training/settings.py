@@ -192,6 +192,8 @@ class TrainingSettings:
             raise ArgumentError("`style_weight` and `content_weight` are both 0: there is nothing to learn")
         if self.diversity_weight and (self.mode != "texture" or self.batch_size < 2):
             raise ArgumentError("`diversity_weight` needs `mode` texture and a `batch_size` of at least 2")
+        if self.mode == "texture" and self.noise_depth == 0:
+            raise ArgumentError("`noise_depth` must be at least 1 for `mode` texture, not 0")
         for name in ("spectrum_weight", "histogram_weight"):
             if getattr(self, name) and self.mode != "texture":
                 raise ArgumentError(f"`{name}` needs `mode` texture")
