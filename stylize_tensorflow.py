@@ -153,13 +153,18 @@ def print_report(report: StylizationReport, arguments: argparse.Namespace) -> in
             f"in {seconds:.2f} s: {seconds / count:.2f} s a picture, {seconds / report.megapixels:.2f} s a megapixel "
             f"(reading and writing: {report.file_seconds:.2f} s)"
         )
-    if report.films:
-        print(f"left out {counted(len(report.films), 'film')}, to be given by name: {printable(str(report.films[0]))}")
-    return print_left_out(len(report.skipped), report.failed.values())
+    return print_left_out(report.films, len(report.skipped), report.failed.values())
 
 
-def print_left_out(skipped: int, reasons: Collection[str]) -> int:
-    """Print how many pictures were skipped and why others failed; return the exit code: 1 where some did."""
+def print_left_out(films: Sequence[object], skipped: int, reasons: Collection[str]) -> int:
+    """Print what was left out, how many pictures were skipped and why others failed; return the exit code.
+
+    It is 1 where some failed.
+    """
+    if films:
+        first = printable(str(films[0]))
+        hint = "films cannot be in buckets" if "://" in first else "to be given by name"
+        print(f"left out {counted(len(films), 'film')}, {hint}: {first}")
     if skipped:
         print(f"skipped {counted(skipped, 'picture')} with an existing output (--overwrite replaces it)")
     for reason in reasons:
@@ -264,11 +269,12 @@ def print_cluster_report(report: ClusterReport) -> int:
     if report.written:
         print(
             f"stylised {counted(report.written, 'picture')} "
-            f"({report.megapixels:.2f} megapixels) in {report.seconds:.1f} s with room for {report.workers} workers: "
+            f"({report.megapixels:.2f} megapixels) in {report.seconds:.1f} s with room for "
+            f"{counted(report.workers, 'worker')}: "
             f"{report.network_seconds / report.written:.2f} s of the network a picture "
             f"(reading and writing: {report.file_seconds / report.written:.2f} s)"
         )
-    return print_left_out(report.skipped, report.failed.values())
+    return print_left_out(report.films, report.skipped, report.failed.values())
 
 
 def run(argv: Sequence[str] | None) -> int:

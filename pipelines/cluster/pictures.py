@@ -27,6 +27,7 @@ class ClusterReport:
         written: number of pictures that were stylised.
         skipped: number of pictures whose outputs existed.
         failed: address of what could not be read, stylised or written -> the reason.
+        films: of the input folders and buckets, which were left out.
         workers: that the cluster had room for.
         network_seconds: the network's time over all pictures, of all workers together.
         file_seconds: that of reading, resizing and writing them.
@@ -37,6 +38,7 @@ class ClusterReport:
     written: int = 0
     skipped: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    films: list[str] = field(default_factory=list)
     workers: int = 0
     network_seconds: float = 0.0
     file_seconds: float = 0.0
@@ -82,7 +84,7 @@ def stylize_on_cluster(
 
     network = Network(model, find_model(model).read_bytes())
     plan = plan_pictures(inputs, output, overwrite=overwrite)
-    report = ClusterReport(skipped=plan.existing, failed=plan.failed)
+    report = ClusterReport(skipped=plan.existing, failed=plan.failed, films=plan.films)
     if not plan.rows:
         return report
     with connected(cluster):

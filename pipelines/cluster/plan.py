@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from errors import ArgumentError
+from film.formats import READABLE_CONTAINERS
 from images.folders import output_names, why_not_replaceable
 from images.formats import READABLE_SUFFIXES
 from pipelines.cluster.storage import is_bucket, list_files
 from pipelines.inputs import listing_of
 from pipelines.outputs import check_folder_output
-from pipelines.stylization.plan import plan_jobs
+from pipelines.stylization.plan import checked_input, plan_jobs
 
 
 @dataclass
@@ -24,11 +25,13 @@ class ClusterPlan:
         rows: to do: the "number", and the addresses "source" and "target", of each picture.
         existing: number of pictures whose outputs exist.
         failed: address of what is called like a picture and is none -> the reason.
+        films: of the input folders and buckets; they are left out.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     existing: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    films: list[str] = field(default_factory=list)
 
     def add(self, source: str, target: str) -> None:
         """Let a picture be done."""
@@ -49,7 +52,8 @@ def plan_pictures(inputs: Sequence[str], output: str, *, overwrite: bool) -> Clu
     """
     if not any(map(is_bucket, (*inputs, output))):
         plan = plan_jobs(inputs, output, overwrite=overwrite)
-        found = ClusterPlan([], len(plan.existing), {str(path): reason for path, reason in plan.unreadable.items()})
+        unreadable = {str(path): reason for path, reason in plan.unreadable.items()}
+        found = ClusterPlan([], len(plan.existing), unreadable, list(map(str, plan.films)))
         for job in plan.jobs:
             found.add(str(job.source.absolute()), str(job.target.absolute()))
         return found
@@ -64,7 +68,7 @@ def _sorted_out(inputs: Sequence[str], output: str, overwrite: bool) -> ClusterP
         check_folder_output(output)
     there = set(list_files(output)) if is_bucket(output) else _files_below(Path(output))
     writers: dict[str, str] = {}
-    named = list(dict.fromkeys(found for address in inputs for found in _pictures(address, plan)))
+    named = list(dict.fromkeys(found for address in inputs for found in _pictures(address, output, plan)))
     names = output_names([Path(name) for _, name in named])
     for (source, _), name in zip(named, names, strict=True):
         target = name.as_posix()
@@ -83,29 +87,40 @@ def _sorted_out(inputs: Sequence[str], output: str, overwrite: bool) -> ClusterP
     return plan
 
 
-def _pictures(address: str, plan: ClusterPlan) -> Iterator[tuple[str, str]]:
-    """Yield the address of each picture of an input, and its name below the input."""
+def _pictures(address: str, output: str, plan: ClusterPlan) -> Iterator[tuple[str, str]]:
+    """Yield the address of each picture of an input, and its name below the input; the output's folder is passed over.
+
+    That may lie below an input: what a run wrote is not what the next one reads.
+    """
     names = list_files(address) if is_bucket(address) else _local_files(Path(address), plan)
     if names == [""]:
         yield address, PurePosixPath(address).name
         return
-    pictures = [name for name in names if _is_picture(name)]
+    if _is_below(output, address):
+        names = [name for name in names if not _is_below(joined(address, name), output)]
+    pictures = [name for name in names if _is_called(name, READABLE_SUFFIXES)]
+    plan.films += [joined(address, name) for name in names if _is_called(name, READABLE_CONTAINERS)]
     if not pictures and address not in plan.failed:
         raise ArgumentError(f"`input` {address}: contains no pictures ({', '.join(sorted(READABLE_SUFFIXES))})")
     yield from ((joined(address, name), name) for name in pictures)
 
 
+def _is_below(address: str, folder: str) -> bool:
+    return joined(address, "").rstrip("/").startswith(f"{joined(folder, '').rstrip('/')}/")
+
+
 def _local_files(path: Path, plan: ClusterPlan) -> list[str]:
-    if path.is_file():
+    if checked_input(path).is_file():
         return [""]
     listing = listing_of(path, "input", recursive=True)
     plan.failed.update({str(path): reason for path, reason in listing.unreadable.items()})
-    return [picture.relative_to(path).as_posix() for picture in listing.pictures]
+    return [file.relative_to(path).as_posix() for file in (*listing.pictures, *listing.others)]
 
 
-def _is_picture(name: str) -> bool:
+def _is_called(name: str, suffixes: Collection[str]) -> bool:
+    """Return whether a file that is not hidden has one of the suffixes."""
     path = PurePosixPath(name)
-    return path.suffix.lower() in READABLE_SUFFIXES and not any(part.startswith(".") for part in path.parts)
+    return path.suffix.lower() in suffixes and not any(part.startswith(".") for part in path.parts)
 
 
 def _files_below(folder: Path) -> set[str]:

@@ -71,7 +71,7 @@ def plan_jobs(
     for path in inputs:
         check_local(BUCKETS, input=path)
     check_local(BUCKETS, output=output)
-    sources = [_checked_input(Path(path)) for path in inputs]
+    sources = [checked_input(Path(path)) for path in inputs]
     one_file = len(sources) == 1 and sources[0].is_file()
     plan = StylizationPlan()
     if one_file and not _is_folder(output):
@@ -95,7 +95,12 @@ def plan_jobs(
     return plan
 
 
-def _checked_input(path: Path) -> Path:
+def checked_input(path: Path) -> Path:
+    """Return `path`, an input.
+
+    Raises:
+        ArgumentError: it is neither a folder nor a file that can hold a picture.
+    """
     if not os.path.lexists(path):
         raise ArgumentError(f"`input` {path}: no such file or folder")
     if not path.is_dir() and (reason := why_no_file(path)):

@@ -13,9 +13,10 @@ from support.small_models import inverting_model
 
 from errors import ArgumentError, UserError
 from pipelines.cluster import ray_data
-from pipelines.cluster.pictures import stylize_on_cluster
+from pipelines.cluster.pictures import ClusterReport, stylize_on_cluster
 from pipelines.cluster.session import Workers
 from pipelines.stylization.settings import StylizationSettings
+from stylize_tensorflow import print_cluster_report
 
 LOOK = StylizationSettings()
 # A machine that has much to do must not count as lost, and one that is gone must be noticed soon.
@@ -109,6 +110,17 @@ def test_ray_ends_no_worker_that_waits_for_a_moment(monkeypatch):
     assert list(ray_data.results_of([{"number": 0}], object, (), Workers(2, 1, 0))) == [{"number": 0}]
     assert shares[0] < 0
     assert DataContext.get_current().autoscaling_config.actor_pool_util_downscaling_threshold == before
+
+
+def test_films_that_were_left_out_are_told(capsys):
+    local, bucket = (ClusterReport(written=1, workers=1, films=[film]) for film in ("in/a.mp4", "s3://b/a.mp4"))
+    assert (print_cluster_report(local), print_cluster_report(bucket)) == (0, 0)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1::2] == [
+        "left out 1 film, to be given by name: in/a.mp4",
+        "left out 1 film, films cannot be in buckets: s3://b/a.mp4",
+    ]
+    assert "with room for 1 worker: " in lines[0]
 
 
 def test_without_ray_there_is_one_line(monkeypatch, pictures, tmp_path, model):

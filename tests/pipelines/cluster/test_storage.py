@@ -67,6 +67,36 @@ def test_plan_between_buckets_and_folders(bucket, tmp_path):
     assert up.rows == [{"number": 0, "source": str(tmp_path / "mine.png"), "target": "s3://pictures/new/mine.png"}]
 
 
+def test_films_are_left_out_and_named(bucket, tmp_path):
+    put(bucket, {"in/a.png": b"", "in/sub/b.mp4": b"", "in/.c.mp4": b""})
+    assert plan_pictures(["s3://pictures/in"], str(tmp_path), overwrite=False).films == ["s3://pictures/in/sub/b.mp4"]
+    Image.new("RGB", (2, 2)).save(tmp_path / "mine.png")
+    (tmp_path / "film.MOV").touch()
+    for output in (str(tmp_path / "out"), "s3://pictures/new"):
+        plan = plan_pictures([str(tmp_path)], output, overwrite=False)
+        assert ([row["source"] for row in plan.rows], plan.films) == (
+            [str(tmp_path / "mine.png")],
+            [str(tmp_path / "film.MOV")],
+        )
+
+
+def test_what_a_run_wrote_below_its_input_is_no_input_of_the_next(bucket, tmp_path):
+    put(bucket, {"in/a.png": b"", "in/out/a.png": b"", "in/outside/b.png": b""})
+    plan = plan_pictures(["s3://pictures/in"], "s3://pictures/in/out/", overwrite=True)
+    assert [row["source"] for row in plan.rows] == ["s3://pictures/in/a.png", "s3://pictures/in/outside/b.png"]
+    (tmp_path / "photos" / "out").mkdir(parents=True)
+    for name in ("c.png", "out/c.png"):
+        Image.new("RGB", (2, 2)).save(tmp_path / "photos" / name)
+    sources = ["s3://pictures/in/a.png", str(tmp_path / "photos")]
+    plan = plan_pictures(sources, str(tmp_path / "photos" / "out"), overwrite=True)
+    assert [row["source"] for row in plan.rows] == ["s3://pictures/in/a.png", str(tmp_path / "photos" / "c.png")]
+
+
+def test_local_inputs_of_buckets_must_exist(bucket, tmp_path):
+    with pytest.raises(ArgumentError, match=f"`input` {tmp_path}/none.png: no such file or folder"):
+        plan_pictures([str(tmp_path / "none.png")], "s3://pictures/out", overwrite=False)
+
+
 def test_what_stands_where_a_picture_of_a_bucket_will_be_written_is_told_before(bucket, tmp_path):
     put(bucket, {"in/a.png": b"", "in/b.png": b""})
     (tmp_path / "a.png").mkdir()
