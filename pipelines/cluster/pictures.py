@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
 
 from errors import UserError
+from images.temporary_files import remove_stale
 from pipelines.cluster.ray_data import MAX_LOSSES, Row, results_of
 from pipelines.cluster.session import check_workers, connected, find_workers
 from pipelines.model_library import find_model
@@ -87,7 +90,7 @@ def stylize_on_cluster(
     report = ClusterReport(skipped=plan.existing, failed=plan.failed, films=plan.films)
     if not plan.rows:
         return report
-    with connected(cluster):
+    with _nothing_left_behind(plan.rows), connected(cluster):
         start = perf_counter()
         workers = find_workers(worker_cpus)
         report.workers = workers.count
@@ -95,6 +98,21 @@ def stylize_on_cluster(
         _follow(results, plan.rows, report, observe, note)
         report.seconds = perf_counter() - start
     return report
+
+
+@contextmanager
+def _nothing_left_behind(rows: Sequence[Row]) -> Iterator[None]:
+    """Remove afterwards what workers of this machine that were lost, or ended by Ctrl-C, have left beside the outputs.
+
+    What former runs left, on whichever machine, the workers remove.
+    """
+    from pipelines.cluster.storage import is_bucket
+
+    try:
+        yield
+    finally:
+        for folder in {Path(row["target"]).parent for row in rows if not is_bucket(row["target"])}:
+            remove_stale(folder)
 
 
 def _follow(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from errors import UserError
 from images.errors import ImageError, ImageWarning
+from images.temporary_files import remove_stale
 from pipelines.cluster.storage import exists, fetch, is_bucket, put
 from pipelines.startup import quiet_startup
 from pipelines.stylization.plan import Job
@@ -77,6 +78,7 @@ class PictureWorker:
         self.settings = settings
         self.overwrite = overwrite
         self.model_error = ""
+        self._tidied: set[Path] = set()
         try:
             self.generator = network.load(precision=settings.precision, style=settings.style, threads=threads)
         except UserError as error:  # every row tells it: an exception here would be Ray's, and start the worker anew
@@ -109,6 +111,7 @@ class PictureWorker:
     def _stylized(self, row: dict[str, Any]) -> dict[str, float]:
         if not self.overwrite and exists(row["target"]):
             return {}
+        self._tidy(row["target"])
         with local_job(row) as job:
             timing = self._timed(job, row)
         return {
@@ -116,6 +119,13 @@ class PictureWorker:
             "file_seconds": timing.file_seconds,
             "megapixels": timing.megapixels,
         }
+
+    def _tidy(self, target: str) -> None:
+        """Remove what killed workers of this machine left in the folder of an output, once for each folder."""
+        folder = Path(target).parent
+        if not is_bucket(target) and folder not in self._tidied:
+            self._tidied.add(folder)
+            remove_stale(folder)
 
     def _timed(self, job: Job, row: dict[str, Any]) -> Timing:
         from pipelines.stylization.files import stylize_file

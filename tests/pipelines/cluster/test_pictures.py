@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
+from support.left_behind import leave_temporary
 from support.small_models import inverting_model
 
 from errors import ArgumentError, UserError
 from pipelines.cluster import ray_data
-from pipelines.cluster.pictures import ClusterReport, stylize_on_cluster
+from pipelines.cluster.pictures import ClusterReport, _nothing_left_behind, stylize_on_cluster
 from pipelines.cluster.session import Workers
 from pipelines.stylization.settings import StylizationSettings
 from stylize_tensorflow import print_cluster_report
@@ -110,6 +111,14 @@ def test_ray_ends_no_worker_that_waits_for_a_moment(monkeypatch):
     assert list(ray_data.results_of([{"number": 0}], object, (), Workers(2, 1, 0))) == [{"number": 0}]
     assert shares[0] < 0
     assert DataContext.get_current().autoscaling_config.actor_pool_util_downscaling_threshold == before
+
+
+def test_nothing_of_workers_that_ctrl_c_ended_is_left_beside_the_outputs(tmp_path):
+    left = leave_temporary(tmp_path / "a.png", ".png")
+    rows = [{"target": str(tmp_path / "a.png")}, {"target": "s3://b/a.png"}]
+    with pytest.raises(KeyboardInterrupt), _nothing_left_behind(rows):
+        raise KeyboardInterrupt
+    assert not left.exists()
 
 
 def test_films_that_were_left_out_are_told(capsys):

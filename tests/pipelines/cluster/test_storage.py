@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.buckets import keys, served_bucket
+from support.left_behind import leave_temporary
 from support.small_models import inverting_model
 
 from errors import ArgumentError, UserError
@@ -161,6 +162,16 @@ def test_a_worker_reads_and_writes_a_bucket(bucket, network):
     worker({"source": "s3://pictures/in/a.png", "target": "s3://pictures/out/there.png"})
     assert bucket.get_object(Bucket="pictures", Key="out/there.png")["Body"].read() == b"kept"
     assert keys(bucket) == ["in/a.png", "in/bad.png", "out/a.png", "out/there.png"]
+
+
+def test_a_worker_removes_what_killed_ones_left_beside_its_outputs(network, tmp_path):
+    (tmp_path / "a.png").write_bytes(png(10))
+    (tmp_path / "out").mkdir()
+    left = leave_temporary(tmp_path / "out" / "a.png", ".png")
+    worker = PictureWorker(network, StylizationSettings(), 1, overwrite=False)
+    assert not worker({"source": str(tmp_path / "a.png"), "target": str(tmp_path / "out" / "a.png")})["error"]
+    assert not left.exists()
+    assert (tmp_path / "out" / "a.png").exists()
 
 
 def test_a_model_that_cannot_be_loaded_is_told_by_its_name(tmp_path):
