@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from errors import ArgumentError, UserError
+from errors import ArgumentError
 from pipelines.outputs import check_file_output, check_folder_output, check_not_read
 from pipelines.startup import quiet_startup
-from pipelines.synthesis.files import COMMAND, RunFolder, open_folder, read_settings
+from pipelines.synthesis.folder.command import check_unchanged, read_settings
+from pipelines.synthesis.folder.files import RunFolder, open_folder
 from pipelines.synthesis.inputs import SynthesisInputs, make_inputs, read_inputs, with_files
 from pipelines.synthesis.settings import SynthesisSettings
 from pipelines.synthesis.texture import Texture
 from runs.resuming import Note, tell_resumed
-from runs.store import digest, read_json
 
 if TYPE_CHECKING:
     from pipelines.synthesis.plan import SynthesisPlan
@@ -157,7 +157,7 @@ def resume(
     inputs = read_inputs(settings)
     _check_output(settings, inputs)
     plan = _plan(settings, inputs)
-    _check_unchanged(Path(folder), inputs.files | plan.objective.descriptor.files())
+    check_unchanged(Path(folder), inputs.files | plan.objective.descriptor.files())
     with RunFolder(Path(folder), settings.save_every, settings.output).held() as run_folder:
         objectives = _objectives(plan, inputs, note)
         run = _start(plan, inputs, observers, objectives, run_folder)
@@ -172,14 +172,6 @@ def _check_output(settings: SynthesisSettings, inputs: SynthesisInputs) -> None:
         check_file_output(settings.output)
         check_not_read(settings.output, [*inputs.files.values(), settings.weights])
     check_folder_output(settings.output_dir, name="output_dir")
-
-
-def _check_unchanged(folder: Path, files: Mapping[str, Path]) -> None:
-    """Raise UserError where files, by what they are, are not those with which the run in a folder began."""
-    kept = read_json(folder / COMMAND).get("digests")  # runs of earlier versions have none
-    changed = [f"{name} ({path})" for name, path in files.items() if kept and kept.get(name) != digest(path)]
-    if changed:
-        raise UserError(f"`resume` {folder}: not as when the run began: {', '.join(changed)}")
 
 
 def _is_inside(path: str | os.PathLike, folder: Path) -> bool:

@@ -12,7 +12,7 @@ from support.synthesis_cases import make_inputs, small_settings
 from errors import ArgumentError
 from losses.octaves import OctaveLosses
 from losses.pictures.histograms import Histograms
-from pipelines.synthesis.files import read_settings
+from pipelines.synthesis.folder.command import read_settings
 from pipelines.synthesis.geometry import Scale
 from pipelines.synthesis.picture_terms import PictureTermsPlan
 from pipelines.synthesis.settings import (

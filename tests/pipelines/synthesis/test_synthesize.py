@@ -17,7 +17,7 @@ from losses.pyramid import gaussian_pyramid
 from model.descriptor import build_descriptor
 from options import from_json, to_json
 from pipelines.synthesis import objective as synthesis_objective
-from pipelines.synthesis.files import RunFolder
+from pipelines.synthesis.folder.files import RunFolder
 from pipelines.synthesis.settings import PRESETS, SynthesisSettings, resolve_layers
 from pipelines.synthesis.synthesize import resume, synthesize
 from tests.losses import torch_reference

@@ -12,39 +12,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from errors import ArgumentError, UserError
+from errors import UserError
 from images.animation import write_gif, write_mp4
 from images.folders import naming
 from images.temporary_files import remove_stale
 from images.writing import write_image
-from options import from_json, to_json
-from pipelines.inputs import check_input_folder
+from options import to_json
 from pipelines.outputs import check_disk_space
-from pipelines.synthesis.progress import draw_progress, read_progress
-from pipelines.synthesis.settings import GRAM_ALONE, SynthesisSettings, Where, resolve_layers
+from pipelines.synthesis.folder.command import COMMAND, FILES, digests_of, identity, identity_of_folder, write_command
+from pipelines.synthesis.folder.progress import draw_progress, read_progress
+from pipelines.synthesis.settings import SynthesisSettings
 from runs.lock import check_replaceable, hold, is_held, remove_stale_lock
-from runs.machine import choose_precision, versions
-from runs.resuming import Found, Identity, check_resumable
-from runs.store import DAMAGE, DamagedError, digest, read_json, read_state, write_json, write_state, write_whole
+from runs.resuming import Found, check_resumable
+from runs.store import DAMAGE, DamagedError, read_json, read_state, write_state, write_whole
 
 if TYPE_CHECKING:
     from optimize.state import OptimizerState
     from pipelines.synthesis.plan import SynthesisPlan
     from runs.state import RunState
 
-COMMAND, PROGRESS, STATE, LOCK = "command.json", "progress.jsonl", "state.npz", ".lock"
+PROGRESS, STATE, LOCK = "progress.jsonl", "state.npz", ".lock"
 WRITTEN = (COMMAND, PROGRESS, STATE, "loss.png", "*_F*.png", "animation.*")
 FRAMES_PER_SECOND = 10
-# What the pictures are called that tell a run's targets; see `read_inputs`.
-TARGETS = ("source", "texture", "mask")
-# Options that do not change the result; the files that others name are compared by what is in them.
-NOT_COMPARED = frozenset({"source", "guide", "morph", "mask", "init", "output", "output_dir", "output_prefix"})
-NOT_COMPARED |= {"save_every", "weights", "data_dir", "memory"}
-# The options that name the files, by how what they are begins.
-FILES = {
-    "source": "source", "texture": "morph", "guide": "guide", "mask": "mask", "picture to start from": "init",
-    "weights": "weights",
-}  # fmt: skip
 # SciPy's workspace and what stands beside it, for each value of a picture.
 STATE_BYTES = 8 * 28
 
@@ -89,7 +78,7 @@ def _interrupted(settings: SynthesisSettings, plan: SynthesisPlan, files: Mappin
     found = folder.find(plan) if folder.path.is_dir() else None
     other = _with_same_output(settings, plan) if found is None else found
     if other is not None:
-        check_resumable(_identity(settings, plan, {name: digest(path) for name, path in files.items()}), other, FILES)
+        check_resumable(identity(settings, plan, digests_of(files)), other, FILES)
     return None if found is None else folder
 
 
@@ -154,58 +143,6 @@ def _check_disk_space(folder: Path, settings: SynthesisSettings, plan: Synthesis
     check_disk_space(folder, needed, "a larger `save_every` needs less")
 
 
-def _identity(settings: SynthesisSettings, plan: SynthesisPlan, digests: Mapping[str, str]) -> Identity:
-    sources = sum(name.startswith("source") for name in digests)
-    # Of pictures that one of the runs alone has, the other has no digest to differ from.
-    given = {name: getattr(settings, name) is not None for name in ("guide", "morph", "mask", "init")}
-    return Identity(options={**_comparable(settings, plan), "source": sources, **given}, digests=digests)
-
-
-def _comparable(settings: SynthesisSettings, plan: SynthesisPlan) -> dict[str, Any]:
-    """Return the options that change the result, with what stands for those that are left to the program."""
-    where: Where = "morph" if settings.morph else "regions" if settings.guide else "everywhere"
-    resolved = {
-        "output_height": settings.size[0],
-        "octaves": settings.octaves or plan.geometry.octaves,
-        **settings.term_weights(plan.regularity, where),
-        "layers": list(resolve_layers(settings.descriptor, settings.layers)),
-        "schedule": settings.schedule or ("coarse-to-fine" if settings.init is None else "single"),
-        "precision": choose_precision(settings.precision)[0],
-    }
-    return {name: value for name, value in (to_json(settings) | resolved).items() if name not in NOT_COMPARED}
-
-
-def read_settings(folder: Path) -> SynthesisSettings:
-    """Return the settings of the run in a folder.
-
-    Raises:
-        ArgumentError: there is no such folder, or it is not that of a run.
-        UserError: what it holds is damaged, or a source has changed since.
-    """
-    check_input_folder(folder, "resume")
-    if not (folder / COMMAND).exists():
-        raise ArgumentError(f"`resume` {folder}: not the folder of a synthesis, which contains {COMMAND}")
-    settings, content = _read_command(folder)
-    for path, kept in content["sources"].items():
-        if not Path(path).is_file() or digest(Path(path)) != kept:
-            raise UserError(f"`resume` {folder}: the source {path} is missing or has changed")
-    return settings
-
-
-def _read_command(folder: Path) -> tuple[SynthesisSettings, dict[str, Any]]:
-    try:
-        content = read_json(folder / COMMAND)
-        # Runs of earlier versions had no other terms, and no word for them.
-        settings = from_json(SynthesisSettings, {**GRAM_ALONE, **content["arguments"]})
-        content = {"digests": {}, **content}
-        for part in ("sources", "digests"):
-            if not all(isinstance(text, str) for pair in content[part].items() for text in pair):
-                raise ValueError(f"{part} are not strings")
-    except (*DAMAGE, UserError) as error:
-        raise UserError(f"{folder}: {COMMAND} is damaged ({error}); `restart` starts over") from error
-    return settings, content
-
-
 class RunFolder:
     """The files of one run, which keep it while it lasts.
 
@@ -247,15 +184,7 @@ class RunFolder:
     def begin(self, settings: SynthesisSettings, files: Mapping[str, Path], loss: str) -> None:
         """Write the arguments, versions and sources of the run."""
         (self.path / PROGRESS).unlink(missing_ok=True)  # of a run that was killed early
-        digests = {name: digest(path) for name, path in files.items()}
-        content = {
-            "arguments": to_json(settings),
-            "sources": {str(files[name].absolute()): digests[name] for name in files if name.startswith(TARGETS)},
-            "digests": digests,
-            "versions": versions(),
-            "loss": loss.splitlines(),
-        }
-        write_json(self.path / COMMAND, content)
+        write_command(self.path, settings, files, loss)
 
     def find(self, plan: SynthesisPlan) -> Found | None:
         """Return the interrupted run in this folder, or None: there is none that has not ended by itself.
@@ -270,9 +199,7 @@ class RunFolder:
         # Earlier versions do not tell; they end with the final pictures.
         if about.get("finished", (self.path / "final_F0000.png").exists()):
             return None
-        settings, content = _read_command(self.path)
-        digests = content["digests"] or {f"source {i + 1}": text for i, text in enumerate(content["sources"].values())}
-        return Found(_identity(settings, plan, digests), str(self.path))
+        return Found(identity_of_folder(self.path, plan), str(self.path))
 
     def restored(self, optimizer: type[OptimizerState], shapes: list[tuple[int, ...]]) -> RunState | None:
         """Return the state that was kept last, or None where the run had not come to that.
