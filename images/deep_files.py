@@ -19,7 +19,7 @@ from PIL.TiffImagePlugin import COMPRESSION_INFO
 from images.errors import ImageError
 from images.large.exif import ORIENTATION
 from images.large.tiff import PROFILE, tag_value, tiff_resolution
-from images.picture import MAX_PIXELS
+from images.picture import check_pixels
 from images.rows import Resolution
 
 if TYPE_CHECKING:
@@ -111,8 +111,7 @@ def _channels_last(page: tifffile.TiffPage, path: Path) -> np.ndarray:
     """Return the page's channels as float32 (height, width, channels) in [0, 1]."""
     if page.axes not in ("YX", "YXS", "SYX") or page.samplesperpixel > 16:
         raise ImageError(f"{path}: not a single picture: axes {page.axes}, {page.samplesperpixel} channels")
-    if page.imagewidth * page.imagelength > MAX_PIXELS:
-        raise ImageError(f"{path}: {page.imagewidth} x {page.imagelength} pixels are more than {MAX_PIXELS}")
+    check_pixels(path, page.imagewidth, page.imagelength)
     if page.sampleformat == SIGNED:
         raise ImageError(f"{path}: signed integer pixels are not supported")
     values = np.asarray(page.asarray(maxworkers=1), np.float32)

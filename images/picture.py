@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from images.errors import ImageWarning
+from images.errors import ImageError, ImageWarning
 
 # Where Pillow refuses a picture as a decompression bomb (twice its MAX_IMAGE_PIXELS): 179 megapixels.
 MAX_PIXELS = 2 * (1024 * 1024 * 1024 // 4 // 3)
@@ -45,6 +46,12 @@ class Picture:
     def megapixels(self) -> float:
         """Height times width over a million."""
         return self.height * self.width / 1e6
+
+
+def check_pixels(path: Path, width: int, height: int) -> None:
+    """Raise ImageError where a file says that it has more than MAX_PIXELS, before anything is decoded."""
+    if width * height > MAX_PIXELS:
+        raise ImageError(f"{path}: {width} x {height} pixels are more than {MAX_PIXELS}")
 
 
 def warn_of_range(answer: np.ndarray) -> bool:

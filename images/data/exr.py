@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from images.errors import ImageError, reason
-from images.picture import MAX_PIXELS
+from images.picture import check_pixels
 from images.temporary_files import whole_path
 
 SIGNATURE = b"\x76\x2f\x31\x01"
@@ -48,10 +48,7 @@ def read_exr(path: Path) -> np.ndarray:
     try:
         with package.File(str(path), header_only=True) as file:
             (left, top), (right, bottom) = (corner.tolist() for corner in file.header()["dataWindow"])
-        # Before anything is decoded: the file says how much memory that takes.
-        width, height = right - left + 1, bottom - top + 1
-        if width * height > MAX_PIXELS:
-            raise ImageError(f"{path}: {width} x {height} pixels are more than {MAX_PIXELS}")
+        check_pixels(path, right - left + 1, bottom - top + 1)
         with package.File(str(path), separate_channels=True) as file:
             channels = {name: np.array(channel.pixels, np.float32) for name, channel in file.channels().items()}
     except (OSError, RuntimeError, ValueError, TypeError) as error:

@@ -21,7 +21,7 @@ from images.errors import ImageError, ImageWarning, reason
 from images.folders import why_no_file
 from images.large.exif import ORIENTATION
 from images.large.tiff import tag_value
-from images.picture import MAX_PIXELS
+from images.picture import check_pixels
 from images.reading import FORMATS
 
 GREY_MODES = ("1", "L", "LA", "La")
@@ -101,8 +101,7 @@ def _read_tiff(path: Path) -> np.ndarray | None:
         if page.bitspersample == 1 or not (is_direct or (page.photometric == YCBCR and page.compression == JPEG)):
             return None
         _check_upright(tag_value(page, ORIENTATION, 1), path)
-        if page.imagewidth * page.imagelength > MAX_PIXELS:
-            raise ImageError(f"{path}: {page.imagewidth} x {page.imagelength} pixels are more than {MAX_PIXELS}")
+        check_pixels(path, page.imagewidth, page.imagelength)
         levels = page.asarray(maxworkers=1)
     if page.axes not in ("YX", "YXS", "SYX") or levels.dtype.kind not in NUMBERS:
         raise ImageError(f"{path}: axes {page.axes} of {levels.dtype.name} are not those of a map")
