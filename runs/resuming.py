@@ -86,8 +86,9 @@ def tell_resumed(note: Note, iterations: int, place: object, *, unit: str = "ite
 
 
 def _shown(value: Any) -> str:
-    if value is None or isinstance(value, bool):
+    if isinstance(value, bool) or value in (None, "", [], {}):
         return "given" if value else "not given"
     if isinstance(value, Mapping):
-        return " ".join(f"{name}={part:g}" for name, part in value.items())
+        shown = {name: f"{part:g}" if isinstance(part, float) else _shown(part) for name, part in value.items()}
+        return " ".join(f"{name}={part}" for name, part in shown.items())
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)

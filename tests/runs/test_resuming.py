@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 
@@ -20,6 +21,7 @@ from pipelines.training.train import train_generator
 from pipelines.transfer.transfer import transfer
 from runs.lock import hold
 from runs.machine import choose_precision
+from runs.resuming import Found, Identity, check_resumable
 from runtimes.terminal import signals_as_interrupts
 
 
@@ -128,6 +130,15 @@ def test_the_folder_of_a_synthesis_that_was_killed_before_it_had_kept_anything_i
     assert report.folder == folder
     assert [line["iteration"] for line in synthesis_cases.read_progress(folder)] == list(range(1, 7))
     assert not list(folder.glob(".*"))
+
+
+def test_values_of_an_interrupted_run_are_told_whatever_they_are():
+    kept = {"widths": [4, 8], "enlargement": "nearest", "gain": 1.0, "name": None}
+    found = Found(Identity({"generator_options": kept, "mask": [], "style": {}, "loop": False}, {}), "folder")
+    asked = Identity({"generator_options": {}, "mask": ["a.png"], "style": {"wave": 1.0}, "loop": True}, {})
+    told = "`generator_options` (widths=4 8 enlargement=nearest gain=1 name=not given), `mask` (not given), "
+    with pytest.raises(ArgumentError, match=re.escape(f"{told}`style` (not given), `loop` (not given): use the same")):
+        check_resumable(asked, found, {})
 
 
 def test_a_foreign_output_is_confirmed_and_a_lock_respected(inputs, tmp_path):
