@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from runs.progress import RunProgress
+from runs.stopping import UnsavedInterrupt
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -104,6 +105,8 @@ class ProgressBar:
         with contextlib.suppress(OSError):
             if kind is KeyboardInterrupt and self.way_on:
                 print(f"saved; {self.way_on} resumes the run", file=sys.stderr)
+            elif kind is UnsavedInterrupt and self.way_on:
+                print(f"not saved; {self.way_on} resumes the run where it was saved last", file=sys.stderr)
 
 
 def _can_move() -> bool:

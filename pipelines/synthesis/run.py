@@ -22,7 +22,7 @@ from pipelines.synthesis.plan import SynthesisPlan
 from pipelines.synthesis.targets import Objectives
 from runs.progress import Observer, RunProgress, tell
 from runs.state import RunState
-from runs.stopping import uninterrupted
+from runs.stopping import signals_held, uninterrupted
 
 # Pairs of both optimisers' memory of curvatures.
 MAXCOR = 10
@@ -225,12 +225,13 @@ class SynthesisRun:
         """Keep the last iteration, or where the optimiser is beyond it, from which nothing is done twice."""
         if self.recorder is None:
             return
-        state = self.state
-        if self._take_state is not None:
-            optimizer = self._take_state()
-            state = replace(state, optimizer=optimizer, evaluations=self._base.evaluations + optimizer.evaluations)
-        scale = self.plan.scales[state.scale]
-        self.recorder.save(state, self.finish(without_margins(self.frames, scale)))
+        with signals_held():
+            state = self.state
+            if self._take_state is not None:
+                optimizer = self._take_state()
+                state = replace(state, optimizer=optimizer, evaluations=self._base.evaluations + optimizer.evaluations)
+            scale = self.plan.scales[state.scale]
+            self.recorder.save(state, self.finish(without_margins(self.frames, scale)))
 
     def finish(self, frames: np.ndarray) -> np.ndarray:
         """Return frames as they are saved: within [0, 1] and, if so asked, with the sources' histograms."""

@@ -26,7 +26,7 @@ from pipelines.transfer.targets import Objectives
 from runs.machine import memory_in_use
 from runs.progress import Observer, RunProgress, tell
 from runs.state import RunState
-from runs.stopping import uninterrupted
+from runs.stopping import signals_held, uninterrupted
 
 # Pairs of L-BFGS' memory of curvatures, as in the original.
 MAXCOR = 10
@@ -103,9 +103,10 @@ class TransferRun:
                 self._go_to_next_scale()
                 self._optimize()
         except KeyboardInterrupt:
-            self._save()
-            if self.state.iterations:
-                self._finish(is_complete=False)
+            with signals_held():
+                self._save()
+                if self.state.iterations:
+                    self._finish(is_complete=False)
             raise
         self._save()
         return self._finish(is_complete=not self.stopped)
@@ -235,5 +236,6 @@ class TransferRun:
     def _save(self) -> None:
         """Keep where the run stands; before its first iteration there is nothing to keep."""
         if self.recorder is not None and self.state.iterations:
-            state = replace(self.state, optimizer=self._optimizer_state())
-            self.recorder.save(state, self.finished(), self.iterates)
+            with signals_held():
+                state = replace(self.state, optimizer=self._optimizer_state())
+                self.recorder.save(state, self.finished(), self.iterates)

@@ -10,6 +10,7 @@ import pytest
 
 from runs.bar import TIMED_ITERATIONS, ProgressBar, share_bar
 from runs.progress import RunProgress
+from runs.stopping import UnsavedInterrupt
 
 
 def progress(iteration, count, *, loss=1.0, seconds=0.0, means=None):
@@ -43,15 +44,22 @@ def test_the_time_of_the_rest_is_told_where_a_run_is_resumed(capsys, monkeypatch
     assert "the rest of the run will take about 3 minutes" in capsys.readouterr().err
 
 
-def test_an_interrupted_run_says_how_to_resume_it(capsys):
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (KeyboardInterrupt, "\nsaved; the same command resumes the run\n"),
+        (UnsavedInterrupt, "\nnot saved; the same command resumes the run where it was saved last\n"),
+    ],
+)
+def test_an_interrupted_run_says_how_to_resume_it(capsys, error, told):
     def interrupted():
         with ProgressBar() as bar:
             bar(progress(1, 5))
-            raise KeyboardInterrupt
+            raise error
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert capsys.readouterr().err.endswith("saved; the same command resumes the run\n")
+    assert capsys.readouterr().err.endswith(told)
 
 
 def test_a_bar_of_shares_is_shown_on_a_terminal_alone(capsys, monkeypatch):

@@ -14,6 +14,7 @@ from support import synthesis_cases, training_cases, transfer_cases
 from support.left_behind import leave_temporary
 
 from errors import ArgumentError, UserError
+from pipelines.synthesis.files import RunFolder
 from pipelines.synthesis.run import SynthesisRun
 from pipelines.synthesis.synthesize import resume, synthesize
 from pipelines.training.files import checkpoints
@@ -68,6 +69,21 @@ def test_an_interrupted_synthesis_ends_as_an_uninterrupted_one(inputs, tmp_path,
     assert len(list((tmp_path / "b").iterdir())) == 1
     np.testing.assert_allclose(pixels(report.pictures[0]), pixels(whole.pictures[0]), atol=1.01 / 255)
     assert report.evaluations == whole.evaluations
+
+
+@pytest.mark.usefixtures("usual_signals")
+def test_a_second_signal_does_not_keep_a_synthesis_from_being_saved(inputs, tmp_path, monkeypatch):
+    def save(folder, state, frames):
+        os.kill(os.getpid(), signal.SIGINT)
+        usual(folder, state, frames)
+
+    usual = RunFolder.save
+    monkeypatch.setattr(RunFolder, "save", save)
+    settings = synthesis_cases.small_settings(inputs[synthesis_cases], tmp_path, save_every=100)
+    with signals_as_interrupts(), pytest.raises(KeyboardInterrupt):
+        synthesize(settings, [interrupt_at(3)])
+    (folder,) = tmp_path.iterdir()
+    assert {"state.npz", "I0003_F0000.png"} <= {path.name for path in folder.iterdir()}
 
 
 def test_a_synthesis_whose_last_loss_is_interrupted_is_not_begun_again(inputs, tmp_path, monkeypatch):
