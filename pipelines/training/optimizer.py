@@ -16,6 +16,8 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.99, 1e-7
 MAX_NORM = 10.0
 # Torch7's texture networks: the rate times 0.8 every 2000 iterations.
 DECAY_STEPS, DECAY_RATE = 2000, 0.8
+# Rates that lie on the device, at most.
+MAX_RATES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,16 @@ class LearningRate:
 
 
 class RateTable(keras.optimizers.schedules.LearningRateSchedule):
-    """The learning rates of all iterations, for the device."""
+    """The learning rates of all iterations, for the device; of more than MAX_RATES some in a row have that of one."""
 
     def __init__(self, rate: LearningRate) -> None:
         super().__init__()
-        self.rates = np.asarray([rate.at(iteration) for iteration in range(rate.iterations)], np.float32)
+        self.stride = -(-rate.iterations // MAX_RATES)
+        self.rates = np.asarray([rate.at(i) for i in range(0, rate.iterations, self.stride)], np.float32)
 
     def __call__(self, step: Any) -> Any:
         """Return the rate of the iteration `step`, counted from 0."""
-        return ops.take(ops.convert_to_tensor(self.rates), ops.cast(step, "int32"))
+        return ops.take(ops.convert_to_tensor(self.rates), ops.cast(step, "int32") // self.stride)
 
 
 class AveragedAdam(keras.optimizers.Adam):

@@ -7,6 +7,8 @@ from keras import ops
 from support.training_cases import make_inputs, small_settings
 
 from model.saving import load_model
+from options import MAX_ITERATIONS
+from pipelines.training import optimizer as optimizer_module
 from pipelines.training.optimizer import AveragedAdam, LearningRate, RateTable
 from pipelines.training.train import train_generator
 
@@ -22,6 +24,17 @@ def test_the_rate_rises_stays_and_falls():
 def test_the_rate_of_the_torch7_trainer_falls_by_steps():
     rate = LearningRate(1.0, "step", iterations=5000, warmup_steps=0, decay_start=0.5)
     assert [rate.at(i) for i in (0, 1999, 2000, 4000)] == pytest.approx([1, 1, 0.8, 0.64])
+
+
+@pytest.mark.backends
+def test_the_rates_of_the_longest_run_fit_into_memory(monkeypatch):
+    monkeypatch.setattr(optimizer_module, "MAX_RATES", 1000)
+    rate = LearningRate(0.1, "cosine", iterations=MAX_ITERATIONS, warmup_steps=0, decay_start=0.5)
+    table = RateTable(rate)
+    assert table.rates.nbytes == 4000
+    for iteration in (0, 5 * 10**8, 7 * 10**8, MAX_ITERATIONS - 1):
+        found = float(ops.convert_to_numpy(table(ops.convert_to_tensor(iteration, "int32"))))
+        assert found == pytest.approx(rate.at(iteration), abs=1e-4)
 
 
 @pytest.mark.backends
