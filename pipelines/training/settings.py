@@ -18,6 +18,8 @@ from options import MAX_ITERATIONS, check, described, option, refuse
 DECAYS = ("step", "cosine")
 # The generator where none is asked for: those of the models that ship.
 MODELS = {"style": "hourglass", "texture": "pyramid"}
+# Of which more would not read any faster; a system refuses to start some thousands.
+MAX_THREADS = 256
 # In the folder of checkpoints: the result, and the folder of previews with its files.
 RESULT, PREVIEWS, PREVIEW = "generator.keras", "previews", "iteration-*.png"
 
@@ -154,7 +156,7 @@ class TrainingSettings:
     )
     restart: bool = option("start over: checkpoints of an earlier run are removed", default=False, kind=bool)
     seed: int = option("seed of weights, crops and noise", default=0, kind=int, minimum=0, below=2**32)
-    threads: int = option("threads that read photos", default=4, kind=int, minimum=1)
+    threads: int = option("threads that read photos", default=4, kind=int, minimum=1, maximum=MAX_THREADS)
     precision: str = option(
         "precision of the computation (weights stay in float32); auto: bfloat16 if it is faster on this processor",
         default="auto", choices=PRECISIONS_OR_AUTO,
