@@ -44,7 +44,8 @@ def derived(maps: Maps, names: Sequence[str], wraps: Wraps) -> dict[str, np.ndar
     makers = {
         "height": lambda: height,
         "normal": lambda: normal_of(height, wraps),
-        "roughness": lambda: roughness_of(_base(maps), height, wraps),
+        # A height that was given may be in any unit, and begin anywhere.
+        "roughness": lambda: roughness_of(_base(maps), height if known is None else _in_full_range(known), wraps),
     }
     return {name: makers[name]() for name in names}
 
@@ -71,10 +72,15 @@ def height_of(base: np.ndarray, wraps: Wraps) -> np.ndarray:
     largest = MAX_SLOPE * np.sqrt(np.square(slopes).sum(axis=0).mean()) + 1e-12
     down, right = largest * np.tanh(slopes / largest)
     height = _unshaded(integrated(down, right, wraps), wraps)
+    return _in_full_range(height)[..., np.newaxis]
+
+
+def _in_full_range(height: np.ndarray) -> np.ndarray:
+    """Return a height as float32 that uses the range [0, 1]; a flat one is 0.5."""
     low, high = np.quantile(height, [CUT, 1 - CUT])
     if high - low < 1e-9:
-        return np.full((*tone.shape, 1), 0.5, np.float32)
-    return np.clip((height - low) / (high - low), 0, 1).astype(np.float32)[..., np.newaxis]
+        return np.full(height.shape, 0.5, np.float32)
+    return np.clip((height - low) / (high - low), 0, 1).astype(np.float32)
 
 
 def integrated(down: np.ndarray, right: np.ndarray, wraps: Wraps) -> np.ndarray:
@@ -116,7 +122,13 @@ def normal_of(height: np.ndarray, wraps: Wraps) -> np.ndarray:
 
 
 def roughness_of(base: np.ndarray, height: np.ndarray, wraps: Wraps) -> np.ndarray:
-    """Return a roughness (height, width, 1): what lies high is worn smooth, what is grainy is rougher."""
+    """Return a roughness (height, width, 1): what lies high is worn smooth, what is grainy is rougher.
+
+    Args:
+        base: base colour (height, width, 3).
+        height: (height, width, 1) in [0, 1].
+        wraps: whether the maps repeat (vertically, horizontally).
+    """
     tone = linear_light(base) @ LUMINANCE
     grain = np.sqrt(_blurred(np.square(tone - _blurred(tone, SCALES[1], wraps)), SCALES[3], wraps))
     relative = grain / max(1e-9, float(grain.mean())) - 1

@@ -69,3 +69,15 @@ def test_normals_of_a_given_height_are_its_own():
     maps = stones(64)
     found = derived({"baseColor": maps["baseColor"], "displacement": maps["height"]}, ("normal",), BOTH)
     np.testing.assert_array_equal(found["normal"], normal_of(maps["height"], BOTH))
+
+
+@pytest.mark.parametrize(("unit", "least"), [(100.0, 0.0), (0.02, 5.0), (1.0, -3.0)])
+def test_the_unit_of_a_given_height_makes_no_roughness(unit, least):
+    maps = stones(64)
+    found = [
+        derived({"baseColor": maps["baseColor"], "height": height}, ("roughness",), BOTH)["roughness"]
+        for height in (maps["height"], least + unit * maps["height"].astype(np.float64))
+    ]
+    np.testing.assert_allclose(found[1], found[0], atol=1e-4)
+    # High places are smooth.
+    assert np.corrcoef(found[0].ravel(), maps["height"].ravel())[0, 1] < -0.7
