@@ -260,6 +260,9 @@ def test_transfer_takes_pictures_for_its_options():
     started = texture_nets.transfer(PICTURE, [PICTURE, PICTURE[::-1]], init=PICTURE, style_weights=(1, 2), **options)
     assert started.shape == (34, 48, 3)
     assert started.dtype == np.float32
+    # The names of the first pictures that the program makes are taken too.
+    content, grey = (texture_nets.transfer(PICTURE, PICTURE, init=init, **options) for init in ("content", "gray"))
+    assert content.std() > 2 * grey.std()
 
 
 TRAINING = {"image_size": 32, "num_iterations": 1, "style_layers": ("relu1_1",), "content_layers": ("relu1_1",)}

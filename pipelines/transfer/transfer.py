@@ -64,7 +64,7 @@ def transfer_pictures(
     content: np.ndarray,
     styles: Sequence[np.ndarray],
     *,
-    init: np.ndarray | None = None,
+    init: np.ndarray | str | None = None,
     masks: Sequence[tuple[np.ndarray, np.ndarray]] = (),
     observers: Sequence[Observer] = (),
     note: Note = lambda line: None,
@@ -75,7 +75,7 @@ def transfer_pictures(
     Args:
         content: float32 (height, width, 3) in [0, 1], RGB, as all pictures here.
         styles: one or more.
-        init: first picture, of any size; None: what the option `init` names.
+        init: first picture, of any size, or the name of one of INITS; None: the content.
         masks: for each style a pair of pictures (of the content, of the style), white where they belong together.
         observers: told after every iteration; each may raise StopIteration to end the run with its result.
         note: told what the user should know before the run begins.
@@ -86,6 +86,8 @@ def transfer_pictures(
         ImageError: the profile of a soft proof cannot be read.
         UserError: there are no weights, or the loss is not a number any more.
     """
+    if isinstance(init, str):
+        options, init = {**options, "init": init}, None
     settings = TransferSettings(**options)
     inputs = make_inputs(
         proofed(content, settings), [proofed(style, settings) for style in styles], init=init, masks=masks
