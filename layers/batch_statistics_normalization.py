@@ -49,10 +49,10 @@ class BatchStatisticsNormalization(keras.layers.Layer):
         x = x - self._mean(x)
         factor = ops.rsqrt(self._mean(ops.square(x)) + self.epsilon)
         if self.gamma is not None:
-            factor = factor * self.gamma
+            factor = factor * ops.cast(self.gamma, x.dtype)
         outputs = x * factor
         if self.beta is not None:
-            outputs = outputs + self.beta
+            outputs = outputs + ops.cast(self.beta, x.dtype)
         return ops.cast(outputs, self.compute_dtype)
 
     @staticmethod

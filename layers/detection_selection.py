@@ -27,7 +27,7 @@ class DetectionSelection(keras.layers.Layer):
     Input: boxes (batch, sets, boxes, 4), one set for all classes or one for each, and scores (batch, boxes, classes).
     Output: (1, 1, found, 7), the boxes of all pictures: the picture's number, class, score, xmin, ymin, xmax, ymax;
     by pictures, classes, and falling scores. Where nothing is found there is one row for each picture, with -1
-    after its number.
+    after its number. The numbers are float32 whatever the precision.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class DetectionSelection(keras.layers.Layer):
 
     def call(self, inputs: Sequence[Any]) -> Any:
         """Return the rows of what was found."""
-        boxes, scores = inputs
+        boxes, scores = (ops.cast(value, "float32") for value in inputs)
         classes = [index for index in range(scores.shape[2]) if index != self.background]
         scores = ops.stack([scores[:, :, index] for index in classes], axis=1)
         if boxes.shape[1] > 1:
@@ -118,6 +118,10 @@ class DetectionSelection(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Sequence[Sequence[int | None]]) -> tuple[int | None, ...]:
         """Return (1, 1, found, 7)."""
         return (1, 1, None, 7)
+
+    def compute_output_spec(self, inputs: Sequence[Any]) -> keras.KerasTensor:
+        """Return shape and type of the output."""
+        return keras.KerasTensor((1, 1, None, 7), dtype="float32")
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""

@@ -80,10 +80,10 @@ def normalize_instances(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> A
     x = x - _mean(x)
     factor = ops.rsqrt(_mean(ops.square(x)) + epsilon)
     if gamma is not None:
-        factor = factor * gamma
+        factor = factor * ops.cast(gamma, x.dtype)
     outputs = x * factor
     if beta is not None:
-        outputs = outputs + beta
+        outputs = outputs + ops.cast(beta, x.dtype)
     return ops.cast(outputs, inputs.dtype)
 
 

@@ -31,7 +31,7 @@ class Parameter(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the weight."""
-        return ops.convert_to_tensor(self.value)
+        return ops.cast(self.value, self.compute_dtype)
 
     def compute_output_spec(self, inputs: Any) -> keras.KerasTensor:
         """Return shape and type of the weight."""

@@ -40,10 +40,9 @@ class PositionSensitivePooling2D(keras.layers.Layer):
 
     def call(self, inputs: Sequence[Any]) -> Any:
         """Return the means."""
-        pictures, boxes = inputs
+        pictures, boxes = (ops.cast(value, "float32") for value in inputs)
         batch, height, width, _ = ops.shape(pictures)
         channels = pictures.shape[3] // self.parts**2
-        boxes = ops.cast(boxes, "float32")
         left, top, right, bottom = (rounded(boxes[:, index]) for index in range(1, 5))
         rows, columns = self._inside(top, bottom, height), self._inside(left, right, width)
         area = ops.expand_dims(ops.sum(rows, 2), 2) * ops.expand_dims(ops.sum(columns, 2), 1)
@@ -56,7 +55,7 @@ class PositionSensitivePooling2D(keras.layers.Layer):
         sums = ops.reshape(sums, (self.parts**2, -1, width, channels))
         sums = ops.sum(sums * ops.tile(ops.transpose(columns, (1, 0, 2)), (self.parts, 1, 1))[..., None], axis=2)
         sums = ops.reshape(ops.transpose(sums, (1, 0, 2)), (-1, self.parts, self.parts, channels))
-        return sums / ops.maximum(area, 1.0)[..., None]
+        return ops.cast(sums / ops.maximum(area, 1.0)[..., None], self.compute_dtype)
 
     def _inside(self, start: Any, end: Any, size: Any) -> Any:
         """Return, (boxes, parts, size), which pixels along a side belong to which part of boxes, as 0 or 1."""

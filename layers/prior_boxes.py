@@ -26,7 +26,8 @@ class PriorBoxes(keras.layers.Layer):
         clip: limit the boxes to the picture.
 
     Input: features (batch, height, width, channels) and picture (batch, height, width, channels).
-    Output: (1, 2, 4 * boxes): xmin, ymin, xmax, ymax of each box, in shares of the picture; then the variances.
+    Output: (1, 2, 4 * boxes): xmin, ymin, xmax, ymax of each box, in shares of the picture; then the variances;
+    float32 whatever the precision.
     """
 
     def __init__(
@@ -82,6 +83,11 @@ class PriorBoxes(keras.layers.Layer):
         if rows is None or columns is None:
             return (1, 2, None)
         return (1, 2, rows * columns * len(self.sizes) * 4)
+
+    def compute_output_spec(self, inputs: Sequence[Any]) -> keras.KerasTensor:
+        """Return shape and type of the output."""
+        shape = self.compute_output_shape([value.shape for value in inputs])
+        return keras.KerasTensor(shape, dtype="float32")
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""

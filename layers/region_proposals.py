@@ -29,7 +29,7 @@ class RegionProposals(keras.layers.Layer):
     Input: boxes (1, boxes, 4) as left, top, right, bottom in pixels, scores (1, boxes), and of the picture (1, 3) its
     height, width, and by how much it was enlarged.
     Output: (found, 5): 0, the number of the picture; left, top, right, bottom; by falling scores. Where nothing is
-    found there is one box, of zeros.
+    found there is one box, of zeros. The numbers are float32 whatever the precision.
     """
 
     def __init__(
@@ -86,6 +86,10 @@ class RegionProposals(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Sequence[Sequence[int | None]]) -> tuple[int | None, ...]:
         """Return an unknown number of boxes of five numbers."""
         return (None, 5)
+
+    def compute_output_spec(self, inputs: Sequence[Any]) -> keras.KerasTensor:
+        """Return shape and type of the output."""
+        return keras.KerasTensor((None, 5), dtype="float32")
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
