@@ -45,6 +45,13 @@ def border(value: int | Sequence[int] | Sequence[Sequence[int]], name: str = "pa
     return pair(sides[0], name, minimum=0), pair(sides[1], name, minimum=0)
 
 
+def may_be_equal(first: Sequence[int | None], second: Sequence[int | None]) -> bool:
+    """Say whether two shapes have the same rank and the same sizes, as far as these are known."""
+    return len(first) == len(second) and all(
+        None in sizes or sizes[0] == sizes[1] for sizes in zip(first, second, strict=True)
+    )
+
+
 def is_simple_convolution(layer: Any, paddings: Sequence[str] = ("valid",)) -> bool:
     """Say whether a keras.layers.Conv2D has such a padding, stride 1, no dilation and one group, channels last."""
     found = (layer.strides, layer.dilation_rate, layer.groups, layer.data_format)

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from layers.arguments import pair
+from layers.arguments import may_be_equal, pair
 from layers.registration import registered
 
 
@@ -57,6 +57,7 @@ class Correlation2D(keras.layers.Layer):
     def call(self, inputs: Sequence[Any]) -> Any:
         """Return the means of all shifts."""
         first, second = inputs
+        self.compute_output_shape([first.shape, second.shape])
         # How much further than the border the largest shifts reach.
         reach = zip((self.row_shifts, self.column_shifts), self.border, strict=True)
         beyond = [max(0, max(map(abs, shifts)) - border) for shifts, border in reach]
@@ -83,12 +84,21 @@ class Correlation2D(keras.layers.Layer):
         return ops.average_pool(means, self.kernel_size, self.strides, "valid", "channels_last")
 
     def compute_output_shape(self, input_shape: Sequence[Sequence[int | None]]) -> tuple[int | None, ...]:
-        """Return the number of windows, None where a size is unknown, and of shifts."""
-        batch, *sizes, _ = input_shape[0]
+        """Return the number of windows, None where a size is unknown, and of shifts.
+
+        Raises:
+            ValueError: the pictures differ in shape, or have no place for a window.
+        """
+        first, second = (tuple(shape) for shape in input_shape)
+        if not may_be_equal(first, second):
+            raise ValueError(f"Correlation2D {self.name!r}: pictures of shapes {first} and {second} differ")
+        batch, *sizes, _ = first
         places = []
         for size, zeros, border in zip(sizes, self.padding, self.border, strict=True):
             left = None if size is None else size + 2 * (zeros - border) - self.kernel_size + 1
             places.append(None if left is None else -(-left // self.strides))
+        if any(count is not None and count < 1 for count in places):
+            raise ValueError(f"Correlation2D {self.name!r}: no window fits into height and width {tuple(sizes)}")
         return (batch, *places, len(self.row_shifts) * len(self.column_shifts))
 
     def get_config(self) -> dict[str, Any]:

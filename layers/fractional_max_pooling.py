@@ -60,6 +60,7 @@ class FractionalMaxPooling(keras.layers.Layer):
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Return the maxima."""
         x, noise = inputs if isinstance(inputs, (list, tuple)) else (inputs, None)
+        self.compute_output_shape(x.shape)
         axes = len(self.pool_size)
         if noise is None:
             noise = self._drawn(ops.shape(x), training)
@@ -101,14 +102,29 @@ class FractionalMaxPooling(keras.layers.Layer):
             return math.floor(size * ratio)
         return ops.cast(ops.floor(ops.cast(size, "float32") * ratio), "int32")
 
-    def compute_output_spec(self, inputs: Any, training: bool | None = None) -> keras.KerasTensor:
-        """Return the shape with the number of windows along each axis."""
-        x = inputs[0] if isinstance(inputs, (list, tuple)) else inputs
-        sizes = x.shape[1:-1]
+    def compute_output_shape(self, input_shape: Sequence[Any]) -> tuple[int | None, ...]:
+        """Return the shape with the number of windows along each axis, None where it is unknown.
+
+        Args:
+            input_shape: that of the input, or a list of it and the random numbers'.
+
+        Raises:
+            ValueError: the picture has another number of axes, or no room for so many windows.
+        """
+        nested = isinstance(input_shape[0], (list, tuple))
+        batch, *sizes, channels = input_shape[0] if nested else input_shape
+        if len(sizes) != len(self.pool_size):
+            raise ValueError(
+                f"FractionalMaxPooling {self.name!r}: pool_size {self.pool_size} does not fit a picture of shape "
+                f"{(batch, *sizes, channels)}"
+            )
         counts = [None if size is None else self._count(size, axis) for axis, size in enumerate(sizes)]
-        if self.output_size is not None:
-            counts = list(self.output_size)
-        return keras.KerasTensor((x.shape[0], *counts, x.shape[-1]), dtype=self.compute_dtype)
+        for size, count, pool in zip(sizes, counts, self.pool_size, strict=True):
+            if size is not None and not 1 <= count <= size - pool + 1:
+                raise ValueError(
+                    f"FractionalMaxPooling {self.name!r}: {count} windows of {pool} pixels do not fit into {size}"
+                )
+        return (batch, *(self.output_size or counts), channels)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""

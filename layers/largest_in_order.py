@@ -30,13 +30,20 @@ class LargestInOrder(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the chosen values."""
+        self.compute_output_shape(inputs.shape)
         features_first = ops.transpose(inputs, (0, 2, 1))
         _, places = ops.top_k(features_first, self.k)
         places = ops.sort(ops.cast(places, "int32"), axis=-1)
         return ops.transpose(ops.take_along_axis(features_first, places, axis=-1), (0, 2, 1))
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Return the shape with `k` steps."""
+        """Return the shape with `k` steps.
+
+        Raises:
+            ValueError: there are fewer.
+        """
+        if input_shape[1] is not None and input_shape[1] < self.k:
+            raise ValueError(f"LargestInOrder {self.name!r}: k is {self.k}, but there are {input_shape[1]} steps")
         return (input_shape[0], self.k, input_shape[2])
 
     def get_config(self) -> dict[str, Any]:

@@ -57,6 +57,7 @@ class LocallyConnected2D(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the convolution."""
+        self.compute_output_shape(inputs.shape)
         (height, width), (down, right), (rows, columns) = self.kernel_size, self.strides, self.output_size
         patches = [
             inputs[:, i : i + (rows - 1) * down + 1 : down, j : j + (columns - 1) * right + 1 : right]
@@ -75,7 +76,10 @@ class LocallyConnected2D(keras.layers.Layer):
         for axis, size in enumerate(input_shape[1:3]):
             places = None if size is None else (size - self.kernel_size[axis]) // self.strides[axis] + 1
             if places not in (None, self.output_size[axis]):
-                raise ValueError(f"LocallyConnected2D: height and width {tuple(input_shape[1:3])} do not fit")
+                raise ValueError(
+                    f"LocallyConnected2D {self.name!r}: height and width {tuple(input_shape[1:3])} do not lead to "
+                    f"output_size {self.output_size}"
+                )
         return (input_shape[0], *self.output_size, self.filters)
 
     def get_config(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.arguments import may_be_equal
 from layers.registration import registered
 
 
@@ -21,11 +22,19 @@ class MaskedSelect(keras.layers.Layer):
 
     def call(self, inputs: Sequence[Any]) -> Any:
         """Return the chosen elements."""
+        self.compute_output_shape([x.shape for x in inputs])
         values, mask = (ops.reshape(x, (-1,)) for x in inputs)
         return ops.take(values, positions_of(ops.not_equal(mask, 0)))
 
     def compute_output_shape(self, input_shape: Sequence[Sequence[int | None]]) -> tuple[int | None, ...]:
-        """Return that the length is unknown."""
+        """Return that the length is unknown.
+
+        Raises:
+            ValueError: the inputs differ in shape.
+        """
+        values, mask = (tuple(shape) for shape in input_shape)
+        if not may_be_equal(values, mask):
+            raise ValueError(f"MaskedSelect {self.name!r}: a mask of shape {mask} does not fit {values}")
         return (None,)
 
 

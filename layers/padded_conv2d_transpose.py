@@ -81,6 +81,7 @@ class PaddedConv2DTranspose(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the transposed convolution of `inputs`."""
+        self.compute_output_shape(inputs.shape)
         kernel = self._dilated(ops.convert_to_tensor(self.kernel))
         outputs = self._fit(self._convolve(inputs, kernel), ops.shape(inputs))
         if self.bias is not None:
@@ -157,7 +158,11 @@ class PaddedConv2DTranspose(keras.layers.Layer):
         return grown - sum(self.padding[axis])
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Return the shape of the output, None where a size is unknown."""
+        """Return the shape of the output, None where a size is unknown.
+
+        Raises:
+            ValueError: the padding cuts everything off.
+        """
         sizes = [self._output_size(input_shape[axis + 1], axis) for axis in (0, 1)]
         if any(size is not None and size < 1 for size in sizes):
             raise ValueError(
