@@ -46,7 +46,7 @@ def quiet_startup(precision: str = "float32") -> Iterator[None]:
 
     Where TF_CPP_MIN_LOG_LEVEL asks for notes nothing is held back. Child processes inherit the variable as it is set
     here, and start as quietly. A script imports Keras before its own lines, without OFFERS. Keras then puts channels
-    last and has float32 for its type, whatever its file of settings says.
+    last and has float32 for its type and its policy, whatever its file of settings or the program around says.
 
     Args:
         precision: in which the program will compute: "float32", "bfloat16" or "auto".
@@ -97,15 +97,18 @@ def _start_keras() -> None:
     try:
         if in_script.get() and "keras" not in sys.modules:
             _start_script()
-        config = import_module("keras").config
+        keras = import_module("keras")
     except (ImportError, ValueError) as error:  # the latter for a backend that Keras does not know
         chosen = os.environ.get("KERAS_BACKEND")
         hint = f"KERAS_BACKEND is {chosen}; it" if chosen else "its backend, which KERAS_BACKEND or keras.json names,"
         raise UserError(
             f"Keras cannot be imported: {one_line(error)} ({hint} must be tensorflow, jax or torch, and installed)"
         ) from error
+    config = keras.config
     for found, wanted, change in (
         (config.image_data_format(), "channels_last", config.set_image_data_format),
+        # Keras makes the policy of the type when it is first asked for, and then keeps it.
+        (config.dtype_policy(), keras.dtype_policies.DTypePolicy("float32"), config.set_dtype_policy),
         (config.floatx(), "float32", config.set_floatx),
     ):
         if found != wanted:

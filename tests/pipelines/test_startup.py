@@ -117,22 +117,36 @@ def test_threads_may_ask_for_a_name_at_once():
 SETTINGS = """
 import keras
 from pipelines.startup import kept_settings, quiet_startup
+
+def tell():
+    print(keras.config.image_data_format(), keras.config.floatx(), keras.layers.Flatten().compute_dtype)
+
 with kept_settings():
     with quiet_startup():
         pass
-    print(keras.config.image_data_format(), keras.config.floatx())
-print(keras.config.image_data_format(), keras.config.floatx())
+    tell()
+tell()
+keras.config.set_dtype_policy("mixed_bfloat16")
+with kept_settings():
+    with quiet_startup():
+        pass
+    tell()
+tell()
 with quiet_startup():
     pass
-print(keras.config.image_data_format(), keras.config.floatx())
+tell()
 """
 
 
 def test_keras_file_of_settings_changes_neither_the_order_of_axes_nor_the_type(tmp_path):
-    """With channels first no network could be built; the library gives a program's settings back to it."""
+    """With channels first no network could be built; the library gives a program's settings back to it.
+
+    Of the type it did so, but Keras had made its policy for layers of the library's.
+    """
     (tmp_path / "keras.json").write_text('{"image_data_format": "channels_first", "floatx": "float16"}')
-    own, theirs = "channels_last float32", "channels_first float16"
-    assert printed(SETTINGS, KERAS_HOME=str(tmp_path)).splitlines() == [own, theirs, own]
+    own, theirs = "channels_last float32 float32", "channels_first float16 float16"
+    mixed = "channels_first float16 bfloat16"
+    assert printed(SETTINGS, KERAS_HOME=str(tmp_path)).splitlines() == [own, theirs, own, mixed, own]
 
 
 def test_a_backend_that_is_not_there_is_told_in_one_line():
