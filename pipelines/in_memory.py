@@ -72,11 +72,13 @@ def stylize(
 def _stylizer(model: str | os.PathLike | keras.Model, precision: str | None, style: Mapping[str, float]) -> Stylizer:
     """Return the network of a blend of styles."""
     from pipelines.model_library import find_model
+    from pipelines.stylization.settings import StylizationSettings
 
     if not isinstance(model, str | os.PathLike):
         return _compiled(model, precision, style)
     path = find_model(path_of(model, "model")).absolute()
-    return _loaded(path, path.stat().st_mtime_ns, precision or "float32", tuple(style.items()))
+    settings = StylizationSettings(precision=precision or "float32", style=style)  # the cache takes no lists
+    return _loaded(path, path.stat().st_mtime_ns, settings.precision, tuple(style.items()))
 
 
 @lru_cache(MAX_LOADED)

@@ -152,6 +152,8 @@ def test_sizes_may_be_those_of_numpy():
         (lambda: texture_nets.sample(3), "`model` must be a name or a path, not int"),
         (lambda: texture_nets.stylize(PICTURE, "gallery", style="wave"), r"`style` must be a dict, \{name: weight\}"),
         (lambda: texture_nets.stylize(PICTURE, "gallery", style={"wave": "a"}), "`style` wave=a: a weight must be"),
+        (lambda: texture_nets.stylize(PICTURE, "gallery", style={"wave": [1]}), "`style` wave=.1.: a weight must be"),
+        (lambda: texture_nets.stylize(PICTURE, precision=["float32"]), "`precision` must be text, not .'float32'."),
         (lambda: texture_nets.stylize(PICTURE, masks=3), "`masks` must be a picture or a sequence of pictures"),
         (lambda: texture_nets.stylize(PICTURE, masks=[PICTURE] * 2), "`masks`: 1 needed, one for each style, not 2"),
         (lambda: texture_nets.sample(size=10**7), "`size` is too large: it needs"),

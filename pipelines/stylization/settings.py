@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 
 from choices import PRECISIONS
 from errors import ArgumentError
@@ -55,6 +56,9 @@ class StylizationSettings:
     def __post_init__(self) -> None:
         check(self)
         check_input_files(mask=self.masks)
+        for name, weight in self.style.items():
+            if not isinstance(weight, Real):
+                raise ArgumentError(f"`style` {name}={weight}: a weight must be a number of at least 0")
 
 
 def parse_styles(values: Sequence[str]) -> dict[str, float]:
