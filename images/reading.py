@@ -112,11 +112,16 @@ def to_picture(image: Image.Image, *, name: str = "image") -> Picture:
         name: of it, for errors and warnings.
 
     Raises:
-        ImageError: it has more than 8 bits a channel (give the file's path), or its file is broken.
+        ImageError: it has more than 8 bits a channel (give the file's path) or no pixels, or its file is broken or
+            closed.
     """
+    if 0 in image.size:
+        raise ImageError(f"{name}: an image of {image.width} x {image.height} pixels")
     try:
         return _eight_bit_rows(image, Path(name)).picture()
-    except OSError as error:
+    except ImageError:
+        raise
+    except Exception as error:  # as of files
         raise ImageError(f"{name}: cannot be read: {reason(error)}") from error
 
 

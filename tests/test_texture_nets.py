@@ -123,6 +123,16 @@ def test_a_pillow_image_of_16_bits_is_told():
         texture_nets.stylize(deep)
 
 
+def test_a_pillow_image_without_pixels_or_file_is_told():
+    """A closed one ended in Pillow's ValueError, an empty one in the network's."""
+    closed = Image.open("pics/coffee.jpg")
+    closed.close()
+    with pytest.raises(texture_nets.ImageError, match="`picture`: cannot be read: Operation on closed image"):
+        texture_nets.stylize(closed)
+    with pytest.raises(texture_nets.ImageError, match="`picture`: an image of 0 x 30 pixels"):
+        texture_nets.stylize(Image.new("RGB", (0, 30)))
+
+
 def test_an_image_size_that_no_picture_can_have_is_named():
     with pytest.raises(texture_nets.ArgumentError, match="`image_size` 5000000: cannot resize to 5000000 x "):
         texture_nets.stylize(PICTURE, image_size=5_000_000)
