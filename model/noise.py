@@ -8,7 +8,8 @@ import numpy as np
 
 def takes_noise(model: keras.Model) -> bool:
     """Say whether `model`, built or loaded, is a generator in texture mode: noise in, not a picture."""
-    return [tensor.name for tensor in model.inputs] == ["noise"]
+    inputs = getattr(model, "inputs", None) or []  # models that are not built have none
+    return [tensor.name for tensor in inputs] == ["noise"]
 
 
 def draw_noise(model: keras.Model, height: int, width: int, *, seed: int, batch: int = 1) -> np.ndarray:

@@ -112,6 +112,12 @@ def test_models_outside_the_image_contract(tmp_path, build, message):
         load_styles(tmp_path / "foreign.keras")
 
 
+def test_a_model_that_is_not_built_is_refused():
+    """It ended in Keras' AttributeError."""
+    with pytest.raises(UserError, match="the model takes no declared tensor, not RGB pictures"):
+        Generator(keras.Sequential([keras.layers.Conv2D(3, 1)]), precision=None)
+
+
 def test_what_goes_wrong_with_one_picture(pixels):
     shrinking = Generator(model_of((None, None, 3), keras.layers.Conv2D(3, 3)))
     with pytest.raises(UserError, match="differs in size"):
