@@ -282,8 +282,16 @@ def lbfgsb_messages() -> tuple[dict[int, str], dict[int, str]]:
     return _lbfgsb_py.status_messages, _lbfgsb_py.task_messages
 
 
-def input_tensors_behind(layer: keras.Layer) -> list[keras.KerasTensor]:
-    """Return the inputs of the model whose values reach `layer`, in the graphs that Keras has recorded of it."""
+def input_tensors_behind(model: keras.Model, layer: keras.Layer) -> list[keras.KerasTensor]:
+    """Return the inputs whose values reach `layer` in the graphs that Keras has recorded of it.
+
+    Those of `model`, and those of models in it through which they come.
+    """
+    outside: dict[int, list[keras.KerasTensor]] = {}
+    for inner in flatten_layers(model):
+        for position, tensor in enumerate(getattr(inner, "inputs", None) or ()):
+            given = [node.input_tensors[position] for node in inner._inbound_nodes]
+            outside[id(tensor)] = outside.get(id(tensor), []) + given
     waiting = [tensor for node in layer._inbound_nodes for tensor in node.input_tensors]
     found: dict[int, keras.KerasTensor] = {}
     seen: set[int] = set()
@@ -296,5 +304,5 @@ def input_tensors_behind(layer: keras.Layer) -> list[keras.KerasTensor]:
         before = operation._inbound_nodes[index].input_tensors
         if not before:
             found[id(tensor)] = tensor
-        waiting += before
+        waiting += before or outside.get(id(tensor), [])
     return list(found.values())

@@ -268,7 +268,7 @@ def _index_limits(model: keras.Model) -> list[int | None]:
     limits: dict[int, int] = {}
     for layer in flatten_layers(model):
         if isinstance(layer, keras.layers.Embedding):
-            for tensor in input_tensors_behind(layer):
+            for tensor in input_tensors_behind(model, layer):
                 limits[id(tensor)] = min(layer.input_dim, limits.get(id(tensor), layer.input_dim))
     return [limits.get(id(tensor)) for tensor in model.inputs]
 

@@ -201,6 +201,15 @@ def test_channels_first(export, format):
     np.testing.assert_allclose(found.transpose(0, 2, 3, 4, 1), model(x.transpose(0, 2, 3, 4, 1)), atol=1e-5)
 
 
+@pytest.mark.parametrize("layout", ["nhwc", "nchw"])
+def test_embeddings_in_models_within_models_get_indices(export, layout):
+    """The number of rows is far below that of the levels that whole numbers have otherwise."""
+    words = keras.Input((5,), dtype="int32", name="words")
+    inner = keras.Sequential([keras.Input((5,), dtype="int32"), keras.layers.Embedding(3, 4)])
+    _, report = export(keras.Model(words, inner(words)), "onnx", layout=layout)
+    assert report.comparisons
+
+
 @pytest.mark.parametrize("layout", ["nchw", "nhwc"])
 def test_channels_first_with_the_size_asked_for(export, layout):
     shape = (None, None, 2) if layout == "nchw" else (2, None, None)
