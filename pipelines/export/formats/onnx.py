@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 import onnx
+import tensorflow as tf
 import tf2onnx
 from tf2onnx import utils
 
@@ -20,7 +21,7 @@ from model.provenance import PROVENANCE, Provenance
 from pipelines.export.formats.convolutions import split_narrow_convolutions
 from pipelines.export.formats.onnx_int8 import quantize_convolutions
 from pipelines.export.formats.onnx_padding import mark_edge_paddings, pad_by_edges
-from pipelines.export.graph import graph_function
+from pipelines.export.graph import ConcreteFunction, graph_function, trace
 from pipelines.export.int8 import round_convolutions
 from pipelines.export.plan import ExportPlan
 from pipelines.export.samples import Inputs
@@ -39,13 +40,14 @@ def write(model: keras.Model, path: Path, plan: ExportPlan, calibration: Iterabl
         calibration: the model's inputs, for "int8".
 
     Raises:
-        UserError: the model needs an operator that ONNX does not have.
+        UserError: the model needs an operator that ONNX does not have, or cannot take inputs of these sizes.
     """
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it cannot convert is told below
     mend_tf2onnx()
     if plan.quantize == "int8":
         model = round_convolutions(model, calibration)
     function = graph_function(mark_edge_paddings(split_narrow_convolutions(model)), plan)
+    traced = trace(function)
     converted, _ = tf2onnx.convert.from_function(
         function,
         input_signature=function.input_signature,
@@ -55,6 +57,7 @@ def write(model: keras.Model, path: Path, plan: ExportPlan, calibration: Iterabl
     unknown = {node.op_type for node in converted.graph.node if not onnx.defs.has(node.op_type, node.domain)}
     if unknown:
         raise UserError(f"ONNX has no operator for {', '.join(sorted(unknown))}")
+    _hold_constants(converted.graph, traced)
     pad_by_edges(converted.graph)
     if plan.quantize == "int8":
         quantize_convolutions(converted.graph)
@@ -72,6 +75,14 @@ def _complementary_error_function(graph: Any, node: Any, _name: str, _arguments:
     inner = graph.make_node("Erf", node.input, **known)
     graph.remove_node(node.name)
     graph.make_node("Sub", [one.output[0], inner.output[0]], name=node.name, outputs=node.output, **known)
+
+
+def _hold_constants(graph: onnx.GraphProto, traced: ConcreteFunction) -> None:
+    """Put the constants of layers (keras.layers.Normalization), which tf2onnx takes for inputs, into the file."""
+    held = {placeholder.name: value for value, placeholder in traced.graph.captures if placeholder.dtype != tf.resource}
+    for value in [value for value in graph.input if value.name in held]:
+        graph.initializer.append(onnx.numpy_helper.from_array(held[value.name].numpy(), value.name))
+        graph.input.remove(value)
 
 
 def _forget_unused(graph: onnx.GraphProto) -> None:

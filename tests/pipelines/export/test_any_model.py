@@ -76,7 +76,14 @@ def of_positions() -> keras.Model:
     return keras.Model(x, [y, largest, keras.ops.cast(smallest, "float32")])
 
 
+def of_constants() -> keras.Model:
+    """A layer whose mean and deviation are no weights."""
+    x = keras.Input((None, None, 2))
+    return keras.Model(x, keras.layers.Normalization(mean=[0.1, 0.2], variance=[0.5, 2.0])(x))
+
+
 MODELS = {
+    "constants of a layer": of_constants,
     "leaky sum": of_a_leaky_sum,
     "constant": of_a_constant,
     "strides above the kernel": of_strides_above_the_kernel,
