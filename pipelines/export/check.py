@@ -62,7 +62,8 @@ def compare(model: keras.Model, run: Run, batches: Sequence[Inputs], plan: Expor
             no finite number at all.
     """
     flat = with_exact_slopes(without_structure(model))
-    specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in model.inputs]
+    # Sizes that the export fixes are fixed here too: some layers cannot be compiled for any size.
+    specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in plan.inputs]
 
     @tf.function(input_signature=specs, autograph=False)
     def compiled(*inputs: tf.Tensor) -> list[tf.Tensor]:

@@ -93,7 +93,7 @@ def trace(function: Function) -> ConcreteFunction:
     """
     try:
         return function.get_concrete_function()
-    except (ValueError, tf.errors.InvalidArgumentError) as error:
+    except Exception as error:  # each layer has its own kinds
         described = _described(function.input_signature)
         raise UserError(
             f"the model cannot take {described} (`input_shape` sets the sizes of its inputs): {one_line(error)}"
@@ -102,8 +102,7 @@ def trace(function: Function) -> ConcreteFunction:
 
 def _described(signature: list[tf.TensorSpec]) -> str:
     if len(signature) == 1 and signature[0].name == "image":
-        _, height, width, _ = signature[0].shape
-        return f"pictures of {height}x{width}"
+        return f"pictures of {describe_shape(tuple(signature[0].shape)[1:3])}"
     return " and ".join(f"{spec.name} of {describe_shape(tuple(spec.shape)[1:])}" for spec in signature)
 
 

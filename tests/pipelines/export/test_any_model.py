@@ -82,6 +82,12 @@ def of_constants() -> keras.Model:
     return keras.Model(x, keras.layers.Normalization(mean=[0.1, 0.2], variance=[0.5, 2.0])(x))
 
 
+def of_smooth_enlargement() -> keras.Model:
+    """What Keras 3.15 can compile for known sizes alone."""
+    x = keras.Input((None, None, 3), name="image")
+    return keras.Model(x, keras.layers.UpSampling2D(2, interpolation="bilinear")(x))
+
+
 MODELS = {
     "constants of a layer": of_constants,
     "leaky sum": of_a_leaky_sum,
@@ -317,6 +323,18 @@ def test_inputs_beyond_all_memory(export, option):
     free = keras.Input((None, None, 2)) if "size" in option else of_volumes().inputs[0]
     with pytest.raises(ArgumentError, match=r"^`size`, `input_shape`: the input .* has more than 536,870,912 values$"):
         export(keras.Model(free, free * 2.0), "onnx", **option)
+
+
+@pytest.mark.parametrize("format", ["onnx", "saved_model"])
+def test_a_layer_that_cannot_be_compiled_for_every_size_is_one_line(export, format):
+    message = r"the model cannot take .*\?x\?.*`input_shape` sets the sizes .*UpSampling2D: [^\n]*$"
+    with pytest.raises(UserError, match=message):
+        export(of_smooth_enlargement(), format)
+    assert export(of_smooth_enlargement(), format, input_shape=[(6, 5, 3)])[1].comparisons
+
+
+def test_a_layer_that_cannot_be_compiled_for_every_size_has_one_in_litert(export):
+    assert export(of_smooth_enlargement(), "litert", size=(6, 5))[1].comparisons
 
 
 def test_a_model_without_finite_outputs_is_not_proven(export):
