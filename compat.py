@@ -47,13 +47,15 @@ def tflite_flatbuffers() -> ModuleType:
 
 
 def mend_tf2onnx() -> None:
-    """Mend three of tf2onnx's optimisations (1.17) that change what a graph computes, and one that fails.
+    """Mend four of tf2onnx's optimisations (1.17) that change what a graph computes, and one that fails.
 
     - It shares a constant between inputs that hold the same numbers, and changes the axes of a slice in place where it
       believes that one node alone has them: other slices then begin elsewhere. Here each has axes of its own.
     - It makes one of two reshapes in a row, also where the second copies sizes of what the first returns.
     - Where sizes of a reshape are copied from other axes it gives it an axis of 1 more, and takes that out behind it:
       never where the reshape is what the graph returns. Whether it is depends on the order of sets.
+    - It adds the bias of a transposed convolution of free size before the rows that ONNX's does not have, which are
+      zeros: they lack it then.
     - It finds all leaky rectifiers before it replaces the first: of two in a row the second then lacks its input.
     """
     from tf2onnx import tfonnx
@@ -67,6 +69,7 @@ def mend_tf2onnx() -> None:
         TransposeOptimizer._slice_handler = _with_own_axes(TransposeOptimizer._slice_handler)
         ReshapeOptimizer._optimize_reshape = _before_outputs(ReshapeOptimizer._optimize_reshape)
         tfonnx.rewrite_leakyrelu = _leaky_rectifiers
+        tfonnx.rewrite_biasadd_with_conv2d = _bias_at_the_end(tfonnx.rewrite_biasadd_with_conv2d)
 
 
 def _leaky_rectifiers(graph: Any, nodes: Sequence[Any]) -> Sequence[Any]:
@@ -85,6 +88,19 @@ def _leaky_rectifiers(graph: Any, nodes: Sequence[Any]) -> Sequence[Any]:
                 graph.safe_remove_nodes([node, product])
                 break
     return graph.get_nodes()
+
+
+def _bias_at_the_end(merge: Callable[..., Sequence[Any]]) -> Callable[..., Sequence[Any]]:
+    def is_last(node: Any) -> bool:
+        before = node.inputs[0] if node.type == "BiasAdd" else None
+        return before is not None and before.type == "Conv2DBackpropInput" and not before.inputs[0].is_const()
+
+    @wraps(merge)
+    def merge_others(graph: Any, nodes: Sequence[Any]) -> Sequence[Any]:
+        merge(graph, [node for node in nodes if not is_last(node)])
+        return graph.get_nodes()
+
+    return merge_others
 
 
 def _without_copied_sizes(merge: Callable[..., list]) -> Callable[..., list]:

@@ -82,6 +82,13 @@ def of_constants() -> keras.Model:
     return keras.Model(x, keras.layers.Normalization(mean=[0.1, 0.2], variance=[0.5, 2.0])(x))
 
 
+def of_rows_beyond_the_last_place() -> keras.Model:
+    """A transposed convolution whose last row and column are the bias alone."""
+    x = keras.Input((None, None, 2))
+    settings = {"strides": 2, "padding": "valid", "output_padding": 1, "bias_initializer": "ones"}
+    return keras.Model(x, keras.layers.Conv2DTranspose(4, 3, **settings)(x))
+
+
 def of_smooth_enlargement() -> keras.Model:
     """What Keras 3.15 can compile for known sizes alone."""
     x = keras.Input((None, None, 3), name="image")
@@ -90,6 +97,7 @@ def of_smooth_enlargement() -> keras.Model:
 
 MODELS = {
     "constants of a layer": of_constants,
+    "rows beyond the last place": of_rows_beyond_the_last_place,
     "leaky sum": of_a_leaky_sum,
     "constant": of_a_constant,
     "strides above the kernel": of_strides_above_the_kernel,
