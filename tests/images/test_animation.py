@@ -42,6 +42,16 @@ def test_a_film_holds_the_frames_again_and_again(tmp_path):
         assert np.abs(read[start : start + 3, :33] - frames()).mean() <= 0.02
 
 
+@pytest.mark.parametrize(("height", "code", "luma"), [(96, 6, (0.299, 0.587, 0.114)), (720, 1, (0.2126, 0.7152, 0.0722))])
+def test_a_film_has_the_colours_that_players_take_it_for(tmp_path, height, code, luma):
+    color = (0.9, 0.2, 0.1)
+    write_mp4(tmp_path / "a.mp4", np.broadcast_to(np.float32(color), (1, height, 96, 3)), frames_per_second=1)
+    with av.open(tmp_path / "a.mp4") as film:
+        frame = next(film.decode(video=0))
+    assert (frame.colorspace, frame.color_range) == (code, 1)
+    assert np.abs(frame.to_ndarray()[:height].astype(float) - (16 + 219 * np.dot(luma, color))).max() <= 1
+
+
 @pytest.mark.parametrize("write", [write_gif, write_mp4])
 def test_nothing_is_left_where_it_cannot_be_written(tmp_path, write):
     with pytest.raises(ImageError, match="cannot be written"):
