@@ -81,5 +81,5 @@ def _moves(path: Path) -> bool:
     try:
         with Image.open(path, formats=tuple(ANIMATIONS.values())) as image:
             return getattr(image, "n_frames", 1) > 1
-    except (OSError, ValueError, SyntaxError):
+    except Exception:  # of many kinds, in broken files, and DecompressionBombError
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.stream import Disposition
-from PIL import Image, ImageSequence
+from PIL import Image
 
 from film.color import bits_of, matrix_of, to_rgb
 from film.decoding import decoded_in_order, first_frame, time_of, usual_rate
@@ -22,6 +22,7 @@ from film.formats import ANIMATIONS, NUMBERED, is_numbered
 from film.frame import FilmFormat, Frame
 from film.orientation import Orientation, orientation_of
 from film.packets import told_end
+from images.errors import reason
 
 # What yields the frames from a number on, and what is known before.
 OpenedFilm = tuple[Callable[[int], Iterator[Frame]], FilmFormat]
@@ -158,9 +159,9 @@ def _open_animation(path: Path) -> OpenedFilm:
         with Image.open(path) as image:
             (width, height), count = image.size, getattr(image, "n_frames", 1)
             plays = _plays(image)
-            durations = [_duration(frame) for frame in ImageSequence.Iterator(image)]
-    except (OSError, ValueError, SyntaxError) as error:
-        raise FilmError(f"{path}: not an animation that can be read ({error})") from error
+            durations = [_duration(image, number) for number in range(count)]
+    except Exception as error:  # of many kinds, in broken files, and DecompressionBombError
+        raise FilmError(f"{path}: not an animation that can be read ({reason(error)})") from error
 
     def frames(begin: int) -> Iterator[Frame]:
         time = sum(durations[:begin])
@@ -180,9 +181,11 @@ def _plays(image: Image.Image) -> int:
     return 1 if loop is None else loop + 1 if loop else 0
 
 
-def _duration(frame: Image.Image) -> int:
-    frame.load()  # WebP tells the time only then
-    duration = round(frame.info.get("duration", 0))
+def _duration(image: Image.Image, number: int) -> int:
+    image.seek(number)
+    with suppress(Exception):  # of many kinds: the frame is broken
+        image.load()  # WebP tells the time only then
+    duration = round(image.info.get("duration", 0))
     return duration if duration >= MIN_DURATION else DEFAULT_DURATION
 
 
@@ -190,7 +193,7 @@ def _animation_frame(image: Image.Image, number: int) -> np.ndarray | None:
     try:
         image.seek(number)
         return _pixels(image)
-    except (OSError, ValueError, SyntaxError, EOFError):
+    except Exception:  # of many kinds: the frame is broken
         return None
 
 

@@ -152,6 +152,24 @@ def test_animations_have_their_durations(tmp_path, suffix):
     assert np.abs(frames[1].pixels * 255 - blocks(1)).max() < 1
 
 
+def test_an_animation_that_was_cut_off_has_the_frames_that_are_left(tmp_path):
+    path = tmp_path / "film.gif"
+    first, *rest = (Image.fromarray(blocks(i)) for i in range(3))
+    first.save(path, save_all=True, append_images=rest, duration=50)
+    path.write_bytes(path.read_bytes()[:-100])
+    assert [(frame.pixels is None, frame.duration) for frame in FilmReader(path)] == [(0, 50), (0, 50), (1, 50)]
+
+
+def test_an_animation_beyond_all_memory_is_refused_in_one_line(tmp_path):
+    path = tmp_path / "film.gif"
+    Image.new("P", (1, 1)).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[:6] + b"\xff\xff\xff\xff" + data[10:])
+    assert not is_film(path)
+    with pytest.raises(FilmError, match="65535|4294836225"):
+        FilmReader(path)
+
+
 def test_a_codec_that_is_not_known_is_refused(tmp_path):
     path = tmp_path / "film.mp4"
     write_video(path, [blocks()])
