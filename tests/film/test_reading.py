@@ -166,7 +166,7 @@ def test_an_animation_beyond_all_memory_is_refused_in_one_line(tmp_path):
     data = path.read_bytes()
     path.write_bytes(data[:6] + b"\xff\xff\xff\xff" + data[10:])
     assert not is_film(path)
-    with pytest.raises(FilmError, match="65535|4294836225"):
+    with pytest.raises(FilmError, match="4294836225 pixels"):
         FilmReader(path)
 
 
