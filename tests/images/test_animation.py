@@ -42,7 +42,9 @@ def test_a_film_holds_the_frames_again_and_again(tmp_path):
         assert np.abs(read[start : start + 3, :33] - frames()).mean() <= 0.02
 
 
-@pytest.mark.parametrize(("height", "code", "luma"), [(96, 6, (0.299, 0.587, 0.114)), (720, 1, (0.2126, 0.7152, 0.0722))])
+@pytest.mark.parametrize(
+    ("height", "code", "luma"), [(96, 6, (0.299, 0.587, 0.114)), (720, 1, (0.2126, 0.7152, 0.0722))]
+)
 def test_a_film_has_the_colours_that_players_take_it_for(tmp_path, height, code, luma):
     color = (0.9, 0.2, 0.1)
     write_mp4(tmp_path / "a.mp4", np.broadcast_to(np.float32(color), (1, height, 96, 3)), frames_per_second=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -99,7 +100,7 @@ def _new_folder(settings: SynthesisSettings, plan: SynthesisPlan) -> RunFolder:
     base = _base(settings, plan)
     _check_disk_space(base.parent, settings, plan)
     base.parent.mkdir(parents=True, exist_ok=True)
-    number = _next_number(base) if base.exists() else -1
+    number = _next_number(base)
     latest = RunFolder(_numbered(base, number - 1), settings.save_every, settings.output)
     if number >= 0 and latest.is_abandoned():
         return latest
@@ -130,9 +131,10 @@ def _numbered(base: Path, number: int) -> Path:
 
 
 def _next_number(base: Path) -> int:
-    """Return the number after the highest one that a folder of this name has; 0 where none has one."""
-    found = [path.name.removeprefix(f"{base.name}.") for path in base.parent.glob("*") if path.is_dir()]
-    return 1 + max((int(suffix) for suffix in found if suffix.isascii() and suffix.isdecimal()), default=-1)
+    """Return the number after the highest one of the folders of this name: 0 after that without one, -1 for none."""
+    name = re.compile(re.escape(base.name) + r"(?:\.([0-9]+))?")
+    found = (name.fullmatch(path.name) for path in base.parent.glob("*") if path.is_dir())
+    return 1 + max((int(match[1] or -1) for match in found if match), default=-2)
 
 
 def _check_disk_space(folder: Path, settings: SynthesisSettings, plan: SynthesisPlan) -> None:

@@ -1,6 +1,7 @@
 """Whole syntheses, small ones: what they leave, and that each option does what it says."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -131,6 +132,26 @@ def test_an_interrupted_run_goes_on_where_it_was(inputs, tmp_path, optimizer):
     assert lines[-1]["seconds"] > lines[4]["seconds"]
     assert report.iterations == 9
     assert report.pictures[0].exists()
+
+
+@pytest.mark.parametrize("other", ["2024", "{name}.0"])
+def test_folders_beside_that_of_an_interrupted_run_do_not_hide_it(inputs, tmp_path, other):
+    settings = small_settings(inputs, tmp_path / "first", max_iter=3)
+    name = synthesize(settings).folder.name
+    # A folder of the user's, or that of an earlier run before which the first one was removed.
+    (tmp_path / "again" / other.format(name=name)).mkdir(parents=True)
+    settings = replace(settings, output_dir=tmp_path / "again")
+
+    def interrupt(progress):
+        if progress.iterations == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        synthesize(settings, [interrupt])
+    lines = []
+    report = synthesize(settings, note=lines.append)
+    assert any("resuming at iteration 2" in line for line in lines)
+    assert len(read_progress(report.folder)) == 3
 
 
 def test_a_killed_run_loses_no_more_than_since_its_last_save(inputs, tmp_path):
