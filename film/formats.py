@@ -30,6 +30,11 @@ ANIMATIONS = {".gif": "GIF", ".webp": "WEBP"}
 TICKS = {"GIF": Fraction(1, 100), "WEBP": Fraction(1, 1000)}
 MIN_TICKS = {"GIF": 2, "WEBP": 11}
 MAX_QUALITY = 100
+# Pillow's formats of numbered frames: those that hold a colour picture of any size. It knows the suffixes of many more,
+# some of which it only reads.
+FRAME_FORMATS = (
+    "AVIF", "BMP", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA", "TIFF", "WEBP",
+)  # fmt: skip
 NUMBERED = re.compile(r"%(0\d{1,2})?d")
 
 
@@ -63,7 +68,7 @@ def check_target(path: Path, *, codec: str, quality: int) -> None:
     if is_numbered(path):
         from PIL import Image  # see `_moves`
 
-        if suffix not in Image.registered_extensions() or suffix == ".gif":
+        if Image.registered_extensions().get(suffix) not in FRAME_FORMATS:
             raise FilmError(f"{path}: numbered frames are written as pictures (.png, .jpg, .webp, .tif)")
         return
     if suffix not in WRITABLE_CONTAINERS and suffix not in ANIMATIONS:

@@ -29,7 +29,7 @@ from film.packets import delay
 from film.reading import frame_numbers, frame_path
 from film.sound import lost_tracks, other_packets
 from images.temporary_files import whole_file, whole_path
-from images.writing import save_image, to_bytes
+from images.writing import OPTIONS, save_image, to_bytes
 
 COUNT_NAME = "frames.json"
 
@@ -153,9 +153,9 @@ class _NumberedWriter(FilmWriter):
         pattern.parent.mkdir(parents=True, exist_ok=True)
 
     def write(self, frame: Frame) -> None:
-        path = frame_path(self.pattern, self.first_number + len(self.times))
-        with whole_file(path) as file:
-            save_image(_to_image(frame.pixels), file, Image.registered_extensions()[path.suffix.lower()])
+        form = Image.registered_extensions()[self.pattern.suffix.lower()]
+        with whole_file(frame_path(self.pattern, self.first_number + len(self.times))) as file:
+            save_image(_to_image(frame.pixels), file, form, **OPTIONS.get(form, {}))
         self.times.append((frame.time, frame.duration))
 
     def check_parts(self) -> None:

@@ -174,6 +174,8 @@ def test_numbered_frames(tmp_path):
         ("film.webm", "h264", 75, "cannot contain h264"),
         ("film.mp4", "h264", 0, "1 to 100"),
         ("%d.doc", "h264", 75, "written as pictures"),
+        ("%d.psd", "h264", 75, "written as pictures"),
+        ("%d.ico", "h264", 75, "written as pictures"),
         ("film.mov", "av1", 75, "cannot contain av1"),
     ],
 )
@@ -216,6 +218,16 @@ def test_a_picture_that_is_shown_for_too_long_is_refused(tmp_path):
     about = FilmFormat(64, 256, Fraction(1), Fraction(1))
     with pytest.raises(FilmError, match=r"film.gif: GIF shows no picture for longer than 655.35 s"):
         write(tmp_path / "film.gif", tmp_path / "parts", frames, about=about)
+
+
+@pytest.mark.parametrize(("suffix", "most"), [(".jpg", 6), (".webp", 0)])
+def test_numbered_frames_are_as_good_as_pictures(tmp_path, suffix, most):
+    """Fine lines of colour, which halved chroma would smear."""
+    colors = np.float32([(1, 0, 0), (0, 0, 1)])
+    pixels = np.tile(colors[:, np.newaxis], (32, 64, 1))
+    write(tmp_path / f"%d{suffix}", tmp_path / "parts", [Frame(pixels, 0)])
+    with Image.open(tmp_path / f"0{suffix}") as image:
+        assert np.abs(np.asarray(image.convert("RGB")) - 255 * pixels).max() <= most
 
 
 def test_numbered_frames_keep_their_numbers(tmp_path):
