@@ -201,7 +201,7 @@ class _AnimationWriter(FilmWriter):
             options = {"optimize": False} | ({} if plays == 1 else {"loop": max(0, plays - 1)})
         else:
             options = {"quality": self.quality, "method": 4, "loop": plays}
-        durations = self._durations(shown, TICKS[form])
+        durations = self._durations(shown, form)
         images = (_read(path, form) for path in rest)
         try:
             with whole_path(self.path, self.path.suffix) as temporary:
@@ -219,16 +219,16 @@ class _AnimationWriter(FilmWriter):
                 shown.append(number)
         return shown
 
-    def _durations(self, shown: Sequence[int], tick: Fraction) -> list[int]:
-        """Return how long each frame is shown, in milliseconds: until the next one comes.
+    def _durations(self, shown: Sequence[int], form: str) -> list[int]:
+        """Return how long each frame is shown, in milliseconds: until the next one comes, the last one for long enough.
 
         Times are rounded to the ticks of the format, not durations, whose errors would add up.
         """
-        usual = 1 / (self.about.frame_rate * self.about.time_base)
-        end = self.times[-1][0] + (self.times[-1][1] or usual)
-        times = [*(self.times[number][0] for number in shown), end]
-        ticks = [round((time - times[0]) * self.about.time_base / tick) for time in times]
-        return [round((end - start) * tick * 1000) for start, end in pairwise(ticks)]
+        end = self.times[-1][0] + (self.times[-1][1] or 1 / (self.about.frame_rate * self.about.time_base))
+        times = (*(self.times[number][0] for number in shown), end)
+        ticks = [round((time - times[0]) * self.about.time_base / TICKS[form]) for time in times]
+        ticks[-1] = max(ticks[-1], ticks[-2] + MIN_TICKS[form])
+        return [round((end - start) * TICKS[form] * 1000) for start, end in pairwise(ticks)]
 
 
 def _read(path: Path, form: str) -> Image.Image:

@@ -206,6 +206,14 @@ def test_animations_keep_their_length(tmp_path, suffix, rate, shown):
     assert len(writer.notes) == (shown < 31)
 
 
+@pytest.mark.parametrize(("suffix", "durations"), [(".gif", [20, 20]), (".webp", [20, 11])])
+def test_the_last_frame_of_an_animation_is_not_shorter_than_browsers_show(tmp_path, suffix, durations):
+    """They show one of 10 ms for 100."""
+    about = FilmFormat(64, 256, Fraction(1, 100), Fraction(100))
+    write(tmp_path / f"film{suffix}", tmp_path / "parts", [Frame(RAMP * i / 3, i, 1) for i in range(3)], about=about)
+    assert [frame.duration for frame in FilmReader(tmp_path / f"film{suffix}")] == durations
+
+
 def test_a_single_frame_that_is_left_out_is_told(tmp_path):
     frames = [Frame(RAMP, time, 10) for time in (0, 10, 100)]
     about = FilmFormat(64, 256, Fraction(1, 1000), Fraction(25))
