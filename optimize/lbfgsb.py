@@ -143,7 +143,7 @@ class _Run:
         self.shape, self.dtype, self.scale = np.shape(state.point), state.dtype, state.scale
         self.maxcor, self.evaluations = state.maxcor, state.evaluations
         self.iterations = state.iterations
-        self.point = state.point.ravel() if bounds is None else np.clip(state.point.ravel(), *bounds)
+        self.point = state.point.flatten() if bounds is None else np.clip(state.point.ravel(), *bounds)
         self.loss, self.gradient = state.loss, state.gradient
         self.arrays = {name: getattr(state, name) for name in _workspace(1, 1)}
         if state is start:

@@ -72,6 +72,19 @@ def test_callbacks_see_the_accepted_point_and_its_terms():
     assert all(evaluations > iteration for iteration, evaluations in seen)
 
 
+@pytest.mark.parametrize("bounds", [None, (0.0, 1.0)])
+def test_a_state_that_a_run_goes_on_from_stays_as_it_is(bounds):
+    """An interruption before the next iteration keeps it."""
+    problem, states = Wavy(30), []
+    evaluate = compile_value_and_grad(problem)
+    options = {"bounds": bounds, "ftol": 0, "gtol": 0}
+    minimize_lbfgsb(evaluate, problem.start, maxiter=3, callback=lambda at: states.append(at.state()), **options)
+    before = {name: value.copy() for name, value in states[-1].to_arrays().items()}
+    minimize_lbfgsb(evaluate, states[-1], maxiter=6, **options)
+    after = states[-1].to_arrays()
+    assert all(np.array_equal(value, after[name]) for name, value in before.items())
+
+
 def test_the_callback_may_end_it():
     problem = Wavy(30)
 
