@@ -85,6 +85,7 @@ class Board:
         self.stop_wanted = threading.Event()
         self._lock = threading.Lock()
         self._started = time.time()
+        self._began = time.perf_counter()  # the clock may be set meanwhile
         self._state, self._message = "starting", ""
         self._version = 0
         self._step: Step | None = None
@@ -189,7 +190,7 @@ class Board:
                 "name": self.name,
                 "state": self._state,
                 "message": self._message,
-                "seconds": time.time() - self._started,
+                "seconds": time.perf_counter() - self._began,
                 "names": self._names,
                 "points": [point for point in self._points if point[0] > after],
                 "picture": self._describe_picture(),

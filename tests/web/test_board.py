@@ -17,6 +17,12 @@ def test_a_run_that_has_not_begun():
     assert news["picture"] is news["size"] is news["left"] is None
 
 
+def test_the_time_of_a_run_does_not_depend_on_the_clock(monkeypatch):
+    board = Board("train.py")
+    monkeypatch.setattr(module.time, "time", lambda: 0.0)
+    assert 0 <= board.news(-1)["seconds"] < 60
+
+
 def test_points_after_an_iteration_are_those_that_a_viewer_lacks():
     board = Board("train.py")
     for iteration in range(1, 8):
