@@ -39,7 +39,7 @@ from runs.store import DAMAGE, DamagedError, digest
 HISTORY = "history.csv"
 WRITTEN = (RESULT, HISTORY, "checkpoint-*.weights.h5", f"{PREVIEWS}/{PREVIEW}")
 KEPT = 3
-NAME = re.compile(r"checkpoint-(\d{8})\.weights\.h5")
+NAME = re.compile(r"checkpoint-([0-9]{8,})\.weights\.h5")
 ATTRIBUTE, DIGEST = "training", "sha256"
 # What may differ between a run and its continuation; everything else must be the same.
 NOT_COMPARED = frozenset({"num_iterations", "save_every", "checkpoints_path", "resume", "restart", "threads"})
@@ -162,7 +162,8 @@ def weights_are_finite(model: keras.Model) -> bool:
 
 def checkpoints(folder: Path) -> list[Path]:
     """Return the checkpoints in `folder`, the oldest first; what is called so and is no file is not one."""
-    return sorted(path for path in folder.glob("*") if NAME.fullmatch(path.name) and path.is_file())
+    found = (path for path in folder.glob("*") if NAME.fullmatch(path.name) and path.is_file())
+    return sorted(found, key=lambda path: (len(path.name), path.name))  # from 100,000,000 on with a digit more
 
 
 def read_state(path: Path) -> dict[str, Any]:

@@ -149,6 +149,13 @@ def test_a_folder_that_is_called_like_a_checkpoint_is_left_alone(tmp_path):
     assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-00000001.weights.h5"]
 
 
+def test_checkpoints_of_more_iterations_than_eight_digits_hold_come_last(tmp_path):
+    for iteration in (99_999_999, 100_000_000):
+        (tmp_path / f"checkpoint-{iteration:08d}.weights.h5").touch()
+    names = [path.name for path in checkpoints(tmp_path)]
+    assert names == ["checkpoint-99999999.weights.h5", "checkpoint-100000000.weights.h5"]
+
+
 def test_checkpoint_of_another_network_is_not_used(inputs, run_of_four, tmp_path):
     """Its arrays have other shapes: nothing that its digest tells."""
     shutil.copytree(run_of_four, tmp_path, dirs_exist_ok=True)
