@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TypeVar
 
 # Frames that wait between decoder, network and encoder.
@@ -37,6 +38,9 @@ def ahead(items: Iterable[T]) -> Iterator[T]:
             yield taken[0]
     finally:
         is_over.set()
+        with suppress(queue.Empty):
+            while True:
+                waiting.get_nowait()  # or the thread would wait for ever where there is no room for the next one
 
 
 class Worker:
