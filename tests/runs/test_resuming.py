@@ -14,7 +14,7 @@ from support import synthesis_cases, training_cases, transfer_cases
 from support.left_behind import leave_temporary
 
 from errors import ArgumentError, UserError
-from pipelines.synthesis.files import RunFolder
+from pipelines.synthesis.folder.files import RunFolder
 from pipelines.synthesis.run import SynthesisRun
 from pipelines.synthesis.synthesize import resume, synthesize
 from pipelines.training.files import checkpoints
