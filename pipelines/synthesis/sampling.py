@@ -18,7 +18,7 @@ from images.temporary_files import remove_stale
 from images.writing import write_image
 from pipelines.memory_bound import parse_memory
 from pipelines.model_library import find_model
-from pipelines.outputs import check_picture_output
+from pipelines.outputs import check_file_output, check_picture_name
 from pipelines.startup import quiet_startup
 from runs.machine import check_memory, return_memory_at_once
 
@@ -45,9 +45,11 @@ def sample_textures(generator: str, output: str | os.PathLike, *, count: int = 1
         ArgumentError: a side, the count or the output's format is not allowed, or there is no such model.
         UserError: the file is no texture generator, or its picture is not finite.
     """
-    check_picture_output(output)
-    pictures = sample_pictures(generator, count=count, **options)
+    check_picture_name(output)
     targets = _targets(Path(output), count)
+    for target in targets:  # all of them, before the first is written
+        check_file_output(target)
+    pictures = sample_pictures(generator, count=count, **options)
     remove_stale(Path(output).absolute().parent)
     for target, picture in zip(targets, pictures, strict=True):
         write_image(target, picture)

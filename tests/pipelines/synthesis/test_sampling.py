@@ -52,6 +52,16 @@ def test_several_pictures_differ(generator, tmp_path, capsys):
     assert np.abs(first - second).mean() > 1e-3
 
 
+def test_what_stands_in_the_way_of_one_of_several_is_told_before_the_first(generator, tmp_path, capsys):
+    kept = tmp_path / "a_F0001.png"
+    kept.write_bytes(b"kept")
+    kept.chmod(0o444)
+    assert sample(generator, tmp_path / "a.png", "-ow", 64, "--count", 3) == 2
+    assert "a_F0001.png is read-only" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [kept.name]
+    assert kept.read_bytes() == b"kept"
+
+
 def test_tileable_pictures_come_from_a_network_that_wraps_around(generator, tmp_path):
     """Noise that goes around by whole coarse pixels gives the picture that goes around: there is no edge in it."""
     assert sample(generator, tmp_path / "a.png", "-ow", 64, "--tileable", "both") == 0
