@@ -17,6 +17,28 @@ def _twice(value: Any) -> tuple[Any, Any] | None:
     return tuple(value) if isinstance(value, Sequence) and len(value) == 2 else None
 
 
+def whole_number(value: int, name: str, *, minimum: int = 1) -> int:
+    """Return `value` as an int.
+
+    Raises:
+        ValueError: it is no integer, or below `minimum`.
+    """
+    if not isinstance(value, Integral) or int(value) < minimum:
+        raise ValueError(f"{name} must be an integer of at least {minimum}, not {value!r}")
+    return int(value)
+
+
+def whole_numbers(values: Sequence[int], name: str) -> tuple[int, ...]:
+    """Return `values` as a tuple of ints.
+
+    Raises:
+        ValueError: it is no sequence, is empty, or one of them is no integer or below 1.
+    """
+    if not isinstance(values, Sequence) or isinstance(values, str) or not values:
+        raise ValueError(f"{name} must be a sequence of integers, not {values!r}")
+    return tuple(whole_number(value, name) for value in values)
+
+
 def pair(value: int | Sequence[int], name: str, *, minimum: int = 1) -> Pair:
     """Return `value` as (height, width); an int stands for both.
 

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.arguments import whole_number
 from layers.registration import registered
 
 CODES = ("corner", "center_size", "corner_size")
@@ -29,7 +30,7 @@ class BoxDecoding(keras.layers.Layer):
     Output: (batch, sets, boxes, 4): xmin, ymin, xmax, ymax, in shares of the picture.
 
     Raises:
-        ValueError: `code` is unknown.
+        ValueError: `code` is unknown, or `sets` below 1.
     """
 
     def __init__(self, code: str = "center_size", variance_encoded: bool = False, sets: int = 1, **kwargs: Any) -> None:
@@ -38,7 +39,7 @@ class BoxDecoding(keras.layers.Layer):
             raise ValueError(f"BoxDecoding: code must be one of {CODES}, not {code!r}")
         self.code = code
         self.variance_encoded = variance_encoded
-        self.sets = sets
+        self.sets = whole_number(sets, "sets")
 
     def call(self, inputs: Sequence[Any]) -> Any:
         """Return the boxes."""

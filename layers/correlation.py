@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import keras
 from keras import ops
 
-from layers.arguments import may_be_equal, pair
+from layers.arguments import may_be_equal, pair, whole_number
 from layers.registration import registered
 
 
@@ -45,10 +46,10 @@ class Correlation2D(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.row_shifts = list(row_shifts)
-        self.column_shifts = list(column_shifts)
-        self.kernel_size = kernel_size
-        self.strides = strides
+        self.row_shifts = _shifts(row_shifts, "row_shifts")
+        self.column_shifts = _shifts(column_shifts, "column_shifts")
+        self.kernel_size = whole_number(kernel_size, "kernel_size")
+        self.strides = whole_number(strides, "strides")
         self.padding = pair(padding, "padding", minimum=0)
         self.border = pair(border, "border", minimum=0)
         self.difference = difference
@@ -113,3 +114,9 @@ class Correlation2D(keras.layers.Layer):
             "border": self.border,
             "difference": self.difference,
         }
+
+
+def _shifts(values: Sequence[int], name: str) -> list[int]:
+    if not values or not all(isinstance(value, Integral) for value in values):
+        raise ValueError(f"{name} must be integers, at least one, not {values!r}")
+    return [int(value) for value in values]

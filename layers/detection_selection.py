@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.arguments import whole_number
 from layers.masked_select import positions_of
 from layers.registration import registered
 
@@ -42,8 +43,8 @@ class DetectionSelection(keras.layers.Layer):
         super().__init__(**kwargs)
         self.confidence_threshold = confidence_threshold
         self.overlap_threshold = overlap_threshold
-        self.candidates = candidates
-        self.keep = keep
+        self.candidates = whole_number(candidates, "candidates")
+        self.keep = None if keep is None else whole_number(keep, "keep")
         self.background = background
 
     def call(self, inputs: Sequence[Any]) -> Any:

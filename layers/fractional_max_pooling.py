@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.arguments import whole_numbers
 from layers.registration import registered
 
 
@@ -44,9 +45,11 @@ class FractionalMaxPooling(keras.layers.Layer):
         super().__init__(**kwargs)
         if (output_size is None) == (ratio is None):
             raise ValueError("FractionalMaxPooling needs either output_size or ratio")
-        self.pool_size = tuple(pool_size)
-        self.output_size = None if output_size is None else tuple(output_size)
+        self.pool_size = whole_numbers(pool_size, "pool_size")
+        self.output_size = None if output_size is None else whole_numbers(output_size, "output_size")
         self.ratio = None if ratio is None else tuple(ratio)
+        if len(self.output_size or self.ratio or ()) != len(self.pool_size):
+            raise ValueError("FractionalMaxPooling needs output_size or ratio for each number of pool_size")
         self.samples_shape = None if samples_shape is None else tuple(samples_shape)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)

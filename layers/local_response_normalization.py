@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.arguments import whole_number
 from layers.registration import registered
 from layers.spatial import pad
 
@@ -41,9 +42,7 @@ class LocalResponseNormalization(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if size < 1:
-            raise ValueError(f"size must be at least 1, not {size}")
-        self.size = size
+        self.size = whole_number(size, "size")
         self.alpha = alpha
         self.beta = beta
         self.k = k

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from layers.arguments import pair
+from layers.arguments import pair, whole_number
 from layers.registration import registered
 
 
@@ -37,7 +37,7 @@ class LocallyConnected2D(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.filters = filters
+        self.filters = whole_number(filters, "filters")
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.output_size = pair(output_size, "output_size")
         self.strides = pair(strides, "strides")

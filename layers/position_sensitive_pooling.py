@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.arguments import whole_number
 from layers.registration import registered
 from layers.rounding import rounded
 
@@ -34,7 +35,7 @@ class PositionSensitivePooling2D(keras.layers.Layer):
 
     def __init__(self, parts: int, scale: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.parts = parts
+        self.parts = whole_number(parts, "parts")
         self.scale = scale
         self.input_spec = [keras.InputSpec(ndim=4), keras.InputSpec(ndim=2, axes={-1: 5})]
 

@@ -43,6 +43,8 @@ class PriorBoxes(keras.layers.Layer):
         super().__init__(**kwargs)
         self.sizes = [tuple(size) for size in sizes]
         self.variances = tuple(variances)
+        if not self.sizes or len(self.variances) != 4:
+            raise ValueError(f"PriorBoxes needs sizes and four variances, not {sizes!r} and {variances!r}")
         self.step = None if step is None else tuple(step)
         self.offset = offset
         self.picture_size = None if picture_size is None else tuple(picture_size)

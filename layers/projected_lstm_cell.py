@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.arguments import whole_number
 from layers.registration import registered
 
 
@@ -27,10 +28,10 @@ class ProjectedLSTMCell(keras.layers.Layer):
 
     def __init__(self, units: int, projection_units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.units = units
-        self.projection_units = projection_units
-        self.state_size = [projection_units, units]
-        self.output_size = projection_units
+        self.units = whole_number(units, "units")
+        self.projection_units = whole_number(projection_units, "projection_units")
+        self.state_size = [self.projection_units, self.units]
+        self.output_size = self.projection_units
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Create the weights."""

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from layers.arguments import whole_number
 from layers.masked_select import positions_of
 from layers.registration import registered
 
@@ -37,8 +38,8 @@ class RegionProposals(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.overlap_threshold = overlap_threshold
-        self.candidates = candidates
-        self.keep = keep
+        self.candidates = whole_number(candidates, "candidates")
+        self.keep = whole_number(keep, "keep")
         self.smallest = smallest
 
     def call(self, inputs: Sequence[Any]) -> Any:

@@ -26,8 +26,13 @@ class StyleWeights(keras.layers.Layer):
     def __init__(self, styles: Sequence[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.styles = [str(name) for name in styles]
-        if not all(self.styles) or not self.styles or len(set(self.styles)) < len(self.styles):
-            raise ValueError(f"styles must be names, none twice, not {self.styles}")
+        if (
+            isinstance(styles, str)
+            or not all(self.styles)
+            or not self.styles
+            or len(set(self.styles)) < len(self.styles)
+        ):
+            raise ValueError(f"styles must be names, none twice, not {styles!r}")
         self.input_spec = keras.InputSpec(ndim=2, axes={-1: len(self.styles)})
 
     def call(self, inputs: Any) -> Any:

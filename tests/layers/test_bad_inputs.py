@@ -41,3 +41,32 @@ def test_fractional_pooling_tells_its_output_shape():
     assert layer.compute_output_shape((2, 9, 10, 3)) == (2, 4, 7, 3)
     assert layer.compute_output_shape([(2, None, 10, 3), (2, 3, 2)]) == (2, None, 7, 3)
     assert layer([zeros(2, 9, 10, 3), zeros(2, 3, 2)]).shape == (2, 4, 7, 3)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: layers.LocallyConnected2D(0, 3, 2), "filters must be an integer of at least 1, not 0"),
+        (lambda: layers.BoxDecoding(sets=0), "sets must be an integer"),
+        (lambda: layers.Correlation2D([0], [0], kernel_size=0), "kernel_size must be an integer"),
+        (lambda: layers.Correlation2D([0], [0], strides=1.5), "strides must be an integer of at least 1, not 1.5"),
+        (lambda: layers.Correlation2D([], [0]), "row_shifts must be integers, at least one"),
+        (lambda: layers.Correlation2D([0], [0.5]), "column_shifts must be integers"),
+        (lambda: layers.DetectionSelection(0.5, 0.5, candidates=0), "candidates must be an integer"),
+        (lambda: layers.DetectionSelection(0.5, 0.5, candidates=3, keep=-1), "keep must be an integer"),
+        (lambda: layers.RegionProposals(0.5, candidates=3, keep=0), "keep must be an integer"),
+        (lambda: layers.PositionSensitivePooling2D(0), "parts must be an integer"),
+        (lambda: layers.ProjectedLSTMCell(3, 0), "projection_units must be an integer"),
+        (lambda: layers.LocalResponseNormalization(2.5, 1.0, 0.5), "size must be an integer of at least 1, not 2.5"),
+        (lambda: layers.FractionalMaxPooling(2, (2, 2)), "pool_size must be a sequence of integers, not 2"),
+        (lambda: layers.FractionalMaxPooling((0, 2), (2, 2)), "pool_size must be an integer of at least 1"),
+        (lambda: layers.FractionalMaxPooling((2, 2), (2,)), "for each number of pool_size"),
+        (lambda: layers.PriorBoxes([], [0.1] * 4), "PriorBoxes needs sizes and four variances"),
+        (lambda: layers.PriorBoxes([(1, 1)], [0.1]), "PriorBoxes needs sizes and four variances"),
+        (lambda: layers.StyleWeights("abc"), "styles must be names, none twice, not 'abc'"),
+    ],
+)
+def test_arguments_that_are_not_allowed_are_named(make, message):
+    """They were taken, and ended in errors of another kind at the call, or in other outputs."""
+    with pytest.raises(ValueError, match=message):
+        make()
