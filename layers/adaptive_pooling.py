@@ -39,7 +39,7 @@ class AdaptivePooling2D(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Return the pooled picture: rows first, then columns."""
         pool = self._maxima if self.mode == "max" else self._means
-        rows = pool(inputs, self.output_size[0])
+        rows = pool(ops.cast(inputs, self.compute_dtype), self.output_size[0])
         columns = pool(ops.transpose(rows, (0, 2, 1, 3)), self.output_size[1])
         return ops.transpose(columns, (0, 2, 1, 3))
 

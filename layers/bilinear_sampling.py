@@ -32,6 +32,7 @@ class BilinearSampling2D(keras.layers.Layer):
     def call(self, inputs: Sequence[Any]) -> Any:
         """Return the pictures of the places."""
         pictures, places = inputs
+        pictures = ops.cast(pictures, self.compute_dtype)  # Keras casts no integers
         _, height, width, _ = ops.shape(pictures)
         places = ops.cast(places, "float32")
         return mixed_pixels(pictures, _neighbours(places[..., 0], height), _neighbours(places[..., 1], width))

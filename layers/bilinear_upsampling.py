@@ -40,7 +40,7 @@ class BilinearUpSampling2D(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Return the enlarged picture."""
         sizes = ops.shape(inputs)[1:3]
-        outputs = inputs
+        outputs = ops.cast(inputs, self.compute_dtype)  # Keras casts no integers
         for axis, (size, target) in enumerate(zip(sizes, self._targets(sizes), strict=True), start=1):
             outputs = self._resize(outputs, axis, size, target)
         return outputs

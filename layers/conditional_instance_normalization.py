@@ -49,6 +49,7 @@ class ConditionalInstanceNormalization(keras.layers.Layer):
     def call(self, inputs: Sequence[Any], training: bool | None = None) -> Any:
         """Return the normalised pictures."""
         x, weights = inputs
+        x = ops.cast(x, self.compute_dtype)  # Keras casts no integers
         weights = ops.cast(weights, self.gamma.dtype)
         gamma = ops.matmul(weights, self.gamma)
         beta = None if self.beta is None else ops.matmul(weights, self.beta)

@@ -55,6 +55,7 @@ class DilatedMaxPooling2D(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Return the maxima."""
         self.windows.output_shape(inputs.shape)
+        inputs = ops.cast(inputs, self.compute_dtype)  # Keras casts no integers
         lowest = LOWEST[keras.backend.standardize_dtype(inputs.dtype)]
         rows, columns = self.windows.counts(ops.shape(inputs))
         above, before = ((side, side + step - 1) for side, step in zip(self.padding, self.strides, strict=True))

@@ -52,6 +52,7 @@ class FilteredResizing2D(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the resized picture."""
+        inputs = ops.cast(inputs, self.compute_dtype)  # Keras casts no integers
         _, height, width, channels = inputs.shape
         rows, columns = (ops.cast(matrix, inputs.dtype) for matrix in self._matrices(height, width))
         new_height, new_width = self.output_size

@@ -30,6 +30,7 @@ class FlowWarping2D(keras.layers.Layer):
     def call(self, inputs: Sequence[Any]) -> Any:
         """Return the pictures moved."""
         pictures, flows = inputs
+        pictures = ops.cast(pictures, self.compute_dtype)  # Keras casts no integers
         _, height, width, _ = ops.shape(pictures)
         flows = ops.cast(flows, "float32")
         rows, columns = (ops.cast(ops.arange(size), "float32") for size in (height, width))

@@ -48,6 +48,7 @@ class InstanceNormalization(keras.layers.Layer):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Return the normalised picture."""
+        inputs = ops.cast(inputs, self.compute_dtype)  # Keras casts no integers
         return native.instance_normalization(inputs, self.gamma, self.beta, self.epsilon, self._plain, training)
 
     def _plain(self, inputs: Any) -> Any:

@@ -57,7 +57,7 @@ class LocalResponseNormalization(keras.layers.Layer):
             scale = self.k + self.alpha / self.size * self._sum_over_channels(squares)
         else:
             scale = 1.0 + self.alpha * self._mean_over_pixels(squares)
-        return ops.cast(x * ops.power(scale, -self.beta), inputs.dtype)
+        return ops.cast(x * ops.power(scale, -self.beta), self.compute_dtype)
 
     @property
     def _border(self) -> tuple[int, int]:

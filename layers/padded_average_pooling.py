@@ -47,7 +47,7 @@ class PaddedAveragePooling2D(PaddedPooling2D):
     def call(self, inputs: Any) -> Any:
         """Return the means, or with `divide` off the means times the window's size."""
         self.windows.output_shape(inputs.shape)
-        padded = self.windows.pad(inputs, 0.0)
+        padded = self.windows.pad(ops.cast(inputs, self.compute_dtype), 0.0)
         pooled = ops.average_pool(padded, self.pool_size, self.strides, "valid", "channels_last")
         pooled = self.windows.crop(pooled, ops.shape(inputs))
         area = float(self.pool_size[0] * self.pool_size[1])

@@ -51,6 +51,7 @@ class PaddedMaxPooling2D(PaddedPooling2D):
     def call(self, inputs: Any) -> Any:
         """Return the maxima, or (maxima, indices)."""
         self.windows.output_shape(inputs.shape)
+        inputs = ops.cast(inputs, self.compute_dtype)  # Keras casts no integers
         lowest = LOWEST[keras.backend.standardize_dtype(inputs.dtype)]
         padded = self.windows.pad(inputs, lowest)
         pooled = ops.max_pool(padded, self.pool_size, self.strides, "valid", "channels_last")

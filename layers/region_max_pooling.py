@@ -59,6 +59,7 @@ class RegionMaxPooling2D(keras.layers.Layer):
     def call(self, inputs: Sequence[Any]) -> Any:
         """Return the maxima."""
         pictures, boxes = inputs
+        pictures = ops.cast(pictures, self.compute_dtype)  # Keras casts no integers
         batch, height, width, channels = ops.shape(pictures)
         boxes = ops.cast(boxes, "float32")
         corners = rounded(boxes[:, 1:] * self.scale)

@@ -58,6 +58,7 @@ class WinogradConv2D(keras.layers.Conv2D):
 
     def call(self, inputs: Any) -> Any:
         """Return the convolution of `inputs` (batch, height, width, channels)."""
+        inputs = ops.cast(inputs, self.compute_dtype)  # Keras casts no integers
         if self._constants is not None and _positions(inputs) < MIN_POSITIONS:
             return super().call(self._grown(inputs))
         rectified = self.activation is keras.activations.relu

@@ -52,3 +52,37 @@ def test_plain_formulas_in_half_precision(layer):
         outputs = layer(dtype="bfloat16")(FEATURES)
     exact = keras.ops.convert_to_numpy(layer()(FEATURES))
     np.testing.assert_allclose(keras.ops.convert_to_numpy(keras.ops.cast(outputs, "float32")), exact, atol=0.05)
+
+
+PICTURES = np.random.default_rng(0).integers(0, 255, (2, 6, 8, 4))
+SHIFTS = np.random.default_rng(1).uniform(-1, 1, (2, 6, 8, 2)).astype("float32")
+
+
+@pytest.mark.parametrize(
+    ("layer", "others"),
+    [
+        (layers.InstanceNormalization(), []),
+        (layers.ConditionalInstanceNormalization(), [np.ones((2, 1), "float32")]),
+        (layers.LocalResponseNormalization(3, 1.0, 0.5), []),
+        (layers.BilinearUpSampling2D(), []),
+        (layers.FilteredResizing2D((5, 9)), []),
+        (layers.BilinearSampling2D(), [SHIFTS]),
+        (layers.FlowWarping2D(), [SHIFTS]),
+        (layers.PaddedMaxPooling2D(2, padding=1), []),
+        (layers.PaddedAveragePooling2D(2, padding=1), []),
+        (layers.DilatedMaxPooling2D(2, padding=1), []),
+        (layers.AdaptivePooling2D(3, "max"), []),
+        (layers.AdaptivePooling2D(3, "average"), []),
+        (layers.RegionMaxPooling2D(2), [BOXES]),
+        (layers.WinogradConv2D(3, edges="zeros"), []),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("dtype", ["uint8", "int32"])
+def test_whole_numbers_are_taken_as_floats(layer, others, dtype):
+    """Results were rounded to whole numbers, or it ended in an error that names the type alone."""
+    found, expected = (
+        layer([x, *others] if others else x) for x in (PICTURES.astype(dtype), PICTURES.astype("float32"))
+    )
+    assert keras.backend.standardize_dtype(found.dtype) == "float32"
+    np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (found, expected)))
