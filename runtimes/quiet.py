@@ -7,7 +7,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import IO
+
+# The process has one standard error for all its threads: the files that it goes to for them, and where it went before.
+_lock = Lock()
+_files: list[IO[bytes]] = []
+_standard_error: list[int] = []
 
 
 def notes_are_wanted() -> bool:
@@ -17,20 +23,44 @@ def notes_are_wanted() -> bool:
 
 @contextmanager
 def stderr_to(file: IO[bytes]) -> Iterator[None]:
-    """Write to `file` what goes to standard error inside, from C++ too; nothing is done where it is closed."""
-    try:
-        standard_error = os.dup(2)
-    except OSError:
+    """Write to `file` what goes to standard error inside, from C++ too; nothing is done where it is closed.
+
+    Several threads may be inside, whatever their order: it goes to the file of the one that came last of them.
+    """
+    if not _redirect(file):
         yield
         return
-    _flush()
-    os.dup2(file.fileno(), 2)
     try:
         yield
     finally:
+        _restore(file)
+
+
+def _redirect(file: IO[bytes]) -> bool:
+    """Point standard error to `file`, and say whether there is one."""
+    with _lock:
+        if not _files:
+            try:
+                _standard_error.append(os.dup(2))
+            except OSError:
+                return False
         _flush()
-        os.dup2(standard_error, 2)
-        os.close(standard_error)
+        _files.append(file)
+        os.dup2(file.fileno(), 2)
+    return True
+
+
+def _restore(file: IO[bytes]) -> None:
+    """Point standard error to the last of the other files, or to where it went before all of them."""
+    with _lock:
+        _flush()
+        _files.remove(file)
+        if _files:
+            os.dup2(_files[-1].fileno(), 2)
+            return
+        before = _standard_error.pop()
+        os.dup2(before, 2)
+        os.close(before)
 
 
 def _flush() -> None:
