@@ -68,6 +68,17 @@ def test_several_inputs_are_verified(tmp_path):
     assert {tensor.name for tensor in load_model(tmp_path / "model.keras").inputs} == {"x", "y"}
 
 
+def test_outputs_of_onnx_that_are_called_like_an_input_are_told(tmp_path, capsys):
+    prototxt = input_layer("data", (1, 3, 5, 6)) + (
+        "layer { name: 'r' type: 'ReLU' bottom: 'data' top: 'data' }"
+        "layer { name: 't' type: 'TanH' bottom: 'data' top: 't' }"
+    )
+    files = write_network(tmp_path, prototxt)
+    arguments = ["--prototxt", *files[:1], "--input", *files[1:], "--output", tmp_path / "m.onnx", "--size", "6x8"]
+    assert main([*map(str, arguments), "--outputs", "data", "t"]) == 0
+    assert "the output data is called data_2 in the file: an input is called data\n" in capsys.readouterr().out
+
+
 def test_verify_passes_over_what_is_cut_off(tmp_path, capsys):
     case = CASES["inplace_chain"]
     assert run(case, "--until", "c1", "--verify", case.reference, output=tmp_path / "model.keras") == 1

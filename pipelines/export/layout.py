@@ -19,14 +19,16 @@ def channels_first(model: keras.Model) -> keras.Model:
     given = [_permuted(tensor, (*range(2, len(tensor.shape)), 1)) for tensor in inputs]
     flat = without_structure(model)
     results = keras.tree.flatten(flat(given if len(given) > 1 else given[0]))
-    names = output_names(model)
-    layer_names = (None,) * len(names) if isinstance(output_structure(model), Mapping) else names
+    # Keras takes no two operations of one name: an output that is an input has its name.
+    is_dict = isinstance(output_structure(model), Mapping)
+    names = output_names(model, () if is_dict else [tensor.name for tensor in inputs])
+    layer_names = (None,) * len(names) if is_dict else names
     outputs = [
         _permuted(tensor, (len(tensor.shape) - 1, *range(1, len(tensor.shape) - 1)), name=name)
         for name, tensor in zip(layer_names, results, strict=True)
     ]
     whole = inputs if len(inputs) > 1 else inputs[0]
-    if layer_names != names:
+    if is_dict:
         return keras.Model(whole, dict(zip(names, outputs, strict=True)))
     return keras.Model(whole, outputs if len(outputs) > 1 else outputs[0])
 

@@ -96,7 +96,9 @@ def make_plan(
             described = f"the input {name} of {describe_shape(sample[1:])}"
             raise ArgumentError(f"`size`, `input_shape`: {described} has more than {MAX_VALUES:,} values")
         inputs.append(TensorPlan(name, tensor.dtype, sample if settings.format == "litert" else shape, sample))
-    outputs = ("stylized",) if makes_pictures else output_names(model)
+    # In an ONNX file inputs and outputs of one name would be one tensor.
+    taken = names if settings.format == "onnx" else ()
+    outputs = ("stylized",) if makes_pictures else output_names(model, taken)
     return ExportPlan(settings.format, settings.quantize, makes_pictures, tuple(inputs), outputs)
 
 
@@ -118,14 +120,15 @@ def input_names(model: keras.Model, *, makes_pictures: bool) -> list[str]:
     return _identifiers([tensor.name for tensor in model.inputs])
 
 
-def output_names(model: keras.Model) -> tuple[str, ...]:
+def output_names(model: keras.Model, taken: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the names of the outputs in the order of `model.outputs`: keys of a dict, else those of their layers.
 
-    Of what is nested in a dict the keys are joined by underscores. A tensor may be there under several names.
+    Of what is nested in a dict the keys are joined by underscores. A tensor may be there under several names. Those
+    that are `taken` get a number.
     """
     if isinstance(structure := output_structure(model), Mapping):
-        return tuple(_apart(["_".join(map(str, path)) for path, _ in keras.tree.flatten_with_path(structure)]))
-    return tuple(_identifiers(without_structure(model).output_names))
+        return tuple(_apart(["_".join(map(str, path)) for path, _ in keras.tree.flatten_with_path(structure)], taken))
+    return tuple(_apart(_identifiers(without_structure(model).output_names), taken))
 
 
 def output_structure(model: keras.Model) -> Any:
@@ -138,12 +141,12 @@ def _identifiers(names: Sequence[str]) -> list[str]:
     return _apart([re.sub(r"\W|^(?=\d)", "_", name, flags=re.ASCII) for name in names])
 
 
-def _apart(names: Sequence[str]) -> list[str]:
-    """Return the names, with numbers after those that others have too."""
+def _apart(names: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
+    """Return the names, with numbers after those that others have too, or that are `taken`."""
     made: list[str] = []
     for name in names:
         unique, count = name, 1
-        while unique in made:
+        while unique in made or unique in taken:
             count += 1
             unique = f"{name}_{count}"
         made.append(unique)

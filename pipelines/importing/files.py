@@ -38,8 +38,8 @@ class WrittenModel:
         path: the file or folder.
         size: of it, in bytes.
         sha256: of it, in hexadecimal (see model.provenance.sha256_of).
-        parity: how near the model in the runtime of its format is to the Keras model, in words, and how OpenCV runs it;
-            empty for `.keras`, which is that model.
+        parity: how near the model in the runtime of its format is to the Keras model, in words, which outputs have
+            other names there, and how OpenCV runs it; empty for `.keras`, which is that model.
         report: what the export did; None for `.keras`.
     """
 
@@ -160,7 +160,7 @@ def _export(
     bare: bool,
 ) -> WrittenModel:
     from pipelines.export.graph import require_tensorflow
-    from pipelines.export.plan import follows_image_contract, input_names
+    from pipelines.export.plan import follows_image_contract, input_names, output_names
     from pipelines.export.run import run_export
 
     require_tensorflow()
@@ -172,7 +172,13 @@ def _export(
         f"{RUNTIMES[settings.format]} on {report.sample}: max difference {largest.max_difference:.3g}, "
         f"relative {largest.relative:.3g}"
     )
-    return WrittenModel(path, report.size, report.sha256, (parity, *filter(None, [report.opencv])), report)
+    outputs = zip(output_names(model), report.plan.outputs, strict=True)
+    renamed = [
+        f"the output {name} is called {new} in the file: an input is called {name}"
+        for name, new in outputs
+        if name in names and new != name
+    ]
+    return WrittenModel(path, report.size, report.sha256, (parity, *renamed, *filter(None, [report.opencv])), report)
 
 
 def parity_of(verification: Any) -> dict[str, float] | str:

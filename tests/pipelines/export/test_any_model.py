@@ -181,6 +181,20 @@ def test_one_tensor_under_several_names(export, format, layout):
     assert sorted(found) == sorted(report.plan.outputs)
 
 
+@pytest.mark.parametrize(("format", "layout"), [("onnx", "nhwc"), ("onnx", "nchw"), ("saved_model", "nchw")])
+@pytest.mark.parametrize("kind", ["list", "dict"])
+def test_an_output_may_be_an_input(export, format, layout, kind):
+    """ONNX has no two tensors of one name, nor has Keras two layers; keys of a dict stay elsewhere."""
+    x = keras.Input((None, None, 2), name="x")
+    outputs = [x, keras.layers.Conv2D(2, 1, name="y")(x)]
+    model = keras.Model(x, outputs if kind == "list" else dict(zip("xy", outputs, strict=True)))
+    path, report = export(model, format, layout=layout, size=(4, 5))
+    name = "x" if (format, kind) == ("saved_model", "dict") else "x_2"
+    assert report.plan.outputs == (name, "y")
+    given = inputs_of(report)
+    np.testing.assert_array_equal(load_graph(path).run(given)[name], given["x"])
+
+
 def test_opencv_runs_a_plain_network(export):
     _, report = export(MODELS["one size"](), "onnx", layout="nchw")
     assert report.plan.inputs[0].shape == (None, 3, 12, 10)
