@@ -50,6 +50,11 @@ def is_film(path: str | os.PathLike) -> bool:
     return is_numbered(path) or suffix in READABLE_CONTAINERS or (suffix in ANIMATIONS and _moves(path))
 
 
+def plain_name(path: str | os.PathLike) -> str:
+    """Return what FFmpeg is told of a file: with its folder, for it takes a name with a colon for an address."""
+    return os.fspath(Path(path).absolute())
+
+
 def is_film_name(path: str | os.PathLike) -> bool:
     """Say whether a name to be written is a film's; `.webp` may be a picture's as well."""
     return is_numbered(path) or Path(path).suffix.lower() in {*WRITABLE_CONTAINERS, *ANIMATIONS}

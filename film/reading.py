@@ -18,7 +18,7 @@ from PIL import Image
 from film.color import bits_of, matrix_of, to_rgb
 from film.decoding import decoded_in_order, first_frame, time_of, usual_rate
 from film.errors import FilmError
-from film.formats import ANIMATIONS, NUMBERED, is_numbered
+from film.formats import ANIMATIONS, NUMBERED, is_numbered, plain_name
 from film.frame import FilmFormat, Frame
 from film.orientation import Orientation, orientation_of
 from film.packets import told_end
@@ -206,7 +206,7 @@ def open_container(path: Path) -> Iterator[av.container.InputContainer]:
     """
     try:
         # In "ignore" mode metadata that is not UTF-8 does not stop anything.
-        with av.open(os.fspath(path), metadata_errors="ignore") as container:
+        with av.open(plain_name(path), metadata_errors="ignore") as container:
             if not container.streams.video:
                 raise FilmError(f"{path}: it contains no picture")
             yield container
@@ -216,7 +216,7 @@ def open_container(path: Path) -> Iterator[av.container.InputContainer]:
 
 def _open_video(path: Path) -> OpenedFilm:
     with open_container(path) as container:
-        stream = pictures_of(container)
+        stream = pictures_of(container, path)
         first = first_frame(container, stream)
         if first is None or stream.time_base is None:
             raise FilmError(f"{path}: none of its frames can be decoded")
@@ -238,7 +238,7 @@ def _open_video(path: Path) -> OpenedFilm:
 
     def frames(begin: int) -> Iterator[Frame]:
         with open_container(path) as container:
-            stream = pictures_of(container)
+            stream = pictures_of(container, path)
             for frame in islice(decoded_in_order(container, stream), begin, None):
                 if isinstance(frame, int):
                     yield Frame(None, frame)
@@ -248,8 +248,8 @@ def _open_video(path: Path) -> OpenedFilm:
     return frames, about
 
 
-def pictures_of(container: av.container.InputContainer) -> av.VideoStream:
-    """Return the stream of a film that players show: a cover's picture may come before it.
+def pictures_of(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+    """Return the stream of a film that players show: a cover's picture may come before it. `path` is for errors.
 
     Raises:
         FilmError: there is a cover alone, as in files of music, or no decoder for the pictures.
@@ -257,9 +257,9 @@ def pictures_of(container: av.container.InputContainer) -> av.VideoStream:
     best = container.streams.best("video")
     shown = best if isinstance(best, av.VideoStream) else container.streams.video[0]
     if shown.disposition & Disposition.attached_pic:
-        raise FilmError(f"{container.name}: there is no film in it but sound with a cover picture")
+        raise FilmError(f"{path}: there is no film in it but sound with a cover picture")
     if shown.codec_context is None:
-        raise FilmError(f"{container.name}: FFmpeg has no decoder for its pictures")
+        raise FilmError(f"{path}: FFmpeg has no decoder for its pictures")
     return shown
 
 

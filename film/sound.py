@@ -79,7 +79,7 @@ def _passages(
 ) -> dict[int, Passage]:
     """Add the streams to `film`, and return by the source's index of each what becomes of its packets."""
     supported = film.supported_codecs
-    shown = pictures_of(container)
+    shown = pictures_of(container, source)
     passages: dict[int, Passage] = {}
     left_out = []
     for stream in container.streams:

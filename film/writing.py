@@ -23,7 +23,7 @@ from PIL import Image
 from film.color import HIGH_RANGES, from_rgb
 from film.encoders import add_encoder
 from film.errors import FilmError
-from film.formats import ANIMATIONS, MIN_TICKS, TICKS, check_target, is_numbered
+from film.formats import ANIMATIONS, MIN_TICKS, TICKS, check_target, is_numbered, plain_name
 from film.frame import FilmFormat, Frame
 from film.packets import delay
 from film.reading import frame_numbers, frame_path
@@ -257,7 +257,7 @@ class _VideoWriter(FilmWriter):
         if frame.pixels is None:
             raise ValueError("a broken frame has to be replaced before it is written")
         if self.part is None:
-            self.part = av.open(os.fspath(self.temporary), "w", format="mp4")
+            self.part = av.open(plain_name(self.temporary), "w", format="mp4")
             try:
                 self.stream = add_encoder(self.part, self.about, self.codec, self.quality, self.pixel_format)
             except av.FFmpegError as error:
@@ -289,7 +289,7 @@ class _VideoWriter(FilmWriter):
         count = 0
         for path in self._parts():
             try:
-                with av.open(os.fspath(path)) as part:
+                with av.open(plain_name(path)) as part:
                     count += sum(packet.size > 0 for packet in part.demux(part.streams.video[0]))
             except (av.FFmpegError, OSError, IndexError) as error:
                 raise FilmError(f"{path}: damaged ({getattr(error, 'strerror', error)})") from error
@@ -316,8 +316,8 @@ class _VideoWriter(FilmWriter):
         # FFmpeg's own format for the suffix .m4v holds fewer codecs.
         form = "mp4" if suffix == ".m4v" else None
         with (
-            av.open(os.fspath(path), "w", options=options, format=form) as film,
-            av.open(os.fspath(self._parts()[0])) as first,
+            av.open(plain_name(path), "w", options=options, format=form) as film,
+            av.open(plain_name(self._parts()[0])) as first,
         ):
             video = film.add_stream_from_template(first.streams.video[0], opaque=True)
             video.time_base = self.about.time_base
@@ -338,7 +338,7 @@ class _VideoWriter(FilmWriter):
         ends = [*(time for time, _ in self.times[1:]), self.times[-1][0] + usual]
         frames = zip(self.times, ends, strict=True)
         for path in self._parts():
-            with av.open(os.fspath(path)) as part:
+            with av.open(plain_name(path)) as part:
                 for packet in part.demux(part.streams.video[0]):
                     if packet.size == 0:
                         continue  # the end

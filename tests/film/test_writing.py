@@ -69,6 +69,17 @@ def test_sound_is_copied_and_stays_where_it_was(tmp_path):
     assert writer.notes == []
 
 
+def test_a_name_with_a_colon_is_that_of_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source, target = Path("day-1:rome.mp4"), Path("data:rome.mp4")
+    write_video(Path("film.mp4"), [(RAMP * 255).astype(np.uint8)] * 3, sound="aac")
+    Path("film.mp4").rename(source)
+    reader = FilmReader(source)
+    write(target, Path("data:parts"), list(reader), about=reader.format, source=source)
+    assert len(list(FilmReader(target))) == 3
+    assert packets(tmp_path / target, "audio") == packets(tmp_path / source, "audio")
+
+
 def test_sound_that_webm_cannot_hold_becomes_opus(tmp_path):
     source = tmp_path / "source.mp4"
     write_video(source, [(RAMP * 255).astype(np.uint8)] * 6, sound="aac")
