@@ -123,7 +123,7 @@ class FractionalMaxPooling(keras.layers.Layer):
             )
         counts = [None if size is None else self._count(size, axis) for axis, size in enumerate(sizes)]
         for size, count, pool in zip(sizes, counts, self.pool_size, strict=True):
-            if size is not None and count is not None and not 1 <= count <= size - pool + 1:
+            if count is not None and not 1 <= count <= size - pool + 1:
                 raise ValueError(
                     f"FractionalMaxPooling {self.name!r}: {count} windows of {pool} pixels do not fit into {size}"
                 )
