@@ -93,10 +93,13 @@ def watched(program, **options):
 def test_picture_appears_and_changes(program):
     with watched(program) as (run, browser):
         assert browser.run("document.querySelector('#placeholder').checkVisibility()")
+        focused = "(document.querySelector('#download').focus(), document.activeElement.id)"
+        assert browser.run(focused) == ""  # there is nothing to download yet
         run.go(10)
         browser.wait_for(f"{SHOWN}?.naturalWidth === 80")
         before = browser.run(COLOR)
         assert not browser.run("document.querySelector('#placeholder').checkVisibility()")
+        assert browser.run(focused) == "download"
         run.go(20, size=(120, 160))
         browser.wait_for(f"{SHOWN}?.naturalWidth === 160 && {SHOWN}.alt.includes('iteration 30')")
         after = browser.run(COLOR)

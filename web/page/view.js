@@ -95,6 +95,7 @@ async function putUp(url, picture) {
   $("frame").style.setProperty("--shape", width / height);
   $("placeholder").hidden = true;
   $("caption").textContent = `after iteration ${picture.iteration} · ${width} × ${height} pixels`;
+  if (!$("download").href) $("download").href = "/download"; // without it, it takes no focus either
   $("download").setAttribute("aria-disabled", "false");
   next.alt = `The picture after iteration ${picture.iteration}, ${width} by ${height} pixels`;
   next.removeAttribute("aria-hidden");
