@@ -55,7 +55,7 @@ class ProgressBar:
         text = f"{progress.iterations}/{progress.max_iterations}  {self._describe(progress)}"
         if self.seen == TIMED_ITERATIONS and progress.work_left > 0:
             self._tell_time(progress)
-        if _can_move():
+        if can_move():
             self._move(progress, text)
         elif self._is_time_for_a_line(progress):
             self.last_line = progress.work_left
@@ -109,7 +109,7 @@ class ProgressBar:
                 print(f"not saved; {self.way_on} resumes the run where it was saved last", file=sys.stderr)
 
 
-def _can_move() -> bool:
+def can_move() -> bool:
     """Say whether standard error is a terminal that shows a bar before its end."""
     return sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
