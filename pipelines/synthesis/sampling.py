@@ -18,7 +18,7 @@ from images.temporary_files import remove_stale
 from images.writing import write_image
 from pipelines.memory_bound import parse_memory
 from pipelines.model_library import find_model
-from pipelines.outputs import check_file_output, check_picture_name
+from pipelines.outputs import check_file_output, check_names_file, check_picture_name
 from pipelines.startup import quiet_startup
 from runs.machine import check_memory, return_memory_at_once
 
@@ -46,6 +46,7 @@ def sample_textures(generator: str, output: str | os.PathLike, *, count: int = 1
         UserError: the file is no texture generator, or its picture is not finite.
     """
     check_picture_name(output)
+    check_names_file(output)
     targets = _targets(Path(output), count)
     for target in targets:  # all of them, before the first is written
         check_file_output(target)
