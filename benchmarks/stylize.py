@@ -94,8 +94,11 @@ def torch_engine() -> Callable[[np.ndarray], np.ndarray]:
 
 def exported_engine(name: str) -> Callable[[np.ndarray], np.ndarray]:
     """Return an export of the model, loaded into its runtime."""
-    from pipelines.export.plan import make_plan
-    from pipelines.export.run import write_export
+    from pipelines.startup import quiet_startup
+
+    with quiet_startup():  # a SavedModel is made and run by one TensorFlow, which computes as the scripts let it
+        from pipelines.export.plan import make_plan
+        from pipelines.export.run import write_export
     from pipelines.export.settings import FORMATS, ExportSettings
     from runtimes.loading import load_graph
 
