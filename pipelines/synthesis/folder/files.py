@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from errors import UserError
-from images.animation import write_gif, write_mp4
 from images.folders import naming
 from images.temporary_files import remove_stale
 from images.writing import write_image
 from options import to_json
 from pipelines.outputs import check_disk_space
+from pipelines.synthesis.folder.animation import write_gif, write_mp4
 from pipelines.synthesis.folder.command import COMMAND, FILES, digests_of, identity, identity_of_folder, write_command
 from pipelines.synthesis.folder.progress import draw_progress, read_progress
 from pipelines.synthesis.settings import SynthesisSettings

@@ -1,4 +1,4 @@
-"""Writing frames as a looping GIF or as an MP4 film."""
+"""Writing the frames of a run as a looping GIF or as an MP4 film."""
 
 from __future__ import annotations
 
@@ -15,11 +15,8 @@ from images.writing import to_bytes
 
 # A film of a few frames is repeated until it is at least as long.
 MIN_FILM_SECONDS = 4
-# From this height on players take a film for high definition, with BT.709 between RGB and YCbCr, else BT.601, even if
-# the film tells another matrix. Codes of ITU-T H.273.
-MIN_HD_HEIGHT = 720
-BT709, BT601 = 1, 6
-LIMITED_RANGE = 1
+# Codes of ITU-T H.273.
+LIMITED_RANGE, UNSPECIFIED = 1, 2
 
 
 def write_gif(path: str | os.PathLike, frames: np.ndarray, *, frames_per_second: float) -> None:
@@ -51,7 +48,8 @@ def write_mp4(path: str | os.PathLike, frames: np.ndarray, *, frames_per_second:
         ImageError: the file cannot be written.
     """
     import av
-    from av.video.reformatter import Colorspace
+
+    from film.color import MATRICES, matrix_of  # loads av
 
     path = Path(path)
     odd = [(0, side % 2) for side in frames.shape[1:3]]
@@ -63,13 +61,13 @@ def write_mp4(path: str | os.PathLike, frames: np.ndarray, *, frames_per_second:
             stream.height, stream.width = even.shape[1:3]
             stream.pix_fmt = "yuv420p"
             stream.options = {"crf": "12"}
-            is_hd = even.shape[1] >= MIN_HD_HEIGHT
-            stream.codec_context.colorspace = BT709 if is_hd else BT601
+            # Players go by the height, even if the film tells another matrix.
+            matrix = matrix_of(UNSPECIFIED, even.shape[1])
+            stream.codec_context.colorspace = matrix
             stream.codec_context.color_range = LIMITED_RANGE
-            matrix = Colorspace.ITU709 if is_hd else Colorspace.ITU601
             for pixels in np.concatenate([even] * repeats):
                 frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-                film.mux(stream.encode(frame.reformat(format=stream.pix_fmt, dst_colorspace=matrix)))
+                film.mux(stream.encode(frame.reformat(format=stream.pix_fmt, dst_colorspace=MATRICES[matrix])))
             film.mux(stream.encode())
     except (OSError, av.FFmpegError) as error:
         raise ImageError(f"{path}: cannot be written: {reason(error)}") from error

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from images.animation import MIN_FILM_SECONDS, write_gif, write_mp4
 from images.errors import ImageError
+from pipelines.synthesis.folder.animation import MIN_FILM_SECONDS, write_gif, write_mp4
 
 
 def frames(count=3, height=33, width=46):
