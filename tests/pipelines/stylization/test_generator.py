@@ -42,7 +42,7 @@ def test_another_range_is_told_once(pixels):
     with pytest.warns(ImageWarning, match=r"the model returns values from .* to 25\d; they are clipped to \[0, 1\]"):
         generator(pixels)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", ImageWarning)
         generator(pixels)
 
 
