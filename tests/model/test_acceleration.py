@@ -97,6 +97,13 @@ def constant_operands(model, size):
     return [node.inputs[1].op.type == "Const" for node in graph.get_operations() if node.type in ("Conv2D", "Conv3D")]
 
 
+@pytest.fixture
+def constants_pay(monkeypatch):
+    """As on a processor where this program asks TensorFlow for oneDNN."""
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
+@pytest.mark.usefixtures("constants_pay")
 @pytest.mark.parametrize("name", ["johnson", "hourglass"])
 @pytest.mark.parametrize("size", [32, 33])
 def test_kernels_are_constants(name, size):
@@ -108,6 +115,7 @@ def test_kernels_are_constants(name, size):
     np.testing.assert_allclose(quick(x), model(x), atol=1e-5)
 
 
+@pytest.mark.usefixtures("constants_pay")
 def test_constant_kernels_are_those_of_the_moment():
     model = build_generator("johnson")
     quick = with_constant_kernels(model)
@@ -120,6 +128,7 @@ def test_constant_kernels_are_those_of_the_moment():
     assert np.abs(ops.convert_to_numpy(model(x)) - before).max() > 0.01
 
 
+@pytest.mark.usefixtures("constants_pay")
 def test_a_layer_that_is_called_twice_is_one_constant():
     inputs = keras.Input((None, None, 4))
     shared = keras.layers.Conv2D(4, 3, padding="same", strides=2)
@@ -182,9 +191,9 @@ def test_a_descriptor_has_the_same_loss_and_gradient(vgg_file, padding, pooling,
     assert np.linalg.norm(gradient - slopes) < 1e-3 * np.linalg.norm(slopes)
 
 
-def test_random_filters_are_constants(monkeypatch):
+@pytest.mark.usefixtures("constants_pay")
+def test_random_filters_are_constants():
     """Of their largest kernels, as variables, oneDNN takes minutes for a gradient."""
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
     plain = random_filters(filters=2)
     quick = accelerate_descriptor(plain)
     assert CONSTANT[keras.layers.Conv2D] in {type(layer) for layer in quick.layers}

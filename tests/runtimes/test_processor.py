@@ -16,6 +16,8 @@ ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
     [
         ("avx avx2", None, "float32", "1"),
         ("avx2", "0", "float32", "0"),
+        ("avx2 avx512f", None, "float32", "1"),
+        ("avx2 avx512f avx512_vnni", None, "float32", None),
         ("avx", None, "float32", None),
         ("avx2", None, "bfloat16", None),
     ],
