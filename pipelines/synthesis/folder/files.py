@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 PROGRESS, STATE, LOCK = "progress.jsonl", "state.npz", ".lock"
 WRITTEN = (COMMAND, PROGRESS, STATE, "loss.png", "*_F*.png", "animation.*")
 FRAMES_PER_SECOND = 10
+# Characters of the names of layers in the name of a folder, in place of which their number stands where they are more:
+# the names of files have 255.
+MAX_LAYER_NAMES = 120
 # SciPy's workspace and what stands beside it, for each value of a picture.
 STATE_BYTES = 8 * 28
 
@@ -116,7 +119,10 @@ def _new_folder(settings: SynthesisSettings, plan: SynthesisPlan) -> RunFolder:
 
 
 def _base(settings: SynthesisSettings, plan: SynthesisPlan) -> Path:
-    parts = [f"{settings.output_prefix}.L{','.join(plan.geometry.layers)}.o{plan.geometry.octaves}"]
+    layers = ",".join(plan.geometry.layers)
+    if len(layers) > MAX_LAYER_NAMES:
+        layers = str(len(plan.geometry.layers))
+    parts = [f"{settings.output_prefix}.L{layers}.o{plan.geometry.octaves}"]
     optional = {"s": settings.source_scale, "w": settings.source_width}
     parts += [f"{letter}{value:g}" for letter, value in optional.items() if value is not None]
     parts += [f"c{settings.count}"] if settings.count > 1 else []

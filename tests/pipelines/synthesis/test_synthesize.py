@@ -80,6 +80,16 @@ def test_a_run_leaves_its_pictures_progress_and_command(inputs, tmp_path):
     assert "ITERATIONS REACHED LIMIT" in report.message
 
 
+def test_a_folder_is_called_by_the_number_of_layers_where_these_are_many(inputs, tmp_path, random_descriptor_file):
+    layers = [f"{kind}{block}_{i}" for block in (1, 2, 3) for i in (1, 2) for kind in ("conv", "relu")]
+    layers += ["pool1", "pool2", "conv3_3", "relu3_3"]
+    size = {"octaves": 1, "output_width": 64, "output_height": 64}
+    settings = small_settings(
+        inputs, tmp_path, weights=random_descriptor_file, layers=tuple(layers), max_iter=1, output_prefix="many", **size
+    )
+    assert synthesize(settings).folder.name == "many.L16.o1.64x64"
+
+
 @pytest.mark.backends
 def test_the_reported_loss_is_that_of_the_saved_file(inputs, tmp_path):
     settings = small_settings(inputs, tmp_path, precision="bfloat16")
