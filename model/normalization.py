@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from compat import name_apart
 from errors import UserError
 
 # By how much of a layer's largest activation its activations may differ from the original's, for rounding.
@@ -57,6 +58,7 @@ def mean_activations(model: keras.Model, photos: Iterable[np.ndarray]) -> dict[s
         photos: (height, width, channels) each, at least one, as the model expects its input.
     """
     outputs = {layer.name: ops.mean(ops.relu(layer.output), axis=(0, 1, 2)) for layer in _convolutions(model)}
+    name_apart(list(outputs.values()))
     means = keras.Model(model.input, outputs)
     totals: dict[str, Any] = dict.fromkeys(outputs, 0.0)
     pixels = 0

@@ -70,6 +70,13 @@ def test_networks_that_are_no_such_chain_are_refused(model, culprit):
     assert culprit in str(error.value)
 
 
+def test_layers_may_have_the_names_that_keras_gives_operations():
+    keras.utils.clear_session()  # so that its numbers begin again
+    model = chain(pooling=lambda _size: keras.layers.ReLU(name="relu"))
+    assert list(mean_activations(model, PHOTOS)) == ["first", "second"]
+    assert model.get_layer("relu")
+
+
 def test_no_photos_is_an_error():
     with pytest.raises(UserError, match="no photos"):
         normalize_activations(chain(), [])
