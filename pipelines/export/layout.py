@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import keras
 
+from compat import name_apart
 from model.rewiring import without_structure
 from pipelines.export.plan import output_names, output_structure
 
@@ -27,6 +28,7 @@ def channels_first(model: keras.Model) -> keras.Model:
         _permuted(tensor, (len(tensor.shape) - 1, *range(1, len(tensor.shape) - 1)), name=name)
         for name, tensor in zip(layer_names, results, strict=True)
     ]
+    name_apart(outputs)
     whole = inputs if len(inputs) > 1 else inputs[0]
     if is_dict:
         return keras.Model(whole, dict(zip(names, outputs, strict=True)))

@@ -236,6 +236,15 @@ def test_channels_first(export, format):
     np.testing.assert_allclose(found.transpose(0, 2, 3, 4, 1), model(x.transpose(0, 2, 3, 4, 1)), atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["permute", "functional"])
+def test_channels_first_of_layers_with_names_that_keras_gives(export, name):
+    x = keras.Input((None, None, 2), name="x")
+    model = keras.Model(x, keras.layers.Conv2D(3, 1, name=name)(x))
+    keras.utils.clear_session()  # as in a program that has loaded the model
+    _, report = export(model, "saved_model", layout="nchw")
+    assert report.plan.outputs == (name,)
+
+
 @pytest.mark.parametrize("layout", ["nhwc", "nchw"])
 def test_embeddings_in_models_within_models_get_indices(export, layout):
     """The number of rows is far below that of the levels that whole numbers have otherwise."""
