@@ -133,6 +133,12 @@ def print_report(report: CaffeImportReport, arguments: argparse.Namespace) -> No
         tell(f"{NAME}: warning: only in the caffemodel, not used: {listed(report.surplus)}")
     if report.ignored:
         tell(f"{NAME}: warning: fields that Caffe does not have, ignored: {listed(report.ignored)}")
+    if report.corner_crops:
+        tell(
+            f"{NAME}: warning: without crop_param these layers cut at the upper left, as in Caffe 1.0: "
+            f"{listed(report.corner_crops)}; earlier Caffes, such as those of FCN and HED, found the offset: write it "
+            "into the prototxt for their networks"
+        )
     if report.left_out:
         print(f"left out, for training only: {listed(report.left_out)}")
     if report.written is None:

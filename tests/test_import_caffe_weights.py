@@ -92,6 +92,21 @@ def test_surplus_layers_are_named_in_a_warning(tmp_path, capsys):
     assert "warning: only in the caffemodel, not used: fc8" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("side", "parameter", "told"),
+    [(8, "", True), (11, "", False), (8, "crop_param { offset: 2 }", False), (8, "crop_param { }", False)],
+)
+def test_crops_that_do_not_tell_where_are_named_in_a_warning(side, parameter, told, tmp_path, capsys):
+    """Caffes before 1.0 found out; a row or a column more or less is no sign of that."""
+    prototxt = input_layer("x", (1, 2, 12, 12)) + input_layer("y", (1, 2, side, side))
+    prototxt += f"layer {{ name: 'cut' type: 'Crop' bottom: 'x' bottom: 'y' top: 'cut' {parameter} }}"
+    files = write_network(tmp_path, prototxt)
+    assert main(["--prototxt", str(files[0]), "--input", str(files[1]), "--output", str(tmp_path / "m.keras")]) == 0
+    assert (
+        "without crop_param these layers cut at the upper left, as in Caffe 1.0: cut;" in capsys.readouterr().err
+    ) == told
+
+
 def test_summary_needs_no_other_file(capsys):
     assert main(["--prototxt", str(CASES["conv_group"].prototxt), "--summary"]) == 0
     assert "Convolution" in capsys.readouterr().out

@@ -14,7 +14,7 @@ from convert.caffe.builder import GraphBuilder
 from convert.caffe.file.model_file import read_caffemodel
 from convert.caffe.network import Network, read_network, replace_detections, replace_pooling, select
 from convert.caffe.parameters import Parameters, assign_parameters
-from convert.caffe.shapes import Shape, infer_open_shapes, infer_shapes
+from convert.caffe.shapes import NodeShapes, Shape, infer_open_shapes, infer_shapes, known
 from convert.caffe.sources import check_free, replace_sources
 from errors import ArgumentError, UserError
 
@@ -23,13 +23,17 @@ Pooling = Literal["keep", "average", "max"]
 
 @dataclass(frozen=True)
 class Conversion:
-    """A converted network: the model, and what it was made of: the `part` of the `network` that it holds."""
+    """A converted network: the model, and what it was made of: the `part` of the `network` that it holds.
+
+    `corner_crops` are the layers that cut at the upper left because they do not tell where.
+    """
 
     model: keras.Model
     network: Network
     part: Network
     parameters: Parameters
     builder: GraphBuilder
+    corner_crops: tuple[str, ...] = ()
 
 
 def convert_caffe(
@@ -67,7 +71,8 @@ def convert_caffe(
         network = replace_detections(network)
     try:
         part = replace_sources(select(network, until=until, outputs=outputs), input_shape)
-        parameters = assign_parameters(network, part, infer_shapes(part), model)
+        fixed = infer_shapes(part)
+        parameters = assign_parameters(network, part, fixed, model)
         are_fixed = input_shape is not None and all(None not in shape for shape in input_shape)
         shapes = infer_open_shapes(part, keep_size=are_fixed)
         check_free(shapes, part, input_shape)
@@ -76,4 +81,17 @@ def convert_caffe(
         raise
     except UserError as error:
         raise UserError(f"{prototxt}: {error}") from error
-    return Conversion(builder.model(part.outputs), network, part, parameters, builder)
+    return Conversion(builder.model(part.outputs), network, part, parameters, builder, _corner_crops(part, fixed))
+
+
+def _corner_crops(part: Network, shapes: Sequence[NodeShapes]) -> tuple[str, ...]:
+    """Return the names of Crop layers without parameters that cut off more than a row or a column.
+
+    Caffe 1.0 cuts at the upper left then. Earlier ones, of FCN and HED, found out how the two bottoms lie.
+    """
+    return tuple(
+        node.layer.name
+        for node, around in zip(part.nodes, shapes, strict=True)
+        if node.layer.type == "Crop" and not node.layer.HasField("crop_param")
+        if any(known(size) - known(kept) > 1 for size, kept in zip(around.bottoms[0], around.tops[0], strict=True))
+    )

@@ -30,13 +30,15 @@ PHOTO_SIZE = 512  # pixels of the longer side to which larger photos are reduced
 class CaffeImportReport:
     """What an import did.
 
-    `ignored` are the fields of the prototxt that Caffe does not have. `differences` are those from the reference, if
+    `ignored` are the fields of the prototxt that Caffe does not have, `corner_crops` Crop layers that cut at the upper
+    left because they do not tell where. `differences` are those from the reference, if
     there was one; where one is too large nothing was written and `written` is None.
     """
 
     layers: int
     left_out: tuple[str, ...]
     ignored: tuple[str, ...]
+    corner_crops: tuple[str, ...]
     blobs_read: int
     blobs_used: int
     surplus: tuple[str, ...]
@@ -136,6 +138,7 @@ def _report(
         layers=len(conversion.part.nodes),
         left_out=tuple(f"{node.layer.name} ({node.layer.type})" for node in conversion.network.left_out),
         ignored=conversion.network.ignored,
+        corner_crops=conversion.corner_crops,
         blobs_read=parameters.read,
         blobs_used=parameters.used,
         surplus=parameters.surplus,
