@@ -14,6 +14,7 @@ from images.color_profiles import convert_deep_to_srgb, convert_to_srgb
 from images.deep_files import TIFF_SIGNATURES, decode_deep_png, is_deep_png, read_deep_tiff
 from images.errors import ImageError, ImageWarning, ProfileError, reason
 from images.folders import why_no_file
+from images.heif import is_heif, register_heif
 from images.large.decoding import MIN_PIXELS, LargeImage, decode_large
 from images.large.exif import ORIENTATION, descriptive, of_upright, read_tiff_exif
 from images.large.mapped import mapped_zeros
@@ -26,11 +27,9 @@ FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 ANIMATED_FORMATS = ("GIF", "WEBP", "PNG", "AVIF")
 # Pixels an inch; beyond these it is no resolution but a broken tag, or the 1 that Pillow has for a TIFF without any.
 MIN_RESOLUTION, MAX_RESOLUTION = 1, 1e5
-# Of the brand in the first box of a file, as HEIC files have it; AVIF files may begin with the last two of them, and
-# tell what they are among the further brands of that box.
-HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
-AVIF_BRANDS = (b"avif", b"avis")
 HEAD_BYTES = 64
+# In them, the byte with the bits of a PNG's channel.
+DEPTH_PLACE = 24
 
 
 def read_image(path: str | os.PathLike) -> Picture:
@@ -86,24 +85,6 @@ def _why_unidentified(head: bytes) -> str:
     return f"broken, or not one of {', '.join((*FORMATS, 'HEIC'))}"
 
 
-def is_heif(head: bytes) -> bool:
-    """Tell from the first bytes of a file whether it is a HEIC picture, as phones write them."""
-    further = head[16 : int.from_bytes(head[:4])]
-    is_avif = any(brand in further for brand in AVIF_BRANDS)
-    return head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS and not is_avif
-
-
-def register_heif() -> None:
-    """Let Pillow open HEIC pictures.
-
-    Raises:
-        ImportError: the package is missing.
-    """
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()
-
-
 def to_picture(image: Image.Image, *, name: str = "image") -> Picture:
     """Return one of Pillow's images as `read_image` returns a file: sRGB, upright, with its alpha.
 
@@ -148,11 +129,18 @@ def _read(path: Path, head: bytes) -> PictureRows:
             warnings.warn(message, ImageWarning, stacklevel=3)
         if not is_deep_png(head):
             image.load()
+            _scale_transparent_grey(image, head)
             return _eight_bit_rows(image, path)
         color, alpha = decode_deep_png(path)
         pixels = _deep_to_srgb(color, image.info.get("icc_profile"), path)
         orientation, metadata = _exif_and_metadata(image, path)
         return rows_of(_upright(pixels, alpha, orientation), bits=16, metadata=metadata)
+
+
+def _scale_transparent_grey(image: Image.Image, head: bytes) -> None:
+    """Bring the transparent level (tRNS) of a grey PNG of 2 or 4 bits to 8: Pillow does so with its pixels alone."""
+    if image.format == "PNG" and image.mode == "L" and "transparency" in image.info:
+        image.info["transparency"] = image.info["transparency"] * 255 // (2 ** head[DEPTH_PLACE] - 1)
 
 
 def _frame_count(image: Image.Image) -> int:

@@ -119,6 +119,18 @@ def test_png_with_a_transparent_colour(tmp_path, depth, value):
     np.testing.assert_allclose(picture.pixels, values / (2**depth - 1), atol=1e-7)
 
 
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_grey_png_of_few_bits_with_a_transparent_level(tmp_path, depth):
+    rows = b"\0\x40\0\x80"  # two rows of one pixel, in the first bits of a byte
+    level = {1: 1, 2: 2, 4: 8}[depth]
+    path = tmp_path / "picture.png"
+    chunks = [(b"tRNS", struct.pack(">H", level))]
+    path.write_bytes(picture_files.png_file(1, 2, depth, picture_files.GREY, rows, chunks=chunks))
+    picture = read(path, alpha=True)
+    np.testing.assert_array_equal(picture.alpha, [[1], [0]])
+    assert picture.pixels[1, 0, 0] == pytest.approx(level / (2**depth - 1))
+
+
 @pytest.mark.parametrize("options", [
     {},
     {"compression": "zlib"},
