@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from film.errors import FilmError
+from images.folders import why_no_file
 
 # Suffixes of containers that FFmpeg reads.
 READABLE_CONTAINERS = frozenset(
@@ -39,8 +40,8 @@ NUMBERED = re.compile(r"%(0\d{1,2})?d")
 
 
 def is_numbered(path: str | os.PathLike) -> bool:
-    """Say whether a name stands for numbered frames, as `frames/%06d.png` does."""
-    return NUMBERED.search(Path(path).name) is not None
+    """Say whether a name stands for numbered frames, as `frames/%06d.png` does; a file that is called so does not."""
+    return NUMBERED.search(Path(path).name) is not None and why_no_file(Path(path)) is not None
 
 
 def is_film(path: str | os.PathLike) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
+from support.films import write_video
 from support.small_models import convolutional_model, inverting_model
 
 import stylize_tensorflow
@@ -87,6 +88,15 @@ def test_folder_to_folder_with_a_broken_file(stylize, photo, tmp_path, capsys):
     told = capsys.readouterr().out
     assert "skipped 3 pictures with an existing output" in told
     assert f"left out 1 film, to be given by name: {folder / 'clip.mp4'}" in told
+
+
+def test_a_file_whose_name_could_stand_for_numbered_frames_is_itself(stylize, photo, tmp_path):
+    name = photo[0].rename(tmp_path / "50%dark.png")
+    assert stylize(name, tmp_path / "new.png") == 0
+    np.testing.assert_array_equal(levels_of(tmp_path / "new.png"), 255 - photo[1])
+    write_video(tmp_path / "film.mp4", [photo[1]] * 2)
+    film = (tmp_path / "film.mp4").rename(tmp_path / "100%dance.mp4")
+    assert stylize(film, tmp_path / "new.mp4") == 0
 
 
 def test_alpha_is_kept(stylize, photo, tmp_path):
