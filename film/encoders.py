@@ -12,10 +12,11 @@ from film.frame import FilmFormat
 ENCODERS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
 # No frame is predicted from a later one: so the packets of the parts can be put one behind the other. On processors
 # with AVX-512 x264 weighs flat blocks by what memory happens to hold, unless it has to agree with other processors;
-# x265's own weighing of blocks (cutree) writes beyond the memory of pictures of some sizes.
+# x265's own weighing of blocks (cutree) writes beyond the memory of pictures of some sizes, and its search for fades
+# (weightp) compares what memory happens to hold.
 _OPTIONS = {
     "h264": {"preset": "medium", "bf": "0", "x264-params": "cpu-independent=1"},
-    "hevc": {"preset": "fast", "x265-params": "bframes=0:cutree=0:log-level=error"},
+    "hevc": {"preset": "fast", "x265-params": "bframes=0:cutree=0:weightp=0:log-level=error"},
     "av1": {"preset": "8", "svtav1-params": "pred-struct=1"},
 }
 # The worst quality that they know, as a constant rate factor.

@@ -1,5 +1,6 @@
 """Writing films in parts, as FFmpeg and Pillow read them back."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -273,6 +274,44 @@ def test_the_same_frames_are_the_same_film(tmp_path, codec):
         path = tmp_path / f"{number}.mkv"
         write(path, tmp_path / f"{number}.parts", frames, about=about, every=4, codec=codec)
         films.add(path.read_bytes())
+    assert len(films) == 1
+
+
+FADE = """
+import hashlib, sys
+from fractions import Fraction
+from io import BytesIO
+import av
+import numpy as np
+from film.color import from_rgb
+from film.encoders import add_encoder
+from film.frame import FilmFormat
+
+scene = np.kron(np.random.default_rng(3).random((30, 40, 3)), np.ones((8, 8, 1)))
+packets = hashlib.sha256()
+with av.open(BytesIO(), "w", format="mp4") as film:
+    stream = add_encoder(film, FilmFormat(96, 64, Fraction(1, 25), Fraction(25)), sys.argv[1], 75, "yuv420p")
+    for i in range(8):
+        picture = from_rgb(np.roll(scene, (i, 2 * i), (0, 1))[:64, :96] * (1 - i / 20), 1, "yuv420p")
+        picture.pts = i
+        for packet in stream.encode(picture):
+            packets.update(packet)
+    for packet in stream.encode():
+        packets.update(packet)
+print(packets.hexdigest())
+"""
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1"])
+def test_a_fade_is_the_same_film_whatever_lay_in_memory(codec):
+    """The GNU C library fills what it allocates with a given byte."""
+    films = {
+        subprocess.run(
+            [sys.executable, "-c", FADE, codec],
+            cwd=ROOT, env=os.environ | {"MALLOC_PERTURB_": str(fill)}, check=True, capture_output=True,
+        ).stdout
+        for fill in (0, 85, 170)
+    }  # fmt: skip
     assert len(films) == 1
 
 
