@@ -5,9 +5,12 @@ import importlib
 import numpy as np
 import pytest
 from PIL import Image
+from support.caffe_cases import SHIPPED_CASES as CAFFE_CASES
 from support.torch7_cases import SHIPPED_CASES
 
 JOHNSON = next(case.path for case in SHIPPED_CASES if case.name == "tn_johnson_small")
+CONVOLUTION = next(case for case in CAFFE_CASES if case.name == "conv_group")
+CAFFE = f"--prototxt {CONVOLUTION.prototxt} --input {CONVOLUTION.caffemodel} --output o.keras"
 PHOTO = "--input a.png --output o.png"
 TEXTURE = "--style-image a.png --mode texture"
 IDLE = [
@@ -56,6 +59,8 @@ IDLE = [
     ("import_torch_weights", f"--input {JOHNSON} --summary --image-io none --size 8x8", "leave out --image-io --size"),
     ("import_torch_weights", f"--input {JOHNSON} --output o.keras --size 8x8", "--size: only for .onnx"),
     ("import_torch_weights", f"--input {JOHNSON} --output o.keras --size 512x512", "--size: only for .onnx"),
+    ("import_caffe_weights", f"{CAFFE} --raw-detections", "--raw-detections: the network has no DetectionOutput layer"),
+    ("import_caffe_weights", f"{CAFFE} --pooling max", "--pooling max: the network has no pooling layers"),
     ("import_caffe_weights", "--prototxt a.png --summary --until x --raw-detections", "--until --raw-detections"),
 ]  # fmt: skip
 

@@ -64,7 +64,7 @@ def convert_caffe(
 
     Raises:
         UserError: a file is missing, damaged, or of another kind, the two do not fit, or a layer cannot be converted.
-        ArgumentError: there is no such layer or blob.
+        ArgumentError: there is no such layer or blob, or none that `pooling` or `raw_detections` change.
     """
     network, model = replace_pooling(read_network(prototxt), pooling), read_caffemodel(caffemodel)
     if raw_detections:

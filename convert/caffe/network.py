@@ -217,13 +217,19 @@ def dependencies(nodes: Sequence[Node], wanted: Iterable[int]) -> set[int]:
 
 
 def replace_pooling(network: Network, method: str) -> Network:
-    """Return `network` with every pooling layer, but global ones, of `method`: "average", "max", or "keep"."""
+    """Return `network` with every pooling layer, but global ones, of `method`: "average", "max", or "keep".
+
+    Raises:
+        ArgumentError: there are none.
+    """
     if method == "keep":
         return network
     number = {"max": 0, "average": 1}[method]
+    if not any(map(_is_local_pooling, network.nodes)):
+        raise ArgumentError(f"`pooling` {method}: the network has no pooling layers, or global ones alone")
 
     def replaced(node: Node) -> Node:
-        if node.layer.type != "Pooling" or node.layer.pooling_param.global_pooling:
+        if not _is_local_pooling(node):
             return node
         layer = type(node.layer)()
         layer.CopyFrom(node.layer)
@@ -233,8 +239,18 @@ def replace_pooling(network: Network, method: str) -> Network:
     return replace(network, nodes=tuple(map(replaced, network.nodes)))
 
 
+def _is_local_pooling(node: Node) -> bool:
+    return node.layer.type == "Pooling" and not node.layer.pooling_param.global_pooling
+
+
 def replace_detections(network: Network) -> Network:
-    """Return `network` with boxes and scores, two blobs, in the place of what a DetectionOutput layer selects."""
+    """Return `network` with boxes and scores, two blobs, in the place of what a DetectionOutput layer selects.
+
+    Raises:
+        ArgumentError: there is no such layer.
+    """
+    if all(node.layer.type != "DetectionOutput" for node in network.nodes):
+        raise ArgumentError("`raw_detections`: the network has no DetectionOutput layer")
     values, outputs = dict(network.values), list(network.outputs)
     nodes: list[Node] = []
     for node in network.nodes:
