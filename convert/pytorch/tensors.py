@@ -25,6 +25,16 @@ NUMPY_TYPES = {
 }
 STORAGE_KINDS = {f"{kind}Storage": kind for kind in NUMPY_TYPES}
 
+# Tensors that are not read, by the functions that make them and by their types.
+OTHER_TENSORS = {
+    "torch._utils._rebuild_meta_tensor_no_storage": "meta",
+    "torch._utils._rebuild_nested_tensor": "nested",
+    "torch._utils._rebuild_qtensor": "quantised",
+    "torch._utils._rebuild_sparse_tensor": "sparse",
+    "torch._utils._rebuild_tensor_v3": "8-bit float or wide unsigned",
+    **dict.fromkeys(("torch.qint8", "torch.qint32", "torch.quint8"), "quantised"),
+}
+
 MAX_AXES = 32
 MAX_SIZE = 1 << 40  # of an axis
 # Tensors that share a storage or repeat a number (stride 0) may be much larger than the file. Together they may have

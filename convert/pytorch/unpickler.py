@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from convert.printable import printable
-from convert.pytorch.tensors import MAX_AXES, STORAGE_KINDS, FormatError, Storage, TensorBudget
+from convert.pytorch.tensors import MAX_AXES, OTHER_TENSORS, STORAGE_KINDS, FormatError, Storage, TensorBudget
 
 MAX_OPCODES = 3_000_000  # a checkpoint of a large network with its optimiser has some ten thousand
 MAX_ARGUMENTS = 16  # of a call
@@ -209,12 +209,8 @@ class Unpickler:
         self._push(tuple(values[::-1]))
 
 
-# Tensors that are not read, by the functions that make them.
-_OTHER_TENSORS = {"qtensor": "quantised", "sparse_tensor": "sparse", "meta_tensor_no_storage": "meta"}
-
-
 def _refusal(name: str) -> str:
-    if kind := _OTHER_TENSORS.get(name.removeprefix("torch._utils._rebuild_")):
+    if kind := OTHER_TENSORS.get(name):
         return f"it holds {kind} tensors, which are not supported; with PyTorch, save dense float ones instead"
     return (
         f"it names {printable(name)}, which is neither a tensor nor a container, and nothing that a file names is run: "

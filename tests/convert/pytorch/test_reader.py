@@ -107,6 +107,9 @@ def test_whole_models_are_named(options, tmp_path):
         (lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.qint8), "quantised"),
         (lambda x: x.to_sparse(), "sparse"),
         (lambda x: x.to("meta"), "meta"),
+        (lambda x: x.to(torch.float8_e4m3fn), "8-bit float or wide unsigned"),
+        (lambda x: torch.nested.nested_tensor([x, x]), "nested"),
+        (lambda x: (torch.quint8, x), "quantised"),  # as a quantised layer writes its type before its weight
     ],
 )
 def test_tensors_of_other_kinds_are_named(make, kind, tmp_path):
