@@ -117,7 +117,9 @@ def input_names(model: keras.Model, *, makes_pictures: bool) -> list[str]:
     """Return the names that an export has for the inputs, in the model's order."""
     if makes_pictures:
         return ["noise" if takes_noise(model) else "image"]
-    return _identifiers([tensor.name for tensor in model.inputs])
+    # TensorFlow takes no underscore at the beginning, which names such as 0 get.
+    names = _identifiers([tensor.name for tensor in model.inputs])
+    return _apart([f"input{name}" if name.startswith("_") else name for name in names])
 
 
 def output_names(model: keras.Model, taken: Sequence[str] = ()) -> tuple[str, ...]:

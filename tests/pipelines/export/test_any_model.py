@@ -236,6 +236,17 @@ def test_channels_first(export, format):
     np.testing.assert_allclose(found.transpose(0, 2, 3, 4, 1), model(x.transpose(0, 2, 3, 4, 1)), atol=1e-5)
 
 
+@pytest.mark.parametrize("format", TARGETS)
+def test_names_of_inputs_may_begin_with_anything(export, format):
+    """TensorFlow takes letters alone there; networks that came by way of ONNX number their inputs."""
+    x, y, z = (keras.Input((4, 5, 2), name=name) for name in ("0", "_y", "input_0"))
+    path, report = export(keras.Model([x, y, z], x + 2 * y + 3 * z), format)
+    assert [tensor.name for tensor in report.plan.inputs] == ["input_0", "input_y", "input_0_2"]
+    given = {name: np.full((1, 4, 5, 2), i, np.float32) for i, name in enumerate(["input_0", "input_y", "input_0_2"])}
+    (found,) = load_graph(path).run(given).values()
+    np.testing.assert_array_equal(found, np.full((1, 4, 5, 2), 8))
+
+
 @pytest.mark.parametrize("name", ["permute", "functional"])
 def test_channels_first_of_layers_with_names_that_keras_gives(export, name):
     x = keras.Input((None, None, 2), name="x")
