@@ -33,9 +33,10 @@ than generators, if the difference exceeds 1e-4 (LiteRT: 1e-3) of the largest va
 cv2.dnn, if that is installed, and the result is printed. LiteRT and ONNX need the packages of
 requirements-export.txt. dynamic: weights in 8 bits; convolutions are computed in 8 bits too, with ranges determined
 at run time. int8: weights in 8 bits; wide convolutions (128 channels and more, which is most of the arithmetic) are
-computed in 8 bits with ranges from the calibration data, the others in float32. Instance normalisation and sums stay
-in float32 in both."""
-NOTHING_WIDE = "nothing to calibrate: the model has no wide convolutions, so int8 quantises only weights"
+computed in 8 bits with ranges from the calibration data, the others in float32; in ONNX files the weights of the
+others are float32 too. Instance normalisation and sums stay in float32 in both."""
+NOTHING_WIDE = "nothing to calibrate: the model has no wide convolutions, so int8 "
+NOT_WIDE = {"litert": "quantises only weights", "onnx": "changes nothing"}
 
 
 def make_parser() -> ArgumentParser:
@@ -121,10 +122,10 @@ def parse_shape(text: str) -> Shape:
 
 def print_report(report: ExportReport) -> None:
     """Print what an export did."""
-    if report.calibrated_on is not None:
-        print(
-            f"calibrated on {report.calibrated_on} {report.calibrated_kind}" if report.calibrated_on else NOTHING_WIDE
-        )
+    if report.calibrated_on:
+        print(f"calibrated on {report.calibrated_on} {report.calibrated_kind}")
+    elif report.calibrated_on is not None:
+        print(f"{NOTHING_WIDE}{NOT_WIDE[report.plan.format]}")
     if not report.plan.makes_pictures:
         for tensor in report.plan.inputs:
             print(f"input {printable(tensor.name)}: {tensor.dtype} {describe_shape(tensor.shape)}")

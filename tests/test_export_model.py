@@ -47,11 +47,15 @@ def test_an_included_model_by_name(tmp_path):
     assert target.stat().st_size > 100_000
 
 
-def test_int8(export, tmp_path, capsys):
-    options = ["--format", "litert", "--quantize", "int8", "--calibration", ROOT / "pics", "--size", "64X64"]
-    assert export("--output", tmp_path / "export.tflite", *options) == 0
+@pytest.mark.parametrize(
+    ("format", "suffix", "effect"),
+    [("litert", "tflite", "quantises only weights"), ("onnx", "onnx", "changes nothing")],
+)
+def test_int8(export, format, suffix, effect, tmp_path, capsys):
+    options = ["--format", format, "--quantize", "int8", "--calibration", ROOT / "pics", "--size", "64X64"]
+    assert export("--output", tmp_path / f"export.{suffix}", *options) == 0
     output = capsys.readouterr().out
-    assert "nothing to calibrate: the model has no wide convolutions" in output
+    assert f"nothing to calibrate: the model has no wide convolutions, so int8 {effect}\n" in output
     assert "compared with the Keras model on astronaut.jpg" in output
 
 
