@@ -120,6 +120,15 @@ def test_verify_takes_what_a_network_of_pytorch_takes_and_returns(tmp_path, caps
     assert "the network cannot process (1, 1, 30, 3)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
+def test_pictures_too_small_for_a_network_of_pytorch_name_the_option_that_sets_them(suffix, tmp_path, capsys):
+    torch.save(TransformerNet(2, 1).state_dict(), tmp_path / "net.pth")
+    output = tmp_path / f"net{suffix}"
+    assert run("--input", tmp_path / "net.pth", "--output", output, "--size", "3x3") == 1
+    assert "3x3 (--size or --input-shape sets the sizes of its inputs): " in capsys.readouterr().err
+    assert not output.exists()
+
+
 def test_a_reference_without_a_batch_of_a_network_that_takes_any_size(tmp_path):
     """The slice that the network takes lies outside of the reference where that is taken for a batch of pictures."""
     x = np.random.default_rng(0).normal(size=(2, 7, 3)).astype(np.float32)

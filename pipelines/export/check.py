@@ -77,7 +77,7 @@ def compare(model: keras.Model, run: Run, batches: Sequence[Inputs], plan: Expor
 
 def _compare(model: Run, export: Run, inputs: Inputs, plan: ExportPlan) -> Comparison:
     described = describe([array.shape for array in inputs])
-    failure = f"the model fails on {described} (`input_shape` sets the sizes of its inputs)"
+    failure = f"the model fails on {described} (`size` or `input_shape` sets the sizes of its inputs)"
     expected, model_ms = _timed(model, inputs, failure)
     found, export_ms = _timed(export, inputs, f"the export fails on {described}")
     errors = [

@@ -95,8 +95,10 @@ def trace(function: Function) -> ConcreteFunction:
         return function.get_concrete_function()
     except Exception as error:  # each layer has its own kinds
         described = _described(function.input_signature)
+        is_free = any(None in spec.shape.as_list()[1:] for spec in function.input_signature)
+        options = "`input_shape`" if is_free else "`size` or `input_shape`"
         raise UserError(
-            f"the model cannot take {described} (`input_shape` sets the sizes of its inputs): {one_line(error)}"
+            f"the model cannot take {described} ({options} sets the sizes of its inputs): {one_line(error)}"
         ) from error
 
 
