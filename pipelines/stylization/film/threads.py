@@ -5,8 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 # Frames that wait between decoder, network and encoder.
 WAITING = 4
@@ -14,9 +13,38 @@ WAITING = 4
 T = TypeVar("T")
 
 
+class Passage(Generic[T]):
+    """From one thread to another, with room for WAITING items.
+
+    Ctrl-C may come at any place of the main thread. Where it comes while a `queue.Queue` wakes a thread, that one may
+    sleep for ever; a SimpleQueue is not written in Python, and is never left half done.
+    """
+
+    def __init__(self) -> None:
+        self._items: queue.SimpleQueue[T] = queue.SimpleQueue()
+        self._places: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(WAITING):
+            self.widen()
+
+    def widen(self) -> None:
+        """Make room for one more item."""
+        self._places.put(None)
+
+    def put(self, item: T) -> None:
+        """Add an item as soon as there is room."""
+        self._places.get()
+        self._items.put(item)
+
+    def get(self) -> T:
+        """Take the next item as soon as there is one."""
+        item = self._items.get()
+        self.widen()
+        return item
+
+
 def ahead(items: Iterable[T]) -> Iterator[T]:
     """Yield `items`, which another thread takes from their iterator up to WAITING of them ahead."""
-    waiting: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(WAITING)
+    waiting: Passage[tuple[T] | BaseException | None] = Passage()
     is_over = threading.Event()
 
     def take() -> None:
@@ -38,16 +66,14 @@ def ahead(items: Iterable[T]) -> Iterator[T]:
             yield taken[0]
     finally:
         is_over.set()
-        with suppress(queue.Empty):
-            while True:
-                waiting.get_nowait()  # or the thread would wait for ever where there is no room for the next one
+        waiting.widen()  # or the thread would wait for ever where there is no room for the next one
 
 
 class Worker:
     """Another thread that does jobs in order."""
 
     def __init__(self) -> None:
-        self._jobs: queue.Queue[Callable[[], object] | None] = queue.Queue(WAITING)
+        self._jobs: Passage[Callable[[], object] | None] = Passage()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
