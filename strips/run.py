@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from strips.maps import MapFiles, StoredMap
 from strips.plan import Plan, made_in, strip_of
 from strips.program import Program
 from strips.traced import TracedStage
+from strips.worker import Job, Worker
 
 # From rows of the picture to float32 (rows, width, channels), and the other way.
 Source = Callable[[range], np.ndarray]
@@ -68,7 +69,7 @@ class _Run:
         self.count = -(-self.height // plan.rows)
 
     def __call__(self) -> None:
-        with closing(self.files), ThreadPoolExecutor(1) as self.worker:
+        with closing(self.files), closing(Worker()) as self.worker:
             self._run_stages()
 
     def _run_stages(self) -> None:
@@ -97,16 +98,16 @@ class _Run:
         stored = [*made, *[tensor for tensor in (stage.target,) if tensor is self.cut.graph.output]]
         traced = TracedStage(self.cut, stage, stored)
         # The worker reads the next strip and writes the last one, in their order, while this one is computed.
-        read = self.worker.submit(self._read_strip, 0, (stage.target, *made), there)
-        written: Future[None] = Future()
-        written.set_result(None)
+        read_strip = partial(self._read_strip, targets=(stage.target, *made), there=there)
+        read = self.worker.submit(partial(read_strip, 0))
+        written: Job[None] = self.worker.submit(lambda: None)
         for strip in range(self.count):
             program, leaves = read.result()
             if strip + 1 < self.count:
-                read = self.worker.submit(self._read_strip, strip + 1, (stage.target, *made), there)
+                read = self.worker.submit(partial(read_strip, strip + 1))
             values, partials = traced(program, leaves, self.held, self.numbers)
             written.result()
-            written = self.worker.submit(self._keep_strip, program, stored, values)
+            written = self.worker.submit(partial(self._keep_strip, program, stored, values))
             if partials:
                 self._sum_up(stage, len(program.targets[stage.target]) * stage.target.shape[2], partials, totals)
             self.observe((number + (strip + 1) / self.count) / len(self.cut.stages))
@@ -140,8 +141,8 @@ class _Run:
             self.sink(rows, native.numbers_of(value)[0].astype(np.float32))
 
     def _sum_up(self, stage: Stage, pixels: int, partials: Sequence[tuple[Any, Any]], totals: list[Any]) -> None:
-        for place, (call, partial) in enumerate(zip(stage.reductions, partials, strict=True)):
-            first, second = (native.numbers_of(one).astype(np.float64) for one in partial)
+        for place, (call, sums) in enumerate(zip(stage.reductions, partials, strict=True)):
+            first, second = (native.numbers_of(one).astype(np.float64) for one in sums)
             summed = self.cut.reductions[call].sum_up(first, second, pixels)
             totals[place] = summed if totals[place] is None else totals[place] + summed
 
