@@ -28,6 +28,7 @@ class RunState:
         iterations: done in all.
         evaluations: of loss and gradient, done in all.
         seconds: spent so far.
+        scale_ended: whether the optimiser has ended by itself at this scale, before its last iteration.
     """
 
     optimizer: OptimizerState | np.ndarray
@@ -37,6 +38,7 @@ class RunState:
     iterations: int = 0
     evaluations: int = 0
     seconds: float = 0.0
+    scale_ended: bool = False
 
     def base(self) -> RunState:
         """Return the state with the counts from which those of the optimiser count on.
@@ -79,7 +81,7 @@ class RunState:
         if self.average is not None:
             named[f"{_AVERAGE}total"] = ops.convert_to_numpy(self.average.total)
             named[f"{_AVERAGE}missing"] = np.asarray(self.average.missing)
-        counts = ("scale", "scale_iterations", "iterations", "evaluations", "seconds")
+        counts = ("scale", "scale_iterations", "iterations", "evaluations", "seconds", "scale_ended")
         return named | {name: np.asarray(getattr(self, name)) for name in counts}
 
     @classmethod
@@ -102,6 +104,7 @@ class RunState:
             average=average,
             **{name: _count(arrays, name) for name in ("scale", "scale_iterations", "iterations", "evaluations")},
             seconds=_number(arrays, "seconds"),
+            scale_ended=bool(arrays.get("scale_ended", False)),  # states of earlier versions lack it
         )
 
 

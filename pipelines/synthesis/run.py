@@ -142,7 +142,7 @@ class SynthesisRun:
         # From the seed and the scale: a resumed run gets the same noise.
         generator = np.random.default_rng([self.plan.random_seed, number])
         self.frames = with_detail(frames, self.inputs.sources, new, self.plan.geometry.paddings.output, generator)
-        self.state = replace(self.state, optimizer=self.frames, scale=number + 1, scale_iterations=0)
+        self.state = replace(self.state, optimizer=self.frames, scale=number + 1, scale_iterations=0, scale_ended=False)
         self._take_state = None
 
     def _full_size(self) -> np.ndarray:
@@ -152,7 +152,7 @@ class SynthesisRun:
 
     def _optimize(self, scale: Scale) -> None:
         before = self.state
-        if scale.iterations <= before.scale_iterations:
+        if before.scale_ended or scale.iterations <= before.scale_iterations:
             return
         minimize, _ = OPTIMIZERS[self.plan.optimizer]
         base = before.base()
@@ -168,6 +168,8 @@ class SynthesisRun:
             callback=lambda iteration: self._follow(scale, base, iteration),
         )
         self.message = result.message
+        is_early = self.state.scale_iterations < scale.iterations and not self.stopped
+        self.state = replace(self.state, scale_ended=is_early)
 
     def _follow(self, scale: Scale, base: RunState, iteration: Iteration) -> None:
         """Record an iteration at `scale`; `base` is the state, with its counts, from which the optimiser counts."""

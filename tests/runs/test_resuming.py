@@ -86,21 +86,25 @@ def test_a_second_signal_does_not_keep_a_synthesis_from_being_saved(inputs, tmp_
     assert {"state.npz", "I0003_F0000.png"} <= {path.name for path in folder.iterdir()}
 
 
-def test_a_synthesis_whose_last_loss_is_interrupted_is_not_begun_again(inputs, tmp_path, monkeypatch):
+@pytest.mark.parametrize("changes", [{"max_iter": 6}, {"mul": 1e-3}, {"mul": 1e-3, "tol": 1e-4, "optimizer": "lbfgs"}])
+def test_a_synthesis_whose_last_loss_is_interrupted_is_not_begun_again(inputs, tmp_path, monkeypatch, changes):
     def interrupt(run, frames):
         raise KeyboardInterrupt
 
-    settings = synthesis_cases.small_settings(inputs[synthesis_cases], tmp_path)
+    changes = {"output_width": 24, "output_height": 20, "max_iter": 100, **changes}
+    settings = synthesis_cases.small_settings(inputs[synthesis_cases], tmp_path, **changes)
     with monkeypatch.context() as patch:
         patch.setattr(SynthesisRun, "final_loss", interrupt)
         with pytest.raises(KeyboardInterrupt):
             synthesize(settings)
     (folder,) = tmp_path.iterdir()
     before = pixels(folder / "final_F0000.png")
+    iterations = len(synthesis_cases.read_progress(folder))
+    assert (iterations < settings.max_iter) == ("mul" in changes)  # the optimiser has ended by itself
     notes = []
     report = synthesize(settings, note=notes.append)
-    assert notes[-1] == f"resuming at iteration 6 of the interrupted run in {folder}"
-    assert (report.folder, report.iterations) == (folder, 6)
+    assert notes[-1] == f"resuming at iteration {iterations} of the interrupted run in {folder}"
+    assert (report.folder, report.iterations) == (folder, iterations)
     np.testing.assert_array_equal(pixels(report.pictures[0]), before)
     assert synthesize(settings).folder != folder  # it is complete
 
