@@ -81,7 +81,8 @@ def remove_lattice_from_file(
         from model.saving import load_model, save_model
     generator = load_model(path)
     pattern = remove_lattice(generator, _inputs(generator, photos), strength=strength)
-    return LatticeReport(pattern, save_model(generator, output, dtype=dtype))
+    with quiet_startup():  # Keras imports TensorFlow to save, where that is installed, on every backend
+        return LatticeReport(pattern, save_model(generator, output, dtype=dtype))
 
 
 def _inputs(generator: keras.Model, photos: list[Path] | None) -> Iterator[Any]:

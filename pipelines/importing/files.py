@@ -14,6 +14,7 @@ from pipelines.export.export import require_packages
 from pipelines.export.files import check_output, size_of, whole_or_nothing
 from pipelines.export.settings import ExportSettings, format_of
 from pipelines.outputs import check_file_output, check_not_read
+from pipelines.startup import quiet_startup
 from runtimes.terminal import printable
 
 if TYPE_CHECKING:
@@ -137,7 +138,8 @@ def write_model(
     from model.saving import save_model
 
     with whole_or_nothing(path) as temporary:
-        save_model(model, temporary, dtype=cast("StorageType", dtype))
+        with quiet_startup():  # Keras imports TensorFlow to save, where that is installed, on every backend
+            save_model(model, temporary, dtype=cast("StorageType", dtype))
         add_provenance(temporary, provenance)
     return WrittenModel(path, size_of(path), sha256_of(path))
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 from conftest import ROOT
 
 PROGRAM = """
@@ -51,6 +52,22 @@ def test_warnings_of_tensorflows_python_side_are_for_programmers():
     assert (
         standard_error("import logging, tensorflow; logging.getLogger('tensorflow').warning('retracing')") == "after\n"
     )
+
+
+SAVING = {
+    "import": "from import_torch_weights import main; main({})",
+    "lattice": "from pipelines import lattice; lattice.PICTURES = 1; from remove_lattice import main; main({})",
+}
+INPUTS = {"import": "tests/data/torch7/tn_johnson_small.t7", "lattice": "klimt_gold"}
+
+
+@pytest.mark.parametrize("script", SAVING)
+def test_scripts_that_save_a_model_say_nothing_of_tensorflow_on_another_backend(script, tmp_path):
+    """Keras imports it there when it saves, which told its notes."""
+    output = tmp_path / "model.keras"
+    code = SAVING[script].format(["--input", INPUTS[script], "--output", str(output)])
+    printed(code, says="", KERAS_BACKEND="torch")
+    assert output.is_file()
 
 
 def test_who_sets_the_variable_sees_the_notes():
