@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops
 
 from choices import POLICIES
-from errors import ArgumentError, UserError
+from errors import ArgumentError, UserError, counted
 from model.generators.registry import build_generator
 from model.saving import load_model
 from model.styles import append_style, freeze_shared, inputs_in_turn, mean_style, style_names
@@ -147,7 +147,8 @@ class GeneratorPlan:
         if [weight.shape for weight in trained.weights] != [weight.shape for weight in generator.weights]:
             raise UserError(
                 f"`initial_generator` {initial}: its weights do not fit the generator to be trained: `model`, `mode`, "
-                "`normalization` and `noise_depth` must be those that it was trained with"
+                "`normalization`, `noise_depth` and the number of styles must be those that it was trained with (it "
+                f"has {counted(max(1, len(style_names(trained))), 'style')})"
             )
         generator.set_weights(trained.get_weights())
 

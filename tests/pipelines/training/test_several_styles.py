@@ -51,6 +51,13 @@ def test_roughness_relative_to_styles_in_turn_has_a_gradient():
     np.testing.assert_allclose(gradient([0.5, 2.0], images), np.concatenate(each) / 4, rtol=1e-4, atol=1e-8)
 
 
+def test_initial_generator_of_another_number_of_styles_is_refused_with_its_number(tmp_path):
+    """Its message named only options that were right."""
+    reason = r"the number of styles must be those that it was trained with \(it has 10 styles\)"
+    with pytest.raises(UserError, match=reason):
+        train_generator(several(tmp_path, tmp_path / "out", initial_generator="gallery"))
+
+
 @pytest.mark.parametrize(("batch_size", "viewed"), [(2, [0, 1]), (4, [0, 1]), (6, [0, 1, 4, 5])])
 def test_every_style_learns_to_be_steady(tmp_path, batch_size, viewed):
     settings = several(tmp_path, tmp_path / "out", batch_size=batch_size, consistency_weight=1.0, precision="float32")
