@@ -82,7 +82,8 @@ def read_deep_tiff(path: Path) -> DeepImage | None:
     are taken as sRGB-encoded and clipped to [0, 1].
 
     Raises:
-        ImageError: more pixels than MAX_PIXELS, signed integers, NaN or infinity, a stack of pictures.
+        ImageError: more pixels than MAX_PIXELS, signed integers, several channels of 1 bit, NaN or infinity, a stack of
+            pictures.
     """
     import tifffile
 
@@ -112,6 +113,8 @@ def _channels_last(page: tifffile.TiffPage, path: Path) -> np.ndarray:
     if page.axes not in ("YX", "YXS", "SYX") or page.samplesperpixel > 16:
         raise ImageError(f"{path}: not a single picture: axes {page.axes}, {page.samplesperpixel} channels")
     check_pixels(path, page.imagewidth, page.imagelength)
+    if page.bitspersample == 1 and page.samplesperpixel > 1:  # which tifffile takes apart as if it were one channel
+        raise ImageError(f"{path}: {page.samplesperpixel} channels of 1 bit are not supported")
     if page.sampleformat == SIGNED:
         raise ImageError(f"{path}: signed integer pixels are not supported")
     values = np.asarray(page.asarray(maxworkers=1), np.float32)

@@ -444,6 +444,16 @@ def test_tiff_that_pillow_does_not_read(tmp_path, random, options):
     np.testing.assert_array_equal((picture.picture().pixels * 255).round(), levels)
 
 
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_tiff_with_several_channels_of_one_bit_is_refused(tmp_path, random, channels):
+    levels = random.integers(0, 2, (13, 21, channels)).astype(bool)
+    kind = "rgb" if channels > 2 else "minisblack"
+    options = {"bigtiff": True, "byteorder": ">", "planarconfig": "contig", "bitspersample": 1}
+    tifffile.imwrite(tmp_path / "a.tif", levels, photometric=kind, **options)
+    with pytest.raises(ImageError, match=rf"a\.tif: {channels} channels of 1 bit are not supported"):
+        read_image(tmp_path / "a.tif")
+
+
 @pytest.mark.parametrize("colors", [1, 3])
 @pytest.mark.parametrize("options", [{}, {"compression": "zlib", "predictor": True}])
 def test_tiff_with_its_alpha_in_a_plane(tmp_path, random, colors, options):
