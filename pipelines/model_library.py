@@ -58,10 +58,11 @@ def _config(path: Path) -> dict[str, Any]:
         return json.loads(archive.read("config.json"))["config"]
 
 
-def find_model(name_or_path: str, *, option: str = "`model`") -> Path:
+def find_model(name_or_path: str, *, option: str = "`model`", textures: bool = False) -> Path:
     """Return the `.keras` file that is meant: a file, or the name of a model that ships with the program.
 
-    `option` is the argument that errors name.
+    `option` is the argument that errors name. Where there is no model of the name, they list the known ones: with
+    `textures` those that make textures.
 
     Raises:
         ArgumentError: there is no such file or name, or the file is of another kind.
@@ -93,4 +94,5 @@ def find_model(name_or_path: str, *, option: str = "`model`") -> Path:
         return known[name_or_path]
     if path.suffix or len(path.parts) > 1:
         raise ArgumentError(f"{option} {path}: no such file")
-    raise ArgumentError(f"{option}: {unknown_name('model', name_or_path, known)}")
+    listed = [name for name, file in known.items() if not textures or makes_textures(file)]
+    raise ArgumentError(f"{option}: {unknown_name('model', name_or_path, listed)}")

@@ -133,7 +133,8 @@ def with_files(settings: SynthesisSettings) -> SynthesisSettings:
     if settings.morph is None:
         return settings
     first, second = (
-        Path(path) if _is_picture(path) else find_model(os.fspath(path), option="`morph`") for path in settings.morph
+        Path(path) if _is_picture(path) else find_model(os.fspath(path), option="`morph`", textures=True)
+        for path in settings.morph
     )
     return replace(settings, morph=(first, second))
 

@@ -92,7 +92,7 @@ def sample_pictures(
     height, width = output_height or output_width, output_width
     bound = parse_memory(memory)
     _check(height, width, count, tileable, random_seed)
-    path = find_model(generator, option=option)
+    path = find_model(generator, option=option, textures=True)
     with quiet_startup():
         from model.acceleration import with_constant_kernels
         from model.noise import takes_noise

@@ -27,6 +27,12 @@ def test_names(shipped):
         find_model("starry_nigth")
 
 
+def test_where_textures_are_wanted_they_alone_are_named():
+    with pytest.raises(ArgumentError, match=r"unknown model 'sand' \(known: bark, gold_leaf, .*\)") as error:
+        find_model("sand", textures=True)
+    assert "starry_night" not in str(error.value)
+
+
 def test_paths(shipped, tmp_path):
     (tmp_path / "mine.keras").touch()
     (tmp_path / "notes.txt").touch()

@@ -103,8 +103,8 @@ def test_they_are_no_models_to_stylise_with(generator, tmp_path, capsys):
 def test_an_output_is_needed_and_its_format_known(tmp_path, capsys):
     assert synthesize.main(["--generator", "starry_night"]) == 2
     assert "--generator needs --output FILE" in capsys.readouterr().err
-    assert sample("starry_nigth", tmp_path / "a.png") == 2
-    assert "did you mean 'starry_night'" in capsys.readouterr().err
+    assert sample("roof_slats", tmp_path / "a.png") == 2
+    assert "did you mean 'roof_slates'" in capsys.readouterr().err
     assert sample("starry_night", tmp_path / "a.xyz") == 2
     assert "the name of a picture must end in one of .jpeg, " in capsys.readouterr().err
 
