@@ -57,9 +57,14 @@ class DeepImage:
     bits: int
 
 
+def png_depth(head: bytes) -> int:
+    """Return the bits of a PNG's channel from the first bytes of its file (25 or more), 0 for other files."""
+    return int.from_bytes(head[24:25]) if head.startswith(PNG_SIGNATURE) else 0
+
+
 def is_deep_png(head: bytes) -> bool:
-    """Tell from the first bytes of a file (26 or more) whether it is a PNG of 16 bits a channel."""
-    return head.startswith(PNG_SIGNATURE) and head[24:25] == b"\x10"
+    """Tell from the first bytes of a file (25 or more) whether it is a PNG of 16 bits a channel."""
+    return png_depth(head) == 16
 
 
 def decode_deep_png(path: Path) -> tuple[np.ndarray, np.ndarray | None]:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from images.color_profiles import convert_deep_to_srgb, convert_to_srgb
-from images.deep_files import TIFF_SIGNATURES, decode_deep_png, is_deep_png, read_deep_tiff
+from images.deep_files import TIFF_SIGNATURES, decode_deep_png, is_deep_png, png_depth, read_deep_tiff
 from images.errors import ImageError, ImageWarning, ProfileError, reason
 from images.folders import why_no_file
 from images.heif import is_heif, register_heif
@@ -28,8 +28,6 @@ ANIMATED_FORMATS = ("GIF", "WEBP", "PNG", "AVIF")
 # Pixels an inch; beyond these it is no resolution but a broken tag, or the 1 that Pillow has for a TIFF without any.
 MIN_RESOLUTION, MAX_RESOLUTION = 1, 1e5
 HEAD_BYTES = 64
-# In them, the byte with the bits of a PNG's channel.
-DEPTH_PLACE = 24
 
 
 def read_image(path: str | os.PathLike) -> Picture:
@@ -140,7 +138,7 @@ def _read(path: Path, head: bytes) -> PictureRows:
 def _scale_transparent_grey(image: Image.Image, head: bytes) -> None:
     """Bring the transparent level (tRNS) of a grey PNG of 2 or 4 bits to 8: Pillow does so with its pixels alone."""
     if image.format == "PNG" and image.mode == "L" and "transparency" in image.info:
-        image.info["transparency"] = image.info["transparency"] * 255 // (2 ** head[DEPTH_PLACE] - 1)
+        image.info["transparency"] = image.info["transparency"] * 255 // (2 ** png_depth(head) - 1)
 
 
 def _frame_count(image: Image.Image) -> int:

@@ -67,6 +67,17 @@ class RunState:
             **changes,
         )
 
+    def is_through(self, iterations: int) -> bool:
+        """Say whether nothing is left to do at this scale, which is to have so many iterations."""
+        return self.scale_ended or self.scale_iterations >= iterations
+
+    def ended(self, iterations: int) -> RunState:
+        """Return the state after the optimiser has come to its end at this scale, which was to have so many iterations.
+
+        One that had them all may be given more when the run is resumed.
+        """
+        return replace(self, scale_ended=self.scale_iterations < iterations)
+
     @property
     def point(self) -> np.ndarray:
         """The last iterate, or the trial point of a line search, as float32."""

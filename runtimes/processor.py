@@ -31,6 +31,8 @@ def ask_for_quick_kernels(precision: str = "float32") -> None:
     Args:
         precision: in which the program will compute: "float32", "bfloat16" or "auto".
     """
+    if "tensorflow" in sys.modules or precision == "bfloat16":
+        return
     flags = cpu_flags()
-    if "tensorflow" not in sys.modules and precision != "bfloat16" and "avx2" in flags and not flags & NEURAL:
+    if "avx2" in flags and not flags & NEURAL:
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

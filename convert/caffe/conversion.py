@@ -33,7 +33,7 @@ class Conversion:
     part: Network
     parameters: Parameters
     builder: GraphBuilder
-    corner_crops: tuple[str, ...] = ()
+    corner_crops: tuple[str, ...]
 
 
 def convert_caffe(

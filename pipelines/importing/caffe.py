@@ -31,8 +31,8 @@ class CaffeImportReport:
     """What an import did.
 
     `ignored` are the fields of the prototxt that Caffe does not have, `corner_crops` Crop layers that cut at the upper
-    left because they do not tell where. `differences` are those from the reference, if
-    there was one; where one is too large nothing was written and `written` is None.
+    left because they do not tell where. `differences` are those from the reference, if there was one; where one is too
+    large nothing was written and `written` is None.
     """
 
     layers: int

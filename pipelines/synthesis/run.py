@@ -152,7 +152,7 @@ class SynthesisRun:
 
     def _optimize(self, scale: Scale) -> None:
         before = self.state
-        if before.scale_ended or scale.iterations <= before.scale_iterations:
+        if before.is_through(scale.iterations):
             return
         minimize, _ = OPTIMIZERS[self.plan.optimizer]
         base = before.base()
@@ -168,8 +168,8 @@ class SynthesisRun:
             callback=lambda iteration: self._follow(scale, base, iteration),
         )
         self.message = result.message
-        is_early = self.state.scale_iterations < scale.iterations and not self.stopped
-        self.state = replace(self.state, scale_ended=is_early)
+        if not self.stopped:
+            self.state = self.state.ended(scale.iterations)
 
     def _follow(self, scale: Scale, base: RunState, iteration: Iteration) -> None:
         """Record an iteration at `scale`; `base` is the state, with its counts, from which the optimiser counts."""

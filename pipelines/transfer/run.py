@@ -164,7 +164,7 @@ class TransferRun:
     def _optimize(self) -> None:
         """Do what is left of the present scale."""
         scale = self.plan.scales[self.state.scale]
-        if self.state.scale_ended or scale.iterations <= self.state.scale_iterations:
+        if self.state.is_through(scale.iterations):
             return
         evaluate = self.objectives.compile(scale.size)
         base, average = self.state.base(), self._average
@@ -180,8 +180,8 @@ class TransferRun:
 
         average = RunningAverage(ops.convert_to_tensor(average.total), average.missing)
         self._minimize(evaluate, scale.iterations - base.scale_iterations, follow)
-        is_early = self.state.scale_iterations < scale.iterations and not self.stopped
-        self.state = replace(self.state, scale_ended=is_early)
+        if not self.stopped:
+            self.state = self.state.ended(scale.iterations)
 
     def _minimize(self, evaluate: Evaluate, maxiter: int, follow: Callable[[Iteration], None]) -> None:
         start = self.state.optimizer

@@ -1,26 +1,9 @@
 """The thread beside the network."""
 
-import subprocess
-import sys
-
 import pytest
-from conftest import ROOT
+from support.interruptions import interrupt_workers
 
 from strips.worker import Worker
-
-INTERRUPTED = """
-import random, signal
-from contextlib import closing, suppress
-from strips.worker import Worker
-
-signal.signal(signal.SIGALRM, signal.default_int_handler)
-random.seed(1)
-for _ in range(300):
-    with suppress(KeyboardInterrupt), closing(Worker()) as worker:
-        signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0001, 0.002))
-        while True:
-            worker.submit(lambda: None).result()
-"""
 
 
 def test_jobs_give_their_results_or_errors_in_order():
@@ -35,4 +18,4 @@ def test_jobs_give_their_results_or_errors_in_order():
 
 
 def test_no_thread_waits_for_ever_whenever_ctrl_c_comes():
-    subprocess.run([sys.executable, "-c", INTERRUPTED], cwd=ROOT, check=True, timeout=60)
+    interrupt_workers("strips.worker", "while True: worker.submit(lambda: None).result()")

@@ -1,12 +1,10 @@
 """The threads beside the network."""
 
 import itertools
-import subprocess
-import sys
 import threading
 import time
 
-from conftest import ROOT
+from support.interruptions import interrupt_workers
 
 from pipelines.stylization.film.threads import WAITING, ahead
 
@@ -24,20 +22,6 @@ def test_a_thread_whose_items_nobody_takes_any_more_ends():
     assert not thread.is_alive()
 
 
-INTERRUPTED = """
-import itertools, random, signal
-from contextlib import closing, suppress
-from pipelines.stylization.film.threads import Worker, ahead
-
-signal.signal(signal.SIGALRM, signal.default_int_handler)
-random.seed(1)
-for _ in range(300):
-    with suppress(KeyboardInterrupt), closing(Worker()) as beside:
-        signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0001, 0.002))
-        for _ in ahead(itertools.count()):
-            beside.do(lambda: None)
-"""
-
-
 def test_no_thread_sleeps_for_ever_whenever_ctrl_c_comes():
-    subprocess.run([sys.executable, "-c", INTERRUPTED], cwd=ROOT, check=True, timeout=60)
+    work = "for _ in ahead(itertools.count()): worker.do(lambda: None)"
+    interrupt_workers("pipelines.stylization.film.threads", work)
