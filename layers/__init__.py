@@ -2,6 +2,7 @@
 
 from layers.adaptive_pooling import AdaptivePooling2D
 from layers.batch_statistics_normalization import BatchStatisticsNormalization
+from layers.bilinear_resize_to_match import BilinearResizeToMatch
 from layers.bilinear_sampling import BilinearSampling2D
 from layers.bilinear_upsampling import BilinearUpSampling2D
 from layers.box_decoding import BoxDecoding
@@ -56,6 +57,7 @@ from layers.winograd_conv2d import WinogradConv2D
 __all__ = [
     "AdaptivePooling2D",
     "BatchStatisticsNormalization",
+    "BilinearResizeToMatch",
     "BilinearSampling2D",
     "BilinearUpSampling2D",
     "BoxDecoding",

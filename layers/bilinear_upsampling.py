@@ -42,7 +42,7 @@ class BilinearUpSampling2D(keras.layers.Layer):
         sizes = ops.shape(inputs)[1:3]
         outputs = ops.cast(inputs, self.compute_dtype)  # Keras casts no integers
         for axis, (size, target) in enumerate(zip(sizes, self._targets(sizes), strict=True), start=1):
-            outputs = self._resize(outputs, axis, size, target)
+            outputs = resized(outputs, axis, size, target)
         return outputs
 
     def _targets(self, sizes: Sequence[Any]) -> tuple[Any, Any]:
@@ -51,20 +51,6 @@ class BilinearUpSampling2D(keras.layers.Layer):
         height, width = (None if n is None else n * factor for n, factor in zip(sizes, self.size, strict=True))
         return height, width
 
-    def _resize(self, inputs: Any, axis: int, size: Any, target: Any) -> Any:
-        """Mix the two nearest rows (or columns) for each of the `target` new ones.
-
-        The position is computed in integers, so that it is exact for pictures of any size.
-        """
-        steps = ops.arange(target) * (size - 1)
-        gaps = ops.maximum(target - 1, 1)
-        lower = steps // gaps
-        upper = ops.minimum(lower + 1, size - 1)
-        share = ops.cast(steps - lower * gaps, "float32") / ops.cast(gaps, "float32")
-        share = ops.reshape(ops.cast(share, inputs.dtype), (1, -1, 1, 1) if axis == 1 else (1, 1, -1, 1))
-        near, far = ops.take(inputs, lower, axis=axis), ops.take(inputs, upper, axis=axis)
-        return near + (far - near) * share
-
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return the enlarged shape, None where a size is unknown."""
         return (input_shape[0], *self._targets(input_shape[1:3]), input_shape[3])
@@ -72,3 +58,24 @@ class BilinearUpSampling2D(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
         return {**super().get_config(), "size": self.size, "output_size": self.output_size}
+
+
+def resized(inputs: Any, axis: int, size: Any, target: Any) -> Any:
+    """Return `inputs` with a mixture of the two nearest rows (or columns) for each of the `target` new ones.
+
+    The position is computed in integers, so that it is exact for pictures of any size.
+
+    Args:
+        inputs: (batch, height, width, channels).
+        axis: 1 for rows, 2 for columns.
+        size: how many there are.
+        target: how many are wanted; the first and the last stay what they are.
+    """
+    steps = ops.arange(target) * (size - 1)
+    gaps = ops.maximum(target - 1, 1)
+    lower = steps // gaps
+    upper = ops.minimum(lower + 1, size - 1)
+    share = ops.cast(steps - lower * gaps, "float32") / ops.cast(gaps, "float32")
+    share = ops.reshape(ops.cast(share, inputs.dtype), (1, -1, 1, 1) if axis == 1 else (1, 1, -1, 1))
+    near, far = ops.take(inputs, lower, axis=axis), ops.take(inputs, upper, axis=axis)
+    return near + (far - near) * share

@@ -305,15 +305,15 @@ class Unpooling(RowRule):
 
 @dataclass(frozen=True)
 class AlignedResize(RowRule):
-    """Bilinear resizing with aligned corners, to a size of any ratio."""
+    """Bilinear resizing of the first input with aligned corners, to a size of any ratio; others tell the size alone."""
 
     call_columns: Callable[[Any], Any]
 
     def wanted(self, call: Call, rows: range) -> list[Rows]:
         """Return the rows between which `rows` lie."""
-        (tensor,) = maps_of(call)
+        tensor, *others = maps_of(call)
         places = [self._place(call, row) for row in (rows.start, rows.stop - 1)]
-        return [(range(places[0][0], min(places[1][0] + 2, tensor.height)),)]
+        return [(range(places[0][0], min(places[1][0] + 2, tensor.height)),), *(() for _ in others)]
 
     @staticmethod
     def _place(call: Call, row: int) -> tuple[int, float]:
@@ -324,8 +324,8 @@ class AlignedResize(RowRule):
 
     def compute(self, call: Call, values: Mapping[Tensor, Any], rows: range, wanted: Sequence[Rows]) -> tuple[Any, ...]:
         """Return the rows mixed from those above and below."""
-        ((strip,),) = wanted
-        (tensor,) = maps_of(call)
+        (strip,), *_ = wanted
+        tensor = maps_of(call)[0]
         places = [self._place(call, row) for row in rows]
         lower = [above - strip.start for above, _ in places]
         upper = [min(place + 1, len(strip) - 1) for place in lower]
@@ -336,7 +336,7 @@ class AlignedResize(RowRule):
 
     def place(self, call: Call, rows: range, wanted: Sequence[Rows]) -> Hashable:
         """Return between which rows of the strip each of `rows` lies, and where."""
-        ((strip,),) = wanted
+        (strip,), *_ = wanted
         places = [self._place(call, row) for row in rows]
         return tuple((above - strip.start, share) for above, share in places)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from keras import ops, tree
 
+from layers import BilinearUpSampling2D
 from layers.arguments import pair
 from strips.graph import Call, Tensor
 from strips.rows import (
@@ -158,12 +159,13 @@ def _wrapped(call: Call) -> RowRule | None:
     return find_rule(replace(call, operation=call.operation.layer))  # whose kernel is as it was last normalised
 
 
-@_rule("BilinearUpSampling2D")
-def _bilinear_upsampling(call: Call) -> RowRule:
-    layer, columns = call.operation, call.outputs[0].shape[2]
+@_rule("BilinearUpSampling2D", "BilinearResizeToMatch")
+def _bilinear_resizing(call: Call) -> RowRule:
+    columns = call.outputs[0].shape[2]
 
     def call_columns(value: Any) -> Any:
-        return twin(layer, output_size=(value.shape[1], columns))(value)
+        layer = BilinearUpSampling2D(output_size=(value.shape[1], columns), dtype=call.operation.dtype_policy)
+        return layer(value)
 
     return AlignedResize(call_columns)
 

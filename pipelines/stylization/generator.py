@@ -19,6 +19,7 @@ from model.acceleration import accelerate, with_constant_kernels
 from model.leaky_relu import with_exact_slopes
 from model.noise import takes_noise
 from pipelines.stylization.brush import with_brush
+from pipelines.stylization.picture_plan import differing_size
 
 # 8 bits of mantissa are too few for 0..255 minus a mean: the layers around the network stay in float32.
 FLOAT32_LAYERS = (VGGPreprocessing, VGGPostprocessing)
@@ -81,7 +82,7 @@ class Generator:
             size = f"{pixels.shape[1]} x {pixels.shape[0]}"
             raise UserError(f"the model fails on a picture of {size} pixels: {one_line(error)}") from error
         if stylized.shape != (1, *pixels.shape):
-            raise UserError(f"the model returned {stylized.shape[1:]} for {pixels.shape}, which differs in size")
+            raise differing_size(stylized.shape[1:], pixels.shape)
         if not np.isfinite(stylized).all():
             raise UserError("the model returned NaN or infinite values")
         self._is_range_told = self._is_range_told or warn_of_range(stylized)

@@ -96,7 +96,7 @@ def plan_picture(
         masks: how many there are.
 
     Raises:
-        UserError: not even strips fit.
+        UserError: not even strips fit, or a network returns pictures of another size than it takes.
     """
     sizes = painted_sizes(height, width, brush_size)
     pixels = max(rows * columns for rows, columns in sizes)
@@ -107,12 +107,20 @@ def plan_picture(
         graphs = [trace(network, *size) for network in networks for size in sizes]
     except Exception:  # a foreign model may hold anything; what stands in the way is told when it runs
         return None
+    for graph in graphs:
+        if graph.output.shape[1:] != graph.input.shape[1:]:
+            raise differing_size(graph.output.shape[1:], graph.input.shape[1:])
     beside = _bytes_of_masks(masks) * pixels
     whole = PicturePlan(used + _bytes_of_whole(graphs, brush_size) + beside)
     if whole.needed <= bound:
         return whole
     files = beside if brush_size == 1 else beside + BRUSH_FILE_PIXEL * pixels
     return _strips(graphs, whole, used, bound, beside=files)
+
+
+def differing_size(returned: tuple[int, ...], given: tuple[int, ...]) -> UserError:
+    """Return the error about a network that returns pictures of another size (height, width, channels)."""
+    return UserError(f"the model returned {returned} for {given}, which differs in size")
 
 
 def check_frames(

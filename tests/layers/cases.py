@@ -247,6 +247,13 @@ CASES = [
     Case(AFFINE, {"shape": (1, 1, 3), "shift": False}, references.affine),
     Case(AFFINE, {"shape": (6, 1, 3), "scale": False}, references.affine, other_shapes=((1, 6, 4, 3),)),
     Case(
+        layers.BilinearResizeToMatch,
+        {},
+        references.bilinear_to_match,
+        shapes=((2, 3, 4, 3), (2, 5, 9, 2)),
+        other_shapes=((1, 5, 5, 3), (1, 1, 3, 2)),
+    ),
+    Case(
         layers.CropToMatch,
         {},
         references.crop,

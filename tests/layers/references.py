@@ -121,6 +121,11 @@ def bilinear(x, _, *, size=2, output_size=None):
     return channels_last(F.interpolate(channels_first(x), mode="bilinear", align_corners=True, **target))
 
 
+def bilinear_to_match(x, picture, _):
+    size = picture.shape[1:3]
+    return channels_last(F.interpolate(channels_first(x), size, mode="bilinear", align_corners=True))
+
+
 def convolution(x, weights, *, filters, kernel_size, use_bias=True, activation=None):
     kernel = torch.tensor(np.ascontiguousarray(weights[0].transpose(3, 2, 0, 1)))
     outputs = F.conv2d(channels_first(x), kernel, torch.tensor(weights[1]) if use_bias else None)

@@ -99,6 +99,9 @@ OPERATIONS = {
     "symmetric": lambda x: ops.pad(x, ((0, 0), (20, 9), (3, 4), (0, 0)), mode="symmetric"),
     "filled": lambda x: ops.pad(x, ((0, 0), (20, 9), (3, 4), (0, 0)), constant_values=0.5),
     "reflect": lambda x: ops.pad(x, ((0, 0), (20, 9), (3, 4), (0, 0)), mode="reflect"),
+    "resized to match": lambda x: keras.layers.Concatenate()(
+        [x, layers.BilinearResizeToMatch()([keras.layers.MaxPooling2D(3)(x), x])]
+    ),
     "joined": lambda x: keras.layers.Concatenate()([x, layers.CropToMatch()([keras.layers.UpSampling2D(2)(x), x])]),
 }
 

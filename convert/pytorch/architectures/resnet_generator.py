@@ -10,8 +10,9 @@ from keras import KerasTensor
 
 from convert.pytorch.registry import architecture
 from convert.pytorch.state_dicts import StateDict
+from convert.pytorch.weighted_layers import convolution, doubling_convolution
 from errors import counted
-from layers import CropToMatch, InstanceNormalization, PaddedConv2DTranspose, ReflectionPadding2D, conv2d
+from layers import CropToMatch, InstanceNormalization, ReflectionPadding2D
 
 CHANNELS = 3
 _FIRST_BLOCK = 10  # position of the first residual block
@@ -46,16 +47,16 @@ class ResnetGenerator:
         blocks = _blocks(state)
         image = keras.Input((None, None, CHANNELS), name="image")
         x = keras.layers.Rescaling(2.0, offset=-1.0, name="to_minus_1_to_1")(image)
-        x = _unit(_convolved(state, "model.1", ReflectionPadding2D(3)(x)))
+        x = _unit(convolution(state, "model.1", ReflectionPadding2D(3)(x)))
         for position in (4, 7):
-            x = _unit(_convolved(state, f"model.{position}", keras.layers.ZeroPadding2D(1)(x), stride=2))
+            x = _unit(convolution(state, f"model.{position}", keras.layers.ZeroPadding2D(1)(x), strides=2))
         for position in range(_FIRST_BLOCK, _FIRST_BLOCK + blocks):
-            change = _unit(_convolved(state, f"model.{position}.conv_block.1", ReflectionPadding2D(1)(x)))
-            change = _convolved(state, f"model.{position}.conv_block.5", ReflectionPadding2D(1)(change))
+            change = _unit(convolution(state, f"model.{position}.conv_block.1", ReflectionPadding2D(1)(x)))
+            change = convolution(state, f"model.{position}.conv_block.5", ReflectionPadding2D(1)(change))
             x = keras.layers.Add()([x, _normalized(change)])
         for position in (_FIRST_BLOCK + blocks, _FIRST_BLOCK + blocks + 3):
-            x = _unit(_enlarged(state, f"model.{position}", x))
-        x = _convolved(state, f"model.{_FIRST_BLOCK + blocks + 7}", ReflectionPadding2D(3)(x))
+            x = _unit(doubling_convolution(state, f"model.{position}", x))
+        x = convolution(state, f"model.{_FIRST_BLOCK + blocks + 7}", ReflectionPadding2D(3)(x))
         x = keras.layers.Rescaling(0.5, offset=0.5, name="to_0_to_1")(keras.layers.Activation("tanh")(x))
         # A strided convolution rounds an odd size up, so the result is as large as the input or a little larger.
         stylized = CropToMatch(name="crop")([x, image])
@@ -85,24 +86,6 @@ def _convolutions(width: int, blocks: int) -> Iterator[tuple[str, tuple[int, ...
     yield f"model.{after}", (widest, wide, 3, 3), wide
     yield f"model.{after + 3}", (wide, width, 3, 3), width
     yield f"model.{after + 7}", (CHANNELS, width, 7, 7), CHANNELS
-
-
-def _convolved(state: StateDict, name: str, x: KerasTensor, stride: int = 1) -> KerasTensor:
-    kernel = state.array(f"{name}.weight").transpose(2, 3, 1, 0)
-    layer = conv2d(kernel.shape[-1], kernel.shape[0], strides=stride, name=name.replace(".", "_"))
-    outputs = layer(x)
-    layer.set_weights([kernel, state.array(f"{name}.bias")])
-    return outputs
-
-
-def _enlarged(state: StateDict, name: str, x: KerasTensor) -> KerasTensor:
-    kernel = state.array(f"{name}.weight").transpose(2, 3, 1, 0)
-    layer = PaddedConv2DTranspose(
-        kernel.shape[2], kernel.shape[0], strides=2, padding=1, output_padding=1, name=name.replace(".", "_")
-    )
-    outputs = layer(x)
-    layer.set_weights([kernel, state.array(f"{name}.bias")])
-    return outputs
 
 
 def _normalized(x: KerasTensor) -> KerasTensor:

@@ -12,15 +12,14 @@ from keras import KerasTensor
 from convert.pytorch.architectures.vgg import TORCH_DEVIATION, TORCH_MEAN
 from convert.pytorch.registry import architecture
 from convert.pytorch.state_dicts import StateDict
-from layers import CropToMatch, InstanceNormalization, ReflectionPadding2D, conv2d
+from convert.pytorch.weighted_layers import Shapes, convolution, plain, with_weights
+from layers import CropToMatch, InstanceNormalization, ReflectionPadding2D
 
 CHANNELS = 3
 FIRST, LAST = "conv1", "deconv3"
 _MAX_BLOCKS = 100
 _STATISTICS = ("running_mean", "running_var")
 _COUNTER = "num_batches_tracked"
-
-Shapes = dict[str, tuple[int, ...]]
 
 
 @architecture
@@ -126,42 +125,37 @@ class _Builder:
     def convolution(self, x: KerasTensor, name: str, stride: int = 1) -> KerasTensor:
         """Return `x` padded by reflection and convolved."""
         stored = self.kind.stored(name)
-        kernel = self.state.array(f"{stored}.weight").transpose(2, 3, 1, 0)
-        bias = self.state.array(f"{stored}.bias")
-        if self.kind.is_bgr and name == FIRST:
-            kernel = kernel[:, :, ::-1]
-        if self.kind.is_bgr and name == LAST:
-            kernel, bias = kernel[..., ::-1], bias[::-1]
-        side = kernel.shape[0]
-        x = ReflectionPadding2D(side // 2, name=f"{_plain(name)}_pad")(x)
-        layer = conv2d(kernel.shape[-1], side, strides=stride, name=_plain(name))
-        outputs = layer(x)
-        layer.set_weights([kernel, bias])
-        return outputs
+        padded = ReflectionPadding2D(self.state.tensors[f"{stored}.weight"].shape[-1] // 2, name=f"{plain(name)}_pad")(
+            x
+        )
+        is_bgr = self.kind.is_bgr
+        return convolution(
+            self.state,
+            stored,
+            padded,
+            strides=stride,
+            is_bgr_in=is_bgr and name == FIRST,
+            is_bgr_out=is_bgr and name == LAST,
+            layer_name=plain(name),
+        )
 
     def normalization(self, x: KerasTensor, name: str) -> KerasTensor:
         """Return `x` normalised."""
         make = keras.layers.BatchNormalization if self.tracked else InstanceNormalization
-        layer = make(epsilon=self.kind.epsilon, name=_plain(name))
-        outputs = layer(x)
         kinds = (self.kind.factors, self.kind.offsets, *(_STATISTICS if self.tracked else ()))
-        layer.set_weights([self.state.array(f"{name}.{kind}") for kind in kinds])
-        return outputs
+        weights = [self.state.array(f"{name}.{kind}") for kind in kinds]
+        return with_weights(make(epsilon=self.kind.epsilon, name=plain(name)), x, weights)
 
     def unit(self, x: KerasTensor, convolution: str, normalization: str, stride: int = 1) -> KerasTensor:
         """Return `x` convolved, normalised and rectified."""
         x = self.normalization(self.convolution(x, convolution, stride), normalization)
-        return keras.layers.ReLU(name=f"{_plain(normalization)}_relu")(x)
+        return keras.layers.ReLU(name=f"{plain(normalization)}_relu")(x)
 
     def residual(self, x: KerasTensor, name: str) -> KerasTensor:
         """Return `x` plus what two convolutions make of it."""
         change = self.unit(x, f"{name}.conv1", f"{name}.in1")
         change = self.normalization(self.convolution(change, f"{name}.conv2"), f"{name}.in2")
         return keras.layers.Add(name=f"{name}_sum")([x, change])
-
-
-def _plain(name: str) -> str:
-    return name.replace(".", "_")
 
 
 def _blocks(state: StateDict) -> int:
@@ -191,16 +185,16 @@ def _shapes(state: StateDict, kind: TransformerNet) -> Shapes | None:
         return None
     expected: Shapes = {}
     inputs, fixed = CHANNELS, {LAST: CHANNELS}
-    for convolution, normalization in _units(state):
-        stored = kind.stored(convolution)
+    for name, normalization in _units(state):
+        stored = kind.stored(name)
         size = state.shape(f"{stored}.weight")
         if size is None or len(size) != 4 or size[2] % 2 == 0:
             return None
-        outputs = fixed.get(convolution, inputs if convolution.startswith("res") else size[0])
+        outputs = fixed.get(name, inputs if name.startswith("res") else size[0])
         expected[f"{stored}.weight"] = (outputs, inputs, size[2], size[2])
         expected[f"{stored}.bias"] = (outputs,)
         if normalization is not None:
-            expected |= {f"{normalization}.{name}": (outputs,) for name in (kind.factors, kind.offsets)}
+            expected |= {f"{normalization}.{part}": (outputs,) for part in (kind.factors, kind.offsets)}
         inputs = outputs
     return expected
 

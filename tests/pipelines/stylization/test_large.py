@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 import tifffile
@@ -10,7 +11,7 @@ from PIL import Image
 from support.small_models import convolutional_model, inverting_model
 
 import texture_nets
-from errors import ArgumentError
+from errors import ArgumentError, UserError
 from images.picture import Picture
 from images.reading import read_image
 from images.rows import rows_of
@@ -96,6 +97,14 @@ def test_strips_under_masks_are_the_whole(tmp_path, monkeypatch, pixels, look, c
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_networks_that_enlarge_are_refused_before_strips():
+    """They ended in a traceback."""
+    picture = keras.Input((None, None, 3))
+    network = keras.Model(picture, keras.layers.UpSampling2D(2)(picture))
+    with pytest.raises(UserError, match=r"returned \(140, 90, 3\) for \(70, 45, 3\), which differs in size"):
+        plan_picture([network], 70, 45, 10**9)
 
 
 @pytest.mark.parametrize("brush_size", [0.5, 1.0, 2.0])
