@@ -13,7 +13,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import ROOT
-from support.pytorch_networks import ResnetGenerator, TransformerNet, trained
+from support.gan_networks import ResnetGenerator
+from support.pytorch_networks import TransformerNet, trained
 from support.torch7_cases import SHIPPED_CASES
 from support.torch7_writer import module, sequential, table, tensor, write_t7
 

@@ -12,6 +12,7 @@ from convert.pytorch.state_dicts import StateDict
 from layers import InstanceNormalization, PaddedConv2DTranspose, conv2d
 
 Shapes = dict[str, tuple[int, ...]]
+_BATCH_NORMALIZATION = ("weight", "bias", "running_mean", "running_var")
 
 
 def convolution(
@@ -83,12 +84,16 @@ def unshuffled_convolution(state: StateDict, name: str, x: KerasTensor, factor: 
 
 
 def doubling_convolution(state: StateDict, name: str, x: KerasTensor) -> KerasTensor:
-    """Return `x` twice as large by the nn.ConvTranspose2d `name` with stride 2, padding and output padding of 1."""
-    kernel = _kernel(state, name)
+    """Return `x` twice as large by the nn.ConvTranspose2d `name` with stride 2 and padding 1.
+
+    Its kernel has a side of 3, and then an output padding of 1, or of 4.
+    """
+    kernel, bias = _kernel(state, name), _bias(state, name)
+    side, outputs = kernel.shape[1:3]
     layer = PaddedConv2DTranspose(
-        kernel.shape[2], kernel.shape[:2], strides=2, padding=1, output_padding=1, name=plain(name)
+        outputs, side, strides=2, padding=1, output_padding=4 - side, use_bias=bool(bias), name=plain(name)
     )
-    return with_weights(layer, x, [kernel, *_bias(state, name)])
+    return with_weights(layer, x, [kernel, *bias])
 
 
 def instance_normalization(
@@ -104,9 +109,25 @@ def instance_normalization(
     return with_weights(layer, x, [state.array(f"{name}.{parameter}") for parameter in parameters])
 
 
+def batch_normalization(state: StateDict, name: str, x: KerasTensor) -> KerasTensor:
+    """Return `x` normalised by the nn.BatchNorm2d `name` with its running statistics, as in evaluation mode."""
+    layer = keras.layers.BatchNormalization(epsilon=1e-5, name=plain(name))
+    return with_weights(layer, x, [state.array(f"{name}.{kind}") for kind in _BATCH_NORMALIZATION])
+
+
+def batch_normalization_shapes(name: str, channels: int) -> Shapes:
+    """Return the shapes of the tensors of an nn.BatchNorm2d that are used in evaluation mode, by their names."""
+    return {f"{name}.{kind}": (channels,) for kind in _BATCH_NORMALIZATION}
+
+
 def convolution_shapes(name: str, inputs: int, outputs: int, side: int, *, has_bias: bool = True) -> Shapes:
     """Return the shapes of the tensors of a square nn.Conv2d, by their names."""
     return {f"{name}.weight": (outputs, inputs, side, side)} | ({f"{name}.bias": (outputs,)} if has_bias else {})
+
+
+def doubling_shapes(name: str, inputs: int, outputs: int, side: int, *, has_bias: bool = True) -> Shapes:
+    """Return the shapes of the tensors of a square nn.ConvTranspose2d, by their names."""
+    return {f"{name}.weight": (inputs, outputs, side, side)} | ({f"{name}.bias": (outputs,)} if has_bias else {})
 
 
 def shapes_of(state: StateDict) -> Shapes:

@@ -60,39 +60,6 @@ class TransformerNet(nn.Module):
         return torch.relu(getattr(self, normalization)(getattr(self, convolution)(x)))
 
 
-class ResnetBlock(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        convolutions = [[nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3), norm_only(channels)] for _ in "ab"]
-        self.conv_block = nn.Sequential(*convolutions[0], nn.ReLU(), *convolutions[1])
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + self.conv_block(x)
-
-
-class ResnetGenerator(nn.Module):
-    """The generator of CycleGAN: RGB in -1..1 in and out, NCHW."""
-
-    def __init__(self, width: int = 3, blocks: int = 2) -> None:
-        super().__init__()
-        model: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(3, width, 7), norm_only(width), nn.ReLU()]
-        for inputs, outputs in ((width, 2 * width), (2 * width, 4 * width)):
-            model += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), norm_only(outputs), nn.ReLU()]
-        model += [ResnetBlock(4 * width) for _ in range(blocks)]
-        for inputs, outputs in ((4 * width, 2 * width), (2 * width, width)):
-            enlarge = nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
-            model += [enlarge, norm_only(outputs), nn.ReLU()]
-        self.model = nn.Sequential(*model, nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh())
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.model(x)
-
-
-def norm_only(channels: int) -> nn.Module:
-    """Return an instance normalisation without parameters."""
-    return nn.InstanceNorm2d(channels)
-
-
 def norm(channels: int, statistics: bool) -> nn.Module:
     return nn.InstanceNorm2d(channels, affine=True, track_running_stats=statistics)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from support.pytorch_networks import ResnetGenerator, TransformerNet, pictures, stylized, trained
+from support.pytorch_networks import TransformerNet, pictures, stylized, trained
 
 from convert.pytorch.network import convert_pytorch
 from convert.pytorch.summary import summarize
@@ -94,25 +94,6 @@ def test_other_names_of_the_last_convolutions_mean_other_pixels(tmp_path):
     torch.save({"commit_hash": "0", "content_weight": 1.0, "state_dict": state}, tmp_path / "mosaic.pth")
     mean, deviation = (torch.tensor(v)[:, None, None] for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
     check(tmp_path / "mosaic.pth", lambda x: 255 * (mean + deviation * network((x / 255 - mean) / deviation)))
-
-
-@pytest.mark.parametrize(("width", "blocks", "size"), [(3, 1, (44, 40)), (2, 6, (45, 51))])
-def test_generators_of_cyclegan_agree(width, blocks, size, tmp_path):
-    network = trained(ResnetGenerator(width, blocks))
-    state = network.state_dict()
-    torch.save(state, tmp_path / "latest_net_G.pth")
-    check(tmp_path / "latest_net_G.pth", lambda x: 127.5 + 127.5 * network(x / 127.5 - 1), size=size)
-    # PyTorch before 0.4 stored statistics that it never used.
-    old = state | {"model.2.running_mean": torch.ones(width), "model.2.running_var": torch.ones(width)}
-    torch.save(old, tmp_path / "old.pth")
-    check(tmp_path / "old.pth", lambda x: 127.5 + 127.5 * network(x / 127.5 - 1), size=size)
-
-
-def test_generators_with_other_normalisations_are_unknown(tmp_path):
-    state = ResnetGenerator().state_dict() | {"model.2.weight": torch.ones(3), "model.2.bias": torch.ones(3)}
-    torch.save(state, tmp_path / "net.pth")
-    with pytest.raises(UserError, match="tensors of an unknown network"):
-        convert_pytorch(tmp_path / "net.pth")
 
 
 @pytest.mark.parametrize("prefix", ["module.", "model.module.", "generator."])
