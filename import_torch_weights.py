@@ -36,9 +36,9 @@ EPILOG = """The saved model takes and returns RGB pictures in [0, 1] (float32; b
 unless --image-io is none. PyTorch state dicts are recognised by the names and shapes of their tensors; supported are
 the TransformerNet of the fast_neural_style example, of its first version of 2017 and of
 pytorch-neural-style-transfer-johnson, the networks of fast-neural-style-pytorch, the generators of AnimeGANv2,
-CartoonGAN, and CycleGAN and CUT (with residual blocks), RRDBNet and SRVGGNetCompact of ESRGAN and Real-ESRGAN, and
-VGG-19 and VGG-16, whole or their first layers alone. No code in the file is executed. Keras loads the model in safe
-mode after `import layers`."""
+CartoonGAN, CycleGAN and CUT (with residual blocks) and pix2pix (U-Nets and with residual blocks), RRDBNet and
+SRVGGNetCompact of ESRGAN and Real-ESRGAN, and VGG-19 and VGG-16, whole or their first layers alone. No code in the
+file is executed. Keras loads the model in safe mode after `import layers`."""
 
 
 def make_parser() -> ArgumentParser:

@@ -1,4 +1,4 @@
-"""Generators of CycleGAN and CUT, written after the descriptions of their authors, NCHW: RGB in -1..1."""
+"""Generators of CycleGAN, CUT and pix2pix, written after the descriptions of their authors, NCHW: RGB in -1..1."""
 
 from __future__ import annotations
 
@@ -72,6 +72,47 @@ class ResnetGenerator(nn.Module):
                 model.append(Blur(inputs, True))
             model += [*normalized(enlarge, outputs, batch), nn.ReLU()]
         self.model = nn.Sequential(*model, nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.model(x)
+
+
+class UnetLevel(nn.Module):
+    """A level of a U-Net: `place` is "outermost", "inside" or "innermost"."""
+
+    def __init__(
+        self, outside: int, inside: int, place: str, within: nn.Module | None, *, batch: bool, dropout: bool = False
+    ) -> None:
+        super().__init__()
+        self.is_outermost = place == "outermost"
+        halve = nn.Conv2d(outside, inside, 4, stride=2, padding=1)
+        joined = inside if within is None else 2 * inside
+        double = nn.ConvTranspose2d(joined, outside, 4, stride=2, padding=1)
+        if self.is_outermost:
+            halve.bias = None if batch else halve.bias
+            self.model = nn.Sequential(halve, within, nn.ReLU(), double, nn.Tanh())
+            return
+        down, up = normalized(halve, inside, batch), normalized(double, outside, batch)
+        middle = [down[0]] if within is None else [*down, within]
+        end = [nn.Dropout(0.5)] if dropout else []
+        self.model = nn.Sequential(nn.LeakyReLU(0.2), *middle, nn.ReLU(), *up, *end)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        found = self.model(x)
+        return found if self.is_outermost else torch.cat([x, found], 1)
+
+
+class UnetGenerator(nn.Module):
+    """Of pix2pix."""
+
+    def __init__(self, width: int = 3, levels: int = 5, *, batch: bool = True, dropout: bool = True) -> None:
+        super().__init__()
+        widths = [width * min(2**level, 8) for level in range(levels)]
+        level = UnetLevel(widths[-2], widths[-1], "innermost", None, batch=batch)
+        for index in range(levels - 2, 0, -1):
+            has_dropout = dropout and index > 3
+            level = UnetLevel(widths[index - 1], widths[index], "inside", level, batch=batch, dropout=has_dropout)
+        self.model = UnetLevel(3, width, "outermost", level, batch=batch)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.model(x)

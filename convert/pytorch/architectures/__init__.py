@@ -8,6 +8,7 @@ from convert.pytorch.architectures import (
     rrdb_net,
     srvgg_net,
     transformer_net,
+    unet_generator,
     vgg,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "rrdb_net",
     "srvgg_net",
     "transformer_net",
+    "unet_generator",
     "vgg",
 ]

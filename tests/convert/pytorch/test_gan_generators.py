@@ -1,9 +1,9 @@
-"""The generators of CycleGAN and CUT give PyTorch's pixels."""
+"""The generators of CycleGAN, CUT and pix2pix give PyTorch's pixels."""
 
 import numpy as np
 import pytest
 import torch
-from support.gan_networks import ResnetGenerator
+from support.gan_networks import ResnetGenerator, UnetGenerator
 from support.pytorch_networks import pictures, trained
 
 from convert.pytorch.network import convert_pytorch
@@ -83,10 +83,40 @@ def test_generators_of_cut_with_batch_normalisation_and_dropout_agree(tmp_path):
     check(saved(network, tmp_path), network, pictures(33, 30))
 
 
+@pytest.mark.parametrize("levels", [5, 6])
+@pytest.mark.parametrize("batch", [False, True])
+def test_generators_of_pix2pix_agree(batch, levels, tmp_path):
+    network = trained(UnetGenerator(levels=levels, batch=batch)) if levels == 5 else wide(levels, batch)
+    conversion = check(saved(network, tmp_path), network, pictures(64, 128))
+    assert f"{levels} levels" in conversion.decided
+    assert (BATCH in conversion.decided) == batch
+
+
+def wide(levels, batch):
+    """Return a network with more levels than `trained` has pixels."""
+    torch.manual_seed(0)
+    network = UnetGenerator(levels=levels, batch=batch)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    with torch.no_grad():
+        network(torch.rand(2, 3, 128, 128))
+    return network.eval()
+
+
+def test_pictures_that_the_levels_cannot_halve_are_extended(tmp_path):
+    network = trained(UnetGenerator())
+    model = convert_pytorch(saved(network, tmp_path)).model
+    images = pictures(45, 64)
+    extended = np.pad(images, ((0, 0), (0, 19), (0, 0), (0, 0)), "edge")
+    np.testing.assert_allclose(model(images), model(extended)[:, :45], atol=1e-6)
+
+
 @pytest.mark.parametrize(
-    "network", [ResnetGenerator(blurs=(True, True)), ResnetGenerator(batch=True)], ids=["CUT", "batch"]
+    "network",
+    [ResnetGenerator(blurs=(True, True)), ResnetGenerator(batch=True), UnetGenerator()],
+    ids=["CUT", "batch", "U-Net"],
 )
-@pytest.mark.parametrize("name", ["extra.weight", "model.2.weight"])
+@pytest.mark.parametrize("name", ["extra.weight", "model.2.weight", "model.model.1.model.2.weight"])
 def test_generators_with_other_tensors_are_unknown(name, network, tmp_path):
     torch.save(network.state_dict() | {name: torch.zeros(4)}, tmp_path / "net.pth")
     with pytest.raises(UserError, match="tensors of an unknown network"):
