@@ -154,7 +154,9 @@ def _shapes(state: StateDict, layout: _Layout) -> Shapes | None:
     first, dense = (state.shape(f"{name}.weight") for name in (layout.first, layout.block(0)[0][0]))
     if first is None or dense is None or not len(first) == len(dense) == 4:
         return None
-    if first[1] not in _FACTORS or layout.blocks(state) == _MAX_BLOCKS:
+    if first[1] not in _FACTORS or 2 ** len(layout.enlarging) < _FACTORS[first[1]]:
+        return None
+    if layout.blocks(state) == _MAX_BLOCKS:
         return None
     width, growth = first[0], dense[0]
     expected = convolution_shapes(layout.first, first[1], width, _SIDE)

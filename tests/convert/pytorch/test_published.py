@@ -78,15 +78,18 @@ def renamed(state, names):
 LATER = {"conv_body": "trunk_conv", "body.": "RRDB_trunk.", "rdb": "RDB", "conv_up": "upconv", "conv_hr": "HRconv"}
 
 
-def numbered(state):
-    """Return a state dict with the names of the first files of ESRGAN."""
-    places = {"conv_first": "0", "conv_body": "1.sub.2", "conv_up1": "3", "conv_up2": "6", "conv_hr": "8"}
-    places["conv_last"] = "10"
+def numbered(state, enlargements=2):
+    """Return a state dict with the names of the first files of ESRGAN, and so many enlargements."""
+    last = 3 * enlargements + 2
+    places = {"conv_first": "0", "conv_body": "1.sub.2", "conv_hr": f"{last}", "conv_last": f"{last + 2}"}
+    places |= {f"conv_up{number}": f"{3 * number}" for number in range(1, enlargements + 1)}
     found = {}
     for name, tensor in state.items():
         module, _, kind = name.rpartition(".")
-        inner = module.replace("body.", "1.sub.").replace("rdb", "RDB") + ".0" if "rdb" in module else places[module]
-        found[f"model.{inner}.{kind}"] = tensor
+        if "rdb" in module:
+            found[f"model.{module.replace('body.', '1.sub.').replace('rdb', 'RDB')}.0.{kind}"] = tensor
+        elif module in places:
+            found[f"model.{places[module]}.{kind}"] = tensor
     return found
 
 
@@ -127,3 +130,10 @@ def test_compact_networks_agree(factor, tmp_path):
 def test_networks_with_another_tensor_are_unknown(network, tmp_path):
     with pytest.raises(UserError, match="tensors of an unknown network"):
         convert_pytorch(saved(network.state_dict() | {"extra.weight": torch.zeros(3)}, tmp_path))
+
+
+@pytest.mark.parametrize(("shrinking", "enlargements"), [(2, 0), (4, 0), (4, 1)])
+def test_networks_that_would_shrink_pictures_are_unknown(shrinking, enlargements, tmp_path):
+    state = numbered(RRDBNet(8, 4, 2, shrinking).state_dict(), enlargements)
+    with pytest.raises(UserError, match="tensors of an unknown network"):
+        convert_pytorch(saved(state, tmp_path))
