@@ -66,6 +66,8 @@ def convert_pytorch(path: str | os.PathLike, *, entry: str | None = None) -> Con
 def _known(states: list[StateDict]) -> Iterator[tuple[Architecture, StateDict]]:
     for state in states:
         for part in parts_of(state):
+            if any(0 in tensor.shape for tensor in part.tensors.values()):
+                continue  # widths of 0 may fit each other
             for architecture in ARCHITECTURES:
                 if architecture.matches(part):
                     yield architecture, part

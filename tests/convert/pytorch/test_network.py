@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from support.gan_networks import ResnetGenerator
 from support.pytorch_networks import TransformerNet, pictures, stylized, trained
 
 from convert.pytorch.network import convert_pytorch
@@ -184,6 +185,19 @@ def test_others_are_listed(change, tmp_path):
     torch.save(state, tmp_path / "net.pth")
     message = r"net\.pth: contains tensors of an unknown network: conv1\.conv2d\.weight 3 x 3 x 9 x 9, .* and \d+ more"
     with pytest.raises(UserError, match=message):
+        convert_pytorch(tmp_path / "net.pth")
+
+
+@pytest.mark.parametrize("network", [TransformerNet(5, 1), ResnetGenerator(5, 1)], ids=["TransformerNet", "CycleGAN"])
+def test_networks_without_channels_are_unknown(network, tmp_path):
+    """All tensors fit each other where the width is 0."""
+    widths = (5, 10, 20)
+    state = {
+        name: torch.zeros([0 if size in widths else size for size in tensor.shape])
+        for name, tensor in network.state_dict().items()
+    }
+    torch.save(state, tmp_path / "net.pth")
+    with pytest.raises(UserError, match=r"tensors of an unknown network: .* 0 x 3 x"):
         convert_pytorch(tmp_path / "net.pth")
 
 
