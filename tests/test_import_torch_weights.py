@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from conftest import ROOT
 from support.gan_networks import ResnetGenerator
+from support.published_networks import SRVGGNetCompact
 from support.pytorch_networks import TransformerNet, trained
 from support.torch7_cases import SHIPPED_CASES
 from support.torch7_writer import module, sequential, table, tensor, write_t7
@@ -119,6 +120,20 @@ def test_verify_takes_what_a_network_of_pytorch_takes_and_returns(tmp_path, caps
     np.savez(tmp_path / "reference.npz", input=given.numpy()[:, :, :1], output=given.numpy())
     assert run("--input", tmp_path / "net.pth", *verified) == 1
     assert "the network cannot process (1, 1, 30, 3)" in capsys.readouterr().err
+
+
+def test_verify_takes_networks_that_enlarge(tmp_path, capsys):
+    network = SRVGGNetCompact(factor=2)
+    torch.save(network.state_dict(), tmp_path / "net.pth")
+    given = torch.rand((1, 3, 11, 10))
+    with torch.no_grad():
+        returned = network(given).numpy()
+    verified = ("--output", tmp_path / "net.keras", "--verify", tmp_path / "reference.npz")
+    np.savez(tmp_path / "reference.npz", input=given.numpy(), output=returned)
+    assert run("--input", tmp_path / "net.pth", *verified) == 0, capsys.readouterr().err
+    np.savez(tmp_path / "reference.npz", input=given.numpy(), output=returned[:, :, :11, :10])
+    assert run("--input", tmp_path / "net.pth", *verified) == 1
+    assert "the model makes (1, 22, 20, 3), the reference is (1, 11, 10, 3)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx"])

@@ -112,8 +112,8 @@ def _verify(model: keras.Model, given: np.ndarray, expected: np.ndarray, toleran
         outputs = keras.ops.convert_to_numpy(model(given))
     except (ValueError, TypeError) as error:  # of pictures that are too small
         raise UserError(f"`verify`: the network cannot process {given.shape} (NHWC): {one_line(error)}") from error
-    # These networks round sizes up, which the model takes back.
-    expected = expected[:, : given.shape[1], : given.shape[2]]
+    # Some networks round sizes up, which the model takes back.
+    expected = expected[:, : outputs.shape[1], : outputs.shape[2]]
     if outputs.shape != expected.shape:
         raise UserError(f"`verify`: the model makes {outputs.shape}, the reference is {expected.shape} (NHWC)")
     maximum = float(np.abs(outputs - expected).max(initial=0.0))
