@@ -35,6 +35,7 @@ from layers.padded_average_pooling import PaddedAveragePooling2D
 from layers.padded_conv2d_transpose import PaddedConv2DTranspose
 from layers.padded_max_pooling import PaddedMaxPooling2D
 from layers.parameter import Parameter
+from layers.picture_normalization import PictureNormalization
 from layers.pixel_shuffle import PixelShuffle2D
 from layers.position_sensitive_pooling import PositionSensitivePooling2D
 from layers.position_unpooling import PositionUnpooling2D
@@ -89,6 +90,7 @@ __all__ = [
     "PaddedConv2DTranspose",
     "PaddedMaxPooling2D",
     "Parameter",
+    "PictureNormalization",
     "PixelShuffle2D",
     "PositionSensitivePooling2D",
     "PositionUnpooling2D",

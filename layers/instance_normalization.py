@@ -68,7 +68,7 @@ class InstanceNormalization(keras.layers.Layer):
         }
 
 
-def normalize_instances(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
+def normalize_instances(inputs: Any, gamma: Any, beta: Any, epsilon: float, *, over_channels: bool = False) -> Any:
     """Return `inputs` normalised over height and width, by elementary operations.
 
     Args:
@@ -76,10 +76,11 @@ def normalize_instances(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> A
         gamma: factor that spreads over `inputs`, or None.
         beta: offset likewise, or None.
         epsilon: added to the variance.
+        over_channels: whether to normalise over the channels too.
     """
     x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
-    x = x - _mean(x)
-    factor = ops.rsqrt(_mean(ops.square(x)) + epsilon)
+    x = x - _mean(x, over_channels)
+    factor = ops.rsqrt(_mean(ops.square(x), over_channels) + epsilon)
     if gamma is not None:
         factor = factor * ops.cast(gamma, x.dtype)
     outputs = x * factor
@@ -88,6 +89,7 @@ def normalize_instances(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> A
     return ops.cast(outputs, inputs.dtype)
 
 
-def _mean(x: Any) -> Any:
+def _mean(x: Any, over_channels: bool) -> Any:
     """Return the mean over height and width: of rows first, which keeps long sums accurate."""
-    return ops.mean(ops.mean(x, axis=2, keepdims=True), axis=1, keepdims=True)
+    mean = ops.mean(ops.mean(x, axis=2, keepdims=True), axis=1, keepdims=True)
+    return ops.mean(mean, axis=3, keepdims=True) if over_channels else mean

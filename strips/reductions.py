@@ -171,6 +171,11 @@ def _group_normalization(call: Call) -> Reduction | None:
     return _normalization(call, groups=channels if layer.groups == -1 else layer.groups) if _last(layer.axis) else None
 
 
+@_reduction("PictureNormalization")
+def _picture_normalization(call: Call) -> Reduction | None:
+    return _normalization(call, groups=1)
+
+
 @_reduction("LayerNormalization")
 def _layer_normalization(call: Call) -> Reduction | None:
     axes = call.operation.axis

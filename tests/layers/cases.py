@@ -121,6 +121,8 @@ CASES = [
         other_shapes=((1, 5, 1, 3), (1, 5, 1, 2)),
     ),
     Case(NORM, {"epsilon": 1e-7, "scale": False}, references.instance_normalization),
+    Case(layers.PictureNormalization, {}, references.picture_normalization),
+    Case(layers.PictureNormalization, {"epsilon": 0.5, "center": False}, references.picture_normalization),
     Case(
         layers.ConditionalInstanceNormalization,
         {"epsilon": 1e-3},

@@ -53,6 +53,13 @@ def instance_normalization(x, weights, *, epsilon=1e-5, center=True, scale=True)
     return channels_last(F.instance_norm(channels_first(x), weight=gamma, bias=beta, eps=epsilon))
 
 
+def picture_normalization(x, weights, *, epsilon=1e-5, center=True, scale=True):
+    mean, variance = x.mean((1, 2, 3), keepdims=True), x.var((1, 2, 3), keepdims=True)
+    outputs = (x - mean) / np.sqrt(variance + epsilon)
+    outputs = outputs * weights.pop(0) if scale else outputs
+    return outputs + weights.pop(0) if center else outputs
+
+
 def conditional_instance_normalization(x, styles, weights, *, epsilon, center=True):
     mixed = [styles @ weight for weight in weights]
     pictures = [

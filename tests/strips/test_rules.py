@@ -73,6 +73,7 @@ LAYERS = {
     # Of all rows:
     "instances": lambda: layers.InstanceNormalization(),
     "batch statistics": lambda: layers.BatchStatisticsNormalization(scale=False),
+    "pictures": lambda: layers.PictureNormalization(),
     "groups": lambda: keras.layers.GroupNormalization(2),
     "softmax over pixels": lambda: keras.layers.Softmax(axis=(1, 2)),
     "whole layer": lambda: keras.layers.LayerNormalization(axis=(1, 2, 3), center=False, scale=False),

@@ -20,7 +20,7 @@ from convert.pytorch.weighted_layers import (
     shapes_of,
     with_weights,
 )
-from layers import BilinearResizeToMatch, ReflectionPadding2D
+from layers import BilinearResizeToMatch, PictureNormalization, ReflectionPadding2D
 
 _SLOPE = 0.2  # of LeakyReLU
 _LAST, _LAST_WIDTH = "out_layer.0", 32
@@ -145,7 +145,7 @@ def _block(state: StateDict, block: str, x: KerasTensor) -> KerasTensor:
 
 
 def _normalized(state: StateDict, name: str, x: KerasTensor) -> KerasTensor:
-    layer = keras.layers.GroupNormalization(groups=1, epsilon=1e-5, name=plain(name))
+    layer = PictureNormalization(epsilon=1e-5, name=plain(name))
     return with_weights(layer, x, [state.array(f"{name}.weight"), state.array(f"{name}.bias")])
 
 
