@@ -101,13 +101,24 @@ def options_of(cls: type) -> Iterator[tuple[str, Any, Option]]:
 def check(settings: Any) -> None:
     """Check every option of a settings object: its type, its choices, its bounds.
 
+    Scalars of NumPy become Python's: sums of small types overflow, and JSON takes none.
+
     Raises:
         ArgumentError: a value is not allowed; the message names the option and what is allowed.
     """
     for name, default, entry in options_of(type(settings)):
         value = getattr(settings, name)
         if value is not default:
+            value = _without_numpy(value)
+            object.__setattr__(settings, name, value)
             _check_value(name, value, entry)
+
+
+def _without_numpy(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_without_numpy, value))
+    is_scalar = type(value).__module__ == "numpy" and getattr(value, "shape", None) == ()
+    return value.item() if is_scalar else value
 
 
 def _check_value(name: str, value: Any, entry: Option) -> None:
@@ -225,4 +236,4 @@ def _as_json(value: Any, *, absolute: bool) -> Any:
         return str(Path(value).absolute())
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else value
+    return value

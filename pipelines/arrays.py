@@ -136,7 +136,7 @@ def _checked(pixels: np.ndarray, name: str) -> np.ndarray:
     if not np.issubdtype(pixels.dtype, np.floating):
         raise ArgumentError(f"`{name}` must be a floating-point array in [0, 1], not {pixels.dtype} (divide by 255?)")
     if not (pixels.min() >= 0 and pixels.max() <= 1):  # not a number fails too
-        raise ArgumentError(f"`{name}` must be in [0, 1], not from {pixels.min():.4g} to {pixels.max():.4g}")
+        raise ArgumentError(f"`{name}` must be in [0, 1], not from {pixels.min()!s} to {pixels.max()!s}")
     return np.ascontiguousarray(pixels, np.float32)
 
 

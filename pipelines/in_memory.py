@@ -180,7 +180,7 @@ def _map(key: str, values: Any) -> np.ndarray:
             f"{values.dtype} {values.shape}"
         )
     if role_of(key).is_color and (values.min() < 0 or values.max() > 1):
-        raise ArgumentError(f"`maps` {key}: must be in [0, 1], not from {values.min():.4g} to {values.max():.4g}")
+        raise ArgumentError(f"`maps` {key}: must be in [0, 1], not from {values.min()!s} to {values.max()!s}")
     return values
 
 

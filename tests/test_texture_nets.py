@@ -1,6 +1,7 @@
 """The Python interface: its examples run, pictures of all kinds are taken, wrong ones are refused."""
 
 import doctest
+import json
 import subprocess
 import sys
 from functools import partial
@@ -17,8 +18,10 @@ import texture_nets
 from images.data.writing import write_map
 from images.reading import read_image
 from images.writing import write_image
+from options import to_json
 from pipelines import in_memory
 from pipelines.arrays import as_pixels
+from pipelines.training.settings import TrainingSettings
 
 FUNCTIONS = sorted(name for name in texture_nets.__all__ if name[0].islower())
 T7 = "tests/data/torch7/tn_johnson_small.t7"
@@ -79,6 +82,7 @@ def test_an_image_with_exif_data_stays_as_it_is():
         (np.ma.masked_less(PICTURE, 0.5), "`picture` is a masked array, whose mask would be ignored"),
         (PICTURE[..., 0], r"`picture` must have the shape \(height, width, 3\), not \(40, 56\)"),
         (PICTURE * 255, r"`picture` must be in \[0, 1\], not from"),
+        (0 * PICTURE + np.float32(1.0000001), r"`picture` must be in \[0, 1\], not from 1.0000001 to 1.0000001"),
         (PICTURE * np.nan, r"`picture` must be in \[0, 1\], not from nan to nan"),
         (7, "`picture` must be an array, a path or a Pillow image, not int"),
     ],
@@ -149,8 +153,15 @@ def test_sizes_that_are_none_are_told(size):
             function(size)
 
 
-def test_sizes_may_be_those_of_numpy():
+def test_numbers_may_be_those_of_numpy():
+    """Products of small types overflowed, and NumPy's True was "not true or false"."""
     assert texture_nets.sample("bark", np.int64(32)).shape == (32, 32, 3)
+    few = {"layers": ["relu1_1"], "octaves": np.int8(1), "max_iter": np.int16(1), "match_histogram": np.True_}
+    assert texture_nets.synthesize(PICTURE, 40, count=np.int8(2), **few).frames.shape == (2, 40, 40, 3)
+    settings = TrainingSettings(image_size=np.int8(64), learning_rate=np.float32(0.5), batch_size=np.uint8(4))
+    assert json.dumps(to_json(settings)) == json.dumps(
+        to_json(TrainingSettings(image_size=64, learning_rate=0.5, batch_size=4))
+    )
 
 
 @pytest.mark.parametrize(
@@ -171,6 +182,7 @@ def test_sizes_may_be_those_of_numpy():
         (lambda: texture_nets.synthesize(PICTURE, (40, 10**7)), "`size`"),
         (lambda: texture_nets.synthesize_material({"baseColor": PICTURE}, 10**7), "`size`"),
         (lambda: texture_nets.sample(size=32, random_seed=-1), "`random_seed` must be a whole number of at least 0"),
+        (lambda: texture_nets.sample(size=32, random_seed=True), "`random_seed` must be a whole number of at least 0"),
         (lambda: texture_nets.synthesize(None), "`sources` must be a picture or a sequence of pictures, not NoneType"),
         (lambda: texture_nets.synthesize([]), "`sources` must have at least one picture"),
         (lambda: texture_nets.synthesize(PICTURE, init=3), "`init` must be an array, a path or a Pillow image"),

@@ -181,7 +181,7 @@ def _check(height: int, width: int, count: int, tileable: str, random_seed: int)
             raise ArgumentError(f"{name} must be at least 1, not {value}")
     # Even in strips the picture is in memory in the end, in bytes.
     check_memory(3 * height * width, "`output_height`" if height > width else "`output_width`")
-    if not isinstance(random_seed, Integral) or random_seed < 0:
+    if not isinstance(random_seed, Integral) or isinstance(random_seed, bool) or random_seed < 0:
         raise ArgumentError(f"`random_seed` must be a whole number of at least 0, not {random_seed!r}")
     if tileable not in TILEABLE:
         raise ArgumentError(unknown_name("`tileable`", tileable, TILEABLE))

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +174,7 @@ class TrainingSettings:
     generator_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if isinstance(self.image_size, int):
+        if isinstance(self.image_size, Integral):
             object.__setattr__(self, "image_size", (self.image_size,))
         check(self)
         if not self.sizes:
