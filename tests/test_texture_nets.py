@@ -185,6 +185,7 @@ def test_numbers_may_be_those_of_numpy():
         (lambda: texture_nets.sample(size=32, random_seed=True), "`random_seed` must be a whole number of at least 0"),
         (lambda: texture_nets.synthesize(None), "`sources` must be a picture or a sequence of pictures, not NoneType"),
         (lambda: texture_nets.synthesize([]), "`sources` must have at least one picture"),
+        (lambda: texture_nets.synthesize(PICTURE, init=PICTURE, seed="symmetric"), "`seed`: not with `init`"),
         (lambda: texture_nets.synthesize(PICTURE, init=3), "`init` must be an array, a path or a Pillow image"),
         (lambda: texture_nets.synthesize(PICTURE, guide=PICTURE), "`guide` must be a pair of pictures, not a single"),
         (lambda: texture_nets.synthesize(PICTURE, observers=print), "`observers` must be a sequence of functions"),

@@ -54,6 +54,7 @@ MORPH_WEIGHTS: Mapping[str, float] = MappingProxyType({"spectrum_weight": 0.01})
 REGULAR = 0.18
 # Gram matrices alone, to the edge: what this program did before it had other terms, which runs from then go on with.
 GRAM_ALONE: Mapping[str, object] = MappingProxyType({"statistics": "gram", "margin": 0})
+SEED_BESIDE_INIT = (("seed",), "not with `init`, which is the initial picture")
 Where = Literal["everywhere", "regions", "morph"]
 PRESETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
@@ -269,7 +270,7 @@ class SynthesisSettings:
         if self.count == 1:
             refuse(self, FRAMES, "only for several frames (`count`)")
         if self.init is not None:
-            refuse(self, ("seed",), "not with `init`, which is the initial picture")
+            refuse(self, *SEED_BESIDE_INIT)
         if self.tileable == "both" and self.margin:
             refuse(self, ("margin",), "not with `tileable` both: such a picture has no edges")
 

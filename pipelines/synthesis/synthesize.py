@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from errors import ArgumentError
+from options import refuse
 from pipelines.outputs import check_file_output, check_folder_output, check_not_read
 from pipelines.startup import quiet_startup
 from pipelines.synthesis.folder.command import check_unchanged, read_settings
 from pipelines.synthesis.folder.files import RunFolder, open_folder
 from pipelines.synthesis.inputs import SynthesisInputs, make_inputs, read_inputs, with_files
-from pipelines.synthesis.settings import SynthesisSettings
+from pipelines.synthesis.settings import SEED_BESIDE_INIT, SynthesisSettings
 from pipelines.synthesis.texture import Texture
 from runs.resuming import Note, tell_resumed
 
@@ -72,6 +73,8 @@ def synthesize_pictures(
         UserError: there are no weights, or the loss is not a number any more.
     """
     settings = SynthesisSettings(**options)
+    if init is not None:
+        refuse(settings, *SEED_BESIDE_INIT)
     inputs = make_inputs(
         sources,
         init=init,
