@@ -17,8 +17,12 @@ from pipelines.inputs import check_input_files, pictures_in
 from pipelines.model_library import find_model, makes_textures
 from pipelines.outputs import check_not_read
 from pipelines.startup import quiet_startup
+from runtimes.styles import STYLES
 
 if TYPE_CHECKING:
+    import keras
+
+    from model.provenance import Provenance
     from pipelines.export.run import ExportReport
 
 
@@ -83,8 +87,8 @@ def _export(path: Path, target: Path, settings: ExportSettings) -> ExportReport:
     model = load_exportable(path)
     nchw = settings.layout == "nchw"
     recorded = {} if settings.samples is None else read_arrays(settings.samples, "samples")
-    provenance = read_provenance(path)
-    bare = nchw or (provenance or {}).get("convention") == "none"
+    provenance = _record(model, read_provenance(path))
+    bare = nchw or provenance.get("convention") == "none"
     model = channels_first(model) if nchw else model
     size = fitting_size_of(provenance)
     if size is not None and not (recorded or settings.input_shapes):
@@ -96,6 +100,14 @@ def _export(path: Path, target: Path, settings: ExportSettings) -> ExportReport:
         raise
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+
+
+def _record(model: keras.Model, provenance: Provenance | None) -> Provenance:
+    """Return what the metadata say: where the model comes from, and the names of its styles in their order."""
+    from model.styles import style_names
+
+    styles = list(style_names(model))
+    return {**(provenance or {}), **({STYLES: styles} if styles else {})}
 
 
 def require_packages(settings: ExportSettings) -> None:

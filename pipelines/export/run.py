@@ -19,7 +19,6 @@ from pipelines.export.samples import Inputs, make_samples, read_calibration
 from pipelines.export.settings import ExportSettings
 from runtimes.graph import GraphError
 from runtimes.loading import load_graph
-from runtimes.styles import STYLES
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def run_export(
         target: file or folder.
         settings: what is asked for.
         recorded: inputs to compare on, by name; empty for the program's own choice.
-        provenance: where the model comes from.
+        provenance: where the model comes from, and the names of its styles.
         bare: see `make_plan`.
 
     Raises:
@@ -78,8 +77,8 @@ def run_export(
     batches = samples.batches()[: 1 if plan.format == "litert" else None]
     with whole_or_nothing(target) as temporary:
         write_export(model, temporary, plan, samples.calibration())
-        if record := _record(model, provenance):
-            _module_of(plan.format).add_provenance(temporary, record)
+        if provenance:
+            _module_of(plan.format).add_provenance(temporary, provenance)
         run = _load(temporary, plan)
         comparisons = compare(model, run, batches, plan)
         require_agreement(comparisons, plan)
@@ -126,14 +125,6 @@ def _module_of(format: str) -> FormatModule:
     from pipelines.export.formats import litert
 
     return litert
-
-
-def _record(model: keras.Model, provenance: Provenance | None) -> Provenance:
-    """Return what the metadata say: where the model comes from, and the names of its styles in their order."""
-    from model.styles import style_names
-
-    styles = list(style_names(model))
-    return {**(provenance or {}), **({STYLES: styles} if styles else {})}
 
 
 def _load(path: Path, plan: ExportPlan) -> Run:

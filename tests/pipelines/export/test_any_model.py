@@ -14,6 +14,7 @@ from support.small_models import inverting_model
 from compat import tflite_flatbuffers
 from errors import ArgumentError, UserError
 from layers import PaddedConv2DTranspose, Parameter, ReflectionPadding2D
+from model.generators.registry import build_generator
 from model.provenance import PROVENANCE, add_provenance, make_provenance, read_provenance
 from model.saving import save_model
 from pipelines.export.export import export_model
@@ -403,6 +404,18 @@ def test_provenance_goes_along(export, tmp_path):
     extra = tmp_path / "export" / "assets.extra" / f"{PROVENANCE}.json"
     assert json.loads(extra.read_text()) == record
     tf.saved_model.load(str(tmp_path / "export"))
+
+
+def test_the_names_of_styles_go_along_where_channels_come_first(tmp_path):
+    """They were lost."""
+    network = build_generator("hourglass", widths=(4, 4, 6), inner_blocks=1, styles=("wave", "scream"))
+    save_model(network, tmp_path / "model.keras")
+    export_model(
+        input=tmp_path / "model.keras", output=tmp_path / "e", format="saved_model", size=(32, 32), layout="nchw"
+    )
+    assert json.loads((tmp_path / "e" / "assets.extra" / f"{PROVENANCE}.json").read_text()) == {
+        "styles": ["wave", "scream"]
+    }
 
 
 def test_no_provenance(tmp_path):
