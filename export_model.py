@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 NAME = "export_model.py"
 EPILOG = """A generator takes `image` and returns `stylized`: float32 RGB pictures in [0, 1] (batch, height, width,
-3), whatever its quantisation. Other models keep their inputs and outputs with their names. Where the model takes any
-size, so do SavedModel and ONNX; a LiteRT model has fixed sizes. The export is run in its own runtime and compared
+3), whatever its quantisation. One of textures takes `noise` instead: float32 (batch, height, width, depth), uniform in
+[0, 1). Other models keep their inputs and outputs with their names. Where the model takes any size, so do SavedModel
+and ONNX; a LiteRT model has fixed sizes. The export is run in its own runtime and compared
 with the Keras model. Nothing is written below 40 dB PSNR (30 dB with weights in 8 bits), or, for float32 models other
 than generators, if the difference exceeds 1e-4 (LiteRT: 1e-3) of the largest value. ONNX is also tried in OpenCV's
 cv2.dnn, if that is installed, and the result is printed. LiteRT and ONNX need the packages of

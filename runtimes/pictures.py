@@ -14,6 +14,9 @@ from runtimes.styles import StyleError, Weights, is_style_input, style_row
 if TYPE_CHECKING:
     import numpy as np
 
+# The input of a generator of textures, in place of a picture.
+NOISE = "noise"
+
 
 @dataclass(frozen=True)
 class PictureGraph:
@@ -46,6 +49,8 @@ def load_picture_graph(path: Path, style: Weights = (), runtime: str | None = No
     if len(pictures) != 1 or len(styles) > 1 or len(graph.outputs) != 1:
         counts = f"{_counted(graph.inputs, 'input')} and {_counted(graph.outputs, 'output')}"
         raise GraphError(f"{path}: has {counts}; a model with one picture as input and one as output is needed")
+    if pictures[0].name == NOISE:
+        raise GraphError(f"{path}: makes textures of noise, and takes no pictures")
     size = _fixed_size(path, pictures[0])
     rows = _style_rows(path, graph, styles, style)
     return PictureGraph(_runner(graph, pictures[0].name, rows), size)

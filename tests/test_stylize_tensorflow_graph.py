@@ -315,6 +315,16 @@ def test_styles_are_blended_by_weights_in_their_order(format, runtime, photos, t
         assert stylize_tensorflow_graph.main([*common, str(tmp_path / "none.png"), *weights]) == 2
 
 
+@pytest.mark.parametrize("format", EXPORTS)
+def test_a_generator_of_textures_takes_no_pictures(format, photos, tmp_path, capsys):
+    """A picture was taken for its noise."""
+    save_model(build_generator("pyramid", mode="texture", noise_depth=3), tmp_path / "texture.keras")
+    target = tmp_path / EXPORTS[format]
+    export_model(input=tmp_path / "texture.keras", output=target, format=format, size=(64, 64))
+    assert stylize("--input", photos / "fitting.png", "--output", tmp_path / "none.png", "--model", target) == 1
+    assert capsys.readouterr().err.endswith(f"{target}: makes textures of noise, and takes no pictures\n")
+
+
 def test_a_model_of_one_style_takes_no_weights(exports, photos, tmp_path, capsys):
     options = ["--input", str(photos / "fitting.png"), "--model", str(exports / "export.onnx"), "--style", "1"]
     assert stylize_tensorflow_graph.main([*options, "--output", str(tmp_path / "none.png")]) == 2
