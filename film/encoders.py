@@ -43,7 +43,8 @@ def add_encoder(
     Raises:
         FFmpegError: the encoder does not take such a film.
     """
-    os.environ.setdefault("SVT_LOG", "1")  # else SVT-AV1 prints its settings: it knows no other switch
+    # Else SVT-AV1 prints its settings, and complains of films that are interrupted: it knows no other switch.
+    os.environ.setdefault("SVT_LOG", "0")
     stream = container.add_stream(ENCODERS[codec], rate=min(about.frame_rate, MAX_RATE))
     if not isinstance(stream, av.VideoStream):
         raise TypeError(f"{ENCODERS[codec]} does not encode video")

@@ -1,5 +1,6 @@
 """Writing films in parts, as FFmpeg and Pillow read them back."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from PIL import Image
 from support.films import packets, write_video
 from support.small_disk import largest_file
 
+from film.encoders import ENCODERS
 from film.errors import FilmError
 from film.formats import check_target
 from film.frame import FilmFormat, Frame
@@ -133,6 +135,18 @@ writer.finish()
 """
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
     assert [frame.pixels.shape for frame in FilmReader(tmp_path / "film.mkv")] == [(128, 16, 3)] * 2
+
+
+def test_encoders_of_a_film_that_is_left_unfinished_print_nothing(tmp_path, capfd, monkeypatch):
+    """After Ctrl-C or on a full disk SVT-AV1 printed "Svt[error]: deinit called without sending EOS!"."""
+    monkeypatch.delenv("SVT_LOG", raising=False)
+    for codec in ENCODERS:
+        writer = film_writer(tmp_path / "film.mkv", tmp_path, FORMAT, source=NONE, codec=codec)
+        for i in range(3):
+            writer.write(Frame(RAMP, 1800 * i, 1800))
+        del writer
+        gc.collect()
+    assert capfd.readouterr().err == ""
 
 
 def test_sizes_that_a_codec_does_not_hold_are_refused_in_one_line(tmp_path):
