@@ -47,7 +47,7 @@ def resize(file: BinaryIO, size: int, folder: str) -> None:
         os.posix_fallocate(file.fileno(), 0, max(size, 1))
     except OSError as error:
         raise OSError(
-            error.errno, f"no room for {size / 1e9:.1f} GB of temporary files: {error.strerror}", folder
+            error.errno, f"no room for {size / 1e6:,.1f} MB of temporary files: {error.strerror}", folder
         ) from error
 
 

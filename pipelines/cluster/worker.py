@@ -17,6 +17,7 @@ from pipelines.cluster.storage import exists, fetch, is_bucket, put
 from pipelines.startup import quiet_startup
 from pipelines.stylization.plan import Job
 from pipelines.stylization.settings import StylizationSettings
+from runtimes.terminal import reason_of
 
 if TYPE_CHECKING:
     from pipelines.stylization.files import Timing
@@ -104,7 +105,7 @@ class PictureWorker:
             try:
                 done |= self._stylized(row)
             except (UserError, ImageError, OSError, MemoryError) as error:
-                message = " ".join(str(error).split()) or type(error).__name__
+                message = " ".join(reason_of(error).split()) or type(error).__name__
                 done["error"] = message if row["source"] in message else f"{row['source']}: {message}"
         return done | {"warnings": "\n".join(" ".join(str(warning.message).split()) for warning in caught)}
 

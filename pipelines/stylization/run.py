@@ -15,7 +15,7 @@ from rich.text import Text
 from errors import UserError, counted
 from images.errors import ImageError, ImageWarning, is_disk_full
 from pipelines.stylization.plan import Job
-from runtimes.terminal import printable, raise_lost_interrupt
+from runtimes.terminal import printable, raise_lost_interrupt, reason_of
 
 if TYPE_CHECKING:
     from pipelines.stylization.files import Timing
@@ -102,7 +102,7 @@ def _stylize_one(job: Job, stylize: Work, report: StylizationReport, teller: _Te
         try:
             timing = stylize(job, tell=teller.line, observe=teller.share)
         except (UserError, ImageError, OSError, MemoryError) as error:
-            message = str(error) or type(error).__name__
+            message = reason_of(error) or type(error).__name__
             report.failed[job.source] = message if str(job.source) in message else f"{job.source}: {message}"
             has_room = not is_disk_full(error)
         else:

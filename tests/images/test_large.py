@@ -158,5 +158,5 @@ def test_a_large_tiff_is_turned_upright(tmp_path, levels, monkeypatch, orientati
 
 
 def test_a_full_disk_is_told_before_the_work(tmp_path):
-    with pytest.raises(OSError, match=r"no room for 1000000\.0 GB of temporary files"):
+    with pytest.raises(OSError, match=r"no room for 1,000,000,000\.0 MB of temporary files"):
         mapped.mapped_zeros((10**15,), np.uint8, str(tmp_path))

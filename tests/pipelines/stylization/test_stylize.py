@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.left_behind import leave_temporary
+from support.small_disk import largest_file
 from support.small_models import convolutional_model, inverting_model
 
 from errors import ArgumentError, UserError
+from images.large.mapped import mapped_zeros
 from model.saving import save_model
 from pipelines.stylization import files as files_module
 from pipelines.stylization import generator as generator_module
@@ -125,6 +127,19 @@ def test_a_full_disk_ends_the_run(tmp_path, folder, model, monkeypatch):
     ((source, reason),) = report.failed.items()
     assert source == folder / "2.png"
     assert reason.endswith("2.png: cannot be written: No space left on device; not tried: 2 more pictures")
+
+
+def test_temporary_files_that_the_disk_has_no_room_for_are_told_without_a_number(tmp_path, folder, model, monkeypatch):
+    """Of a small picture "[Errno 28] no room for 0.0 GB" was told."""
+
+    def fill(job, **options):
+        with largest_file(1000):
+            mapped_zeros((400, 500, 3), np.uint8, str(tmp_path))
+
+    monkeypatch.setattr(files_module, "open_picture", fill)
+    report = stylize_files([folder / "0.png"], tmp_path / "out.png", model=model)
+    reason = f"{tmp_path}: no room for 0.6 MB of temporary files: File too large"
+    assert report.failed == {folder / "0.png": f"{folder / '0.png'}: {reason}"}
 
 
 def test_warnings_of_pictures_are_told(tmp_path, model, capsys):
