@@ -10,12 +10,14 @@ import av
 from film.frame import FilmFormat
 
 ENCODERS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
-# No frame is predicted from a later one: so the packets of the parts can be put one behind the other. On processors
-# with AVX-512 x264 weighs flat blocks by what memory happens to hold, unless it has to agree with other processors;
-# x265's own weighing of blocks (cutree) writes beyond the memory of pictures of some sizes, and its search for fades
-# (weightp) compares what memory happens to hold.
+# On processors with AVX-512 x264 weighs flat blocks by what memory happens to hold, unless it has to agree with other
+# processors.
+H264_REPEATABLE = {"x264-params": "cpu-independent=1"}
+# No frame is predicted from a later one: so the packets of the parts can be put one behind the other. x265's own
+# weighing of blocks (cutree) writes beyond the memory of pictures of some sizes, and its search for fades (weightp)
+# compares what memory happens to hold.
 _OPTIONS = {
-    "h264": {"preset": "medium", "bf": "0", "x264-params": "cpu-independent=1"},
+    "h264": {"preset": "medium", "bf": "0", **H264_REPEATABLE},
     "hevc": {"preset": "fast", "x265-params": "bframes=0:cutree=0:weightp=0:log-level=error"},
     "av1": {"preset": "8", "svtav1-params": "pred-struct=1"},
 }

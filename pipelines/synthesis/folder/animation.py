@@ -50,6 +50,7 @@ def write_mp4(path: str | os.PathLike, frames: np.ndarray, *, frames_per_second:
     import av
 
     from film.color import MATRICES, matrix_of  # loads av
+    from film.encoders import H264_REPEATABLE
 
     path = Path(path)
     odd = [(0, side % 2) for side in frames.shape[1:3]]
@@ -60,7 +61,7 @@ def write_mp4(path: str | os.PathLike, frames: np.ndarray, *, frames_per_second:
             stream = film.add_stream("libx264", rate=Fraction(frames_per_second))
             stream.height, stream.width = even.shape[1:3]
             stream.pix_fmt = "yuv420p"
-            stream.options = {"crf": "12"}
+            stream.options = {"crf": "12", **H264_REPEATABLE}
             # Players go by the height, even if the film tells another matrix.
             matrix = matrix_of(UNSPECIFIED, even.shape[1])
             stream.codec_context.colorspace = matrix

@@ -54,6 +54,20 @@ def test_a_film_has_the_colours_that_players_take_it_for(tmp_path, height, code,
     assert np.abs(frame.to_ndarray()[:height].astype(float) - (16 + 219 * np.dot(luma, color))).max() <= 1
 
 
+def test_the_same_frames_are_the_same_film(tmp_path):
+    """Whatever lay in memory before; a synthesis that was resumed ended in another film."""
+    random = np.random.default_rng(3)
+    scenes = np.kron(random.random((3, 8, 8, 3)), np.ones((1, 8, 8, 1)))
+    noisy = np.clip(scenes + random.normal(0, 0.05, scenes.shape), 0, 1)
+    films = set()
+    for number in range(12):
+        left = random.random(100_000 + 977 * number)
+        write_mp4(tmp_path / "a.mp4", noisy, frames_per_second=10)
+        films.add((tmp_path / "a.mp4").read_bytes())
+        del left
+    assert len(films) == 1
+
+
 @pytest.mark.parametrize("write", [write_gif, write_mp4])
 def test_nothing_is_left_where_it_cannot_be_written(tmp_path, write):
     with pytest.raises(ImageError, match="cannot be written"):
