@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,7 +19,11 @@ from pipelines.export.graph import graph_function, holder_of, trace
 from pipelines.export.int8 import round_convolutions
 from pipelines.export.plan import ExportPlan
 from pipelines.export.samples import Inputs
+from pipelines.outputs import check_disk_space
 from runtimes.quiet import without_stderr
+
+# What the converter writes among the temporary files: the weights, and the graph.
+WEIGHT_BYTES, GRAPH_BYTES = 4, 10_000_000
 
 
 def write(model: keras.Model, path: Path, plan: ExportPlan, calibration: Iterable[Inputs] = ()) -> None:
@@ -31,11 +36,14 @@ def write(model: keras.Model, path: Path, plan: ExportPlan, calibration: Iterabl
         calibration: the model's inputs, for "int8".
 
     Raises:
-        UserError: the model needs an operator that LiteRT does not have.
+        UserError: the model needs an operator that LiteRT does not have, or the disk of the temporary files is full.
     """
     if plan.quantize == "int8":
         model = round_convolutions(model, calibration)
     model = rewrite_convolutions(model)
+    # Where the converter cannot write, it goes on in a way that loses the names of inputs and outputs.
+    needed = WEIGHT_BYTES * model.count_params() + GRAPH_BYTES
+    check_disk_space(Path(tempfile.gettempdir()), needed, "TMPDIR names another folder for temporary files")
     graph = trace(graph_function(model, plan))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], holder_of(graph))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]

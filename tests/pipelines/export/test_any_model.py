@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import zipfile
 
 import keras
@@ -438,6 +439,15 @@ def test_a_full_disk_is_one_line(export, monkeypatch, tmp_path):
     monkeypatch.setattr(tf.saved_model, "save", save)
     with pytest.raises(OSError, match=r": cannot be written: No space left on device$"):
         export(MODELS["vector"](), "saved_model")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
+
+
+def test_a_full_disk_of_temporary_files_is_told_of_litert_exports(export, monkeypatch, tmp_path):
+    """TensorFlow's converter went on without the names of the outputs: "the export fails on 7: 'output'"."""
+    usage = shutil.disk_usage(tmp_path)._replace(free=0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(UserError, match=r"disk has 0 MB free, the run may need 10 MB \(TMPDIR names another folder"):
+        export(MODELS["vector"](), "litert")
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
 
 
