@@ -179,7 +179,8 @@ def try_in_opencv(path: Path, inputs: Inputs, expected: Sequence[np.ndarray], pl
         return f"OpenCV {cv2.__version__} was not tried: it may crash on ReduceProd"
     try:
         with without_stderr():
-            network = cv2.dnn.readNetFromONNX(str(path))
+            # The bytes: at a path that is not UTF-8 OpenCV 4.11 ends the process.
+            network = cv2.dnn.readNetFromONNX(np.frombuffer(path.read_bytes(), np.uint8))
             for tensor, array in zip(plan.inputs, inputs, strict=True):
                 network.setInput(array, tensor.name)
             found = network.forward(list(plan.outputs))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import zipfile
 
@@ -201,6 +202,16 @@ def test_opencv_runs_a_plain_network(export):
     _, report = export(MODELS["one size"](), "onnx", layout="nchw")
     assert report.plan.inputs[0].shape == (None, 3, 12, 10)
     assert "runs it: max difference from ONNX Runtime" in report.opencv
+
+
+def test_opencv_runs_a_file_in_a_folder_whose_name_is_not_utf8(tmp_path):
+    """OpenCV ended the process, and left the file under its temporary name."""
+    save_model(MODELS["one size"](), tmp_path / "model.keras")
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    report = export_model(input=tmp_path / "model.keras", output=folder / "export.onnx", format="onnx", layout="nchw")
+    assert "runs it" in report.opencv
+    assert [path.name for path in folder.iterdir()] == ["export.onnx"]
 
 
 def test_opencv_finds_positions(export):
