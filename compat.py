@@ -273,6 +273,25 @@ def name_apart(outputs: Sequence[keras.KerasTensor]) -> None:
         taken.add(operation.name)
 
 
+def name_new_apart(outputs: Sequence[keras.KerasTensor], inputs: Sequence[object], taken: dict[str, int]) -> None:
+    """Rename the operations between `inputs` and `outputs` whose name another one has in `taken`, and add them there.
+
+    Args:
+        outputs: of the operations.
+        inputs: of the operations; what is above them is left alone, other things than tensors count for nothing.
+        taken: names of operations -> their `id`.
+    """
+    above = {id(tensor) for tensor in inputs}
+    waiting = [tensor for tensor in outputs if id(tensor) not in above]
+    while waiting:
+        operation = waiting.pop()._keras_history.operation
+        name, number = operation.name, 1
+        while taken.setdefault(operation.name, id(operation)) != id(operation):
+            operation.name, number = f"{name}_op{number}", number + 1
+        tensors = [tensor for node in operation._inbound_nodes[-1:] for tensor in node.input_tensors]
+        waiting += [tensor for tensor in tensors if id(tensor) not in above]
+
+
 def _named_by_keras(operation: keras.Operation) -> bool:
     from keras import Layer
 

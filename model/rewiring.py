@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from compat import deep_recursion
+from compat import deep_recursion, name_new_apart
 
 
 def rewire(model: keras.Model, call: Callable[..., Any], *, inputs: Sequence[Any] | None = None) -> keras.Model:
@@ -19,13 +19,23 @@ def rewire(model: keras.Model, call: Callable[..., Any], *, inputs: Sequence[Any
         call: returns what takes the place of the layer's output.
         inputs: in place of the model's own.
     """
+    # Keras gives new operations names of its own, such as conv2d_1, and takes no two of one name.
+    taken = {layer.name: id(layer) for layer in model._flatten_layers()}
+
+    def call_apart(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
+        result = call(layer, *args, **kwargs)
+        taken.pop(layer.name, None)  # what stands in the layer's place may have its name
+        name_new_apart(keras.tree.flatten(result), keras.tree.flatten((args, kwargs)), taken)
+        return result
+
     with deep_recursion():
         model = without_structure(model)  # a Sequential model cannot be cloned with other calls
+        taken |= {operation.name: id(operation) for operation in model.operations}
         return keras.models.clone_model(
             model,
             input_tensors=None if inputs is None else list(inputs),
             clone_function=lambda layer: layer,
-            call_function=call,
+            call_function=call_apart,
             recursive=True,
         )
 

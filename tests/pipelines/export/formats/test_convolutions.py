@@ -35,6 +35,20 @@ def test_a_generator_keeps_its_pictures():
     np.testing.assert_allclose(split(photo), model(photo), atol=1e-5)
 
 
+def test_layers_may_have_the_names_that_keras_gives_new_ones():
+    """As those of networks that were imported have: the export ended in a traceback."""
+    x = inputs = keras.Input((8, 8, 4))
+    x = PaddedConv2DTranspose(6, name="doubling", **DOUBLING)(x)
+    number = 1 + int(keras.layers.Conv2D(1, 1).name.rpartition("_")[2] or 0)
+    for i in range(number, number + 12):
+        x = keras.layers.Conv2D(2, 1, name=f"conv2d_{i}")(x)
+    model = keras.Model(inputs, x)
+    split = rewrite_convolutions(model)
+    pixels = np.random.default_rng(2).random((1, 8, 8, 4), dtype=np.float32)
+    np.testing.assert_allclose(split(pixels), model(pixels), atol=1e-5)
+    assert {layer.name for layer in model.layers[2:]} <= {layer.name for layer in split.layers}
+
+
 @pytest.mark.parametrize(
     "change",
     [{"kernel_size": 4}, {"strides": 3}, {"padding": 0}, {"output_padding": 0}, {"dilation_rate": 2}, {"groups": 2}],
