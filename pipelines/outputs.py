@@ -96,6 +96,18 @@ def check_folder_output(path: str | os.PathLike, *, name: str = "output") -> Non
         raise ArgumentError(f"`{name}` {path}: the folder {place.absolute()} is read-only")
 
 
+def check_utf8(path: str | os.PathLike, kind: str, *, name: str = "output") -> None:
+    """Check that the library that writes a folder can take its name.
+
+    Raises:
+        ArgumentError: it is not UTF-8, or that of a folder above it; the message says what `kind` of folder it is.
+    """
+    try:
+        os.path.realpath(path).encode()  # bytes that are not UTF-8 are lone surrogates
+    except UnicodeEncodeError as error:
+        raise ArgumentError(f"`{name}` {path}: the name of {kind}, and of those around it, must be UTF-8") from error
+
+
 def check_not_read(
     path: str | os.PathLike, inputs: Iterable[str | os.PathLike | None], *, name: str = "output"
 ) -> None:

@@ -1,5 +1,6 @@
 """train.py from the command line: what it refuses before anything long begins, and how it ends."""
 
+import os
 import re
 import shutil
 
@@ -87,6 +88,12 @@ def test_folder_without_a_readable_photo_is_refused(inputs, tmp_path, capsys):
     error = capsys.readouterr().err
     assert "--data: no picture that can be read among 1 file: " in error
     assert "broken.jpg: broken, or not one of" in error
+
+
+def test_folders_that_tensorboard_cannot_write_in_are_refused(inputs, tmp_path, capsys):
+    """TensorFlow ended the run in a traceback."""
+    assert train.main(arguments(inputs, tmp_path / "out", log_dir=tmp_path / os.fsdecode(b"caf\xe9"))) == 2
+    assert "the name of a folder of TensorBoard's logs, and of those around it, must be" in capsys.readouterr().err
 
 
 def test_full_disk_is_told_before_training(inputs, tmp_path, capsys, monkeypatch):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from errors import ArgumentError
 from images.temporary_files import errors_named_after, remove_stale, temporary_path
-from pipelines.outputs import check_file_output, check_parent
+from pipelines.outputs import check_file_output, check_parent, check_utf8
 from runs.stopping import uninterrupted
 from runtimes.terminal import raise_lost_interrupt
 
@@ -35,18 +35,8 @@ def check_output(output: str | os.PathLike, *, suffix: str) -> Path:
     check_parent(path)
     if os.path.lexists(path) and not _is_replaceable_folder(path):
         raise ArgumentError(f"`output` {path}: exists and is not a SavedModel, so it is not replaced")
-    if not _is_utf8(os.path.realpath(path)):
-        raise ArgumentError(f"`output` {path}: the name of a SavedModel folder, and of those around it, must be UTF-8")
+    check_utf8(path, "a SavedModel folder")
     return path
-
-
-def _is_utf8(text: str) -> bool:
-    """Say whether a path can be written as UTF-8; other bytes of it are lone surrogates."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _is_replaceable_folder(path: Path) -> bool:

@@ -17,6 +17,7 @@ from pipelines.inputs import check_input_files
 from pipelines.materials.material import Material
 from pipelines.materials.settings import MaterialSettings, check_derivable, check_folder
 from pipelines.materials.surface import Maps, checked, role_of, stacked, with_unit_normals
+from pipelines.outputs import check_utf8
 from pipelines.synthesis.settings import SynthesisSettings
 from pipelines.synthesis.synthesize import synthesize_pictures
 from runs.resuming import Note
@@ -206,6 +207,7 @@ def make_material(
     folder = check_folder(output, paths)
     if settings.format == "exr":
         library()
+        check_utf8(folder, "a folder for OpenEXR files")
     maps = read_maps(paths)
     check_range(maps, settings)
     result = synthesize_material(

@@ -16,7 +16,7 @@ import numpy as np
 from errors import ArgumentError
 from pipelines.inputs import pictures_in
 from pipelines.model_library import find_model
-from pipelines.outputs import check_folder_output, check_not_read
+from pipelines.outputs import check_folder_output, check_not_read, check_utf8
 from pipelines.startup import quiet_startup
 from pipelines.training.settings import PREVIEW, PREVIEWS, RESULT, TrainingSettings
 from runs.resuming import Note
@@ -151,6 +151,7 @@ def _check_places(settings: TrainingSettings) -> None:
             check_not_read(Path(settings.checkpoints_path) / PREVIEWS / style.name, [style], name="checkpoints_path")
     if settings.log_dir is not None:
         check_folder_output(settings.log_dir, name="log_dir")
+        check_utf8(settings.log_dir, "a folder of TensorBoard's logs", name="log_dir")
     if settings.add_style is not None:
         find_model(os.fspath(settings.add_style), option="`add_style`")
     if settings.initial_generator is not None and not any(Path(settings.checkpoints_path).glob("checkpoint-*")):

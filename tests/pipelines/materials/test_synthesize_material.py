@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 
 import numpy as np
 import pytest
@@ -230,6 +231,13 @@ def test_heights_in_any_unit_count():
     np.testing.assert_allclose(stacked(small), stacked(maps), atol=1e-4)
     assert gradient_correlations(small) == pytest.approx(gradient_correlations(maps), abs=1e-4)
     assert len(gradient_correlations(maps)) == 1
+
+
+def test_folders_that_openexr_cannot_write_in_are_refused_before_the_work(tmp_path):
+    """The run ended in a traceback after it, and its result was lost."""
+    settings = MaterialSettings(maps=(f"baseColor={write_stones(tmp_path)['baseColor']}",), format="exr")
+    with pytest.raises(ArgumentError, match="the name of a folder for OpenEXR files, and of those around it, must be"):
+        make_material(settings, tmp_path / os.fsdecode(b"caf\xe9"), note=silent, **QUICK)
 
 
 def test_files_are_not_written_over(tmp_path):
