@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,10 @@ class StateDict:
         """Return the shape of the tensor `name`, None where there is none."""
         tensor = self.tensors.get(name)
         return None if tensor is None else tensor.shape
+
+    def count(self, name: Callable[[int], str], most: int) -> int:
+        """Return how many numbers from 0 on `name` makes the name of a tensor of, up to `most`."""
+        return next((number for number in range(most) if name(number) not in self.tensors), most)
 
     def array(self, name: str) -> np.ndarray:
         """Return the tensor `name` as float32.

@@ -105,8 +105,7 @@ def _sides(state: StateDict, block: str) -> tuple[int, ...]:
 
 def _block_count(state: StateDict) -> int:
     """Return the number of residual blocks, _MAX_BLOCKS for more than are allowed."""
-    names = (f"ResidualBlock.{index}.conv1.conv_layer.weight" for index in range(_MAX_BLOCKS))
-    return next((index for index, name in enumerate(names) if name not in state.tensors), _MAX_BLOCKS)
+    return state.count(lambda block: f"ResidualBlock.{block}.conv1.conv_layer.weight", _MAX_BLOCKS)
 
 
 def _shapes(state: StateDict) -> Shapes:

@@ -197,5 +197,4 @@ def _plan(state: StateDict) -> _Plan | None:
 
 def _block_count(state: StateDict, first: int) -> int:
     """Return the number of residual blocks from the position `first` on, _MAX_BLOCKS for more than are allowed."""
-    names = (f"model.{first + index}.conv_block.1.weight" for index in range(_MAX_BLOCKS))
-    return next((index for index, name in enumerate(names) if name not in state.tensors), _MAX_BLOCKS)
+    return state.count(lambda block: f"model.{first + block}.conv_block.1.weight", _MAX_BLOCKS)

@@ -57,8 +57,7 @@ class _Layout:
 
     def blocks(self, state: StateDict) -> int:
         """Return the number of blocks, _MAX_BLOCKS for more than are allowed."""
-        firsts = (f"{self.block(block)[0][0]}.weight" for block in range(_MAX_BLOCKS))
-        return next((block for block, name in enumerate(firsts) if name not in state.tensors), _MAX_BLOCKS)
+        return state.count(lambda block: f"{self.block(block)[0][0]}.weight", _MAX_BLOCKS)
 
 
 _NAMED = (

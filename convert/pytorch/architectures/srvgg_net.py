@@ -56,8 +56,7 @@ class SRVGGNetCompact:
 
 def _count(state: StateDict) -> int:
     """Return the number of convolutions with nn.PReLU after them, _MAX_CONVOLUTIONS for more than are allowed."""
-    names = (f"body.{2 * index + 1}.weight" for index in range(_MAX_CONVOLUTIONS))
-    return next((index for index, name in enumerate(names) if name not in state.tensors), _MAX_CONVOLUTIONS)
+    return state.count(lambda index: f"body.{2 * index + 1}.weight", _MAX_CONVOLUTIONS)
 
 
 def _shapes(state: StateDict) -> Shapes | None:

@@ -159,7 +159,7 @@ class _Builder:
 
 
 def _blocks(state: StateDict) -> int:
-    return next(index for index in range(_MAX_BLOCKS) if f"res{index + 1}.conv1.conv2d.weight" not in state.tensors)
+    return state.count(lambda block: f"res{block + 1}.conv1.conv2d.weight", _MAX_BLOCKS)
 
 
 def _units(state: StateDict) -> Iterator[tuple[str, str | None]]:

@@ -130,8 +130,7 @@ def _after(name: str) -> str:
 def _plan(state: StateDict) -> _Plan | None:
     """Return the levels, None where they are too few or too many."""
     size = state.shape(f"{_level(0)}.0.weight")
-    insides = (f"{_level(level)}.1.weight" for level in range(1, _MAX_LEVELS + 1))
-    levels = next((level for level, name in enumerate(insides, start=1) if name not in state.tensors), _MAX_LEVELS + 1)
+    levels = 1 + state.count(lambda inside: f"{_level(inside + 1)}.1.weight", _MAX_LEVELS)
     if size is None or len(size) != 4 or not _MIN_LEVELS <= levels <= _MAX_LEVELS:
         return None
     return _Plan(size[0], levels, ChosenNormalization(is_batch=f"{_level(1)}.2.weight" in state.tensors))
