@@ -20,6 +20,9 @@ from pipelines.resources import map_values
 
 # Positions along each axis up to which features are correlated with themselves.
 REACH = 4
+# Of their weight at the coarsest of so many octaves, where a picture has few shapes. Beside shifted Gram matrices, and
+# with four octaves, it makes textures worse.
+COARSE_FACTOR, COARSE_OCTAVES = 8.0, 3
 # Positions between features whose Gram matrices are compared, along one axis each.
 SHIFTS = tuple((0, shift) if is_across else (shift, 0) for shift in (1, 2, 4, 8) for is_across in (True, False))
 # Of the sliced Wasserstein distance.
@@ -146,6 +149,7 @@ class FeatureTermsPlan:
         targets: Sequence[Mapping[tuple[str, str], Statistics]],
         sides: Mapping[str, int],
         wraps: Wraps,
+        is_coarse: bool,
     ) -> dict[str, FeatureTerm]:
         """Return the terms by name.
 
@@ -153,11 +157,17 @@ class FeatureTermsPlan:
             targets: of each source.
             sides: positions along the shorter axis of each layer's map of the output.
             wraps: whether the output repeats (vertically, horizontally).
+            is_coarse: whether the features are of the coarsest octave of COARSE_OCTAVES.
         """
         common = [key for key in targets[0] if all(key in found for found in targets)]
         terms = {}
         for layer, name in common:
             if sides[layer] >= KINDS[name].least:
                 joined = mean_statistics([found[layer, name] for found in targets])
-                terms[f"{layer}/{name}"] = FeatureTerm(layer, KINDS[name].compare(joined, wraps), self.weights[name])
+                weight = self._weight(name, is_coarse)
+                terms[f"{layer}/{name}"] = FeatureTerm(layer, KINDS[name].compare(joined, wraps), weight)
         return terms
+
+    def _weight(self, name: str, is_coarse: bool) -> float:
+        has_factor = name == "correlation" and is_coarse and not self.weights["shifted_gram"]
+        return self.weights[name] * (COARSE_FACTOR if has_factor else 1.0)

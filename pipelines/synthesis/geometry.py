@@ -64,6 +64,11 @@ class Scale:
         """(height, width) of what is worked on: the picture and its margins."""
         return self.size[0] + 2 * self.margins[0], self.size[1] + 2 * self.margins[1]
 
+    @property
+    def halvings(self) -> int:
+        """How often the output's size is halved."""
+        return round(-math.log2(self.factor))
+
     def with_margins(self, mask: np.ndarray) -> np.ndarray:
         """Return a mask (height, width) of the picture continued over the canvas, its edges repeated."""
         return np.pad(mask, [(margin, margin) for margin in self.margins], mode="edge")

@@ -27,7 +27,7 @@ from losses.pyramid import gaussian_pyramid
 from losses.texture import GramComparison, guided_gram_matrix
 from optimize.progress import Evaluate
 from pipelines.descriptors import Descriptor
-from pipelines.synthesis.feature_terms import FeatureTermsPlan, mean_statistics
+from pipelines.synthesis.feature_terms import COARSE_OCTAVES, FeatureTermsPlan, mean_statistics
 from pipelines.synthesis.geometry import Geometry, Modes, Scale, mirrored_size, resized
 from pipelines.synthesis.inputs import SynthesisInputs, mirrored
 from pipelines.synthesis.objective import frames_apart, texture_loss
@@ -222,7 +222,9 @@ class Objectives:
             layer: min(layer_positions(layer, mode, axis).count for mode, axis in zip(modes, axes, strict=True))
             for layer in self.layers
         }
-        return self.plan.features.terms([one.further for one in found], sides, self.plan.geometry.wraps)
+        geometry = self.plan.geometry
+        is_coarse = octave + scale.halvings + 1 == geometry.octaves == COARSE_OCTAVES
+        return self.plan.features.terms([one.further for one in found], sides, geometry.wraps, is_coarse)
 
     def _fits_at_once(self, scale: Scale, octave: int) -> bool:
         """Return whether an octave of the frames is described at once: terms beside Gram matrices want whole maps."""

@@ -8,6 +8,7 @@ from support.synthesis_cases import make_inputs, small_settings
 
 from optimize.value_and_grad import compile_value_and_grad
 from pipelines.synthesis import targets as synthesis_targets
+from pipelines.synthesis.feature_terms import COARSE_FACTOR
 from pipelines.synthesis.geometry import Scale
 from pipelines.synthesis.inputs import read_inputs
 from pipelines.synthesis.places.morph import Morph
@@ -117,3 +118,19 @@ def test_octaves_in_strips_have_no_terms_beside_gram_matrices(inputs, monkeypatc
     scale = Scale((width, width), (0, 0), 1.0, 2, 1)
     terms = objectives._terms([objectives._source(source, scale) for source in given.sources], scale)
     assert ["relu1_1/correlation" in octave for octave in terms] == counted
+
+
+@pytest.mark.parametrize("octaves", [2, 3])
+def test_at_every_scale_the_coarsest_of_three_octaves_has_more_weight(inputs, octaves):
+    size = {"output_height": 128, "output_width": 128, "source_width": 128}
+    options = {"octaves": octaves, "schedule": "coarse-to-fine", "layers": ("relu1_1",), "correlation_weight": 1.0}
+    settings = small_settings(inputs, inputs, **options, **size)
+    given = read_inputs(settings)
+    plan = plan_synthesis(settings, given.source_sizes)
+    objectives = plan.objective.build(given)
+    assert len(plan.scales) > 1
+    for scale in plan.scales:
+        terms = objectives._terms([objectives._source(source, scale) for source in given.sources], scale)
+        found = {octave + scale.halvings: term["relu1_1/correlation"].weight for octave, term in enumerate(terms)}
+        assert 2 in found or octaves == 2
+        assert found == {octave: COARSE_FACTOR if octaves == 3 and octave == 2 else 1 for octave in found}
