@@ -12,7 +12,8 @@ from convert.pytorch.state_dicts import StateDict
 from layers import InstanceNormalization, PaddedConv2DTranspose, conv2d
 
 Shapes = dict[str, tuple[int, ...]]
-_BATCH_NORMALIZATION = ("weight", "bias", "running_mean", "running_var")
+_PARAMETERS = ("weight", "bias")  # of a normalisation
+_BATCH_NORMALIZATION = (*_PARAMETERS, "running_mean", "running_var")
 
 
 def convolution(
@@ -102,7 +103,7 @@ def instance_normalization(
     x: KerasTensor,
     *,
     epsilon: float = 1e-5,
-    parameters: Iterable[str] = ("weight", "bias"),
+    parameters: Iterable[str] = _PARAMETERS,
 ) -> KerasTensor:
     """Return `x` normalised by its own statistics, with the factors and offsets of the module `name`."""
     layer = InstanceNormalization(epsilon=epsilon, name=plain(name))
@@ -115,9 +116,14 @@ def batch_normalization(state: StateDict, name: str, x: KerasTensor) -> KerasTen
     return with_weights(layer, x, [state.array(f"{name}.{kind}") for kind in _BATCH_NORMALIZATION])
 
 
+def normalization_shapes(name: str, channels: int, parameters: Iterable[str] = _PARAMETERS) -> Shapes:
+    """Return the shapes of the tensors of a normalisation, by their names."""
+    return {f"{name}.{parameter}": (channels,) for parameter in parameters}
+
+
 def batch_normalization_shapes(name: str, channels: int) -> Shapes:
     """Return the shapes of the tensors of an nn.BatchNorm2d that are used in evaluation mode, by their names."""
-    return {f"{name}.{kind}": (channels,) for kind in _BATCH_NORMALIZATION}
+    return normalization_shapes(name, channels, _BATCH_NORMALIZATION)
 
 
 def convolution_shapes(name: str, inputs: int, outputs: int, side: int, *, has_bias: bool = True) -> Shapes:
@@ -128,6 +134,16 @@ def convolution_shapes(name: str, inputs: int, outputs: int, side: int, *, has_b
 def doubling_shapes(name: str, inputs: int, outputs: int, side: int, *, has_bias: bool = True) -> Shapes:
     """Return the shapes of the tensors of a square nn.ConvTranspose2d, by their names."""
     return {f"{name}.weight": (inputs, outputs, side, side)} | ({f"{name}.bias": (outputs,)} if has_bias else {})
+
+
+def to_signed(image: KerasTensor) -> KerasTensor:
+    """Return a picture in [0, 1] as a network of -1..1 takes it."""
+    return keras.layers.Rescaling(2.0, offset=-1.0, name="to_minus_1_to_1")(image)
+
+
+def picture_of_tanh(x: KerasTensor) -> KerasTensor:
+    """Return the picture in [0, 1] that a network of -1..1 makes by tanh."""
+    return keras.layers.Rescaling(0.5, offset=0.5, name="to_0_to_1")(keras.layers.Activation("tanh")(x))
 
 
 def shapes_of(state: StateDict) -> Shapes:

@@ -16,8 +16,11 @@ from convert.pytorch.weighted_layers import (
     convolution,
     convolution_shapes,
     depthwise_convolution,
+    normalization_shapes,
+    picture_of_tanh,
     plain,
     shapes_of,
+    to_signed,
     with_weights,
 )
 from layers import BilinearResizeToMatch, PictureNormalization, ReflectionPadding2D
@@ -41,7 +44,7 @@ class _Unit:
         inputs = 1 if self.is_depthwise else self.inputs
         return convolution_shapes(
             f"{name}.1", inputs, self.outputs, self.side, has_bias=self.is_depthwise
-        ) | _normalization_shapes(f"{name}.2", self.outputs)
+        ) | normalization_shapes(f"{name}.2", self.outputs)
 
     def apply(self, state: StateDict, name: str, x: KerasTensor) -> KerasTensor:
         """Return what it makes of `x`."""
@@ -73,7 +76,7 @@ class _InvertedResidual:
         expected = convolution_shapes(f"{name}.layers.2", 2 * self.inputs, self.outputs, 1, has_bias=False)
         for index, unit in enumerate(self._units):
             expected |= unit.shapes(f"{name}.layers.{index}")
-        return expected | _normalization_shapes(f"{name}.layers.3", self.outputs)
+        return expected | normalization_shapes(f"{name}.layers.3", self.outputs)
 
     def apply(self, state: StateDict, name: str, x: KerasTensor) -> KerasTensor:
         """Return what it makes of `x`."""
@@ -118,13 +121,12 @@ class AnimeGAN:
     def build(self, state: StateDict) -> tuple[keras.Model, str]:
         """Return the network."""
         image = keras.Input((None, None, 3), name="image")
-        x = keras.layers.Rescaling(2.0, offset=-1.0, name="to_minus_1_to_1")(image)
+        x = to_signed(image)
         half = x = _block(state, "block_a", x)
         x = _block(state, "block_c", _block(state, "block_b", x))
         x = _block(state, "block_d", BilinearResizeToMatch(name="to_half")([x, half]))
         x = _block(state, "block_e", BilinearResizeToMatch(name="to_full")([x, image]))
-        x = keras.layers.Activation("tanh")(convolution(state, _LAST, x))
-        stylized = keras.layers.Rescaling(0.5, offset=0.5, name="to_0_to_1")(x)
+        stylized = picture_of_tanh(convolution(state, _LAST, x))
         return keras.Model(image, stylized, name="anime_gan"), "enlarges with aligned corners"
 
     def pictures(self, values: np.ndarray) -> np.ndarray:
@@ -147,7 +149,3 @@ def _block(state: StateDict, block: str, x: KerasTensor) -> KerasTensor:
 def _normalized(state: StateDict, name: str, x: KerasTensor) -> KerasTensor:
     layer = PictureNormalization(epsilon=1e-5, name=plain(name))
     return with_weights(layer, x, [state.array(f"{name}.weight"), state.array(f"{name}.bias")])
-
-
-def _normalization_shapes(name: str, channels: int) -> Shapes:
-    return {f"{name}.weight": (channels,), f"{name}.bias": (channels,)}

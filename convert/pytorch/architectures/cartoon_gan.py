@@ -13,12 +13,16 @@ from convert.pytorch.weighted_layers import (
     convolution,
     convolution_shapes,
     doubling_convolution,
+    doubling_shapes,
     instance_normalization,
+    normalization_shapes,
+    picture_of_tanh,
     shapes_of,
+    to_signed,
 )
 from layers import CropToMatch, ReflectionPadding2D
 
-_FACTOR, _OFFSET, _EPSILON = "scale", "shift", 1e-9
+_PARAMETERS, _EPSILON = ("scale", "shift"), 1e-9  # of a normalisation
 _WIDTHS = (64, 128, 256)
 _BLOCKS = [f"{number:02d}" for number in range(4, 12)]
 # Two convolutions without anything between, and the normalisation after them.
@@ -43,7 +47,7 @@ class CartoonGAN:
     def build(self, state: StateDict) -> tuple[keras.Model, str]:
         """Return the network."""
         image = keras.Input((None, None, 3), name="image")
-        x = keras.layers.Rescaling(2.0, offset=-1.0, name="to_minus_1_to_1")(image)
+        x = to_signed(image)
         x = convolution(state, _FIRST, ReflectionPadding2D(3)(x), is_bgr_in=True)
         x = keras.layers.ReLU()(_normalized(state, "in01_1", x))
         for halving, second, normalization in _SHRINKING:
@@ -55,8 +59,7 @@ class CartoonGAN:
         for doubling, second, normalization in _ENLARGING:
             x = convolution(state, second, doubling_convolution(state, doubling, x), padding="same")
             x = keras.layers.ReLU()(_normalized(state, normalization, x))
-        x = convolution(state, _LAST, ReflectionPadding2D(3)(x), is_bgr_out=True)
-        x = keras.layers.Rescaling(0.5, offset=0.5, name="to_0_to_1")(keras.layers.Activation("tanh")(x))
+        x = picture_of_tanh(convolution(state, _LAST, ReflectionPadding2D(3)(x), is_bgr_out=True))
         # A strided convolution rounds an odd size up, so the result is as large as the input or a little larger.
         stylized = CropToMatch(name="crop")([x, image])
         return keras.Model(image, stylized, name="cartoon_gan"), "instance normalisation, as in PyTorch"
@@ -67,7 +70,7 @@ class CartoonGAN:
 
 
 def _normalized(state: StateDict, name: str, x: KerasTensor) -> KerasTensor:
-    return instance_normalization(state, name, x, epsilon=_EPSILON, parameters=(_FACTOR, _OFFSET))
+    return instance_normalization(state, name, x, epsilon=_EPSILON, parameters=_PARAMETERS)
 
 
 def _residual(state: StateDict, block: str, x: KerasTensor) -> KerasTensor:
@@ -90,9 +93,8 @@ def _shapes() -> Shapes:
             expected |= convolution_shapes(f"conv{block}_{number}", widest, widest, 3)
             normalizations[f"in{block}_{number}"] = widest
     for (first, second, normalization), inputs, outputs in zip(_ENLARGING, (widest, wide), (wide, narrow), strict=True):
-        expected |= {f"{first}.weight": (inputs, outputs, 3, 3), f"{first}.bias": (outputs,)}
-        expected |= convolution_shapes(second, outputs, outputs, 3)
+        expected |= doubling_shapes(first, inputs, outputs, 3) | convolution_shapes(second, outputs, outputs, 3)
         normalizations[normalization] = outputs
     for name, width in normalizations.items():
-        expected |= {f"{name}.{_FACTOR}": (width,), f"{name}.{_OFFSET}": (width,)}
+        expected |= normalization_shapes(name, width, _PARAMETERS)
     return expected

@@ -13,7 +13,9 @@ from convert.pytorch.weighted_layers import (
     convolution,
     convolution_shapes,
     doubling_convolution,
+    doubling_shapes,
     instance_normalization,
+    normalization_shapes,
     shapes_of,
 )
 from errors import counted
@@ -120,16 +122,11 @@ def _shapes(state: StateDict) -> Shapes:
             expected |= _unit_shapes(f"{block}.conv{number}", widths[number - 1], widths[number], side)
     for place, inputs, outputs in _ENLARGEMENTS:
         name = f"DeconvBlock.{place}"
-        expected |= {f"{name}.conv_transpose.weight": (inputs, outputs, 3, 3)}
-        expected |= dict.fromkeys([f"{name}.conv_transpose.bias", *_normalization(name)], (outputs,))
+        expected |= doubling_shapes(f"{name}.conv_transpose", inputs, outputs, 3)
+        expected |= normalization_shapes(f"{name}.norm_layer", outputs)
     return expected | convolution_shapes(_LAST, _ENLARGEMENTS[-1][-1], 3, _LAST_SIDE)
 
 
 def _unit_shapes(name: str, inputs: int, outputs: int, side: int) -> Shapes:
-    return convolution_shapes(f"{name}.conv_layer", inputs, outputs, side) | dict.fromkeys(
-        _normalization(name), (outputs,)
-    )
-
-
-def _normalization(name: str) -> tuple[str, str]:
-    return f"{name}.norm_layer.weight", f"{name}.norm_layer.bias"
+    convolved = convolution_shapes(f"{name}.conv_layer", inputs, outputs, side)
+    return convolved | normalization_shapes(f"{name}.norm_layer", outputs)

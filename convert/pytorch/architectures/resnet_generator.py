@@ -24,6 +24,8 @@ from convert.pytorch.weighted_layers import (
     convolution_shapes,
     doubling_convolution,
     doubling_shapes,
+    picture_of_tanh,
+    to_signed,
 )
 from errors import counted
 from layers import CropToMatch, ReflectionPadding2D
@@ -54,7 +56,7 @@ class ResnetGenerator:
         plan = _plan(state)
         assert plan is not None
         image = keras.Input((None, None, _CHANNELS), name="image")
-        x = keras.layers.Rescaling(2.0, offset=-1.0, name="to_minus_1_to_1")(image)
+        x = to_signed(image)
         x = plan.unit(state, 1, convolution(state, _FIRST, ReflectionPadding2D(3)(x)))
         for position in plan.halving:
             x = plan.halved(state, position, x)
@@ -63,7 +65,7 @@ class ResnetGenerator:
         for position in plan.doubling:
             x = plan.doubled(state, position, x)
         x = convolution(state, plan.last, ReflectionPadding2D(3)(x))
-        x = keras.layers.Rescaling(0.5, offset=0.5, name="to_0_to_1")(keras.layers.Activation("tanh")(x))
+        x = picture_of_tanh(x)
         # A strided convolution rounds an odd size up, so the result is as large as the input or a little larger.
         stylized = CropToMatch(name="crop")([x, image])
         return keras.Model(image, stylized, name="resnet_generator"), plan.told

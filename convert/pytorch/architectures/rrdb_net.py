@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -85,11 +85,11 @@ class RRDBNet:
 
     def matches(self, state: StateDict) -> bool:
         """Compare names and shapes with those of a network of these widths."""
-        return any(_shapes(state, layout) == shapes_of(state) for layout in _layouts(state))
+        return any(_fitting(state))
 
     def build(self, state: StateDict) -> tuple[keras.Model, str]:
         """Return the network."""
-        layout = next(layout for layout in _layouts(state) if _shapes(state, layout) == shapes_of(state))
+        layout = next(_fitting(state))
         shrinking = _FACTORS[state.tensors[f"{layout.first}.weight"].shape[1]]
         image = keras.Input((None, None, _CHANNELS), name="image")
         first = x = unshuffled_convolution(state, layout.first, PadToMultiple(shrinking)(image), shrinking)
@@ -110,15 +110,21 @@ class RRDBNet:
         return values
 
 
+def _fitting(state: StateDict) -> Iterator[_Layout]:
+    """Yield the layouts in which the file is."""
+    found = shapes_of(state)
+    yield from (layout for layout in _layouts(state) if _shapes(state, layout) == found)
+
+
 def _layouts(state: StateDict) -> Iterator[_Layout]:
     yield from _NAMED
     places = [int(name.split(".")[1]) for name in state.tensors if name.count(".") == 2 and _is_numbered(name)]
     count = (max(places, default=0) - 4) // 3
     dense = "model.1.sub.{block}.RDB{dense}.conv{number}.0"
-    blocks = _Layout("", dense, "", (), ("", "")).blocks(state)
     enlarging = tuple(f"model.{3 * number}" for number in range(1, count + 1))
     last = f"model.{3 * count + 2}", f"model.{3 * count + 4}"
-    yield _Layout("model.0", dense, f"model.1.sub.{blocks}", enlarging, last)
+    layout = _Layout("model.0", dense, "", enlarging, last)
+    yield replace(layout, after=f"model.1.sub.{layout.blocks(state)}")
 
 
 def _is_numbered(name: str) -> bool:

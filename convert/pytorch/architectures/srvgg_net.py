@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import keras
 import numpy as np
 
@@ -30,8 +28,7 @@ class SRVGGNetCompact:
 
     def matches(self, state: StateDict) -> bool:
         """Compare names and shapes with those of a network of this width."""
-        expected = _shapes(state)
-        return expected is not None and expected == shapes_of(state)
+        return _shapes(state) == shapes_of(state)
 
     def build(self, state: StateDict) -> tuple[keras.Model, str]:
         """Return the network."""
@@ -43,7 +40,7 @@ class SRVGGNetCompact:
             slopes = keras.layers.PReLU(shared_axes=[1, 2], name=plain(f"body.{place + 1}"))
             x = with_weights(slopes, x, [state.array(f"body.{place + 1}.weight")[None, None]])
         x = convolution(state, f"body.{2 * count}", x, padding="same")
-        factor = math.isqrt(x.shape[-1] // _CHANNELS)
+        factor = _FACTORS[x.shape[-1]]
         enlarged = keras.layers.UpSampling2D(factor, interpolation="nearest")(image) if factor > 1 else image
         x = keras.layers.Add()([PixelShuffle2D(factor)(x), enlarged])
         decided = f"{counted(count + 1, 'convolution')}, enlarges {factor} times"

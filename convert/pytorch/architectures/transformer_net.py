@@ -125,9 +125,8 @@ class _Builder:
     def convolution(self, x: KerasTensor, name: str, stride: int = 1) -> KerasTensor:
         """Return `x` padded by reflection and convolved."""
         stored = self.kind.stored(name)
-        padded = ReflectionPadding2D(self.state.tensors[f"{stored}.weight"].shape[-1] // 2, name=f"{plain(name)}_pad")(
-            x
-        )
+        side = self.state.tensors[f"{stored}.weight"].shape[-1]
+        padded = ReflectionPadding2D(side // 2, name=f"{plain(name)}_pad")(x)
         is_bgr = self.kind.is_bgr
         return convolution(
             self.state,

@@ -17,6 +17,8 @@ from convert.pytorch.weighted_layers import (
     convolution_shapes,
     doubling_convolution,
     doubling_shapes,
+    picture_of_tanh,
+    to_signed,
 )
 from errors import counted
 from layers import CropToMatch, PadToMultiple
@@ -48,9 +50,9 @@ class UnetGenerator:
         plan = _plan(state)
         assert plan is not None
         image = keras.Input((None, None, _CHANNELS), name="image")
-        x = keras.layers.Rescaling(2.0, offset=-1.0, name="to_minus_1_to_1")(image)
+        x = to_signed(image)
         x = plan.apply(state, 0, PadToMultiple(2**plan.levels, name="extend")(x))
-        x = keras.layers.Rescaling(0.5, offset=0.5, name="to_0_to_1")(keras.layers.Activation("tanh")(x))
+        x = picture_of_tanh(x)
         stylized = CropToMatch(name="crop")([x, image])
         decided = f"{counted(plan.levels, 'level')}; {plan.normalization.told}"
         return keras.Model(image, stylized, name="unet_generator"), decided
