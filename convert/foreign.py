@@ -19,6 +19,7 @@ KERAS = "a Keras model file"
 HDF5 = "an HDF5 file"
 PYTORCH_LEGACY = "a PyTorch file"
 PYTORCH_ARCHIVE = "a PyTorch archive"
+PYTORCH_PROGRAM = "an exported PyTorch program"
 SAFETENSORS = "a safetensors file"
 PYTORCH_MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the number that the pickles of older files begin with
 PYTORCH_KINDS: tuple[str | None, ...] = (PYTORCH_LEGACY, PYTORCH_ARCHIVE, SAFETENSORS)
@@ -84,6 +85,8 @@ def _zip_member(head: bytes) -> str | None:
         return "a NumPy archive (npz)"
     if name in (b"metadata.json", b"config.json"):
         return KERAS
+    if re.search(rb"/(data/(weights|constants|sample_inputs)/.+|models/.+|archive_format|archive_version)$", name):
+        return PYTORCH_PROGRAM
     if re.search(rb"/(data\.pkl|constants\.pkl|\.?version|\.format_version|byteorder|data/\d+|code/.+)$", name):
         return PYTORCH_ARCHIVE
     return "a zip archive"

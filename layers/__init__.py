@@ -46,6 +46,7 @@ from layers.region_max_pooling import RegionMaxPooling2D
 from layers.region_proposals import RegionProposals
 from layers.replication_padding import ReplicationPadding2D
 from layers.resetting_cell import ResettingCell
+from layers.resize_to_match import ResizeToMatch
 from layers.style_weights import StyleWeights
 from layers.symmetric_padding import SymmetricPadding2D
 from layers.unfold_axes import UnfoldAxes
@@ -101,6 +102,7 @@ __all__ = [
     "RegionProposals",
     "ReplicationPadding2D",
     "ResettingCell",
+    "ResizeToMatch",
     "StyleWeights",
     "SymmetricPadding2D",
     "UnfoldAxes",

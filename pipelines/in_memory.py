@@ -252,20 +252,23 @@ def _photo(picture: PictureLike) -> Path | np.ndarray:
 @kept_settings()
 def import_torch(path: str | os.PathLike, image_io: str, options: Mapping[str, Any]) -> keras.Model:
     """Return the Keras model of a Torch7, PyTorch or safetensors file."""
+    from pipelines.importing.programs import import_pytorch_program, is_pytorch_program
     from pipelines.importing.pytorch import import_pytorch_model, is_pytorch_file
     from pipelines.importing.torch7 import import_torch_model
 
     path_of(path, "path")
     check_texts(entry=options.get("entry"), input_shape=options.get("input_shape"))
-    foreign = is_pytorch_file(path)
-    check_options(options, {"entry"} if foreign else {"entry", "input_shape", "noise", "norm_statistics"})
-    if foreign and image_io != "auto":
-        raise ArgumentError("`image_io` is for Torch7 files; PyTorch networks have a fixed conversion")
+    read: Any = import_torch_model
+    allowed, convention = {"entry", "input_shape", "noise", "norm_statistics"}, {"image_io": image_io}
+    if is_pytorch_program(path):
+        read, allowed = import_pytorch_program, {"input_shape"}
+    elif is_pytorch_file(path):
+        read, allowed, convention = import_pytorch_model, {"entry"}, {}
+    check_options(options, allowed)
+    if not convention and image_io != "auto":
+        raise ArgumentError("`image_io` is for Torch7 files and PyTorch programs; other networks have a fixed one")
     with workplace() as folder, renamed(input="path"):
-        if foreign:
-            import_pytorch_model(input=path, output=folder / "model.keras", **options)
-            return load(folder / "model.keras")
-        import_torch_model(input=path, output=folder / "model.keras", image_io=image_io, **options)
+        read(input=path, output=folder / "model.keras", **convention, **options)
         return load(folder / "model.keras")
 
 

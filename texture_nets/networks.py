@@ -95,11 +95,13 @@ def import_torch(path: str | os.PathLike, *, image_io: str = "auto", **options: 
     """Convert a Torch7 or PyTorch network to a Keras model with the same output, up to rounding errors.
 
     Args:
-        path: a `.t7` file, or a PyTorch or safetensors state dict of a supported network. No code in it is run.
+        path: a `.t7` file, a PyTorch or safetensors state dict of a supported network, or a program written by
+            torch.export.save (`.pt2`). No code in it is run.
         image_io: conversion that lets the model take and return RGB pictures in [0, 1]: "texture-nets",
-            "texture-nets-2016", "fast-neural-style", "none" (the network alone, channels last), or "auto" (detected
-            from the file).
-        **options: `entry`, and for Torch7 `input_shape` (a list), `noise`, `norm_statistics`, as in the script.
+            "texture-nets-2016", "fast-neural-style", for PyTorch programs "unit", "signed", "byte" or "imagenet",
+            "none" (the network alone, channels last), or "auto" (detected from the file).
+        **options: as in the script: `entry` (not for programs), `input_shape` (a list; Torch7 and programs), and for
+            Torch7 `noise` and `norm_statistics`.
 
     Returns:
         The model; see `load`.

@@ -8,8 +8,6 @@ import math
 import mmap
 import os
 import struct
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ import safetensors
 
 from convert.foreign import PYTORCH_ARCHIVE, PYTORCH_KINDS, SAFETENSORS, name_foreign_file
 from convert.printable import printable
+from convert.pytorch.archive import READING_ERRORS, Archive
 from convert.pytorch.tensors import NUMPY_TYPES, STORAGE_KINDS, FormatError, Storage, TensorBudget
 from convert.pytorch.unpickler import Container, Name, Unpickler
 from errors import UserError
@@ -26,20 +25,6 @@ from images.folders import read_through
 
 LEGACY_PROTOCOL = 1001
 MAX_PICKLE = 1 << 27  # bytes of a pickle in an archive
-MAX_INFLATION = 20  # how much larger than the file its members may be; PyTorch itself does not compress
-
-# What zipfile raises over damaged archives, FormatError included.
-_READING_ERRORS = (
-    zipfile.BadZipFile,
-    ValueError,
-    KeyError,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    zlib.error,
-    struct.error,
-    OSError,
-)
 
 _SAFETENSORS_KINDS = {
     "BOOL": "Bool",
@@ -74,12 +59,17 @@ def read_pytorch(path: str | os.PathLike) -> Any:
         if kind == SAFETENSORS:
             return _read_safetensors(path)
         return _read_zip(path) if kind == PYTORCH_ARCHIVE else _read_legacy(path)
-    except _READING_ERRORS as error:
+    except READING_ERRORS as error:
         raise UserError(f"{path}: cannot be read as a PyTorch file: {printable(str(error), 300)}") from error
 
 
 def _read_zip(path: Path) -> Any:
-    archive = _Archive(path)
+    archive = Archive(path, "data.pkl")
+    if "constants.pkl" in archive:
+        raise FormatError(
+            "a TorchScript archive, which holds a program. With PyTorch, "
+            "torch.save(torch.jit.load(FILE).state_dict(), NEW_FILE) makes a file of its tensors"
+        )
     storages: dict[str, Storage] = {}
 
     def find(identity: tuple) -> Storage:
@@ -89,39 +79,6 @@ def _read_zip(path: Path) -> Any:
         return _same(storages[key], kind, count)
 
     return Unpickler(find).load(io.BytesIO(archive.read("data.pkl", MAX_PICKLE)))
-
-
-class _Archive:
-    """The members of a zip file, all in one folder, as PyTorch writes them."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        with zipfile.ZipFile(path) as archive:
-            members = {member.filename: member.file_size for member in archive.infolist()}
-        roots = [name.removesuffix("data.pkl") for name in members if name.endswith("/data.pkl")]
-        if len(roots) != 1:
-            raise FormatError("a zip archive without the member data.pkl, or with several")
-        self._root = roots[0]
-        if f"{self._root}constants.pkl" in members:
-            raise FormatError(
-                "a TorchScript archive, which holds a program. With PyTorch, "
-                "torch.save(torch.jit.load(FILE).state_dict(), NEW_FILE) makes a file of its tensors"
-            )
-        if sum(members.values()) > MAX_INFLATION * path.stat().st_size:
-            raise FormatError(f"its members unpack to {sum(members.values())} bytes")
-        if self._root + "byteorder" in members and self.read("byteorder") != b"little":
-            raise FormatError("the numbers are big-endian, which is not supported")
-
-    def read(self, name: str, max_size: int | None = None) -> bytes:
-        """Return the bytes of the member `name`; zipfile compares them with their checksum."""
-        try:
-            with zipfile.ZipFile(self._path) as archive:
-                size = archive.getinfo(self._root + name).file_size
-                if max_size is not None and size > max_size:
-                    raise FormatError(f"the member {name} has {size} bytes")
-                return archive.read(self._root + name)
-        except _READING_ERRORS as error:
-            raise FormatError(f"the member {name}: {error}") from error
 
 
 def _read_legacy(path: Path) -> Any:

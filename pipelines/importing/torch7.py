@@ -249,7 +249,8 @@ def _image_io(value: Any, request: Request, conversion: Conversion) -> tuple[str
 
 def _wrapped(value: Any, request: Request, conversion: Conversion, image_io: str) -> keras.Model:
     """Return the model that is to be saved."""
-    from convert.torch7.image_io import size_multiple, wrap_network
+    from convert.picture_contract import size_multiple
+    from convert.torch7.image_io import wrap_network
     from convert.torch7.texture_networks import is_texture_network, makes_textures, style_model, texture_model
 
     if image_io != "texture-nets-2016":

@@ -106,7 +106,7 @@ def given_to(network: keras.Model, reference: Reference) -> list[np.ndarray]:
     from convert.axes import array_from_source_order
 
     return [
-        array_from_source_order(x if x.ndim == len(tensor.shape) else x[None]).astype(np.float32)
+        array_from_source_order(x if x.ndim == len(tensor.shape) else x[None]).astype(tensor.dtype)
         for tensor, x in zip(network.inputs, [*reference.inputs, *reference.noise], strict=False)
     ]
 

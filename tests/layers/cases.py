@@ -255,6 +255,16 @@ CASES = [
         shapes=((2, 3, 4, 3), (2, 5, 9, 2)),
         other_shapes=((1, 5, 5, 3), (1, 1, 3, 2)),
     ),
+    *(
+        Case(
+            layers.ResizeToMatch,
+            {"interpolation": interpolation},
+            references.resize_to_match,
+            shapes=((2, 3, 4, 3), (2, 5, 9, 2)),
+            other_shapes=((1, 5, 5, 3), (1, 1, 3, 2)),
+        )
+        for interpolation in ("nearest", "bilinear")
+    ),
     Case(
         layers.CropToMatch,
         {},

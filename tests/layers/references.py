@@ -133,6 +133,10 @@ def bilinear_to_match(x, picture, _):
     return channels_last(F.interpolate(channels_first(x), size, mode="bilinear", align_corners=True))
 
 
+def resize_to_match(x, picture, _, interpolation="bilinear"):
+    return channels_last(F.interpolate(channels_first(x), picture.shape[1:3], mode=interpolation))
+
+
 def convolution(x, weights, *, filters, kernel_size, use_bias=True, activation=None):
     kernel = torch.tensor(np.ascontiguousarray(weights[0].transpose(3, 2, 0, 1)))
     outputs = F.conv2d(channels_first(x), kernel, torch.tensor(weights[1]) if use_bias else None)

@@ -1,0 +1,1 @@
+"""PyTorch networks that are stored as programs: exported ones (torch.export) and TorchScript."""

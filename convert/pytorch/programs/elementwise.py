@@ -1,0 +1,50 @@
+"""Operations on tensors element by element, broadcast as in PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from keras import KerasTensor, ops
+
+from convert.axes import CHANNELS_LAST_RANKS, array_from_source_order, from_source_order
+from convert.pytorch.programs.context import MAX_GRAPH_CONSTANT, Context
+from convert.pytorch.programs.values import FreeSize, Value, whole
+
+
+def elementwise(context: Context, function: Callable[..., Any], *operands: Any) -> Value:
+    """Return what a function of Keras tensors makes of values and numbers that are broadcast to each other."""
+    operands = tuple(whole(operand) if isinstance(operand, FreeSize) else operand for operand in operands)
+    values = [operand for operand in operands if isinstance(operand, Value)]
+    if all(value.is_constant for value in values):
+        return Value(function(*(operand.tensor if isinstance(operand, Value) else operand for operand in operands)))
+    rank = max(value.rank for value in values)
+    return Value(
+        function(*(_aligned(context, operand, rank) if isinstance(operand, Value) else operand for operand in operands))
+    )
+
+
+def _aligned(context: Context, value: Value, rank: int) -> Any:
+    """Return a value with `rank` axes in Keras' order, so that it broadcasts as it does in PyTorch."""
+    missing = rank - value.rank
+    if not value.is_constant:
+        if not missing:
+            return value.tensor
+        return from_source_order(ops.expand_dims(value.source(), tuple(range(missing))))
+    array = value.tensor
+    if array.size == 1:
+        return array.item()
+    if array.size <= MAX_GRAPH_CONSTANT or array.dtype.kind != "f":
+        return array_from_source_order(array.reshape((1,) * missing + array.shape))
+    tensor: KerasTensor = context.parameter(value)
+    if missing:
+        tensor = ops.reshape(tensor, (1,) * missing + array.shape)
+    return from_source_order(tensor) if rank in CHANNELS_LAST_RANKS else tensor
+
+
+def number_or_value(operand: Any) -> Any:
+    """Return an operand, a constant of one number as that number."""
+    if isinstance(operand, Value) and operand.is_constant and np.size(operand.tensor) == 1:
+        return operand.tensor.item()
+    return operand

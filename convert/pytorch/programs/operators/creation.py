@@ -1,0 +1,116 @@
+"""Constants that a program makes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from convert.pytorch.programs.context import Context
+from convert.pytorch.programs.operators.arithmetic import TYPES
+from convert.pytorch.programs.registry import operator
+from convert.pytorch.programs.values import FreeSize, OperatorError, Value, whole, wholes
+
+MAX_NUMBERS = 1 << 24  # of a constant that a program makes
+
+
+def _numpy_type(dtype: Any, number: Any = 0.0) -> np.dtype:
+    if dtype is None:
+        kind = "bool" if isinstance(number, bool) else "int32" if isinstance(number, int) else "float32"
+        return np.dtype(kind)
+    if dtype not in TYPES:
+        raise OperatorError(f"the type {dtype} is not supported")
+    return np.dtype(TYPES[dtype])
+
+
+def _full(size: Any, number: Any, dtype: Any) -> Value:
+    sizes = wholes(size) if size not in ((), []) else ()
+    if min(sizes, default=1) < 0 or math.prod(sizes) > MAX_NUMBERS:
+        raise OperatorError(f"makes a tensor of the sizes {sizes}; at most {MAX_NUMBERS:,} numbers are allowed")
+    return Value(np.full(sizes, number, _numpy_type(dtype, number)))
+
+
+@operator("zeros", "empty")
+def zeros(context: Context, size: Any, dtype: Any = None, **placement: Any) -> Value:
+    """Zeros."""
+    return _full(size, 0.0, dtype)
+
+
+@operator("ones")
+def ones(context: Context, size: Any, dtype: Any = None, **placement: Any) -> Value:
+    """Ones."""
+    return _full(size, 1.0, dtype)
+
+
+@operator("full")
+def full(context: Context, size: Any, fill_value: Any, dtype: Any = None, **placement: Any) -> Value:
+    """One number everywhere."""
+    return _full(size, fill_value, dtype)
+
+
+@operator("new_zeros")
+def new_zeros(context: Context, self: Value, size: Any, dtype: Any = None, **placement: Any) -> Value:
+    """Zeros of the type of another tensor."""
+    return _full(size, 0.0 if self.dtype == "float32" else 0, dtype)
+
+
+@operator("new_ones")
+def new_ones(context: Context, self: Value, size: Any, dtype: Any = None, **placement: Any) -> Value:
+    """Ones of the type of another tensor."""
+    return _full(size, 1.0 if self.dtype == "float32" else 1, dtype)
+
+
+@operator("new_full")
+def new_full(context: Context, self: Value, size: Any, fill_value: Any, dtype: Any = None, **placement: Any) -> Value:
+    """One number everywhere."""
+    return _full(size, fill_value, dtype)
+
+
+@operator("zeros_like", "empty_like")
+def zeros_like(context: Context, self: Value, *placement: Any, **named: Any) -> Value:
+    """Zeros of the sizes of another tensor."""
+    return Value(ops.zeros_like(self.tensor))
+
+
+@operator("ones_like")
+def ones_like(context: Context, self: Value, *placement: Any, **named: Any) -> Value:
+    """Ones of the sizes of another tensor."""
+    return Value(ops.ones_like(self.tensor))
+
+
+@operator("full_like")
+def full_like(context: Context, self: Value, fill_value: Any, *placement: Any, **named: Any) -> Value:
+    """One number in the sizes of another tensor."""
+    return Value(ops.full_like(self.tensor, fill_value))
+
+
+@operator("arange")
+def arange(context: Context, *bounds: Any, dtype: Any = None, **named: Any) -> Value:
+    """Numbers from start on, below end, by steps."""
+    given = (*bounds, *(named[key] for key in ("start", "end", "step") if key in named))
+    numbers = [whole(number) if isinstance(number, (FreeSize, Value)) else number for number in given]
+    made = np.arange(*numbers)
+    if made.size > MAX_NUMBERS:
+        raise OperatorError(f"makes {made.size:,} numbers; at most {MAX_NUMBERS:,} are allowed")
+    return Value(made.astype(_numpy_type(dtype, 0.0 if made.dtype.kind == "f" else 0)))
+
+
+@operator("linspace")
+def linspace(context: Context, start: float, end: float, steps: Any, dtype: Any = None, **placement: Any) -> Value:
+    """So many numbers from start to end."""
+    return Value(np.linspace(start, end, whole(steps)).astype(_numpy_type(dtype)))
+
+
+@operator("scalar_tensor")
+def scalar(context: Context, s: Any, dtype: Any = None, **placement: Any) -> Value:
+    """One number."""
+    return Value(np.asarray(s, _numpy_type(dtype, s)))
+
+
+@operator("sym_size", "size")
+def size(context: Context, self: Value, dim: int | None = None) -> Any:
+    """The size of an axis, or those of all."""
+    sizes = [FreeSize(self, axis) if number is None else number for axis, number in enumerate(self.shape)]
+    return sizes if dim is None else sizes[self.axis(dim)]

@@ -1,0 +1,228 @@
+"""Other sizes for the same numbers: views, flattening, transposition, repetition."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import KerasTensor, ops
+
+from convert.axes import keras_permutation, source_permutation
+from convert.pytorch.programs.context import Context
+from convert.pytorch.programs.registry import operator
+from convert.pytorch.programs.values import BatchNeeded, FreeSize, OperatorError, Value, whole, wholes
+from layers import PixelShuffle2D
+
+
+@operator("view", "reshape", "_unsafe_view", "_reshape_alias", "view_copy")
+def reshape(context: Context, self: Value, size: Any, stride: Any = None) -> Value:
+    """The numbers in other sizes, of which one may be -1."""
+    sizes = list(size)
+    if self.is_constant:
+        return self.view(self.tensor.reshape(wholes(sizes)))
+    return self.view(_reshaped(context, self, sizes))
+
+
+def _reshaped(context: Context, value: Value, sizes: Sequence[Any]) -> KerasTensor:
+    """Return a tensor in PyTorch's order with other sizes."""
+    source, shape = value.source(), value.shape
+    wanted = [-1 if isinstance(size, FreeSize) else whole(size) for size in sizes]
+    free = [axis for axis, size in enumerate(shape) if size is None]
+    if not free:
+        return ops.reshape(source, wanted)
+    if len(free) == 1:
+        return ops.reshape(source, _with_free(context, shape, free[0], sizes, wanted))
+    return _reshaped_pictures(context, source, sizes, wanted)
+
+
+_FREE = "makes sizes of free ones: give the size of the input as `input_shape`"
+
+
+def _with_free(
+    context: Context, shape: Sequence[int | None], free: int, sizes: Sequence[Any], wanted: list[int]
+) -> list[int]:
+    """Return wanted sizes with -1 in the place of the batch, which is axis `free` and the only size that is.
+
+    A program that was recorded has the number of its pictures where its network computed with the size of the batch.
+
+    Raises:
+        BatchNeeded: it cannot be told where in them the batch is.
+    """
+    before, after = (math.prod(whole(size) for size in part) for part in (shape[:free], shape[free + 1 :]))
+    total = before * context.batch * after
+    if -1 in wanted and not any(isinstance(size, FreeSize) for size in sizes):
+        known = math.prod(size for size in wanted if size != -1)
+        wanted[wanted.index(-1)] = total // known if known else 0
+    for place, size in enumerate(sizes):
+        is_batch = isinstance(size, FreeSize) or wanted[place] == context.batch
+        if is_batch and (math.prod(wanted[:place]), math.prod(wanted[place + 1 :])) == (before, after):
+            return [*wanted[:place], -1, *wanted[place + 1 :]]
+    if free == 0 and math.prod(wanted) == total:
+        return [-1, *wanted[1:]]  # the outermost axis, to which others are joined
+    raise BatchNeeded("makes sizes of that of the batch")
+
+
+def _reshaped_pictures(
+    context: Context, source: KerasTensor, sizes: Sequence[Any], wanted: Sequence[int]
+) -> KerasTensor:
+    """Return pictures of free sizes, whose batch is free too, with other sizes but the same batch."""
+    first = sizes[0] if sizes else None
+    is_batch = first == context.batch or (isinstance(first, FreeSize) and first.value is not None and first.dim == 0)
+    if not is_batch or list(wanted[1:]).count(-1) > 1:
+        raise OperatorError(_FREE)
+    return keras.layers.Reshape(wanted[1:])(source)
+
+
+@operator("flatten")
+def flatten(context: Context, self: Value, start_dim: int = 0, end_dim: int = -1) -> Value:
+    """Some neighbouring axes as one."""
+    start, end = self.axis(start_dim), self.axis(end_dim)
+    sizes = [FreeSize(self, axis) if size is None else size for axis, size in enumerate(self.shape)]
+    inner = sizes[start : end + 1]
+    joined: Any = -1 if any(isinstance(size, FreeSize) for size in inner) else math.prod(inner)
+    return reshape(context, self, [*sizes[:start], joined, *sizes[end + 1 :]])
+
+
+@operator("unflatten")
+def unflatten(context: Context, self: Value, dim: int, sizes: Any) -> Value:
+    """One axis as several."""
+    axis = self.axis(dim)
+    before = [FreeSize(self, number) if size is None else size for number, size in enumerate(self.shape)]
+    return reshape(context, self, [*before[:axis], *sizes, *before[axis + 1 :]])
+
+
+@operator("squeeze")
+def squeeze(context: Context, self: Value, dim: Any = None) -> Value:
+    """Without axes of size 1: those that are named, or all."""
+    named = range(self.rank) if dim is None else [self.axis(one) for one in wholes(dim)]
+    axes = tuple(axis for axis in named if self.shape[axis] == 1)
+    if dim is None and self.shape[:1] == (None,) and context.batch == 1 and not self.is_constant:
+        raise BatchNeeded("takes the axis of the batch away as well")
+    return self.view(ops.squeeze(self.source(), axis=axes) if axes else self.source())
+
+
+@operator("unsqueeze")
+def unsqueeze(context: Context, self: Value, dim: int) -> Value:
+    """With a further axis of size 1."""
+    axis = dim if dim >= 0 else dim + self.rank + 1
+    return self.view(ops.expand_dims(self.source(), axis))
+
+
+@operator("permute")
+def permute(context: Context, self: Value, dims: Any) -> Value:
+    """The axes in another order."""
+    order = [self.axis(one) for one in wholes(dims)]
+    if self.is_constant:
+        return self.view(self.tensor.transpose(order))
+    before, after = source_permutation(self.rank), keras_permutation(self.rank)
+    return self.alias(ops.transpose(self.tensor, [before[order[axis]] for axis in after]))
+
+
+@operator("transpose", "swapaxes", "swapdims")
+def transpose(context: Context, self: Value, dim0: int, dim1: int) -> Value:
+    """Two axes exchanged."""
+    order = list(range(self.rank))
+    first, second = self.axis(dim0), self.axis(dim1)
+    order[first], order[second] = second, first
+    return permute(context, self, order)
+
+
+@operator("t", "numpy_T", "mT")
+def transpose_matrix(context: Context, self: Value) -> Value:
+    """The last two axes exchanged; a vector stays."""
+    return self if self.rank < 2 else transpose(context, self, -2, -1)
+
+
+@operator("movedim")
+def move_axes(context: Context, self: Value, source: Any, destination: Any) -> Value:
+    """Axes moved to other places."""
+    moved = [self.axis(one) for one in wholes(source)]
+    places = [self.axis(one) for one in wholes(destination)]
+    order = [axis for axis in range(self.rank) if axis not in moved]
+    for place, axis in sorted(zip(places, moved, strict=True)):
+        order.insert(place, axis)
+    return permute(context, self, order)
+
+
+@operator("expand", "broadcast_to")
+def expand(context: Context, self: Value, size: Any, implicit: bool = False) -> Value:
+    """Axes of size 1 repeated; -1 leaves a size as it is."""
+    sizes = list(size)
+    missing = len(sizes) - self.rank
+    source = self.source()
+    if missing:
+        source = ops.expand_dims(source, tuple(range(missing)))
+    shape = (1,) * missing + self.shape
+    for axis, (wanted, found) in enumerate(zip(sizes, shape, strict=True)):
+        if isinstance(wanted, FreeSize):
+            continue  # that of the batch, or of the tensor itself: it is joined by broadcasting
+        number = whole(wanted)
+        if found == 1 and number not in (-1, 1):
+            source = ops.repeat(source, number, axis=axis)
+        elif found is not None and number not in (-1, found):
+            raise OperatorError(f"expands the size {found} to {number}")
+    return self.view(source)
+
+
+@operator("expand_as")
+def expand_as(context: Context, self: Value, other: Value) -> Value:
+    """Axes of size 1 repeated as another tensor has them."""
+    return expand(context, self, [FreeSize(other, axis) if n is None else n for axis, n in enumerate(other.shape)])
+
+
+@operator("repeat", "tile")
+def repeat(context: Context, self: Value, repeats: Any) -> Value:
+    """The whole repeated along each axis."""
+    counts = wholes(repeats)
+    source = self.source()
+    if len(counts) > self.rank:
+        source = ops.expand_dims(source, tuple(range(len(counts) - self.rank)))
+    counts = (1,) * (len(source.shape) - len(counts)) + counts
+    for axis, count in enumerate(counts):
+        if count != 1:
+            source = ops.concatenate([source] * count, axis=axis)
+    return Value.from_source(source)
+
+
+@operator("pixel_shuffle")
+def pixel_shuffle(context: Context, self: Value, upscale_factor: int) -> Value:
+    """Channels made squares of pixels."""
+    return Value(PixelShuffle2D(whole(upscale_factor))(self.tensor))
+
+
+@operator("pixel_unshuffle")
+def pixel_unshuffle(context: Context, self: Value, downscale_factor: int) -> Value:
+    """Squares of pixels made channels."""
+    factor = whole(downscale_factor)
+    channels = self.shape[1]
+    if self.rank != 4 or channels is None:
+        raise OperatorError(f"takes pictures with known channels, not the shape {self.shape}")
+    squares = [self.tensor[:, row::factor, column::factor] for row in range(factor) for column in range(factor)]
+    # Joined, the new channels are in the order (row, column, channel), PyTorch's in (channel, row, column).
+    order = np.arange(channels * factor**2).reshape(factor, factor, channels).transpose(2, 0, 1).ravel()
+    return Value(ops.take(ops.concatenate(squares, axis=-1), order, axis=-1))
+
+
+@operator("channel_shuffle")
+def channel_shuffle(context: Context, self: Value, groups: int) -> Value:
+    """Channels of groups interleaved."""
+    channels = self.shape[1]
+    if self.rank != 4 or channels is None:
+        raise OperatorError(f"takes pictures with known channels, not the shape {self.shape}")
+    order = np.arange(channels).reshape(whole(groups), -1).T.ravel()
+    return Value(ops.take(self.tensor, order, axis=-1))
+
+
+@operator("alias", "contiguous", "detach", "lift_fresh_copy", "dropout", "feature_dropout", "alpha_dropout")
+def identity(context: Context, self: Value, *options: Any) -> Value:
+    """The same tensor; what drops numbers in training does nothing."""
+    return self.alias(self.tensor)
+
+
+@operator("clone")
+def clone(context: Context, self: Value, memory_format: Any = None) -> Value:
+    """A copy."""
+    return Value(self.tensor.copy() if self.is_constant else self.tensor, self.name)

@@ -1,0 +1,260 @@
+"""Convolutions and matrix products."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import KerasTensor, ops
+
+from convert.axes import from_source_order
+from convert.pytorch.programs.context import Context
+from convert.pytorch.programs.elementwise import elementwise
+from convert.pytorch.programs.registry import operator
+from convert.pytorch.programs.values import OperatorError, Value, wholes
+from layers import PaddedConv2DTranspose, conv2d
+
+_CONVOLUTIONS: dict[int, Callable[..., keras.Layer]] = {1: keras.layers.Conv1D, 2: conv2d, 3: keras.layers.Conv3D}
+_ZERO_PADDINGS = {1: keras.layers.ZeroPadding1D, 2: keras.layers.ZeroPadding2D, 3: keras.layers.ZeroPadding3D}
+
+
+@operator("conv1d", "conv2d", "conv3d")
+def convolve(
+    context: Context,
+    input: Value,
+    weight: Value,
+    bias: Value | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Value:
+    """A convolution over one, two or three axes; the padding is widths of zeros, "valid" or "same"."""
+    axes = weight.rank - 2
+    kernel, biases = _weights(weight, bias)
+    strides, dilations = wholes(stride, axes), wholes(dilation, axes)
+    if input.rank != axes + 2:
+        raise OperatorError(f"takes a tensor of {axes + 2} axes, with the batch, not one of {input.rank}")
+    x = _channels_last(context.tensor(input), input)
+    extents = [rate * (size - 1) for rate, size in zip(dilations, kernel.shape[2:], strict=True)]
+    x = _padded(x, _widths(padding, extents))
+    kernel = kernel.transpose(*range(2, axes + 2), 1, 0)
+    if max(strides) > 1 and max(dilations) > 1:
+        kernel, dilations = _spread(kernel, dilations), (1,) * axes
+    # Keras' depthwise convolution has one stride for both axes.
+    is_depthwise = axes == 2 and groups == kernel.shape[-1] == x.shape[-1] > 1 and len(set(strides)) == 1
+    common = {"strides": strides, "dilation_rate": dilations, "use_bias": bias is not None}
+
+    def make(name: str | None) -> keras.Layer:
+        sides = kernel.shape[:axes]
+        if is_depthwise:
+            return keras.layers.DepthwiseConv2D(sides, name=name, **common)
+        return _CONVOLUTIONS[axes](kernel.shape[-1], sides, groups=groups, name=name, **common)
+
+    stored = kernel.transpose(0, 1, 3, 2) if is_depthwise else kernel
+    made = context.apply(x, [weight, bias], make, [stored, *biases], (common, groups))
+    return _from_channels_last(made, axes)
+
+
+@operator("conv_transpose2d")
+def convolve_transposed(
+    context: Context,
+    input: Value,
+    weight: Value,
+    bias: Value | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Value:
+    """A transposed convolution of pictures."""
+    kernel, biases = _weights(weight, bias)
+    if weight.rank != 4:
+        raise OperatorError("transposed convolutions are supported for pictures alone")
+    filters, height, width = kernel.shape[1:]
+    # Keras' kernel of a layer with groups has the outputs of one group.
+    kernel = kernel.transpose(2, 3, 1, 0)
+    options: dict[str, Any] = {
+        "strides": wholes(stride, 2),
+        "padding": wholes(padding, 2),
+        "output_padding": wholes(output_padding, 2),
+        "dilation_rate": wholes(dilation, 2),
+        "groups": groups,
+        "use_bias": bias is not None,
+    }
+
+    def make(name: str | None) -> keras.Layer:
+        return PaddedConv2DTranspose(filters * groups, (height, width), name=name, **options)
+
+    return Value(context.apply(input.tensor, [weight, bias], make, [kernel, *biases], options))
+
+
+@operator("convolution", "_convolution")
+def convolution(
+    context: Context,
+    input: Value,
+    weight: Value,
+    bias: Value | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: bool,
+    output_padding: Any,
+    groups: int,
+    benchmark: bool = False,
+    deterministic: bool = False,
+    cudnn_enabled: bool = False,
+    allow_tf32: bool = False,
+) -> Value:
+    """A convolution of either kind, as traces have it."""
+    if transposed:
+        return convolve_transposed(context, input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return convolve(context, input, weight, bias, stride, padding, dilation, groups)
+
+
+def _weights(weight: Value, bias: Value | None) -> tuple[np.ndarray, list[np.ndarray]]:
+    if not weight.is_constant or (bias is not None and not bias.is_constant):
+        raise OperatorError("needs constant weights: they depend on the input here")
+    return np.asarray(weight.tensor), [] if bias is None else [np.asarray(bias.tensor)]
+
+
+def _channels_last(tensor: KerasTensor, value: Value) -> KerasTensor:
+    """Return a tensor in PyTorch's order as convolutions of Keras take it."""
+    if value.rank != 3:
+        return value.tensor if not value.is_constant else from_source_order(tensor)
+    return ops.transpose(tensor, (0, 2, 1))
+
+
+def _from_channels_last(tensor: KerasTensor, axes: int) -> Value:
+    return Value(ops.transpose(tensor, (0, 2, 1)) if axes == 1 else tensor)
+
+
+def _widths(padding: Any, extents: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the zeros before and after along each axis."""
+    if padding == "same":
+        return [(extent // 2, extent - extent // 2) for extent in extents]
+    if padding == "valid":
+        padding = 0
+    return [(width, width) for width in wholes(padding, len(extents))]
+
+
+def _padded(x: KerasTensor, widths: Sequence[tuple[int, int]]) -> KerasTensor:
+    if not any(map(any, widths)):
+        return x
+    return _ZERO_PADDINGS[len(widths)](widths[0] if len(widths) == 1 else tuple(widths))(x)
+
+
+def _spread(kernel: np.ndarray, dilations: Sequence[int]) -> np.ndarray:
+    """Return a kernel with zeros between its elements: Keras has no stride beside a dilation."""
+    sides = [rate * (size - 1) + 1 for rate, size in zip(dilations, kernel.shape, strict=False)]
+    spread = np.zeros((*sides, *kernel.shape[len(sides) :]), kernel.dtype)
+    spread[tuple(slice(None, None, rate) for rate in dilations)] = kernel
+    return spread
+
+
+@operator("linear")
+def linear(context: Context, input: Value, weight: Value, bias: Value | None = None) -> Value:
+    """A dense layer along the last axis."""
+    kernel, biases = _weights(weight, bias)
+    x = context.tensor(input)
+
+    def make(name: str | None) -> keras.Layer:
+        return keras.layers.Dense(kernel.shape[0], use_bias=bias is not None, name=name)
+
+    made = context.apply(x, [weight, bias], make, [kernel.T, *biases], bias is not None)
+    return Value.from_source(made)
+
+
+@operator("addmm", "addmv")
+def add_matrix_product(
+    context: Context, self: Value, mat1: Value, mat2: Value, beta: float = 1, alpha: float = 1
+) -> Value:
+    """Beta * self + alpha * mat1 mat2."""
+    product = multiply_matrices(context, mat1, mat2)
+    return elementwise(context, lambda a, b: beta * a + alpha * b, self, product)
+
+
+@operator("baddbmm")
+def add_batched_product(
+    context: Context, self: Value, batch1: Value, batch2: Value, beta: float = 1, alpha: float = 1
+) -> Value:
+    """Beta * self + alpha * batch1 batch2."""
+    return add_matrix_product(context, self, batch1, batch2, beta, alpha)
+
+
+@operator("matmul", "mm", "bmm")
+def multiply_matrices(context: Context, self: Value, mat2: Value) -> Value:
+    """The product of matrices, which are the last two axes."""
+    if self.is_constant and mat2.is_constant:
+        return Value(np.matmul(self.tensor, mat2.tensor))
+    return Value.from_source(ops.matmul(context.tensor(self), context.tensor(mat2)))
+
+
+@operator("einsum")
+def einsum(context: Context, equation: str, tensors: Sequence[Value], path: Any = None) -> Value:
+    """Sums of products along named axes."""
+    if all(value.is_constant for value in tensors):
+        return Value(np.einsum(equation, *(value.tensor for value in tensors)))
+    return Value.from_source(ops.einsum(_lower(equation), *(context.tensor(value) for value in tensors)))
+
+
+def _lower(equation: str) -> str:
+    """Return an equation with other letters for the large ones, which Keras does not take."""
+    found = [letter for letter in dict.fromkeys(equation) if letter.isalpha()]
+    free = iter(letter for letter in string.ascii_lowercase if letter not in found)
+    names = {letter: next(free, "?") for letter in found if letter.isupper()}
+    return "".join(names.get(letter, letter) for letter in equation if letter != " ")
+
+
+@operator("embedding")
+def look_up(
+    context: Context,
+    weight: Value,
+    indices: Value,
+    padding_idx: int = -1,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Value:
+    """Rows of a matrix of weights."""
+    (rows, _) = _weights(weight, None)
+    if indices.is_constant:
+        return Value(rows[indices.tensor])
+
+    def make(name: str | None) -> keras.Layer:
+        return keras.layers.Embedding(*rows.shape, name=name)
+
+    return Value.from_source(context.apply(indices.source(), [weight], make, [rows]))
+
+
+@operator("scaled_dot_product_attention")
+def attend(
+    context: Context,
+    query: Value,
+    key: Value,
+    value: Value,
+    attn_mask: Value | None = None,
+    dropout_p: float = 0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Value:
+    """Softmax of the products of queries and keys, times the values (Vaswani et al. 2017)."""
+    if is_causal or enable_gqa:
+        raise OperatorError("causal masks and groups of queries are not supported")
+    queries, keys, values = (context.tensor(one) for one in (query, key, value))
+    factor = query.shape[-1] ** -0.5 if scale is None else scale  # type: ignore[operator]
+    transposed = ops.swapaxes(keys, -1, -2)
+    weights = Value.from_source(ops.matmul(queries * factor, transposed))
+    if attn_mask is not None:
+        weights = _masked(context, weights, attn_mask)
+    return Value.from_source(ops.matmul(ops.softmax(weights.source(), axis=-1), values))
+
+
+def _masked(context: Context, weights: Value, mask: Value) -> Value:
+    if mask.dtype == "bool":
+        return elementwise(context, lambda x, kept: ops.where(kept, x, -1e30), weights, mask)
+    return elementwise(context, ops.add, weights, mask)

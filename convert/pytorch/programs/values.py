@@ -1,0 +1,170 @@
+"""The values of a program: tensors, constants or of the network, and sizes that stay free."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from keras import KerasTensor, ops
+
+from convert.axes import from_source_order, source_shape, to_source_order
+from errors import UserError
+
+
+class OperatorError(UserError):
+    """What an operator cannot do, without its place, which whoever walks over the program adds."""
+
+
+class BatchNeeded(OperatorError):
+    """An operator needs the number of pictures in a batch, which the network leaves free."""
+
+
+class _Memory:
+    """What a tensor and its views have in common: how often one of them was written."""
+
+    __slots__ = ("writes",)
+
+    def __init__(self) -> None:
+        self.writes = 0
+
+
+class Value:
+    """A tensor of a program.
+
+    A constant is an array in PyTorch's order of axes. A tensor that depends on the inputs is a Keras tensor, channels
+    last where it has four or five axes.
+
+    Args:
+        tensor: present value; anything but a Keras tensor is a constant.
+        name: of a parameter or buffer in PyTorch.
+        memory: of the tensor that this one is a view of.
+    """
+
+    __slots__ = ("_memory", "_seen", "_tensor", "name")
+
+    def __init__(self, tensor: Any, name: str = "", memory: _Memory | None = None) -> None:
+        self._tensor = tensor if isinstance(tensor, (KerasTensor, np.ndarray)) else ops.convert_to_numpy(tensor)
+        self._memory = memory or _Memory()
+        self._seen = self._memory.writes
+        self.name = name
+
+    @classmethod
+    def from_source(cls, tensor: Any) -> Value:
+        """Return a value of a tensor in PyTorch's order."""
+        return cls(from_source_order(tensor) if isinstance(tensor, KerasTensor) else tensor)
+
+    @property
+    def tensor(self) -> Any:
+        """The present value: an array in PyTorch's order, or a Keras tensor in Keras' order.
+
+        Raises:
+            OperatorError: another view of the same tensor was written.
+        """
+        if self._seen != self._memory.writes:
+            raise OperatorError(
+                "reads a tensor after a view of it was changed in place, which is not supported: export the network "
+                "without that change"
+            )
+        return self._tensor
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it does not depend on the inputs."""
+        return not isinstance(self._tensor, KerasTensor)
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """The sizes in PyTorch's order, None where they are free."""
+        shape = tuple(self._tensor.shape)
+        return shape if self.is_constant else source_shape(shape)
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return len(self._tensor.shape)
+
+    @property
+    def dtype(self) -> str:
+        """The type of the numbers, by Keras' name."""
+        return str(self._tensor.dtype)
+
+    def source(self) -> Any:
+        """Return the tensor in PyTorch's order."""
+        return self.tensor if self.is_constant else to_source_order(self.tensor)
+
+    def axis(self, dim: int) -> int:
+        """Return PyTorch's axis `dim`, which may count from the end, as one from 0 on.
+
+        Raises:
+            OperatorError: there is none.
+        """
+        if not -self.rank <= dim < max(1, self.rank):
+            raise OperatorError(f"axis {dim} of a tensor of {self.rank} axes")
+        return dim % max(1, self.rank)
+
+    def alias(self, tensor: Any) -> Value:
+        """Return a value for a tensor that has the same memory in PyTorch; `tensor` is as the attribute has it."""
+        result = Value(tensor, self.name if tensor is self._tensor else "", self._memory)
+        result._seen = self._seen
+        return result
+
+    def view(self, tensor: Any) -> Value:
+        """Return a value for a tensor that has the same memory in PyTorch, given in PyTorch's order."""
+        return self.alias(from_source_order(tensor) if isinstance(tensor, KerasTensor) else tensor)
+
+    def write(self, value: Value) -> Value:
+        """Take the tensor of another value in place of the present one; constants that are views share its numbers."""
+        if self.is_constant and value.is_constant and self.tensor.flags.writeable:
+            self._tensor[...] = value.tensor
+            return self
+        self._tensor = value.tensor
+        self._memory.writes += 1
+        self._seen = self._memory.writes
+        return self
+
+
+class FreeSize:
+    """A size that is known only when the network runs, or a number that is computed from one.
+
+    Args:
+        value: tensor whose size it is; None: it is computed from one.
+        dim: its axis, from 0 on.
+        formula: what the file says that it is, "" where it says nothing.
+    """
+
+    __slots__ = ("dim", "formula", "value")
+
+    def __init__(self, value: Value | None = None, dim: int = 0, formula: str = "") -> None:
+        self.value = value
+        self.dim = dim
+        self.formula = formula
+
+    def __repr__(self) -> str:
+        return "a free size"
+
+
+def whole(number: Any) -> int:
+    """Return a number of a program that must be known.
+
+    Raises:
+        OperatorError: it depends on a size that is free, or is none.
+    """
+    if isinstance(number, FreeSize):
+        raise OperatorError("needs a number that depends on the size of the input: give the size as `input_shape`")
+    if isinstance(number, Value):
+        if not number.is_constant or number.tensor.size != 1:
+            raise OperatorError("needs a number, and gets a tensor that depends on the input")
+        number = number.tensor.item()
+    if isinstance(number, bool) or not isinstance(number, (int, float, np.integer)) or number != int(number):
+        raise OperatorError(f"needs a whole number, not {number!r:.40}")
+    return int(number)
+
+
+def wholes(numbers: Any, count: int | None = None) -> tuple[int, ...]:
+    """Return numbers of a program that must be known; a single one, or a list of one, stands for `count`."""
+    found = tuple(map(whole, numbers)) if isinstance(numbers, (list, tuple)) else (whole(numbers),)
+    if count is not None and len(found) == 1:
+        found *= count
+    if count is not None and len(found) != count:
+        raise OperatorError(f"needs {count} numbers, not {len(found)}")
+    return found
