@@ -158,6 +158,7 @@ def _tiff_rows(tiff: TiffRows, path: Path) -> PictureRows:
         return _deep_rows(tiff.read, (tiff.height, tiff.width, tiff.samples), tiff.bits, tiff.profile, path, metadata)
     levels = mapped_zeros((tiff.height, tiff.width, tiff.samples), f"uint{tiff.bits}")
     tiff.read_all(levels)
+    tiff.close()
     return _turned_rows(levels, tiff.orientation, tiff.profile, path, metadata)
 
 

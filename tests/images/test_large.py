@@ -1,6 +1,8 @@
 """Large picture files piece by piece, against Pillow, OpenCV and tifffile, which read and write them whole."""
 
 import io
+import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -155,6 +157,14 @@ def test_a_large_tiff_is_turned_upright(tmp_path, levels, monkeypatch, orientati
         exif.load(opened.metadata.exif)
         assert exif[MAKER] == "A camera"
         assert 274 not in exif
+
+
+def test_a_large_tiff_that_was_turned_is_closed(tmp_path, levels, always_large):
+    tifffile.imwrite(tmp_path / "a.tif", levels, photometric="rgb", extratags=[(274, "H", 1, 6, True)])
+    opened = open_picture(tmp_path / "a.tif")
+    held = [os.path.realpath(file) for file in Path("/proc/self/fd").iterdir()]
+    assert str(tmp_path / "a.tif") not in held
+    assert opened.picture().pixels.shape == (levels.shape[1], levels.shape[0], 3)
 
 
 def test_a_full_disk_is_told_before_the_work(tmp_path):
