@@ -1,9 +1,9 @@
 """Files of more than 8 bits a channel: 16-bit PNG, and TIFF of 9 to 32 bits and of floating-point numbers.
 
 Pillow cuts 16-bit colour down to 8 bits, and reads neither JPEG 2000 or WebP within TIFF, nor an alpha in a plane of
-its own, nor BigTIFF whose most significant byte comes first, so these go through imagecodecs (libpng, and the
-compressions that tifffile leaves to it, LZW above all) and tifffile. Both are imported only when such a file turns up:
-without them everything else still reads.
+its own, beside inks (CMYK) or where white is zero, nor BigTIFF whose most significant byte comes first, so these go
+through imagecodecs (libpng, and the compressions that tifffile leaves to it, LZW above all) and tifffile. Both are
+imported only when such a file turns up: without them everything else still reads.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, INKS = 0, 1, 2, 5
+# Channels of the kinds of pictures that are read here.
+COLORS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, INKS: 4}
 SIGNED, FLOAT = 2, 3
 PREMULTIPLIED, STRAIGHT = 1, 2
 SEPARATE, WEBP = 2, 50001
@@ -41,7 +43,7 @@ class DeepImage:
     """What a deep TIFF holds.
 
     Attributes:
-        color: float32 (height, width, 1 or 3), grey or RGB, in [0, 1], in the file's colour space.
+        color: float32 (height, width, 1, 3 or 4), grey, RGB or CMYK, in [0, 1], in the file's colour space.
         alpha: float32 (height, width) in [0, 1], or None.
         profile: the embedded ICC profile, or None.
         orientation: the value of the orientation tag.
@@ -83,8 +85,8 @@ def decode_deep_png(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 def read_deep_tiff(path: Path) -> DeepImage | None:
     """Return the first picture of a TIFF file that Pillow would cut down or not read, and None for other files.
 
-    Grey and RGB go this way; 16-bit CMYK, for one, is left to Pillow and its 8 bits. Floating-point values
-    are taken as sRGB-encoded and clipped to [0, 1].
+    Grey and RGB go this way; 16-bit CMYK, for one, is left to Pillow and its 8 bits where it has no alpha.
+    Floating-point values are taken as sRGB-encoded and clipped to [0, 1].
 
     Raises:
         ImageError: more pixels than MAX_PIXELS, signed integers, several channels of 1 bit, NaN or infinity, a stack of
@@ -95,7 +97,8 @@ def read_deep_tiff(path: Path) -> DeepImage | None:
     with tifffile.TiffFile(path) as file:
         page = file.pages.first
         deep = page.bitspersample > 8 or page.sampleformat == FLOAT
-        if not (deep or _is_foreign(page)) or page.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
+        has_light = page.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB)
+        if not (has_light and (deep or _is_foreign(page))) and not _has_inks_and_alpha(page):
             return None
         color, alpha = _split_channels(page, _channels_last(page, path))
         profile, orientation = tag_value(page, PROFILE, None), tag_value(page, ORIENTATION, 1)
@@ -109,8 +112,14 @@ def _is_foreign(page: tifffile.TiffPage) -> bool:
         page.compression not in COMPRESSION_INFO
         or page.compression == WEBP
         or (page.planarconfig == SEPARATE and bool(page.extrasamples))
+        or (page.photometric == WHITE_IS_ZERO and bool(page.extrasamples))
         or (file.is_bigtiff and file.byteorder == ">")
     )
+
+
+def _has_inks_and_alpha(page: tifffile.TiffPage) -> bool:
+    kinds = [(PREMULTIPLIED,), (STRAIGHT,)]
+    return page.photometric == INKS and page.samplesperpixel == 5 and tuple(page.extrasamples) in kinds
 
 
 def _channels_last(page: tifffile.TiffPage, path: Path) -> np.ndarray:
@@ -133,7 +142,7 @@ def _channels_last(page: tifffile.TiffPage, path: Path) -> np.ndarray:
 
 def _split_channels(page: tifffile.TiffPage, values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Return colour and alpha; a channel beyond the colours is alpha unless the file says otherwise."""
-    colors = 3 if page.photometric == RGB else 1
+    colors = COLORS[page.photometric]
     color = 1 - values[..., :1] if page.photometric == WHITE_IS_ZERO else values[..., :colors]
     kind = page.extrasamples[0] if page.extrasamples else STRAIGHT
     if values.shape[2] == colors or kind not in (PREMULTIPLIED, STRAIGHT):

@@ -114,8 +114,11 @@ def _read(path: Path, head: bytes) -> PictureRows:
         tiff.close()
         deep = read_deep_tiff(path)
         if deep is not None:
-            pixels = _deep_to_srgb(deep.color, deep.profile, path)
             metadata = Metadata(_tiff_exif(path), deep.resolution)
+            if deep.alpha is not None and deep.color.shape[2] == 4:
+                inks, opacity = ((part * 255).round().astype(np.uint8) for part in (deep.color, deep.alpha))
+                return _level_rows(inks, opacity, "CMYK", deep.profile, deep.orientation, path, metadata)
+            pixels = _deep_to_srgb(deep.color, deep.profile, path)
             return rows_of(_upright(pixels, deep.alpha, deep.orientation), bits=deep.bits, metadata=metadata)
     if (large := decode_large(path, head)) is not None:
         return _large_rows(large, path)

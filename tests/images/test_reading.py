@@ -176,6 +176,27 @@ def test_deep_tiff_alpha_straight_premultiplied_and_unspecified(tmp_path, random
     read(tmp_path / "picture.tif", alpha=False)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("kind", ["unassalpha", "assocalpha"])
+def test_tiff_of_inks_with_alpha(tmp_path, random, dtype, kind):
+    inks, alpha = random.random((8, 6, 4)), random.uniform(0.5, 1, (8, 6))
+    stored = inks * alpha[..., None] if kind == "assocalpha" else inks
+    values = np.round(np.dstack([stored, alpha]) * np.iinfo(dtype).max).astype(dtype)
+    tifffile.imwrite(tmp_path / "picture.tif", values, photometric="separated", extrasamples=[kind])
+    picture = read(tmp_path / "picture.tif", alpha=True)
+    np.testing.assert_allclose(picture.pixels, (1 - inks[..., :3]) * (1 - inks[..., 3:]), atol=4 / 255)
+    np.testing.assert_allclose(picture.alpha, alpha, atol=0.5 / 255 + 1e-6)
+
+
+def test_tiff_where_white_is_zero_with_alpha(tmp_path, random):
+    values = random.integers(0, 256, (8, 6, 2), np.uint8)
+    path = tmp_path / "picture.tif"
+    tifffile.imwrite(path, values, photometric="miniswhite", planarconfig="contig", extrasamples=["unassalpha"])
+    picture = read(path, alpha=True)
+    np.testing.assert_allclose(picture.pixels, np.repeat(1 - values[..., :1] / 255, 3, axis=2), atol=1e-6)
+    np.testing.assert_allclose(picture.alpha, values[..., 1] / 255, atol=1e-6)
+
+
 def test_float_tiff_is_clipped(tmp_path):
     tifffile.imwrite(tmp_path / "picture.tif", np.array([[-0.5, 0.25, 7.0]], np.float32))
     np.testing.assert_array_equal(read(tmp_path / "picture.tif").pixels[0, :, 0], [0, 0.25, 1])
