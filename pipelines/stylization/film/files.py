@@ -202,7 +202,7 @@ def _number(path: Path) -> int:
 
 
 def _exists(output: Path) -> bool:
-    return bool(frame_numbers(output)) if is_numbered(output) else os.path.lexists(output)
+    return bool(frame_numbers(output)) if is_numbered(output) else output.exists()
 
 
 def _first_files(source: Path) -> dict[str, Path]:

@@ -147,3 +147,10 @@ def test_a_film_whose_parts_are_removed_by_half_is_done(kept, tmp_path, monkeypa
             resume(kept, tmp_path)
     with pytest.raises(ArgumentError, match="exists; `overwrite` replaces it"):
         resume(kept, tmp_path)
+
+
+def test_a_broken_link_is_no_film_and_is_replaced(kept, tmp_path):
+    (tmp_path / "film.mp4").symlink_to("gone.mp4")
+    assert resume(kept, tmp_path) == []
+    assert (tmp_path / "film.mp4").is_file()
+    assert not (tmp_path / "gone.mp4").exists()
