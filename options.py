@@ -138,7 +138,7 @@ def _check_value(name: str, value: Any, entry: Option) -> None:
 
 def _check_one(name: str, value: Any, entry: Option) -> None:
     types, words = _KINDS[entry.kind]
-    if entry.numbers and isinstance(value, Integral) and not isinstance(value, bool):
+    if entry.numbers and _is_whole(value):
         return
     fits = isinstance(value, types) and (entry.kind is bool or not isinstance(value, bool))
     if not fits:
@@ -151,6 +151,11 @@ def _check_one(name: str, value: Any, entry: Option) -> None:
         raise ArgumentError(unknown_name(f"`{name}`", value, entry.choices))
     if entry.kind in (int, float):
         _check_bounds(name, value, entry)
+
+
+def _is_whole(value: Any) -> bool:
+    """Say whether a value is a whole number, of any type: 4e9 is one."""
+    return isinstance(value, Integral | float) and not isinstance(value, bool) and value % 1 == 0
 
 
 def _check_bounds(name: str, value: float, entry: Option) -> None:

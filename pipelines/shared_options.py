@@ -28,6 +28,7 @@ DATA_DIR: dict[str, Any] = {
 MEMORY: dict[str, Any] = {
     "help": "memory that the run may take, such as 6GB; data that does not fit is kept in memory-mapped files, and "
     "sizes that still do not fit are refused",
+    "numbers": True,
     "metavar": "SIZE",
     "default_text": "files beyond half of the free memory; limited by the machine",
 }

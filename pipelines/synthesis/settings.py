@@ -226,7 +226,7 @@ class SynthesisSettings:
     )  # fmt: skip
     random_seed: int = option("seed of the initial picture and of random filters", default=0, kind=int, minimum=0)
     init: str | os.PathLike | None = option("initial picture", kind=Path, metavar="FILE")
-    memory: str | None = option(**MEMORY)
+    memory: str | float | None = option(**MEMORY)
     precision: str = option(**PRECISION)
     match_histogram: bool = option(
         "match the histograms of saved pictures to those of the sources", default=False, kind=bool

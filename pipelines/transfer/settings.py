@@ -124,7 +124,7 @@ class TransferSettings:
     pooling: str = option(**POOLING, default="max")
     weights: str | os.PathLike | None = option(**WEIGHTS)
     data_dir: str | os.PathLike = option(**DATA_DIR)
-    memory: str | None = option(**MEMORY)
+    memory: str | float | None = option(**MEMORY)
     precision: str = option(**PRECISION)
 
     def __post_init__(self) -> None:

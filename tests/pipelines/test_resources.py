@@ -10,6 +10,7 @@ from errors import ArgumentError
 from model.random_filters import random_filters
 from model.vgg19 import vgg19
 from pipelines import resources
+from pipelines.memory_bound import parse_memory
 from pipelines.resources import Work, descriptor_operations, map_bytes, map_values, plan_resources
 from pipelines.synthesis.plan import plan_synthesis
 from pipelines.synthesis.settings import SynthesisSettings
@@ -129,3 +130,13 @@ def plan_inputs():
 def test_wrong_sizes_of_memory_are_refused(kind):
     with pytest.raises(ArgumentError, match="`memory` must be"):
         kind(memory="plenty")
+    with pytest.raises(ArgumentError, match="`memory` must be"):
+        kind(memory=True)
+    with pytest.raises(ArgumentError, match="`memory` must be at least 100MB"):
+        kind(memory=10**7)
+
+
+@pytest.mark.parametrize("kind", [SynthesisSettings, TransferSettings])
+@pytest.mark.parametrize("memory", [4 * 10**9, 4e9])
+def test_memory_may_be_a_number_of_bytes(kind, memory):
+    assert parse_memory(kind(memory=memory).memory) == parse_memory("4GB")
