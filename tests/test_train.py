@@ -43,7 +43,7 @@ REFUSED = {
     "layer weights": ({"style_layer_weights": "1,2"}, "--style-layer-weights: 2 weights for 1 style layer;"),
     "no style": ({"style_layer_weights": "0"}, "--style-layer-weights must not all be 0: the style would not be"),
     "no numbers": ({"style_layer_weights": "1,x"}, "is not a list of numbers"),
-    "image size": ({"image_size": 0}, "--image-size must be at least 1, not 0"),
+    "image size": ({"image_size": 1}, "--image-size must be at least 2, not 1"),
     "threads": ({"threads": 100_000}, "--threads must be from 1 to 256, not 100000"),
     "learning rate": ({"learning_rate": 0}, "--learning-rate must be above 0"),
     "not a number": ({"style_weight": "nan"}, "--style-weight must be at least 0, not nan"),

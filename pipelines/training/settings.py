@@ -64,7 +64,7 @@ class TrainingSettings:
     image_size: int | tuple[int, ...] = option(
         "side of the training crops in pixels; several sizes give one stage each, with equal shares of the iterations; "
         "batches shrink as the crops grow, if possible",
-        default=(256, 384), kind=int, minimum=1, count="+", commas=True, metavar="PIXELS",
+        default=(256, 384), kind=int, minimum=2, count="+", commas=True, metavar="PIXELS",
     )  # fmt: skip
     batch_size: int = option(
         "pictures per step, in total over all devices; with several crop sizes, in the first stage",
