@@ -166,20 +166,20 @@ def _map(key: str, values: Any) -> np.ndarray:
 
     if not isinstance(key, str):
         raise ArgumentError(f"`maps`: a key must be text, not {key!r}")
+    role, name = role_of(key), f"maps[{key!r}]"
     if isinstance(values, str | os.PathLike):
-        return read_map(key, Path(path_of(values, "maps")))
-    if not isinstance(values, np.ndarray):
-        name = f"maps[{key!r}]"
+        values = read_map(key, Path(path_of(values, "maps")))
+    elif not isinstance(values, np.ndarray):
         pixels = as_pixels(values, name)  # checks its type too
-        return pixels if role_of(key).is_color else data_of(values, f"`{name}`")
-    check_unmasked(values, f"maps[{key!r}]")
+        values = pixels if role.is_color else data_of(values, f"`{name}`")
+    check_unmasked(values, name)
     is_shape = values.size > 0 and (values.ndim == 2 or (values.ndim == 3 and values.shape[2] in (1, 3)))
     if not is_shape or not np.issubdtype(values.dtype, np.floating):
         raise ArgumentError(
             f"`maps` {key}: must be floats (height, width), (height, width, 1) or (height, width, 3), not "
             f"{values.dtype} {values.shape}"
         )
-    if role_of(key).is_color and (values.min() < 0 or values.max() > 1):
+    if role.name != "height" and (values.min() < 0 or values.max() > 1):
         raise ArgumentError(f"`maps` {key}: must be in [0, 1], not from {values.min()!s} to {values.max()!s}")
     return values
 

@@ -407,6 +407,8 @@ def test_pillow_images_of_data_are_the_numbers_that_their_files_hold(tmp_path):
         ({"baseColour": PICTURE}, "did you mean 'baseColor'"),
         ({"baseColor": PICTURE, "height": PICTURE[:30]}, "have the same size, not baseColor 56 x 40, height 56 x 30"),
         ({"height": np.zeros((40, 40), np.uint8)}, "`maps` height: must be floats"),
+        ({"roughness": np.full((40, 40), 1.5)}, r"`maps` roughness: must be in \[0, 1\], not from 1\.5 to 1\.5"),
+        ({"normal": PICTURE - 0.5}, r"`maps` normal: must be in \[0, 1\], not from -0\.\d* to 0\.\d*"),
         ({}, "`maps` is needed"),
     ],
 )

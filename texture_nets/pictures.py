@@ -153,7 +153,7 @@ def synthesize_material(
     Args:
         maps: pictures by key, such as "baseColor", "normal", "roughness", "height", "ao"; or float arrays (height,
             width), (height, width, 1) or (height, width, 3). Colours are sRGB-encoded; other maps are data, with
-            normals as (n + 1) / 2. All maps must have the same size.
+            normals as (n + 1) / 2. All are in [0, 1] but heights, which have any unit, and of the same size.
         size: side of a square in pixels, or (height, width).
         derive: maps to guess from the base colour: "normal", "roughness", "height".
         observers: called after every iteration, see the module.
