@@ -11,6 +11,8 @@ from losses.pictures.regularity import autocorrelation
 
 # Shorter lags belong to the texture's own grain.
 MIN_LAG = 16
+# Differences, relative to the largest number, up to which they are rounding.
+ROUNDING = 1e-6
 
 
 def seam(picture: np.ndarray, axes: Sequence[int] = (0, 1)) -> float:
@@ -26,7 +28,7 @@ def seam(picture: np.ndarray, axes: Sequence[int] = (0, 1)) -> float:
     for axis in axes:
         inside = np.abs(np.diff(picture, axis=axis)).mean()
         across = np.abs(picture.take(0, axis) - picture.take(-1, axis)).mean()
-        ratios.append(across / inside if inside > 0 else 1.0)
+        ratios.append(across / inside if inside > _rounding(picture) else 1.0)
     return float(max(ratios))
 
 
@@ -46,9 +48,14 @@ def well_cut(maps: Mapping[str, np.ndarray], axes: Sequence[int]) -> dict[str, n
 
 def _best_cut(maps: Sequence[np.ndarray], axis: int) -> int:
     """Return the line that shall become the first: in no map is it much unlike the one before it, or too much alike."""
-    lines = [np.abs(values - np.roll(values, 1, axis)).mean(axis=(1 - axis, 2)) for values in maps]
-    ratios = [differences / differences.mean() for differences in lines if differences.mean() > 0]
+    differing = [(values, np.abs(values - np.roll(values, 1, axis)).mean(axis=(1 - axis, 2))) for values in maps]
+    ratios = [lines / lines.mean() for values, lines in differing if lines.mean() > _rounding(values)]
     return int(np.abs(np.array(ratios) - 1).max(axis=0).argmin()) if ratios else 0
+
+
+def _rounding(values: np.ndarray) -> float:
+    """Return how far the numbers of a map of one value may lie apart."""
+    return ROUNDING * float(np.abs(values).max())
 
 
 def repetition(picture: np.ndarray, *, wraps: bool) -> float:
@@ -61,7 +68,10 @@ def repetition(picture: np.ndarray, *, wraps: bool) -> float:
         picture: (height, width, 1 or 3).
         wraps: whether the picture is a tile.
     """
-    correlation = autocorrelation(grey_of(picture), wraps=wraps)
+    values = grey_of(picture)
+    if np.ptp(values) <= _rounding(values):
+        return 1.0
+    correlation = autocorrelation(values, wraps=wraps)
     lags = [np.fft.fftfreq(size, 1 / size) for size in correlation.shape]
     distance = np.hypot(lags[0][:, None], lags[1])
     allowed = (distance > MIN_LAG) & (np.maximum(np.abs(lags[0])[:, None], np.abs(lags[1])) <= _reach(picture, wraps))

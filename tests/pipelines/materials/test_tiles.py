@@ -58,3 +58,13 @@ def test_maps_are_cut_together_where_nothing_is_seen():
         if np.array_equal(np.roll(maps["a"], (down, right), axis=(0, 1)), cut["a"])
     )
     np.testing.assert_array_equal(np.roll(maps["b"], shift, axis=(0, 1)), cut["b"])
+
+
+def test_rounding_of_a_plain_map_is_no_seam_and_decides_no_cut():
+    """A constant map that is assembled from places is constant up to the rounding of a weighted mean."""
+    plain = 1 + 1e-7 * noise(24)[..., :1]
+    plain[0] -= np.float32(3e-7)
+    edged = noise(24) + np.where(np.arange(24) < 12, 0.2, 8)[:, np.newaxis, np.newaxis]
+    assert (tiles.seam(plain), tiles.repetition(plain, wraps=True)) == (1, 1)
+    alone, beside = tiles.well_cut({"edged": edged}, (0, 1)), tiles.well_cut({"edged": edged, "plain": plain}, (0, 1))
+    np.testing.assert_array_equal(beside["edged"], alone["edged"])
