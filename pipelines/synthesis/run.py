@@ -93,9 +93,9 @@ class SynthesisRun:
         self.observers = observers
         self.message = "there was nothing left to do"
         self.stopped = False
-        state = None if recorder is None else recorder.restored(OPTIMIZERS[plan.optimizer][1], plan.shapes)
-        self.state = state or RunState(optimizer=first_frames(plan, inputs))
-        self.frames = self.state.point
+        self._restored = None if recorder is None else recorder.restored(OPTIMIZERS[plan.optimizer][1], plan.shapes)
+        self.state = self._restored or RunState(optimizer=first_frames(plan, inputs))
+        self.frames = self.state.point  # of a restored state it may be a trial of the line search, and no iterate
         self.start = time.perf_counter() - self.state.seconds
         self._take_state: Callable[[], OptimizerState] | None = None
 
@@ -225,7 +225,7 @@ class SynthesisRun:
 
     def _save(self) -> None:
         """Keep the last iteration, or where the optimiser is beyond it, from which nothing is done twice."""
-        if self.recorder is None:
+        if self.recorder is None or self.state is self._restored:
             return
         with signals_held():
             state = self.state

@@ -14,6 +14,7 @@ from support import synthesis_cases, training_cases, transfer_cases
 from support.left_behind import leave_temporary
 
 from errors import ArgumentError, UserError
+from optimize import lbfgsb
 from pipelines.synthesis.folder.files import RunFolder
 from pipelines.synthesis.run import SynthesisRun
 from pipelines.synthesis.synthesize import resume, synthesize
@@ -69,6 +70,24 @@ def test_an_interrupted_synthesis_ends_as_an_uninterrupted_one(inputs, tmp_path,
     assert len(list((tmp_path / "b").iterdir())) == 1
     np.testing.assert_allclose(pixels(report.pictures[0]), pixels(whole.pictures[0]), atol=1.01 / 255)
     assert report.evaluations == whole.evaluations
+
+
+def test_a_synthesis_that_is_interrupted_within_its_first_iteration_keeps_its_picture(inputs, tmp_path, monkeypatch):
+    def evaluate(run):
+        usual(run)
+        if run.iterations == 3:  # at a trial of the line search
+            raise KeyboardInterrupt
+
+    usual = lbfgsb._Run._evaluate
+    monkeypatch.setattr(lbfgsb._Run, "_evaluate", evaluate)
+    settings = synthesis_cases.small_settings(inputs[synthesis_cases], tmp_path, save_every=100)
+    found = []
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            synthesize(settings)
+        (folder,) = tmp_path.iterdir()
+        found.append(pixels(folder / "I0003_F0000.png"))
+    np.testing.assert_array_equal(found[1], found[0])
 
 
 @pytest.mark.usefixtures("usual_signals")
