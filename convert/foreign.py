@@ -85,6 +85,8 @@ def _zip_member(head: bytes) -> str | None:
         return "a NumPy archive (npz)"
     if name in (b"metadata.json", b"config.json"):
         return KERAS
+    if name == b"serialized_exported_program.json":
+        return "an exported PyTorch program in the format before PyTorch 2.8 (torch.export.load and save renew it)"
     if re.search(rb"/(data/(weights|constants|sample_inputs)/.+|models/.+|archive_format|archive_version)$", name):
         return PYTORCH_PROGRAM
     if re.search(rb"/(data\.pkl|constants\.pkl|\.?version|\.format_version|byteorder|data/\d+|code/.+)$", name):

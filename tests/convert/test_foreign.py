@@ -87,6 +87,10 @@ FOREIGN = {
     "xz": (lzma.compress(b"x"), "an xz archive"),
     "tar": (packed(tarfile), "a tar archive"),
     "zip": (packed(zipfile.ZipFile), "a zip archive"),
+    "old program": (
+        packed(zipfile.ZipFile, "serialized_exported_program.json"),
+        "an exported PyTorch program in the format before PyTorch 2.8",
+    ),
     "empty zip": (saved(lambda file: zipfile.ZipFile(file, "w").close()), "an empty zip archive"),
     "PNG": (picture("PNG"), "a PNG picture"),
     "JPEG": (picture("JPEG"), "a JPEG picture"),
@@ -132,6 +136,8 @@ def test_pytorch_files():
     assert name_foreign_file(old) == "a PyTorch file"
     script = saved(lambda file: torch.jit.save(torch.jit.script(torch.nn.ReLU()), file))
     assert name_foreign_file(script) == "a PyTorch archive"
+    program = torch.export.export(torch.nn.ReLU(), (torch.zeros(3),))
+    assert name_foreign_file(saved(lambda file: torch.export.save(program, file))) == "an exported PyTorch program"
 
 
 def test_keras_files(tmp_path):

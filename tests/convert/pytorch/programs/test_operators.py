@@ -101,7 +101,12 @@ GROUPS = {
 }
 
 
-@pytest.mark.parametrize("group", GROUPS)
+ON_ALL_BACKENDS = ("normalizations", "products", "windows")
+
+
+@pytest.mark.parametrize(
+    "group", [pytest.param(name, marks=[pytest.mark.backends] * (name in ON_ALL_BACKENDS)) for name in GROUPS]
+)
 def test_numbers_are_those_of_pytorch(group, tmp_path):
     torch.manual_seed(0)
     network = Calculated(GROUPS[group])
