@@ -28,6 +28,16 @@ READING_ERRORS = (
 )
 
 
+def holds_torchscript(path: Path) -> bool:
+    """Return whether a zip archive of PyTorch has a program in TorchScript; False where it cannot be read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except READING_ERRORS:
+        return False
+    return any(name.endswith(("/constants.pkl", "/model.json")) for name in names)
+
+
 class Archive:
     """A zip archive whose members are all in one folder.
 
@@ -57,6 +67,10 @@ class Archive:
     def __contains__(self, name: str) -> bool:
         """Return whether there is a member of that name in the folder."""
         return self._root + name in self._members
+
+    def names(self) -> list[str]:
+        """Return the names of the members in the folder."""
+        return [name.removeprefix(self._root) for name in sorted(self._members) if name.startswith(self._root)]
 
     def read(self, name: str, max_size: int | None = None) -> bytes:
         """Return the bytes of a member; zipfile compares them with their checksum.

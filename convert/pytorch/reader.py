@@ -19,7 +19,7 @@ from convert.foreign import PYTORCH_ARCHIVE, PYTORCH_KINDS, SAFETENSORS, name_fo
 from convert.printable import printable
 from convert.pytorch.archive import READING_ERRORS, Archive
 from convert.pytorch.tensors import NUMPY_TYPES, STORAGE_KINDS, FormatError, Storage, TensorBudget
-from convert.pytorch.unpickler import Container, Name, Unpickler
+from convert.pytorch.unpickler import Container, FindStorage, Name, Unpickler
 from errors import UserError
 from images.folders import read_through
 
@@ -70,15 +70,20 @@ def _read_zip(path: Path) -> Any:
             "a TorchScript archive, which holds a program. With PyTorch, "
             "torch.save(torch.jit.load(FILE).state_dict(), NEW_FILE) makes a file of its tensors"
         )
+    return Unpickler(archived_storages(archive, "data/")).load(io.BytesIO(archive.read("data.pkl", MAX_PICKLE)))
+
+
+def archived_storages(archive: Archive, folder: str) -> FindStorage:
+    """Return what finds the storages of a pickle among the members of a folder of its archive."""
     storages: dict[str, Storage] = {}
 
     def find(identity: tuple) -> Storage:
         _, kind, key, _, count = _checked(identity)
         if key not in storages:
-            storages[key] = Storage(kind, count, functools.cache(lambda: archive.read(f"data/{key}")))
+            storages[key] = Storage(kind, count, functools.cache(lambda: archive.read(folder + key)))
         return _same(storages[key], kind, count)
 
-    return Unpickler(find).load(io.BytesIO(archive.read("data.pkl", MAX_PICKLE)))
+    return find
 
 
 def _read_legacy(path: Path) -> Any:

@@ -146,6 +146,9 @@ class Unpickler:
 
     def _build(self, _argument: Any) -> None:
         state, value = self._pop(), self._stack[-1]
+        self._set_state(value, state)
+
+    def _set_state(self, value: Any, state: Any) -> None:
         if isinstance(value, Container):
             metadata = state.get("_metadata") if isinstance(state, dict) else None
             value.metadata = metadata if isinstance(metadata, dict) else {}

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from choices import DTYPES
-from convert.foreign import PYTORCH_PROGRAM, name_foreign_file
+from convert.foreign import PYTORCH_ARCHIVE, PYTORCH_PROGRAM, name_foreign_file
+from convert.pytorch.archive import holds_torchscript
 from errors import ArgumentError, UserError, unknown_name
 from images.folders import why_no_file
 from pipelines.importing.files import WrittenModel, check_model_output, parity_of, write_model
@@ -40,8 +41,11 @@ class ProgramImportReport:
 
 
 def is_pytorch_program(path: str | os.PathLike) -> bool:
-    """Return whether `path` is a program of PyTorch, by its content."""
-    return why_no_file(Path(path)) is None and name_foreign_file(path) == PYTORCH_PROGRAM
+    """Return whether `path` is a program of PyTorch, exported or TorchScript, by its content."""
+    if why_no_file(Path(path)) is not None:
+        return False
+    kind = name_foreign_file(path)
+    return kind == PYTORCH_PROGRAM or (kind == PYTORCH_ARCHIVE and holds_torchscript(Path(path)))
 
 
 def import_pytorch_program(
@@ -58,10 +62,10 @@ def import_pytorch_program(
     """Convert a program of PyTorch to a `.keras` file.
 
     Args:
-        input: what torch.export.save wrote (.pt2).
+        input: what torch.export.save (.pt2) or torch.jit.save wrote.
         output: `.keras`, `.onnx` or `.tflite` file, or SavedModel folder (no suffix) to write.
         input_shape: of each input, as "3x256x256" in PyTorch's order without the batch, ? for a free size; none: those
-            with which it was exported.
+            with which it was recorded.
         image_io: values of the pictures that the network takes and returns: `unit` (RGB in [0, 1]), `signed` ([-1, 1]),
             `byte` ([0, 255]), `imagenet` (ImageNet's mean and deviation), which the model takes and returns in [0, 1];
             `none`: the bare network, pictures and volumes with the channels last; `auto`: `signed` or `unit` for

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
@@ -17,17 +16,15 @@ from convert.pytorch.weighted_layers import plain
 from layers import Parameter
 from model.untrusted.sizes import check_values
 
-
-@functools.cache
-def _names_by_keras() -> frozenset[str]:
-    """Return the names that Keras gives layers and operations without one, but for a number at the end."""
-    classes = [*dir(keras.layers), *layers.__all__]
-    split = [re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)) for name in classes]
-    return frozenset([*dir(keras.ops), *(name.lower() for name in split)])
-
-
 # Constants of so many numbers are written into the network's graph; larger ones are weights.
 MAX_GRAPH_CONSTANT = 64
+
+# Names that Keras gives to operations and layers that have none, before their numbers.
+_AUTOMATIC = {
+    re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
+    for place in (keras.layers, keras.ops, layers)
+    for name in dir(place)
+}
 
 
 class Context:
@@ -36,14 +33,15 @@ class Context:
     Args:
         batch: pictures that the program was recorded with; a size in it that is this number may be that of the batch.
         anchor: any input of the network, to which weights that stand alone are attached.
+        names: of the inputs, which layers must not have.
     """
 
-    def __init__(self, batch: int, anchor: KerasTensor) -> None:
+    def __init__(self, batch: int, anchor: KerasTensor, names: Iterable[str] = ()) -> None:
         self.batch = batch
         self.anchor = anchor
         self._pictures: dict[tuple[str, str], Value] = {}
         self._layers: dict[Any, tuple[keras.Layer, list[Value]]] = {}
-        self._names = {anchor.name}
+        self._names = set(names)
 
     def apply(
         self,
@@ -107,7 +105,7 @@ class Context:
             return None
         module, _, last = named.rpartition(".")
         name = plain(module if last in ("weight", "bias", "running_mean") and module else named)
-        if re.sub(r"_\d+$", "", name) in _names_by_keras():
+        if re.sub(r"_\d+$", "", name) in _AUTOMATIC:
             name += "_layer"
         number = 1
         while (free := name if number == 1 else f"{name}_{number}") in self._names:

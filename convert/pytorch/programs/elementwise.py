@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,19 @@ from keras import KerasTensor, ops
 
 from convert.axes import CHANNELS_LAST_RANKS, array_from_source_order, from_source_order
 from convert.pytorch.programs.context import MAX_GRAPH_CONSTANT, Context
-from convert.pytorch.programs.values import FreeSize, Value, whole
+from convert.pytorch.programs.values import FreeSize, OperatorError, Value, whole
+
+MAX_CONSTANT = 1 << 26  # numbers of a constant that is computed
+
+
+def check_constant(shape: Sequence[int]) -> None:
+    """Check the sizes of a constant before it is computed.
+
+    Raises:
+        OperatorError: it has too many numbers.
+    """
+    if math.prod(shape) > MAX_CONSTANT:
+        raise OperatorError(f"makes a constant of the sizes {tuple(shape)!r:.80}; {MAX_CONSTANT:,} numbers are allowed")
 
 
 def elementwise(context: Context, function: Callable[..., Any], *operands: Any) -> Value:
@@ -18,6 +31,7 @@ def elementwise(context: Context, function: Callable[..., Any], *operands: Any) 
     operands = tuple(whole(operand) if isinstance(operand, FreeSize) else operand for operand in operands)
     values = [operand for operand in operands if isinstance(operand, Value)]
     if all(value.is_constant for value in values):
+        check_constant(np.broadcast_shapes(*(value.tensor.shape for value in values)))
         return Value(function(*(operand.tensor if isinstance(operand, Value) else operand for operand in operands)))
     rank = max(value.rank for value in values)
     return Value(
@@ -41,6 +55,18 @@ def _aligned(context: Context, value: Value, rank: int) -> Any:
     if missing:
         tensor = ops.reshape(tensor, (1,) * missing + array.shape)
     return from_source_order(tensor) if rank in CHANNELS_LAST_RANKS else tensor
+
+
+def added(first: Any, second: Any) -> Any:
+    """Return the sum of two tensors or numbers.
+
+    Keras' own sum takes a tensor that has one axis of more than one position for the biases of channels, wherever that
+    axis is, if its size is that of the channels; a difference it leaves alone.
+    """
+    sizes = tuple(getattr(second, "shape", ()))
+    if len([size for size in sizes if size != 1]) == 1 and sizes[-1] == 1:
+        return ops.subtract(first, ops.negative(second))
+    return ops.add(first, second)
 
 
 def number_or_value(operand: Any) -> Any:

@@ -58,10 +58,13 @@ _COMPARISONS = {f"_operator.{name}" for name in ("eq", "ne", "ge", "gt", "le", "
 
 @dataclass(frozen=True)
 class ProgramInput:
-    """An input of a program: its name, its sizes in PyTorch's order (None where they are free), and its type."""
+    """An input of a program: its name, its sizes in PyTorch's order (None where they are free), and its type.
+
+    The sizes are None where the file does not say them.
+    """
 
     name: str
-    sizes: tuple[int | None, ...]
+    sizes: tuple[int | None, ...] | None
     dtype: str
 
 
@@ -82,6 +85,11 @@ class ExportedProgram:
     stored: int
     graph: Mapping[str, Any]
     outputs: tuple[str, ...]
+
+    @property
+    def weights(self) -> Mapping[str, tuple[int | None, ...]]:
+        """Sizes of the tensors in PyTorch's order, by their names."""
+        return {value.name: value.shape for value in self.tensors.values()}
 
     def operators(self) -> Iterator[tuple[str, bool]]:
         """Yield the operators in the order in which they run, each with whether it is supported."""

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import convert.pytorch.programs.operators  # noqa: F401  registers the operators
 from convert.printable import printable
-from convert.pytorch.programs.exported import ProgramInput
 from convert.pytorch.programs.network import read_program
+from convert.pytorch.programs.values import OperatorError
+from errors import UserError
 
 
 def summarize_program(path: str | os.PathLike) -> str:
@@ -18,18 +19,21 @@ def summarize_program(path: str | os.PathLike) -> str:
     Raises:
         UserError: the file cannot be read.
     """
-    program = read_program(Path(path))
-    lines = [f"input {printable(one.name)}  {_sizes(one)}  {one.dtype}" for one in program.inputs]
-    lines += [
-        f"{printable(value.name)}  {' x '.join(map(str, value.shape)) or 'scalar'}"
-        for value in program.tensors.values()
-    ]
+    program, _ = read_program(Path(path))
+    try:
+        operators = Counter(program.operators())
+    except OperatorError as error:
+        raise UserError(f"{path}: {error}") from error
+    lines = [f"input {printable(one.name)}  {_listed(one.sizes)}  {one.dtype}" for one in program.inputs]
+    lines += [f"{printable(name)}  {_listed(sizes)}" for name, sizes in program.weights.items()]
     lines += [
         f"operator {printable(name)}  {count}" + ("" if is_known else "  (not supported)")
-        for (name, is_known), count in Counter(program.operators()).items()
+        for (name, is_known), count in operators.items()
     ]
     return "\n".join([*lines, f"tensors: {program.stored}"])
 
 
-def _sizes(one: ProgramInput) -> str:
-    return " x ".join("?" if size is None else str(size) for size in one.sizes) or "one number"
+def _listed(sizes: tuple[int | None, ...] | None) -> str:
+    if sizes is None:
+        return "of unknown sizes"
+    return " x ".join("?" if size is None else str(size) for size in sizes) or "scalar"

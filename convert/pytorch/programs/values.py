@@ -130,14 +130,20 @@ class FreeSize:
         value: tensor whose size it is; None: it is computed from one.
         dim: its axis, from 0 on.
         formula: what the file says that it is, "" where it says nothing.
+        base: the size that it is a multiple of, where it is one.
+        factor: how often.
     """
 
-    __slots__ = ("dim", "formula", "value")
+    __slots__ = ("base", "dim", "factor", "formula", "value")
 
-    def __init__(self, value: Value | None = None, dim: int = 0, formula: str = "") -> None:
+    def __init__(
+        self, value: Value | None = None, dim: int = 0, formula: str = "", base: FreeSize | None = None, factor: int = 1
+    ) -> None:
         self.value = value
         self.dim = dim
         self.formula = formula
+        self.base = base
+        self.factor = factor
 
     def __repr__(self) -> str:
         return "a free size"
@@ -149,6 +155,8 @@ def whole(number: Any) -> int:
     Raises:
         OperatorError: it depends on a size that is free, or is none.
     """
+    if isinstance(number, FreeSize) and number.value is not None and number.dim == 0:
+        raise BatchNeeded("needs the size of the batch")
     if isinstance(number, FreeSize):
         raise OperatorError("needs a number that depends on the size of the input: give the size as `input_shape`")
     if isinstance(number, Value):

@@ -3,8 +3,10 @@
 from convert.pytorch.programs.operators import (
     activations,
     arithmetic,
+    attention,
     creation,
     joining,
+    lines_and_volumes,
     normalization,
     reductions,
     reshaping,
@@ -15,8 +17,10 @@ from convert.pytorch.programs.operators import (
 __all__ = [
     "activations",
     "arithmetic",
+    "attention",
     "creation",
     "joining",
+    "lines_and_volumes",
     "normalization",
     "reductions",
     "reshaping",

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from convert.pytorch.programs.context import Context
-from convert.pytorch.programs.elementwise import elementwise, number_or_value
+from convert.pytorch.programs.elementwise import added, elementwise, number_or_value
 from convert.pytorch.programs.registry import operator
 from convert.pytorch.programs.values import OperatorError, Value
 
@@ -89,7 +89,7 @@ for _name, _of_two in _BINARY.items():
 @operator("add")
 def add(context: Context, self: Any, other: Any, alpha: float = 1) -> Value:
     """Self + alpha * other."""
-    return elementwise(context, lambda a, b: ops.add(a, b if alpha == 1 else ops.multiply(b, alpha)), self, other)
+    return elementwise(context, lambda a, b: added(a, b if alpha == 1 else ops.multiply(b, alpha)), self, other)
 
 
 @operator("sub", "subtract")
@@ -116,19 +116,19 @@ def divide(context: Context, self: Any, other: Any, rounding_mode: str | None = 
 @operator("addcmul")
 def add_product(context: Context, self: Value, tensor1: Value, tensor2: Value, value: float = 1) -> Value:
     """Self + value * tensor1 * tensor2."""
-    return elementwise(context, lambda a, b, c: a + value * b * c, self, tensor1, tensor2)
+    return elementwise(context, lambda a, b, c: added(a, value * b * c), self, tensor1, tensor2)
 
 
 @operator("addcdiv")
 def add_quotient(context: Context, self: Value, tensor1: Value, tensor2: Value, value: float = 1) -> Value:
     """Self + value * tensor1 / tensor2."""
-    return elementwise(context, lambda a, b, c: a + value * b / c, self, tensor1, tensor2)
+    return elementwise(context, lambda a, b, c: added(a, value * b / c), self, tensor1, tensor2)
 
 
 @operator("lerp")
 def interpolate(context: Context, self: Value, end: Value, weight: Any) -> Value:
     """Self + weight * (end - self)."""
-    return elementwise(context, lambda a, b, share: a + share * (b - a), self, end, weight)
+    return elementwise(context, lambda a, b, share: added(a, share * (b - a)), self, end, weight)
 
 
 @operator("where")

@@ -189,3 +189,15 @@ def vector_norm(
 def norm(context: Context, self: Value, p: Any = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Value:
     """The same, as older programs have it."""
     return vector_norm(context, self, 2 if p is None else p, dim, keepdim)
+
+
+@operator("_weight_norm")
+def weight_norm(context: Context, v: Value, g: Value, dim: int = 0) -> Value:
+    """Weights of a direction and a length (Salimans and Kingma 2016), which are constants."""
+    if not (v.is_constant and g.is_constant):
+        raise OperatorError("needs constant weights: they depend on the input here")
+    direction = v.tensor.astype(np.float64)
+    axes = tuple(axis for axis in range(v.rank) if dim == -1 or axis != v.axis(dim))
+    length = np.sqrt(np.square(direction).sum(axes, keepdims=True))
+    name = f"{v.name.rpartition('.')[0]}.weight" if "." in v.name else v.name
+    return Value((direction / length * g.tensor).astype(np.float32), name)

@@ -12,9 +12,12 @@ from keras import KerasTensor, ops
 
 from convert.axes import keras_permutation, source_permutation
 from convert.pytorch.programs.context import Context
+from convert.pytorch.programs.elementwise import check_constant
 from convert.pytorch.programs.registry import operator
 from convert.pytorch.programs.values import BatchNeeded, FreeSize, OperatorError, Value, whole, wholes
 from layers import PixelShuffle2D
+
+MAX_REPEATS = 1 << 12
 
 
 @operator("view", "reshape", "_unsafe_view", "_reshape_alias", "view_copy")
@@ -53,8 +56,14 @@ def _with_free(
     """
     before, after = (math.prod(whole(size) for size in part) for part in (shape[:free], shape[free + 1 :]))
     total = before * context.batch * after
-    if -1 in wanted and not any(isinstance(size, FreeSize) for size in sizes):
-        known = math.prod(size for size in wanted if size != -1)
+    frees = [size for size in sizes if isinstance(size, FreeSize)]
+    if len(frees) == 1 and wanted.count(-1) == 1:
+        return wanted
+    known = math.prod(size for size in wanted if size != -1)
+    if len(frees) == 1 and wanted.count(-1) == 2 and frees[0].value is not None:  # that of the batch, and a -1
+        rest = before * after // known
+        return [-1 if size is frees[0] else rest if one == -1 else one for size, one in zip(sizes, wanted, strict=True)]
+    if -1 in wanted and not frees:
         wanted[wanted.index(-1)] = total // known if known else 0
     for place, size in enumerate(sizes):
         is_batch = isinstance(size, FreeSize) or wanted[place] == context.batch
@@ -161,6 +170,8 @@ def expand(context: Context, self: Value, size: Any, implicit: bool = False) -> 
             continue  # that of the batch, or of the tensor itself: it is joined by broadcasting
         number = whole(wanted)
         if found == 1 and number not in (-1, 1):
+            if self.is_constant:
+                check_constant((*source.shape, number))
             source = ops.repeat(source, number, axis=axis)
         elif found is not None and number not in (-1, found):
             raise OperatorError(f"expands the size {found} to {number}")
@@ -181,10 +192,20 @@ def repeat(context: Context, self: Value, repeats: Any) -> Value:
     if len(counts) > self.rank:
         source = ops.expand_dims(source, tuple(range(len(counts) - self.rank)))
     counts = (1,) * (len(source.shape) - len(counts)) + counts
+    if max(counts, default=1) > MAX_REPEATS:
+        raise OperatorError(f"repeats {max(counts)} times; at most {MAX_REPEATS:,} are allowed")
+    if self.is_constant:
+        return Value(_repeated(self.tensor, counts))
     for axis, count in enumerate(counts):
         if count != 1:
             source = ops.concatenate([source] * count, axis=axis)
     return Value.from_source(source)
+
+
+def _repeated(array: np.ndarray, counts: Sequence[int]) -> np.ndarray:
+    array = array.reshape((1,) * (len(counts) - array.ndim) + array.shape)
+    check_constant([size * count for size, count in zip(array.shape, counts, strict=True)])
+    return np.tile(array, counts)
 
 
 @operator("pixel_shuffle")
@@ -216,10 +237,18 @@ def channel_shuffle(context: Context, self: Value, groups: int) -> Value:
     return Value(ops.take(self.tensor, order, axis=-1))
 
 
-@operator("alias", "contiguous", "detach", "lift_fresh_copy", "dropout", "feature_dropout", "alpha_dropout")
+@operator("alias", "contiguous", "detach", "lift_fresh_copy")
 def identity(context: Context, self: Value, *options: Any) -> Value:
-    """The same tensor; what drops numbers in training does nothing."""
+    """The same tensor."""
     return self.alias(self.tensor)
+
+
+@operator("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
+def drop(context: Context, input: Value, p: float, train: bool) -> Value:
+    """The same tensor: only training drops numbers."""
+    if train and p:
+        raise OperatorError("drops numbers at random, as in training: export the network after model.eval()")
+    return input.alias(input.tensor)
 
 
 @operator("clone")

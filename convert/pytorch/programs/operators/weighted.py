@@ -12,7 +12,7 @@ from keras import KerasTensor, ops
 
 from convert.axes import from_source_order
 from convert.pytorch.programs.context import Context
-from convert.pytorch.programs.elementwise import elementwise
+from convert.pytorch.programs.elementwise import added, check_constant, elementwise
 from convert.pytorch.programs.registry import operator
 from convert.pytorch.programs.values import OperatorError, Value, wholes
 from layers import PaddedConv2DTranspose, conv2d
@@ -116,6 +116,21 @@ def convolution(
     return convolve(context, input, weight, bias, stride, padding, dilation, groups)
 
 
+@operator("_convolution_mode")
+def convolution_by_mode(
+    context: Context,
+    input: Value,
+    weight: Value,
+    bias: Value | None,
+    stride: Any,
+    padding: str,
+    dilation: Any,
+    groups: int,
+) -> Value:
+    """A convolution with a named padding, as traces have it."""
+    return convolve(context, input, weight, bias, stride, padding, dilation, groups)
+
+
 def _weights(weight: Value, bias: Value | None) -> tuple[np.ndarray, list[np.ndarray]]:
     if not weight.is_constant or (bias is not None and not bias.is_constant):
         raise OperatorError("needs constant weights: they depend on the input here")
@@ -186,10 +201,11 @@ def add_batched_product(
     return add_matrix_product(context, self, batch1, batch2, beta, alpha)
 
 
-@operator("matmul", "mm", "bmm")
+@operator("matmul", "mm", "bmm", "mv", "dot")
 def multiply_matrices(context: Context, self: Value, mat2: Value) -> Value:
     """The product of matrices, which are the last two axes."""
     if self.is_constant and mat2.is_constant:
+        check_constant((*self.shape[:-1], *mat2.shape[-1:]))  # type: ignore[arg-type]
         return Value(np.matmul(self.tensor, mat2.tensor))
     return Value.from_source(ops.matmul(context.tensor(self), context.tensor(mat2)))
 
@@ -257,4 +273,4 @@ def attend(
 def _masked(context: Context, weights: Value, mask: Value) -> Value:
     if mask.dtype == "bool":
         return elementwise(context, lambda x, kept: ops.where(kept, x, -1e30), weights, mask)
-    return elementwise(context, ops.add, weights, mask)
+    return elementwise(context, added, weights, mask)

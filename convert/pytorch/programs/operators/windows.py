@@ -153,8 +153,7 @@ def constant_pad(context: Context, self: Value, pad: Any, value: float = 0) -> V
 @operator("upsample_nearest2d")
 def resize_nearest(context: Context, input: Value, output_size: Any, *scales: Any, **named: Any) -> Value:
     """The nearest pixel: pixel i of the result is pixel floor(i * factor) of the original."""
-    factors = _scales(scales, named)
-    reference = _reference(context, output_size)
+    factors, reference = _scales(scales, named), _reference(context, output_size)
     if reference is not None:
         return Value(ResizeToMatch("nearest")([_picture(input), _picture(reference)]))
     enlarged = _whole_factors(input, output_size, factors)
@@ -235,6 +234,7 @@ def _reference(context: Context, output_size: Any) -> Value | None:
 
 def _whole_factors(value: Value, output_size: Any, factors: list[Fraction] | None) -> tuple[int, int] | None:
     """Return whole factors by which a picture is enlarged, None where they are others."""
+    factors = factors or _multiples(value, output_size)
     if factors is None and output_size is not None and None not in value.shape[2:]:
         if any(isinstance(size, FreeSize) for size in output_size):
             return None
@@ -243,6 +243,18 @@ def _whole_factors(value: Value, output_size: Any, factors: list[Fraction] | Non
         return None
     down, across = (factor.numerator for factor in factors)
     return down, across
+
+
+def _multiples(value: Value, output_size: Any) -> list[Fraction] | None:
+    """Return how often the free sizes of a picture are in those that are asked for."""
+    if not isinstance(output_size, (list, tuple)):
+        return None
+    found = [
+        Fraction(size.factor)
+        for axis, size in enumerate(output_size, start=2)
+        if isinstance(size, FreeSize) and size.base and size.base.value is value and size.base.dim == axis
+    ]
+    return found if len(found) == 2 else None
 
 
 def _sizes(value: Value, output_size: Any, factors: list[Fraction] | None) -> list[tuple[int, int]]:

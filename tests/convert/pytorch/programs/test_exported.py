@@ -189,5 +189,5 @@ def test_a_damaged_archive_is_told(tmp_path):
     data = path.read_bytes()
     for part in (data[: len(data) // 2], data[:200] + bytes(400) + data[600:]):
         path.write_bytes(part)
-        with pytest.raises(UserError, match="cannot be read as an exported program"):
+        with pytest.raises(UserError, match="cannot be read as a program of PyTorch"):
             convert_program(path)

@@ -1,0 +1,1 @@
+"""Interpreting the code of TorchScript while a network is converted."""
