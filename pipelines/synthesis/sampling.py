@@ -15,7 +15,7 @@ from choices import TILEABLE
 from errors import ArgumentError, UserError, one_line, unknown_name
 from images.large.mapped import mapped_zeros
 from images.temporary_files import remove_stale
-from images.writing import write_image
+from images.writing import check_size, write_image
 from pipelines.memory_bound import parse_memory
 from pipelines.model_library import find_model
 from pipelines.outputs import check_file_output, check_names_file, check_picture_name
@@ -30,27 +30,45 @@ if TYPE_CHECKING:
 # Pictures repeat without a seam where their sides are multiples of it: the coarsest scale of the default pyramid has
 # one pixel for 32, the johnson network one for 4.
 MULTIPLE = 32
+# The most pictures of a command: as many names are kept, and looked at before the first is written.
+MAX_PICTURES = 100_000
 
 
-def sample_textures(generator: str, output: str | os.PathLike, *, count: int = 1, **options: Any) -> list[Path]:
+def sample_textures(
+    generator: str,
+    output: str | os.PathLike,
+    *,
+    output_width: int = 512,
+    output_height: int | None = None,
+    count: int = 1,
+    **options: Any,
+) -> list[Path]:
     """Write pictures of a generator that `train.py --mode texture` made.
 
     Args:
         generator: name of a model that ships, or a `.keras` file.
         output: file of the picture; of several, NAME_F0000.png, NAME_F0001.png ... in its place.
+        output_width: pixels.
+        output_height: pixels; None: as the width.
         count: number of pictures.
         options: further ones of `sample_pictures`.
 
     Raises:
         ArgumentError: a side, the count or the output's format is not allowed, or there is no such model.
         UserError: the file is no texture generator, or its picture is not finite.
+        ImageError: the output's format cannot hold a picture of this size, or it cannot be written.
     """
     check_picture_name(output)
     check_names_file(output)
+    if count > MAX_PICTURES:
+        raise ArgumentError(f"`count` must be at most {MAX_PICTURES} with a generator, not {count}")
+    check_size(Path(output), output_height or output_width, output_width)
     targets = _targets(Path(output), count)
     for target in targets:  # all of them, before the first is written
         check_file_output(target)
-    pictures = sample_pictures(generator, count=count, **options)
+    pictures = sample_pictures(
+        generator, output_width=output_width, output_height=output_height, count=count, **options
+    )
     remove_stale(Path(output).absolute().parent)
     for target, picture in zip(targets, pictures, strict=True):
         write_image(target, picture)

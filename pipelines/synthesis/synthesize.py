@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from errors import ArgumentError
+from images.writing import check_size
 from options import refuse
 from pipelines.outputs import check_file_output, check_folder_output, check_not_read
 from pipelines.startup import quiet_startup
@@ -170,9 +171,15 @@ def resume(
 
 
 def _check_output(settings: SynthesisSettings, inputs: SynthesisInputs) -> None:
-    """Raise ArgumentError where `output` or `output_dir` cannot be written, or an input would be overwritten."""
+    """Check that `output` and `output_dir` can be written.
+
+    Raises:
+        ArgumentError: they cannot, or an input would be overwritten.
+        ImageError: the format of `output` cannot hold a picture of this size.
+    """
     if settings.output is not None:
         check_file_output(settings.output)
+        check_size(Path(settings.output), *settings.size)
         check_not_read(settings.output, [*inputs.files.values(), settings.weights])
     check_folder_output(settings.output_dir, name="output_dir")
 

@@ -78,6 +78,7 @@ def test_tileable_pictures_come_from_a_network_that_wraps_around(generator, tmp_
         (["-ow", 0], 2, "--output-width must be at least 1, not 0"),
         (["-ow", 5_000_000], 2, "--output-width is too large: it needs 75,000.0 GB"),
         (["--count", 0], 2, "--count must be at least 1"),
+        (["--count", 10**12], 2, "--count must be at most 100000 with a generator, not 1000000000000"),
         (["--tileable", "bot"], 2, "both"),
         (["--octaves", 3], 2, "--generator does not use optimisation: leave out --octaves"),
     ],
@@ -86,6 +87,11 @@ def test_wrong_options_are_refused(generator, tmp_path, capsys, options, code, m
     assert sample(generator, tmp_path / "a.png", *options) == code
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_size_that_the_format_cannot_hold_is_told_before_the_network_is_loaded(tmp_path, capsys):
+    assert sample("no_such_network", tmp_path / "a.jpg", "-ow", 70_000, "-oh", 1) == 1
+    assert "a.jpg: this format allows at most 65500 pixels per side, not 70000 x 1" in capsys.readouterr().err
 
 
 def test_networks_that_take_pictures_are_refused(tmp_path, capsys):

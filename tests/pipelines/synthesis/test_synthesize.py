@@ -14,6 +14,7 @@ from support.training_cases import write_descriptor_weights
 
 from describe.gram import gram_matrix
 from errors import ArgumentError, UserError
+from images.errors import ImageError
 from losses.pyramid import gaussian_pyramid
 from model.descriptor import build_descriptor
 from options import from_json, to_json
@@ -118,6 +119,13 @@ def test_coarse_to_fine_grows_to_the_full_size(inputs, tmp_path):
     assert Image.open(report.pictures[0]).size == (96, 100)
     assert Image.open(report.folder / "I0002_F0000.png").size == (48, 50)
     assert report.iterations == 9
+
+
+def test_a_size_that_the_format_of_the_output_cannot_hold_is_told_before_the_run(inputs, tmp_path):
+    settings = small_settings(inputs, tmp_path / "runs", output=tmp_path / "a.webp", output_width=16384)
+    with pytest.raises(ImageError, match=r"a\.webp: this format allows at most 16383 pixels per side, not 16384 x 32"):
+        synthesize(settings)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("optimizer", ["l-bfgs-b", "lbfgs"])
