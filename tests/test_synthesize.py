@@ -110,6 +110,7 @@ REFUSED = {
     "two sizes": ({"source_scale": 1, "source_width": 9}, 2, "--source-scale and --source-width exclude each other"),
     "shift": ({"if_shift": 0}, 2, "--if-shift must be above 0"),
     "tolerance": ({"tol": "nan"}, 2, "--tol must be at least 0, not nan"),
+    "factor": ({"mul": 1e-300}, 2, "--mul must be from 1e-06 to 1e+06, not 1e-300"),
     "join mode": ({"join_mode": "riemannn"}, 2, "did you mean 'riemann'?"),
     "pooling": ({"pooling": "avg"}, 2, "unknown --pooling 'avg'"),
     "preset": ({"preset": "gatys"}, 2, "did you mean 'gatys2015'?"),

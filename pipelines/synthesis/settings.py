@@ -176,7 +176,10 @@ class SynthesisSettings:
     join_mode: str = option(
         "how the Gram matrices of several sources are averaged", default="average", short="-j", choices=JOIN_MODES
     )
-    mul: float = option("factor by which the target Gram matrices are multiplied", default=1.0, kind=float, above=0)
+    mul: float = option(
+        "factor by which the target Gram matrices are multiplied",
+        default=1.0, kind=float, minimum=1e-6, maximum=1e6,
+    )  # fmt: skip
     count: int = option("number of frames to optimise together", default=1, short="-c", kind=int, minimum=1)
     loop: bool = option(
         "let the first frame follow the last one, so that the animation repeats without a jump; --no-loop: do not "
