@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from errors import ArgumentError
+from images.writing import check_size
 from pipelines.outputs import check_file_output, check_not_read
 from pipelines.startup import quiet_startup
 from pipelines.transfer.files import TransferFiles, files_beside
@@ -123,7 +124,7 @@ def transfer(
         ArgumentError: an option has a value that is not allowed, pictures are too small, or an interrupted run has
             other options.
         UserError: the loss is not a number any more, or there is nothing to resume.
-        ImageError: a picture cannot be read or written.
+        ImageError: a picture cannot be read or written, or the format of the output cannot hold one of its size.
         KeyboardInterrupt: Ctrl-C; the averaged picture is saved.
     """
     if resume and restart:
@@ -134,6 +135,7 @@ def transfer(
     for written in (settings.output, *files_beside(Path(settings.output))):
         check_not_read(written, read)
     plan = _plan(settings, inputs)
+    check_size(Path(settings.output), *plan.scales[-1].size)
     files = TransferFiles(settings, plan)
     with files.held():
         files.look_for_run(resume=resume, restart=restart)

@@ -10,8 +10,9 @@ from keras import ops
 from support.transfer_cases import make_inputs, read_trace, small_settings
 
 from errors import ArgumentError, UserError
+from images.errors import ImageError
 from images.reading import read_image
-from images.writing import write_image
+from images.writing import MAX_SIDE, write_image
 from pipelines.transfer import resources as transfer_resources
 from pipelines.transfer.files import TransferFiles
 from pipelines.transfer.inputs import read_inputs
@@ -255,6 +256,13 @@ def test_pictures_that_are_too_small_are_refused(inputs, tmp_path):
             run(inputs, tmp_path, **changes)
     with pytest.raises(ArgumentError, match="all black"):
         run(inputs, tmp_path, masks=((inputs / "black.png", inputs / "left.png"),))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_size_that_the_format_of_the_output_cannot_hold_is_told_before_the_run(inputs, tmp_path, monkeypatch):
+    monkeypatch.setitem(MAX_SIDE, "JPEG", 59)
+    with pytest.raises(ImageError, match=r"a\.jpg: this format allows at most 59 pixels per side, not 60 x 40"):
+        transfer(small_settings(inputs, tmp_path / "a.jpg"))
     assert not list(tmp_path.iterdir())
 
 
