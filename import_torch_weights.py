@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 
 NAME = "import_torch_weights.py"
 EPILOG = """The saved model takes and returns RGB pictures in [0, 1] (float32; batch, height, width, 3) of any size,
-unless --image-io is none. Programs written by torch.export.save (.pt2) contain the network itself: any network can be
-imported whose operators are supported. PyTorch state dicts are recognised by the names and shapes of their tensors;
-supported are the TransformerNet of the fast_neural_style example, of its first version of 2017 and of
-pytorch-neural-style-transfer-johnson, the networks of fast-neural-style-pytorch, the generators of AnimeGANv2,
-CartoonGAN, CycleGAN and CUT (with residual blocks) and pix2pix (U-Nets and with residual blocks), RRDBNet and
-SRVGGNetCompact of ESRGAN and Real-ESRGAN, and VGG-19 and VGG-16, whole or their first layers alone. No code in the
-file is executed. Keras loads the model in safe mode after `import layers`."""
+unless --image-io is none. Programs written by torch.export.save (.pt2) or torch.jit.save (TorchScript) contain the
+network itself: any network can be imported whose operators are supported. PyTorch state dicts are recognised by the
+names and shapes of their tensors; supported are the TransformerNet of the fast_neural_style example, of its first
+version of 2017 and of pytorch-neural-style-transfer-johnson, the networks of fast-neural-style-pytorch, the generators
+of AnimeGANv2, CartoonGAN, CycleGAN and CUT (with residual blocks) and pix2pix (U-Nets and with residual blocks),
+RRDBNet and SRVGGNetCompact of ESRGAN and Real-ESRGAN, and VGG-19 and VGG-16, whole or their first layers alone. No
+code in the file is executed. Keras loads the model in safe mode after `import layers`."""
 
 
 def make_parser() -> ArgumentParser:
@@ -61,7 +61,7 @@ def _add_files(parser: ArgumentParser, defaults: Mapping[str, Any]) -> None:
         "--input",
         required=True,
         metavar="MODEL.t7|.pth|.pt2",
-        help="Torch7, PyTorch or safetensors file with a network or a checkpoint, or an exported PyTorch program",
+        help="Torch7, PyTorch or safetensors file with a network or a checkpoint, or a PyTorch program",
     )
     parser.add_argument(
         "--output", metavar="FILE_OR_FOLDER", help="a .keras, .onnx or .tflite file to write, or a SavedModel folder"

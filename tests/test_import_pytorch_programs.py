@@ -56,6 +56,25 @@ def test_programs_leave(make, suffix, tmp_path):
     assert run("--input", path, "--output", tmp_path / f"net{suffix}", *options) == 0
 
 
+@pytest.mark.parametrize("save", [torch.jit.script, lambda network: torch.jit.trace(network, torch.rand(1, 3, 32, 32))])
+def test_torchscript(save, tmp_path, capsys):
+    network, x = UNet().eval(), torch.rand(2, 3, 32, 32)
+    path = tmp_path / "net.pt"
+    save(network).save(path)
+    verify = recorded(network, tmp_path / "net.npz", x)
+    assert run("--input", path, "--output", tmp_path / "net.onnx", "--verify", verify, "--layout", "nchw") == 0
+    told = capsys.readouterr().out
+    assert "network: a TorchScript program\nimage-io: unit (it ends with sigmoid)" in told
+    assert run("--input", path, "--summary") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "out.weight  3 x 8 x 1 x 1" in lines
+    assert any(line.startswith("operator torch.sigmoid  1") for line in lines)
+    model = texture_nets.import_torch(path, image_io="none")
+    found = np.asarray(model(x.permute(0, 2, 3, 1).numpy()))
+    with torch.no_grad():
+        np.testing.assert_allclose(found, network(x).permute(0, 2, 3, 1).numpy(), atol=2e-6)
+
+
 @pytest.mark.parametrize(("convention", "scale", "offset"), [("byte", 255, 0), ("signed", 2, -1), ("unit", 1, 0)])
 def test_pictures_are_converted(convention, scale, offset, tmp_path, capsys):
     network = UNet().eval()

@@ -96,7 +96,7 @@ def import_torch(path: str | os.PathLike, *, image_io: str = "auto", **options: 
 
     Args:
         path: a `.t7` file, a PyTorch or safetensors state dict of a supported network, or a program written by
-            torch.export.save (`.pt2`). No code in it is run.
+            torch.export.save (`.pt2`) or torch.jit.save. No code in it is run.
         image_io: conversion that lets the model take and return RGB pictures in [0, 1]: "texture-nets",
             "texture-nets-2016", "fast-neural-style", for PyTorch programs "unit", "signed", "byte" or "imagenet",
             "none" (the network alone, channels last), or "auto" (detected from the file).
