@@ -13,8 +13,36 @@ from layers.registration import registered
 INTERPOLATIONS = ("nearest", "bilinear")
 
 
+class MatchingResize(keras.layers.Layer):
+    """Resizes `x` to the height and width of `reference`: call([x, reference]), both (batch, height, width, channels).
+
+    Derived classes say how, along one axis.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.input_spec = [keras.InputSpec(ndim=4), keras.InputSpec(ndim=4)]
+
+    def resize(self, inputs: Any, axis: int, size: Any, target: Any) -> Any:
+        """Return `inputs` with `target` rows (axis 1) or columns (axis 2), where they have `size`."""
+        raise NotImplementedError
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        """Return `x` with the height and width of `reference`."""
+        x, reference = inputs
+        outputs = ops.cast(x, self.compute_dtype)  # Keras casts no integers
+        for axis in (1, 2):
+            outputs = self.resize(outputs, axis, ops.shape(x)[axis], ops.shape(reference)[axis])
+        return outputs
+
+    def compute_output_shape(self, input_shape: Sequence[Sequence[int | None]]) -> tuple[int | None, ...]:
+        """Return the shape of `x` with the height and width of `reference`."""
+        x, reference = input_shape
+        return (x[0], reference[1], reference[2], x[3])
+
+
 @registered
-class ResizeToMatch(keras.layers.Layer):
+class ResizeToMatch(MatchingResize):
     """Resizes `x` to the height and width of `reference`: call([x, reference]).
 
     As torch.nn.functional.interpolate(x, size, mode=interpolation): pixel i of n lies at (i + 1/2) s / n - 1/2 in a
@@ -35,21 +63,10 @@ class ResizeToMatch(keras.layers.Layer):
         if interpolation not in INTERPOLATIONS:
             raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, not {interpolation!r}")
         self.interpolation = interpolation
-        self.input_spec = [keras.InputSpec(ndim=4), keras.InputSpec(ndim=4)]
 
-    def call(self, inputs: Sequence[Any]) -> Any:
-        """Return `x` with the height and width of `reference`."""
-        x, reference = inputs
-        outputs = ops.cast(x, self.compute_dtype)  # Keras casts no integers
-        resized = _nearest if self.interpolation == "nearest" else _bilinear
-        for axis in (1, 2):
-            outputs = resized(outputs, axis, ops.shape(x)[axis], ops.shape(reference)[axis])
-        return outputs
-
-    def compute_output_shape(self, input_shape: Sequence[Sequence[int | None]]) -> tuple[int | None, ...]:
-        """Return the shape of `x` with the height and width of `reference`."""
-        x, reference = input_shape
-        return (x[0], reference[1], reference[2], x[3])
+    def resize(self, inputs: Any, axis: int, size: Any, target: Any) -> Any:
+        """Return `inputs` with `target` rows or columns."""
+        return (_nearest if self.interpolation == "nearest" else _bilinear)(inputs, axis, size, target)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
@@ -57,14 +74,14 @@ class ResizeToMatch(keras.layers.Layer):
 
 
 def _nearest(inputs: Any, axis: int, size: Any, target: Any) -> Any:
-    """Return `inputs` with `target` rows (axis 1) or columns (axis 2), where they have `size`."""
+    """Return `inputs` with the nearest rows or columns."""
     factor = ops.cast(size, "float32") / ops.cast(target, "float32")
     places = ops.cast(ops.floor(ops.cast(ops.arange(target), "float32") * factor), "int32")
     return ops.take(inputs, ops.minimum(places, size - 1), axis=axis)
 
 
 def _bilinear(inputs: Any, axis: int, size: Any, target: Any) -> Any:
-    """Return `inputs` with mixtures of the two nearest rows or columns, likewise."""
+    """Return `inputs` with mixtures of the two nearest rows or columns."""
     factor = ops.cast(size, "float32") / ops.cast(target, "float32")
     places = ops.maximum((ops.cast(ops.arange(target), "float32") + 0.5) * factor - 0.5, 0.0)
     lower = ops.minimum(ops.cast(ops.floor(places), "int32"), size - 1)

@@ -8,10 +8,10 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import KerasTensor
+from keras import KerasTensor, ops
 
 import layers
-from convert.pytorch.programs.values import FreeSize, Value
+from convert.pytorch.programs.values import FreeSize, OperatorError, Value
 from convert.pytorch.weighted_layers import plain
 from layers import Parameter
 from model.untrusted.sizes import check_values
@@ -92,6 +92,17 @@ class Context:
         if not value.is_constant:
             return value.source()
         return self.parameter(value)
+
+    def channels_last(self, value: Value, axes: int) -> KerasTensor:
+        """Return a tensor of lines, pictures or volumes, which have so many axes, as Keras' layers take it.
+
+        Raises:
+            OperatorError: it has other axes than these, the batch and the channels.
+        """
+        if value.rank != axes + 2:
+            raise OperatorError(f"takes a tensor of {axes + 2} axes, with the batch, not one of {value.rank}")
+        source = self.tensor(value)
+        return ops.transpose(source, (0, 2, 1)) if axes == 1 else Value.from_source(source).tensor
 
     def parameter(self, value: Value) -> KerasTensor:
         """Return a constant as a weight of the network, in PyTorch's order."""

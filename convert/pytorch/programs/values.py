@@ -53,6 +53,11 @@ class Value:
         """Return a value of a tensor in PyTorch's order."""
         return cls(from_source_order(tensor) if isinstance(tensor, KerasTensor) else tensor)
 
+    @classmethod
+    def from_channels_last(cls, tensor: KerasTensor) -> Value:
+        """Return a value of lines, pictures or volumes as Keras' layers make them."""
+        return cls(ops.transpose(tensor, (0, 2, 1)) if len(tensor.shape) == 3 else tensor)
+
     @property
     def tensor(self) -> Any:
         """The present value: an array in PyTorch's order, or a Keras tensor in Keras' order.

@@ -10,30 +10,18 @@ from keras import KerasTensor, ops
 from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.registry import operator
 from convert.pytorch.programs.values import OperatorError, Value, whole, wholes
-
-_LOWEST = -3.4028234663852886e38
-
-
-def _channels_last(value: Value, axes: int) -> KerasTensor:
-    if value.is_constant or value.rank != axes + 2:
-        raise OperatorError(f"takes tensors of {axes + 2} axes, not of {value.rank}")
-    return ops.transpose(value.tensor, (0, 2, 1)) if axes == 1 else value.tensor
-
-
-def _from_channels_last(tensor: KerasTensor, axes: int) -> Value:
-    return Value(ops.transpose(tensor, (0, 2, 1)) if axes == 1 else tensor)
+from layers.padded_max_pooling import LOWEST
 
 
 def _pooled(
-    value: Value, axes: int, kernel_size: Any, stride: Any, padding: Any, edge: float, pool: Callable[..., Any]
+    x: KerasTensor, axes: int, kernel_size: Any, stride: Any, padding: Any, edge: float, pool: Callable[..., Any]
 ) -> Value:
-    """Return what is pooled in windows; around the tensor there is the number `edge`."""
+    """Return what is pooled in windows of `x`, channels last; around it there is the number `edge`."""
     sides, widths = wholes(kernel_size, axes), wholes(padding, axes)
     strides = wholes(stride, axes) if stride not in ((), [], None) else sides
-    x = _channels_last(value, axes)
     if any(widths):
         x = ops.pad(x, [(0, 0), *((width, width) for width in widths), (0, 0)], constant_values=edge)
-    return _from_channels_last(pool(x, sides, strides, "valid", data_format="channels_last"), axes)
+    return Value.from_channels_last(pool(x, sides, strides, "valid", data_format="channels_last"))
 
 
 def _maximum(axes: int) -> Callable[..., Value]:
@@ -48,7 +36,9 @@ def _maximum(axes: int) -> Callable[..., Value]:
     ) -> Value:
         if ceil_mode or set(wholes(dilation, axes)) != {1}:
             raise OperatorError("dilations and `ceil_mode` are not supported")
-        return _pooled(self, axes, kernel_size, stride, padding, _LOWEST, ops.max_pool)
+        return _pooled(
+            context.channels_last(self, axes), axes, kernel_size, stride, padding, LOWEST["float32"], ops.max_pool
+        )
 
     return apply
 
@@ -66,21 +56,21 @@ def _average(axes: int) -> Callable[..., Value]:
     ) -> Value:
         if ceil_mode or divisor_override is not None or (not count_include_pad and any(wholes(padding, axes))):
             raise OperatorError("`ceil_mode`, `divisor_override` and means without the padding are not supported")
-        return _pooled(self, axes, kernel_size, stride, padding, 0.0, ops.average_pool)
+        return _pooled(context.channels_last(self, axes), axes, kernel_size, stride, padding, 0.0, ops.average_pool)
 
     return apply
 
 
 def _adaptive(axes: int) -> Callable[..., Value]:
     def apply(context: Context, self: Value, output_size: Any) -> Value:
-        x, wanted = _channels_last(self, axes), wholes(output_size, axes)
+        x, wanted = context.channels_last(self, axes), wholes(output_size, axes)
         if set(wanted) == {1}:
-            return _from_channels_last(ops.mean(x, axis=tuple(range(1, axes + 1)), keepdims=True), axes)
+            return Value.from_channels_last(ops.mean(x, axis=tuple(range(1, axes + 1)), keepdims=True))
         sizes = [size if size is None else whole(size) for size in self.shape[2:]]
         if None in sizes or any(size % target for size, target in zip(sizes, wanted, strict=True)):  # type: ignore[operator]
             raise OperatorError("is supported for windows of one size")
         sides = tuple(size // target for size, target in zip(sizes, wanted, strict=True))  # type: ignore[operator]
-        return _from_channels_last(ops.average_pool(x, sides, sides, "valid", data_format="channels_last"), axes)
+        return Value.from_channels_last(ops.average_pool(x, sides, sides, "valid", data_format="channels_last"))
 
     return apply
 
@@ -93,7 +83,7 @@ for _axes in (1, 3):
 
 def _enlarged(axes: int) -> Callable[..., Value]:
     def apply(context: Context, input: Value, output_size: Any, *scales: Any) -> Value:
-        x, sizes = _channels_last(input, axes), input.shape[2:]
+        x, sizes = context.channels_last(input, axes), input.shape[2:]
         flat = [one for scale in scales for one in (scale if isinstance(scale, (list, tuple)) else [scale])]
         if output_size is None and flat and None not in flat:
             factors = flat
@@ -103,7 +93,7 @@ def _enlarged(axes: int) -> Callable[..., Value]:
             raise OperatorError("resizes to a size that is free: give it as `input_shape`")
         for axis, factor in enumerate(factors, start=1):
             x = ops.repeat(x, whole(factor), axis=axis)
-        return _from_channels_last(x, axes)
+        return Value.from_channels_last(x)
 
     return apply
 

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
-from convert.axes import from_source_order
 from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.elementwise import added, check_constant, elementwise
 from convert.pytorch.programs.registry import operator
@@ -36,9 +35,7 @@ def convolve(
     axes = weight.rank - 2
     kernel, biases = _weights(weight, bias)
     strides, dilations = wholes(stride, axes), wholes(dilation, axes)
-    if input.rank != axes + 2:
-        raise OperatorError(f"takes a tensor of {axes + 2} axes, with the batch, not one of {input.rank}")
-    x = _channels_last(context.tensor(input), input)
+    x = context.channels_last(input, axes)
     extents = [rate * (size - 1) for rate, size in zip(dilations, kernel.shape[2:], strict=True)]
     x = _padded(x, _widths(padding, extents))
     kernel = kernel.transpose(*range(2, axes + 2), 1, 0)
@@ -56,7 +53,7 @@ def convolve(
 
     stored = kernel.transpose(0, 1, 3, 2) if is_depthwise else kernel
     made = context.apply(x, [weight, bias], make, [stored, *biases], (common, groups))
-    return _from_channels_last(made, axes)
+    return Value.from_channels_last(made)
 
 
 @operator("conv_transpose2d")
@@ -135,17 +132,6 @@ def _weights(weight: Value, bias: Value | None) -> tuple[np.ndarray, list[np.nda
     if not weight.is_constant or (bias is not None and not bias.is_constant):
         raise OperatorError("needs constant weights: they depend on the input here")
     return np.asarray(weight.tensor), [] if bias is None else [np.asarray(bias.tensor)]
-
-
-def _channels_last(tensor: KerasTensor, value: Value) -> KerasTensor:
-    """Return a tensor in PyTorch's order as convolutions of Keras take it."""
-    if value.rank != 3:
-        return value.tensor if not value.is_constant else from_source_order(tensor)
-    return ops.transpose(tensor, (0, 2, 1))
-
-
-def _from_channels_last(tensor: KerasTensor, axes: int) -> Value:
-    return Value(ops.transpose(tensor, (0, 2, 1)) if axes == 1 else tensor)
 
 
 def _widths(padding: Any, extents: Sequence[int]) -> list[tuple[int, int]]:
