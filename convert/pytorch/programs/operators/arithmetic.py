@@ -116,19 +116,24 @@ def divide(context: Context, self: Any, other: Any, rounding_mode: str | None = 
 @operator("addcmul")
 def add_product(context: Context, self: Value, tensor1: Value, tensor2: Value, value: float = 1) -> Value:
     """Self + value * tensor1 * tensor2."""
-    return elementwise(context, lambda a, b, c: added(a, value * b * c), self, tensor1, tensor2)
+    return elementwise(
+        context, lambda a, b, c: added(a, ops.multiply(ops.multiply(b, c), value)), self, tensor1, tensor2
+    )
 
 
 @operator("addcdiv")
 def add_quotient(context: Context, self: Value, tensor1: Value, tensor2: Value, value: float = 1) -> Value:
     """Self + value * tensor1 / tensor2."""
-    return elementwise(context, lambda a, b, c: added(a, value * b / c), self, tensor1, tensor2)
+    quotient = elementwise(context, lambda b, c: ops.multiply(ops.divide(b, c), value), tensor1, tensor2)
+    return elementwise(context, added, self, quotient)
 
 
 @operator("lerp")
 def interpolate(context: Context, self: Value, end: Value, weight: Any) -> Value:
     """Self + weight * (end - self)."""
-    return elementwise(context, lambda a, b, share: added(a, share * (b - a)), self, end, weight)
+    return elementwise(
+        context, lambda a, b, share: added(a, ops.multiply(ops.subtract(b, a), share)), self, end, weight
+    )
 
 
 @operator("where")

@@ -12,7 +12,7 @@ from keras import ops
 from convert.axes import CHANNELS_LAST_RANKS
 from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.registry import operator
-from convert.pytorch.programs.values import OperatorError, Value, whole, wholes
+from convert.pytorch.programs.values import BatchNeeded, OperatorError, Value, whole, wholes
 from layers import InstanceNormalization, PictureNormalization
 
 
@@ -57,6 +57,22 @@ def native_batch_norm(
 ) -> tuple[Value, None, None]:
     """The same, as decomposed programs have it."""
     return batch_norm(context, input, weight, bias, running_mean, running_var, eps=eps), None, None
+
+
+@operator("_native_batch_norm_legit")
+def native_batch_norm_of_batch(
+    context: Context, input: Value, weight: Value | None, bias: Value | None, *statistics_and_options: Any
+) -> tuple[Value, None, None]:
+    """Normalisation with the statistics of the batch, as decomposed programs have instance normalisation.
+
+    There the channels of all pictures are those of one.
+    """
+    if input.shape[0] is None and context.batch > 1:
+        raise BatchNeeded("normalises the channels of all pictures")
+    if len(statistics_and_options) != 3 or input.rank != 4 or input.shape[0] not in (None, 1):
+        raise OperatorError("normalises with the statistics of the batch: export the network after model.eval()")
+    _training, _momentum, eps = statistics_and_options
+    return _picture_normalization(context, input, weight, bias, eps, InstanceNormalization), None, None
 
 
 @operator("instance_norm")
@@ -106,6 +122,22 @@ def group_norm(
 
     arrays = [array for array in (gamma, beta) if array is not None]
     return Value(context.apply(input.tensor, [weight, bias], make, arrays, (num_groups, eps)))
+
+
+@operator("native_group_norm")
+def native_group_norm(
+    context: Context,
+    input: Value,
+    weight: Value | None,
+    bias: Value | None,
+    N: Any,
+    C: Any,
+    HxW: Any,
+    group: int,
+    eps: float,
+) -> tuple[Value, None, None]:
+    """The same, as decomposed programs have it."""
+    return group_norm(context, input, group, weight, bias, eps), None, None
 
 
 def _picture_normalization(

@@ -44,6 +44,18 @@ def total(context: Context, self: Value, dim: Any = None, keepdim: bool = False,
     return reduced(context, self, dim, keepdim, ops.sum)
 
 
+@operator("any")
+def any_along(context: Context, self: Value, dim: Any = None, keepdim: bool = False) -> Value:
+    """Whether any is true."""
+    return reduced(context, self, dim, keepdim, ops.any)
+
+
+@operator("all")
+def all_along(context: Context, self: Value, dim: Any = None, keepdim: bool = False) -> Value:
+    """Whether all are true."""
+    return reduced(context, self, dim, keepdim, ops.all)
+
+
 @operator("amax")
 def largest(context: Context, self: Value, dim: Any = None, keepdim: bool = False) -> Value:
     """Maxima."""

@@ -176,7 +176,7 @@ def add_matrix_product(
 ) -> Value:
     """Beta * self + alpha * mat1 mat2."""
     product = multiply_matrices(context, mat1, mat2)
-    return elementwise(context, lambda a, b: beta * a + alpha * b, self, product)
+    return elementwise(context, lambda a, b: added(ops.multiply(b, alpha), ops.multiply(a, beta)), self, product)
 
 
 @operator("baddbmm")

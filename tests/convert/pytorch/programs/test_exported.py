@@ -46,6 +46,15 @@ def test_a_recorded_size_with_any_batch(make, tmp_path):
     assert close(conversion, network, torch.rand(3, 3, 32, 32))
 
 
+@pytest.mark.parametrize(("make", "pictures"), [(Styler, 1), (Styler, 2), (UNet, 2), (Mobile, 2), (Attentive, 1)])
+def test_decomposed_programs(make, pictures, tmp_path):
+    """Their operators are fewer: `run_decompositions` replaces the others."""
+    network, x = make().eval(), torch.rand(pictures, 3, 32, 32)
+    program = torch.export.export(network, (x,)).run_decompositions()
+    torch.export.save(program, tmp_path / "network.pt2")
+    assert close(convert_program(tmp_path / "network.pt2"), network, x)
+
+
 def test_a_recorded_size_can_be_freed(tmp_path):
     network = Styler()
     path = export(network, (torch.rand(1, 3, 32, 32),), tmp_path / "network.pt2")
