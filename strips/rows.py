@@ -304,9 +304,16 @@ class Unpooling(RowRule):
 
 
 @dataclass(frozen=True)
-class AlignedResize(RowRule):
-    """Bilinear resizing of the first input with aligned corners, to a size of any ratio; others tell the size alone."""
+class Resize(RowRule):
+    """Resizing of the first input to a size of any ratio, by mixing two rows; other inputs tell the size alone.
 
+    Attributes:
+        between: from a row of the output and the heights of input and output to the row of the input above its place,
+            and how far the place is below that row.
+        call_columns: resizes the columns.
+    """
+
+    between: Callable[[int, int, int], tuple[int, float]]
     call_columns: Callable[[Any], Any]
 
     def wanted(self, call: Call, rows: range) -> list[Rows]:
@@ -315,12 +322,8 @@ class AlignedResize(RowRule):
         places = [self._place(call, row) for row in (rows.start, rows.stop - 1)]
         return [(range(places[0][0], min(places[1][0] + 2, tensor.height)),), *(() for _ in others)]
 
-    @staticmethod
-    def _place(call: Call, row: int) -> tuple[int, float]:
-        """Return the row above a place in the output, and how far it lies below that row."""
-        gaps = max(call.outputs[0].height - 1, 1)
-        above, rest = divmod(row * (maps_of(call)[0].height - 1), gaps)
-        return above, rest / gaps
+    def _place(self, call: Call, row: int) -> tuple[int, float]:
+        return self.between(row, maps_of(call)[0].height, call.outputs[0].height)
 
     def compute(self, call: Call, values: Mapping[Tensor, Any], rows: range, wanted: Sequence[Rows]) -> tuple[Any, ...]:
         """Return the rows mixed from those above and below."""

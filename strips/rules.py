@@ -13,11 +13,11 @@ from layers import BilinearUpSampling2D
 from layers.arguments import pair
 from strips.graph import Call, Tensor
 from strips.rows import (
-    AlignedResize,
     CircularWindows,
     Enlargement,
     MatchingCrop,
     Padding,
+    Resize,
     RowRule,
     Shift,
     SizeOnly,
@@ -167,7 +167,32 @@ def _bilinear_resizing(call: Call) -> RowRule:
         layer = BilinearUpSampling2D(output_size=(value.shape[1], columns), dtype=call.operation.dtype_policy)
         return layer(value)
 
-    return AlignedResize(call_columns)
+    return Resize(_between_aligned, call_columns)
+
+
+def _between_aligned(row: int, height: int, target: int) -> tuple[int, float]:
+    gaps = max(target - 1, 1)
+    above, rest = divmod(row * (height - 1), gaps)
+    return above, rest / gaps
+
+
+@_rule("ResizeToMatch")
+def _resizing(call: Call) -> RowRule:
+    layer, columns = call.operation, call.outputs[0].shape[2]
+    between = _nearest if layer.interpolation == "nearest" else _between_middles
+    return Resize(between, lambda value: layer.resize(value, 2, value.shape[2], columns))
+
+
+def _nearest(row: int, height: int, target: int) -> tuple[int, float]:
+    place = np.float32(row) * (np.float32(height) / np.float32(target))
+    return min(int(place), height - 1), 0.0
+
+
+def _between_middles(row: int, height: int, target: int) -> tuple[int, float]:
+    factor = np.float32(height) / np.float32(target)
+    place = max(np.float32(row + 0.5) * factor - np.float32(0.5), np.float32(0))
+    above = min(int(place), height - 1)
+    return above, float(place - np.float32(above))
 
 
 @_rule("PaddedConv2DTranspose")

@@ -103,6 +103,13 @@ OPERATIONS = {
     "resized to match": lambda x: keras.layers.Concatenate()(
         [x, layers.BilinearResizeToMatch()([keras.layers.MaxPooling2D(3)(x), x])]
     ),
+    "nearest pixels to match": lambda x: keras.layers.Concatenate()(
+        [x, layers.ResizeToMatch("nearest")([keras.layers.MaxPooling2D(3)(x), x])]
+    ),
+    "middles to match": lambda x: keras.layers.Concatenate()(
+        [x, layers.ResizeToMatch()([keras.layers.MaxPooling2D(3)(x), x])]
+    ),
+    "reduced to match": lambda x: layers.ResizeToMatch()([x, keras.layers.MaxPooling2D(3)(x)]),
     "joined": lambda x: keras.layers.Concatenate()([x, layers.CropToMatch()([keras.layers.UpSampling2D(2)(x), x])]),
 }
 
