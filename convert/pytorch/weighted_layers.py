@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import KerasTensor
 
+from convert.pytorch.picture_values import signed_values
 from convert.pytorch.state_dicts import StateDict
 from layers import InstanceNormalization, PaddedConv2DTranspose, conv2d
 
@@ -138,12 +139,12 @@ def doubling_shapes(name: str, inputs: int, outputs: int, side: int, *, has_bias
 
 def to_signed(image: KerasTensor) -> KerasTensor:
     """Return a picture in [0, 1] as a network of -1..1 takes it."""
-    return keras.layers.Rescaling(2.0, offset=-1.0, name="to_minus_1_to_1")(image)
+    return signed_values()[0](image)
 
 
 def picture_of_tanh(x: KerasTensor) -> KerasTensor:
     """Return the picture in [0, 1] that a network of -1..1 makes by tanh."""
-    return keras.layers.Rescaling(0.5, offset=0.5, name="to_0_to_1")(keras.layers.Activation("tanh")(x))
+    return signed_values()[1](keras.layers.Activation("tanh")(x))
 
 
 def shapes_of(state: StateDict) -> Shapes:

@@ -14,6 +14,7 @@ from convert.caffe.network import LayerError
 from convert.caffe.registry import Step, converts
 from convert.caffe.shape_rules.weighted import covered_axes
 from convert.caffe.shapes import canonical_axis
+from convert.functions import added
 from layers import ElementwiseAffine
 
 
@@ -136,9 +137,7 @@ def bias(step: Step, x: KerasTensor, offset: KerasTensor | None = None) -> Keras
     """Add the parameters or the second bottom."""
     if offset is None:
         return _affine(step, step.layer.bias_param, x, scale=False, shift=True)
-    # Not ops.add: on TensorFlow it takes an operand with one long axis for a bias along the channels (or the second
-    # axis), whichever axis it is meant for (seen in Keras 3.15).
-    return ops.subtract(x, ops.negative(_broadcast(step, step.layer.bias_param, offset)))
+    return added(x, _broadcast(step, step.layer.bias_param, offset))
 
 
 def _affine(step: Step, parameter: Any, x: KerasTensor, *, scale: bool, shift: bool) -> KerasTensor:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import KerasTensor
 
-from convert.pytorch.architectures.vgg import TORCH_DEVIATION, TORCH_MEAN
+from convert.pytorch.picture_values import TORCH_DEVIATION, TORCH_MEAN, Layers, byte_values, imagenet_values
 from convert.pytorch.registry import architecture
 from convert.pytorch.state_dicts import StateDict
 from convert.pytorch.weighted_layers import Shapes, convolution, plain, with_weights
@@ -38,13 +38,9 @@ class TransformerNet:
         """Return the name in the file of a convolution."""
         return f"{convolution}.conv2d"
 
-    def preprocess(self, image: KerasTensor) -> KerasTensor:
-        """Return a picture in [0, 1] as the network takes it."""
-        return keras.layers.Rescaling(255.0, name="to_255")(image)
-
-    def postprocess(self, x: KerasTensor) -> KerasTensor:
-        """Return what the network makes as a picture in [0, 1]."""
-        return keras.layers.Rescaling(1 / 255.0, name="from_255")(x)
+    def values(self) -> Layers:
+        """Return the layers from pictures in [0, 1] to what the network takes, and from what it makes to pictures."""
+        return byte_values()
 
     def pictures(self, values: np.ndarray) -> np.ndarray:
         """Return pictures of the network's 0..255."""
@@ -60,7 +56,8 @@ class TransformerNet:
         """Return the network; instance normalisation uses a picture's own statistics unless the file tracked others."""
         builder = _Builder(state, _tracks_statistics(state), self)
         image = keras.Input((None, None, CHANNELS), name="image")
-        x = self.preprocess(image)
+        before, after = self.values()
+        x = before(image)
         for index, stride in enumerate((1, 2, 2), start=1):
             x = builder.unit(x, f"conv{index}", f"in{index}", stride=stride)
         for index in range(1, _blocks(state) + 1):
@@ -68,7 +65,7 @@ class TransformerNet:
         for index in (1, 2):
             x = keras.layers.UpSampling2D(2, interpolation="nearest", name=f"deconv{index}_upsample")(x)
             x = builder.unit(x, f"deconv{index}", f"in{index + 3}")
-        x = self.postprocess(builder.convolution(x, LAST))
+        x = after(builder.convolution(x, LAST))
         # A strided convolution rounds an odd size up, so the result is as large as the input or a little larger.
         stylized = CropToMatch(name="crop")([x, image])
         source = "running statistics" if builder.tracked else "statistics of each picture"
@@ -99,15 +96,9 @@ class NormalizedTransformerNet(TransformerNet):
         inner = convolution.replace("deconv", "up")
         return f"{inner}.conv2d.conv2d" if inner in ("up1", "up2") else f"{inner}.conv2d"
 
-    def preprocess(self, image: KerasTensor) -> KerasTensor:
-        """Return a picture of unit variance."""
-        scale = [1 / deviation for deviation in TORCH_DEVIATION]
-        offset = [-mean / deviation for mean, deviation in zip(TORCH_MEAN, TORCH_DEVIATION, strict=True)]
-        return keras.layers.Rescaling(scale, offset, name="to_unit_variance")(image)
-
-    def postprocess(self, x: KerasTensor) -> KerasTensor:
-        """Return the picture in [0, 1]."""
-        return keras.layers.Rescaling(list(TORCH_DEVIATION), list(TORCH_MEAN), name="from_unit_variance")(x)
+    def values(self) -> Layers:
+        """Return the layers to pixels of unit variance and back."""
+        return imagenet_values()
 
     def pictures(self, values: np.ndarray) -> np.ndarray:
         """Return pictures of the network's pixels of unit variance."""

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from convert.printable import printable
+from convert.pytorch.picture_values import TORCH_DEVIATION, TORCH_MEAN
 from convert.pytorch.reader import read_pytorch
 from convert.pytorch.registry import architecture
 from convert.pytorch.state_dicts import StateDict, find_state_dicts, join, parts_of
@@ -31,10 +32,6 @@ _COUNTER = ".num_batches_tracked"
 MIN_CONVOLUTIONS = 3
 # The first biases of the authors' VGG-16, which takes BGR in 0..255.
 VGG16_BIAS = (0.734298, 0.093404, 0.067757, 0.886297, 0.259945, 0.664267, -0.015829, 0.324907, 0.686007, 0.062479)
-
-# torchvision's mean pixel and standard deviation: red, green, blue, in [0, 1].
-TORCH_MEAN = (0.485, 0.456, 0.406)
-TORCH_DEVIATION = (0.229, 0.224, 0.225)
 
 
 class _VGG:

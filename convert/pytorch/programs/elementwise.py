@@ -57,18 +57,6 @@ def _aligned(context: Context, value: Value, rank: int) -> Any:
     return from_source_order(tensor) if rank in CHANNELS_LAST_RANKS else tensor
 
 
-def added(first: Any, second: Any) -> Any:
-    """Return the sum of two tensors or numbers.
-
-    Keras' own sum takes a tensor that has one axis of more than one position for the biases of channels, wherever that
-    axis is, if its size is that of the channels; a difference it leaves alone.
-    """
-    sizes = tuple(getattr(second, "shape", ()))
-    if len([size for size in sizes if size != 1]) == 1 and sizes[-1] == 1:
-        return ops.subtract(first, ops.negative(second))
-    return ops.add(first, second)
-
-
 def number_or_value(operand: Any) -> Any:
     """Return an operand, a constant of one number as that number."""
     if isinstance(operand, Value) and operand.is_constant and np.size(operand.tensor) == 1:

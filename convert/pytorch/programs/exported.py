@@ -68,6 +68,11 @@ class ProgramInput:
     dtype: str
 
 
+def listed(sizes: Sequence[int | None]) -> str:
+    """Return sizes as a text, ? for a free one."""
+    return " x ".join("?" if size is None else str(size) for size in sizes)
+
+
 @dataclass(frozen=True, eq=False)
 class ExportedProgram:
     """A program as the file has it.

@@ -7,34 +7,18 @@ from collections.abc import Callable
 import keras
 
 from convert.picture_contract import makes_pictures, wrap_pictures
-from convert.pytorch.architectures.vgg import TORCH_DEVIATION, TORCH_MEAN
+from convert.pytorch.picture_values import byte_values, imagenet_values, signed_values
 from errors import ArgumentError, unknown_name
 
 Layers = tuple[keras.layers.Layer | None, keras.layers.Layer | None]
 
 
-def _imagenet() -> Layers:
-    factors = [1 / deviation for deviation in TORCH_DEVIATION]
-    offsets = [-mean / deviation for mean, deviation in zip(TORCH_MEAN, TORCH_DEVIATION, strict=True)]
-    before = keras.layers.Rescaling(factors, offsets, name="to_unit_variance")
-    return before, keras.layers.Rescaling(list(TORCH_DEVIATION), list(TORCH_MEAN), name="from_unit_variance")
-
-
-def _signed() -> Layers:
-    before = keras.layers.Rescaling(2.0, offset=-1.0, name="to_minus_1_to_1")
-    return before, keras.layers.Rescaling(0.5, offset=0.5, name="to_0_to_1")
-
-
-def _byte() -> Layers:
-    return keras.layers.Rescaling(255.0, name="to_255"), keras.layers.Rescaling(1 / 255.0, name="from_255")
-
-
 # RGB in [0, 1], in [-1, 1], in [0, 255], and of the mean and deviation of ImageNet.
 CONVENTIONS: dict[str, Callable[[], Layers]] = {
     "unit": lambda: (None, None),
-    "signed": _signed,
-    "byte": _byte,
-    "imagenet": _imagenet,
+    "signed": signed_values,
+    "byte": byte_values,
+    "imagenet": imagenet_values,
 }
 # Operations whose range tells the convention of a network that ends with them.
 _ENDS = {"Tanh": "signed", "Sigmoid": "unit"}

@@ -14,7 +14,7 @@ import convert.pytorch.programs.operators  # noqa: F401  registers the operators
 from convert.axes import keras_shape
 from convert.pytorch.archive import READING_ERRORS
 from convert.pytorch.programs.context import Context
-from convert.pytorch.programs.exported import PROGRAM, ProgramInput, read_exported
+from convert.pytorch.programs.exported import PROGRAM, ProgramInput, listed, read_exported
 from convert.pytorch.programs.torchscript import CONSTANTS, read_torchscript
 from convert.pytorch.programs.values import BatchNeeded, OperatorError, Value
 from convert.pytorch.tensors import FormatError
@@ -151,27 +151,20 @@ def _shapes(program: Program, given: Sequence[tuple[int | None, ...]]) -> list[t
 
     Raises:
         ArgumentError: there are not as many shapes as inputs, or not with as many sizes.
-        UserError: the program takes nothing.
+        UserError: the program takes nothing, or the file does not say the sizes.
     """
     if not program.inputs:
         raise UserError("the program takes no tensor")
-    unknown = [one.name for one in program.inputs if one.sizes is None]
-    if unknown and not given:
-        raise UserError(
-            f"the file has no sizes of its input {unknown[0]}: give them as `input_shape`, without the batch"
-        )
     if not given:
         return [_with_free_batch(one) for one in program.inputs]
     if len(given) != len(program.inputs):
         raise ArgumentError(f"`input_shape`: the network has {len(program.inputs)} inputs, {len(given)} are given")
     for one, shape in zip(program.inputs, given, strict=True):
         if one.sizes is not None and len(shape) != len(one.sizes) - 1:
-            raise ArgumentError(f"`input_shape`: the input {one.name} has {len(one.sizes) - 1} sizes: {_listed(one)}")
+            raise ArgumentError(
+                f"`input_shape`: the input {one.name} has {len(one.sizes) - 1} sizes: {listed(one.sizes[1:])}"
+            )
     return [(None, *shape) for shape in given]
-
-
-def _listed(one: ProgramInput) -> str:
-    return " x ".join("?" if size is None else str(size) for size in (one.sizes or ())[1:])
 
 
 def _with_free_batch(one: ProgramInput) -> tuple[int | None, ...]:

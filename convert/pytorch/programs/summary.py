@@ -8,6 +8,7 @@ from pathlib import Path
 
 import convert.pytorch.programs.operators  # noqa: F401  registers the operators
 from convert.printable import printable
+from convert.pytorch.programs.exported import listed
 from convert.pytorch.programs.network import read_program
 from convert.pytorch.programs.values import OperatorError
 from errors import UserError
@@ -24,8 +25,8 @@ def summarize_program(path: str | os.PathLike) -> str:
         operators = Counter(program.operators())
     except OperatorError as error:
         raise UserError(f"{path}: {error}") from error
-    lines = [f"input {printable(one.name)}  {_listed(one.sizes)}  {one.dtype}" for one in program.inputs]
-    lines += [f"{printable(name)}  {_listed(sizes)}" for name, sizes in program.weights.items()]
+    lines = [f"input {printable(one.name)}  {_sizes(one.sizes)}  {one.dtype}" for one in program.inputs]
+    lines += [f"{printable(name)}  {_sizes(sizes)}" for name, sizes in program.weights.items()]
     lines += [
         f"operator {printable(name)}  {count}" + ("" if is_known else "  (not supported)")
         for (name, is_known), count in operators.items()
@@ -33,7 +34,5 @@ def summarize_program(path: str | os.PathLike) -> str:
     return "\n".join([*lines, f"tensors: {program.stored}"])
 
 
-def _listed(sizes: tuple[int | None, ...] | None) -> str:
-    if sizes is None:
-        return "of unknown sizes"
-    return " x ".join("?" if size is None else str(size) for size in sizes) or "scalar"
+def _sizes(sizes: tuple[int | None, ...] | None) -> str:
+    return "of unknown sizes" if sizes is None else listed(sizes) or "scalar"

@@ -13,7 +13,7 @@ from typing import Any
 from convert.printable import printable
 from convert.pytorch.archive import Archive
 from convert.pytorch.programs.context import Context
-from convert.pytorch.programs.exported import ProgramInput
+from convert.pytorch.programs.exported import ProgramInput, listed
 from convert.pytorch.programs.script.calls import Operators, is_supported
 from convert.pytorch.programs.script.code import Code
 from convert.pytorch.programs.script.interpreter import Interpreter
@@ -85,7 +85,7 @@ class ScriptProgram:
         except OperatorError as error:
             if not self.assumed or any(inputs[one.name].shape != one.sizes for one in self.inputs):
                 raise
-            sizes = " x ".join("?" if size is None else str(size) for size in (self.inputs[0].sizes or ())[1:])
+            sizes = listed((self.inputs[0].sizes or ())[1:])
             hint = f"the file has no size of its input, {sizes} is assumed: `input_shape` gives another"
             raise OperatorError(f"{error} ({hint})") from error
         except FormatError as error:  # a tensor that is read only now

@@ -128,6 +128,17 @@ class Value:
         return self
 
 
+def constant_of(value: Value) -> np.ndarray:
+    """Return the array of weights, in PyTorch's order.
+
+    Raises:
+        OperatorError: they depend on the inputs.
+    """
+    if not value.is_constant:
+        raise OperatorError("needs constant weights: they depend on the input here")
+    return value.tensor
+
+
 class FreeSize:
     """A size that is known only when the network runs, or a number that is computed from one.
 

@@ -14,7 +14,7 @@ from convert.functions import softplus
 from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.elementwise import elementwise
 from convert.pytorch.programs.registry import operator
-from convert.pytorch.programs.values import OperatorError, Value
+from convert.pytorch.programs.values import OperatorError, Value, constant_of
 
 _PLAIN: dict[str, Callable[[Any], Any]] = {
     "hardsigmoid": lambda x: ops.clip(x / 6.0 + 0.5, 0.0, 1.0),
@@ -111,9 +111,7 @@ def softshrink(context: Context, self: Value, lambd: float = 0.5) -> Value:
 @operator("prelu", "_prelu_kernel")
 def prelu(context: Context, self: Value, weight: Value) -> Value:
     """X where it is positive, else a learnt factor for each channel, or for all, times it."""
-    if not weight.is_constant:
-        raise OperatorError("needs constant weights")
-    slopes = weight.tensor.reshape(-1)
+    slopes = constant_of(weight).reshape(-1)
     if slopes.size == 1:
         return leaky_relu(context, self, float(slopes[0]))
     if self.rank not in CHANNELS_LAST_RANKS:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from convert.functions import added
 from convert.pytorch.programs.context import Context
-from convert.pytorch.programs.elementwise import added, elementwise, number_or_value
+from convert.pytorch.programs.elementwise import elementwise, number_or_value
 from convert.pytorch.programs.registry import operator
 from convert.pytorch.programs.values import OperatorError, Value
 
@@ -116,16 +117,13 @@ def divide(context: Context, self: Any, other: Any, rounding_mode: str | None = 
 @operator("addcmul")
 def add_product(context: Context, self: Value, tensor1: Value, tensor2: Value, value: float = 1) -> Value:
     """Self + value * tensor1 * tensor2."""
-    return elementwise(
-        context, lambda a, b, c: added(a, ops.multiply(ops.multiply(b, c), value)), self, tensor1, tensor2
-    )
+    return add(context, self, elementwise(context, ops.multiply, tensor1, tensor2), value)
 
 
 @operator("addcdiv")
 def add_quotient(context: Context, self: Value, tensor1: Value, tensor2: Value, value: float = 1) -> Value:
     """Self + value * tensor1 / tensor2."""
-    quotient = elementwise(context, lambda b, c: ops.multiply(ops.divide(b, c), value), tensor1, tensor2)
-    return elementwise(context, added, self, quotient)
+    return add(context, self, elementwise(context, ops.divide, tensor1, tensor2), value)
 
 
 @operator("lerp")
@@ -167,7 +165,7 @@ def zero(context: Context, self: Value) -> Value:
 @operator("copy")
 def copy(context: Context, self: Value, src: Value, non_blocking: bool = False) -> Value:
     """Other numbers in the same sizes."""
-    return elementwise(context, lambda x, new: ops.zeros_like(x) + new, self, src)
+    return elementwise(context, lambda x, new: added(ops.zeros_like(x), new), self, src)
 
 
 @operator("clamp", "clip")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import keras
@@ -10,9 +9,10 @@ import numpy as np
 from keras import ops
 
 from convert.axes import CHANNELS_LAST_RANKS
+from convert.functions import added
 from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.registry import operator
-from convert.pytorch.programs.values import BatchNeeded, OperatorError, Value, whole, wholes
+from convert.pytorch.programs.values import BatchNeeded, OperatorError, Value, constant_of, wholes
 from layers import InstanceNormalization, PictureNormalization
 
 
@@ -173,7 +173,7 @@ def layer_norm(
     if weight is not None:
         x = x * context.parameter(weight)
     if bias is not None:
-        x = x + context.parameter(bias)
+        x = added(x, context.parameter(bias))
     return Value.from_source(x)
 
 
@@ -196,40 +196,14 @@ def _vectors(*values: Value | None) -> list[np.ndarray | None]:
     Raises:
         OperatorError: they depend on the input.
     """
-    if any(value is not None and not value.is_constant for value in values):
-        raise OperatorError("needs constant weights: they depend on the input here")
-    return [None if value is None else np.asarray(value.tensor).reshape(-1) for value in values]
-
-
-@operator("linalg_vector_norm")
-def vector_norm(
-    context: Context, self: Value, ord: Any = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None
-) -> Value:
-    """The norm of vectors along axes: of order 1, 2 or infinite."""
-    x = self.source()
-    axes = tuple(range(self.rank)) if dim is None else tuple(self.axis(one) for one in wholes(dim))
-    if ord == math.inf:
-        return Value.from_source(ops.max(ops.abs(x), axis=axes, keepdims=keepdim))
-    if whole(ord) == 1:
-        return Value.from_source(ops.sum(ops.abs(x), axis=axes, keepdims=keepdim))
-    if whole(ord) != 2:
-        raise OperatorError(f"of order {ord} it is not supported")
-    return Value.from_source(ops.sqrt(ops.sum(ops.square(x), axis=axes, keepdims=keepdim)))
-
-
-@operator("norm")
-def norm(context: Context, self: Value, p: Any = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Value:
-    """The same, as older programs have it."""
-    return vector_norm(context, self, 2 if p is None else p, dim, keepdim)
+    return [None if value is None else constant_of(value).reshape(-1) for value in values]
 
 
 @operator("_weight_norm")
 def weight_norm(context: Context, v: Value, g: Value, dim: int = 0) -> Value:
     """Weights of a direction and a length (Salimans and Kingma 2016), which are constants."""
-    if not (v.is_constant and g.is_constant):
-        raise OperatorError("needs constant weights: they depend on the input here")
-    direction = v.tensor.astype(np.float64)
+    direction = constant_of(v).astype(np.float64)
     axes = tuple(axis for axis in range(v.rank) if dim == -1 or axis != v.axis(dim))
     length = np.sqrt(np.square(direction).sum(axes, keepdims=True))
     name = f"{v.name.rpartition('.')[0]}.weight" if "." in v.name else v.name
-    return Value((direction / length * g.tensor).astype(np.float32), name)
+    return Value((direction / length * constant_of(g)).astype(np.float32), name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from convert.axes import keras_axis
 from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.elementwise import elementwise
 from convert.pytorch.programs.registry import operator
-from convert.pytorch.programs.values import BatchNeeded, OperatorError, Value, wholes
+from convert.pytorch.programs.values import BatchNeeded, OperatorError, Value, whole, wholes
 
 
 def reduced(context: Context, value: Value, dim: Any, keepdim: bool, function: Callable[..., Any]) -> Value:
@@ -32,70 +33,53 @@ def reduced(context: Context, value: Value, dim: Any, keepdim: bool, function: C
     return Value.from_source(function(value.source(), axis=tuple(dims), keepdims=False))
 
 
-@operator("mean")
-def mean(context: Context, self: Value, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Value:
-    """Means."""
-    return reduced(context, self, dim, keepdim, ops.mean)
+_REDUCTIONS: dict[str, Callable[..., Any]] = {
+    "all": ops.all,
+    "amax": ops.max,
+    "amin": ops.min,
+    "any": ops.any,
+    "mean": ops.mean,
+    "sum": ops.sum,
+}
+# Of two tensors, of axes, and the places along one.
+_EXTREMES: dict[str, tuple[Callable[..., Any], ...]] = {
+    "max": (ops.maximum, ops.max, ops.argmax),
+    "min": (ops.minimum, ops.min, ops.argmin),
+}
+_PLACES: dict[str, Callable[..., Any]] = {"argmax": ops.argmax, "argmin": ops.argmin}
 
 
-@operator("sum")
-def total(context: Context, self: Value, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Value:
-    """Sums."""
-    return reduced(context, self, dim, keepdim, ops.sum)
+def _reduction(function: Callable[..., Any]) -> Callable[..., Value]:
+    def apply(context: Context, self: Value, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Value:
+        return reduced(context, self, dim, keepdim, function)
+
+    return apply
 
 
-@operator("any")
-def any_along(context: Context, self: Value, dim: Any = None, keepdim: bool = False) -> Value:
-    """Whether any is true."""
-    return reduced(context, self, dim, keepdim, ops.any)
+def _extreme(of_two: Callable[..., Any], of_axes: Callable[..., Any], place: Callable[..., Any]) -> Callable[..., Any]:
+    def apply(context: Context, self: Value, dim: Any = None, keepdim: bool = False) -> Any:
+        """Return extremes, along an axis with their places; or of two tensors."""
+        if isinstance(dim, Value):
+            return elementwise(context, of_two, self, dim)
+        found = reduced(context, self, dim, keepdim, of_axes)
+        return found if dim is None else (found, _place(self, dim, keepdim, place))
+
+    return apply
 
 
-@operator("all")
-def all_along(context: Context, self: Value, dim: Any = None, keepdim: bool = False) -> Value:
-    """Whether all are true."""
-    return reduced(context, self, dim, keepdim, ops.all)
+def _places(function: Callable[..., Any]) -> Callable[..., Value]:
+    def apply(context: Context, self: Value, dim: int | None = None, keepdim: bool = False) -> Value:
+        return _place(self, dim, keepdim, function)
+
+    return apply
 
 
-@operator("amax")
-def largest(context: Context, self: Value, dim: Any = None, keepdim: bool = False) -> Value:
-    """Maxima."""
-    return reduced(context, self, dim, keepdim, ops.max)
-
-
-@operator("amin")
-def smallest(context: Context, self: Value, dim: Any = None, keepdim: bool = False) -> Value:
-    """Minima."""
-    return reduced(context, self, dim, keepdim, ops.min)
-
-
-@operator("max")
-def max_along(context: Context, self: Value, dim: Any = None, keepdim: bool = False) -> Any:
-    """Maxima, along an axis with their places; or of two tensors."""
-    if isinstance(dim, Value):
-        return elementwise(context, ops.maximum, self, dim)
-    found = largest(context, self, dim, keepdim)
-    return found if dim is None else (found, argmax(context, self, dim, keepdim))
-
-
-@operator("min")
-def min_along(context: Context, self: Value, dim: Any = None, keepdim: bool = False) -> Any:
-    """Minima, along an axis with their places; or of two tensors."""
-    if isinstance(dim, Value):
-        return elementwise(context, ops.minimum, self, dim)
-    found = smallest(context, self, dim, keepdim)
-    return found if dim is None else (found, argmin(context, self, dim, keepdim))
-
-
-@operator("argmax")
-def argmax(context: Context, self: Value, dim: int | None = None, keepdim: bool = False) -> Value:
-    """Places of the maxima."""
-    return _place(self, dim, keepdim, ops.argmax)
-
-
-@operator("argmin")
-def argmin(context: Context, self: Value, dim: int | None = None, keepdim: bool = False) -> Value:
-    """Places of the minima."""
-    return _place(self, dim, keepdim, ops.argmin)
+for _name, _function in _REDUCTIONS.items():
+    operator(_name)(_reduction(_function))
+for _name, _functions in _EXTREMES.items():
+    operator(_name)(_extreme(*_functions))
+for _name, _function in _PLACES.items():
+    operator(_name)(_places(_function))
 
 
 def _place(value: Value, dim: int | None, keepdim: bool, function: Callable[..., Any]) -> Value:
@@ -126,9 +110,7 @@ def variance(
         counts = [x.shape[one] for one in axis]
         if None in counts:
             raise OperatorError("divides by a number of positions that is free: give the size as `input_shape`")
-        number = 1
-        for count in counts:
-            number *= count
+        number = math.prod(counts)
         return biased * (number / (number - less))
 
     return reduced(context, self, dim, keepdim, function)
@@ -152,10 +134,34 @@ def variance_and_mean(
 ) -> tuple[Value, Value]:
     """Variances and means."""
     found = variance(context, self, dim, unbiased, keepdim, correction=correction)
-    return found, mean(context, self, None if isinstance(dim, bool) else dim, keepdim)
+    return found, reduced(context, self, None if isinstance(dim, bool) else dim, keepdim, ops.mean)
 
 
 @operator("cumsum")
 def running_sum(context: Context, self: Value, dim: int, dtype: Any = None) -> Value:
     """Sums up to each position along an axis."""
     return Value.from_source(ops.cumsum(self.source(), axis=self.axis(dim)))
+
+
+_NORMS: dict[float, Callable[..., Any]] = {
+    1: lambda x, axis, keepdims: ops.sum(ops.abs(x), axis=axis, keepdims=keepdims),
+    2: lambda x, axis, keepdims: ops.sqrt(ops.sum(ops.square(x), axis=axis, keepdims=keepdims)),
+    math.inf: lambda x, axis, keepdims: ops.max(ops.abs(x), axis=axis, keepdims=keepdims),
+}
+
+
+@operator("linalg_vector_norm")
+def vector_norm(
+    context: Context, self: Value, ord: Any = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None
+) -> Value:
+    """The norm of vectors along axes: of order 1, 2 or infinite."""
+    order = ord if ord == math.inf else whole(ord)
+    if order not in _NORMS:
+        raise OperatorError(f"of order {ord} it is not supported")
+    return reduced(context, self, dim, keepdim, _NORMS[order])
+
+
+@operator("norm")
+def norm(context: Context, self: Value, p: Any = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Value:
+    """The same, as older programs have it."""
+    return vector_norm(context, self, 2 if p is None else p, dim, keepdim)

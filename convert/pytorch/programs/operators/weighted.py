@@ -10,10 +10,11 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
+from convert.functions import added
 from convert.pytorch.programs.context import Context
-from convert.pytorch.programs.elementwise import added, check_constant, elementwise
+from convert.pytorch.programs.elementwise import check_constant, elementwise
 from convert.pytorch.programs.registry import operator
-from convert.pytorch.programs.values import OperatorError, Value, wholes
+from convert.pytorch.programs.values import OperatorError, Value, constant_of, wholes
 from layers import PaddedConv2DTranspose, conv2d
 
 _CONVOLUTIONS: dict[int, Callable[..., keras.Layer]] = {1: keras.layers.Conv1D, 2: conv2d, 3: keras.layers.Conv3D}
@@ -129,9 +130,7 @@ def convolution_by_mode(
 
 
 def _weights(weight: Value, bias: Value | None) -> tuple[np.ndarray, list[np.ndarray]]:
-    if not weight.is_constant or (bias is not None and not bias.is_constant):
-        raise OperatorError("needs constant weights: they depend on the input here")
-    return np.asarray(weight.tensor), [] if bias is None else [np.asarray(bias.tensor)]
+    return constant_of(weight), [] if bias is None else [constant_of(bias)]
 
 
 def _widths(padding: Any, extents: Sequence[int]) -> list[tuple[int, int]]:
@@ -222,7 +221,7 @@ def look_up(
     sparse: bool = False,
 ) -> Value:
     """Rows of a matrix of weights."""
-    (rows, _) = _weights(weight, None)
+    rows = constant_of(weight)
     if indices.is_constant:
         return Value(rows[indices.tensor])
 

@@ -114,3 +114,21 @@ def test_numbers_are_those_of_pytorch(group, tmp_path):
     conversion = converted(network, inputs, tmp_path)
     found = differences(conversion.model, network, inputs)
     assert max(found) <= TOLERANCE, [(number, one) for number, one in enumerate(found) if one > TOLERANCE]
+
+
+def test_means_of_rows_are_no_biases_of_as_many_channels(tmp_path):
+    network = Calculated(
+        lambda x, y: [x + y.mean((1, 3), keepdim=True), torch.addcmul(x, y[:, :1, :, :1], y[:, :1, :, :1])]
+    )
+    inputs = (torch.randn(1, 4, 4, 5), torch.randn(1, 4, 4, 5))
+    conversion = converted(network, inputs, tmp_path)
+    assert conversion.model.inputs[0].shape[0] is None
+    assert max(differences(conversion.model, network, inputs)) <= TOLERANCE
+
+
+def test_the_norm_of_a_batch_needs_its_size(tmp_path):
+    network = Calculated(lambda x, y: [x / y.norm()])
+    inputs = (torch.randn(SHAPE), torch.randn(SHAPE))
+    conversion = converted(network, inputs, tmp_path)
+    assert conversion.model.inputs[0].shape[0] == 2
+    assert max(differences(conversion.model, network, inputs)) <= TOLERANCE
