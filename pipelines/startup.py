@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import linecache
 import logging
 import os
 import re
@@ -32,8 +33,6 @@ OFFERS = ("cv2", "jax", "matplotlib", "pandas", "scipy", "sklearn")
 # TensorFlow's public names, module by module. It imports all of them with all that is behind them, of which a network's
 # forward pass needs half.
 PUBLIC_NAMES = "tensorflow._api.v2."
-# Prints notes when it is loaded, which must happen while they are held back.
-NOISY = "profiler"
 # Whether the process is a script's, which needs none of those offers.
 in_script: ContextVar[bool] = ContextVar("in_script", default=False)
 # Ways back to Keras' settings of before, for a function of the library.
@@ -55,18 +54,25 @@ def quiet_startup(precision: str = "float32") -> Iterator[None]:
         UserError: Keras or its backend is not installed, or there is no such backend.
     """
     ask_for_quick_kernels(precision)
-    if notes_are_wanted():
+    if not notes_are_wanted():
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its warnings are for programmers
+    with _without_notes():
         _start_keras()
         yield
+        _look_for_devices()
+
+
+@contextmanager
+def _without_notes() -> Iterator[None]:
+    """Hold back what goes to standard error inside, then pass on all but the notes, unless those are wanted."""
+    if notes_are_wanted():
+        yield
         return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its warnings are for programmers
     with tempfile.TemporaryFile() as held_back:
         try:
             with stderr_to(held_back):
-                _start_keras()
                 yield
-                _look_for_devices()
         finally:
             held_back.seek(0)
             for line in held_back:
@@ -131,6 +137,7 @@ def _start_script() -> None:
     finally:
         gc.freeze()
         gc.enable()
+        linecache.clearcache()  # TensorFlow notes where its operators are registered, and so reads 70 of its files
         sys.meta_path.remove(finder)
         for name in withheld:
             del sys.modules[name]
@@ -174,17 +181,18 @@ class _LazyModule(ModuleType):
         with self.__dict__["_lock"]:
             loader = self.__dict__.pop("_pending", None)
             if loader is not None:
-                loader.exec_module(self)
+                with _without_notes():  # the profiler, which some of them load, prints its own
+                    loader.exec_module(self)
         return self.__getattribute__(name)
 
 
 def _must_load_now(fullname: str) -> bool:
-    """Say whether a public name is in NOISY or in a module with the name of a package of TensorFlow.
+    """Say whether a public name is in a module with the name of a package of TensorFlow.
 
     Importing such a package later would put it in the module's place.
     """
     name = fullname.removeprefix(PUBLIC_NAMES).partition(".")[0]
-    return name == NOISY or any((Path(folder) / name).is_dir() for folder in sys.modules["tensorflow"].__path__)
+    return any((Path(folder) / name).is_dir() for folder in sys.modules["tensorflow"].__path__)
 
 
 def _backend_is_jax() -> bool:

@@ -3,9 +3,12 @@
 import os
 import re
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from support.training_cases import make_inputs, smooth_picture
 
 import train
@@ -129,3 +132,11 @@ def test_style_run_counts_unreadable_files_and_writes_a_generator(inputs, tmp_pa
     assert "skipped 7 files of the data folder" in printed
     assert re.search(r"\n  \S*b\.jpg: broken, or not one of .*\n(  .*\n){4}  and 2 more\n", printed)
     assert (output / "generator.keras").is_file()
+
+
+def test_a_run_that_logs_for_tensorboard_prints_no_notes_of_tensorflow(inputs, tmp_path):
+    command = [sys.executable, "train.py", *arguments(inputs, tmp_path / "out", log_dir=tmp_path / "logs")]
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert list((tmp_path / "logs").iterdir())
+    assert not re.search(r"WARNING|[IE]0000", done.stdout + done.stderr)

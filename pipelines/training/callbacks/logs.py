@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from PIL import Image
+from tensorflow.core.framework.summary_pb2 import SummaryMetadata
 
 from images.writing import to_bytes
 from pipelines.outputs import written_by_tensorflow
@@ -65,7 +66,7 @@ class TensorBoardLogs(IterationCallback):
             self.writer.close()
 
     def _write(self, plugin: str, name: str, tensor: tf.Tensor, iteration: int) -> None:
-        metadata = tf.compat.v1.SummaryMetadata(data_class=_DATA_CLASSES[plugin])
+        metadata = SummaryMetadata(data_class=_DATA_CLASSES[plugin])
         metadata.plugin_data.plugin_name = plugin
         with written_by_tensorflow(self.folder):
             with self.writer.as_default(step=iteration):
