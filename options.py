@@ -159,6 +159,8 @@ def _is_whole(value: Any) -> bool:
 
 
 def _check_bounds(name: str, value: float, entry: Option) -> None:
+    if value in (math.inf, -math.inf):
+        raise ArgumentError(f"`{name}` must be a finite number, not {value}")
     if entry.minimum is not None and entry.maximum is not None:
         if not entry.minimum <= value <= entry.maximum:
             raise ArgumentError(f"`{name}` must be from {entry.minimum:g} to {entry.maximum:g}, not {value}")
@@ -166,9 +168,9 @@ def _check_bounds(name: str, value: float, entry: Option) -> None:
         if not entry.minimum <= value < entry.below:
             bounds = f"at least {entry.minimum} and below {entry.below}"
             raise ArgumentError(f"`{name}` must be {bounds}, not {value}")
-    elif entry.minimum is not None and not entry.minimum <= value < math.inf:
+    elif entry.minimum is not None and not value >= entry.minimum:
         raise ArgumentError(f"`{name}` must be at least {entry.minimum}, not {value}")
-    if entry.above is not None and not entry.above < value < math.inf:
+    if entry.above is not None and not value > entry.above:
         raise ArgumentError(f"`{name}` must be above {entry.above}, not {value}")
 
 

@@ -50,6 +50,7 @@ REFUSED = {
     "threads": ({"threads": 100_000}, "--threads must be from 1 to 256, not 100000"),
     "learning rate": ({"learning_rate": 0}, "--learning-rate must be above 0"),
     "not a number": ({"style_weight": "nan"}, "--style-weight must be at least 0, not nan"),
+    "infinity": ({"tv_weight": "inf"}, "--tv-weight must be a finite number, not inf"),
     "no weights": ({"style_weight": 0, "content_weight": 0}, "nothing to learn"),
     "no data": ({"data": None}, "--data is needed in style mode"),
     "spectrum": ({"spectrum_weight": 1}, "--spectrum-weight needs --mode texture"),
