@@ -1,4 +1,4 @@
-"""Stylises pictures with an exported model: a SavedModel folder, a .tflite file or an .onnx file.
+"""Stylises pictures with an exported model: a SavedModel folder, a .tflite file or an .onnx file, also of others.
 
 It needs only the folders images/ and runtimes/ of this program, and the runtime of the model, so that it can be copied
 to a server.
@@ -19,6 +19,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, NoReturn
@@ -32,13 +33,14 @@ if TYPE_CHECKING:
     import numpy as np
 
     from images.picture import Picture
-    from runtimes.pictures import PictureGraph
+    from runtimes.pictures.graph import PictureGraph
 
 NAME = "stylize_tensorflow_graph.py"
 EPILOG = """A SavedModel needs the Python package tensorflow, a .tflite file ai-edge-litert, an .onnx file
-onnxruntime or openvino. If the model takes pictures of one size only, larger ones are reduced and smaller ones
-extended by mirroring, and the result is enlarged and cropped to the size of the picture. Existing outputs are
-replaced."""
+onnxruntime or openvino. Models by others may take pictures as (batch, height, width, 3) or
+(batch, 3, height, width); --image-io tells their values. If the model takes pictures of one size only, larger ones are
+reduced and smaller ones extended by mirroring, and the result is enlarged and cropped to the size of the picture; if
+it fails on the size of a picture, the picture is extended to multiples of 32 pixels. Existing outputs are replaced."""
 
 
 class RunError(Exception):
@@ -57,15 +59,16 @@ class ArgumentParser(argparse.ArgumentParser):
         raise RunError(message, exit_code=2)
 
 
-def load_graph(path: Path, style: Sequence[str] = (), runtime: str | None = None) -> PictureGraph:
-    """Load an exported model of pictures into `runtime`, with the weights of its styles where it has several.
+def load_graph(path: Path, style: Sequence[str], runtime: str | None, image_io: str) -> PictureGraph:
+    """Load a model of pictures of the values `image_io` into `runtime`, with the weights of its styles.
 
     Raises:
         RunError: there is none at `path`, it cannot be loaded, or it takes something else than pictures.
     """
     from runtimes.graph import GraphError
     from runtimes.loading import is_loadable, runtimes_of
-    from runtimes.pictures import load_picture_graph
+    from runtimes.pictures.graph import load_picture_graph
+    from runtimes.pictures.image_io import CONVENTIONS
     from runtimes.styles import StyleError, parse_weights
 
     if not os.path.lexists(path):
@@ -74,8 +77,10 @@ def load_graph(path: Path, style: Sequence[str] = (), runtime: str | None = None
         raise RunError(f"--model {path}: not a SavedModel folder, .tflite file or .onnx file", exit_code=2)
     if runtime is not None and runtime not in runtimes_of(path):
         raise RunError(f"--runtime {runtime}: {path} runs in {' or '.join(runtimes_of(path))}", exit_code=2)
+    if image_io not in CONVENTIONS:
+        raise RunError(f"--image-io {image_io}: must be one of {', '.join(CONVENTIONS)}", exit_code=2)
     try:
-        return load_picture_graph(path, parse_weights(style), runtime)
+        return load_picture_graph(path, parse_weights(style), runtime, image_io)
     except StyleError as error:
         raise RunError(f"--style: {error}", exit_code=2) from error
     except GraphError as error:
@@ -168,11 +173,12 @@ def stylize(picture: Picture, graph: PictureGraph) -> Picture:
     """
     from images.picture import Picture
     from images.resizing import resize
+    from runtimes.pictures.fitting import mirrored, run_at_any_size
 
     if graph.size is None:
-        return Picture(_run(graph, picture.pixels), picture.alpha)
+        return Picture(run_at_any_size(partial(_run, graph), picture.pixels, say), picture.alpha)
     height, width = fitting_size(picture, graph.size)
-    stylized = _run(graph, _mirrored(resize(picture.pixels, height, width), graph.size))
+    stylized = _run(graph, mirrored(resize(picture.pixels, height, width), graph.size))
     return Picture(resize(stylized[:height, :width], picture.height, picture.width), picture.alpha)
 
 
@@ -189,18 +195,6 @@ def fitting_size(picture: Picture, size: tuple[int, int]) -> tuple[int, int]:
     """Return the height and width that `picture` is shrunk to, its proportions kept, to fit into `size`."""
     factor = min(1, size[0] / picture.height, size[1] / picture.width)
     return max(1, round(picture.height * factor)), max(1, round(picture.width * factor))
-
-
-def _mirrored(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return `pixels` (rows, columns, 3) continued by mirroring at the bottom and the right to `size`.
-
-    Instance normalisation takes its statistics from all pixels: those of a mirrored picture are its own, where grey
-    borders would change the style.
-    """
-    import numpy as np
-
-    missing = [(0, most - side) for most, side in zip(size, pixels.shape, strict=False)]
-    return np.pad(pixels, [*missing, (0, 0)], mode="symmetric")
 
 
 def stylize_file(source: Path, target: Path, graph: PictureGraph) -> None:
@@ -285,6 +279,11 @@ def run(argv: Sequence[str] | None) -> int:
     parser.add_argument("--style", nargs="+", default=(), metavar="NAME=WEIGHT", help=about_style)
     about_runtime = "Python package that runs an .onnx file: onnxruntime or openvino (default: onnxruntime)"
     parser.add_argument("--runtime", metavar="PACKAGE", help=about_runtime)
+    about_values = (
+        "values of the pictures that the model takes and returns: unit (RGB in [0, 1], as exported by this program), "
+        "signed ([-1, 1]), byte ([0, 255]) or imagenet (standardised as for torchvision's networks) (default: unit)"
+    )
+    parser.add_argument("--image-io", default="unit", metavar="NAME", help=about_values)
     arguments = parser.parse_args(argv)
     places = ("input", arguments.input), ("output", [arguments.output]), ("model", [arguments.model])
     for name, texts in (*places, ("style", arguments.style)):
@@ -294,7 +293,8 @@ def run(argv: Sequence[str] | None) -> int:
         if address := next(filter(None, map(address_of, texts)), None):
             raise RunError(f"--{name} {address}: not a local path; only files of this machine are used", exit_code=2)
     planned = plan([Path(text) for text in arguments.input], arguments.output)
-    return stylize_all(planned, load_graph(Path(arguments.model), arguments.style, arguments.runtime))
+    graph = load_graph(Path(arguments.model), arguments.style, arguments.runtime, arguments.image_io)
+    return stylize_all(planned, graph)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

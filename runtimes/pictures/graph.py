@@ -1,4 +1,4 @@
-"""Exported models that take a picture and return one."""
+"""Loading a model that takes a picture and returns one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from runtimes.graph import Graph, GraphError, TensorInfo
 from runtimes.loading import load_graph
+from runtimes.pictures.image_io import ImageIO
 from runtimes.styles import StyleError, Weights, is_style_input, style_row
 
 if TYPE_CHECKING:
@@ -31,13 +32,16 @@ class PictureGraph:
     size: tuple[int, int] | None
 
 
-def load_picture_graph(path: Path, style: Weights = (), runtime: str | None = None) -> PictureGraph:
-    """Load an exported model of pictures, with the weights of its styles where it has several.
+def load_picture_graph(
+    path: Path, style: Weights = (), runtime: str | None = None, image_io: str = "unit"
+) -> PictureGraph:
+    """Load a model of pictures, exported by this program or another, with the weights of its styles if it has several.
 
     Args:
         path: see `runtimes.loading.load_graph`.
         style: weights of the styles of a model with several, one for each or by their names.
         runtime: see `runtimes.loading.load_graph`.
+        image_io: values of the model's pictures, one of `runtimes.pictures.image_io.CONVENTIONS`.
 
     Raises:
         GraphError: it cannot be loaded, or takes or returns something else than pictures.
@@ -51,9 +55,12 @@ def load_picture_graph(path: Path, style: Weights = (), runtime: str | None = No
         raise GraphError(f"{path}: has {counts}; a model with one picture as input and one as output is needed")
     if pictures[0].name == NOISE:
         raise GraphError(f"{path}: makes textures of noise, and takes no pictures")
-    size = _fixed_size(path, pictures[0])
+    try:
+        form = ImageIO.of(pictures[0], image_io)
+    except GraphError as error:
+        raise GraphError(f"{path}: {error}") from error
     rows = _style_rows(path, graph, styles, style)
-    return PictureGraph(_runner(graph, pictures[0].name, rows), size)
+    return PictureGraph(_runner(graph, pictures[0].name, form, rows), form.size)
 
 
 def _counted(tensors: Sequence[TensorInfo], noun: str) -> str:
@@ -66,27 +73,7 @@ def _style_rows(path: Path, graph: Graph, styles: Sequence[TensorInfo], style: W
     return {tensor.name: style_row(tensor, graph.styles, style) for tensor in styles}
 
 
-def _fixed_size(path: Path, given: TensorInfo) -> tuple[int, int] | None:
-    """Return the (height, width) of a model's input, None where it takes any."""
-    shape = given.shape or ()
-    sizes = "of unknown rank" if given.shape is None else f"({', '.join(map(_side, shape))})"
-    if len(shape) != 4 or shape[3] != 3 or given.dtype != "float32" or 0 in shape:
-        raise GraphError(f"{path}: takes {given.dtype} {sizes}, not float32 RGB pictures (batch, height, width, 3)")
-    batch, height, width, _ = shape
-    if batch not in (None, 1):
-        raise GraphError(f"{path}: takes batches of {batch} pictures {sizes}; a batch of 1, or of any size, is needed")
-    if height is None and width is None:
-        return None
-    if height is None or width is None:
-        raise GraphError(f"{path}: takes pictures {sizes}; height and width must both be fixed, or neither")
-    return height, width
-
-
-def _side(size: int | None) -> str:
-    return "any" if size is None else str(size)
-
-
-def _runner(graph: Graph, name: str, rows: dict[str, np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+def _runner(graph: Graph, name: str, form: ImageIO, rows: dict[str, np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
     """Return what runs a graph on pictures, and checks what it returns.
 
     Raises:
@@ -99,12 +86,10 @@ def _runner(graph: Graph, name: str, rows: dict[str, np.ndarray]) -> Callable[[n
     def run(pictures: np.ndarray) -> np.ndarray:
         height, width = pictures.shape[1:3]
         try:
-            stylized = np.asarray(graph.run({name: pictures, **rows})[output])
+            answer = np.asarray(graph.run({name: form.encode(pictures), **rows})[output])
         except Exception as error:  # each runtime has its own kinds
             raise GraphError(f"the model fails on {width} x {height} pixels: {error}") from error
-        if stylized.shape != pictures.shape or stylized.dtype.kind not in "biuf":
-            made = f"{stylized.dtype} {stylized.shape}"
-            raise GraphError(f"the model returns {made} for float32 pictures {pictures.shape}")
+        stylized = form.decode(answer, pictures.shape)
         if not np.isfinite(stylized).all():
             raise GraphError(f"the model returns NaN or infinite values for {width} x {height} pixels")
         return stylized

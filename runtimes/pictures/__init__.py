@@ -1,0 +1,1 @@
+"""Models that take a picture and return one."""
