@@ -42,6 +42,9 @@ onnxruntime or openvino. Models by others may take pictures as (batch, height, w
 reduced and smaller ones extended by mirroring, and the result is enlarged and cropped to the size of the picture; if
 it fails on the size of a picture, the picture is extended to multiples of 32 pixels. Existing outputs are replaced."""
 
+# Longer side of a style picture for a model that takes it at any size, as most of them were trained.
+MAX_STYLE_SIDE = 512
+
 
 class RunError(Exception):
     """What a user can mend; it is told in one line."""
@@ -59,32 +62,64 @@ class ArgumentParser(argparse.ArgumentParser):
         raise RunError(message, exit_code=2)
 
 
-def load_graph(path: Path, style: Sequence[str], runtime: str | None, image_io: str) -> PictureGraph:
-    """Load a model of pictures of the values `image_io` into `runtime`, with the weights of its styles.
+def load_graph(arguments: argparse.Namespace) -> PictureGraph:
+    """Load the model that the arguments name, with its style where it has several or takes any.
 
     Raises:
-        RunError: there is none at `path`, it cannot be loaded, or it takes something else than pictures.
+        RunError: there is none, it cannot be loaded, it takes something else than pictures, or the style does not fit.
     """
     from runtimes.graph import GraphError
     from runtimes.loading import is_loadable, runtimes_of
     from runtimes.pictures.graph import load_picture_graph
     from runtimes.pictures.image_io import CONVENTIONS
+    from runtimes.pictures.reference import Reference
     from runtimes.styles import StyleError, parse_weights
 
-    if not os.path.lexists(path):
-        raise RunError(f"--model {path}: no such file or folder", exit_code=2)
-    if not is_loadable(path):
-        raise RunError(f"--model {path}: not a SavedModel folder, .tflite file or .onnx file", exit_code=2)
+    path, runtime, image_io = Path(arguments.model), arguments.runtime, arguments.image_io
+    models = {"model": path} | ({"style-model": Path(arguments.style_model)} if arguments.style_model else {})
+    for name, model in models.items():
+        if not os.path.lexists(model):
+            raise RunError(f"--{name} {model}: no such file or folder", exit_code=2)
+        if not is_loadable(model):
+            raise RunError(f"--{name} {model}: not a SavedModel folder, .tflite file or .onnx file", exit_code=2)
     if runtime is not None and runtime not in runtimes_of(path):
         raise RunError(f"--runtime {runtime}: {path} runs in {' or '.join(runtimes_of(path))}", exit_code=2)
     if image_io not in CONVENTIONS:
         raise RunError(f"--image-io {image_io}: must be one of {', '.join(CONVENTIONS)}", exit_code=2)
+    if arguments.style_model and not arguments.style_image:
+        raise RunError("--style-model is for the picture of --style-image, which is missing", exit_code=2)
+    reference = None
+    if arguments.style_image:
+        read = partial(style_pixels, Path(arguments.style_image))
+        reference = Reference(read, models.get("style-model"), image_io)
     try:
-        return load_picture_graph(path, parse_weights(style), runtime, image_io)
+        return load_picture_graph(path, parse_weights(arguments.style), runtime, image_io, reference)
     except StyleError as error:
         raise RunError(f"--style: {error}", exit_code=2) from error
     except GraphError as error:
         raise RunError(f"--model {error}") from error
+
+
+def style_pixels(path: Path, size: tuple[int, int] | None) -> np.ndarray:
+    """Return the style picture (height, width, 3): the middle of it at a size, or MAX_STYLE_SIDE pixels a side at most.
+
+    Raises:
+        RunError: there is none.
+        ImageError: it cannot be read.
+    """
+    from images.reading import read_image
+    from images.resizing import resize, resize_long_side
+
+    if reason := why_no_file(path):
+        raise RunError(f"--style-image {reason}", exit_code=2)
+    picture = read_image(path)
+    if size is None:
+        longer = max(picture.height, picture.width)
+        return picture.pixels if longer <= MAX_STYLE_SIDE else resize_long_side(picture, MAX_STYLE_SIDE).pixels
+    factor = max(size[0] / picture.height, size[1] / picture.width)
+    rows, columns = (max(least, round(side * factor)) for side, least in zip(picture.pixels.shape, size, strict=False))
+    top, left = (rows - size[0]) // 2, (columns - size[1]) // 2
+    return resize(picture.pixels, rows, columns)[top : top + size[0], left : left + size[1]]
 
 
 @dataclass(frozen=True)
@@ -173,11 +208,11 @@ def stylize(picture: Picture, graph: PictureGraph) -> Picture:
     """
     from images.picture import Picture
     from images.resizing import resize
-    from runtimes.pictures.fitting import mirrored, run_at_any_size
+    from runtimes.pictures.fitting import fitting_size, mirrored, run_at_any_size
 
     if graph.size is None:
         return Picture(run_at_any_size(partial(_run, graph), picture.pixels, say), picture.alpha)
-    height, width = fitting_size(picture, graph.size)
+    height, width = fitting_size(picture.height, picture.width, graph.size)
     stylized = _run(graph, mirrored(resize(picture.pixels, height, width), graph.size))
     return Picture(resize(stylized[:height, :width], picture.height, picture.width), picture.alpha)
 
@@ -191,12 +226,6 @@ def _run(graph: PictureGraph, pixels: np.ndarray) -> np.ndarray:
     return answer.clip(0, 1)
 
 
-def fitting_size(picture: Picture, size: tuple[int, int]) -> tuple[int, int]:
-    """Return the height and width that `picture` is shrunk to, its proportions kept, to fit into `size`."""
-    factor = min(1, size[0] / picture.height, size[1] / picture.width)
-    return max(1, round(picture.height * factor)), max(1, round(picture.width * factor))
-
-
 def stylize_file(source: Path, target: Path, graph: PictureGraph) -> None:
     """Stylise one file, and tell where the picture had to be fitted to the model.
 
@@ -206,24 +235,14 @@ def stylize_file(source: Path, target: Path, graph: PictureGraph) -> None:
     """
     from images.reading import read_image
     from images.writing import write_image
+    from runtimes.pictures.fitting import fitting_steps
 
     picture = read_image(source)
     if graph.size not in (None, (picture.height, picture.width)):
-        say(f"{printable(source.name)}: {_fitting_steps(picture, graph.size)}")
+        say(f"{printable(source.name)}: {fitting_steps(picture.height, picture.width, graph.size)}")
     stylized = stylize(picture, graph)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_image(target, stylized.pixels, alpha=stylized.alpha)
-
-
-def _fitting_steps(picture: Picture, size: tuple[int, int]) -> str:
-    """Return what `stylize` does to fit a picture to a model of another size, in words."""
-    height, width = fitting_size(picture, size)
-    shrunk = (height, width) != (picture.height, picture.width)
-    steps = [f"shrunk to {width} x {height}"] if shrunk else []
-    steps += ["extended by mirroring"] if (height, width) != size else []
-    steps += ["enlarged again"] if shrunk else []
-    sizes = f"{picture.width} x {picture.height} pixels, the model takes only {size[1]} x {size[0]}"
-    return f"{sizes}: {', '.join(steps)}"
 
 
 def stylize_all(planned: Plan, graph: PictureGraph) -> int:
@@ -283,18 +302,26 @@ def run(argv: Sequence[str] | None) -> int:
         "values of the pictures that the model takes and returns: unit (RGB in [0, 1], as exported by this program), "
         "signed ([-1, 1]), byte ([0, 255]) or imagenet (standardised as for torchvision's networks) (default: unit)"
     )
+    about_image = "style picture of a model that takes any: as its second input, or for --style-model"
+    parser.add_argument("--style-image", metavar="FILE", help=about_image)
+    about_model = "model that computes from the style picture what --model takes as its second input"
+    parser.add_argument("--style-model", metavar="PATH", help=about_model)
     parser.add_argument("--image-io", default="unit", metavar="NAME", help=about_values)
     arguments = parser.parse_args(argv)
-    places = ("input", arguments.input), ("output", [arguments.output]), ("model", [arguments.model])
-    for name, texts in (*places, ("style", arguments.style)):
+    single = ("output", "model", "style_image", "style_model")
+    places = [(name, [value]) for name in single if (value := getattr(arguments, name)) is not None]
+    for option, texts in (("input", arguments.input), *places, ("style", arguments.style)):
+        name = option.replace("_", "-")
         # Empty, it would be the working directory; of `--option=--` argparse makes an empty list.
         if "" in texts or [] in (texts, *texts):
             raise RunError(f"--{name} is empty", exit_code=2)
         if address := next(filter(None, map(address_of, texts)), None):
-            raise RunError(f"--{name} {address}: not a local path; only files of this machine are used", exit_code=2)
+            raise RunError(
+                f"--{name} {address}: not a local path; only files of this machine are used",
+                exit_code=2,
+            )
     planned = plan([Path(text) for text in arguments.input], arguments.output)
-    graph = load_graph(Path(arguments.model), arguments.style, arguments.runtime, arguments.image_io)
-    return stylize_all(planned, graph)
+    return stylize_all(planned, load_graph(arguments))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

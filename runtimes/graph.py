@@ -28,6 +28,17 @@ class TensorInfo:
     shape: tuple[int | None, ...] | None
     dtype: str
 
+    @property
+    def axes(self) -> str:
+        """The shape in words."""
+        if self.shape is None:
+            return "of unknown rank"
+        return f"({', '.join('any' if size is None else str(size) for size in self.shape)})"
+
+    def __str__(self) -> str:
+        """Return its type and shape in words."""
+        return f"{self.dtype} {self.axes}"
+
 
 @dataclass(frozen=True)
 class Graph:

@@ -14,6 +14,22 @@ if TYPE_CHECKING:
 MULTIPLE = 32
 
 
+def fitting_size(height: int, width: int, size: tuple[int, int]) -> tuple[int, int]:
+    """Return the height and width that a picture is shrunk to, its proportions kept, to fit into `size`."""
+    factor = min(1, size[0] / height, size[1] / width)
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def fitting_steps(height: int, width: int, size: tuple[int, int]) -> str:
+    """Return what is done to fit a picture to a model of another size, in words."""
+    fitting = fitting_size(height, width, size)
+    shrunk = fitting != (height, width)
+    steps = [f"shrunk to {fitting[1]} x {fitting[0]}"] if shrunk else []
+    steps += ["extended by mirroring"] if fitting != size else []
+    steps += ["enlarged again"] if shrunk else []
+    return f"{width} x {height} pixels, the model takes only {size[1]} x {size[0]}: {', '.join(steps)}"
+
+
 def mirrored(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Return `pixels` (rows, columns, 3) continued by mirroring at the bottom and the right to `size`.
 

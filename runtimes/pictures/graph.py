@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from runtimes.graph import Graph, GraphError, TensorInfo
 from runtimes.loading import load_graph
-from runtimes.pictures.image_io import ImageIO
+from runtimes.pictures.image_io import ImageIO, is_picture
+from runtimes.pictures.reference import Reference
 from runtimes.styles import StyleError, Weights, is_style_input, style_row
 
 if TYPE_CHECKING:
@@ -33,44 +34,67 @@ class PictureGraph:
 
 
 def load_picture_graph(
-    path: Path, style: Weights = (), runtime: str | None = None, image_io: str = "unit"
+    path: Path, style: Weights, runtime: str | None, image_io: str, reference: Reference | None
 ) -> PictureGraph:
-    """Load a model of pictures, exported by this program or another, with the weights of its styles if it has several.
+    """Load a model of pictures, exported by this program or another.
 
     Args:
         path: see `runtimes.loading.load_graph`.
-        style: weights of the styles of a model with several, one for each or by their names.
+        style: weights of the styles of a model with several, one for each or by their names; none for others.
         runtime: see `runtimes.loading.load_graph`.
         image_io: values of the model's pictures, one of `runtimes.pictures.image_io.CONVENTIONS`.
+        reference: the style picture of a model that takes one; None for others.
 
     Raises:
-        GraphError: it cannot be loaded, or takes or returns something else than pictures.
+        GraphError: it cannot be loaded, takes or returns something else than pictures, or its style is missing.
         StyleError: the weights do not fit it.
     """
     graph = load_graph(path, runtime)
-    pictures = [tensor for tensor in graph.inputs if not is_style_input(tensor)]
-    styles = [tensor for tensor in graph.inputs if is_style_input(tensor)]
-    if len(pictures) != 1 or len(styles) > 1 or len(graph.outputs) != 1:
+    if len(graph.inputs) not in (1, 2) or len(graph.outputs) != 1:
         counts = f"{_counted(graph.inputs, 'input')} and {_counted(graph.outputs, 'output')}"
-        raise GraphError(f"{path}: has {counts}; a model with one picture as input and one as output is needed")
-    if pictures[0].name == NOISE:
+        raise GraphError(f"{path}: has {counts}; one or two inputs, a picture and its style, and one output are needed")
+    content, about_style = _told_apart(graph.inputs)
+    if content.name == NOISE:
         raise GraphError(f"{path}: makes textures of noise, and takes no pictures")
     try:
-        form = ImageIO.of(pictures[0], image_io)
+        form = ImageIO.of(content, image_io)
+        given = _style_values(about_style, graph.styles, style, reference)
+    except StyleError:
+        raise
     except GraphError as error:
         raise GraphError(f"{path}: {error}") from error
-    rows = _style_rows(path, graph, styles, style)
-    return PictureGraph(_runner(graph, pictures[0].name, form, rows), form.size)
+    return PictureGraph(_runner(graph, content.name, form, given), form.size)
 
 
 def _counted(tensors: Sequence[TensorInfo], noun: str) -> str:
     return f"{len(tensors)} {noun}{'' if len(tensors) == 1 else 's'}"
 
 
-def _style_rows(path: Path, graph: Graph, styles: Sequence[TensorInfo], style: Weights) -> dict[str, np.ndarray]:
-    if style and not styles:
-        raise StyleError(f"the model {path} has a single style")
-    return {tensor.name: style_row(tensor, graph.styles, style) for tensor in styles}
+def _told_apart(inputs: Sequence[TensorInfo]) -> tuple[TensorInfo, TensorInfo | None]:
+    """Return the input of the picture, and that of its style where there is one: no picture, or called so, or last."""
+    if len(inputs) == 1:
+        return inputs[0], None
+    by_style = sorted(inputs, key=lambda tensor: (not is_picture(tensor), "style" in tensor.name.lower()))
+    return by_style[0], by_style[1]
+
+
+def _style_values(
+    wanted: TensorInfo | None, names: Sequence[str], weights: Weights, reference: Reference | None
+) -> dict[str, np.ndarray]:
+    """Return what a model takes beside the picture, by the input's name."""
+    if wanted is None:
+        if weights:
+            raise StyleError("the model has a single style")
+        if reference is not None:
+            raise GraphError("the model takes no style picture")
+        return {}
+    if reference is not None:
+        if weights:
+            raise StyleError("weights are not for a model that takes a style picture")
+        return {wanted.name: reference.values(wanted)}
+    if not is_style_input(wanted):
+        raise GraphError(f"takes a style beside the picture, {wanted}: a style picture is needed (--style-image)")
+    return {wanted.name: style_row(wanted, names, weights)}
 
 
 def _runner(graph: Graph, name: str, form: ImageIO, rows: dict[str, np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:

@@ -49,19 +49,18 @@ class ImageIO:
         Raises:
             GraphError: it takes something else than pictures, or bytes without being told so.
         """
-        shape = given.shape or ()
-        sizes = "of unknown rank" if given.shape is None else f"({', '.join(map(_side, shape))})"
-        if len(shape) != 4 or 3 not in (shape[1], shape[3]) or given.dtype not in DTYPES or 0 in shape:
+        if not is_picture(given) or given.dtype not in DTYPES or 0 in (given.shape or ()):
             wanted = "float32 RGB pictures (batch, height, width, 3) or (batch, 3, height, width)"
-            raise GraphError(f"takes {given.dtype} {sizes}, not {wanted}")
+            raise GraphError(f"takes {given}, not {wanted}")
         if given.dtype == "uint8" and convention != "byte":
-            raise GraphError(f"takes uint8 pictures {sizes}: its image-io is byte, not {convention}")
-        channels_first = shape[3] != 3
-        height, width = shape[2:] if channels_first else shape[1:3]
-        if shape[0] not in (None, 1):
-            raise GraphError(f"takes batches of {shape[0]} pictures {sizes}; a batch of 1, or of any size, is needed")
+            raise GraphError(f"takes uint8 pictures {given.axes}: its image-io is byte, not {convention}")
+        batch, *sides = given.shape or ()
+        channels_first = sides[2] != 3
+        height, width = sides[1:] if channels_first else sides[:2]
+        if batch not in (None, 1):
+            raise GraphError(f"takes batches of {batch} pictures {given.axes}; a batch of 1, or of any size, is needed")
         if (height is None) != (width is None):
-            raise GraphError(f"takes pictures {sizes}; height and width must both be fixed, or neither")
+            raise GraphError(f"takes pictures {given.axes}; height and width must both be fixed, or neither")
         size = None if height is None or width is None else (height, width)
         return cls(convention, given.dtype, channels_first, size)
 
@@ -94,12 +93,14 @@ class ImageIO:
         return (stylized - offset) / factor
 
 
+def is_picture(given: TensorInfo) -> bool:
+    """Say whether an input has the axes of RGB pictures."""
+    shape = given.shape or ()
+    return len(shape) == 4 and 3 in (shape[1], shape[3])
+
+
 def _covers(made: Sequence[int], given: Sequence[int]) -> bool:
     """Say whether pictures have the shape of others, but for some rows and columns more."""
     if len(made) != 4 or (made[0], made[3]) != (given[0], given[3]):
         return False
     return all(0 <= new - old <= min(MAX_SURPLUS, old) for new, old in zip(made[1:3], given[1:3], strict=True))
-
-
-def _side(size: int | None) -> str:
-    return "any" if size is None else str(size)

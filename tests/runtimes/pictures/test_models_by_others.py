@@ -1,13 +1,15 @@
-"""Networks that others export: their axes, values, types and sizes. Written with onnx itself, compared with PyTorch."""
+"""Networks that others export: their axes, values, types and sizes. Compared with PyTorch."""
+
+import shutil
 
 import numpy as np
-import onnx
+import onnxruntime
 import pytest
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from conftest import ROOT
+from onnx import TensorProto
 from PIL import Image
-
-import stylize_tensorflow_graph
+from support.onnx_files import pixels, run_graph, stylized, write_onnx, write_photo
 
 KERNEL = np.random.default_rng(0).normal(0, 0.2, (3, 3, 3, 3)).astype(np.float32)
 MEAN, DEVIATION = (torch.tensor(values).reshape(3, 1, 1) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
@@ -23,34 +25,7 @@ FIRST, LAST = ("n", 3, "h", "w"), ("n", "h", "w", 3)
 
 @pytest.fixture
 def photo(tmp_path):
-    """31 rows and 45 columns."""
-    path = tmp_path / "photo.png"
-    rows, columns = np.mgrid[:31, :45]
-    colours = np.stack([rows * 8, columns * 5, (rows + columns) * 3], -1)
-    Image.fromarray(colours.astype(np.uint8)).save(path)
-    return path
-
-
-def save(path, nodes, shape, dtype=TensorProto.FLOAT, **constants):
-    """Write a model from `x` to `y`."""
-    given, made = (helper.make_tensor_value_info(name, dtype, shape) for name in ("x", "y"))
-    tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
-    graph = helper.make_graph([helper.make_node(*node[:3], **(node[3:] or ({},))[0]) for node in nodes], "net", [given],
-                              [made], tensors)  # fmt: skip
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), path)
-    return path
-
-
-def stylize(model, photo, *options):
-    """Return the result of `photo` in [0, 1], (rows, columns, 3)."""
-    output = model.with_suffix(".png")
-    arguments = ["--input", photo, "--output", output, "--model", model, *options]
-    assert stylize_tensorflow_graph.main([str(argument) for argument in arguments]) == 0
-    return pixels(output)
-
-
-def pixels(path):
-    return np.asarray(Image.open(path), np.float32) / 255
+    return write_photo(tmp_path / "photo.png")
 
 
 def tensor(path):
@@ -69,10 +44,10 @@ def test_axes_and_values(values, shape, photo, tmp_path):
             ("Transpose", ["b"], ["y"], {"perm": [0, 2, 3, 1]}),
         ],
     }[shape]
-    model = save(tmp_path / "net.onnx", nodes, shape, kernel=KERNEL)
+    model = write_onnx(tmp_path / "net.onnx", nodes, {"x": shape}, kernel=KERNEL)
     encode, decode = VALUES[values]
     expected = decode(torch.nn.functional.conv2d(encode(tensor(photo)), torch.from_numpy(KERNEL), padding=1))
-    found = stylize(model, photo, "--image-io", values)
+    found = stylized(model, photo, "--image-io", values)
     np.testing.assert_allclose(found, expected[0].permute(1, 2, 0).clamp(0, 1), atol=0.51 / 255)
     assert np.ptp(found) > 0.1
 
@@ -84,7 +59,7 @@ SCALES = np.array([1, 1, 2, 2], np.float32)
 def test_rows_that_a_network_adds_are_cut_off(photo, tmp_path, capsys):
     """A stride rounds 31 rows up to 16, which are enlarged to 32."""
     reduce = ("MaxPool", ["x"], ["a"], {"kernel_shape": [1, 1], "strides": [2, 2]})
-    found = stylize(save(tmp_path / "net.onnx", [reduce, ENLARGE], FIRST, scales=SCALES), photo)
+    found = stylized(write_onnx(tmp_path / "net.onnx", [reduce, ENLARGE], {"x": FIRST}, scales=SCALES), photo)
     source = pixels(photo)[::2, ::2].repeat(2, 0).repeat(2, 1)
     np.testing.assert_array_equal(found, source[:31, :45])
     assert "extended" not in capsys.readouterr().out
@@ -94,7 +69,7 @@ def test_a_picture_of_a_size_that_the_network_does_not_take_is_extended(photo, t
     """A pooling leaves the last of 31 rows over; a sum with the input fails then."""
     reduce = ("MaxPool", ["x"], ["a"], {"kernel_shape": [2, 2], "strides": [2, 2]})
     for nodes in ([reduce, ENLARGE], [reduce, (*ENLARGE[:2], ["b"], ENLARGE[3]), ("Max", ["b", "x"], ["y"])]):
-        found = stylize(save(tmp_path / "net.onnx", nodes, FIRST, scales=SCALES), photo)
+        found = stylized(write_onnx(tmp_path / "net.onnx", nodes, {"x": FIRST}, scales=SCALES), photo)
         source = np.pad(pixels(photo), ((0, 1), (0, 19), (0, 0)), mode="symmetric")
         blocks = source.reshape(16, 2, 32, 2, 3).max((1, 3))
         np.testing.assert_array_equal(found, blocks.repeat(2, 0).repeat(2, 1)[:31, :45])
@@ -102,37 +77,47 @@ def test_a_picture_of_a_size_that_the_network_does_not_take_is_extended(photo, t
 
 
 def test_a_network_that_enlarges_is_refused(photo, tmp_path, capsys):
-    model = save(tmp_path / "net.onnx", [("Identity", ["x"], ["a"]), ENLARGE], FIRST, scales=SCALES)
-    arguments = ["--input", str(photo), "--output", str(tmp_path / "a.png"), "--model", str(model)]
-    assert stylize_tensorflow_graph.main(arguments) == 1
+    model = write_onnx(tmp_path / "net.onnx", [("Identity", ["x"], ["a"]), ENLARGE], {"x": FIRST}, scales=SCALES)
+    assert run_graph(model, photo, tmp_path / "a.png") == 1
     assert "the model returns float32 (1, 3, 62, 90) for float32 pictures (1, 31, 45, 3)" in capsys.readouterr().err
     assert not (tmp_path / "a.png").exists()
 
 
 def test_a_fixed_size(photo, tmp_path):
-    model = save(tmp_path / "net.onnx", [("Identity", ["x"], ["y"])], (1, 3, 40, 50))
-    np.testing.assert_allclose(stylize(model, photo), pixels(photo), atol=0.51 / 255)
+    model = write_onnx(tmp_path / "net.onnx", [("Identity", ["x"], ["y"])], {"x": (1, 3, 40, 50)})
+    np.testing.assert_allclose(stylized(model, photo), pixels(photo), atol=0.51 / 255)
 
 
 def test_bytes(photo, tmp_path, capsys):
     nodes = [("BitwiseNot", ["x"], ["y"])]
-    model = save(tmp_path / "net.onnx", nodes, FIRST, TensorProto.UINT8)
-    np.testing.assert_allclose(stylize(model, photo, "--image-io", "byte"), 1 - pixels(photo), atol=1e-6)
-    arguments = ["--input", str(photo), "--output", str(tmp_path / "a.png"), "--model", str(model)]
-    assert stylize_tensorflow_graph.main(arguments) == 1
+    model = write_onnx(tmp_path / "net.onnx", nodes, {"x": FIRST}, TensorProto.UINT8)
+    np.testing.assert_allclose(stylized(model, photo, "--image-io", "byte"), 1 - pixels(photo), atol=1e-6)
+    assert run_graph(model, photo, tmp_path / "a.png") == 1
     error = capsys.readouterr().err
     assert "net.onnx: takes uint8 pictures (any, 3, any, any): its image-io is byte, not unit" in error
     assert error.count("\n") == 1
 
 
 def test_half_precision(photo, tmp_path):
-    model = save(tmp_path / "net.onnx", [("Neg", ["x"], ["y"])], FIRST, TensorProto.FLOAT16)
-    found = stylize(model, photo, "--image-io", "signed")
+    model = write_onnx(tmp_path / "net.onnx", [("Neg", ["x"], ["y"])], {"x": FIRST}, TensorProto.FLOAT16)
+    found = stylized(model, photo, "--image-io", "signed")
     np.testing.assert_allclose(found, 1 - pixels(photo), atol=0.51 / 255 + 1e-3)
 
 
 def test_unknown_values(photo, tmp_path, capsys):
-    model = save(tmp_path / "net.onnx", [("Neg", ["x"], ["y"])], FIRST)
-    arguments = ["--input", str(photo), "--output", str(tmp_path / "a.png"), "--model", str(model)]
-    assert stylize_tensorflow_graph.main([*arguments, "--image-io", "bgr"]) == 2
+    model = write_onnx(tmp_path / "net.onnx", [("Neg", ["x"], ["y"])], {"x": FIRST})
+    assert run_graph(model, photo, tmp_path / "a.png", "--image-io", "bgr") == 2
     assert "--image-io bgr: must be one of unit, signed, byte, imagenet" in capsys.readouterr().err
+
+
+def test_a_published_network(shared, tmp_path):
+    """Candy of PyTorch's examples, slimmed by gnsmrky for browsers: its own size, compared with ONNX Runtime."""
+    model = tmp_path / "candy.onnx"
+    shutil.copyfile(shared / "fixtures" / "real" / "onnx_style" / "gnsmrky_candy_nc8_256x256.onnx", model)
+    photo = tmp_path / "photo.png"
+    Image.open(ROOT / "pics" / "coffee.jpg").crop((100, 60, 356, 316)).save(photo)
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    (given,) = session.get_inputs()
+    (answer,) = session.run(None, {given.name: tensor(photo).numpy() * 255})
+    expected = np.clip(answer[0].transpose(1, 2, 0) / 255, 0, 1)
+    np.testing.assert_allclose(stylized(model, photo, "--image-io", "byte"), expected, atol=0.51 / 255)
