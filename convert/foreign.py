@@ -21,6 +21,8 @@ PYTORCH_LEGACY = "a PyTorch file"
 PYTORCH_ARCHIVE = "a PyTorch archive"
 PYTORCH_PROGRAM = "an exported PyTorch program"
 SAFETENSORS = "a safetensors file"
+ONNX = "an ONNX model (stylize_tensorflow_graph.py runs it)"
+LITERT = "a LiteRT model (stylize_tensorflow_graph.py runs it)"
 PYTORCH_MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the number that the pickles of older files begin with
 PYTORCH_KINDS: tuple[str | None, ...] = (PYTORCH_LEGACY, PYTORCH_ARCHIVE, SAFETENSORS)
 
@@ -42,7 +44,7 @@ _SIGNATURES = (
     (0, b"II*\0", "a TIFF picture"),
     (0, b"MM\0*", "a TIFF picture"),
     (0, b"%PDF", "a PDF document"),
-    (4, b"TFL3", "a LiteRT model"),
+    (4, b"TFL3", LITERT),
     (8, b'{"', SAFETENSORS),
     (0, b"\x1bLua", "compiled Lua code"),
     (0, b"\x1bLJ", "compiled Lua code"),
@@ -137,11 +139,11 @@ def _protobuf(head: bytes) -> str | None:
     numbers = {number for number, _, _ in fields}
     match fields[:2]:
         case [(1, 0, _), (2, 2, text), *_] if not text.startswith(b"\x0a"):
-            return "an ONNX model"
+            return ONNX
         case [(1, 0, _), (2, 2, _), *_]:
             return "a TensorFlow SavedModel"
         case [(1, 0, _), (3 | 4 | 5 | 7 | 8, _, _), *_]:
-            return "an ONNX model"
+            return ONNX
         case [(1, 2, node), *_] if node.startswith(b"\x0a"):
             return "a TensorFlow graph"
         case [(1 | 2 | 100, 2, _), *_] if numbers & {2, 100} and numbers <= {*range(1, 9), 100}:

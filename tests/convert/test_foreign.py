@@ -101,9 +101,15 @@ FOREIGN = {
     "pickle 2": (pickle.dumps({"a": [1]}, 2), "a Python pickle"),
     "pickle 5": (pickle.dumps({"a": [1]}, 5), "a Python pickle"),
     "safetensors": (struct.pack("<Q", 40) + b'{"a":{"dtype":"F32"}}', "a safetensors file"),
-    "LiteRT": (struct.pack("<I", 28) + b"TFL3" + bytes(50), "a LiteRT model"),
-    "ONNX": (field(1, 8) + field(2, b"pytorch") + field(7, bytes(9000)), "an ONNX model"),
-    "ONNX without producer": (field(1, 8) + field(7, b"\x0a\x03abc"), "an ONNX model"),
+    "LiteRT": (struct.pack("<I", 28) + b"TFL3" + bytes(50), "a LiteRT model (stylize_tensorflow_graph.py runs it)"),
+    "ONNX": (
+        field(1, 8) + field(2, b"pytorch") + field(7, bytes(9000)),
+        "an ONNX model (stylize_tensorflow_graph.py runs it)",
+    ),
+    "ONNX without producer": (
+        field(1, 8) + field(7, b"\x0a\x03abc"),
+        "an ONNX model (stylize_tensorflow_graph.py runs it)",
+    ),
     "SavedModel": (field(1, 1) + field(2, field(1, b"\x0a\x05serve") + bytes(9000)), "a TensorFlow SavedModel"),
     "GraphDef": (field(1, NODE) + field(1, NODE), "a TensorFlow graph"),
     "caffemodel": (field(1, b"VGG_ILSVRC_19") + field(100, LAYER), CAFFEMODEL),
