@@ -101,8 +101,8 @@ class Context:
         """
         if value.rank != axes + 2:
             raise OperatorError(f"takes a tensor of {axes + 2} axes, with the batch, not one of {value.rank}")
-        source = self.tensor(value)
-        return ops.transpose(source, (0, 2, 1)) if axes == 1 else Value.from_source(source).tensor
+        tensor = Value.from_source(self.parameter(value)).tensor if value.is_constant else value.tensor
+        return ops.transpose(tensor, (0, 2, 1)) if axes == 1 else tensor
 
     def parameter(self, value: Value) -> KerasTensor:
         """Return a constant as a weight of the network, in PyTorch's order."""

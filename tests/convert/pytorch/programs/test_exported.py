@@ -92,6 +92,14 @@ def test_layers_are_called_as_their_modules(tmp_path):
     assert {"first", "norm_layer", "down", "down_norm", "residual_1", "up", "last"} <= names
 
 
+@pytest.mark.parametrize("make", [Styler, UNet])
+def test_channels_stay_last_from_layer_to_layer(make, tmp_path):
+    conversion = converted(make(), (torch.rand(2, 3, 32, 40),), tmp_path, (ANY_SIZE,))
+    kinds = [type(operation).__name__ for operation in conversion.model.operations]
+    assert "Conv2D" in kinds
+    assert "Transpose" not in kinds
+
+
 class InPlace(nn.Module):
     def forward(self, x):
         y = x * 2
