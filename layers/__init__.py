@@ -12,6 +12,7 @@ from layers.conditional_instance_normalization import ConditionalInstanceNormali
 from layers.constant_conv2d import ConstantConv2D
 from layers.continued_cell import ContinuedCell
 from layers.correlation import Correlation2D
+from layers.crop_by_sizes import CropBySizes
 from layers.crop_to_match import CropToMatch
 from layers.detection_selection import DetectionSelection
 from layers.dilated_max_pooling import DilatedMaxPooling2D
@@ -30,6 +31,7 @@ from layers.max_unpooling import MaxUnpooling2D
 from layers.native import plain_formulas
 from layers.noise_planes import NoisePlanes
 from layers.packed_conv2d import PackedConv2D, conv2d
+from layers.pad_by_sizes import PadBySizes
 from layers.pad_to_multiple import PadToMultiple
 from layers.padded_average_pooling import PaddedAveragePooling2D
 from layers.padded_conv2d_transpose import PaddedConv2DTranspose
@@ -41,11 +43,13 @@ from layers.position_sensitive_pooling import PositionSensitivePooling2D
 from layers.position_unpooling import PositionUnpooling2D
 from layers.prior_boxes import PriorBoxes
 from layers.projected_lstm_cell import ProjectedLSTMCell
+from layers.range_by_sizes import RangeBySizes
 from layers.reflection_padding import ReflectionPadding2D
 from layers.region_max_pooling import RegionMaxPooling2D
 from layers.region_proposals import RegionProposals
 from layers.replication_padding import ReplicationPadding2D
 from layers.resetting_cell import ResettingCell
+from layers.reshape_by_sizes import ReshapeBySizes
 from layers.resize_to_match import ResizeToMatch
 from layers.style_weights import StyleWeights
 from layers.symmetric_padding import SymmetricPadding2D
@@ -69,6 +73,7 @@ __all__ = [
     "ConstantConv2D",
     "ContinuedCell",
     "Correlation2D",
+    "CropBySizes",
     "CropToMatch",
     "DetectionSelection",
     "DilatedMaxPooling2D",
@@ -86,6 +91,7 @@ __all__ = [
     "MaxUnpooling2D",
     "NoisePlanes",
     "PackedConv2D",
+    "PadBySizes",
     "PadToMultiple",
     "PaddedAveragePooling2D",
     "PaddedConv2DTranspose",
@@ -97,11 +103,13 @@ __all__ = [
     "PositionUnpooling2D",
     "PriorBoxes",
     "ProjectedLSTMCell",
+    "RangeBySizes",
     "ReflectionPadding2D",
     "RegionMaxPooling2D",
     "RegionProposals",
     "ReplicationPadding2D",
     "ResettingCell",
+    "ReshapeBySizes",
     "ResizeToMatch",
     "StyleWeights",
     "SymmetricPadding2D",

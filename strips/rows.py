@@ -256,19 +256,6 @@ class SizeOnly(RowRule):
         return rows.start
 
 
-class MatchingCrop(RowRule):
-    """Crops the first input to the second's size, whose values do not matter."""
-
-    def wanted(self, call: Call, rows: range) -> list[Rows]:
-        """Return the same rows of the first input."""
-        _, *others = maps_of(call)
-        return [(rows,), *(() for _ in others)]
-
-    def compute(self, call: Call, values: Mapping[Tensor, Any], rows: range, wanted: Sequence[Rows]) -> tuple[Any, ...]:
-        """Return the rows without the columns beyond."""
-        return (values[call.inputs[0]][:, :, : call.outputs[0].shape[2]],)
-
-
 @dataclass(frozen=True)
 class Unpooling(RowRule):
     """Values put where their windows had their maxima: [values, indices, what was pooled], the last for its size alone.

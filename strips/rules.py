@@ -12,10 +12,10 @@ from keras import ops, tree
 from layers import BilinearUpSampling2D
 from layers.arguments import pair
 from strips.graph import Call, Tensor
+from strips.of_first import OfFirst
 from strips.rows import (
     CircularWindows,
     Enlargement,
-    MatchingCrop,
     Padding,
     Resize,
     RowRule,
@@ -233,7 +233,19 @@ def _noise(call: Call) -> RowRule:
 
 @_rule("CropToMatch")
 def _matching_crop(call: Call) -> RowRule:
-    return MatchingCrop()
+    columns = call.outputs[0].shape[2]
+    return OfFirst(Shift(0, call_columns=lambda value: value[:, :, :columns]))
+
+
+@_rule("CropBySizes")
+def _crop_by_sizes(call: Call) -> RowRule | None:
+    layer = call.operation
+    start, end = layer.numbers([tensor.shape for tensor in call.inputs])
+    if not call.inputs[0].is_map:
+        return None
+    if layer.axis == 1:
+        return OfFirst(Shift(slice(start, end).indices(call.inputs[0].height)[0]))
+    return OfFirst(Shift(0, call_columns=twin(layer, start=start, end=end))) if layer.axis in (2, 3) else None
 
 
 @_rule("GetItem")
@@ -290,6 +302,18 @@ def _pad_to_multiple(call: Call) -> RowRule:
     return Padding(0, _replicated, twin(call.operation, multiple=(1, call.operation.multiple[1])))
 
 
+@_rule("PadBySizes")
+def _pad_by_sizes(call: Call) -> RowRule | None:
+    layer = call.operation
+    before, after = layer.numbers([tensor.shape for tensor in call.inputs])
+    if not call.inputs[0].is_map:
+        return None
+    if layer.axis == 1:
+        return OfFirst(Padding(before, _PADDINGS[layer.mode], fill=layer.value))
+    return OfFirst(Shift(0, call_columns=twin(layer, before=before, after=after))) if layer.axis in (2, 3) else None
+
+
+_PADDINGS = {"constant": _zero, "reflect": _reflected, "replicate": _replicated, "circular": _circular}
 PAD_MODES = {"constant": _zero, "reflect": _reflected, "symmetric": _mirrored}
 
 

@@ -83,6 +83,7 @@ def call(function, inputs):
 NORM, MAXIMUM, AVERAGE = layers.InstanceNormalization, layers.PaddedMaxPooling2D, layers.PaddedAveragePooling2D
 UNPOOL, UP, TRANSPOSED = layers.MaxUnpooling2D, layers.BilinearUpSampling2D, layers.PaddedConv2DTranspose
 RESPONSE, AFFINE = layers.LocalResponseNormalization, layers.ElementwiseAffine
+TO_8 = ["mod", ["sub", 8, ["mod", ["size", 0, 1], 8]], 8]
 ASYMMETRIC = ((1, 2), (3, 0))
 UNPOOL_SHAPES = {"shapes": ((2, 3, 3, 3), (2, 3, 3, 3), (2, 6, 7, 3)), "indices": 4}
 OVERLAP_SHAPES = {"shapes": ((2, 3, 4, 3), (2, 3, 4, 3), (2, 6, 7, 3)), "indices": 9}
@@ -271,6 +272,36 @@ CASES = [
         references.crop,
         shapes=((2, 6, 7, 3), (2, 4, 7, 2)),
         other_shapes=((1, 5, 5, 3), (1, 2, 3, 2)),
+    ),
+    Case(layers.PadBySizes, {"axis": 1, "before": 3, "after": TO_8, "mode": "reflect"}, references.pad_by_sizes),
+    Case(
+        layers.PadBySizes,
+        {"axis": 2, "before": ["sub", ["size", 1, 2], 5], "after": -2, "value": 0.5},
+        references.pad_by_sizes,
+        shapes=((2, 6, 7, 3), (2, 4, 7, 2)),
+        other_shapes=((1, 5, 5, 3), (1, 2, 3, 2)),
+    ),
+    *(
+        Case(layers.PadBySizes, {"axis": 2, "before": TO_8, "after": 4, "mode": mode}, references.pad_by_sizes)
+        for mode in ("replicate", "circular")
+    ),
+    Case(
+        layers.CropBySizes,
+        {
+            "axis": 1,
+            "start": ["floordiv", ["sub", ["size", 0, 1], ["size", 1, 1]], 2],
+            "end": ["sub", 0, ["min", ["size", 0, 2], 1]],
+        },
+        references.crop_by_sizes,
+        shapes=((2, 6, 7, 3), (2, 3, 7, 2)),
+        other_shapes=((1, 5, 5, 3), (1, 8, 3, 2)),
+    ),
+    Case(layers.CropBySizes, {"axis": 2, "start": -6, "end": ["max", ["size", 0, 1], 2]}, references.crop_by_sizes),
+    Case(
+        layers.ReshapeBySizes,
+        {"shape": [["size", 0, 0], ["floordiv", ["size", 0, 1], 2], 2, -1, 3]},
+        references.reshape_by_sizes,
+        other_shapes=((1, 4, 8, 3),),
     ),
     Case(
         layers.PixelShuffle2D,

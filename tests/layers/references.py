@@ -1,6 +1,7 @@
 """What the layers should compute, by PyTorch, SciPy or NumPy, in float64 and channels last."""
 
 import itertools
+import operator
 
 import keras
 import numpy as np
@@ -189,6 +190,34 @@ def crop(x, picture, _):
 def pad_to_multiple(x, _, *, multiple):
     missing = [(0, -size % step) for size, step in zip(x.shape[1:3], multiple, strict=True)]
     return np.pad(x, ((0, 0), *missing, (0, 0)), mode="edge")
+
+
+def size_of(formula, shapes):
+    """The number that a formula of sizes makes, by Python's arithmetic."""
+    if isinstance(formula, int):
+        return formula
+    name, first, second = formula
+    if name == "size":
+        return shapes[first][second]
+    functions = {"floordiv": operator.floordiv, "min": min, "max": max}
+    return (functions.get(name) or getattr(operator, name))(size_of(first, shapes), size_of(second, shapes))
+
+
+def pad_by_sizes(*inputs, axis, before, after, mode="constant", value=None):
+    *inputs, _ = inputs
+    x = torch.tensor(inputs[0]).movedim(axis, -1)
+    widths = [size_of(formula, [one.shape for one in inputs]) for formula in (before, after)]
+    return F.pad(x, [*widths, 0, 0], mode, value).movedim(-1, axis).numpy()
+
+
+def crop_by_sizes(*inputs, axis, start, end):
+    *inputs, _ = inputs
+    start, end = (size_of(formula, [one.shape for one in inputs]) for formula in (start, end))
+    return inputs[0][(slice(None),) * axis + (slice(start, end),)]
+
+
+def reshape_by_sizes(x, _, *, shape):
+    return x.reshape([size_of(formula, [x.shape]) for formula in shape])
 
 
 def pixel_shuffle(x, _, *, size):

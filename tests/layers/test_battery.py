@@ -33,6 +33,7 @@ def test_every_layer_has_a_case():
     apart |= {layers.ContinuedCell}  # as the other cell: tests/convert/caffe/test_converters.py
     apart |= {layers.ProjectedLSTMCell}  # tests/convert/torch7/test_torch_rnn.py
     apart |= {layers.RegionMaxPooling2D}  # takes no pictures of unknown sizes: test_region_max_pooling.py
+    apart |= {layers.RangeBySizes}  # makes no pictures: test_size_formulas.py
     apart |= {layers.FilteredResizing2D}  # nor does this one: tests/convert/caffe/test_converters.py
     # They take no pictures and have OpenCV for a reference: tests/convert/caffe/test_detection.py.
     detection = {layers.PriorBoxes, layers.BoxDecoding, layers.DetectionSelection}

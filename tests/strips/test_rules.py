@@ -110,6 +110,15 @@ OPERATIONS = {
         [x, layers.ResizeToMatch()([keras.layers.MaxPooling2D(3)(x), x])]
     ),
     "reduced to match": lambda x: layers.ResizeToMatch()([x, keras.layers.MaxPooling2D(3)(x)]),
+    "padded to a multiple": lambda x: layers.PadBySizes(
+        2, 0, ["mod", ["sub", 8, ["mod", ["size", 0, 2], 8]], 8], "reflect"
+    )(layers.PadBySizes(1, 5, ["mod", ["sub", 16, ["mod", ["size", 0, 1], 16]], 16], "reflect")(x)),
+    "middle of a larger one": lambda x: layers.CropBySizes(
+        1, ["floordiv", ["sub", ["size", 0, 1], ["size", 1, 1]], 2], ["sub", ["size", 0, 1], 30]
+    )([layers.CropBySizes(2, 1, -3)(x), keras.layers.MaxPooling2D(3)(x)]),
+    "padded to the size of another": lambda x: layers.PadBySizes(
+        1, 1, ["sub", ["sub", ["size", 1, 1], ["size", 0, 1]], 1]
+    )([keras.layers.MaxPooling2D(3)(x), x]),
     "joined": lambda x: keras.layers.Concatenate()([x, layers.CropToMatch()([keras.layers.UpSampling2D(2)(x), x])]),
 }
 

@@ -38,7 +38,7 @@ class Context:
 
     def __init__(self, batch: int, anchor: KerasTensor, names: Iterable[str] = ()) -> None:
         self.batch = batch
-        self.anchor = anchor
+        self.anchor = Value(anchor)
         self._pictures: dict[tuple[str, str], Value] = {}
         self._layers: dict[Any, tuple[keras.Layer, list[Value]]] = {}
         self._names = set(names)
@@ -107,7 +107,7 @@ class Context:
     def parameter(self, value: Value) -> KerasTensor:
         """Return a constant as a weight of the network, in PyTorch's order."""
         array = value.tensor
-        return self.apply(self.anchor, [value], lambda name: Parameter(array.shape, name=name), [array])
+        return self.apply(self.anchor.sized, [value], lambda name: Parameter(array.shape, name=name), [array])
 
     def _layer_name(self, values: Sequence[Value]) -> str | None:
         """Return the name of the module whose weights these are, as that of a layer; None where they have none."""

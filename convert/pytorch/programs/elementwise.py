@@ -11,7 +11,9 @@ from keras import KerasTensor, ops
 
 from convert.axes import CHANNELS_LAST_RANKS, array_from_source_order, from_source_order
 from convert.pytorch.programs.context import MAX_GRAPH_CONSTANT, Context
-from convert.pytorch.programs.values import FreeSize, OperatorError, Value, whole
+from convert.pytorch.programs.sizes import by_sizes, is_fraction
+from convert.pytorch.programs.values import FreeSize, OperatorError, Value
+from layers import RangeBySizes
 
 MAX_CONSTANT = 1 << 26  # numbers of a constant that is computed
 
@@ -28,7 +30,7 @@ def check_constant(shape: Sequence[int]) -> None:
 
 def elementwise(context: Context, function: Callable[..., Any], *operands: Any) -> Value:
     """Return what a function of Keras tensors makes of values and numbers that are broadcast to each other."""
-    operands = tuple(whole(operand) if isinstance(operand, FreeSize) else operand for operand in operands)
+    operands = tuple(size_tensor(context, one) if isinstance(one, FreeSize) else one for one in operands)
     values = [operand for operand in operands if isinstance(operand, Value)]
     if all(value.is_constant for value in values):
         check_constant(np.broadcast_shapes(*(value.tensor.shape for value in values)))
@@ -37,6 +39,13 @@ def elementwise(context: Context, function: Callable[..., Any], *operands: Any) 
     return Value(
         function(*(_aligned(context, operand, rank) if isinstance(operand, Value) else operand for operand in operands))
     )
+
+
+def size_tensor(context: Context, size: FreeSize) -> Value:
+    """Return a free size as a tensor of one number."""
+    if is_fraction(size):
+        return elementwise(context, ops.true_divide, *size.parts[1:])
+    return Value(by_sizes(RangeBySizes, context.anchor.sized, [size, 1]))
 
 
 def _aligned(context: Context, value: Value, rank: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from convert.printable import printable
 from convert.pytorch.archive import Archive
 from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.registry import call, known
+from convert.pytorch.programs.sizes import computed
 from convert.pytorch.programs.values import FreeSize, OperatorError, Value
 from convert.pytorch.tensors import NUMPY_TYPES, FormatError, Storage, Tensor, TensorBudget
 
@@ -47,6 +49,8 @@ _OPERATORS: Mapping[str, Callable[..., Any]] = {
     "_operator.truediv": operator.truediv,
     "_operator.mod": operator.mod,
     "_operator.neg": operator.neg,
+    "math.ceil": math.ceil,
+    "math.floor": math.floor,
     "math.trunc": int,
     "torch.sym_max": max,
     "torch.sym_min": min,
@@ -247,7 +251,7 @@ def _run(
         return {}
     arguments = [(entry["name"], entry.get("kind"), _value(entry["arg"], values)) for entry in node["inputs"]]
     if name is None:
-        made = _calculated(_OPERATORS[target], [value for _, _, value in arguments])
+        made = _calculated(target, [value for _, _, value in arguments])
     else:
         positional = [value for _, kind, value in arguments if kind != KEYWORD]
         keywords = {key: value for key, kind, value in arguments if kind == KEYWORD}
@@ -261,8 +265,11 @@ def _run(
     return dict(zip(outputs, results, strict=False))
 
 
-def _calculated(function: Callable[..., Any], numbers: Sequence[Any]) -> Any:
-    return FreeSize() if any(isinstance(number, FreeSize) for number in numbers) else function(*numbers)
+def _calculated(target: str, numbers: Sequence[Any]) -> Any:
+    """Return what arithmetic makes of numbers."""
+    if any(isinstance(number, FreeSize) for number in numbers):
+        return computed(target.rpartition(".")[2], *numbers)
+    return _OPERATORS[target](*numbers)
 
 
 def _names(outputs: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -73,6 +73,11 @@ class Value:
         return self._tensor
 
     @property
+    def sized(self) -> Any:
+        """A tensor that has its sizes, whose numbers may be older ones."""
+        return self._tensor
+
+    @property
     def is_constant(self) -> bool:
         """Whether it does not depend on the inputs."""
         return not isinstance(self._tensor, KerasTensor)
@@ -146,20 +151,18 @@ class FreeSize:
         value: tensor whose size it is; None: it is computed from one.
         dim: its axis, from 0 on.
         formula: what the file says that it is, "" where it says nothing.
-        base: the size that it is a multiple of, where it is one.
-        factor: how often.
+        parts: how it is computed: the name of an operation of `layers.size_formulas`, or "truediv", and its operands.
     """
 
-    __slots__ = ("base", "dim", "factor", "formula", "value")
+    __slots__ = ("dim", "formula", "parts", "value")
 
     def __init__(
-        self, value: Value | None = None, dim: int = 0, formula: str = "", base: FreeSize | None = None, factor: int = 1
+        self, value: Value | None = None, dim: int = 0, formula: str = "", parts: tuple[Any, ...] = ()
     ) -> None:
         self.value = value
         self.dim = dim
         self.formula = formula
-        self.base = base
-        self.factor = factor
+        self.parts = parts
 
     def __repr__(self) -> str:
         return "a free size"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from keras import ops
 
 from convert.pytorch.programs.context import Context
-from convert.pytorch.programs.operators.arithmetic import TYPES
+from convert.pytorch.programs.operators.arithmetic import TYPES, cast
 from convert.pytorch.programs.registry import operator
+from convert.pytorch.programs.sizes import by_sizes, computed
 from convert.pytorch.programs.values import FreeSize, OperatorError, Value, whole, wholes
+from layers import RangeBySizes
 
 MAX_NUMBERS = 1 << 24  # of a constant that a program makes
 
@@ -90,11 +93,22 @@ def full_like(context: Context, self: Value, fill_value: Any, *placement: Any, *
 def arange(context: Context, *bounds: Any, dtype: Any = None, **named: Any) -> Value:
     """Numbers from start on, below end, by steps."""
     given = (*bounds, *(named[key] for key in ("start", "end", "step") if key in named))
+    if any(isinstance(number, FreeSize) for number in given):
+        return _range(context, given, dtype)
     numbers = [whole(number) if isinstance(number, (FreeSize, Value)) else number for number in given]
     made = np.arange(*numbers)
     if made.size > MAX_NUMBERS:
         raise OperatorError(f"makes {made.size:,} numbers; at most {MAX_NUMBERS:,} are allowed")
     return Value(made.astype(_numpy_type(dtype, 0.0 if made.dtype.kind == "f" else 0)))
+
+
+def _range(context: Context, bounds: Sequence[Any], dtype: Any) -> Value:
+    """Return whole numbers between bounds one of which depends on sizes."""
+    start, end, step = (0, *bounds, 1) if len(bounds) == 1 else (*bounds, 1)[:3]
+    if whole(step) != 1:
+        raise OperatorError("makes numbers up to a size by steps, which is not supported")
+    made = Value(by_sizes(RangeBySizes, context.anchor.sized, [start, computed("sub", end, start)]))
+    return made if dtype is None else cast(context, made, dtype=dtype)
 
 
 @operator("linspace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ from keras import KerasTensor, ops
 from convert.axes import keras_axis
 from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.registry import operator
+from convert.pytorch.programs.sizes import by_sizes, computed, is_same
 from convert.pytorch.programs.values import BatchNeeded, FreeSize, OperatorError, Value, whole, wholes
+from layers import CropBySizes
 
 END = 2**63 - 1  # where a slice ends that goes to the end
 
@@ -29,9 +32,12 @@ def _cut(value: Value, dim: int, part: slice) -> Any:
 @operator("slice", "slice_copy")
 def cut(context: Context, self: Value, dim: int = 0, start: Any = None, end: Any = None, step: int = 1) -> Value:
     """Positions from `start` to `end` along an axis, every `step`-th."""
-    size = self.shape[self.axis(dim)]
-    if isinstance(end, FreeSize) and end.value is not None and end.value.shape[end.dim] is None and size is None:
-        end = None if end.value is self and end.dim == self.axis(dim) else end
+    axis = self.axis(dim)
+    size = self.shape[axis]
+    if is_same(end, FreeSize(self, axis)) or (isinstance(end, int) and end >= END):
+        end = None
+    if any(isinstance(place, FreeSize) for place in (start, end)):
+        return _cut_by_sizes(context, self, axis, start, end, step)
     first = 0 if start is None else whole(start)
     last = END if end is None else whole(end)
     if (first, step) == (0, 1) and (last >= END or last == size):
@@ -39,9 +45,21 @@ def cut(context: Context, self: Value, dim: int = 0, start: Any = None, end: Any
     return self.alias(_cut(self, dim, slice(first, None if last >= END else last, whole(step))))
 
 
+def _cut_by_sizes(context: Context, value: Value, axis: int, start: Any, end: Any, step: Any) -> Value:
+    """Return the positions between places some of which depend on sizes."""
+    if whole(step) != 1:
+        raise OperatorError("cuts at a place that depends on a size by steps, which is not supported")
+    source = value if not value.is_constant else Value.from_source(context.parameter(value))
+    size = value.shape[axis]
+    places = [0 if start is None else start, (FreeSize(source, axis) if size is None else size) if end is None else end]
+    return value.alias(by_sizes(partial(CropBySizes, keras_axis(axis, value.rank)), source.tensor, places))
+
+
 @operator("narrow")
 def narrow(context: Context, self: Value, dim: int, start: Any, length: Any) -> Value:
     """So many positions from `start` on along an axis."""
+    if isinstance(start, FreeSize) or isinstance(length, FreeSize):
+        return cut(context, self, dim, start, computed("add", start, length))
     first = whole(start)
     return cut(context, self, dim, first, first + whole(length))
 
@@ -154,12 +172,15 @@ def index(context: Context, self: Value, indices: Sequence[Value | None]) -> Val
     if len(given) != 1:
         raise OperatorError("is supported along one axis")
     ((axis, numbers),) = given
-    return Value.from_source(ops.take(self.source(), _numbers(numbers), axis=axis))
+    source = context.tensor(self)
+    return Value.from_source(ops.take(source, _numbers(numbers), axis=axis))
 
 
-def _numbers(value: Value) -> np.ndarray:
+def _numbers(value: Value) -> Any:
     if not value.is_constant:
-        raise OperatorError("needs constant numbers of positions")
+        if not value.dtype.startswith("int"):
+            raise OperatorError("needs numbers of positions, not a mask that depends on the input")
+        return value.tensor
     if value.tensor.dtype == bool:
         return np.flatnonzero(value.tensor)
     return value.tensor.astype(np.int32)

@@ -14,8 +14,9 @@ from convert.axes import keras_permutation, source_permutation
 from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.elementwise import check_constant
 from convert.pytorch.programs.registry import operator
+from convert.pytorch.programs.sizes import by_sizes, has_batch
 from convert.pytorch.programs.values import BatchNeeded, FreeSize, OperatorError, Value, whole, wholes
-from layers import PixelShuffle2D
+from layers import PixelShuffle2D, ReshapeBySizes
 
 MAX_REPEATS = 1 << 12
 
@@ -24,8 +25,8 @@ MAX_REPEATS = 1 << 12
 def reshape(context: Context, self: Value, size: Any, stride: Any = None) -> Value:
     """The numbers in other sizes, of which one may be -1."""
     sizes = list(size)
-    if self.is_constant:
-        return self.view(self.tensor.reshape(wholes(sizes)))
+    if self.is_constant:  # a free size is one that `expand` left to broadcasting
+        return self.view(self.tensor.reshape([1 if isinstance(size, FreeSize) else whole(size) for size in sizes]))
     return self.view(_reshaped(context, self, sizes))
 
 
@@ -34,14 +35,24 @@ def _reshaped(context: Context, value: Value, sizes: Sequence[Any]) -> KerasTens
     source, shape = value.source(), value.shape
     wanted = [-1 if isinstance(size, FreeSize) else whole(size) for size in sizes]
     free = [axis for axis, size in enumerate(shape) if size is None]
+    frees = [size for size in sizes if isinstance(size, FreeSize)]
     if not free:
         return ops.reshape(source, wanted)
-    if len(free) == 1:
+    if len(free) == 1 and len(frees) <= 1 and not _is_joined(shape, wanted, frees):
         return ops.reshape(source, _with_free(context, shape, free[0], sizes, wanted))
-    return _reshaped_pictures(context, source, sizes, wanted)
+    if len(free) > 1 and list(wanted[1:]).count(-1) <= 1 and _is_batch(context, sizes[0]):
+        return keras.layers.Reshape(wanted[1:])(source)
+    return by_sizes(_of_sizes, source, _with_batch(context, value, sizes))
 
 
-_FREE = "makes sizes of free ones: give the size of the input as `input_shape`"
+def _is_joined(shape: Sequence[int | None], wanted: Sequence[int], frees: Sequence[FreeSize]) -> bool:
+    """Return whether a free size and a -1 are to be made of a single free axis, which then is not that of a batch."""
+    known = [math.prod(size for size in sizes if size not in (None, -1)) for sizes in (shape, wanted)]
+    return len(frees) == 1 and wanted.count(-1) == 2 and known[0] == known[1]
+
+
+def _of_sizes(*shape: Any) -> ReshapeBySizes:
+    return ReshapeBySizes(shape)
 
 
 def _with_free(
@@ -74,15 +85,22 @@ def _with_free(
     raise BatchNeeded("makes sizes of that of the batch")
 
 
-def _reshaped_pictures(
-    context: Context, source: KerasTensor, sizes: Sequence[Any], wanted: Sequence[int]
-) -> KerasTensor:
-    """Return pictures of free sizes, whose batch is free too, with other sizes but the same batch."""
-    first = sizes[0] if sizes else None
-    is_batch = first == context.batch or (isinstance(first, FreeSize) and first.value is not None and first.dim == 0)
-    if not is_batch or list(wanted[1:]).count(-1) > 1:
-        raise OperatorError(_FREE)
-    return keras.layers.Reshape(wanted[1:])(source)
+def _is_batch(context: Context, size: Any) -> bool:
+    """Return whether a size is that of the batch; programs that were recorded may have its number."""
+    return size == context.batch or (isinstance(size, FreeSize) and size.value is not None and size.dim == 0)
+
+
+def _with_batch(context: Context, value: Value, sizes: Sequence[Any]) -> list[Any]:
+    """Return the sizes of a tensor whose first axis is that of a batch, or of all parts of its pictures.
+
+    Raises:
+        BatchNeeded: there is no batch among them, as the program was recorded with so many pictures.
+    """
+    if value.shape[0] is not None or has_batch(sizes[0]) or sizes[0] == -1:
+        return list(sizes)
+    if sizes[0] != context.batch:
+        raise BatchNeeded("makes sizes of that of the batch")
+    return [FreeSize(context.anchor, 0), *sizes[1:]]
 
 
 @operator("flatten")

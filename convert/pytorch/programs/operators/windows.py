@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import keras
@@ -13,6 +14,7 @@ from keras import ops
 from convert.axes import keras_axis
 from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.registry import operator
+from convert.pytorch.programs.sizes import by_sizes, is_same, multiple_of
 from convert.pytorch.programs.values import FreeSize, OperatorError, Value, whole, wholes
 from layers import (
     AdaptivePooling2D,
@@ -20,12 +22,14 @@ from layers import (
     BilinearUpSampling2D,
     CircularPadding2D,
     DilatedMaxPooling2D,
+    PadBySizes,
     PaddedAveragePooling2D,
     PaddedMaxPooling2D,
     ReflectionPadding2D,
     ReplicationPadding2D,
     ResizeToMatch,
 )
+from layers.pad_by_sizes import MODES
 
 _EDGES = {"reflect": ReflectionPadding2D, "replicate": ReplicationPadding2D, "circular": CircularPadding2D}
 
@@ -108,6 +112,8 @@ def _adaptive_sides(value: Value, output_size: Any) -> tuple[int, ...]:
 @operator("pad")
 def pad(context: Context, self: Value, pad: Any, mode: str = "constant", value: float | None = None) -> Value:
     """More positions around: a number, the edge, or the picture mirrored or continued at its other side."""
+    if any(isinstance(width, FreeSize) for width in pad):
+        return _pad_by_sizes(self, pad, mode, 0.0 if value is None else value)
     widths = wholes(pad)
     if mode == "constant":
         return constant_pad(context, self, widths, 0.0 if value is None else value)
@@ -115,6 +121,23 @@ def pad(context: Context, self: Value, pad: Any, mode: str = "constant", value: 
         raise OperatorError(f"the mode {mode!r} with {len(widths)} widths is not supported")
     left, right, top, bottom = widths
     return Value(_EDGES[mode](((top, bottom), (left, right)))(_picture(self)))
+
+
+def _pad_by_sizes(value: Value, widths: Sequence[Any], mode: str, number: float) -> Value:
+    """Return a tensor that is padded by widths, the last axis first, some of which depend on sizes."""
+    if mode not in MODES or value.is_constant:
+        raise OperatorError(f"the mode {mode!r} with widths that depend on sizes is not supported")
+    x = value.tensor
+    for place in range(0, len(widths), 2):
+        axis = keras_axis(value.axis(-1 - place // 2), value.rank)
+        pair = widths[place : place + 2]
+        if any(isinstance(width, FreeSize) or width for width in pair):
+            x = by_sizes(partial(_padding, axis, mode, float(number)), x, pair)
+    return Value(x)
+
+
+def _padding(axis: int, mode: str, number: float, before: Any, after: Any) -> PadBySizes:
+    return PadBySizes(axis, before, after, mode, number)
 
 
 @operator("reflection_pad2d")
@@ -132,6 +155,8 @@ def replication_pad(context: Context, self: Value, padding: Any) -> Value:
 @operator("constant_pad_nd")
 def constant_pad(context: Context, self: Value, pad: Any, value: float = 0) -> Value:
     """A number around; negative widths cut off. The widths are those of the last axis first."""
+    if any(isinstance(width, FreeSize) for width in pad):
+        return _pad_by_sizes(self, pad, "constant", value)
     widths = wholes(pad)
     ends = [(0, 0)] * self.rank
     for number in range(len(widths) // 2):
@@ -250,9 +275,9 @@ def _multiples(value: Value, output_size: Any) -> list[Fraction] | None:
     if not isinstance(output_size, (list, tuple)):
         return None
     found = [
-        Fraction(size.factor)
-        for axis, size in enumerate(output_size, start=2)
-        if isinstance(size, FreeSize) and size.base and size.base.value is value and size.base.dim == axis
+        Fraction(multiple[1])
+        for axis, multiple in enumerate(map(multiple_of, output_size), start=2)
+        if multiple and is_same(multiple[0], FreeSize(value, axis))
     ]
     return found if len(found) == 2 else None
 

@@ -11,6 +11,7 @@ import numpy as np
 from convert.pytorch.programs.operators.arithmetic import TYPES
 from convert.pytorch.programs.script.functions import MAX_ITEMS, NUMBERS, Number, of_numbers, shown
 from convert.pytorch.programs.script.objects import Device
+from convert.pytorch.programs.sizes import computed
 from convert.pytorch.programs.values import FreeSize, OperatorError, Value
 
 _CASTS: Mapping[str, Callable[[Any], Any]] = {"int": int, "float": float, "bool": bool}
@@ -23,7 +24,7 @@ def cast(kind: str, value: Any) -> Any:
         OperatorError: it cannot be known, or is none.
     """
     if isinstance(value, FreeSize):
-        return value
+        return computed(kind, value)
     number = number_in(value) if isinstance(value, Value) else value
     try:
         return _CASTS[kind](number)

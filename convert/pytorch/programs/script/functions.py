@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from convert.printable import printable
+from convert.pytorch.programs.sizes import computed
 from convert.pytorch.programs.values import FreeSize, OperatorError, Value
 
 MAX_ITEMS = 1 << 12  # of a list or dict
@@ -71,9 +72,7 @@ NUMBERS: Mapping[str, Callable[..., Any]] = {
 }
 
 
-_KEEPERS = {"Float", "Int", "ceil", "floor", "round", "trunc"}  # of whole numbers they are these
-
-_SCALINGS = {"add", "floor_divide", "floordiv", "mul", "sub"}
+_COMPARISONS = {"__not__", "eq", "ge", "gt", "le", "lt", "ne"}
 
 
 def of_numbers(name: str, numbers: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
@@ -83,7 +82,7 @@ def of_numbers(name: str, numbers: Sequence[Any], keywords: Mapping[str, Any]) -
         OperatorError: it is not defined for them, or a whole number is too large.
     """
     if any(isinstance(number, FreeSize) for number in numbers):
-        return _of_free(name, numbers)
+        return _of_free(name, numbers, keywords)
     try:
         result = NUMBERS[name](*numbers, **keywords)
     except (ArithmeticError, TypeError, ValueError) as error:
@@ -93,37 +92,12 @@ def of_numbers(name: str, numbers: Sequence[Any], keywords: Mapping[str, Any]) -
     return result
 
 
-def _of_free(name: str, numbers: Sequence[Any]) -> FreeSize | bool:
-    """Return a number that depends on a size: the size itself where it stays as it is."""
-    first, *others = numbers
-    if others and isinstance(first, FreeSize) and isinstance(others[0], FreeSize) and is_same(first, others[0]):
-        same = {"eq": True, "ge": True, "le": True, "ne": False, "gt": False, "lt": False}
-        if name in same:
-            return same[name]
-    if name in _KEEPERS and isinstance(first, FreeSize):
-        return first
-    if name == "mul" and not isinstance(first, FreeSize):
-        first, others = others[0], [first]
-    number = others[0] if others else None
-    if name in _SCALINGS and isinstance(first, FreeSize) and isinstance(number, (int, float)):
-        return _scaled(name, first, number)
-    return FreeSize()
-
-
-def _scaled(name: str, size: FreeSize, number: float) -> FreeSize:
-    """Return a multiple of a size where a product, quotient or sum is one."""
-    if name in ("add", "sub"):
-        return size if number == 0 else FreeSize()
-    base = size.base or (size if size.value is not None else None)
-    factor = size.factor * number if name == "mul" else size.factor / number if number else 0
-    if base is None or not 1 <= factor < MAX_WHOLE or factor != int(factor):
+def _of_free(name: str, numbers: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    """Return a number that depends on sizes."""
+    if keywords.get("alpha", 1) != 1:
         return FreeSize()
-    return base if factor == 1 else FreeSize(base=base, factor=int(factor))
-
-
-def is_same(first: FreeSize, second: FreeSize) -> bool:
-    """Return whether two sizes are those of one axis of one tensor."""
-    return first is second or (first.value is not None and first.value is second.value and first.dim == second.dim)
+    made = computed(name, *numbers)
+    return bool(made) if name in _COMPARISONS and not isinstance(made, FreeSize) else made
 
 
 def _bounded(result: Any) -> Any:
@@ -163,7 +137,7 @@ def _same_item(one: Any, other: Any) -> Any:
 
 
 def _negated(found: Any) -> Any:
-    return found if isinstance(found, FreeSize) else not found
+    return of_numbers("__not__", [found], {})
 
 
 def _part(items: Any, start: Any = None, end: Any = None, step: Any = 1) -> Any:

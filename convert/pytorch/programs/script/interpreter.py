@@ -20,6 +20,7 @@ from convert.pytorch.programs.script.forms import FORMS
 from convert.pytorch.programs.script.functions import Number, of_containers, shown
 from convert.pytorch.programs.script.objects import PROGRAM_NAMES, Heap, ScriptObject
 from convert.pytorch.programs.script.syntax import Frame, computes, dotted, raises
+from convert.pytorch.programs.sizes import chosen
 from convert.pytorch.programs.values import FreeSize, OperatorError
 
 MAX_STEPS = 2_000_000  # statements and parts of them
@@ -138,7 +139,7 @@ class Interpreter:
     def _if(self, node: ast.If, frame: Frame) -> bool:
         condition = self._condition(node.test, frame)
         if isinstance(condition, FreeSize):
-            return self._undecided(node, frame)
+            return self._undecided(node, condition, frame)
         return self._block(node.body if condition else node.orelse, frame)
 
     def _condition(self, node: ast.expr, frame: Frame) -> bool | FreeSize:
@@ -148,11 +149,8 @@ class Interpreter:
         except OperatorError as error:
             raise frame.error(f"a condition {error}") from error
 
-    def _undecided(self, node: ast.If, frame: Frame) -> bool:
-        """Run an `if` whose condition depends on a size that is free.
-
-        Checks of sizes are taken to hold. Conditions that are computed from it are then unknown as well.
-        """
+    def _undecided(self, node: ast.If, condition: FreeSize, frame: Frame) -> bool:
+        """Run an `if` whose condition depends on a size that is free; checks of sizes are taken to hold."""
         if raises(node.body) != raises(node.orelse):
             return self._block(node.orelse if raises(node.body) else node.body, frame)
         unknown = frame.error("chooses by a size that is free: give it as `input_shape`")
@@ -168,8 +166,7 @@ class Interpreter:
                 continue
             if not (isinstance(one, Number) and isinstance(second, Number)):
                 raise unknown
-            is_known = not isinstance(one, FreeSize) and type(one) is type(second) and one == second
-            frame.variables[name] = one if is_known else FreeSize()
+            frame.variables[name] = chosen(condition, one, second)
         return False
 
     def _while(self, node: ast.While, frame: Frame) -> bool:

@@ -1,0 +1,117 @@
+"""Programs that compute with sizes that are free give PyTorch's numbers for any."""
+
+import keras
+import numpy as np
+import pytest
+import torch
+from support.in_strips import in_strips, whole
+from support.programs import FREE, differences, several
+from support.sized_networks import Centred, CroppingUNet, Divided, Padded, SkippingUNet, Windows
+
+from convert.axes import array_from_source_order, array_to_source_order
+from convert.pytorch.programs.network import convert_program
+from model.saving import save_model
+from pipelines.export.export import export_model
+from runtimes.loading import load_graph
+
+TOLERANCE = 2e-6
+FORMS = ["exported", "decomposed", "traced", "scripted"]
+SIZES = [(2, 3, 24, 32), (1, 3, 21, 30), (2, 3, 19, 17)]
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+def program(form, network, folder, free=(0, 2, 3)):
+    """Write the program of a network; some sizes of its picture are free."""
+    network.eval()
+    picture = torch.rand(2 if 0 in free else 1, 3, 26, 21)
+    if form in ("exported", "decomposed"):
+        made = torch.export.export(network, (picture,), dynamic_shapes=(dict.fromkeys(free, FREE),))
+        torch.export.save(made.run_decompositions() if form == "decomposed" else made, folder / "network.pt2")
+    else:
+        made = torch.jit.trace(network, picture) if form == "traced" else torch.jit.script(network)
+        made.save(folder / "network.pt2")
+    return folder / "network.pt2"
+
+
+def converted(form, network, folder, free=(0, 2, 3)):
+    """Return the model of a network for pictures of any size."""
+    path = program(form, network, folder, free)
+    return convert_program(path, [(3, None, None)] if form in ("traced", "scripted") else ()).model
+
+
+NETWORKS = {
+    **{mode: lambda mode=mode: Padded(mode) for mode in ("reflect", "replicate", "constant")},
+    "centred": Centred,
+    "skipping": SkippingUNet,
+    "cropping": CroppingUNet,
+    "windows": Windows,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_pictures_of_any_size(name, form, tmp_path):
+    network = NETWORKS[name]()
+    model = converted(form, network, tmp_path)
+    model.save(tmp_path / "network.keras")
+    loaded = keras.saving.load_model(tmp_path / "network.keras")
+    for size in SIZES:
+        x = torch.rand(size)
+        assert max(differences(model, network, (x,))) <= TOLERANCE
+        assert max(differences(loaded, network, (x,))) <= TOLERANCE
+
+
+@pytest.mark.parametrize("form", ["exported", "traced"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_recorded_with_one_picture_for_any_size(name, form, tmp_path):
+    network = NETWORKS[name]()
+    model = converted(form, network, tmp_path, free=(2, 3))
+    for size in SIZES:
+        if model.input_shape[0] in (None, size[0]):
+            assert max(differences(model, network, (torch.rand(size),))) <= TOLERANCE
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_recorded_size(name, form, tmp_path):
+    network = NETWORKS[name]()
+    model = convert_program(program(form, network, tmp_path, free=()), [(3, 26, 21)]).model
+    assert model.output_shape != (None, None, None, None)
+    for batch in (1, 2):
+        if model.input_shape[0] in (None, batch):
+            assert max(differences(model, network, (torch.rand(batch, 3, 26, 21),))) <= TOLERANCE
+
+
+def test_quotients_are_rounded_as_they_say(tmp_path):
+    model = converted("scripted", Divided(), tmp_path)
+    for size in [(1, 3, 24, 32), (2, 3, 29, 17)]:
+        assert max(differences(model, Divided(), (torch.rand(size),))) == 0
+
+
+@pytest.mark.parametrize("name", ["reflect", "constant", "skipping"])
+def test_strips_are_the_same(name, tmp_path):
+    model = converted("exported", NETWORKS[name](), tmp_path)
+    pixels = np.random.default_rng(0).random((61, 42, 3), np.float32)
+    np.testing.assert_allclose(in_strips(model, pixels), whole(model, pixels), atol=1e-5)
+
+
+@pytest.mark.parametrize("format", ["onnx", "litert"])
+@pytest.mark.parametrize("name", ["reflect", "constant", "centred", "skipping", "cropping", "windows"])
+def test_exports_are_the_same(name, format, tmp_path):
+    network = NETWORKS[name]()
+    save_model(converted("traced", network, tmp_path), tmp_path / "network.keras")
+    path = tmp_path / ("export.onnx" if format == "onnx" else "export.tflite")
+    export_model(input=tmp_path / "network.keras", output=path, format=format, size=(26, 21))
+    graph = load_graph(path)
+    (tensor,) = graph.inputs
+    for height, width in [(26, 21), (19, 34)] if format == "onnx" else [(26, 21)]:
+        x = torch.rand(1, 3, height, width)
+        found = graph.run({tensor.name: array_from_source_order(x.numpy())})
+        found = {one.shape: array_to_source_order(one) for one in found.values()}
+        for wanted in several(network(x)):
+            array = wanted.detach().numpy()
+            np.testing.assert_allclose(found[array_from_source_order(array).shape], array, atol=1e-5)

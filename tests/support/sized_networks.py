@@ -1,0 +1,105 @@
+"""Networks of PyTorch that compute with the sizes of their pictures."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Padded(nn.Module):
+    """Pictures padded to a multiple, as in NAFNet, and the result cut back to their size, enlarged."""
+
+    def __init__(self, mode: str = "reflect", scale: int = 2):
+        super().__init__()
+        self.mode, self.scale = mode, scale
+        self.down, self.up = nn.Conv2d(3, 8, 4, 4), nn.Conv2d(8, 3 * (4 * scale) ** 2, 1)
+
+    def forward(self, x):
+        h, w = x.size(2), x.size(3)
+        x = F.pad(x, [0, (8 - w % 8) % 8, 0, (8 - h % 8) % 8], mode=self.mode)
+        x = F.pixel_shuffle(self.up(F.relu(self.down(x))), 4 * self.scale)
+        return x[:, :, : h * self.scale, : w * self.scale]
+
+
+class Centred(nn.Module):
+    """Pictures padded at both sides, and the result's middle."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Conv2d(3, 4, 3, padding=1)
+
+    def forward(self, x):
+        h, w = x.shape[2], x.shape[3]
+        rows, columns = (h + 7) // 8 * 8 - h, -(-w // 8) * 8 - w
+        top, left = rows // 2, columns // 2
+        x = self.body(F.pad(x, [left, columns - left, top, rows - top], mode="replicate"))
+        y = x[..., top : top + h, left : left + w]
+        return y, y[:, :, h // 4 : -(h // 4), 1:-1], x.narrow(2, top, h)
+
+
+class SkippingUNet(nn.Module):
+    """A U-Net whose coarser maps are padded to the size of those that they are joined to."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 6, 3, padding=1), nn.Conv2d(6, 8, 1)
+        self.up = nn.ConvTranspose2d(8, 6, 2, stride=2)
+        self.join, self.last = nn.Conv2d(12, 4, 3, padding=1), nn.Conv2d(8, 2, 1)
+
+    def forward(self, x):
+        a = torch.relu(self.a(x))
+        b = torch.relu(self.b(F.max_pool2d(a, 2)))
+        c = self.up(torch.relu(self.c(F.max_pool2d(b, 2))))
+        c = torch.relu(self.join(torch.cat([b, self.padded(c, b)], dim=1)))
+        c = F.interpolate(c, scale_factor=2.0, mode="bilinear", align_corners=True)
+        return self.last(torch.cat([a, self.padded(c, a)], dim=1))
+
+    def padded(self, x, other):
+        dy = other.size(2) - x.size(2)
+        dx = other.size(3) - x.size(3)
+        return F.pad(x, [dx // 2, dx - dx // 2, dy // 2, dy - dy // 2])
+
+
+class CroppingUNet(nn.Module):
+    """A U-Net without padding: the finer maps are cut to the size of those that they are joined to."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 6, 3), nn.ConvTranspose2d(6, 4, 2, 2)
+        self.last = nn.Conv2d(8, 2, 3)
+
+    def forward(self, x):
+        a = torch.relu(self.a(x))
+        b = self.c(torch.relu(self.b(F.max_pool2d(a, 2))))
+        top, left = (a.shape[2] - b.shape[2]) // 2, (a.shape[3] - b.shape[3]) // 2
+        return self.last(torch.cat([a[:, :, top : top + b.shape[2], left : left + b.shape[3]], b], dim=1))
+
+
+class Divided(nn.Module):
+    """Sizes by quotients that are rounded, as scripts and traces have them."""
+
+    def forward(self, x):
+        h, w = x.shape[2], x.shape[3]
+        missing = int(h / 8) * 8 + 8 - h
+        return F.pad(x, [0, 2 * w // 2 - w + 3, 0, missing])[:, :, : int(h * 0.5), : max(w // 3, 2)]
+
+
+class Windows(nn.Module):
+    """Pictures in windows and back, attention of channels, and sequences of pixels."""
+
+    def __init__(self):
+        super().__init__()
+        self.begin, self.mix = nn.Conv2d(3, 8, 3, padding=1), nn.Linear(8, 8)
+
+    def forward(self, x):
+        b, _, h, w = x.shape
+        x = F.pad(x, [0, (4 - w % 4) % 4, 0, (4 - h % 4) % 4], mode="reflect")
+        high, wide = x.shape[2], x.shape[3]
+        x = self.begin(x).permute(0, 2, 3, 1)
+        windows = x.view(b, high // 4, 4, wide // 4, 4, 8).permute(0, 1, 3, 2, 4, 5).contiguous().view(-1, 16, 8)
+        windows = torch.softmax(windows @ windows.transpose(1, 2), dim=-1) @ self.mix(windows)
+        x = windows.view(b, high // 4, wide // 4, 4, 4, 8).permute(0, 1, 3, 2, 4, 5).contiguous().view(b, high, wide, 8)
+        x = x.permute(0, 3, 1, 2)
+        q = F.normalize(x.reshape(b, 2, 4, high * wide), dim=-1)
+        x = ((q @ q.transpose(-2, -1)).softmax(dim=-1) @ q).reshape(b, 8, high, wide) + x
+        x = x.flatten(2).transpose(1, 2)
+        return self.mix(x).transpose(1, 2).view(b, 8, high, wide)[:, :, :h, :w]
