@@ -14,6 +14,7 @@ from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.values import OperatorError, Value
 
 OPERATORS: dict[str, Callable[..., Any]] = {}
+BACKS: dict[str, Callable[..., Value]] = {}
 
 
 def operator(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -22,6 +23,19 @@ def operator(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         for name in names:
             OPERATORS[name] = function
+        return function
+
+    return register
+
+
+def back_of(*names: str) -> Callable[[Callable[..., Value]], Callable[..., Value]]:
+    """Register a function that puts what views, made by operators of these names, have become back into the whole.
+
+    Its parameters are those of the operators, with the part after the whole.
+    """
+
+    def register(function: Callable[..., Value]) -> Callable[..., Value]:
+        BACKS.update(dict.fromkeys(names, function))
         return function
 
     return register
@@ -47,13 +61,21 @@ def call(context: Context, name: str, arguments: Sequence[Any], keywords: Mappin
     if not known(name):
         raise OperatorError("the operator is not supported")
     function = OPERATORS[_plain(name)]
+    positional, named = _positional(function, arguments), _keywords(function, keywords)
     try:
-        result = function(context, *_positional(function, arguments), **_keywords(function, keywords))
+        result = function(context, *positional, **named)
     except OperatorError:
         raise
     except Exception as error:  # Keras and its backends check shapes and arguments, with exceptions of their own
         lines = (str(error) or repr(error)).strip().splitlines()
         raise OperatorError(f"cannot be used here: {lines[0]:.300}") from error
+    if name in BACKS and positional:
+        whole, *rest = positional
+        result.make_part(
+            whole,
+            lambda whole: function(context, whole, *rest, **named),
+            lambda whole, part: BACKS[name](context, whole, part, *rest, **named),
+        )
     if _plain(name) == name:
         return result
     return next(iter((*arguments, *keywords.values()))).write(result)

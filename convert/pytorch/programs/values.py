@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,17 @@ class _Memory:
         self.writes = 0
 
 
+class _Part:
+    """What a view is of another tensor: made `again` of it, and put `back` into it."""
+
+    __slots__ = ("again", "back", "whole")
+
+    def __init__(self, whole: Value, again: Callable[[Value], Value], back: Callable[[Value, Value], Value]) -> None:
+        self.whole = whole
+        self.again = again
+        self.back = back
+
+
 class Value:
     """A tensor of a program.
 
@@ -40,11 +52,12 @@ class Value:
         memory: of the tensor that this one is a view of.
     """
 
-    __slots__ = ("_memory", "_seen", "_tensor", "name")
+    __slots__ = ("_memory", "_part", "_seen", "_tensor", "name")
 
     def __init__(self, tensor: Any, name: str = "", memory: _Memory | None = None) -> None:
         self._tensor = tensor if isinstance(tensor, (KerasTensor, np.ndarray)) else ops.convert_to_numpy(tensor)
         self._memory = memory or _Memory()
+        self._part: _Part | None = None
         self._seen = self._memory.writes
         self.name = name
 
@@ -66,10 +79,13 @@ class Value:
             OperatorError: another view of the same tensor was written.
         """
         if self._seen != self._memory.writes:
-            raise OperatorError(
-                "reads a tensor after a view of it was changed in place, which is not supported: export the network "
-                "without that change"
-            )
+            if self._part is None:
+                raise OperatorError(
+                    "reads a tensor after a view of it was changed in place, which is not supported: export the "
+                    "network without that change"
+                )
+            self._tensor = self._part.again(self._part.whole).tensor
+            self._seen = self._memory.writes
         return self._tensor
 
     @property
@@ -122,14 +138,28 @@ class Value:
         """Return a value for a tensor that has the same memory in PyTorch, given in PyTorch's order."""
         return self.alias(from_source_order(tensor) if isinstance(tensor, KerasTensor) else tensor)
 
+    def make_part(self, whole: Value, again: Callable[[Value], Value], back: Callable[[Value, Value], Value]) -> None:
+        """Say what this view is of another tensor.
+
+        Args:
+            whole: the other tensor, whose memory this one has.
+            again: makes this tensor of the other.
+            back: returns the other with a tensor in the place of this one.
+        """
+        self._part = _Part(whole, again, back)
+
     def write(self, value: Value) -> Value:
-        """Take the tensor of another value in place of the present one; constants that are views share its numbers."""
+        """Take the tensor of another value in place of the present one, in the tensors that this is a view of too."""
         if self.is_constant and value.is_constant and self.tensor.flags.writeable:
             self._tensor[...] = value.tensor
             return self
-        self._tensor = value.tensor
+        changed, made = [(self, value.tensor)], value
+        while (part := changed[-1][0]._part) is not None:
+            made = part.back(part.whole, made)
+            changed.append((part.whole, made.tensor))
         self._memory.writes += 1
-        self._seen = self._memory.writes
+        for one, tensor in changed:
+            one._tensor, one._seen = tensor, self._memory.writes
         return self
 
 

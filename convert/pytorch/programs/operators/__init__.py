@@ -12,6 +12,7 @@ from convert.pytorch.programs.operators import (
     reshaping,
     weighted,
     windows,
+    writing,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "reshaping",
     "weighted",
     "windows",
+    "writing",
 ]

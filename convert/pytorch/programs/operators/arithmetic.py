@@ -153,7 +153,7 @@ def fill_masked(context: Context, self: Value, mask: Value, value: Any) -> Value
 @operator("fill")
 def fill(context: Context, self: Value, value: Any) -> Value:
     """A number everywhere."""
-    return elementwise(context, lambda x: ops.zeros_like(x) + number_or_value(value), self)
+    return copy(context, self, number_or_value(value))
 
 
 @operator("zero")
@@ -163,7 +163,7 @@ def zero(context: Context, self: Value) -> Value:
 
 
 @operator("copy")
-def copy(context: Context, self: Value, src: Value, non_blocking: bool = False) -> Value:
+def copy(context: Context, self: Value, src: Any, non_blocking: bool = False) -> Value:
     """Other numbers in the same sizes."""
     return elementwise(context, lambda x, new: added(ops.zeros_like(x), new), self, src)
 

@@ -14,7 +14,7 @@ from convert.pytorch.programs.operators.arithmetic import TYPES, cast
 from convert.pytorch.programs.registry import operator
 from convert.pytorch.programs.sizes import by_sizes, computed
 from convert.pytorch.programs.values import FreeSize, OperatorError, Value, whole, wholes
-from layers import RangeBySizes
+from layers import RangeBySizes, ReshapeBySizes
 
 MAX_NUMBERS = 1 << 24  # of a constant that a program makes
 
@@ -28,47 +28,60 @@ def _numpy_type(dtype: Any, number: Any = 0.0) -> np.dtype:
     return np.dtype(TYPES[dtype])
 
 
-def _full(size: Any, number: Any, dtype: Any) -> Value:
-    sizes = wholes(size) if size not in ((), []) else ()
+def _full(context: Context, size: Any, number: Any, dtype: Any) -> Value:
+    frees = [one for one in size if isinstance(one, FreeSize)] if isinstance(size, (list, tuple)) else []
+    known = [one for one in size if not isinstance(one, FreeSize)] if frees else size
+    sizes = wholes(known) if known not in ((), []) else ()
     if min(sizes, default=1) < 0 or math.prod(sizes) > MAX_NUMBERS:
         raise OperatorError(f"makes a tensor of the sizes {sizes}; at most {MAX_NUMBERS:,} numbers are allowed")
-    return Value(np.full(sizes, number, _numpy_type(dtype, number)))
+    kind = _numpy_type(dtype, number)
+    return _full_by_sizes(context, size, number, kind.name) if frees else Value(np.full(sizes, number, kind))
+
+
+def _full_by_sizes(context: Context, sizes: Sequence[Any], number: Any, dtype: str) -> Value:
+    """Return a tensor of one number in sizes that depend on those of the inputs."""
+    count: Any = 1
+    for one in sizes:
+        count = computed("mul", count, one)
+    flat = ops.cast(ops.zeros_like(by_sizes(RangeBySizes, context.anchor.sized, [0, count])), dtype)
+    filled = flat if not number else ops.full_like(flat, number)
+    return Value.from_source(by_sizes(lambda *shape: ReshapeBySizes(shape), filled, sizes))
 
 
 @operator("zeros", "empty")
 def zeros(context: Context, size: Any, dtype: Any = None, **placement: Any) -> Value:
     """Zeros."""
-    return _full(size, 0.0, dtype)
+    return _full(context, size, 0.0, dtype)
 
 
 @operator("ones")
 def ones(context: Context, size: Any, dtype: Any = None, **placement: Any) -> Value:
     """Ones."""
-    return _full(size, 1.0, dtype)
+    return _full(context, size, 1.0, dtype)
 
 
 @operator("full")
 def full(context: Context, size: Any, fill_value: Any, dtype: Any = None, **placement: Any) -> Value:
     """One number everywhere."""
-    return _full(size, fill_value, dtype)
+    return _full(context, size, fill_value, dtype)
 
 
 @operator("new_zeros")
 def new_zeros(context: Context, self: Value, size: Any, dtype: Any = None, **placement: Any) -> Value:
     """Zeros of the type of another tensor."""
-    return _full(size, 0.0 if self.dtype == "float32" else 0, dtype)
+    return _full(context, size, 0.0 if self.dtype == "float32" else 0, dtype)
 
 
 @operator("new_ones")
 def new_ones(context: Context, self: Value, size: Any, dtype: Any = None, **placement: Any) -> Value:
     """Ones of the type of another tensor."""
-    return _full(size, 1.0 if self.dtype == "float32" else 1, dtype)
+    return _full(context, size, 1.0 if self.dtype == "float32" else 1, dtype)
 
 
 @operator("new_full")
 def new_full(context: Context, self: Value, size: Any, fill_value: Any, dtype: Any = None, **placement: Any) -> Value:
     """One number everywhere."""
-    return _full(size, fill_value, dtype)
+    return _full(context, size, fill_value, dtype)
 
 
 @operator("zeros_like", "empty_like")

@@ -255,7 +255,7 @@ def channel_shuffle(context: Context, self: Value, groups: int) -> Value:
     return Value(ops.take(self.tensor, order, axis=-1))
 
 
-@operator("alias", "contiguous", "detach", "lift_fresh_copy")
+@operator("alias", "contiguous", "detach")
 def identity(context: Context, self: Value, *options: Any) -> Value:
     """The same tensor."""
     return self.alias(self.tensor)
@@ -269,7 +269,7 @@ def drop(context: Context, input: Value, p: float, train: bool) -> Value:
     return input.alias(input.tensor)
 
 
-@operator("clone")
+@operator("clone", "lift_fresh_copy")
 def clone(context: Context, self: Value, memory_format: Any = None) -> Value:
     """A copy."""
     return Value(self.tensor.copy() if self.is_constant else self.tensor, self.name)

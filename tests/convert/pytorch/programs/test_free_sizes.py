@@ -44,7 +44,7 @@ def converted(form, network, folder, free=(0, 2, 3)):
 
 
 NETWORKS = {
-    **{mode: lambda mode=mode: Padded(mode) for mode in ("reflect", "replicate", "constant")},
+    **{mode: lambda mode=mode: Padded(mode) for mode in ("reflect", "replicate", "constant", "circular")},
     "centred": Centred,
     "skipping": SkippingUNet,
     "cropping": CroppingUNet,
