@@ -103,3 +103,52 @@ class Windows(nn.Module):
         x = ((q @ q.transpose(-2, -1)).softmax(dim=-1) @ q).reshape(b, 8, high, wide) + x
         x = x.flatten(2).transpose(1, 2)
         return self.mix(x).transpose(1, 2).view(b, 8, high, wide)[:, :, :h, :w]
+
+
+class ChannelAttention(nn.Module):
+    """Attention of channels at two scales, and layer normalisation of pixels, as in Restormer."""
+
+    def __init__(self):
+        super().__init__()
+        self.begin, self.norm, self.end = nn.Conv2d(3, 8, 3, padding=1), nn.LayerNorm(8), nn.Conv2d(8, 3, 1)
+        self.small, self.large = nn.Conv2d(8, 24, 1), nn.Conv2d(32, 96, 1)
+
+    def forward(self, x):
+        h, w = x.shape[-2:]
+        x = self.norm(self.begin(x).flatten(2).transpose(1, 2)).transpose(1, 2).reshape(x.shape[0], -1, h, w)
+        x = x + self.mixed(self.small(x), 2)
+        return self.end(x + F.pixel_shuffle(self.mixed(self.large(F.pixel_unshuffle(x, 2)), 4), 2))
+
+    def mixed(self, x, heads: int):
+        q, k, v = x.chunk(3, dim=1)
+        b, c, h, w = q.shape
+        q = F.normalize(q.reshape(b, heads, c // heads, h * w), dim=-1)
+        k = F.normalize(k.reshape(b, heads, c // heads, h * w), dim=-1)
+        attention = (q @ k.transpose(-2, -1)).softmax(dim=-1)
+        return (attention @ v.reshape(b, heads, c // heads, h * w)).view(b, c, h, w)
+
+
+class Styled(nn.Module):
+    """Features of one picture with the mean and deviation of another's (AdaIN), and with its Gram matrix (MSG-Net)."""
+
+    def __init__(self):
+        super().__init__()
+        self.begin, self.norm = nn.Conv2d(3, 6, 3, stride=2, padding=1), nn.InstanceNorm2d(6)
+        self.mix, self.end = nn.Parameter(torch.rand(1, 6, 6)), nn.Conv2d(6, 3, 1)
+
+    def forward(self, x, style):
+        x, style = self.begin(x), self.norm(self.begin(style)) * 2 + 1
+        mean, deviation = self.moments(x)
+        style_mean, style_deviation = self.moments(style)
+        size = x.size()
+        y = (x - mean.expand(size)) / deviation.expand(size) * style_deviation.expand(size) + style_mean.expand(size)
+        b, c, h, w = style.size()
+        pixels = style.view(b, c, w * h)
+        gram = pixels.bmm(pixels.transpose(1, 2)) / (c * h * w)
+        mixed = torch.bmm(self.mix.expand_as(gram), gram).expand(x.size(0), 6, 6)
+        return self.end(y + torch.bmm(mixed, x.view(x.size(0), x.size(1), -1)).view_as(x))
+
+    def moments(self, x):
+        n, c = x.size()[:2]
+        pixels = x.view(n, c, -1)
+        return pixels.mean(dim=2).view(n, c, 1, 1), (pixels.var(dim=2) + 1e-5).sqrt().view(n, c, 1, 1)

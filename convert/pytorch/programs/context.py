@@ -32,6 +32,7 @@ class Context:
 
     Args:
         batch: pictures that the program was recorded with; a size in it that is this number may be that of the batch.
+            0: any number.
         anchor: any input of the network, to which weights that stand alone are attached.
         names: of the inputs, which layers must not have.
     """

@@ -122,7 +122,7 @@ def _model(program: Program, shapes: Sequence[tuple[int | None, ...]]) -> keras.
     try:
         return _build(program, shapes)
     except BatchNeeded:
-        return _build(program, [(_batch(program), *shape[1:]) for shape in shapes])
+        return _build(program, [(_batch(program) or 1, *shape[1:]) for shape in shapes])
 
 
 def _build(program: Program, shapes: Sequence[tuple[int | None, ...]]) -> keras.Model:
@@ -142,8 +142,8 @@ def _build(program: Program, shapes: Sequence[tuple[int | None, ...]]) -> keras.
 
 
 def _batch(program: Program) -> int:
-    """Return the number of pictures that the program was recorded with."""
-    return next((one.sizes[0] for one in program.inputs if one.sizes and one.sizes[0] is not None), 1)
+    """Return the number of pictures that the program was recorded with, 0 where it is free in the file."""
+    return next((one.sizes[0] for one in program.inputs if one.sizes and one.sizes[0] is not None), 0)
 
 
 def _shapes(program: Program, given: Sequence[tuple[int | None, ...]]) -> list[tuple[int | None, ...]]:

@@ -10,6 +10,7 @@ from keras import KerasTensor
 
 from convert.axes import keras_axis
 from convert.pytorch.programs.values import FreeSize, OperatorError
+from layers import ReshapeBySizes
 from layers.by_sizes import BySizes
 
 MAX_PARTS = 200  # of a formula
@@ -30,7 +31,7 @@ def computed(name: str, *numbers: Any) -> Any:
     function = _FUNCTIONS.get(name)
     try:
         operands = [_number(number) for number in numbers]
-        if function is None or not all(map(_is_known, operands)):
+        if function is None or not all(map(is_known, operands)):
             return FreeSize()
         made = function(*operands)
     except (ArithmeticError, TypeError, ValueError):
@@ -44,10 +45,11 @@ def _number(number: Any) -> Any:
     return int(number) if number == int(number) else Fraction(number)
 
 
-def _is_known(operand: Any) -> bool:
-    if isinstance(operand, FreeSize):
-        return operand.value is not None or bool(operand.parts)
-    return abs(operand) < MAX_NUMBER and Fraction(operand).denominator <= MAX_DENOMINATOR
+def is_known(number: Any) -> bool:
+    """Return whether layers can compute a number: a free size of a tensor, a formula of such, or a small one."""
+    if isinstance(number, FreeSize):
+        return number.value is not None or bool(number.parts)
+    return abs(number) < MAX_NUMBER and Fraction(number).denominator <= MAX_DENOMINATOR
 
 
 def _count(size: Any) -> int:
@@ -86,6 +88,8 @@ def _subtract(first: Any, second: Any) -> Any:
 
 def _multiply(first: Any, second: Any) -> Any:
     size, factor = (first, second) if isinstance(first, FreeSize) else (second, first)
+    if not isinstance(size, FreeSize):
+        return size * factor
     if isinstance(factor, FreeSize):
         return _node("mul", size, factor)
     factor = Fraction(factor)
@@ -211,6 +215,13 @@ def has_batch(size: Any) -> bool:
     if not isinstance(size, FreeSize):
         return False
     return any(map(has_batch, size.parts[1:])) if size.parts else size.value is not None and size.dim == 0
+
+
+def with_channels(x: KerasTensor, channels: int | None) -> KerasTensor:
+    """Return a tensor with its last size, which it had from a view whose sizes are free."""
+    if x.shape[-1] is not None or channels is None:
+        return x
+    return ReshapeBySizes([*(["size", 0, axis] for axis in range(len(x.shape) - 1)), channels])(x)
 
 
 def by_sizes(make: Callable[..., BySizes], x: KerasTensor, numbers: Sequence[Any]) -> KerasTensor:

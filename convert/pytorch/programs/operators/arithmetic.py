@@ -48,6 +48,7 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "bitwise_or": ops.logical_or,
     "eq": ops.equal,
     "floor_divide": ops.floor_divide,
+    "fmod": lambda a, b: ops.subtract(a, ops.multiply(b, ops.trunc(ops.true_divide(a, b)))),
     "ge": ops.greater_equal,
     "gt": ops.greater,
     "le": ops.less_equal,

@@ -132,7 +132,7 @@ def _with_batch(context: Context, value: Value, others: Sequence[Value]) -> Kera
     free = next((other for other in others if other.shape[0] is None), None)
     if free is None or value.shape[0] is None:
         return value.tensor if not value.is_constant else Value.from_source(context.parameter(value)).tensor
-    if value.shape[0] != context.batch:
+    if value.shape[0] != (context.batch or 1):
         raise BatchNeeded(f"joins a tensor of {value.shape[0]} pictures to one of any number")
     zeros = ops.zeros_like(free.source()[(slice(None),) + (slice(0, 1),) * (free.rank - 1)])
     first = context.tensor(value)[(slice(0, 1), ...)]

@@ -10,9 +10,10 @@ from keras import ops
 
 from convert.axes import keras_axis
 from convert.pytorch.programs.context import Context
-from convert.pytorch.programs.elementwise import elementwise
+from convert.pytorch.programs.elementwise import elementwise, size_tensor
 from convert.pytorch.programs.registry import operator
-from convert.pytorch.programs.values import BatchNeeded, OperatorError, Value, whole, wholes
+from convert.pytorch.programs.sizes import computed
+from convert.pytorch.programs.values import BatchNeeded, FreeSize, OperatorError, Value, whole, wholes
 
 
 def reduced(context: Context, value: Value, dim: Any, keepdim: bool, function: Callable[..., Any]) -> Value:
@@ -103,17 +104,24 @@ def variance(
         dim, unbiased = None, dim
     less = (1 if unbiased else 0) if correction is None else correction
 
-    def function(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
-        biased = ops.var(x, axis=axis, keepdims=keepdims)
-        if not less:
-            return biased
-        counts = [x.shape[one] for one in axis]
-        if None in counts:
-            raise OperatorError("divides by a number of positions that is free: give the size as `input_shape`")
-        number = math.prod(counts)
-        return biased * (number / (number - less))
+    biased = reduced(context, self, dim, keepdim, ops.var)
+    if not less:
+        return biased
+    number = _positions(self, dim)
+    if isinstance(number, FreeSize):
+        count = Value(ops.cast(size_tensor(context, number).tensor, "float32"))
+        return elementwise(context, lambda x, n: x * (n / (n - less)), biased, count)
+    return elementwise(context, lambda x: x * (number / (number - less)), biased)
 
-    return reduced(context, self, dim, keepdim, function)
+
+def _positions(value: Value, dim: Any) -> Any:
+    """Return how many positions some axes have together."""
+    axes = range(value.rank) if dim is None or dim == [] else [value.axis(one) for one in wholes(dim)]
+    number: Any = 1
+    for axis in axes:
+        size = value.shape[axis]
+        number = computed("mul", number, FreeSize(value, axis) if size is None else size)
+    return number
 
 
 @operator("std")

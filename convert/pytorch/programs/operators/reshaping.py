@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
 from keras import KerasTensor, ops
 
@@ -14,7 +13,7 @@ from convert.axes import keras_permutation, source_permutation
 from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.elementwise import check_constant
 from convert.pytorch.programs.registry import operator
-from convert.pytorch.programs.sizes import by_sizes, has_batch
+from convert.pytorch.programs.sizes import by_sizes, has_batch, is_known
 from convert.pytorch.programs.values import BatchNeeded, FreeSize, OperatorError, Value, whole, wholes
 from layers import PixelShuffle2D, ReshapeBySizes
 
@@ -40,8 +39,9 @@ def _reshaped(context: Context, value: Value, sizes: Sequence[Any]) -> KerasTens
         return ops.reshape(source, wanted)
     if len(free) == 1 and len(frees) <= 1 and not _is_joined(shape, wanted, frees):
         return ops.reshape(source, _with_free(context, shape, free[0], sizes, wanted))
-    if len(free) > 1 and list(wanted[1:]).count(-1) <= 1 and _is_batch(context, sizes[0]):
-        return keras.layers.Reshape(wanted[1:])(source)
+    unknown = [place for place, size in enumerate(sizes) if isinstance(size, FreeSize) and not is_known(size)]
+    if len(unknown) == 1 and -1 not in sizes:
+        sizes = [*sizes[: unknown[0]], -1, *sizes[unknown[0] + 1 :]]
     return by_sizes(_of_sizes, source, _with_batch(context, value, sizes))
 
 
@@ -68,7 +68,7 @@ def _with_free(
     before, after = (math.prod(whole(size) for size in part) for part in (shape[:free], shape[free + 1 :]))
     total = before * context.batch * after
     frees = [size for size in sizes if isinstance(size, FreeSize)]
-    if len(frees) == 1 and wanted.count(-1) == 1:
+    if wanted.count(-1) == 1 and (frees or not context.batch):
         return wanted
     known = math.prod(size for size in wanted if size != -1)
     if len(frees) == 1 and wanted.count(-1) == 2 and frees[0].value is not None:  # that of the batch, and a -1
@@ -85,22 +85,23 @@ def _with_free(
     raise BatchNeeded("makes sizes of that of the batch")
 
 
-def _is_batch(context: Context, size: Any) -> bool:
-    """Return whether a size is that of the batch; programs that were recorded may have its number."""
-    return size == context.batch or (isinstance(size, FreeSize) and size.value is not None and size.dim == 0)
-
-
 def _with_batch(context: Context, value: Value, sizes: Sequence[Any]) -> list[Any]:
     """Return the sizes of a tensor whose first axis is that of a batch, or of all parts of its pictures.
 
     Raises:
         BatchNeeded: there is no batch among them, as the program was recorded with so many pictures.
     """
-    if value.shape[0] is not None or has_batch(sizes[0]) or sizes[0] == -1:
+    if not context.batch or value.shape[0] is not None or has_batch(sizes[0]) or sizes[0] == -1:
         return list(sizes)
     if sizes[0] != context.batch:
         raise BatchNeeded("makes sizes of that of the batch")
     return [FreeSize(context.anchor, 0), *sizes[1:]]
+
+
+@operator("view_as", "reshape_as")
+def reshape_as(context: Context, self: Value, other: Value) -> Value:
+    """The numbers in the sizes of another tensor."""
+    return reshape(context, self, [FreeSize(other, axis) if n is None else n for axis, n in enumerate(other.shape)])
 
 
 @operator("flatten")
@@ -126,7 +127,7 @@ def squeeze(context: Context, self: Value, dim: Any = None) -> Value:
     """Without axes of size 1: those that are named, or all."""
     named = range(self.rank) if dim is None else [self.axis(one) for one in wholes(dim)]
     axes = tuple(axis for axis in named if self.shape[axis] == 1)
-    if dim is None and self.shape[:1] == (None,) and context.batch == 1 and not self.is_constant:
+    if dim is None and self.shape[:1] == (None,) and context.batch <= 1 and not self.is_constant:
         raise BatchNeeded("takes the axis of the batch away as well")
     return self.view(ops.squeeze(self.source(), axis=axes) if axes else self.source())
 

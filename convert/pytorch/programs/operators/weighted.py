@@ -14,6 +14,7 @@ from convert.functions import added
 from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.elementwise import check_constant, elementwise
 from convert.pytorch.programs.registry import operator
+from convert.pytorch.programs.sizes import with_channels
 from convert.pytorch.programs.values import OperatorError, Value, constant_of, wholes
 from layers import PaddedConv2DTranspose, conv2d
 
@@ -36,7 +37,7 @@ def convolve(
     axes = weight.rank - 2
     kernel, biases = _weights(weight, bias)
     strides, dilations = wholes(stride, axes), wholes(dilation, axes)
-    x = context.channels_last(input, axes)
+    x = with_channels(context.channels_last(input, axes), kernel.shape[1] * groups)
     extents = [rate * (size - 1) for rate, size in zip(dilations, kernel.shape[2:], strict=True)]
     x = _padded(x, _widths(padding, extents))
     kernel = kernel.transpose(*range(2, axes + 2), 1, 0)
@@ -88,7 +89,8 @@ def convolve_transposed(
     def make(name: str | None) -> keras.Layer:
         return PaddedConv2DTranspose(filters * groups, (height, width), name=name, **options)
 
-    return Value(context.apply(input.tensor, [weight, bias], make, [kernel, *biases], options))
+    x = with_channels(input.tensor, weight.shape[0])
+    return Value(context.apply(x, [weight, bias], make, [kernel, *biases], options))
 
 
 @operator("convolution", "_convolution")

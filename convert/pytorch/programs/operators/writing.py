@@ -10,7 +10,7 @@ import numpy as np
 from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.operators.arithmetic import copy, fill_masked
 from convert.pytorch.programs.operators.joining import END, concatenate, cut, index_select
-from convert.pytorch.programs.operators.reshaping import permute, reshape, transpose, unsqueeze
+from convert.pytorch.programs.operators.reshaping import permute, reshape_as, transpose, unsqueeze
 from convert.pytorch.programs.registry import back_of, operator
 from convert.pytorch.programs.sizes import computed, is_same
 from convert.pytorch.programs.values import BatchNeeded, FreeSize, OperatorError, Value, whole, wholes
@@ -95,18 +95,13 @@ def write_positions(
 @back_of("view")
 def write_view(context: Context, self: Value, src: Value, size: Any) -> Value:
     """The numbers in the sizes that they had."""
-    return _in_sizes_of(context, src, self)
+    return reshape_as(context, src, self)
 
 
 @back_of("squeeze", "unsqueeze")
 def write_squeezed(context: Context, self: Value, src: Value, dim: Any = None) -> Value:
     """The numbers with the axes that they had."""
-    return _in_sizes_of(context, src, self)
-
-
-def _in_sizes_of(context: Context, value: Value, other: Value) -> Value:
-    sizes = [FreeSize(other, axis) if size is None else size for axis, size in enumerate(other.shape)]
-    return reshape(context, value, sizes)
+    return reshape_as(context, src, self)
 
 
 @back_of("permute")

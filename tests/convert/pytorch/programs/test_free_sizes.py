@@ -6,7 +6,16 @@ import pytest
 import torch
 from support.in_strips import in_strips, whole
 from support.programs import FREE, differences, several
-from support.sized_networks import Centred, CroppingUNet, Divided, Padded, SkippingUNet, Windows
+from support.sized_networks import (
+    Centred,
+    ChannelAttention,
+    CroppingUNet,
+    Divided,
+    Padded,
+    SkippingUNet,
+    Styled,
+    Windows,
+)
 
 from convert.axes import array_from_source_order, array_to_source_order
 from convert.pytorch.programs.network import convert_program
@@ -63,6 +72,23 @@ def test_pictures_of_any_size(name, form, tmp_path):
         x = torch.rand(size)
         assert max(differences(model, network, (x,))) <= TOLERANCE
         assert max(differences(loaded, network, (x,))) <= TOLERANCE
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("make", [ChannelAttention, Styled])
+def test_attention_and_statistics_of_pictures_of_any_size(make, form, tmp_path):
+    network, count = make().eval(), 2 if make is Styled else 1
+    pictures = tuple(torch.rand(2, 3, 16 + 2 * number, 12) for number in range(count))
+    if form in ("exported", "decomposed"):
+        made = torch.export.export(network, pictures, dynamic_shapes=(dict.fromkeys((0, 2, 3), FREE),) * count)
+        torch.export.save(made.run_decompositions() if form == "decomposed" else made, tmp_path / "network.pt2")
+    else:
+        made = torch.jit.trace(network, pictures) if form == "traced" else torch.jit.script(network)
+        made.save(tmp_path / "network.pt2")
+    model = convert_program(tmp_path / "network.pt2", [(3, None, None)] * count).model
+    for size in [(2, 3, 16, 12), (1, 3, 18, 22), (2, 3, 14, 20)]:
+        given = tuple(torch.rand(size[0], 3, size[2] + 4 * number, size[3]) for number in range(count))
+        assert max(differences(model, network, given)) <= TOLERANCE
 
 
 @pytest.mark.parametrize("form", ["exported", "traced"])

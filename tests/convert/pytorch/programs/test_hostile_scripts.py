@@ -253,7 +253,7 @@ TYPES = [
     "return torch.zeros([torch.mul(torch.size(x, 0), inf)])",
     "return [x][torch.size(x, 0)]",
     "return torch.format('{}', torch.size(x, 0), x, self)",
-    "return torch.reshape(x, [torch.size(x, 0), torch.div(torch.size(x, 0), 0)])",
+    "return torch.reshape(x, [torch.div(torch.size(x, 0), 0), torch.exp(torch.size(x, 0))])",
     "return torch.reshape(x, [torch.size(x, 0), torch.size(x, 2), torch.div(torch.size(x, 0), 2)])",
     "while torch.size(x, 0):\n  pass\nreturn x",
     "for y in range(torch.size(x, 0)):\n  pass\nreturn x",

@@ -20,7 +20,12 @@ GROUPS = {
     ],
     "rounding": lambda x, y: [
         *((3 * x).floor(), (3 * x).ceil(), (3 * x).round(), (3 * x).trunc()),
-        *(torch.div(3 * x, 2, rounding_mode="floor"), torch.div(3 * x, 2, rounding_mode="trunc"), (3 * x) % 2),
+        *(
+            torch.div(3 * x, 2, rounding_mode="floor"),
+            torch.div(3 * x, 2, rounding_mode="trunc"),
+            (3 * x) % 2,
+            torch.fmod(3 * x, 2),
+        ),
     ],
     "comparisons": lambda x, y: [
         *(torch.where(x > y, x, y), torch.where(x <= 0, x, 2.0), (x >= y).float(), (x != y).to(torch.float32)),
