@@ -152,3 +152,33 @@ class Styled(nn.Module):
         n, c = x.size()[:2]
         pixels = x.view(n, c, -1)
         return pixels.mean(dim=2).view(n, c, 1, 1), (pixels.var(dim=2) + 1e-5).sqrt().view(n, c, 1, 1)
+
+
+class Reduced(nn.Module):
+    """Pictures reduced by factors and to quotients of their sizes, and enlarged to what they were."""
+
+    def forward(self, x):
+        h, w = x.shape[2], x.shape[3]
+        half = F.interpolate(x, scale_factor=0.5, mode="bilinear", align_corners=False)
+        thirds = F.interpolate(x, size=(h // 3, w * 2 - 1), mode="bilinear", align_corners=False)
+        aligned = F.interpolate(half, size=(h, w), mode="bilinear", align_corners=True)
+        return half, thirds, aligned, F.interpolate(x, scale_factor=0.25), F.interpolate(thirds, size=(h, w + 1))
+
+
+class Located(nn.Module):
+    """Places of pixels, learnt ones, and numbers of pictures beside their channels."""
+
+    def __init__(self):
+        super().__init__()
+        self.places = nn.Parameter(torch.rand(1, 2, 8, 8))
+        self.end = nn.Conv2d(12, 3, 1)
+
+    def forward(self, x):
+        b, _, h, w = x.shape
+        rows = torch.arange(h, dtype=torch.float32) / (h - 1) * 2 - 1
+        columns = torch.arange(w, dtype=torch.float32) / (w - 1) * 2 - 1
+        rows, columns = rows.view(1, 1, h, 1).repeat(b, 1, 1, w), columns.view(1, 1, 1, w).expand(b, 1, h, w)
+        places = F.interpolate(self.places, size=x.shape[2:], mode="bilinear", align_corners=False)
+        mean = x.mean(dim=(2, 3))
+        means = mean.view(b, 3, 1, 1).expand(b, 3, h, w), mean.view(b, 3, 1, 1).repeat(1, 1, h, w)
+        return self.end(torch.cat([x + places[:, :1], rows, columns, *means, places[:, 1:].expand(b, 1, h, w)], dim=1))

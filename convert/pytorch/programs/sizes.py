@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -110,19 +111,23 @@ def _divide(first: Any, second: Any) -> Any:
 
 
 def _floor(size: Any) -> Any:
-    return _node("floordiv", *size.parts[1:]) if is_fraction(size) else size
+    return _node("floordiv", *size.parts[1:]) if is_fraction(size) else _rounded(size, math.floor)
+
+
+def _rounded(size: Any, function: Callable[[Any], int]) -> Any:
+    return size if isinstance(size, FreeSize) else function(size)
 
 
 def _ceil(size: Any) -> Any:
     if not is_fraction(size):
-        return size
+        return _rounded(size, math.ceil)
     _, top, bottom = size.parts
     return _node("floordiv", _add(top, bottom - 1), bottom)
 
 
 def _truncate(size: Any) -> Any:
     if not is_fraction(size):
-        return size
+        return _rounded(size, int)
     _, top, bottom = size.parts
     negative = _node("min", _node("max", _subtract(0, top), 0), bottom - 1)
     return _node("floordiv", _add(top, negative), bottom)

@@ -114,7 +114,7 @@ def concatenate(context: Context, tensors: Sequence[Value], dim: int = 0) -> Val
     values = [value for value in tensors if value.shape != (0,)]  # PyTorch leaves them out
     if all(value.is_constant for value in values):
         return Value(np.concatenate([value.tensor for value in values], axis=dim))
-    joined = [_with_batch(context, value, values) for value in values]
+    joined = [_expanded(context, value, values, dim) for value in values]
     first = next(value for value in values if not value.is_constant)
     return Value(ops.concatenate(joined, axis=keras_axis(first.axis(dim), first.rank)))
 
@@ -132,11 +132,22 @@ def _with_batch(context: Context, value: Value, others: Sequence[Value]) -> Kera
     free = next((other for other in others if other.shape[0] is None), None)
     if free is None or value.shape[0] is None:
         return value.tensor if not value.is_constant else Value.from_source(context.parameter(value)).tensor
-    if value.shape[0] != (context.batch or 1):
+    if value.shape[0] not in (1, context.batch):
         raise BatchNeeded(f"joins a tensor of {value.shape[0]} pictures to one of any number")
     zeros = ops.zeros_like(free.source()[(slice(None),) + (slice(0, 1),) * (free.rank - 1)])
     first = context.tensor(value)[(slice(0, 1), ...)]
     return Value.from_source(first + zeros).tensor
+
+
+def _expanded(context: Context, value: Value, others: Sequence[Value], dim: int) -> KerasTensor:
+    """Return a value in Keras' order, repeated along axes that are free in others, which `expand` does not do."""
+    tensor, joined = _with_batch(context, value, others), value.axis(dim)
+    for other in others:
+        pairs = enumerate(zip(value.shape, other.shape, strict=True))
+        if any(size == 1 and free is None and axis not in (0, joined) for axis, (size, free) in pairs):
+            part = other.tensor[(slice(None),) * keras_axis(joined, other.rank) + (slice(0, 1),)]
+            return ops.add(tensor, ops.zeros_like(part))
+    return tensor
 
 
 @operator("flip")

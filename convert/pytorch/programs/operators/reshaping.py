@@ -15,7 +15,7 @@ from convert.pytorch.programs.elementwise import check_constant
 from convert.pytorch.programs.registry import operator
 from convert.pytorch.programs.sizes import by_sizes, has_batch, is_known
 from convert.pytorch.programs.values import BatchNeeded, FreeSize, OperatorError, Value, whole, wholes
-from layers import PixelShuffle2D, ReshapeBySizes
+from layers import PixelShuffle2D, RangeBySizes, ReshapeBySizes
 
 MAX_REPEATS = 1 << 12
 
@@ -206,6 +206,8 @@ def expand_as(context: Context, self: Value, other: Value) -> Value:
 @operator("repeat", "tile")
 def repeat(context: Context, self: Value, repeats: Any) -> Value:
     """The whole repeated along each axis."""
+    if any(isinstance(count, FreeSize) for count in repeats):
+        return _repeated_by_sizes(context, self, repeats)
     counts = wholes(repeats)
     source = self.source()
     if len(counts) > self.rank:
@@ -218,6 +220,20 @@ def repeat(context: Context, self: Value, repeats: Any) -> Value:
     for axis, count in enumerate(counts):
         if count != 1:
             source = ops.concatenate([source] * count, axis=axis)
+    return Value.from_source(source)
+
+
+def _repeated_by_sizes(context: Context, value: Value, repeats: Sequence[Any]) -> Value:
+    """Return a tensor whose axes of size 1 are repeated by free sizes; that of the batch is left to broadcasting."""
+    known = [1 if isinstance(count, FreeSize) else count for count in repeats]
+    repeated = repeat(context, value, known)
+    source = context.tensor(repeated)
+    for axis, count in enumerate(repeats):
+        if isinstance(count, FreeSize) and source.shape[axis] != 1:
+            raise OperatorError("repeats an axis of several positions as often as a free size says")
+        if isinstance(count, FreeSize) and not has_batch(count):
+            places = by_sizes(RangeBySizes, context.anchor.sized, [0, count])
+            source = ops.take(source, ops.zeros_like(places), axis=axis)
     return Value.from_source(source)
 
 

@@ -11,7 +11,9 @@ from support.sized_networks import (
     ChannelAttention,
     CroppingUNet,
     Divided,
+    Located,
     Padded,
+    Reduced,
     SkippingUNet,
     Styled,
     Windows,
@@ -58,6 +60,8 @@ NETWORKS = {
     "skipping": SkippingUNet,
     "cropping": CroppingUNet,
     "windows": Windows,
+    "reduced": Reduced,
+    "located": Located,
 }
 
 
@@ -126,7 +130,7 @@ def test_strips_are_the_same(name, tmp_path):
 
 
 @pytest.mark.parametrize("format", ["onnx", "litert"])
-@pytest.mark.parametrize("name", ["reflect", "constant", "centred", "skipping", "cropping", "windows"])
+@pytest.mark.parametrize("name", ["reflect", "centred", "skipping", "windows", "reduced", "located"])
 def test_exports_are_the_same(name, format, tmp_path):
     network = NETWORKS[name]()
     save_model(converted("traced", network, tmp_path), tmp_path / "network.keras")
