@@ -18,6 +18,7 @@ from convert.pytorch.programs.values import BatchNeeded, FreeSize, OperatorError
 from layers import PixelShuffle2D, RangeBySizes, ReshapeBySizes
 
 MAX_REPEATS = 1 << 12
+_BATCH = "makes sizes of that of the batch: give the size of the input as `input_shape`"
 
 
 @operator("view", "reshape", "_unsafe_view", "_reshape_alias", "view_copy")
@@ -82,7 +83,7 @@ def _with_free(
             return [*wanted[:place], -1, *wanted[place + 1 :]]
     if free == 0 and math.prod(wanted) == total:
         return [-1, *wanted[1:]]  # the outermost axis, to which others are joined
-    raise BatchNeeded("makes sizes of that of the batch")
+    raise BatchNeeded(_BATCH)
 
 
 def _with_batch(context: Context, value: Value, sizes: Sequence[Any]) -> list[Any]:
@@ -94,7 +95,7 @@ def _with_batch(context: Context, value: Value, sizes: Sequence[Any]) -> list[An
     if not context.batch or value.shape[0] is not None or has_batch(sizes[0]) or sizes[0] == -1:
         return list(sizes)
     if sizes[0] != context.batch:
-        raise BatchNeeded("makes sizes of that of the batch")
+        raise BatchNeeded(_BATCH)
     return [FreeSize(context.anchor, 0), *sizes[1:]]
 
 

@@ -1,5 +1,7 @@
 """Programs that compute with sizes that are free give PyTorch's numbers for any."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -18,9 +20,11 @@ from support.sized_networks import (
     Styled,
     Windows,
 )
+from torch import nn
 
 from convert.axes import array_from_source_order, array_to_source_order
 from convert.pytorch.programs.network import convert_program
+from errors import UserError
 from model.saving import save_model
 from pipelines.export.export import export_model
 from runtimes.loading import load_graph
@@ -114,6 +118,25 @@ def test_a_recorded_size(name, form, tmp_path):
     for batch in (1, 2):
         if model.input_shape[0] in (None, batch):
             assert max(differences(model, network, (torch.rand(batch, 3, 26, 21),))) <= TOLERANCE
+
+
+class Rooted(nn.Module):
+    """Squares of the pixels of a batch, with the root of their number as it was recorded."""
+
+    def forward(self, x):
+        x = x.flatten(2).permute(2, 0, 1)
+        return x.permute(1, 2, 0).reshape(x.shape[1], 3, -1, int(math.sqrt(x.shape[0])))
+
+
+@pytest.mark.parametrize("form", ["traced", "scripted"])
+def test_sizes_that_are_no_formulas_are_told(form, tmp_path):
+    network = Rooted()
+    made = torch.jit.trace(network, torch.rand(1, 3, 6, 6)) if form == "traced" else torch.jit.script(network)
+    made.save(tmp_path / "network.pt")
+    with pytest.raises(UserError, match="give the size"):
+        convert_program(tmp_path / "network.pt", [(3, None, None)])
+    model = convert_program(tmp_path / "network.pt", [(3, 6, 6)]).model
+    assert max(differences(model, network, (torch.rand(2, 3, 6, 6),))) == 0
 
 
 def test_quotients_are_rounded_as_they_say(tmp_path):
