@@ -89,6 +89,8 @@ def _style_values(
             raise GraphError("the model takes no style picture")
         return {}
     if reference is not None:
+        if names:
+            raise GraphError(f"takes weights of its styles (--style), not a style picture; it has {', '.join(names)}")
         if weights:
             raise StyleError("weights are not for a model that takes a style picture")
         return {wanted.name: reference.values(wanted)}

@@ -1,6 +1,9 @@
 """Networks for any style: a second picture as input, or what another network computes of it."""
 
+import json
+
 import numpy as np
+import onnx
 import pytest
 from conftest import ROOT
 from PIL import Image
@@ -86,6 +89,16 @@ def test_what_does_not_fit_is_told_in_one_line(photo, painting, tmp_path, capsys
         assert message in error
         assert error.count("\n") == 1
     assert not (tmp_path / "out.png").exists()
+
+
+def test_a_network_of_several_styles_takes_no_picture_of_one(photo, painting, tmp_path, capsys):
+    path = write_onnx(tmp_path / "net.onnx", [("Neg", ["x"], ["y"])], {"x": FIRST, "style": ("n", 2)})
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {"texture_nets_provenance": json.dumps({"styles": ["wave", "scream"]})})
+    onnx.save(model, path)
+    assert run_graph(path, photo, tmp_path / "out.png", "--style-image", painting) == 1
+    error = capsys.readouterr().err
+    assert "takes weights of its styles (--style), not a style picture; it has wave, scream" in error
 
 
 def test_published_networks(shared, tmp_path):
