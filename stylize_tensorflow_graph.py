@@ -13,7 +13,6 @@ if __name__ == "__main__":
     exit_on_signals()
     tell_missing_packages()
 
-import argparse
 import os
 import sys
 import warnings
@@ -22,18 +21,28 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from images.errors import ImageError, ImageWarning, is_disk_full
 from images.folders import address_of, list_pictures, output_names, why_no_file, why_not_creatable, why_not_replaceable
 from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
-from runtimes.terminal import prepare_standard_streams, printable, reason_of, say, signals_as_interrupts, tell
+from runtimes.terminal import (
+    ArgumentParser,
+    RunError,
+    prepare_standard_streams,
+    printable,
+    reason_of,
+    say,
+    signals_as_interrupts,
+    tell,
+)
 
 if TYPE_CHECKING:
     import numpy as np
 
     from images.picture import Picture
     from runtimes.pictures.graph import PictureGraph
+    from runtimes.pictures.reference import Reference
 
 NAME = "stylize_tensorflow_graph.py"
 EPILOG = """A SavedModel needs the Python package tensorflow, a .tflite file ai-edge-litert, an .onnx file
@@ -42,84 +51,65 @@ onnxruntime or openvino. Models by others may take pictures as (batch, height, w
 reduced and smaller ones extended by mirroring, and the result is enlarged and cropped to the size of the picture; if
 it fails on the size of a picture, the picture is extended to multiples of 32 pixels. Existing outputs are replaced."""
 
-# Longer side of a style picture for a model that takes it at any size, as most of them were trained.
-MAX_STYLE_SIDE = 512
 
-
-class RunError(Exception):
-    """What a user can mend; it is told in one line."""
-
-    def __init__(self, message: str, *, exit_code: int = 1) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
-
-
-class ArgumentParser(argparse.ArgumentParser):
-    """argparse's parser, but wrong arguments raise RunError."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise RunError where argparse would print its usage and end the program."""
-        raise RunError(message, exit_code=2)
-
-
-def load_graph(arguments: argparse.Namespace) -> PictureGraph:
-    """Load the model that the arguments name, with its style where it has several or takes any.
+def load_graph(
+    path: Path,
+    style: Sequence[str] = (),
+    runtime: str | None = None,
+    image_io: str = "unit",
+    reference: Reference | None = None,
+) -> PictureGraph:
+    """Load a model of pictures into `runtime`, with its style where it has several or takes any.
 
     Raises:
         RunError: there is none, it cannot be loaded, it takes something else than pictures, or the style does not fit.
     """
     from runtimes.graph import GraphError
-    from runtimes.loading import is_loadable, runtimes_of
+    from runtimes.loading import runtimes_of
     from runtimes.pictures.graph import load_picture_graph
     from runtimes.pictures.image_io import CONVENTIONS
-    from runtimes.pictures.reference import Reference
     from runtimes.styles import StyleError, parse_weights
 
-    path, runtime, image_io = Path(arguments.model), arguments.runtime, arguments.image_io
-    models = {"model": path} | ({"style-model": Path(arguments.style_model)} if arguments.style_model else {})
-    for name, model in models.items():
-        if not os.path.lexists(model):
-            raise RunError(f"--{name} {model}: no such file or folder", exit_code=2)
-        if not is_loadable(model):
-            raise RunError(f"--{name} {model}: not a SavedModel folder, .tflite file or .onnx file", exit_code=2)
+    _check_model("model", path)
     if runtime is not None and runtime not in runtimes_of(path):
         raise RunError(f"--runtime {runtime}: {path} runs in {' or '.join(runtimes_of(path))}", exit_code=2)
     if image_io not in CONVENTIONS:
         raise RunError(f"--image-io {image_io}: must be one of {', '.join(CONVENTIONS)}", exit_code=2)
-    if arguments.style_model and not arguments.style_image:
-        raise RunError("--style-model is for the picture of --style-image, which is missing", exit_code=2)
-    reference = None
-    if arguments.style_image:
-        read = partial(style_pixels, Path(arguments.style_image))
-        reference = Reference(read, models.get("style-model"), image_io)
     try:
-        return load_picture_graph(path, parse_weights(arguments.style), runtime, image_io, reference)
+        return load_picture_graph(path, parse_weights(style), runtime, image_io, reference)
     except StyleError as error:
         raise RunError(f"--style: {error}", exit_code=2) from error
     except GraphError as error:
         raise RunError(f"--model {error}") from error
 
 
-def style_pixels(path: Path, size: tuple[int, int] | None) -> np.ndarray:
-    """Return the style picture (height, width, 3): the middle of it at a size, or MAX_STYLE_SIDE pixels a side at most.
+def _check_model(name: str, path: Path) -> None:
+    from runtimes.loading import is_loadable
+
+    if not os.path.lexists(path):
+        raise RunError(f"--{name} {path}: no such file or folder", exit_code=2)
+    if not is_loadable(path):
+        raise RunError(f"--{name} {path}: not a SavedModel folder, .tflite file or .onnx file", exit_code=2)
+
+
+def read_reference(image: str | None, model: str | None, image_io: str) -> Reference | None:
+    """Return the style picture and the model that computes what is taken of it.
 
     Raises:
-        RunError: there is none.
-        ImageError: it cannot be read.
+        RunError: there is no such model or picture, or a model without a picture.
     """
-    from images.reading import read_image
-    from images.resizing import resize, resize_long_side
+    from images.resizing import read_style
+    from runtimes.pictures.reference import Reference
 
-    if reason := why_no_file(path):
+    if model is not None:
+        _check_model("style-model", Path(model))
+        if image is None:
+            raise RunError("--style-model is for the picture of --style-image, which is missing", exit_code=2)
+    if image is None:
+        return None
+    if reason := why_no_file(Path(image)):
         raise RunError(f"--style-image {reason}", exit_code=2)
-    picture = read_image(path)
-    if size is None:
-        longer = max(picture.height, picture.width)
-        return picture.pixels if longer <= MAX_STYLE_SIDE else resize_long_side(picture, MAX_STYLE_SIDE).pixels
-    factor = max(size[0] / picture.height, size[1] / picture.width)
-    rows, columns = (max(least, round(side * factor)) for side, least in zip(picture.pixels.shape, size, strict=False))
-    top, left = (rows - size[0]) // 2, (columns - size[1]) // 2
-    return resize(picture.pixels, rows, columns)[top : top + size[0], left : left + size[1]]
+    return Reference(partial(read_style, Path(image)), None if model is None else Path(model), image_io)
 
 
 @dataclass(frozen=True)
@@ -321,7 +311,10 @@ def run(argv: Sequence[str] | None) -> int:
                 exit_code=2,
             )
     planned = plan([Path(text) for text in arguments.input], arguments.output)
-    return stylize_all(planned, load_graph(arguments))
+    values = arguments.image_io
+    reference = read_reference(arguments.style_image, arguments.style_model, values)
+    graph = load_graph(Path(arguments.model), arguments.style, arguments.runtime, values, reference)
+    return stylize_all(planned, graph)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -13,6 +14,8 @@ from images.rows import PictureRows
 
 # Of the Lanczos filter, on each side of its middle.
 LOBES = 3
+# Longer side of a style picture for a network that takes it at any size, as most of them were trained.
+MAX_STYLE_SIDE = 512
 
 
 def resize(values: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -38,6 +41,38 @@ def resize(values: np.ndarray, height: int, width: int) -> np.ndarray:
         image = Image.fromarray(np.asarray(values, np.float32))  # mode F: 32-bit floats
         return np.clip(np.asarray(image.resize((width, height), Image.Resampling.LANCZOS)), 0, 1)
     return np.dstack([resize(values[..., channel], height, width) for channel in range(values.shape[2])])
+
+
+def read_style(path: Path, size: tuple[int, int] | None) -> np.ndarray:
+    """Return the picture of a file (height, width, 3) for a network for any style.
+
+    Args:
+        path: the file.
+        size: the (height, width) that the middle of it shall fill; None: MAX_STYLE_SIDE pixels a side at most.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    from images.reading import read_image
+
+    picture = read_image(path)
+    if size is not None:
+        return cover(picture.pixels, *size)
+    longer = max(picture.height, picture.width)
+    return picture.pixels if longer <= MAX_STYLE_SIDE else resize_long_side(picture, MAX_STYLE_SIDE).pixels
+
+
+def cover(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return the middle of `pixels` (rows, columns, channels) that fills a size, its proportions kept.
+
+    Raises:
+        ImageError: a size below 1, or more pixels than MAX_PIXELS.
+    """
+    factor = max(height / pixels.shape[0], width / pixels.shape[1])
+    rows = max(height, round(pixels.shape[0] * factor))
+    columns = max(width, round(pixels.shape[1] * factor))
+    top, left = (rows - height) // 2, (columns - width) // 2
+    return resize(pixels, rows, columns)[top : top + height, left : left + width]
 
 
 def _check_pixels(height: int, width: int) -> None:

@@ -1,7 +1,8 @@
-"""Standard streams, signals, and text that is safe to print."""
+"""Arguments, standard streams, signals, and text that is safe to print."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import signal
@@ -117,3 +118,19 @@ def raise_lost_interrupt() -> None:
     """
     if _arrived:
         raise KeyboardInterrupt
+
+
+class RunError(Exception):
+    """What a user can mend; it is told in one line."""
+
+    def __init__(self, message: str, *, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """argparse's parser, but wrong arguments raise RunError."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise RunError where argparse would print its usage and end the program."""
+        raise RunError(message, exit_code=2)
