@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -239,13 +239,20 @@ def _matching_crop(call: Call) -> RowRule:
 
 @_rule("CropBySizes")
 def _crop_by_sizes(call: Call) -> RowRule | None:
+    return _along_axis(
+        call, ("start", "end"), lambda start, end: Shift(slice(start, end).indices(call.inputs[0].height)[0])
+    )
+
+
+def _along_axis(call: Call, names: Sequence[str], of_rows: Callable[..., RowRule]) -> RowRule | None:
+    """Return the rule of a layer that changes one axis by numbers of sizes, given what they do to rows."""
     layer = call.operation
-    start, end = layer.numbers([tensor.shape for tensor in call.inputs])
-    if not call.inputs[0].is_map:
+    numbers = layer.numbers([tensor.shape for tensor in call.inputs])
+    if not call.inputs[0].is_map or layer.axis not in (1, 2, 3):
         return None
     if layer.axis == 1:
-        return OfFirst(Shift(slice(start, end).indices(call.inputs[0].height)[0]))
-    return OfFirst(Shift(0, call_columns=twin(layer, start=start, end=end))) if layer.axis in (2, 3) else None
+        return OfFirst(of_rows(*numbers))
+    return OfFirst(Shift(0, call_columns=twin(layer, **dict(zip(names, numbers, strict=True)))))
 
 
 @_rule("GetItem")
@@ -305,12 +312,9 @@ def _pad_to_multiple(call: Call) -> RowRule:
 @_rule("PadBySizes")
 def _pad_by_sizes(call: Call) -> RowRule | None:
     layer = call.operation
-    before, after = layer.numbers([tensor.shape for tensor in call.inputs])
-    if not call.inputs[0].is_map:
-        return None
-    if layer.axis == 1:
-        return OfFirst(Padding(before, _PADDINGS[layer.mode], fill=layer.value))
-    return OfFirst(Shift(0, call_columns=twin(layer, before=before, after=after))) if layer.axis in (2, 3) else None
+    return _along_axis(
+        call, ("before", "after"), lambda before, after: Padding(before, _PADDINGS[layer.mode], fill=layer.value)
+    )
 
 
 _PADDINGS = {"constant": _zero, "reflect": _reflected, "replicate": _replicated, "circular": _circular}

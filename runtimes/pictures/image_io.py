@@ -68,8 +68,10 @@ class ImageIO:
         """Return what the model takes for pictures (batch, height, width, 3) in [0, 1]."""
         import numpy as np
 
-        factor, offset = (np.asarray(values, np.float32) for values in CONVENTIONS[self.convention])
-        values = pictures if self.convention == "unit" else pictures * factor + offset
+        values = pictures
+        if self.convention != "unit":
+            factor, offset = self._factor_and_offset()
+            values = pictures * factor + offset
         if self.dtype == "uint8":
             values = np.rint(values).clip(0, 255)
         ordered = values.transpose(0, 3, 1, 2) if self.channels_first else values
@@ -89,8 +91,14 @@ class ImageIO:
         stylized = stylized[:, : shape[1], : shape[2]].astype(np.float32)
         if self.convention == "unit":
             return stylized
-        factor, offset = (np.asarray(values, np.float32) for values in CONVENTIONS[self.convention])
+        factor, offset = self._factor_and_offset()
         return (stylized - offset) / factor
+
+    def _factor_and_offset(self) -> tuple[np.ndarray, np.ndarray]:
+        import numpy as np
+
+        factor, offset = CONVENTIONS[self.convention]
+        return np.asarray(factor, np.float32), np.asarray(offset, np.float32)
 
 
 def is_picture(given: TensorInfo) -> bool:

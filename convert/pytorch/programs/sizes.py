@@ -245,6 +245,15 @@ def by_sizes(make: Callable[..., BySizes], x: KerasTensor, numbers: Sequence[Any
     return make(*formulas)(inputs if len(inputs) > 1 else x)
 
 
+def reshaped_by_sizes(x: KerasTensor, shape: Sequence[Any]) -> KerasTensor:
+    """Return the numbers of a tensor in a shape of whole numbers and free sizes; one may be -1.
+
+    Raises:
+        OperatorError: a number is not a formula of sizes.
+    """
+    return by_sizes(lambda *sizes: ReshapeBySizes(sizes), x, shape)
+
+
 def _formula(number: Any, inputs: list[KerasTensor]) -> Any:
     """Return a formula as layers have it; the tensors whose sizes are in it are added to the inputs."""
     if not isinstance(number, FreeSize):

@@ -12,9 +12,9 @@ from keras import ops
 from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.operators.arithmetic import TYPES, cast
 from convert.pytorch.programs.registry import operator
-from convert.pytorch.programs.sizes import by_sizes, computed
+from convert.pytorch.programs.sizes import by_sizes, computed, reshaped_by_sizes
 from convert.pytorch.programs.values import FreeSize, OperatorError, Value, whole, wholes
-from layers import RangeBySizes, ReshapeBySizes
+from layers import RangeBySizes
 
 MAX_NUMBERS = 1 << 24  # of a constant that a program makes
 
@@ -45,7 +45,7 @@ def _full_by_sizes(context: Context, sizes: Sequence[Any], number: Any, dtype: s
         count = computed("mul", count, one)
     flat = ops.cast(ops.zeros_like(by_sizes(RangeBySizes, context.anchor.sized, [0, count])), dtype)
     filled = flat if not number else ops.full_like(flat, number)
-    return Value.from_source(by_sizes(lambda *shape: ReshapeBySizes(shape), filled, sizes))
+    return Value.from_source(reshaped_by_sizes(filled, sizes))
 
 
 @operator("zeros", "empty")

@@ -34,7 +34,7 @@ def cut(context: Context, self: Value, dim: int = 0, start: Any = None, end: Any
     """Positions from `start` to `end` along an axis, every `step`-th."""
     axis = self.axis(dim)
     size = self.shape[axis]
-    if is_same(end, FreeSize(self, axis)) or (isinstance(end, int) and end >= END):
+    if is_end(self, axis, end):
         end = None
     if any(isinstance(place, FreeSize) for place in (start, end)):
         return _cut_by_sizes(context, self, axis, start, end, step)
@@ -43,6 +43,11 @@ def cut(context: Context, self: Value, dim: int = 0, start: Any = None, end: Any
     if (first, step) == (0, 1) and (last >= END or last == size):
         return self.alias(self.tensor)
     return self.alias(_cut(self, dim, slice(first, None if last >= END else last, whole(step))))
+
+
+def is_end(value: Value, axis: int, end: Any) -> bool:
+    """Return whether a slice that ends there goes to the end of an axis."""
+    return end is None or (isinstance(end, int) and end >= END) or is_same(end, FreeSize(value, axis))
 
 
 def _cut_by_sizes(context: Context, value: Value, axis: int, start: Any, end: Any, step: Any) -> Value:

@@ -13,9 +13,9 @@ from convert.axes import keras_permutation, source_permutation
 from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.elementwise import check_constant
 from convert.pytorch.programs.registry import operator
-from convert.pytorch.programs.sizes import by_sizes, has_batch, is_known
+from convert.pytorch.programs.sizes import by_sizes, has_batch, is_known, reshaped_by_sizes
 from convert.pytorch.programs.values import BatchNeeded, FreeSize, OperatorError, Value, whole, wholes
-from layers import PixelShuffle2D, RangeBySizes, ReshapeBySizes
+from layers import PixelShuffle2D, RangeBySizes
 
 MAX_REPEATS = 1 << 12
 _BATCH = "makes sizes of that of the batch: give the size of the input as `input_shape`"
@@ -43,17 +43,13 @@ def _reshaped(context: Context, value: Value, sizes: Sequence[Any]) -> KerasTens
     unknown = [place for place, size in enumerate(sizes) if isinstance(size, FreeSize) and not is_known(size)]
     if len(unknown) == 1 and -1 not in sizes:
         sizes = [*sizes[: unknown[0]], -1, *sizes[unknown[0] + 1 :]]
-    return by_sizes(_of_sizes, source, _with_batch(context, value, sizes))
+    return reshaped_by_sizes(source, _with_batch(context, value, sizes))
 
 
 def _is_joined(shape: Sequence[int | None], wanted: Sequence[int], frees: Sequence[FreeSize]) -> bool:
     """Return whether a free size and a -1 are to be made of a single free axis, which then is not that of a batch."""
     known = [math.prod(size for size in sizes if size not in (None, -1)) for sizes in (shape, wanted)]
     return len(frees) == 1 and wanted.count(-1) == 2 and known[0] == known[1]
-
-
-def _of_sizes(*shape: Any) -> ReshapeBySizes:
-    return ReshapeBySizes(shape)
 
 
 def _with_free(

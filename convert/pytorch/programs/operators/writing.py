@@ -9,10 +9,10 @@ import numpy as np
 
 from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.operators.arithmetic import copy, fill_masked
-from convert.pytorch.programs.operators.joining import END, concatenate, cut, index_select
+from convert.pytorch.programs.operators.joining import concatenate, cut, index_select, is_end
 from convert.pytorch.programs.operators.reshaping import permute, reshape_as, transpose, unsqueeze
 from convert.pytorch.programs.registry import back_of, operator
-from convert.pytorch.programs.sizes import computed, is_same
+from convert.pytorch.programs.sizes import computed
 from convert.pytorch.programs.values import BatchNeeded, FreeSize, OperatorError, Value, whole, wholes
 
 
@@ -23,7 +23,7 @@ def write_slice(
 ) -> Value:
     """Self with other numbers from `start` to `end` along an axis, at every `step`-th position."""
     size = self.shape[self.axis(dim)]
-    if (start or 0, step) == (0, 1) and _is_end(self, dim, end):
+    if (start or 0, step) == (0, 1) and is_end(self, self.axis(dim), end):
         return src
     if size is None and self.axis(dim) == 0:
         raise BatchNeeded("writes some pictures of a batch")
@@ -42,11 +42,6 @@ def write_slice(
     if stop is not None and not (type(stop) is int and stop == size):
         parts.append(cut(context, self, dim, stop))
     return concatenate(context, parts, dim) if len(parts) > 1 else src
-
-
-def _is_end(value: Value, dim: int, end: Any) -> bool:
-    """Return whether a slice that ends there goes to the end of an axis."""
-    return end is None or (isinstance(end, int) and end >= END) or is_same(end, FreeSize(value, value.axis(dim)))
 
 
 def _at_positions(context: Context, value: Value, part: Value, dim: int, positions: np.ndarray) -> Value:
