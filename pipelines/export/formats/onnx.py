@@ -19,6 +19,7 @@ from compat import mend_tf2onnx
 from errors import UserError
 from model.provenance import PROVENANCE, Provenance
 from pipelines.export.formats.convolutions import split_narrow_convolutions
+from pipelines.export.formats.onnx_cutting import TRANSPOSED, convert_transposed_convolution, simplify_cuts
 from pipelines.export.formats.onnx_int8 import quantize_convolutions
 from pipelines.export.formats.onnx_padding import mark_edge_paddings, pad_by_edges
 from pipelines.export.graph import ConcreteFunction, graph_function, trace
@@ -46,13 +47,17 @@ def write(model: keras.Model, path: Path, plan: ExportPlan, calibration: Iterabl
     mend_tf2onnx()
     if plan.quantize == "int8":
         model = round_convolutions(model, calibration)
-    function = graph_function(mark_edge_paddings(split_narrow_convolutions(model)), plan)
+    model = simplify_cuts(mark_edge_paddings(split_narrow_convolutions(model)))
+    function = graph_function(model, plan)
     traced = trace(function)
     converted, _ = tf2onnx.convert.from_function(
         function,
         input_signature=function.input_signature,
         opset=OPSET,
-        custom_op_handlers={"Erfc": (_complementary_error_function, [])},
+        custom_op_handlers={
+            "Erfc": (_complementary_error_function, []),
+            TRANSPOSED: (convert_transposed_convolution, []),
+        },
     )
     unknown = {node.op_type for node in converted.graph.node if not onnx.defs.has(node.op_type, node.domain)}
     if unknown:
