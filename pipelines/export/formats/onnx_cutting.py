@@ -30,16 +30,19 @@ def simplify_cuts(model: keras.Model) -> keras.Model:
     Args:
         model: Functional or Sequential.
     """
-    convolution = functools.cache(_CutConvolution)  # a layer may be called several times
+    simpler = functools.cache(_simpler)  # a layer may be called several times
 
-    def call(layer: keras.Layer, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        if type(layer) is PaddedConv2DTranspose and min(_cuts(layer)) >= 0:
-            return convolution(layer)(inputs)
-        if type(layer) is CropToMatch:
-            return _SlicedCrop()(inputs)
-        return layer(inputs, *args, **kwargs)
+    def call(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
+        return simpler(layer)(*args, **kwargs)
 
     return rewire(model, call)
+
+
+def _simpler(layer: keras.Layer) -> keras.Layer:
+    """Return what stands for a layer, which may be itself."""
+    if type(layer) is PaddedConv2DTranspose and min(_cuts(layer)) >= 0:
+        return _CutConvolution(layer)
+    return _SlicedCrop(name=layer.name) if type(layer) is CropToMatch else layer
 
 
 def convert_transposed_convolution(graph: Any, node: Any, _name: str, _arguments: list) -> None:
