@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -117,9 +118,14 @@ def input_names(model: keras.Model, *, makes_pictures: bool) -> list[str]:
     """Return the names that an export has for the inputs, in the model's order."""
     if makes_pictures:
         return ["noise" if takes_noise(model) else "image"]
-    # TensorFlow takes no underscore at the beginning, which names such as 0 get.
-    names = _identifiers([tensor.name for tensor in model.inputs])
-    return _apart([f"input{name}" if name.startswith("_") else name for name in names])
+    return _apart([_argument(name) for name in _identifiers([tensor.name for tensor in model.inputs])])
+
+
+def _argument(name: str) -> str:
+    """Return the name as one of TensorFlow's arguments, which begin with no underscore, as those of numbers do here."""
+    if name.startswith("_"):
+        return f"input{name}"
+    return f"input_{name}" if keyword.iskeyword(name) or name == "self" else name
 
 
 def output_names(model: keras.Model, taken: Sequence[str] = ()) -> tuple[str, ...]:

@@ -284,6 +284,8 @@ class SynthesisSettings:
             return
         if self.source:
             raise ArgumentError("`source` and `morph` exclude each other: `morph` takes its own two textures")
+        if self.guide is not None:
+            raise ArgumentError("`guide` and `morph` exclude each other")
         if self.mask is not None and self.count > 1:
             raise ArgumentError("`mask` is for a single picture; several frames (`count`) change from frame to frame")
 

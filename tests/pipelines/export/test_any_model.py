@@ -251,13 +251,14 @@ def test_channels_first(export, format):
 
 @pytest.mark.parametrize("format", TARGETS)
 def test_names_of_inputs_may_begin_with_anything(export, format):
-    """TensorFlow takes letters alone there; networks that came by way of ONNX number their inputs."""
-    x, y, z = (keras.Input((4, 5, 2), name=name) for name in ("0", "_y", "input_0"))
-    path, report = export(keras.Model([x, y, z], x + 2 * y + 3 * z), format)
-    assert [tensor.name for tensor in report.plan.inputs] == ["input_0", "input_y", "input_0_2"]
-    given = {name: np.full((1, 4, 5, 2), i, np.float32) for i, name in enumerate(["input_0", "input_y", "input_0_2"])}
+    """TensorFlow takes letters alone there, and no words of Python; networks from ONNX files number their inputs."""
+    names = ["input_0", "input_y", "input_0_2", "input_self", "input_lambda"]
+    inputs = [keras.Input((4, 5, 2), name=name) for name in ("0", "_y", "input_0", "self", "lambda")]
+    path, report = export(keras.Model(inputs, sum(i * x for i, x in enumerate(inputs))), format)
+    assert [tensor.name for tensor in report.plan.inputs] == names
+    given = {name: np.full((1, 4, 5, 2), i, np.float32) for i, name in enumerate(names)}
     (found,) = load_graph(path).run(given).values()
-    np.testing.assert_array_equal(found, np.full((1, 4, 5, 2), 8))
+    np.testing.assert_array_equal(found, np.full((1, 4, 5, 2), 1 + 4 + 9 + 16))
 
 
 @pytest.mark.parametrize("name", ["permute", "functional"])

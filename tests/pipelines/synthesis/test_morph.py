@@ -172,6 +172,7 @@ def test_names_of_generators_are_known(inputs, tmp_path):
     ("changes", "error", "message"),
     [
         ({"source": ("a.png",)}, ArgumentError, "`source` and `morph` exclude each other"),
+        ({"guide": ("a.png", "b.png")}, ArgumentError, "`guide` and `morph` exclude each other"),
         ({"morph": None, "mask": "a.png", "source": ("a.png",)}, ArgumentError, "`mask` needs `morph`"),
         ({"mask": "a.png", "count": 2}, ArgumentError, "`mask` is for a single picture"),
         ({"mask": "nothing.png"}, UserError, "`mask` nothing.png: no such file"),
