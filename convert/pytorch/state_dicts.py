@@ -113,7 +113,7 @@ def _versions(value: Any) -> dict[str, int]:
     }
 
 
-def parts_of(state: StateDict, depth: int = 3) -> Iterator[StateDict]:
+def parts_of(state: StateDict, depth: int = 5) -> Iterator[StateDict]:
     """Yield `state`, and the tensors of each of its modules as a state dict of its own, down to `depth`.
 
     Networks are wrapped (`module.conv1.weight`, by nn.DataParallel) or stand beside others in one dict.

@@ -97,7 +97,7 @@ def test_other_names_of_the_last_convolutions_mean_other_pixels(tmp_path):
     check(tmp_path / "mosaic.pth", lambda x: 255 * (mean + deviation * network((x / 255 - mean) / deviation)))
 
 
-@pytest.mark.parametrize("prefix", ["module.", "model.module.", "generator."])
+@pytest.mark.parametrize("prefix", ["module.", "model.module.", "generator.", "model._orig_mod.module.net."])
 @pytest.mark.parametrize("key", ["state_dict", "net"])
 def test_checkpoints_and_wrappers_are_seen_through(prefix, key, tmp_path):
     network = trained(TransformerNet())
