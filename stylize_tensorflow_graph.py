@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING
 from images.errors import ImageError, ImageWarning, is_disk_full
 from images.folders import address_of, list_pictures, output_names, why_no_file, why_not_creatable, why_not_replaceable
 from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
+from runtimes.pictures.arguments import make_parser
 from runtimes.terminal import (
-    ArgumentParser,
     RunError,
     prepare_standard_streams,
     printable,
@@ -45,18 +45,13 @@ if TYPE_CHECKING:
     from runtimes.pictures.reference import Reference
 
 NAME = "stylize_tensorflow_graph.py"
-EPILOG = """A SavedModel needs the Python package tensorflow, a .tflite file ai-edge-litert, an .onnx file
-onnxruntime or openvino. Models by others may take pictures as (batch, height, width, 3) or
-(batch, 3, height, width); --image-io tells their values. If the model takes pictures of one size only, larger ones are
-reduced and smaller ones extended by mirroring, and the result is enlarged and cropped to the size of the picture; if
-it fails on the size of a picture, the picture is extended to multiples of 32 pixels. Existing outputs are replaced."""
 
 
 def load_graph(
     path: Path,
     style: Sequence[str] = (),
     runtime: str | None = None,
-    image_io: str = "unit",
+    image_io: Sequence[str] = ("unit",),
     reference: Reference | None = None,
 ) -> PictureGraph:
     """Load a model of pictures into `runtime`, with its style where it has several or takes any.
@@ -67,14 +62,15 @@ def load_graph(
     from runtimes.graph import GraphError
     from runtimes.loading import runtimes_of
     from runtimes.pictures.graph import load_picture_graph
-    from runtimes.pictures.image_io import CONVENTIONS
+    from runtimes.pictures.image_io import CONVENTIONS, MAX_CONVENTIONS
     from runtimes.styles import StyleError, parse_weights
 
     _check_model("model", path)
     if runtime is not None and runtime not in runtimes_of(path):
         raise RunError(f"--runtime {runtime}: {path} runs in {' or '.join(runtimes_of(path))}", exit_code=2)
-    if image_io not in CONVENTIONS:
-        raise RunError(f"--image-io {image_io}: must be one of {', '.join(CONVENTIONS)}", exit_code=2)
+    if not 1 <= len(image_io) <= MAX_CONVENTIONS or not set(image_io) <= set(CONVENTIONS):
+        wanted = f"one or two of {', '.join(CONVENTIONS)}"
+        raise RunError(f"--image-io {' '.join(image_io)}: must be {wanted}", exit_code=2)
     try:
         return load_picture_graph(path, parse_weights(style), runtime, image_io, reference)
     except StyleError as error:
@@ -92,7 +88,7 @@ def _check_model(name: str, path: Path) -> None:
         raise RunError(f"--{name} {path}: not a SavedModel folder, .tflite file or .onnx file", exit_code=2)
 
 
-def read_reference(image: str | None, model: str | None, image_io: str) -> Reference | None:
+def read_reference(image: str | None, model: str | None, image_io: Sequence[str]) -> Reference | None:
     """Return the style picture and the model that computes what is taken of it.
 
     Raises:
@@ -191,24 +187,28 @@ def _jobs_in(folder: Path, sources: Sequence[Path]) -> list[tuple[Path, Path]]:
 
 
 def stylize(picture: Picture, graph: PictureGraph) -> Picture:
-    """Return `picture` stylised, with its own size and alpha.
+    """Return `picture` stylised, with its alpha; of its size, or of as many times that as the model enlarges pictures.
 
     Raises:
-        GraphError: the model fails on it, or returns something else than a picture of its size.
+        GraphError: the model fails on it, or returns something else than such a picture.
     """
     from images.picture import Picture
     from images.resizing import resize
     from runtimes.pictures.fitting import fitting_size, mirrored, run_at_any_size
 
     if graph.size is None:
-        return Picture(run_at_any_size(partial(_run, graph), picture.pixels, say), picture.alpha)
-    height, width = fitting_size(picture.height, picture.width, graph.size)
-    stylized = _run(graph, mirrored(resize(picture.pixels, height, width), graph.size))
-    return Picture(resize(stylized[:height, :width], picture.height, picture.width), picture.alpha)
+        stylized = run_at_any_size(partial(_run, graph), picture.pixels, say)
+    else:
+        height, width = fitting_size(picture.height, picture.width, graph.size)
+        answer = _run(graph, mirrored(resize(picture.pixels, height, width), graph.size))
+        scale = answer.shape[0] // graph.size[0]
+        visible = answer[: scale * height, : scale * width]
+        stylized = resize(visible, scale * picture.height, scale * picture.width)
+    return Picture(stylized, None if picture.alpha is None else resize(picture.alpha, *stylized.shape[:2]))
 
 
 def _run(graph: PictureGraph, pixels: np.ndarray) -> np.ndarray:
-    """Return the model's answer to `pixels` (height, width, 3), clipped to [0, 1]."""
+    """Return the model's answer to `pixels` (height, width, 3), perhaps larger, clipped to [0, 1]."""
     from images.picture import warn_of_range
 
     answer = graph.run(pixels[None])[0]
@@ -223,16 +223,18 @@ def stylize_file(source: Path, target: Path, graph: PictureGraph) -> None:
         GraphError: the model fails.
         ImageError: a picture cannot be read or written.
     """
-    from images.reading import read_image
-    from images.writing import write_image
+    from images.reading import open_picture
+    from images.writing import keeps_depth, write_deep_tiff, write_image
     from runtimes.pictures.fitting import fitting_steps
 
-    picture = read_image(source)
+    content = open_picture(source)
+    picture = content.picture()
     if graph.size not in (None, (picture.height, picture.width)):
         say(f"{printable(source.name)}: {fitting_steps(picture.height, picture.width, graph.size)}")
     stylized = stylize(picture, graph)
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_image(target, stylized.pixels, alpha=stylized.alpha)
+    write = write_deep_tiff if keeps_depth(target, content.bits) else write_image
+    write(target, stylized.pixels, alpha=stylized.alpha, metadata=content.metadata)
 
 
 def stylize_all(planned: Plan, graph: PictureGraph) -> int:
@@ -267,40 +269,12 @@ def _tell(message: str) -> None:
 
 def run(argv: Sequence[str] | None) -> int:
     """Do what the arguments ask for and return the exit code."""
-    parser = ArgumentParser(prog=NAME, description=__doc__, epilog=EPILOG)
-    parser.add_argument(
-        "--input",
-        nargs="+",
-        required=True,
-        metavar="FILE_OR_FOLDER",
-        help="pictures, and folders of pictures (without their subfolders)",
-    )
-    parser.add_argument(
-        "--output",
-        required=True,
-        metavar="FILE_OR_FOLDER",
-        help="a file for one picture, a folder for several (for one too, if it exists or ends in a slash)",
-    )
-    parser.add_argument(
-        "--model", required=True, metavar="PATH", help="a SavedModel folder, a .tflite or an .onnx file"
-    )
-    about_style = "styles of a model with several and their weights (1 if left out), or a weight for each, in order"
-    parser.add_argument("--style", nargs="+", default=(), metavar="NAME=WEIGHT", help=about_style)
-    about_runtime = "Python package that runs an .onnx file: onnxruntime or openvino (default: onnxruntime)"
-    parser.add_argument("--runtime", metavar="PACKAGE", help=about_runtime)
-    about_values = (
-        "values of the pictures that the model takes and returns: unit (RGB in [0, 1], as exported by this program), "
-        "signed ([-1, 1]), byte ([0, 255]) or imagenet (standardised as for torchvision's networks) (default: unit)"
-    )
-    about_image = "style picture of a model that takes any: as its second input, or for --style-model"
-    parser.add_argument("--style-image", metavar="FILE", help=about_image)
-    about_model = "model that computes from the style picture what --model takes as its second input"
-    parser.add_argument("--style-model", metavar="PATH", help=about_model)
-    parser.add_argument("--image-io", default="unit", metavar="NAME", help=about_values)
+    parser = make_parser(NAME, str(__doc__))
     arguments = parser.parse_args(argv)
+    values = arguments.image_io
     single = ("output", "model", "style_image", "style_model")
     places = [(name, [value]) for name in single if (value := getattr(arguments, name)) is not None]
-    for option, texts in (("input", arguments.input), *places, ("style", arguments.style)):
+    for option, texts in (("input", arguments.input), *places, ("style", arguments.style), ("image-io", values)):
         name = option.replace("_", "-")
         # Empty, it would be the working directory; of `--option=--` argparse makes an empty list.
         if "" in texts or [] in (texts, *texts):
@@ -311,7 +285,6 @@ def run(argv: Sequence[str] | None) -> int:
                 exit_code=2,
             )
     planned = plan([Path(text) for text in arguments.input], arguments.output)
-    values = arguments.image_io
     reference = read_reference(arguments.style_image, arguments.style_model, values)
     graph = load_graph(Path(arguments.model), arguments.style, arguments.runtime, values, reference)
     return stylize_all(planned, graph)

@@ -76,6 +76,11 @@ def keeps_alpha(path: Path) -> bool:
     return format_of(path) != WITHOUT_ALPHA
 
 
+def keeps_depth(path: Path, bits: int) -> bool:
+    """Say whether a picture of `bits` a channel is one of 16 that goes where they can be kept."""
+    return bits > 8 and format_of(path) == "TIFF"
+
+
 def warn_of_lost_alpha(path: Path) -> None:
     """Warn (ImageWarning) that a picture with transparency goes where there is none."""
     warnings.warn(f"{path}: {format_of(path)} does not support transparency; left out", ImageWarning, stacklevel=3)

@@ -22,11 +22,13 @@ class TensorInfo:
         name: what the file calls it.
         shape: with the batch; None for a free size. None in its place where the file does not tell the rank.
         dtype: NumPy's name of it ("float32"), the runtime's own where NumPy has none.
+        limits: the least and the most that a quantised tensor can hold; None for others.
     """
 
     name: str
     shape: tuple[int | None, ...] | None
     dtype: str
+    limits: tuple[float, float] | None = None
 
     @property
     def axes(self) -> str:

@@ -19,12 +19,12 @@ SIGNATURE = "serving_default"
 
 
 def load_saved_model(path: Path) -> Graph:
-    """Load the signature "serving_default" of a SavedModel folder whose weights are sound numbers.
+    """Load the signature "serving_default" of a SavedModel folder, or its only one, whose weights are sound numbers.
 
     Inputs and outputs are in alphabetical order.
 
     Raises:
-        GraphError: it has no such signature, or a weight is no sound number.
+        GraphError: it has none or several others, or a weight is no sound number.
     """
     ask_for_quick_kernels()
     with without_stderr():  # TensorFlow's notes when it starts, and when it first looks for a GPU
@@ -32,14 +32,15 @@ def load_saved_model(path: Path) -> Graph:
 
         tf.config.list_physical_devices()
     loaded = tf.saved_model.load(str(path))
-    if SIGNATURE not in loaded.signatures:
-        raise GraphError(f"it has no signature {SIGNATURE!r} ({', '.join(loaded.signatures) or 'none at all'})")
-    signature = loaded.signatures[SIGNATURE]
+    names = [SIGNATURE] if SIGNATURE in loaded.signatures else list(loaded.signatures)
+    if len(names) != 1:
+        raise GraphError(f"it has no signature {SIGNATURE!r} ({', '.join(names) or 'none at all'})")
+    signature = loaded.signatures[names[0]]
     check_weights(saved_model_weights(signature))
 
     def run(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         # Through `loaded`: the signature alone would not keep the variables alive.
-        results = loaded.signatures[SIGNATURE](**{name: tf.constant(array) for name, array in arrays.items()})
+        results = loaded.signatures[names[0]](**{name: tf.constant(array) for name, array in arrays.items()})
         return {name: result.numpy() for name, result in results.items()}
 
     return Graph(

@@ -28,8 +28,8 @@ class StyleError(GraphError):
 
 
 def is_style_input(given: TensorInfo) -> bool:
-    """Say whether an input takes the weights of styles."""
-    return len(given.shape or ()) == STYLE_RANK
+    """Say whether an input takes the weights of styles, which are several."""
+    return given.shape is not None and len(given.shape) == STYLE_RANK and given.shape[1] != 1
 
 
 def parse_weights(texts: Sequence[str]) -> Weights:

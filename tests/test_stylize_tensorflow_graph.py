@@ -11,9 +11,10 @@ import sys
 import numpy as np
 import onnx
 import pytest
+import tifffile
 from conftest import ROOT
 from onnx import TensorProto, helper, numpy_helper
-from PIL import Image
+from PIL import ExifTags, Image
 from support.left_behind import leave_temporary
 from support.small_models import convolutional_model, inverting_model
 
@@ -127,6 +128,44 @@ def test_file_to_file_replaces(exports, photos, tmp_path):
     target.write_text("earlier")
     assert stylize("--input", photos / "fitting.png", "--output", target, "--model", exports / "export") == 0
     np.testing.assert_array_equal(levels(target), 255 - levels(photos / "fitting.png"))
+
+
+def test_what_is_known_of_a_picture_is_kept(exports, photos, tmp_path):
+    """16 bits in TIFF, EXIF data, resolution; a picture that EXIF turns is upright."""
+    levels16 = np.random.default_rng(0).integers(0, 2**16, (20, 30, 3), np.uint16)
+    tifffile.imwrite(tmp_path / "deep.tif", levels16, photometric="rgb")
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation], exif[ExifTags.Base.Artist] = 6, "A. Painter"
+    turned = Image.open(photos / "fitting.png").convert("RGB")
+    turned.save(tmp_path / "turned.png", exif=exif, dpi=(300, 300))
+    for source, target in (("deep.tif", "a.tif"), ("deep.tif", "a.png"), ("turned.png", "b.png")):
+        common = "--model", exports / "export.onnx", "--input", tmp_path / source
+        assert stylize(*common, "--output", tmp_path / target) == 0
+    np.testing.assert_allclose(tifffile.imread(tmp_path / "a.tif"), 65535 - levels16.astype(int), atol=1)
+    np.testing.assert_allclose(levels(tmp_path / "a.png"), (65535 - levels16.astype(int)) / 257, atol=0.51)
+    result = Image.open(tmp_path / "b.png")
+    np.testing.assert_array_equal(np.asarray(result), 255 - np.rot90(np.asarray(turned), -1))
+    assert result.getexif()[ExifTags.Base.Artist] == "A. Painter"
+    assert result.getexif().get(ExifTags.Base.Orientation, 1) == 1
+    np.testing.assert_allclose(result.info["dpi"], 300, atol=0.1)
+
+
+def test_a_saved_model_with_one_signature(photos, tmp_path, capsys):
+    """Whatever it is called; of several it is the usual one."""
+    import tensorflow as tf
+
+    holder = tf.Module()
+    spec = tf.TensorSpec((None, None, None, 3), tf.float32, name="image")
+    functions = [tf.function(lambda image, k=k: k - image, input_signature=[spec]) for k in (1.0, 0.5)]
+    common = ["--input", photos / "fitting.png", "--output", tmp_path / "out.png", "--model"]
+    for names, code in ((["paint"], 0), (["paint", "serving_default"], 0), (["paint", "other"], 1)):
+        model = tmp_path / "_".join(names)
+        signatures = dict(zip(reversed(names), functions, strict=False))
+        tf.saved_model.save(holder, str(model), signatures=signatures)
+        capsys.readouterr()
+        assert stylize(*common, model) == code
+        np.testing.assert_array_equal(levels(tmp_path / "out.png"), 255 - levels(photos / "fitting.png"))
+    assert "paint_other: cannot be loaded: it has no signature 'serving_default' (" in capsys.readouterr().err
 
 
 def test_one_bad_file_does_not_stop_the_rest(exports, photos, tmp_path, capsys):

@@ -16,8 +16,8 @@ from images.resizing import resize_long_side
 from images.rows import PictureRows, rows_of
 from images.writing import (
     check_size,
-    format_of,
     keeps_alpha,
+    keeps_depth,
     warn_of_lost_alpha,
     write_deep_tiff,
     write_image,
@@ -101,7 +101,7 @@ def _stylize_whole(job: Job, content: PictureRows, generator: Stylizer, settings
         brush_size=settings.brush_size,
     )
     start = perf_counter()
-    write = write_deep_tiff if _is_deep(job.target, content) else write_image
+    write = write_deep_tiff if keeps_depth(job.target, content.bits) else write_image
     write(job.target, stylized.pixels, alpha=stylized.alpha, metadata=content.metadata)
     return perf_counter() - start
 
@@ -110,16 +110,12 @@ def _stylize_in_strips(job: Job, content: PictureRows, look: Look, plan: Picture
     """Stylise and write a picture in strips; return the seconds of writing."""
     has_alpha = _keeps_alpha(job.target, content)
     shape = (content.height, content.width, 4 if has_alpha else 3)
-    levels = mapped_zeros(shape, np.uint16 if _is_deep(job.target, content) else np.uint8, str(job.target.parent))
+    dtype = np.uint16 if keeps_depth(job.target, content.bits) else np.uint8
+    levels = mapped_zeros(shape, dtype, str(job.target.parent))
     stylize_rows(content, plan, look, channels=levels, folder=job.target.parent, observe=observe)
     start = perf_counter()
     write_levels(job.target, levels, metadata=content.metadata)
     return perf_counter() - start
-
-
-def _is_deep(target: Path, content: PictureRows) -> bool:
-    """Say whether a picture of 16 bits a channel goes where they can be kept."""
-    return content.bits > 8 and format_of(target) == "TIFF"
 
 
 def _keeps_alpha(target: Path, content: PictureRows) -> bool:

@@ -48,7 +48,7 @@ def run_at_any_size(
     """Return a model's answer to `pixels`, which are extended, and that told, where it fails on their size alone.
 
     Args:
-        run: the model, from (height, width, 3) to the same.
+        run: the model, from (height, width, 3) to the same, or to several times that height and width.
         pixels: (height, width, 3) in [0, 1].
         note: called with what was done in words.
 
@@ -67,4 +67,5 @@ def run_at_any_size(
         except GraphError:
             raise error from None
     note(f"the model fails on {width} x {height} pixels: extended by mirroring to {fitting[1]} x {fitting[0]}")
-    return answer[:height, :width]
+    scale = answer.shape[0] // fitting[0]
+    return answer[: scale * height, : scale * width]

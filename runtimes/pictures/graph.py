@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from runtimes.graph import Graph, GraphError, TensorInfo
 from runtimes.loading import load_graph
-from runtimes.pictures.image_io import ImageIO, is_picture
+from runtimes.pictures.image_io import ImageIO, is_picture, is_rgb
 from runtimes.pictures.reference import Reference
-from runtimes.styles import StyleError, Weights, is_style_input, style_row
+from runtimes.styles import STYLE_RANK, StyleError, Weights, is_style_input, style_row
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,8 @@ class PictureGraph:
     """An exported model from pictures to pictures.
 
     Attributes:
-        run: pictures (batch, height, width, 3), float32 RGB in [0, 1] -> the same, whose values may lie outside.
+        run: pictures (batch, height, width, 3), float32 RGB in [0, 1] -> the same, 1, 2, 3 ... times as large, whose
+            values may lie outside.
         size: the one (height, width) that it takes, or None for any.
     """
 
@@ -34,7 +35,7 @@ class PictureGraph:
 
 
 def load_picture_graph(
-    path: Path, style: Weights, runtime: str | None, image_io: str, reference: Reference | None
+    path: Path, style: Weights, runtime: str | None, image_io: Sequence[str], reference: Reference | None
 ) -> PictureGraph:
     """Load a model of pictures, exported by this program or another.
 
@@ -42,7 +43,8 @@ def load_picture_graph(
         path: see `runtimes.loading.load_graph`.
         style: weights of the styles of a model with several, one for each or by their names; none for others.
         runtime: see `runtimes.loading.load_graph`.
-        image_io: values of the model's pictures, one of `runtimes.pictures.image_io.CONVENTIONS`.
+        image_io: names in `runtimes.pictures.image_io.CONVENTIONS` of the values of the pictures that the model takes,
+            and of those that it returns if they differ.
         reference: the style picture of a model that takes one; None for others.
 
     Raises:
@@ -74,8 +76,13 @@ def _told_apart(inputs: Sequence[TensorInfo]) -> tuple[TensorInfo, TensorInfo | 
     """Return the input of the picture, and that of its style where there is one: no picture, or called so, or last."""
     if len(inputs) == 1:
         return inputs[0], None
-    by_style = sorted(inputs, key=lambda tensor: (not is_picture(tensor), "style" in tensor.name.lower()))
+    by_style = sorted(inputs, key=lambda tensor: (-_likeness(tensor), "style" in tensor.name.lower()))
     return by_style[0], by_style[1]
+
+
+def _likeness(given: TensorInfo) -> int:
+    """Return 2 for the axes of RGB pictures, 1 for those of grey ones, which may be masks, and 0 for others."""
+    return is_picture(given) + is_rgb(given)
 
 
 def _style_values(
@@ -88,6 +95,8 @@ def _style_values(
         if reference is not None:
             raise GraphError("the model takes no style picture")
         return {}
+    if wanted.shape is not None and len(wanted.shape) < STYLE_RANK:
+        raise GraphError(f"takes {wanted.name}, {wanted}, beside the picture; only a style can be given")
     if reference is not None:
         if names:
             raise GraphError(f"takes weights of its styles (--style), not a style picture; it has {', '.join(names)}")
@@ -111,11 +120,12 @@ def _runner(graph: Graph, name: str, form: ImageIO, rows: dict[str, np.ndarray])
 
     def run(pictures: np.ndarray) -> np.ndarray:
         height, width = pictures.shape[1:3]
+        values = form.encode(pictures)
         try:
-            answer = np.asarray(graph.run({name: form.encode(pictures), **rows})[output])
+            answer = np.asarray(graph.run({name: values, **rows})[output])
         except Exception as error:  # each runtime has its own kinds
             raise GraphError(f"the model fails on {width} x {height} pixels: {error}") from error
-        stylized = form.decode(answer, pictures.shape)
+        stylized = form.decode(answer, values.shape)
         if not np.isfinite(stylized).all():
             raise GraphError(f"the model returns NaN or infinite values for {width} x {height} pixels")
         return stylized

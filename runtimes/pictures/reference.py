@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,12 +25,12 @@ class Reference:
         read: (height, width), or None for a size that suits networks of any -> the picture (height, width, 3), float32
             RGB in [0, 1].
         model: that computes of the picture what the network takes in its place; None where it takes the picture.
-        image_io: values of the pictures that are taken, one of CONVENTIONS.
+        image_io: as of `runtimes.pictures.image_io.ImageIO.of`.
     """
 
     read: Callable[[Size | None], np.ndarray]
     model: Path | None
-    image_io: str
+    image_io: Sequence[str]
 
     def values(self, wanted: TensorInfo) -> np.ndarray:
         """Return what a network takes as its input `wanted`.

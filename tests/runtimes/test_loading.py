@@ -57,11 +57,13 @@ class Negative(tf.Module):
         return 1 - x
 
 
-def test_a_saved_model_of_other_signatures_is_refused_by_their_names(tmp_path):
+def test_a_saved_model_of_several_other_signatures_is_refused_by_their_names(tmp_path):
     network = Negative()
-    tf.saved_model.save(network, str(tmp_path / "net"), signatures={"paint": network.__call__.get_concrete_function()})
-    with pytest.raises(GraphError, match=r"net: cannot be loaded: it has no signature 'serving_default' \(paint\)"):
-        loading.load_graph(tmp_path / "net")
+    signatures = dict.fromkeys(("draw", "paint"), network.__call__.get_concrete_function())
+    for given, told in ((signatures, "draw, paint"), (None, "none at all")):
+        tf.saved_model.save(tf.Module(), str(tmp_path / "net"), signatures=given)
+        with pytest.raises(GraphError, match=rf"net: cannot be loaded: it has no signature '\w+' \({told}\)"):
+            loading.load_graph(tmp_path / "net")
 
 
 def test_a_tflite_file_without_the_usual_signature_takes_pictures_of_all_sizes(tmp_path):

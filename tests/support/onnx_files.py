@@ -15,11 +15,19 @@ Shape = Sequence[int | str]
 
 
 def write_onnx(
-    path: Path, nodes: Sequence[tuple], inputs: Mapping[str, Shape], dtype: int = TensorProto.FLOAT, **constants: Any
+    path: Path,
+    nodes: Sequence[tuple],
+    inputs: Mapping[str, Shape],
+    dtype: int = TensorProto.FLOAT,
+    output: tuple[int, Shape] | None = None,
+    **constants: Any,
 ) -> Path:
-    """Write a model from its inputs to `y`; each node is (operator, inputs, outputs) and perhaps its attributes."""
+    """Write a model from its inputs to `y`; each node is (operator, inputs, outputs) and perhaps its attributes.
+
+    The output has a type and a shape of its own, or those of the first input.
+    """
     given = [helper.make_tensor_value_info(name, dtype, shape) for name, shape in inputs.items()]
-    made = [helper.make_tensor_value_info("y", dtype, next(iter(inputs.values())))]
+    made = [helper.make_tensor_value_info("y", *(output or (dtype, next(iter(inputs.values())))))]
     tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
     made_nodes = [helper.make_node(*node[:3], **dict(*node[3:])) for node in nodes]
     graph = helper.make_graph(made_nodes, "net", given, made, tensors)

@@ -65,11 +65,16 @@ def test_a_model_that_computes_the_style(photo, painting, tmp_path):
 def test_what_does_not_fit_is_told_in_one_line(photo, painting, tmp_path, capsys):
     one = write_onnx(tmp_path / "one.onnx", [("Neg", ["x"], ["y"])], {"x": FIRST})
     two = write_onnx(tmp_path / "two.onnx", [("Sub", ["x", "v"], ["y"])], {"x": FIRST, "v": (1, 1, 1, 1)})
+    scalar = write_onnx(tmp_path / "scalar.onnx", [("Mul", ["x", "v"], ["y"])], {"x": FIRST, "v": ()})
+    strength = write_onnx(tmp_path / "strength.onnx", [("Sub", ["x", "v"], ["y"])], {"x": FIRST, "v": (1, 1)})
     three = write_onnx(tmp_path / "three.onnx", [("Max", ["x", "v", "w"], ["y"])], dict.fromkeys("xvw", FIRST))
     weights = write_onnx(tmp_path / "weights.onnx", [("Neg", ["x"], ["y"])], {"x": FIRST, "style": ("n", 2)})
     for code, message, model, *options in (
         (1, "takes no style picture", one, "--style-image", painting),
         (1, "takes a style beside the picture, float32 (1, 1, 1, 1): a style picture is needed (--style-image)", two),
+        (1, "takes v, float32 (), beside the picture; only a style can be given", scalar),
+        (1, "takes v, float32 (), beside the picture; only a style", scalar, "--style-image", painting),
+        (1, "takes a style beside the picture, float32 (1, 1): a style picture is", strength, "--style", "0.5"),
         (1, "the model that computes it is needed (--style-model)", two, "--style-image", painting),
         (1, "one.onnx: makes float32 (1, 3, 32, 64), the network takes float32 (1, 1, 1, 1)", two, "--style-image",
          painting, "--style-model", one),
