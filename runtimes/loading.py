@@ -25,6 +25,9 @@ SIGNATURES = (
     (0, b"\x89HDF", "an HDF5 file"),
     (4, b"TFL3", "a .tflite file"),
     (0, b"\x08", "a protobuf message, such as an .onnx file"),
+    (0, b"version ", "a pointer of Git LFS, which stands for a file that was not downloaded"),
+    (0, b"<!", "a web page"),
+    (0, b"<html", "a web page"),
 )
 
 # What makes a folder a SavedModel.

@@ -34,6 +34,8 @@ def fields(message: memoryview) -> Iterator[tuple[int, Any]]:
 def _varint(message: memoryview, position: int) -> tuple[int, int]:
     value = shift = 0
     while True:
+        if position == len(message):
+            raise GraphError("damaged")
         byte = message[position]
         position += 1
         value |= (byte & 127) << shift

@@ -6,6 +6,7 @@ import signal
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.onnx_files import write_onnx
 
 from runtimes import loading
 from runtimes.graph import GraphError
@@ -41,12 +42,26 @@ def test_a_package_that_is_not_there_is_named(monkeypatch, tmp_path):
         ("a.onnx", b"\x20\0\0\0TFL3", "a .tflite file"),
         ("a.tflite", b"\x08\x08\x12\x04test", "a protobuf message, such as an .onnx file"),
         ("a.tflite", b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+        (
+            "a.onnx",
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "a pointer of Git LFS, which stands for a file that .*",
+        ),
+        ("a.tflite", b"<!DOCTYPE html>", "a web page"),
     ],
 )
 def test_a_file_of_another_kind_than_its_name_tells_is_named(name, content, kind, tmp_path):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(GraphError, match=f"{name}: cannot be loaded: it is {kind}$"):
         loading.load_graph(tmp_path / name)
+
+
+def test_a_file_that_is_cut_off_or_goes_on_with_zeros_is_damaged(tmp_path):
+    whole = write_onnx(tmp_path / "a.onnx", [("Neg", ["x"], ["y"])], {"x": ("n", 3, "h", "w")}).read_bytes()
+    for content in (whole[:-1], whole + bytes(7), whole + b"\x08\xff"):
+        (tmp_path / "a.onnx").write_bytes(content)
+        with pytest.raises(GraphError, match=r"a\.onnx: cannot be loaded: damaged$"):
+            loading.load_graph(tmp_path / "a.onnx")
 
 
 class Negative(tf.Module):
