@@ -252,21 +252,27 @@ def run_through(
     return getattr(model, "_functional", model)._run_through_graph(inputs, operation_fn=step)
 
 
-def name_apart(outputs: Sequence[keras.KerasTensor]) -> None:
-    """Rename the operations above `outputs` whose name another has, so that keras.Model takes them.
-
-    Operations that Keras names itself (x + y is "add") know nothing of layers that somebody called so.
-    """
+def operations_above(outputs: Sequence[keras.KerasTensor], until: tuple[type, ...] = ()) -> list[keras.Operation]:
+    """Return the operations that lead to `outputs`, but not those above one of the types `until`."""
     operations: dict[int, keras.Operation] = {}
     waiting = list(outputs)
     while waiting:
         operation = waiting.pop()._keras_history.operation
         if operation is not None and id(operation) not in operations:
             operations[id(operation)] = operation
-            waiting += [tensor for node in operation._inbound_nodes for tensor in node.input_tensors]
+            if not isinstance(operation, until):
+                waiting += [tensor for node in operation._inbound_nodes for tensor in node.input_tensors]
+    return list(operations.values())
+
+
+def name_apart(outputs: Sequence[keras.KerasTensor]) -> None:
+    """Rename the operations above `outputs` whose name another has, so that keras.Model takes them.
+
+    Operations that Keras names itself (x + y is "add") know nothing of layers that somebody called so.
+    """
     taken: set[str] = set()
     # Layers keep the names that they were given.
-    for operation in sorted(operations.values(), key=_named_by_keras):
+    for operation in sorted(operations_above(outputs), key=_named_by_keras):
         name, number = operation.name, 1
         while operation.name in taken:
             operation.name, number = f"{name}_op{number}", number + 1

@@ -22,6 +22,7 @@ from layers.filtered_resizing import FilteredResizing2D
 from layers.flow_warping import FlowWarping2D
 from layers.fold_axes import FoldAxes
 from layers.fractional_max_pooling import FractionalMaxPooling
+from layers.grid_sampling import GridSampling2D
 from layers.instance_normalization import InstanceNormalization
 from layers.largest_in_order import LargestInOrder
 from layers.local_response_normalization import LocalResponseNormalization
@@ -83,6 +84,7 @@ __all__ = [
     "FlowWarping2D",
     "FoldAxes",
     "FractionalMaxPooling",
+    "GridSampling2D",
     "InstanceNormalization",
     "LargestInOrder",
     "LocalResponseNormalization",

@@ -62,11 +62,16 @@ def mixed_pixels(pictures: Any, rows: Neighbours, columns: Neighbours) -> Any:
     return mixed
 
 
-def _neighbours(places: Any, size: Any) -> Neighbours:
-    """Return for both pixels around each place their numbers along an axis of `size`, and their weights."""
+def pixels_around(position: Any, size: Any) -> Neighbours:
+    """Return for both pixels around each place their numbers along an axis of `size`, and their weights.
+
+    Args:
+        position: the places, the middle of the first pixel at 0; a pixel outside of the picture has the weight 0.
+        size: of the axis.
+    """
     last = ops.cast(size - 1, "float32")
     # Whatever lies further outside has no neighbour either, and fits into an integer.
-    position = ops.clip((places + 1.0) * 0.5 * last, -2.0, last + 2.0)
+    position = ops.clip(position, -2.0, last + 2.0)
     before = ops.floor(position)
     part = position - before
     pairs = []
@@ -75,3 +80,8 @@ def _neighbours(places: Any, size: Any) -> Neighbours:
         number = ops.cast(ops.clip(pixel, 0.0, last), "int32")
         pairs.append((number, ops.where(inside, weight, ops.zeros_like(weight))))
     return pairs
+
+
+def _neighbours(places: Any, size: Any) -> Neighbours:
+    """Return the pixels around places from -1 to 1, along an axis of `size`."""
+    return pixels_around((places + 1.0) * 0.5 * ops.cast(size - 1, "float32"), size)

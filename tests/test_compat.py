@@ -21,6 +21,7 @@ from compat import (
     lbfgsb_step,
     leave_gradients,
     mend_tf2onnx,
+    operations_above,
     run_through,
     tflite_flatbuffers,
     tflite_schema,
@@ -42,6 +43,13 @@ def test_layers_of_models_within_models():
     assert kinds.count("Conv2D") == 1
     assert kinds.count("ReLU") == 1
     assert outer not in flatten_layers(outer)
+
+
+def test_operations_above_a_tensor():
+    x = keras.Input((4, 4, 3))
+    y = keras.layers.ReLU()(keras.layers.Conv2D(2, 1)(x))
+    assert {type(one).__name__ for one in operations_above([y])} == {"InputLayer", "Conv2D", "ReLU"}
+    assert {type(one).__name__ for one in operations_above([y], (keras.layers.Conv2D,))} == {"Conv2D", "ReLU"}
 
 
 def test_graphs_of_optimizers_do_not_stay():

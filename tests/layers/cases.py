@@ -99,6 +99,23 @@ CASES = [
         shapes=((2, 6, 7, 3), (2, 4, 3, 2)),
         other_shapes=((1, 5, 1, 3), (1, 6, 5, 2)),
     ),
+    *(
+        Case(
+            layers.GridSampling2D,
+            {"interpolation": interpolation, "padding_mode": padding_mode, "align_corners": align_corners},
+            references.grid_sampling,
+            # of sizes at which no place of the grid is where its slope jumps
+            shapes=((2, 6, 8, 3) if align_corners else (2, 7, 5, 3), (2, 4, 3, 2)),
+            other_shapes=((1, 5, 1, 3), (1, 6, 5, 2)),
+        )
+        for interpolation, padding_mode, align_corners in [
+            ("bilinear", "zeros", False),
+            ("bilinear", "border", True),
+            ("bilinear", "reflection", False),
+            ("nearest", "zeros", True),
+            ("nearest", "reflection", True),
+        ]
+    ),
     Case(
         layers.Correlation2D,
         {

@@ -23,6 +23,11 @@ def bilinear_sampling(pictures, places, weights):
     return channels_last(F.grid_sample(channels_first(pictures), grid, align_corners=True))
 
 
+def grid_sampling(pictures, grid, _, *, interpolation="bilinear", padding_mode="zeros", align_corners=False):
+    options = {"mode": interpolation, "padding_mode": padding_mode, "align_corners": align_corners}
+    return channels_last(F.grid_sample(channels_first(pictures), torch.tensor(grid), **options))
+
+
 def correlation(first, second, _, *, row_shifts, column_shifts, kernel_size, strides, padding, border, difference):
     (rows, columns), (top, left) = padding, border
     first = np.pad(first, ((0, 0), (rows, rows), (columns, columns), (0, 0)))

@@ -52,6 +52,8 @@ def test_fractional_pooling_tells_its_output_shape():
         (lambda: layers.Correlation2D([0], [0], strides=1.5), "strides must be an integer of at least 1, not 1.5"),
         (lambda: layers.Correlation2D([], [0]), "row_shifts must be integers, at least one"),
         (lambda: layers.Correlation2D([0], [0.5]), "column_shifts must be integers"),
+        (lambda: layers.GridSampling2D("cubic"), "interpolation must be one of bilinear, nearest, not 'cubic'"),
+        (lambda: layers.GridSampling2D(padding_mode="edge"), "padding_mode must be one of zeros, .* not 'edge'"),
         (lambda: layers.DetectionSelection(0.5, 0.5, candidates=0), "candidates must be an integer"),
         (lambda: layers.DetectionSelection(0.5, 0.5, candidates=3, keep=-1), "keep must be an integer"),
         (lambda: layers.RegionProposals(0.5, candidates=3, keep=0), "keep must be an integer"),

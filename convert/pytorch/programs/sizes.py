@@ -8,10 +8,12 @@ from fractions import Fraction
 from typing import Any
 
 from keras import KerasTensor
+from keras.layers import InputLayer
 
+from compat import operations_above
 from convert.axes import keras_axis
 from convert.pytorch.programs.values import FreeSize, OperatorError
-from layers import ReshapeBySizes
+from layers import Parameter, RangeBySizes, ReshapeBySizes
 from layers.by_sizes import BySizes
 
 MAX_PARTS = 200  # of a formula
@@ -220,6 +222,15 @@ def has_batch(size: Any) -> bool:
     if not isinstance(size, FreeSize):
         return False
     return any(map(has_batch, size.parts[1:])) if size.parts else size.value is not None and size.dim == 0
+
+
+def has_numbers_of_inputs(tensor: KerasTensor) -> bool:
+    """Return whether a tensor is computed from an input's numbers, not from its sizes and weights alone.
+
+    One that is not has no axis of the batch, though its first size may be free.
+    """
+    above = operations_above([tensor], until=(RangeBySizes, Parameter))
+    return any(isinstance(operation, InputLayer) for operation in above)
 
 
 def with_channels(x: KerasTensor, channels: int | None) -> KerasTensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -9,8 +10,11 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from convert.functions import added
 from convert.pytorch.programs.context import Context
-from convert.pytorch.programs.operators.arithmetic import TYPES, cast
+from convert.pytorch.programs.elementwise import elementwise
+from convert.pytorch.programs.operators.arithmetic import TYPES, add, cast
+from convert.pytorch.programs.operators.reshaping import reshape
 from convert.pytorch.programs.registry import operator
 from convert.pytorch.programs.sizes import by_sizes, computed, reshaped_by_sizes
 from convert.pytorch.programs.values import FreeSize, OperatorError, Value, whole, wholes
@@ -127,7 +131,38 @@ def _range(context: Context, bounds: Sequence[Any], dtype: Any) -> Value:
 @operator("linspace")
 def linspace(context: Context, start: float, end: float, steps: Any, dtype: Any = None, **placement: Any) -> Value:
     """So many numbers from start to end."""
+    if isinstance(steps, FreeSize):
+        numbers = Value(by_sizes(RangeBySizes, context.anchor.sized, [0, steps]))
+        return elementwise(context, lambda x, n: _between(x, n, start, end), numbers, steps)
     return Value(np.linspace(start, end, whole(steps)).astype(_numpy_type(dtype)))
+
+
+def _between(numbers: Any, count: Any, start: float, end: float) -> Any:
+    """Return numbers from 0 to count - 1 spread from start to end, symmetrically, as in PyTorch."""
+    step = (end - start) / ops.cast(ops.maximum(ops.subtract(count, 1), 1), "float32")
+    after = ops.cast(ops.subtract(ops.subtract(count, 1), numbers), "float32")
+    numbers = ops.cast(numbers, "float32")
+    return ops.where(ops.less(numbers, after), start + numbers * step, end - after * step)
+
+
+@operator("meshgrid")
+def mesh(context: Context, tensors: Sequence[Value], indexing: str = "ij") -> list[Value]:
+    """Vectors repeated over a grid, each along its own axis; "xy" exchanges the first two axes of the grid."""
+    order = list(range(len(tensors)))
+    if indexing == "xy":
+        order[:2] = reversed(order[:2])
+    wide = [reshape(context, one, [-1 if axis == place else 1 for axis in order]) for place, one in enumerate(tensors)]
+    zeros = elementwise(context, lambda *parts: functools.reduce(added, map(ops.zeros_like, parts)), *wide)
+    return [add(context, one, zeros) for one in wide]
+
+
+@operator("eye")
+def identity_matrix(context: Context, n: Any, m: Any = None, dtype: Any = None, **placement: Any) -> Value:
+    """Ones on the diagonal of a matrix, zeros elsewhere."""
+    rows, columns = whole(n), whole(n if m is None else m)
+    zeros = _full(context, [rows, columns], 0.0, dtype).tensor
+    np.fill_diagonal(zeros, 1)
+    return Value(zeros)
 
 
 @operator("scalar_tensor")

@@ -10,6 +10,7 @@ import numpy as np
 from keras import KerasTensor, ops
 
 from convert.axes import keras_axis
+from convert.functions import added
 from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.registry import operator
 from convert.pytorch.programs.sizes import by_sizes, computed, is_same
@@ -141,7 +142,7 @@ def _with_batch(context: Context, value: Value, others: Sequence[Value]) -> Kera
         raise BatchNeeded(f"joins a tensor of {value.shape[0]} pictures to one of any number")
     zeros = ops.zeros_like(free.source()[(slice(None),) + (slice(0, 1),) * (free.rank - 1)])
     first = context.tensor(value)[(slice(0, 1), ...)]
-    return Value.from_source(first + zeros).tensor
+    return Value.from_source(added(first, zeros)).tensor
 
 
 def _expanded(context: Context, value: Value, others: Sequence[Value], dim: int) -> KerasTensor:
@@ -151,7 +152,7 @@ def _expanded(context: Context, value: Value, others: Sequence[Value], dim: int)
         pairs = enumerate(zip(value.shape, other.shape, strict=True))
         if any(size == 1 and free is None and axis not in (0, joined) for axis, (size, free) in pairs):
             part = other.tensor[(slice(None),) * keras_axis(joined, other.rank) + (slice(0, 1),)]
-            return ops.add(tensor, ops.zeros_like(part))
+            return added(tensor, ops.zeros_like(part))
     return tensor
 
 

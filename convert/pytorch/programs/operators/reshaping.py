@@ -13,7 +13,7 @@ from convert.axes import keras_permutation, source_permutation
 from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.elementwise import check_constant
 from convert.pytorch.programs.registry import operator
-from convert.pytorch.programs.sizes import by_sizes, has_batch, is_known, reshaped_by_sizes
+from convert.pytorch.programs.sizes import by_sizes, has_batch, has_numbers_of_inputs, is_known, reshaped_by_sizes
 from convert.pytorch.programs.values import BatchNeeded, FreeSize, OperatorError, Value, whole, wholes
 from layers import PixelShuffle2D, RangeBySizes
 
@@ -33,17 +33,18 @@ def reshape(context: Context, self: Value, size: Any, stride: Any = None) -> Val
 def _reshaped(context: Context, value: Value, sizes: Sequence[Any]) -> KerasTensor:
     """Return a tensor in PyTorch's order with other sizes."""
     source, shape = value.source(), value.shape
+    batch = context.batch if shape[0] is None and has_numbers_of_inputs(value.sized) else 0
     wanted = [-1 if isinstance(size, FreeSize) else whole(size) for size in sizes]
     free = [axis for axis, size in enumerate(shape) if size is None]
     frees = [size for size in sizes if isinstance(size, FreeSize)]
     if not free:
         return ops.reshape(source, wanted)
     if len(free) == 1 and len(frees) <= 1 and not _is_joined(shape, wanted, frees):
-        return ops.reshape(source, _with_free(context, shape, free[0], sizes, wanted))
+        return ops.reshape(source, _with_free(batch, shape, free[0], sizes, wanted))
     unknown = [place for place, size in enumerate(sizes) if isinstance(size, FreeSize) and not is_known(size)]
     if len(unknown) == 1 and -1 not in sizes:
         sizes = [*sizes[: unknown[0]], -1, *sizes[unknown[0] + 1 :]]
-    return reshaped_by_sizes(source, _with_batch(context, value, sizes))
+    return reshaped_by_sizes(source, _with_batch(context, batch, sizes))
 
 
 def _is_joined(shape: Sequence[int | None], wanted: Sequence[int], frees: Sequence[FreeSize]) -> bool:
@@ -53,7 +54,7 @@ def _is_joined(shape: Sequence[int | None], wanted: Sequence[int], frees: Sequen
 
 
 def _with_free(
-    context: Context, shape: Sequence[int | None], free: int, sizes: Sequence[Any], wanted: list[int]
+    batch: int, shape: Sequence[int | None], free: int, sizes: Sequence[Any], wanted: list[int]
 ) -> list[int]:
     """Return wanted sizes with -1 in the place of the batch, which is axis `free` and the only size that is.
 
@@ -63,9 +64,9 @@ def _with_free(
         BatchNeeded: it cannot be told where in them the batch is.
     """
     before, after = (math.prod(whole(size) for size in part) for part in (shape[:free], shape[free + 1 :]))
-    total = before * context.batch * after
+    total = before * batch * after
     frees = [size for size in sizes if isinstance(size, FreeSize)]
-    if wanted.count(-1) == 1 and (frees or not context.batch):
+    if wanted.count(-1) == 1 and (frees or not batch):
         return wanted
     known = math.prod(size for size in wanted if size != -1)
     if len(frees) == 1 and wanted.count(-1) == 2 and frees[0].value is not None:  # that of the batch, and a -1
@@ -74,7 +75,7 @@ def _with_free(
     if -1 in wanted and not frees:
         wanted[wanted.index(-1)] = total // known if known else 0
     for place, size in enumerate(sizes):
-        is_batch = isinstance(size, FreeSize) or wanted[place] == context.batch
+        is_batch = isinstance(size, FreeSize) or wanted[place] == batch
         if is_batch and (math.prod(wanted[:place]), math.prod(wanted[place + 1 :])) == (before, after):
             return [*wanted[:place], -1, *wanted[place + 1 :]]
     if free == 0 and math.prod(wanted) == total:
@@ -82,15 +83,17 @@ def _with_free(
     raise BatchNeeded(_BATCH)
 
 
-def _with_batch(context: Context, value: Value, sizes: Sequence[Any]) -> list[Any]:
+def _with_batch(context: Context, batch: int, sizes: Sequence[Any]) -> list[Any]:
     """Return the sizes of a tensor whose first axis is that of a batch, or of all parts of its pictures.
+
+    Of a tensor that has none, `batch` is 0.
 
     Raises:
         BatchNeeded: there is no batch among them, as the program was recorded with so many pictures.
     """
-    if not context.batch or value.shape[0] is not None or has_batch(sizes[0]) or sizes[0] == -1:
+    if not batch or has_batch(sizes[0]) or sizes[0] == -1:
         return list(sizes)
-    if sizes[0] != context.batch:
+    if sizes[0] != batch:
         raise BatchNeeded(_BATCH)
     return [FreeSize(context.anchor, 0), *sizes[1:]]
 
@@ -226,6 +229,8 @@ def _repeated_by_sizes(context: Context, value: Value, repeats: Sequence[Any]) -
     repeated = repeat(context, value, known)
     source = context.tensor(repeated)
     for axis, count in enumerate(repeats):
+        if has_batch(count) and context.anchor.shape[0] is None and source.shape[axis] != 1:
+            raise BatchNeeded(_BATCH)
         if isinstance(count, FreeSize) and source.shape[axis] != 1:
             raise OperatorError("repeats an axis of several positions as often as a free size says")
         if isinstance(count, FreeSize) and not has_batch(count):
