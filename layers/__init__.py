@@ -16,6 +16,8 @@ from layers.crop_by_sizes import CropBySizes
 from layers.crop_to_match import CropToMatch
 from layers.detection_selection import DetectionSelection
 from layers.dilated_max_pooling import DilatedMaxPooling2D
+from layers.dynamic_conv2d import DynamicConv2D
+from layers.dynamic_conv2d_transpose import DynamicConv2DTranspose
 from layers.elementwise_affine import ElementwiseAffine
 from layers.exact_leaky_relu import ExactLeakyReLU
 from layers.filtered_resizing import FilteredResizing2D
@@ -78,6 +80,8 @@ __all__ = [
     "CropToMatch",
     "DetectionSelection",
     "DilatedMaxPooling2D",
+    "DynamicConv2D",
+    "DynamicConv2DTranspose",
     "ElementwiseAffine",
     "ExactLeakyReLU",
     "FilteredResizing2D",

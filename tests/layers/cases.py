@@ -101,6 +101,29 @@ CASES = [
     ),
     *(
         Case(
+            layers.DynamicConv2D,
+            arguments,
+            references.dynamic_convolution,
+            shapes=((2, 6, 7, 4), kernel),
+            other_shapes=((1, 9, 8, 4), kernel),
+        )
+        for arguments, kernel in [
+            ({"strides": (2, 1)}, (3, 2, 4, 3)),
+            ({"dilation_rate": 2}, (3, 2, 2, 6)),
+        ]
+    ),
+    *(
+        Case(
+            layers.DynamicConv2DTranspose,
+            {"filters": 3, "kernel_size": (3, 2), "strides": 2, "padding": 1, "groups": groups},
+            references.dynamic_convolution_transpose,
+            shapes=((2, 6, 7, 6), (3, 2, 3 // groups, 6)),
+            other_shapes=((1, 5, 4, 6), (3, 2, 3 // groups, 6)),
+        )
+        for groups in (1, 3)
+    ),
+    *(
+        Case(
             layers.GridSampling2D,
             {"interpolation": interpolation, "padding_mode": padding_mode, "align_corners": align_corners},
             references.grid_sampling,

@@ -23,6 +23,16 @@ def bilinear_sampling(pictures, places, weights):
     return channels_last(F.grid_sample(channels_first(pictures), grid, align_corners=True))
 
 
+def dynamic_convolution(x, kernel, _, *, strides=1, dilation_rate=1):
+    kernel, groups = torch.tensor(kernel.transpose(3, 2, 0, 1)), x.shape[-1] // kernel.shape[2]
+    return channels_last(F.conv2d(channels_first(x), kernel, None, strides, 0, dilation_rate, groups))
+
+
+def dynamic_convolution_transpose(x, kernel, _, *, filters, kernel_size, groups=1, strides=1, padding=0):
+    kernel = torch.tensor(kernel.transpose(3, 2, 0, 1))
+    return channels_last(F.conv_transpose2d(channels_first(x), kernel, None, strides, padding, 0, groups))
+
+
 def grid_sampling(pictures, grid, _, *, interpolation="bilinear", padding_mode="zeros", align_corners=False):
     options = {"mode": interpolation, "padding_mode": padding_mode, "align_corners": align_corners}
     return channels_last(F.grid_sample(channels_first(pictures), torch.tensor(grid), **options))

@@ -18,6 +18,9 @@ def zeros(*shape):
     [
         (layers.LocallyConnected2D(2, 3, (4, 5)), [(1, 9, 7, 3)], r"\(9, 7\) do not lead to output_size \(4, 5\)"),
         (layers.PaddedConv2DTranspose(2, 3, padding=3), [(1, 2, 2, 3)], "nothing is left of an input"),
+        (layers.DynamicConv2D(), [(1, 6, 7, 4), (3, 3, 3, 2)], r"kernel of the shape \(3, 3, 3, 2\) does not fit 4"),
+        (layers.DynamicConv2D(), [(1, 6, 7, 4), (3, 3, 2, 3)], r"kernel of the shape \(3, 3, 2, 3\) does not fit 4"),
+        (layers.DynamicConv2DTranspose(2, 3), [(1, 6, 7, 4), (3, 2, 2, 4)], r"the shape \(3, 3, 2, None\), not"),
         (layers.LargestInOrder(5), [(1, 3, 2)], "k is 5, but there are 3 steps"),
         (layers.Correlation2D([0], [0]), [(1, 1, 1, 3), (1, 6, 7, 3)], "pictures of shapes .* differ"),
         (layers.Correlation2D([0], [0], kernel_size=3), [(1, 2, 5, 3)] * 2, "no window fits into .*2, 5"),
@@ -52,6 +55,7 @@ def test_fractional_pooling_tells_its_output_shape():
         (lambda: layers.Correlation2D([0], [0], strides=1.5), "strides must be an integer of at least 1, not 1.5"),
         (lambda: layers.Correlation2D([], [0]), "row_shifts must be integers, at least one"),
         (lambda: layers.Correlation2D([0], [0.5]), "column_shifts must be integers"),
+        (lambda: layers.DynamicConv2D(2, (1, 2)), r"strides \(2, 2\) and dilation_rate \(1, 2\) are both above 1"),
         (lambda: layers.GridSampling2D("cubic"), "interpolation must be one of bilinear, nearest, not 'cubic'"),
         (lambda: layers.GridSampling2D(padding_mode="edge"), "padding_mode must be one of zeros, .* not 'edge'"),
         (lambda: layers.DetectionSelection(0.5, 0.5, candidates=0), "candidates must be an integer"),

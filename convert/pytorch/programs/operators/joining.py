@@ -12,6 +12,8 @@ from keras import KerasTensor, ops
 from convert.axes import keras_axis
 from convert.functions import added
 from convert.pytorch.programs.context import Context
+from convert.pytorch.programs.elementwise import elementwise
+from convert.pytorch.programs.operators.reshaping import flatten
 from convert.pytorch.programs.registry import operator
 from convert.pytorch.programs.sizes import by_sizes, computed, is_same
 from convert.pytorch.programs.values import BatchNeeded, FreeSize, OperatorError, Value, whole, wholes
@@ -73,6 +75,8 @@ def narrow(context: Context, self: Value, dim: int, start: Any, length: Any) -> 
 @operator("select", "select_copy")
 def select(context: Context, self: Value, dim: int, index: Any) -> Value:
     """One position along an axis, which is then gone."""
+    if self.axis(dim) == 0 and self.shape[0] is None and context.anchor.shape[0] is None:
+        raise BatchNeeded("takes one picture of a batch")
     return self.view(self.source()[(slice(None),) * self.axis(dim) + (whole(index),)])
 
 
@@ -180,24 +184,43 @@ def index_select(context: Context, self: Value, dim: int, index: Value) -> Value
     return Value(ops.take(self.tensor, _numbers(index), axis=_keras_axis(self, dim)))
 
 
-@operator("index")
+@operator("index", "_unsafe_index")
 def index(context: Context, self: Value, indices: Sequence[Value | None]) -> Value:
-    """Positions along one axis, by their numbers."""
+    """Positions along one axis, or several neighbouring ones together, by their numbers."""
     given = [(axis, one) for axis, one in enumerate(indices) if one is not None]
     if self.is_constant and all(one.is_constant for _, one in given):
         return Value(self.tensor[tuple(slice(None) if one is None else one.tensor for one in indices)])
-    if len(given) != 1:
-        raise OperatorError("is supported along one axis")
-    ((axis, numbers),) = given
-    source = context.tensor(self)
-    return Value.from_source(ops.take(source, _numbers(numbers), axis=axis))
+    first = given[0][0]
+    if [axis for axis, _ in given] != list(range(first, first + len(given))):
+        raise OperatorError("is supported along neighbouring axes")
+    whole_self, places = self, given[0][1]
+    if len(given) > 1:
+        places = _joined_places(context, self, given)
+        whole_self = flatten(context, self, first, first + len(given) - 1)
+    return Value.from_source(ops.take(context.tensor(whole_self), _numbers(places), axis=first))
+
+
+def _joined_places(context: Context, value: Value, given: Sequence[tuple[int, Value]]) -> Value:
+    """Return the numbers of positions along several axes that are joined; each counts from the start.
+
+    Raises:
+        OperatorError: one is a mask.
+    """
+    places = Value(np.int32(0))
+    for axis, numbers in given:
+        if numbers.dtype == "bool":
+            raise OperatorError("masks of several axes are not supported")
+        size = FreeSize(value, axis) if value.shape[axis] is None else value.shape[axis]
+        positive = elementwise(context, lambda i, n: ops.where(ops.less(i, 0), added(i, n), i), numbers, size)
+        places = elementwise(context, lambda i, n, j: added(ops.multiply(i, n), j), places, size, positive)
+    return places
 
 
 def _numbers(value: Value) -> Any:
     if not value.is_constant:
         if not value.dtype.startswith("int"):
             raise OperatorError("needs numbers of positions, not a mask that depends on the input")
-        return value.tensor
+        return value.source()
     if value.tensor.dtype == bool:
         return np.flatnonzero(value.tensor)
     return value.tensor.astype(np.int32)

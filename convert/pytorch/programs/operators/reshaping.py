@@ -33,13 +33,15 @@ def reshape(context: Context, self: Value, size: Any, stride: Any = None) -> Val
 def _reshaped(context: Context, value: Value, sizes: Sequence[Any]) -> KerasTensor:
     """Return a tensor in PyTorch's order with other sizes."""
     source, shape = value.source(), value.shape
-    batch = context.batch if shape[0] is None and has_numbers_of_inputs(value.sized) else 0
+    has_batch_axis = shape[:1] == (None,) and context.anchor.shape[0] is None and has_numbers_of_inputs(value.sized)
+    batch = context.batch if has_batch_axis else 0
     wanted = [-1 if isinstance(size, FreeSize) else whole(size) for size in sizes]
     free = [axis for axis, size in enumerate(shape) if size is None]
     frees = [size for size in sizes if isinstance(size, FreeSize)]
     if not free:
         return ops.reshape(source, wanted)
-    if len(free) == 1 and len(frees) <= 1 and not _is_joined(shape, wanted, frees):
+    is_formula = wanted.count(-1) == 2 and len(frees) == 1 and frees[0].value is None and is_known(frees[0])
+    if len(free) == 1 and len(frees) <= 1 and not is_formula and not _is_joined(shape, wanted, frees):
         return ops.reshape(source, _with_free(batch, shape, free[0], sizes, wanted))
     unknown = [place for place, size in enumerate(sizes) if isinstance(size, FreeSize) and not is_known(size)]
     if len(unknown) == 1 and -1 not in sizes:

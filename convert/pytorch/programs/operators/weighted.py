@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import string
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,8 +16,10 @@ from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.elementwise import check_constant, elementwise
 from convert.pytorch.programs.registry import operator
 from convert.pytorch.programs.sizes import with_channels
-from convert.pytorch.programs.values import OperatorError, Value, constant_of, wholes
-from layers import PaddedConv2DTranspose, conv2d
+from convert.pytorch.programs.values import BatchNeeded, FreeSize, OperatorError, Value, constant_of, whole, wholes
+from layers import DynamicConv2D, DynamicConv2DTranspose, PaddedConv2DTranspose, conv2d
+
+MAX_POWER = 64  # of a matrix
 
 _CONVOLUTIONS: dict[int, Callable[..., keras.Layer]] = {1: keras.layers.Conv1D, 2: conv2d, 3: keras.layers.Conv3D}
 _ZERO_PADDINGS = {1: keras.layers.ZeroPadding1D, 2: keras.layers.ZeroPadding2D, 3: keras.layers.ZeroPadding3D}
@@ -35,6 +38,8 @@ def convolve(
 ) -> Value:
     """A convolution over one, two or three axes; the padding is widths of zeros, "valid" or "same"."""
     axes = weight.rank - 2
+    if not weight.is_constant:
+        return _convolve_by(context, input, weight, bias, stride, padding, dilation, groups)
     kernel, biases = _weights(weight, bias)
     strides, dilations = wholes(stride, axes), wholes(dilation, axes)
     x = with_channels(context.channels_last(input, axes), kernel.shape[1] * groups)
@@ -58,6 +63,51 @@ def convolve(
     return Value.from_channels_last(made)
 
 
+def _convolve_by(
+    context: Context,
+    input: Value,
+    weight: Value,
+    bias: Value | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+) -> Value:
+    """Return a convolution of pictures whose weights the network computes, such as a modulated one."""
+    if weight.rank != 4:
+        raise OperatorError("needs constant weights: they depend on the input here, which is supported for pictures")
+    layer = DynamicConv2D(wholes(stride, 2), wholes(dilation, 2))
+    channels, *sides = _known_sizes(weight)
+    extents = [rate * (size - 1) for rate, size in zip(layer.dilation_rate, sides, strict=True)]
+    x = _padded(with_channels(context.channels_last(input, 2), channels * whole(groups)), _widths(padding, extents))
+    kernel = ops.transpose(_computed_kernel(context, weight), (2, 3, 1, 0))
+    return _with_bias(context, Value(layer([x, kernel])), bias)
+
+
+def _known_sizes(weight: Value) -> tuple[int, ...]:
+    """Return the sizes of weights but for the first, which must be known."""
+    return wholes([FreeSize(weight, axis) if size is None else size for axis, size in enumerate(weight.shape)][1:])
+
+
+def _computed_kernel(context: Context, weight: Value) -> KerasTensor:
+    """Return weights that depend on the input, in PyTorch's order.
+
+    Raises:
+        BatchNeeded: there are some for each picture.
+    """
+    if None in weight.shape[:2] and context.anchor.shape[0] is None:
+        raise BatchNeeded("computes the weights of a convolution for each picture of a batch")
+    return weight.source()
+
+
+def _with_bias(context: Context, value: Value, bias: Value | None) -> Value:
+    """Return pictures with a bias, constant or computed, for each channel."""
+    if bias is None:
+        return value
+    wide = Value.from_source(ops.reshape(context.tensor(bias), (1, -1, 1, 1)))
+    return elementwise(context, added, value, wide)
+
+
 @operator("conv_transpose2d")
 def convolve_transposed(
     context: Context,
@@ -71,25 +121,29 @@ def convolve_transposed(
     dilation: Any = 1,
 ) -> Value:
     """A transposed convolution of pictures."""
-    kernel, biases = _weights(weight, bias)
     if weight.rank != 4:
         raise OperatorError("transposed convolutions are supported for pictures alone")
-    filters, height, width = kernel.shape[1:]
-    # Keras' kernel of a layer with groups has the outputs of one group.
-    kernel = kernel.transpose(2, 3, 1, 0)
     options: dict[str, Any] = {
         "strides": wholes(stride, 2),
         "padding": wholes(padding, 2),
         "output_padding": wholes(output_padding, 2),
         "dilation_rate": wholes(dilation, 2),
-        "groups": groups,
-        "use_bias": bias is not None,
+        "groups": whole(groups),
     }
+    x = with_channels(context.channels_last(input, 2), weight.shape[0])
+    filters, *sides = _known_sizes(weight)
+    # Keras' kernel of a layer with groups has the outputs of one group.
+    if not weight.is_constant:
+        transposed = ops.transpose(_computed_kernel(context, weight), (2, 3, 1, 0))
+        computed = DynamicConv2DTranspose(filters * options["groups"], sides, **options)([x, transposed])
+        return _with_bias(context, Value(computed), bias)
+    kernel, biases = _weights(weight, bias)
+    kernel = kernel.transpose(2, 3, 1, 0)
+    options["use_bias"] = bias is not None
 
     def make(name: str | None) -> keras.Layer:
-        return PaddedConv2DTranspose(filters * groups, (height, width), name=name, **options)
+        return PaddedConv2DTranspose(filters * options["groups"], sides, name=name, **options)
 
-    x = with_channels(input.tensor, weight.shape[0])
     return Value(context.apply(x, [weight, bias], make, [kernel, *biases], options))
 
 
@@ -195,6 +249,14 @@ def multiply_matrices(context: Context, self: Value, mat2: Value) -> Value:
         check_constant((*self.shape[:-1], *mat2.shape[-1:]))  # type: ignore[arg-type]
         return Value(np.matmul(self.tensor, mat2.tensor))
     return Value.from_source(ops.matmul(context.tensor(self), context.tensor(mat2)))
+
+
+@operator("matrix_power", "linalg_matrix_power")
+def matrix_power(context: Context, self: Value, n: int) -> Value:
+    """A matrix times itself, `n` times."""
+    if not 1 <= whole(n) <= MAX_POWER:
+        raise OperatorError(f"to the power {n} is not supported: 1 to {MAX_POWER} are")
+    return functools.reduce(lambda made, one: multiply_matrices(context, made, one), [self] * n)
 
 
 @operator("einsum")

@@ -6,20 +6,23 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
 from convert.axes import keras_axis
 from convert.pytorch.programs.context import Context
+from convert.pytorch.programs.operators.reshaping import reshape
 from convert.pytorch.programs.registry import operator
-from convert.pytorch.programs.sizes import by_sizes
-from convert.pytorch.programs.values import FreeSize, OperatorError, Value, wholes
+from convert.pytorch.programs.sizes import by_sizes, computed
+from convert.pytorch.programs.values import FreeSize, OperatorError, Value, whole, wholes
 from layers import (
     AdaptivePooling2D,
     CircularPadding2D,
     DilatedMaxPooling2D,
     PadBySizes,
     PaddedAveragePooling2D,
+    PaddedConv2DTranspose,
     PaddedMaxPooling2D,
     ReflectionPadding2D,
     ReplicationPadding2D,
@@ -173,3 +176,66 @@ def constant_pad(context: Context, self: Value, pad: Any, value: float = 0) -> V
         x = ops.pad(x, grown, constant_values=float(value))
     cut = tuple(slice(max(0, -before), -max(0, -after) or None) for before, after in keras_ends)
     return Value(x[cut] if any(min(pair) < 0 for pair in keras_ends) else x)
+
+
+@operator("unfold")
+def slide(context: Context, self: Value, dimension: int, size: int, step: int) -> Value:
+    """Windows of `size` positions along an axis, every `step`-th, whose positions become a new last axis."""
+    axis, source = self.axis(dimension), self.source()
+    parts = [source[(slice(None),) * axis + (_shifted(place, size - 1, step),)] for place in range(whole(size))]
+    return Value.from_source(ops.stack(parts, axis=-1)) if not self.is_constant else Value(np.stack(parts, axis=-1))
+
+
+def _shifted(offset: int, extent: int, step: int) -> slice:
+    """Return where the positions at `offset` of all windows are, which reach `extent` positions further."""
+    return slice(offset, offset - extent or None, step)
+
+
+@operator("im2col")
+def take_patches(context: Context, self: Value, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> Value:
+    """Windows of pictures as columns (batch, channels * height * width of a window, windows)."""
+    sides, rates, widths, steps = (wholes(one, 2) for one in (kernel_size, dilation, padding, stride))
+    x = picture(self)
+    if any(widths):
+        x = ops.pad(x, [(0, 0), *((width, width) for width in widths), (0, 0)])
+    rows, columns = (
+        [_shifted(place * rate, rate * (side - 1), step) for place in range(side)]
+        for side, rate, step in zip(sides, rates, steps, strict=True)
+    )
+    parts = ops.stack([x[:, row, column] for row in rows for column in columns], axis=-1)
+    numbers = whole(self.shape[1]) * sides[0] * sides[1]
+    return Value(ops.transpose(keras.layers.Reshape((-1, numbers))(parts), (0, 2, 1)))
+
+
+@operator("col2im")
+def add_patches(
+    context: Context, self: Value, output_size: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any
+) -> Value:
+    """Pictures that are the sums of windows, which are columns as `im2col` makes them."""
+    sides, rates, widths, steps = (wholes(one, 2) for one in (kernel_size, dilation, padding, stride))
+    # How far windows can move in each picture.
+    ways = [
+        computed("sub", computed("add", size, 2 * width), rate * (side - 1) + 1)
+        for size, width, rate, side in zip(output_size, widths, rates, sides, strict=True)
+    ]
+    counts = [computed("add", computed("floordiv", way, step), 1) for way, step in zip(ways, steps, strict=True)]
+    batch, numbers, _ = self.shape
+    filters = whole(numbers) // (sides[0] * sides[1])
+    maps = reshape(context, self, [FreeSize(self, 0) if batch is None else batch, numbers, *counts])
+    kernel = np.eye(sides[0] * sides[1], dtype=np.float32).reshape(*sides, 1, -1)
+
+    def make(name: str | None) -> keras.layers.Layer:
+        common = {
+            "padding": [(width, 0) for width in widths],
+            "dilation_rate": rates,
+            "groups": filters,
+            "use_bias": False,
+            "name": name,
+        }
+        return PaddedConv2DTranspose(filters, sides, steps, **common)
+
+    x = context.apply(maps.tensor, [Value(kernel)], make, [np.tile(kernel, (1, 1, 1, filters))])
+    for axis, (way, step, width) in enumerate(zip(ways, steps, widths, strict=True), start=1):
+        # What no window reaches at the end is 0; the rest of the padding is cut off.
+        x = by_sizes(partial(PadBySizes, axis), x, [0, computed("sub", computed("mod", way, step), width)])
+    return Value(x)

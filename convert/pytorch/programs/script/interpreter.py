@@ -20,8 +20,8 @@ from convert.pytorch.programs.script.forms import FORMS
 from convert.pytorch.programs.script.functions import Number, of_containers, shown
 from convert.pytorch.programs.script.objects import PROGRAM_NAMES, Heap, ScriptObject
 from convert.pytorch.programs.script.syntax import Frame, computes, dotted, raises
-from convert.pytorch.programs.sizes import chosen
-from convert.pytorch.programs.values import FreeSize, OperatorError
+from convert.pytorch.programs.sizes import chosen, has_batch
+from convert.pytorch.programs.values import BatchNeeded, FreeSize, OperatorError
 
 MAX_STEPS = 2_000_000  # statements and parts of them
 MAX_CALLS = 60  # one within the other
@@ -185,7 +185,8 @@ class Interpreter:
             raise frame.refused(node)
         count = self._value(call.args[0], frame)
         if type(count) is not int:
-            raise frame.error(f"a loop over {shown(count):.40} numbers, which must be known")
+            error = frame.error(f"a loop over {shown(count):.40} numbers, which must be known")
+            raise BatchNeeded(str(error)) if has_batch(count) else error
         for number in range(count):
             self._step(frame)
             self._put(node.target, number, frame)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from support.program_networks import Calculated
-from support.programs import converted, differences, export
+from support.programs import FORMS, converted, differences, export, recorded, takes
 from support.warping_networks import Flowing, Interpolating, Keypoints, Meshed, Transformer
 from torch.nn import functional as F
 
@@ -16,8 +16,6 @@ from pipelines.export.export import export_model
 from runtimes.loading import load_graph
 
 TOLERANCE = 1e-5
-AUTO = torch.export.Dim.AUTO
-FORMS = ["exported", "decomposed", "traced", "scripted"]
 NETWORKS = {
     "transformer": Transformer,
     "aligned transformer": lambda: Transformer(align_corners=True),
@@ -34,17 +32,6 @@ def seeded():
     torch.manual_seed(0)
 
 
-def program(form, network, count, path):
-    """Write a network, recorded with one picture for each input; torch.export fixes some sizes of their own accord."""
-    pictures = tuple(torch.rand(1, 3, 13, 18) for _ in range(count))
-    if form in ("exported", "decomposed"):
-        made = torch.export.export(network.eval(), pictures, dynamic_shapes=({2: AUTO, 3: AUTO},) * count)
-        torch.export.save(made.run_decompositions() if form == "decomposed" else made, path)
-    else:
-        (torch.jit.trace(network, pictures) if form == "traced" else torch.jit.script(network)).save(path)
-    return path
-
-
 # PyTorch's own code of affine_grid chooses by the size where corners are aligned.
 CASES = [(name, form) for name in NETWORKS for form in FORMS if (name, form) != ("aligned transformer", "scripted")]
 
@@ -52,12 +39,10 @@ CASES = [(name, form) for name in NETWORKS for form in FORMS if (name, form) != 
 @pytest.mark.parametrize(("name", "form"), CASES)
 def test_pictures_of_any_size(name, form, tmp_path):
     network, count = NETWORKS[name](), COUNTS.get(name, 1)
-    path = program(form, network, count, tmp_path / "network.pt2")
-    model = convert_program(path, [(3, None, None)] * count if form in ("traced", "scripted") else ()).model
-    for batch, height, width in [(1, 13, 18), (1, 20, 15), (2, 16, 17)]:
-        wanted = (batch, height, width, 3)
-        if all(size in (None, other) for size, other in zip(model.inputs[0].shape, wanted, strict=True)):
-            given = tuple(torch.rand(batch, 3, height, width) for _ in range(count))
+    model = recorded(form, network, tuple(torch.rand(1, 3, 13, 18) for _ in range(count)), tmp_path)
+    for shape in [(1, 3, 13, 18), (1, 3, 20, 15), (2, 3, 16, 17)]:
+        if takes(model, shape):
+            given = tuple(torch.rand(shape) for _ in range(count))
             assert max(differences(model, network, given)) <= TOLERANCE
 
 
@@ -83,8 +68,7 @@ def test_bicubic_sampling_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["transformer", "flowing", "meshed"])
 def test_exports_are_the_same(name, format, tmp_path):
     network = NETWORKS[name]()
-    path = program("traced", network, 1, tmp_path / "network.pt2")
-    save_model(convert_program(path, [(3, None, None)]).model, tmp_path / "network.keras")
+    save_model(recorded("traced", network, (torch.rand(1, 3, 13, 18),), tmp_path), tmp_path / "network.keras")
     exported = tmp_path / ("export.onnx" if format == "onnx" else "export.tflite")
     export_model(input=tmp_path / "network.keras", output=exported, format=format, size=(26, 21))
     graph = load_graph(exported)
