@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -177,20 +178,26 @@ def _between_aligned(row: int, height: int, target: int) -> tuple[int, float]:
 
 
 @_rule("ResizeToMatch")
-def _resizing(call: Call) -> RowRule:
+def _resizing(call: Call) -> RowRule | None:
     layer, columns = call.operation, call.outputs[0].shape[2]
-    between = _nearest if layer.interpolation == "nearest" else _between_middles
+    if layer.interpolation == "bicubic":
+        return None  # mixes four rows
+    factor = layer.scale_factor and layer.scale_factor[0]
+    between = partial(_nearest if layer.interpolation == "nearest" else _between_middles, factor)
     return Resize(between, lambda value: layer.resize(value, 2, value.shape[2], columns))
 
 
-def _nearest(row: int, height: int, target: int) -> tuple[int, float]:
-    place = np.float32(row) * (np.float32(height) / np.float32(target))
+def _step(factor: float | None, height: int, target: int) -> np.float32:
+    return np.float32(height) / np.float32(target) if factor is None else np.float32(1 / factor)
+
+
+def _nearest(factor: float | None, row: int, height: int, target: int) -> tuple[int, float]:
+    place = np.float32(row) * _step(factor, height, target)
     return min(int(place), height - 1), 0.0
 
 
-def _between_middles(row: int, height: int, target: int) -> tuple[int, float]:
-    factor = np.float32(height) / np.float32(target)
-    place = max(np.float32(row + 0.5) * factor - np.float32(0.5), np.float32(0))
+def _between_middles(factor: float | None, row: int, height: int, target: int) -> tuple[int, float]:
+    place = max(np.float32(row + 0.5) * _step(factor, height, target) - np.float32(0.5), np.float32(0))
     above = min(int(place), height - 1)
     return above, float(place - np.float32(above))
 

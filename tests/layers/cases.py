@@ -304,7 +304,17 @@ CASES = [
             shapes=((2, 3, 4, 3), (2, 5, 9, 2)),
             other_shapes=((1, 5, 5, 3), (1, 1, 3, 2)),
         )
-        for interpolation in ("nearest", "bilinear")
+        for interpolation in ("nearest", "bilinear", "bicubic")
+    ),
+    *(
+        Case(
+            layers.ResizeToMatch,
+            {"interpolation": interpolation, "scale_factor": (1.5, 0.75)},
+            references.resize_to_match,
+            shapes=((2, 3, 6, 3), (2, 4, 4, 2)),
+            other_shapes=((1, 5, 5, 3), (1, 7, 3, 2)),
+        )
+        for interpolation in ("nearest", "bilinear", "bicubic")
     ),
     Case(
         layers.CropToMatch,

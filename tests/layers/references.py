@@ -149,8 +149,9 @@ def bilinear_to_match(x, picture, _):
     return channels_last(F.interpolate(channels_first(x), size, mode="bilinear", align_corners=True))
 
 
-def resize_to_match(x, picture, _, interpolation="bilinear"):
-    return channels_last(F.interpolate(channels_first(x), picture.shape[1:3], mode=interpolation))
+def resize_to_match(x, picture, _, interpolation="bilinear", scale_factor=None):
+    size = picture.shape[1:3] if scale_factor is None else None  # which the factors give
+    return channels_last(F.interpolate(channels_first(x), size, scale_factor, interpolation))
 
 
 def convolution(x, weights, *, filters, kernel_size, use_bias=True, activation=None):

@@ -69,6 +69,8 @@ def test_fractional_pooling_tells_its_output_shape():
         (lambda: layers.FractionalMaxPooling((2, 2), (2,)), "for each number of pool_size"),
         (lambda: layers.PriorBoxes([], [0.1] * 4), "PriorBoxes needs sizes and four variances"),
         (lambda: layers.PriorBoxes([(1, 1)], [0.1]), "PriorBoxes needs sizes and four variances"),
+        (lambda: layers.ResizeToMatch("cubic"), "interpolation must be one of nearest, bilinear, bicubic, not 'cubic'"),
+        (lambda: layers.ResizeToMatch(scale_factor=(2, 0)), r"scale_factor must be two numbers .* not \(2, 0\)"),
         (lambda: layers.StyleWeights("abc"), "styles must be names, none twice, not 'abc'"),
     ],
 )

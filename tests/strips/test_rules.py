@@ -109,6 +109,12 @@ OPERATIONS = {
     "middles to match": lambda x: keras.layers.Concatenate()(
         [x, layers.ResizeToMatch()([keras.layers.MaxPooling2D(3)(x), x])]
     ),
+    **{
+        f"{interpolation}, by a factor": lambda x, interpolation=interpolation: layers.ResizeToMatch(
+            interpolation, (1.5, 1.0)
+        )([x, layers.PadBySizes(1, 0, ["floordiv", ["size", 0, 1], 2])(x)])
+        for interpolation in ("nearest", "bilinear")
+    },
     "reduced to match": lambda x: layers.ResizeToMatch()([x, keras.layers.MaxPooling2D(3)(x)]),
     "padded to a multiple": lambda x: layers.PadBySizes(
         2, 0, ["mod", ["sub", 8, ["mod", ["size", 0, 2], 8]], 8], "reflect"

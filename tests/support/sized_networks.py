@@ -182,3 +182,16 @@ class Located(nn.Module):
         mean = x.mean(dim=(2, 3))
         means = mean.view(b, 3, 1, 1).expand(b, 3, h, w), mean.view(b, 3, 1, 1).repeat(1, 1, h, w)
         return self.end(torch.cat([x + places[:, :1], rows, columns, *means, places[:, 1:].expand(b, 1, h, w)], dim=1))
+
+
+class Enlarged(nn.Module):
+    """A picture enlarged by a factor that makes parts of pixels, and brought back to the size that it had."""
+
+    def __init__(self, mode: str):
+        super().__init__()
+        self.mode = mode
+        self.convolution = nn.Conv2d(3, 4, 3, padding=1)
+
+    def forward(self, x):
+        larger = F.interpolate(self.convolution(x), scale_factor=1.5, mode=self.mode)
+        return larger, F.interpolate(larger, size=x.shape[2:], mode=self.mode)

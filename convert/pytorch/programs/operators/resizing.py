@@ -16,7 +16,7 @@ from convert.pytorch.programs.operators.windows import picture
 from convert.pytorch.programs.registry import operator
 from convert.pytorch.programs.sizes import by_sizes, computed, is_known, is_same, multiple_of
 from convert.pytorch.programs.values import FreeSize, OperatorError, Value, whole, wholes
-from layers import BilinearResizeToMatch, BilinearUpSampling2D, CropBySizes, PadBySizes, ResizeToMatch
+from layers import BilinearResizeToMatch, BilinearUpSampling2D, PadBySizes, ResizeToMatch
 
 
 @operator("upsample_nearest2d")
@@ -31,7 +31,7 @@ def resize_nearest(context: Context, input: Value, output_size: Any, *scales: An
         return Value(keras.layers.UpSampling2D(enlarged)(picture(input)))
     matching = _of_free_size(input, output_size, factors)
     if matching is not None:
-        return Value(ResizeToMatch("nearest")(matching))
+        return Value(ResizeToMatch("nearest", factors)(matching))
     x = picture(input)
     for axis, (size, target) in enumerate(_sizes(input, output_size, factors), start=1):
         places = np.minimum(np.floor(np.arange(target) * np.float32(size / target)).astype(np.int32), size - 1)
@@ -45,18 +45,17 @@ def resize_bilinear(
 ) -> Value:
     """Mixtures of the four nearest pixels."""
     input, factors = _not_constant(context, input), _scales(scales, named)
-    to_match = BilinearResizeToMatch() if align_corners else ResizeToMatch("bilinear")
     matching = _matching(context, input, output_size)
     if matching is not None:
-        return Value(to_match(matching))
+        return Value((BilinearResizeToMatch() if align_corners else ResizeToMatch("bilinear"))(matching))
     enlarged = _whole_factors(input, output_size, factors)
     if enlarged is not None:
         if align_corners:
             return Value(BilinearUpSampling2D(enlarged)(picture(input)))
         return Value(keras.layers.UpSampling2D(enlarged, interpolation="bilinear")(picture(input)))
-    matching = _of_free_size(input, output_size, factors, align_corners)
+    matching = _of_free_size(input, output_size, factors)
     if matching is not None:
-        return Value(to_match(matching))
+        return Value((BilinearResizeToMatch() if align_corners else ResizeToMatch("bilinear", factors))(matching))
     target = tuple(size for _, size in _sizes(input, output_size, factors))
     if align_corners:
         return Value(BilinearUpSampling2D(output_size=target)(picture(input)))
@@ -68,8 +67,15 @@ def resize_bicubic(
     context: Context, input: Value, output_size: Any, align_corners: bool = False, *scales: Any, **named: Any
 ) -> Value:
     """Mixtures of sixteen pixels, by Keys' filter with a = -0.75."""
+    input, factors = _not_constant(context, input), _scales(scales, named)
+    matching = None if align_corners else _matching(context, input, output_size)
+    if matching is not None:
+        return Value(ResizeToMatch("bicubic")(matching))
+    matching = None if align_corners else _of_free_size(input, output_size, factors)
+    if matching is not None:
+        return Value(ResizeToMatch("bicubic", factors)(matching))
     x = picture(input)
-    for axis, (size, target) in enumerate(_sizes(input, output_size, _scales(scales, named)), start=1):
+    for axis, (size, target) in enumerate(_sizes(input, output_size, factors), start=1):
         matrix = context.parameter(Value(_cubic_matrix(size, target, align_corners)))
         x = ops.einsum("oh,nhwc->nowc" if axis == 1 else "ow,nhwc->nhoc", matrix, x)
     return Value(x)
@@ -113,31 +119,26 @@ def _matching(context: Context, value: Value, output_size: Any) -> list[Any] | N
     return None if reference is None else [picture(value), picture(reference)]
 
 
-def _of_free_size(
-    value: Value, output_size: Any, factors: list[Fraction] | None, is_aligned: bool = False
-) -> list[Any] | None:
+def _of_free_size(value: Value, output_size: Any, factors: list[Fraction] | None) -> list[Any] | None:
     """Return a picture with another of the size that it is to have, where this is computed of free sizes.
 
-    Reduced by a whole factor, rows and columns that make no whole one are left out, as in PyTorch.
+    Parts of pixels that factors make are left out, as in PyTorch. Of factors that have no exact floating-point number
+    there is no telling.
     """
     sides = [FreeSize(value, axis) if size is None else size for axis, size in enumerate(value.shape)][2:]
+    targets = list(output_size) if isinstance(output_size, (list, tuple)) else []
     if factors is not None:
-        steps = [factor.denominator for factor in factors]
-        targets = [computed("floordiv", side, step) for side, step in zip(sides, steps, strict=True)]
-    else:
-        steps, targets = [], list(output_size) if isinstance(output_size, (list, tuple)) else []
-    is_reduced = factors is None or all(factor.numerator == 1 for factor in factors)
+        grown = [computed("mul", side, one.numerator) for side, one in zip(sides, factors, strict=True)]
+        targets = [computed("floordiv", size, one.denominator) for size, one in zip(grown, factors, strict=True)]
+    is_exact = all(one.numerator == 1 or one == Fraction(float(one)) for one in factors or ())
     is_free = any(isinstance(size, FreeSize) for size in (*sides, *targets))
-    is_free = is_free or any(isinstance(side, int) and side % step for side, step in zip(sides, steps, strict=False))
-    if not (is_reduced and is_free and len(targets) == 2 and all(map(is_known, targets))):
+    is_free = is_free or any(side % one.denominator for side, one in zip(sides, factors or (), strict=False))
+    if not (is_exact and is_free and len(targets) == 2 and all(map(is_known, targets))):
         return None
-    x = picture(value)
-    reference = x[..., :1]
+    reference = picture(value)[..., :1]
     for axis, (side, target) in enumerate(zip(sides, targets, strict=True), start=1):
         reference = by_sizes(partial(PadBySizes, axis), reference, [0, computed("sub", target, side)])
-        if steps and not is_aligned:
-            x = by_sizes(partial(CropBySizes, axis), x, [0, computed("mul", target, steps[axis - 1])])
-    return [x, reference]
+    return [picture(value), reference]
 
 
 def _whole_factors(value: Value, output_size: Any, factors: list[Fraction] | None) -> tuple[int, int] | None:
