@@ -29,7 +29,7 @@ class DynamicConv2DTranspose(PaddedConv2DTranspose):
     def __init__(self, filters: int, kernel_size: int | Sequence[int], **kwargs: Any) -> None:
         super().__init__(filters, kernel_size, **{**kwargs, "use_bias": False})
 
-    def build(self, input_shape: Sequence[Sequence[int | None]]) -> None:
+    def build(self, input_shape: Sequence[Any]) -> None:
         """Raise ValueError where the kernel does not fit."""
         wanted = (*self.kernel_size, self.filters // self.groups)
         if any(size not in (None, fit) for size, fit in zip(input_shape[1], wanted, strict=False)):
@@ -44,6 +44,6 @@ class DynamicConv2DTranspose(PaddedConv2DTranspose):
         kernel = ops.reshape(kernel, (*self.kernel_size, self.filters // self.groups, -1))  # its sizes may be unknown
         return self._fit(self._convolve(x, self._dilated(kernel)), ops.shape(x))
 
-    def compute_output_shape(self, input_shape: Sequence[Sequence[int | None]]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Sequence[Any]) -> tuple[int | None, ...]:
         """Return the shape of the output, None where a size is unknown."""
         return super().compute_output_shape(input_shape[0])

@@ -31,7 +31,7 @@ def resize_nearest(context: Context, input: Value, output_size: Any, *scales: An
         return Value(keras.layers.UpSampling2D(enlarged)(picture(input)))
     matching = _of_free_size(input, output_size, factors)
     if matching is not None:
-        return Value(ResizeToMatch("nearest", factors)(matching))
+        return _resized(matching, "nearest", factors)
     x = picture(input)
     for axis, (size, target) in enumerate(_sizes(input, output_size, factors), start=1):
         places = np.minimum(np.floor(np.arange(target) * np.float32(size / target)).astype(np.int32), size - 1)
@@ -55,7 +55,7 @@ def resize_bilinear(
         return Value(keras.layers.UpSampling2D(enlarged, interpolation="bilinear")(picture(input)))
     matching = _of_free_size(input, output_size, factors)
     if matching is not None:
-        return Value((BilinearResizeToMatch() if align_corners else ResizeToMatch("bilinear", factors))(matching))
+        return Value(BilinearResizeToMatch()(matching)) if align_corners else _resized(matching, "bilinear", factors)
     target = tuple(size for _, size in _sizes(input, output_size, factors))
     if align_corners:
         return Value(BilinearUpSampling2D(output_size=target)(picture(input)))
@@ -73,12 +73,17 @@ def resize_bicubic(
         return Value(ResizeToMatch("bicubic")(matching))
     matching = None if align_corners else _of_free_size(input, output_size, factors)
     if matching is not None:
-        return Value(ResizeToMatch("bicubic", factors)(matching))
+        return _resized(matching, "bicubic", factors)
     x = picture(input)
     for axis, (size, target) in enumerate(_sizes(input, output_size, factors), start=1):
         matrix = context.parameter(Value(_cubic_matrix(size, target, align_corners)))
         x = ops.einsum("oh,nhwc->nowc" if axis == 1 else "ow,nhwc->nhoc", matrix, x)
     return Value(x)
+
+
+def _resized(matching: list[Any], interpolation: str, factors: list[Fraction] | None) -> Value:
+    """Return a picture in the size of another that it is with, which a program computes by factors or gives."""
+    return Value(ResizeToMatch(interpolation, None if factors is None else list(map(float, factors)))(matching))
 
 
 def _cubic_matrix(size: int, target: int, align_corners: bool) -> np.ndarray:
@@ -132,7 +137,9 @@ def _of_free_size(value: Value, output_size: Any, factors: list[Fraction] | None
         targets = [computed("floordiv", size, one.denominator) for size, one in zip(grown, factors, strict=True)]
     is_exact = all(one.numerator == 1 or one == Fraction(float(one)) for one in factors or ())
     is_free = any(isinstance(size, FreeSize) for size in (*sides, *targets))
-    is_free = is_free or any(side % one.denominator for side, one in zip(sides, factors or (), strict=False))
+    is_free = is_free or any(
+        isinstance(side, int) and side % one.denominator for side, one in zip(sides, factors or (), strict=False)
+    )
     if not (is_exact and is_free and len(targets) == 2 and all(map(is_known, targets))):
         return None
     reference = picture(value)[..., :1]

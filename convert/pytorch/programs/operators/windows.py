@@ -225,7 +225,7 @@ def add_patches(
     kernel = np.eye(sides[0] * sides[1], dtype=np.float32).reshape(*sides, 1, -1)
 
     def make(name: str | None) -> keras.layers.Layer:
-        common = {
+        common: dict[str, Any] = {
             "padding": [(width, 0) for width in widths],
             "dilation_rate": rates,
             "groups": filters,
