@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -30,6 +31,9 @@ from layers import (
 from layers.pad_by_sizes import MODES
 
 _EDGES = {"reflect": ReflectionPadding2D, "replicate": ReplicationPadding2D, "circular": CircularPadding2D}
+
+
+MAX_PATCH = 1 << 12  # positions of a patch
 
 
 def picture(value: Value) -> Any:
@@ -182,8 +186,15 @@ def constant_pad(context: Context, self: Value, pad: Any, value: float = 0) -> V
 def slide(context: Context, self: Value, dimension: int, size: int, step: int) -> Value:
     """Windows of `size` positions along an axis, every `step`-th, whose positions become a new last axis."""
     axis, source = self.axis(dimension), self.source()
+    _check_patch(whole(size))
     parts = [source[(slice(None),) * axis + (_shifted(place, size - 1, step),)] for place in range(whole(size))]
     return Value.from_source(ops.stack(parts, axis=-1)) if not self.is_constant else Value(np.stack(parts, axis=-1))
+
+
+def _check_patch(size: int) -> None:
+    """Raise OperatorError for patches of too many positions."""
+    if not 1 <= size <= MAX_PATCH:
+        raise OperatorError(f"takes patches of {size} positions: 1 to {MAX_PATCH:,} are allowed")
 
 
 def _shifted(offset: int, extent: int, step: int) -> slice:
@@ -195,6 +206,7 @@ def _shifted(offset: int, extent: int, step: int) -> slice:
 def take_patches(context: Context, self: Value, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> Value:
     """Windows of pictures as columns (batch, channels * height * width of a window, windows)."""
     sides, rates, widths, steps = (wholes(one, 2) for one in (kernel_size, dilation, padding, stride))
+    _check_patch(math.prod(sides))
     x = picture(self)
     if any(widths):
         x = ops.pad(x, [(0, 0), *((width, width) for width in widths), (0, 0)])
@@ -213,6 +225,7 @@ def add_patches(
 ) -> Value:
     """Pictures that are the sums of windows, which are columns as `im2col` makes them."""
     sides, rates, widths, steps = (wholes(one, 2) for one in (kernel_size, dilation, padding, stride))
+    _check_patch(math.prod(sides))
     # How far windows can move in each picture.
     ways = [
         computed("sub", computed("add", size, 2 * width), rate * (side - 1) + 1)

@@ -9,6 +9,7 @@ from support.programs import FORMS, converted, differences, recorded, takes
 from torch.nn import functional as F
 
 from convert.axes import array_from_source_order, array_to_source_order
+from errors import UserError
 from model.saving import save_model
 from pipelines.export.export import export_model
 from runtimes.loading import load_graph
@@ -86,6 +87,20 @@ def test_numbers_are_those_of_pytorch(group, tmp_path):
     inputs = torch.randn(2, 6, 8, 10), torch.rand(2, 6, 8, 10) - 0.5
     found = differences(converted(network, inputs, tmp_path).model, network, inputs)
     assert max(found) <= 5e-6, found
+
+
+@pytest.mark.parametrize(
+    ("calculate", "message"),
+    [
+        (lambda x, y: [F.unfold(x, 65)], "patches of 4225 positions: 1 to 4,096 are allowed"),
+        (lambda x, y: [x.diagonal(1, 2, 3)], "for the main diagonal"),
+        (lambda x, y: [torch.matrix_power(x, 0) + x], "to the power 0 is not supported"),
+        (lambda x, y: [x.scatter(3, x.argsort(3), x)], "puts 65 numbers into each line; at most 64"),
+    ],
+)
+def test_what_is_not_supported_is_told(calculate, message, tmp_path):
+    with pytest.raises(UserError, match=message):
+        converted(Calculated(calculate), (torch.rand(1, 2, 65, 65),) * 2, tmp_path)
 
 
 @pytest.mark.parametrize("format", ["onnx", "litert"])
