@@ -214,7 +214,7 @@ TYPES = [
     "return torch.cat(x)",
     "return torch.cat([x, 3])",
     "return torch.cat([])",
-    "return torch.conv2d(x, x, None)",
+    "return torch.conv2d(x, 1, None)",
     "return torch.conv2d(x, 'x')",
     "return torch.reshape(x, [self])",
     "return torch.zeros([1000000, 1000000])",
@@ -256,7 +256,7 @@ TYPES = [
     "return torch.reshape(x, [torch.div(torch.size(x, 0), 0), torch.exp(torch.size(x, 0))])",
     "return torch.reshape(x, [torch.size(x, 0), torch.size(x, 2), torch.div(torch.size(x, 0), 2)])",
     "while torch.size(x, 0):\n  pass\nreturn x",
-    "for y in range(torch.size(x, 0)):\n  pass\nreturn x",
+    "for y in range(x):\n  pass\nreturn x",
     "if torch.size(x, 0):\n  y = 1\nelse:\n  y = x\nreturn x",
 ]
 
