@@ -43,7 +43,7 @@ def rewrite_convolutions(model: keras.Model) -> keras.Model:
     """
 
     def call(layer: keras.Layer, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(layer, PaddedConv2DTranspose) and DOUBLING.items() <= vars(layer).items():
+        if type(layer) is PaddedConv2DTranspose and DOUBLING.items() <= vars(layer).items():
             return _convolve_phases(layer, inputs)
         if _takes_pictures(layer):
             return _convolve_shifted(layer, inputs)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from layers import PackedConv2D, PaddedConv2DTranspose
+from layers import DynamicConv2DTranspose, PackedConv2D, PaddedConv2DTranspose
 from model.generators.registry import build_generator
 from pipelines.export.formats.convolutions import DOUBLING, rewrite_convolutions, split_narrow_convolutions
 
@@ -58,6 +58,12 @@ def test_others_stay(change):
     layer = PaddedConv2DTranspose(4, **{**DOUBLING, **change})
     model = keras.Model(inputs, layer(inputs))
     assert transposed(rewrite_convolutions(model)) == [layer]
+
+
+def test_kernels_that_are_computed_stay():
+    inputs = [keras.Input((None, None, 4)), keras.Input(batch_shape=(3, 3, 4, 4))]
+    layer = DynamicConv2DTranspose(4, **DOUBLING)
+    assert transposed(rewrite_convolutions(keras.Model(inputs, layer(inputs)))) == [layer]
 
 
 def convolutions(model):
