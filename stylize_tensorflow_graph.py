@@ -26,8 +26,9 @@ from typing import TYPE_CHECKING
 from images.errors import ImageError, ImageWarning, is_disk_full
 from images.folders import address_of, list_pictures, output_names, why_no_file, why_not_creatable, why_not_replaceable
 from images.formats import READABLE_SUFFIXES, WRITABLE_FORMATS
-from runtimes.pictures.arguments import make_parser
+from runtimes.pictures.arguments import parser_of
 from runtimes.terminal import (
+    ArgumentParser,
     RunError,
     prepare_standard_streams,
     printable,
@@ -267,9 +268,14 @@ def _tell(message: str) -> None:
     tell(f"{NAME}: {' '.join(message.split())}")
 
 
+def make_parser() -> ArgumentParser:
+    """Return the parser of the arguments."""
+    return parser_of(NAME, str(__doc__))
+
+
 def run(argv: Sequence[str] | None) -> int:
     """Do what the arguments ask for and return the exit code."""
-    parser = make_parser(NAME, str(__doc__))
+    parser = make_parser()
     arguments = parser.parse_args(argv)
     values = arguments.image_io
     single = ("output", "model", "style_image", "style_model")

@@ -17,7 +17,7 @@ program), signed ([-1, 1]), byte ([0, 255]), imagenet (standardised as for torch
 (default: unit)"""
 
 
-def make_parser(name: str, description: str) -> ArgumentParser:
+def parser_of(name: str, description: str) -> ArgumentParser:
     """Return the parser of the command line.
 
     Args:

@@ -133,11 +133,19 @@ class Rooted(nn.Module):
         return x.permute(1, 2, 0).reshape(x.shape[1], 3, -1, int(math.sqrt(x.shape[0])))
 
 
-@pytest.mark.parametrize("form", ["traced", "scripted"])
-def test_sizes_that_are_no_formulas_are_told(form, tmp_path):
-    network = Rooted()
-    made = torch.jit.trace(network, torch.rand(1, 3, 6, 6)) if form == "traced" else torch.jit.script(network)
+def test_what_a_trace_made_numbers_of_stays_so(tmp_path):
+    """As in PyTorch, where the trace gives rows of 6 whatever the size; the number of pictures is the recorded one."""
+    made = torch.jit.trace(Rooted(), torch.rand(1, 3, 6, 6))
     made.save(tmp_path / "network.pt")
+    model = convert_program(tmp_path / "network.pt", [(3, None, None)]).model
+    assert model.input_shape == (1, None, None, 3)
+    for size in [(1, 3, 6, 6), (1, 3, 12, 7)]:
+        assert max(differences(model, made, (torch.rand(size),))) == 0
+
+
+def test_sizes_that_are_no_formulas_are_told(tmp_path):
+    network = Rooted()
+    torch.jit.script(network).save(tmp_path / "network.pt")
     with pytest.raises(UserError, match="give the size"):
         convert_program(tmp_path / "network.pt", [(3, None, None)])
     model = convert_program(tmp_path / "network.pt", [(3, 6, 6)]).model
