@@ -111,3 +111,32 @@ def test_even_pictures_stay_even():
     assert np.ptp(matched, axis=(1, 2)).max() < 1e-5
     # Of the mean of what is wanted.
     np.testing.assert_allclose((matched @ COLORS)[0, 0, 0], np.mean(source @ COLORS, axis=(0, 1)), atol=0.02)
+
+
+def finest_luma(picture):
+    """The finest band of the luma by SciPy: what is lost by halving and doubling."""
+    luma = levels(picture, 1, ("replicate", "replicate"))[0][..., 0]
+    small = ndimage.correlate1d(
+        ndimage.correlate1d(luma, KERNEL, axis=0, mode="nearest"), KERNEL, axis=1, mode="nearest"
+    )
+    large = np.zeros_like(luma)
+    large[::2, ::2] = 4 * small[::2, ::2]
+    for axis in (0, 1):
+        large = ndimage.correlate1d(large, KERNEL, axis=axis, mode="wrap")
+    return luma - large
+
+
+def test_fine_detail_is_as_rare_and_as_strong_as_in_the_source():
+    def grained(seed, power):
+        generator = np.random.default_rng(seed)
+        grain = generator.standard_normal((96, 96, 1))
+        grain = np.sign(grain) * np.abs(grain) ** power
+        return (0.5 + 0.3 * (smooth((96, 96), seed) - 0.5) + 0.03 * grain / grain.std()).astype(np.float32)
+
+    # Grains of one strength: few and strong ones in the source, many and weak ones in the picture.
+    source, other = grained(0, 4), grained(1, 1)
+    (matched,) = match_levels(other[None], [source], 3, ("replicate", "replicate"))
+    inside = np.s_[8:-8, 8:-8]
+    found, before, wanted = (np.median(np.abs(finest_luma(one)[inside])) for one in (matched, other, source))
+    assert before > 1.5 * wanted
+    assert abs(found - wanted) < 0.1 * wanted
