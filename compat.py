@@ -265,14 +265,22 @@ def operations_above(outputs: Sequence[keras.KerasTensor], until: tuple[type, ..
     return list(operations.values())
 
 
+def operation_of(tensor: keras.KerasTensor) -> tuple[keras.Operation, list[keras.KerasTensor]]:
+    """Return the operation that makes a tensor, and what it makes it of; an input is made of nothing."""
+    operation, place, _ = tensor._keras_history
+    return operation, operation._inbound_nodes[place].input_tensors
+
+
 def name_apart(outputs: Sequence[keras.KerasTensor]) -> None:
     """Rename the operations above `outputs` whose name another has, so that keras.Model takes them.
 
     Operations that Keras names itself (x + y is "add") know nothing of layers that somebody called so.
     """
+    from keras import Layer
+
     taken: set[str] = set()
     # Layers keep the names that they were given.
-    for operation in sorted(operations_above(outputs), key=_named_by_keras):
+    for operation in sorted(operations_above(outputs), key=lambda one: not isinstance(one, Layer)):
         name, number = operation.name, 1
         while operation.name in taken:
             operation.name, number = f"{name}_op{number}", number + 1
@@ -290,18 +298,11 @@ def name_new_apart(outputs: Sequence[keras.KerasTensor], inputs: Sequence[object
     above = {id(tensor) for tensor in inputs}
     waiting = [tensor for tensor in outputs if id(tensor) not in above]
     while waiting:
-        operation = waiting.pop()._keras_history.operation
+        operation, tensors = operation_of(waiting.pop())
         name, number = operation.name, 1
         while taken.setdefault(operation.name, id(operation)) != id(operation):
             operation.name, number = f"{name}_op{number}", number + 1
-        tensors = [tensor for node in operation._inbound_nodes[-1:] for tensor in node.input_tensors]
         waiting += [tensor for tensor in tensors if id(tensor) not in above]
-
-
-def _named_by_keras(operation: keras.Operation) -> bool:
-    from keras import Layer
-
-    return not isinstance(operation, Layer)
 
 
 def lbfgsb_step() -> Any:

@@ -40,6 +40,7 @@ class Context:
     def __init__(self, batch: int, anchor: KerasTensor, names: Iterable[str] = ()) -> None:
         self.batch = batch
         self.anchor = Value(anchor)
+        self.ratios: dict[int, tuple[KerasTensor, int | None]] = {}  # of sizes.batch_ratio
         self._pictures: dict[tuple[str, str], Value] = {}
         self._layers: dict[Any, tuple[keras.Layer, list[Value]]] = {}
         self._names = set(names)

@@ -12,7 +12,7 @@ from keras import KerasTensor, ops
 from convert.axes import CHANNELS_LAST_RANKS, array_from_source_order, from_source_order
 from convert.pytorch.programs.context import MAX_GRAPH_CONSTANT, Context
 from convert.pytorch.programs.sizes import by_sizes, is_fraction
-from convert.pytorch.programs.values import FreeSize, OperatorError, Value
+from convert.pytorch.programs.values import BatchNeeded, FreeSize, OperatorError, Value
 from layers import RangeBySizes
 
 MAX_CONSTANT = 1 << 26  # numbers of a constant that is computed
@@ -36,9 +36,17 @@ def elementwise(context: Context, function: Callable[..., Any], *operands: Any) 
         check_constant(np.broadcast_shapes(*(value.tensor.shape for value in values)))
         return Value(function(*(operand.tensor if isinstance(operand, Value) else operand for operand in operands)))
     rank = max(value.rank for value in values)
+    _check_batch(context, [(1,) * (rank - value.rank) + value.shape for value in values])
     return Value(
         function(*(_aligned(context, operand, rank) if isinstance(operand, Value) else operand for operand in operands))
     )
+
+
+def _check_batch(context: Context, shapes: Sequence[tuple[int | None, ...]]) -> None:
+    """Raise BatchNeeded where a free number of pictures meets a known one, with which the program was recorded."""
+    firsts = [shape[0] for shape in shapes if shape and None not in shape[1:]]
+    if context.anchor.shape[0] is None and None in firsts and any(size not in (None, 1) for size in firsts):
+        raise BatchNeeded("computes with the number of pictures that the program was recorded with")
 
 
 def size_tensor(context: Context, size: FreeSize) -> Value:

@@ -10,9 +10,9 @@ from typing import Any
 from keras import KerasTensor
 from keras.layers import InputLayer
 
-from compat import operations_above
+from compat import operation_of, operations_above
 from convert.axes import keras_axis
-from convert.pytorch.programs.values import FreeSize, OperatorError
+from convert.pytorch.programs.values import BatchNeeded, FreeSize, OperatorError
 from layers import Parameter, RangeBySizes, ReshapeBySizes
 from layers.by_sizes import BySizes
 
@@ -231,6 +231,49 @@ def has_numbers_of_inputs(tensor: KerasTensor) -> bool:
     """
     above = operations_above([tensor], until=(RangeBySizes, Parameter))
     return any(isinstance(operation, InputLayer) for operation in above)
+
+
+def batch_ratio(tensor: KerasTensor, known: dict[int, tuple[KerasTensor, int | None]]) -> int:
+    """Return how many positions the only free axis of a tensor has for each picture: several, where windows are joined.
+
+    Args:
+        tensor: the batch of its network is free.
+        known: ratios of tensors, by their ids; those that are found are added.
+
+    Raises:
+        BatchNeeded: it is not the same for all batches.
+    """
+    waiting = [tensor]
+    while waiting:
+        made = waiting[-1]
+        operation, above = operation_of(made)
+        above = [one for one in above if None in one.shape]
+        rest = [one for one in above if id(one) not in known]
+        if not rest:
+            known[id(made)] = made, _ratio(operation, made, [(one, known[id(one)][1]) for one in above])
+            waiting.pop()
+        waiting += rest
+    ratio = known[id(tensor)][1]
+    if ratio is None:
+        raise BatchNeeded("takes apart an axis to which that of the batch is joined")
+    return ratio
+
+
+def _ratio(operation: Any, made: KerasTensor, above: Sequence[tuple[KerasTensor, int | None]]) -> int | None:
+    """Return the ratio of what an operation makes of tensors, given theirs; None: it is not known."""
+    if not above:
+        return 1
+    tensor, ratio = above[0]
+    if type(operation).__name__ == "Concatenate" and made.shape[operation.axis] is None:
+        parts = [one for _, one in above if one is not None]
+        is_batch = made.shape.count(None) == 1 and len(parts) == len(above)
+        return sum(parts) if is_batch else ratio
+    if type(operation).__name__ not in ("Reshape", "ReshapeBySizes") or ratio is None:
+        return ratio
+    if (tensor.shape.count(None), made.shape.count(None)) != (1, 1):
+        return ratio if tensor.shape[:1] == made.shape[:1] == (None,) and made.shape.count(None) > 1 else None
+    old, new = (math.prod(size for size in one.shape if size is not None) for one in (tensor, made))
+    return ratio * old // new if new and ratio * old % new == 0 else None
 
 
 def with_channels(x: KerasTensor, channels: int | None) -> KerasTensor:

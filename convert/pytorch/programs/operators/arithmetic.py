@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -13,6 +14,16 @@ from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.elementwise import elementwise, number_or_value
 from convert.pytorch.programs.registry import operator
 from convert.pytorch.programs.values import OperatorError, Value
+
+
+def _rest_towards_zero(a: Any, b: Any) -> Any:
+    """Return what is left of a after b was taken away as often as possible; of whole numbers a whole one."""
+    times = ops.trunc(ops.true_divide(a, b))
+    kinds = [one.dtype if hasattr(one, "dtype") else type(one) for one in (a, b)]
+    if keras.backend.result_type(*kinds).startswith("int"):
+        times = ops.cast(times, "int32")
+    return ops.subtract(a, ops.multiply(b, times))
+
 
 _UNARY: dict[str, Callable[[Any], Any]] = {
     "abs": ops.abs,
@@ -48,7 +59,7 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "bitwise_or": ops.logical_or,
     "eq": ops.equal,
     "floor_divide": ops.floor_divide,
-    "fmod": lambda a, b: ops.subtract(a, ops.multiply(b, ops.trunc(ops.true_divide(a, b)))),
+    "fmod": _rest_towards_zero,
     "ge": ops.greater_equal,
     "gt": ops.greater,
     "le": ops.less_equal,

@@ -13,7 +13,15 @@ from convert.axes import keras_permutation, source_permutation
 from convert.pytorch.programs.context import Context
 from convert.pytorch.programs.elementwise import check_constant
 from convert.pytorch.programs.registry import operator
-from convert.pytorch.programs.sizes import by_sizes, has_batch, has_numbers_of_inputs, is_known, reshaped_by_sizes
+from convert.pytorch.programs.sizes import (
+    batch_ratio,
+    by_sizes,
+    has_batch,
+    has_numbers_of_inputs,
+    is_known,
+    multiple_of,
+    reshaped_by_sizes,
+)
 from convert.pytorch.programs.values import BatchNeeded, FreeSize, OperatorError, Value, whole, wholes
 from layers import PixelShuffle2D, RangeBySizes
 
@@ -38,11 +46,13 @@ def _reshaped(context: Context, value: Value, sizes: Sequence[Any]) -> KerasTens
     wanted = [-1 if isinstance(size, FreeSize) else whole(size) for size in sizes]
     free = [axis for axis, size in enumerate(shape) if size is None]
     frees = [size for size in sizes if isinstance(size, FreeSize)]
-    if not free:
+    if not free and wanted.count(-1) <= 1:
         return ops.reshape(source, wanted)
-    is_formula = wanted.count(-1) == 2 and len(frees) == 1 and frees[0].value is None and is_known(frees[0])
+    is_formula = wanted.count(-1) == 2 and len(frees) == 1 and not multiple_of(frees[0]) and is_known(frees[0])
     if len(free) == 1 and len(frees) <= 1 and not is_formula and not _is_joined(shape, wanted, frees):
-        return ops.reshape(source, _with_free(batch, shape, free[0], sizes, wanted))
+        if wanted.count(-1) == 1 and (frees or not batch):
+            return ops.reshape(source, wanted)
+        return ops.reshape(source, _with_free(batch, _ratios(context, value, frees), shape, free[0], sizes, wanted))
     unknown = [place for place, size in enumerate(sizes) if isinstance(size, FreeSize) and not is_known(size)]
     if len(unknown) == 1 and -1 not in sizes:
         sizes = [*sizes[: unknown[0]], -1, *sizes[unknown[0] + 1 :]]
@@ -55,24 +65,34 @@ def _is_joined(shape: Sequence[int | None], wanted: Sequence[int], frees: Sequen
     return len(frees) == 1 and wanted.count(-1) == 2 and known[0] == known[1]
 
 
+def _ratios(context: Context, value: Value, frees: Sequence[FreeSize]) -> tuple[int, int]:
+    """Return how many positions the free axis has for each picture of a batch, and how many the free size, if any."""
+    if context.anchor.shape[0] is not None:
+        return 1, 1
+    size, factor = (multiple_of(frees[0]) if frees else None) or (FreeSize(context.anchor, 0), 1)
+    tensors = [value.sized, size.value.sized]  # type: ignore[union-attr]
+    axis, given = (batch_ratio(tensor, context.ratios) for tensor in tensors)
+    return axis, given * factor
+
+
 def _with_free(
-    batch: int, shape: Sequence[int | None], free: int, sizes: Sequence[Any], wanted: list[int]
+    batch: int, ratios: tuple[int, int], shape: Sequence[int | None], free: int, sizes: Sequence[Any], wanted: list[int]
 ) -> list[int]:
-    """Return wanted sizes with -1 in the place of the batch, which is axis `free` and the only size that is.
+    """Return wanted sizes with -1 in the place of the batch, in which axis `free` is, the only size that is.
 
     A program that was recorded has the number of its pictures where its network computed with the size of the batch.
+    For each picture there are so many positions as `ratios` has of the axis and of the free one of the wanted sizes.
 
     Raises:
         BatchNeeded: it cannot be told where in them the batch is.
     """
     before, after = (math.prod(whole(size) for size in part) for part in (shape[:free], shape[free + 1 :]))
+    after *= ratios[0]  # positions of one picture
     total = before * batch * after
     frees = [size for size in sizes if isinstance(size, FreeSize)]
-    if wanted.count(-1) == 1 and (frees or not batch):
-        return wanted
     known = math.prod(size for size in wanted if size != -1)
-    if len(frees) == 1 and wanted.count(-1) == 2 and frees[0].value is not None:  # that of the batch, and a -1
-        rest = before * after // known
+    if len(frees) == 1 and wanted.count(-1) == 2 and multiple_of(frees[0]):  # that of the batch, and a -1
+        rest = before * after // (known * ratios[1])
         return [-1 if size is frees[0] else rest if one == -1 else one for size, one in zip(sizes, wanted, strict=True)]
     if -1 in wanted and not frees:
         wanted[wanted.index(-1)] = total // known if known else 0
@@ -186,9 +206,10 @@ def expand(context: Context, self: Value, size: Any, implicit: bool = False) -> 
     if missing:
         source = ops.expand_dims(source, tuple(range(missing)))
     shape = (1,) * missing + self.shape
+    is_weight = self.dtype == "float32" and (self.is_constant or not has_numbers_of_inputs(self.sized))
     for axis, (wanted, found) in enumerate(zip(sizes, shape, strict=True)):
         if isinstance(wanted, FreeSize):
-            continue  # that of the batch, or of the tensor itself: it is joined by broadcasting
+            continue  # that of the tensor itself, or of one that it is joined to by broadcasting, but for weights
         number = whole(wanted)
         if found == 1 and number not in (-1, 1):
             if self.is_constant:
@@ -196,6 +217,9 @@ def expand(context: Context, self: Value, size: Any, implicit: bool = False) -> 
             source = ops.repeat(source, number, axis=axis)
         elif found is not None and number not in (-1, found):
             raise OperatorError(f"expands the size {found} to {number}")
+    for axis, (wanted, found) in enumerate(zip(sizes, shape, strict=True)):
+        if isinstance(wanted, FreeSize) and found == 1 and is_weight:
+            source = _along(context, Value.from_source(source), axis, wanted)
     return self.view(source)
 
 
@@ -226,7 +250,7 @@ def repeat(context: Context, self: Value, repeats: Any) -> Value:
 
 
 def _repeated_by_sizes(context: Context, value: Value, repeats: Sequence[Any]) -> Value:
-    """Return a tensor whose axes of size 1 are repeated by free sizes; that of the batch is left to broadcasting."""
+    """Return a tensor whose axes of size 1 are repeated by free sizes."""
     known = [1 if isinstance(count, FreeSize) else count for count in repeats]
     repeated = repeat(context, value, known)
     source = context.tensor(repeated)
@@ -235,10 +259,15 @@ def _repeated_by_sizes(context: Context, value: Value, repeats: Sequence[Any]) -
             raise BatchNeeded(_BATCH)
         if isinstance(count, FreeSize) and source.shape[axis] != 1:
             raise OperatorError("repeats an axis of several positions as often as a free size says")
-        if isinstance(count, FreeSize) and not has_batch(count):
-            places = by_sizes(RangeBySizes, context.anchor.sized, [0, count])
-            source = ops.take(source, ops.zeros_like(places), axis=axis)
+        if isinstance(count, FreeSize):
+            source = _along(context, Value.from_source(source), axis, count)
     return Value.from_source(source)
+
+
+def _along(context: Context, value: Value, axis: int, count: FreeSize) -> KerasTensor:
+    """Return a tensor in PyTorch's order whose axis of size 1 is repeated as often as a free size says."""
+    places = by_sizes(RangeBySizes, context.anchor.sized, [0, count])
+    return ops.take(context.tensor(value), ops.zeros_like(places), axis=axis)
 
 
 def _repeated(array: np.ndarray, counts: Sequence[int]) -> np.ndarray:

@@ -128,18 +128,20 @@ def _of_free_size(value: Value, output_size: Any, factors: list[Fraction] | None
     """Return a picture with another of the size that it is to have, where this is computed of free sizes.
 
     Parts of pixels that factors make are left out, as in PyTorch. Of factors that have no exact floating-point number
-    there is no telling.
+    there is no telling, but where a known size makes parts of pixels for sure.
     """
     sides = [FreeSize(value, axis) if size is None else size for axis, size in enumerate(value.shape)][2:]
     targets = list(output_size) if isinstance(output_size, (list, tuple)) else []
     if factors is not None:
         grown = [computed("mul", side, one.numerator) for side, one in zip(sides, factors, strict=True)]
         targets = [computed("floordiv", size, one.denominator) for size, one in zip(grown, factors, strict=True)]
-    is_exact = all(one.numerator == 1 or one == Fraction(float(one)) for one in factors or ())
-    is_free = any(isinstance(size, FreeSize) for size in (*sides, *targets))
-    is_free = is_free or any(
-        isinstance(side, int) and side % one.denominator for side, one in zip(sides, factors or (), strict=False)
+    by_factors = list(zip(sides, factors or (), strict=False))
+    parts = [isinstance(side, int) and side % one.denominator > 0 for side, one in by_factors]
+    is_exact = all(
+        one.numerator == 1 or one == Fraction(float(one)) or is_part
+        for (_, one), is_part in zip(by_factors, parts, strict=True)
     )
+    is_free = any(isinstance(size, FreeSize) for size in (*sides, *targets)) or any(parts)
     if not (is_exact and is_free and len(targets) == 2 and all(map(is_known, targets))):
         return None
     reference = picture(value)[..., :1]

@@ -217,6 +217,8 @@ def linear(context: Context, input: Value, weight: Value, bias: Value | None = N
     """A dense layer along the last axis."""
     kernel, biases = _weights(weight, bias)
     x = context.tensor(input)
+    if x.shape[-1] is None:
+        raise OperatorError("takes so many features as the size of the input makes: give the size as `input_shape`")
 
     def make(name: str | None) -> keras.Layer:
         return keras.layers.Dense(kernel.shape[0], use_bias=bias is not None, name=name)
@@ -242,7 +244,7 @@ def add_batched_product(
     return add_matrix_product(context, self, batch1, batch2, beta, alpha)
 
 
-@operator("matmul", "mm", "bmm", "mv", "dot")
+@operator("matmul", "mm", "bmm", "mv", "dot", "vdot")
 def multiply_matrices(context: Context, self: Value, mat2: Value) -> Value:
     """The product of matrices, which are the last two axes."""
     if self.is_constant and mat2.is_constant:

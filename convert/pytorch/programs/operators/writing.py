@@ -27,13 +27,13 @@ def write_slice(
         return src
     if size is None and self.axis(dim) == 0:
         raise BatchNeeded("writes some pictures of a batch")
-    given = [0 if start is None else start, end]
+    given = [0 if start is None else start, None if is_end(self, self.axis(dim), end) else end]
     if size is not None and not any(isinstance(one, FreeSize) for one in given):
         first, last, stride = slice(given[0], given[1], whole(step)).indices(size)
         if stride != 1:
             return _at_positions(context, self, src, dim, np.arange(first, last, stride))
         given = [first, max(first, last)]
-    elif whole(step) != 1 or (all(type(one) is int for one in given) and (given[0] < 0) != (given[1] < 0)):
+    elif whole(step) != 1 or _is_mixed(*given):
         raise OperatorError("writes into parts of an axis whose size is free, which is not supported in this way")
     begin, stop = given
     parts = [src]
@@ -42,6 +42,11 @@ def write_slice(
     if stop is not None and not (type(stop) is int and stop == size):
         parts.append(cut(context, self, dim, stop))
     return concatenate(context, parts, dim) if len(parts) > 1 else src
+
+
+def _is_mixed(begin: Any, end: Any) -> bool:
+    """Return whether a part begins and ends at numbers that count from different ends, so that it may be empty."""
+    return type(begin) is int and type(end) is int and begin != 0 and (begin < 0) != (end < 0)
 
 
 def _at_positions(context: Context, value: Value, part: Value, dim: int, positions: np.ndarray) -> Value:

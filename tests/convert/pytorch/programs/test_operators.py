@@ -25,6 +25,7 @@ GROUPS = {
             torch.div(3 * x, 2, rounding_mode="trunc"),
             (3 * x) % 2,
             torch.fmod(3 * x, 2),
+            x[:, :, torch.fmod(torch.arange(-9, 5), 4)],
         ),
     ],
     "comparisons": lambda x, y: [
@@ -91,6 +92,7 @@ GROUPS = {
         F.interpolate(x, size=(5, 13), mode="bilinear", align_corners=True),
         F.interpolate(x, scale_factor=2, mode="bicubic"),
         F.interpolate(x, size=(5, 13), mode="bicubic", align_corners=True),
+        *(F.interpolate(x, scale_factor=(0.82, 1.23), mode=mode) for mode in ("nearest", "bilinear", "bicubic")),
     ],
     "products": lambda x, y: [
         *(x @ y.transpose(2, 3), torch.matmul(x[:, 0], y[:, 1].mT), torch.bmm(x[:, 0], y[:, 1].transpose(1, 2))),
