@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,9 @@ CONFIGS = {WEIGHTS: "model_weights_config.json", CONSTANTS: "model_constants_con
 MAX_NODES = 20_000
 MAX_NAMES = 8  # of operators in a message
 KEYWORD = 2  # how an argument is given: by its name
+
+# Of the conditions in a file, those that let a size take but a few values.
+_LIMIT = re.compile(r"math\.trunc\([^=<>]*\) == [1-9]\d*")
 
 # The schema's numbers of types.
 _KINDS = {
@@ -87,6 +91,7 @@ class ExportedProgram:
         stored: number of tensors in the file.
         graph: the description of the graph.
         outputs: names of what it returns.
+        limits: conditions that fix a rounded quotient of a size, of which the code made a Python number.
     """
 
     inputs: tuple[ProgramInput, ...]
@@ -94,6 +99,7 @@ class ExportedProgram:
     stored: int
     graph: Mapping[str, Any]
     outputs: tuple[str, ...]
+    limits: tuple[str, ...]
 
     @property
     def weights(self) -> Mapping[str, tuple[int | None, ...]]:
@@ -111,6 +117,8 @@ class ExportedProgram:
         Raises:
             OperatorError: an operator is not supported, or not as it is used; the message names it.
         """
+        if self.limits and any(None in value.shape[1:] for value in inputs.values()):
+            raise OperatorError(f"is limited to sizes for which {printable(self.limits[0])}: give `input_shape`")
         missing = sorted({name for name, is_known in self.operators() if not is_known})
         if missing:
             listed = ", ".join(map(printable, missing[:MAX_NAMES]))
@@ -157,6 +165,7 @@ def read_exported(path: Path) -> ExportedProgram:
             stored=len(tensors),
             graph=graph,
             outputs=tuple(_outputs(signature)),
+            limits=tuple(filter(_LIMIT.fullmatch, description.get("guards_code", ()))),
         )
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise FormatError(f"the member {PROGRAM}: not as torch.export writes it ({error!r:.80})") from error

@@ -152,6 +152,22 @@ def test_sizes_that_are_no_formulas_are_told(tmp_path):
     assert max(differences(model, network, (torch.rand(2, 3, 6, 6),))) == 0
 
 
+class Halved(nn.Module):
+    """The upper half of pictures, whose height is made a Python number."""
+
+    def forward(self, x):
+        return x[:, :, : int(x.shape[2] / 2)]
+
+
+@pytest.mark.parametrize("form", ["exported", "decomposed"])
+def test_sizes_that_torch_export_limits_are_told(form, tmp_path):
+    path = program(form, Halved(), tmp_path)
+    with pytest.raises(UserError, match=r"is limited to sizes for which .* == 13: give `input_shape`"):
+        convert_program(path)
+    model = convert_program(path, [(3, 26, 21)]).model
+    assert max(differences(model, Halved(), (torch.rand(2, 3, 26, 21),))) == 0
+
+
 def test_quotients_are_rounded_as_they_say(tmp_path):
     model = converted("scripted", Divided(), tmp_path)
     for size in [(1, 3, 24, 32), (2, 3, 29, 17)]:
