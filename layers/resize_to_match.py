@@ -53,7 +53,7 @@ class ResizeToMatch(MatchingResize):
         interpolation: "nearest", "bilinear" (the two nearest rows and columns) or "bicubic" (the four nearest, by Keys'
             filter with a = -0.75).
         scale_factor: factors (down, across) that replace n / s in the places, as where a size was rounded down; None:
-            the quotient of the sizes.
+            the quotient of the sizes. As in PyTorch, n / s stays where it is 1 ("bicubic" apart), or 2 with "nearest".
 
     Input: both (batch, height, width, channels).
 
@@ -75,10 +75,17 @@ class ResizeToMatch(MatchingResize):
     def resize(self, inputs: Any, axis: int, size: Any, target: Any) -> Any:
         """Return `inputs` with `target` rows or columns."""
         if self.scale_factor is not None:
-            step = 1.0 / self.scale_factor[axis - 1]
+            step = self._step(1.0 / self.scale_factor[axis - 1], size, target)
         else:
             step = ops.cast(size, "float32") / ops.cast(target, "float32")
         return _RESIZES[self.interpolation](inputs, axis, size, ops.cast(ops.arange(target), "float32"), step)
+
+    def _step(self, step: float, size: Any, target: Any) -> Any:
+        """Return `step`, or that of the sizes where PyTorch takes it whatever the factor: where pixels are copied."""
+        if self.interpolation == "bicubic":
+            return step
+        step = ops.where(ops.equal(target, size), 1.0, step)
+        return ops.where(ops.equal(target, 2 * size), 0.5, step) if self.interpolation == "nearest" else step
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""

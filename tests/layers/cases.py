@@ -316,6 +316,16 @@ CASES = [
         )
         for interpolation in ("nearest", "bilinear", "bicubic")
     ),
+    *(
+        Case(
+            layers.ResizeToMatch,
+            {"interpolation": interpolation, "scale_factor": (2.1, 1.1)},  # sides twice as long, and as long
+            references.resize_to_match,
+            shapes=((2, 3, 6, 3), (2, 6, 6, 2)),
+            other_shapes=((1, 4, 5, 3), (1, 8, 5, 2)),
+        )
+        for interpolation in ("nearest", "bilinear", "bicubic")
+    ),
     Case(
         layers.CropToMatch,
         {},

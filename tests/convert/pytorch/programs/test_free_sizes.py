@@ -159,13 +159,29 @@ class Halved(nn.Module):
         return x[:, :, : int(x.shape[2] / 2)]
 
 
+class PositionsByFactor(nn.Module):
+    """Position embeddings resized by a factor that is computed of the picture's size, as in DINOv2."""
+
+    def __init__(self):
+        super().__init__()
+        self.positions = nn.Parameter(torch.randn(1, 3, 4, 4))
+
+    def forward(self, x):
+        factors = tuple((size // 5 + 0.1) / 4 for size in x.shape[2:])
+        return (
+            x[:, :, ::5, ::5][:, :, :4, :4]
+            + nn.functional.interpolate(self.positions, scale_factor=factors)[..., :4, :4]
+        )
+
+
 @pytest.mark.parametrize("form", ["exported", "decomposed"])
-def test_sizes_that_torch_export_limits_are_told(form, tmp_path):
-    path = program(form, Halved(), tmp_path)
-    with pytest.raises(UserError, match=r"is limited to sizes for which .* == 13: give `input_shape`"):
+@pytest.mark.parametrize(("network", "number"), [(Halved(), "13"), (PositionsByFactor(), r"[\d.]+")])
+def test_sizes_that_torch_export_limits_are_told(network, number, form, tmp_path):
+    path = program(form, network, tmp_path)
+    with pytest.raises(UserError, match=rf"is limited to sizes for which .* == {number}: give `input_shape`"):
         convert_program(path)
     model = convert_program(path, [(3, 26, 21)]).model
-    assert max(differences(model, Halved(), (torch.rand(2, 3, 26, 21),))) == 0
+    assert max(differences(model, network, (torch.rand(2, 3, 26, 21),))) <= TOLERANCE
 
 
 def test_quotients_are_rounded_as_they_say(tmp_path):
