@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from errors import UserError
 from images.data.exr import MAX_HALF
 from images.data.writing import write_map
+from images.formats import MAP_DEPTHS
 from images.temporary_files import remove_stale, whole_files
 from pipelines.materials.gltf import FILE, PACKED, material, packed
 from pipelines.materials.material import Material
 from pipelines.materials.settings import MaterialSettings
-from pipelines.materials.surface import Maps, role_of
+from pipelines.materials.surface import Maps, is_map, role_of
 from pipelines.outputs import made_folder
-from runs.store import write_json
+from runs.lock import hold
+from runs.store import DAMAGE, read_json, write_json
 
 REPORT = "report.json"
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Make the folder of a material, and keep other runs away from it inside.
+
+    A new folder in which nothing was written goes again.
+
+    Raises:
+        UserError: another run is using it.
+    """
+    with made_folder(folder), hold(folder / ".lock"):
+        remove_stale(folder)
+        yield
 
 
 def check_range(maps: Maps, settings: MaterialSettings) -> None:
@@ -41,21 +58,42 @@ def check_range(maps: Maps, settings: MaterialSettings) -> None:
 def write_material(folder: Path, result: Material, settings: MaterialSettings) -> list[Path]:
     """Write everything, and return the files: they appear when all are written, the report last, or none does.
 
+    Files of the material that was there before go, where this one has none of their names.
+
     Args:
-        folder: where to; it is made where it is missing.
+        folder: where to, see `held`.
         result: the surface and what is known of it.
         settings: in which formats.
     """
     names = {key: f"{key}.{settings.format}" for key in result.maps}
-    with made_folder(folder):
-        remove_stale(folder)
-        with whole_files(folder) as place:
-            for key, values in result.maps.items():
-                write_map(place / names[key], values, bits=settings.bits_of(key), is_color=role_of(key).is_color)
-            name = folder.absolute().name
-            further = [] if settings.material is None else _write_gltf(place, name, result, names)
-            write_json(place / REPORT, _report(result, settings, names))
-    return [folder / name for name in (*names.values(), *further, REPORT)]
+    earlier = _earlier_files(folder)
+    with whole_files(folder) as place:
+        for key, values in result.maps.items():
+            write_map(place / names[key], values, bits=settings.bits_of(key), is_color=role_of(key).is_color)
+        name = folder.absolute().name
+        further = [] if settings.material is None else _write_gltf(place, name, result, names)
+        files = [*names.values(), *further, REPORT]
+        write_json(place / REPORT, {"files": files, **_report(result, settings, names)})
+    for name in earlier - set(files):
+        (folder / name).unlink(missing_ok=True)
+    return [folder / name for name in files]
+
+
+def _earlier_files(folder: Path) -> set[str]:
+    """Return the files that the report of an earlier material lists.
+
+    The report may be somebody else's: only names that this program gives count.
+    """
+    try:
+        listed = list(read_json(folder / REPORT)["files"])
+    except (UserError, *DAMAGE):  # no report, or none of a material
+        return set()
+    return {name for name in listed if isinstance(name, str) and _is_own(name) and (folder / name).is_file()}
+
+
+def _is_own(name: str) -> bool:
+    stem, _, suffix = name.partition(".")
+    return name in (FILE, f"{PACKED}.png") or (suffix in MAP_DEPTHS and is_map(stem))
 
 
 def _write_gltf(place: Path, material_name: str, result: Material, names: Mapping[str, str]) -> list[str]:

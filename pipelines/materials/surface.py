@@ -11,6 +11,8 @@ from errors import ArgumentError, UserError, unknown_name
 
 # How far the channels of a map that is grey may lie apart: JPEG moves them a little.
 MAX_CHANNEL_DIFFERENCE = 4 / 255
+# Blue of normals that lie in the surface; tangent-space normals point out of it, and have more.
+MIN_BLUE = 0.5
 # Standard deviation below which a map counts as constant: a level of 8 bits; of heights, whose unit may be anything,
 # relative to their largest number where that is below 1.
 MIN_DEVIATION = 1 / 255
@@ -53,6 +55,11 @@ ROLES = {
     )
 }
 _NAMES = {name: role for role in ROLES.values() for name in (role.name.lower(), *role.synonyms)}
+
+
+def is_map(key: str) -> bool:
+    """Say whether a map is called so."""
+    return key.lower() in _NAMES
 
 
 def role_of(key: str) -> Role:
@@ -105,19 +112,35 @@ def _checked(key: str, values: np.ndarray) -> np.ndarray:
     values = values.reshape(*values.shape[:2], -1)
     if not np.isfinite(values).all():
         raise UserError(f"`maps` {key}: it contains NaN or infinite values")
-    if role.channels == 1:
-        return _grey(key, values)
     if role.is_color:
         return np.clip(np.broadcast_to(values, (*values.shape[:2], 3)), 0, 1)
+    if role.channels == 3:
+        return _normals(key, values)
+    if not _is_grey(values):
+        raise UserError(f"`maps` {key}: it must be grey, but its channels differ (are several maps packed into it?)")
+    if role.name == "height":
+        return values.mean(axis=2, keepdims=True)
+    if values.min() < -MAX_CHANNEL_DIFFERENCE or values.max() > 1 + MAX_CHANNEL_DIFFERENCE:
+        extent = f"from {values.min():g} to {values.max():g}"
+        raise UserError(f"`maps` {key}: its values range {extent}; those of every map but the height must be 0 to 1")
+    return np.clip(values, 0, 1).mean(axis=2, keepdims=True)
+
+
+def _normals(key: str, values: np.ndarray) -> np.ndarray:
     if values.shape[2] != 3:
         raise UserError(f"`maps` {key}: a map of normals must have 3 channels, not {values.shape[2]}")
+    if _is_grey(values):
+        raise UserError(f"`maps` {key}: a map of normals must be in colours, but it is grey (is it a height?)")
+    if values[..., 2].mean() < MIN_BLUE:
+        raise UserError(
+            f"`maps` {key}: its normals point into the surface, as its blue is {values[..., 2].mean():.2g} on average; "
+            "blue must be z, from 0.5 to 1 (does it hold x and y alone?)"
+        )
     return with_unit_normals(values)
 
 
-def _grey(key: str, values: np.ndarray) -> np.ndarray:
-    if np.ptp(values, axis=2).max() > MAX_CHANNEL_DIFFERENCE:
-        raise UserError(f"`maps` {key}: it must be grey, but its channels differ (are several maps packed into it?)")
-    return values.mean(axis=2, keepdims=True)
+def _is_grey(values: np.ndarray) -> bool:
+    return bool(np.ptp(values, axis=2).max() <= MAX_CHANNEL_DIFFERENCE)
 
 
 def with_unit_normals(values: np.ndarray) -> np.ndarray:

@@ -67,7 +67,8 @@ def synthesize_material(
 
     Raises:
         ArgumentError: a key or an option is not allowed, or a map is too small.
-        UserError: maps do not fit each other, there are no weights, or the loss is not a number any more.
+        UserError: maps do not fit each other or their keys, there are no weights, or the loss is not a number any
+            more.
     """
     began = time.perf_counter()
     source = checked(maps)
@@ -196,11 +197,12 @@ def make_material(
         options: as there.
 
     Raises:
-        ArgumentError, UserError: see `synthesize_material`; or files would be written over.
+        ArgumentError, UserError: see `synthesize_material`; or files would be written over, or another run is using
+            the folder.
         ImageError: a file cannot be read or written.
     """
     from images.data.exr import library
-    from pipelines.materials.files import check_range, write_material
+    from pipelines.materials.files import check_range, held, write_material
     from pipelines.materials.inputs import read_maps
 
     paths = _paths(settings, sources)
@@ -210,11 +212,12 @@ def make_material(
         check_utf8(folder, "a folder for OpenEXR files")
     maps = read_maps(paths)
     check_range(maps, settings)
-    result = synthesize_material(
-        maps, derive=settings.derive, observers=observers, note=note, observe=observe, **options
-    )
-    raise_lost_interrupt()
-    return result, write_material(folder, result, settings)
+    with held(folder):
+        result = synthesize_material(
+            maps, derive=settings.derive, observers=observers, note=note, observe=observe, **options
+        )
+        raise_lost_interrupt()
+        return result, write_material(folder, result, settings)
 
 
 def _paths(settings: MaterialSettings, sources: Sequence[str | os.PathLike]) -> dict[str, Path]:

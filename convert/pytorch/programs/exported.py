@@ -27,11 +27,8 @@ MAX_NAMES = 8  # of operators in a message
 KEYWORD = 2  # how an argument is given: by its name
 
 # Of the conditions in a file, those that let a size take but a few values.
-_LIMIT = re.compile(
-    r"""(?:math\.trunc\([^=<>]*\)|\(L\['[^']*'\]\.size\(\)\[\d\]\ //\ \d+\))\ ==\ [1-9]\d*
-    |[^=<>]+\ ==\ [1-9]\d*\.\d+""",
-    re.VERBOSE,
-)
+_QUOTIENT = r"(math\.trunc\([^=<>]*\)|\(L\['[^']*'\]\.size\(\)\[\d\] // \d+\)) == [1-9]\d*"
+_LIMIT = re.compile(_QUOTIENT + r"|[^=<>]+ == [1-9]\d*\.\d+")
 
 # The schema's numbers of types.
 _KINDS = {

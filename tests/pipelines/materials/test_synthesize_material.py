@@ -18,6 +18,7 @@ from pipelines.materials.scores import gradient_correlations
 from pipelines.materials.settings import MaterialSettings
 from pipelines.materials.surface import checked, role_of, stacked, with_unit_normals
 from pipelines.materials.synthesize import make_material, synthesize_material
+from runs.lock import hold
 
 QUICK = {"max_iter": 3, "output_width": 48}
 
@@ -118,6 +119,44 @@ def test_the_folder_of_a_material(tmp_path):
     assert len(np.unique(levels.round())) > 256
 
 
+def test_the_files_of_an_earlier_material_go(tmp_path):
+    """Its maps stood beside those of the new one, and its glTF file showed both."""
+    files = write_stones(tmp_path)
+    out = tmp_path / "out"
+
+    def make(keys, **changes):
+        settings = MaterialSettings(maps=tuple(f"{key}={files[key]}" for key in keys), **changes)
+        return {path.name for path in make_material(settings, out, note=silent, **QUICK)[1]}
+
+    first = make(("baseColor", "height", "ao"), material="gltf")
+    assert {"height.png", "occlusionRoughnessMetallic.png", "material.gltf"} <= first
+    own = {"normal.png", "notes.txt"}  # not of this program
+    for name in own:
+        (out / name).write_bytes(b"own")
+    assert make(("baseColor",), format="tiff") == {"baseColor.tiff", "report.json"}
+    assert {path.name for path in out.iterdir()} == {"baseColor.tiff", "report.json", *own}
+
+
+def test_only_maps_are_removed_whatever_a_report_lists(tmp_path):
+    names = ["notes.txt", "../stones_ao.png", "normal", 3, "thesis.png"]
+    (tmp_path / "out").mkdir()
+    for name in ("notes.txt", "normal", "thesis.png"):
+        (tmp_path / "out" / name).write_bytes(b"own")
+    (tmp_path / "out" / "report.json").write_text(json.dumps({"files": names}))
+    settings = MaterialSettings(maps=(f"albedo={write_stones(tmp_path)['baseColor']}",))
+    make_material(settings, tmp_path / "out", note=silent, **QUICK)
+    left = {path.name for path in (tmp_path / "out").iterdir()}
+    assert left == {"albedo.png", "report.json", "notes.txt", "normal", "thesis.png"}
+    assert (tmp_path / "stones_ao.png").exists()
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path):
+    settings = MaterialSettings(maps=(f"baseColor={write_stones(tmp_path)['baseColor']}",))
+    (tmp_path / "out").mkdir()
+    with hold(tmp_path / "out" / ".lock"), pytest.raises(UserError, match="out: another run is using this folder"):
+        make_material(settings, tmp_path / "out", note=pytest.fail, **QUICK)
+
+
 def test_guesses_tell_what_they_were_made_of(tmp_path):
     report = files_of(tmp_path, keys=("baseColor",), derive=("roughness",))
     assert report["maps"]["roughness"]["origin"] == "a guess from the base colour, not measured"
@@ -189,6 +228,12 @@ def test_maps_are_checked():
         checked({"roughness": maps["baseColor"]})
     with pytest.raises(UserError, match="3 channels, not 1"):
         checked({"normal": maps["height"]})
+    with pytest.raises(UserError, match="normal: a map of normals must be in colours, but it is grey"):
+        checked({"normal": np.repeat(maps["height"], 3, axis=2)})
+    with pytest.raises(UserError, match=r"normal: its normals point into the surface, as its blue is 0 on average"):
+        checked({"normal": maps["normal"] * np.array([1, 1, 0], np.float32)})
+    with pytest.raises(UserError, match=r"ao: its values range from .* to 1\.5; those of every map but the height"):
+        checked({"ao": 1.5 * maps["ao"]})
     with pytest.raises(UserError, match="NaN"):
         checked({"height": np.full((48, 48), np.nan)})
     with pytest.raises(UserError, match="at least 32 x 32"):
