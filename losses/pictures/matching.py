@@ -108,5 +108,6 @@ def _levels(plane: np.ndarray, octaves: int, padding: PyramidPadding = ("replica
 
 
 def _finest(plane: np.ndarray, padding: PyramidPadding = ("replicate", "replicate")) -> np.ndarray:
-    """Return the finest band of planes (batch, height, width, 1)."""
-    return ops.convert_to_numpy(laplacian_pyramid(ops.convert_to_tensor(plane), 1, padding)[0])
+    """Return the finest band of planes (batch, height, width, 1), each by itself, whatever the batch."""
+    bands = [laplacian_pyramid(ops.convert_to_tensor(one[np.newaxis]), 1, padding)[0] for one in plane]
+    return np.concatenate([ops.convert_to_numpy(band) for band in bands])
