@@ -74,8 +74,9 @@ def write_material(folder: Path, result: Material, settings: MaterialSettings) -
         further = [] if settings.material is None else _write_gltf(place, name, result, names)
         files = [*names.values(), *further, REPORT]
         write_json(place / REPORT, {"files": files, **_report(result, settings, names)})
-    for name in earlier - set(files):
-        (folder / name).unlink(missing_ok=True)
+        # Before the new files come: where case does not count, one of these may have the name of a new one.
+        for name in earlier - set(files):
+            (folder / name).unlink(missing_ok=True)
     return [folder / name for name in files]
 
 
