@@ -342,8 +342,7 @@ def input_tensors_behind(model: keras.Model, layer: keras.Layer) -> list[keras.K
         if id(tensor) in seen:
             continue
         seen.add(id(tensor))
-        operation, index, _ = tensor._keras_history
-        before = operation._inbound_nodes[index].input_tensors
+        _, before = operation_of(tensor)
         if not before:
             found[id(tensor)] = tensor
         waiting += before or outside.get(id(tensor), [])

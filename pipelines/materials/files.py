@@ -19,7 +19,7 @@ from pipelines.materials.settings import MaterialSettings
 from pipelines.materials.surface import Maps, is_map, role_of
 from pipelines.outputs import made_folder
 from runs.lock import hold
-from runs.store import DAMAGE, read_json, write_json
+from runs.store import read_json, write_json
 
 REPORT = "report.json"
 
@@ -87,7 +87,7 @@ def _earlier_files(folder: Path) -> set[str]:
     """
     try:
         listed = list(read_json(folder / REPORT)["files"])
-    except (UserError, *DAMAGE):  # no report, or none of a material
+    except (UserError, KeyError, TypeError):  # no report, or none of a material
         return set()
     return {name for name in listed if isinstance(name, str) and _is_own(name) and (folder / name).is_file()}
 

@@ -92,7 +92,7 @@ class ExportedProgram:
         stored: number of tensors in the file.
         graph: the description of the graph.
         outputs: names of what it returns.
-        limits: conditions that fix a rounded quotient of a size, of which the code made a Python number.
+        limits: conditions that fix a quotient of a size, or a factor, of which the code made a Python number.
     """
 
     inputs: tuple[ProgramInput, ...]
